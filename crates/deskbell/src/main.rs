@@ -1,0 +1,2 @@
+//! The deskbell program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The HTTP face. Must not know SIP syntax or SQL.

@@ -1,0 +1,1 @@
+//! Sockets that drive the sip crate. Must not know presence or helpdesk.

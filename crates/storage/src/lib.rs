@@ -1,0 +1,1 @@
+//! The journal and history. Must not know SIP or HTTP.

@@ -1,0 +1,2 @@
+//! The project recipes.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Loads SIP fixtures for tests. Must not know any other crate.
