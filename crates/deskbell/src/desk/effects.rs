@@ -63,39 +63,20 @@ pub(super) enum Effect {
         ticket: TicketId,
         event: ShopperEvent,
     },
-    ToRep {
-        delivery: DeliveryId,
-        rep: RepId,
-        ticket: TicketId,
-        text: Arc<str>,
-    },
-    TypingToRep {
-        rep: RepId,
-        ticket: TicketId,
-    },
+    ToRep(RepMail),
 }
 
-/// Something for a rep's phone.
+/// A text for a rep's phone; what became of it is reported.
 #[derive(Debug, Clone)]
-pub(crate) enum RepMail {
-    /// A text; its outcome is reported.
-    Text {
-        /// Names it for the report.
-        delivery: DeliveryId,
-        /// To whom.
-        rep: RepId,
-        /// The conversation it speaks for.
-        ticket: TicketId,
-        /// The text.
-        text: Arc<str>,
-    },
-    /// A sign that the shopper types; lost without harm.
-    Typing {
-        /// To whom.
-        rep: RepId,
-        /// The conversation.
-        ticket: TicketId,
-    },
+pub(crate) struct RepMail {
+    /// Names it for the report.
+    pub(crate) delivery: DeliveryId,
+    /// To whom.
+    pub(crate) rep: RepId,
+    /// The conversation it speaks for.
+    pub(crate) ticket: TicketId,
+    /// The text.
+    pub(crate) text: Arc<str>,
 }
 
 /// Commits and carries out.
@@ -160,29 +141,11 @@ impl Carrier {
             }
             Effect::AnswerPhone { pending, response } => pending.answer(response),
             Effect::ToShopper { ticket, event } => self.followers.tell(&ticket, &event),
-            Effect::ToRep {
-                delivery,
-                rep,
-                ticket,
-                text,
-            } => {
-                self.send_mail(RepMail::Text {
-                    delivery,
-                    rep,
-                    ticket,
-                    text,
-                })
-                .await;
+            Effect::ToRep(letter) => {
+                if self.mail.send(letter).await.is_err() {
+                    tracing::debug!("a message to a rep came after the phones were closed");
+                }
             }
-            Effect::TypingToRep { rep, ticket } => {
-                self.send_mail(RepMail::Typing { rep, ticket }).await;
-            }
-        }
-    }
-
-    async fn send_mail(&self, mail: RepMail) {
-        if self.mail.send(mail).await.is_err() {
-            tracing::debug!("a message to a rep came after the phones were closed");
         }
     }
 }

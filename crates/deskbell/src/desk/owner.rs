@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::effects::{Batch, Effect};
+use super::effects::{Batch, Effect, RepMail};
 
 /// How often expired publications are looked for. A publication may outlive its lifetime by this much.
 const EXPIRY_TICK: Duration = Duration::from_millis(250);
@@ -35,27 +35,19 @@ impl PresenceSignal {
 
 /// What a rep's phone said, and the SIP answer that is owed once it is on record.
 #[derive(Debug)]
-pub(crate) enum RepSays {
+pub(crate) struct RepSays {
+    /// Proven sender.
+    pub(crate) rep: RepId,
+    /// The conversation meant.
+    pub(crate) to: Addressee,
     /// A line or a command.
-    Message {
-        /// Proven sender.
-        rep: RepId,
-        /// The conversation meant.
-        to: Addressee,
-        /// What was said.
-        text: Arc<str>,
-        /// The transaction that waits.
-        pending: PendingAnswer,
-        /// What to answer it when all is recorded.
-        response: Bytes,
-    },
-    /// A sign of typing.
-    Typing {
-        /// Proven sender.
-        rep: RepId,
-        /// The conversation meant.
-        to: Addressee,
-    },
+    pub(crate) text: Arc<str>,
+    /// The transaction that waits.
+    pub(crate) pending: PendingAnswer,
+    /// What to answer when all is recorded.
+    pub(crate) heard: Bytes,
+    /// What to answer when there is no such conversation.
+    pub(crate) unheard: Bytes,
 }
 
 /// The receiving ends of everything that can happen to the helpdesk.
@@ -76,7 +68,11 @@ pub(crate) struct OwnerInputs {
 enum Waiting {
     Ask(oneshot::Sender<Result<TicketView, AskRefused>>),
     Say(oneshot::Sender<Result<Seq, SayRefused>>),
-    Phone(PendingAnswer, Bytes),
+    Phone {
+        pending: PendingAnswer,
+        heard: Bytes,
+        unheard: Bytes,
+    },
 }
 
 /// Owns the helpdesk.
@@ -116,37 +112,48 @@ impl Owner {
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let mut expiry = interval(EXPIRY_TICK);
         expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let carrier = self.carrier.clone();
         loop {
             self.drain_outputs();
-            if !self.send_batch().await {
-                return;
+            if !self.batch.is_empty() {
+                // While the journal is behind, only outcomes of what has left already are taken in:
+                // the carrier may be waiting for them to be taken.
+                tokio::select! {
+                    permit = carrier.reserve() => match permit {
+                        Ok(permit) => permit.send(std::mem::take(&mut self.batch)),
+                        Err(_) => return,
+                    },
+                    Some(delivery) = self.inputs.deliveries.recv() => self.handle_delivery(delivery),
+                }
+                continue;
             }
-            let wake_at = self.helpdesk.next_timeout().map(Into::into);
+            let wake_at = self.helpdesk.next_timeout();
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = self.inputs.presence.0.notified() => self.read_presence(),
-                _ = expiry.tick() => {
-                    if self.store.expire(Instant::now()) > 0 {
-                        self.read_presence();
-                    }
-                }
-                () = async {
-                    match wake_at {
-                        Some(at) => sleep_until(at).await,
-                        None => std::future::pending().await,
-                    }
-                } => self.helpdesk.handle_timeout(Instant::now()),
-                Some(command) = self.inputs.commands.recv() => self.handle_command(command),
+                _ = expiry.tick() => self.expire_presence(),
+                () = sleep_until_some(wake_at) => self.helpdesk.handle_timeout(Instant::now()),
+                Some(delivery) = self.inputs.deliveries.recv() => self.handle_delivery(delivery),
                 Some(says) = self.inputs.rep_says.recv() => self.handle_rep(says),
-                Some((delivery, outcome)) = self.inputs.deliveries.recv() => {
-                    self.feed(Input::Delivery { delivery, outcome });
-                }
-                Some(config) = self.inputs.reconfigure.recv() => {
-                    if let Err(error) = self.helpdesk.reconfigure(config, Instant::now()) {
-                        tracing::error!(%error, "keeping the old helpdesk configuration");
-                    }
-                }
+                Some(command) = self.inputs.commands.recv() => self.handle_command(command),
+                Some(config) = self.inputs.reconfigure.recv() => self.reconfigure(config),
             }
+        }
+    }
+
+    fn expire_presence(&mut self) {
+        if self.store.expire(Instant::now()) > 0 {
+            self.read_presence();
+        }
+    }
+
+    fn handle_delivery(&mut self, (delivery, outcome): (DeliveryId, DeliveryOutcome)) {
+        self.feed(Input::Delivery { delivery, outcome });
+    }
+
+    fn reconfigure(&mut self, config: helpdesk::Config) {
+        if let Err(error) = self.helpdesk.reconfigure(config, Instant::now()) {
+            tracing::error!(%error, "the helpdesk keeps its old configuration");
         }
     }
 
@@ -263,24 +270,17 @@ impl Owner {
     }
 
     fn handle_rep(&mut self, says: RepSays) {
-        match says {
-            RepSays::Message {
-                rep,
-                to,
-                text,
-                pending,
-                response,
-            } => {
-                let reply = self.wait_for(Waiting::Phone(pending, response));
-                self.feed(Input::RepMessage {
-                    rep,
-                    to,
-                    text,
-                    reply,
-                });
-            }
-            RepSays::Typing { rep, to } => self.feed(Input::RepTyping { rep, to }),
-        }
+        let reply = self.wait_for(Waiting::Phone {
+            pending: says.pending,
+            heard: says.heard,
+            unheard: says.unheard,
+        });
+        self.feed(Input::RepMessage {
+            rep: says.rep,
+            to: says.to,
+            text: says.text,
+            reply,
+        });
     }
 
     fn feed(&mut self, input: Input) {
@@ -324,15 +324,14 @@ impl Owner {
                     rep,
                     ticket,
                     text,
-                } => self.batch.push(Effect::ToRep {
+                } => self.batch.push(Effect::ToRep(RepMail {
                     delivery,
                     rep,
                     ticket,
                     text,
-                }),
-                Output::TypingToRep { rep, ticket } => {
-                    self.batch.push(Effect::TypingToRep { rep, ticket });
-                }
+                })),
+                // No softphone known takes is-composing (RFC 3994): they answer it 415.
+                Output::TypingToRep { .. } => {}
                 Output::ToShopper { ticket, event } => {
                     self.batch.push(Effect::ToShopper { ticket, event });
                 }
@@ -362,19 +361,17 @@ impl Owner {
             (Waiting::Say(to), Answer::NotSaid(refused)) => {
                 self.batch.push(Effect::Said { answer: to, said: Err(refused) });
             }
-            (Waiting::Phone(pending, response), Answer::Heard) => {
-                self.batch.push(Effect::AnswerPhone { pending, response });
+            (Waiting::Phone { pending, heard, .. }, Answer::Heard) => {
+                self.batch.push(Effect::AnswerPhone { pending, response: heard });
             }
             (_, answer) => tracing::error!(?answer, "the helpdesk gave an answer of the wrong kind"),
         }
     }
+}
 
-    /// False once the carrier is gone. A full channel is back-pressure: the owner waits for the journal.
-    async fn send_batch(&mut self) -> bool {
-        if self.batch.is_empty() {
-            return true;
-        }
-        let batch = std::mem::take(&mut self.batch);
-        self.carrier.send(batch).await.is_ok()
+async fn sleep_until_some(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
