@@ -131,8 +131,7 @@ mod tests {
             "phone" => SmallVec::from_elem(Activity::OnThePhone, 1),
             "meeting" => SmallVec::from_elem(Activity::Meeting, 1),
             "away" | "do-not-disturb" => SmallVec::from_elem(Activity::Away, 1),
-            "free" | "closed" | "idle" => SmallVec::new(),
-            unknown => panic!("{unknown}"),
+            _ => SmallVec::new(),
         };
         Document {
             basic: Some(match word {
@@ -276,7 +275,7 @@ mod tests {
                         && publication.document.activity() == composed.activity.as_ref()
                 }));
                 let alone = vec![pick.get(&publications).clone()];
-                assert_eq!(compose(&alone).since, Some(alone[0].since));
+                assert_eq!(compose(&alone).since, alone.first().map(|one| one.since));
             }
         }
     }

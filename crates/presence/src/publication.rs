@@ -47,8 +47,8 @@ pub enum Publish<'a> {
 /// The answer to an accepted PUBLISH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
-    /// Names the publication from here on; `None` if it is gone.
-    pub entity_tag: Option<EntityTag>,
+    /// Names the publication from here on; fresh, and the name of nothing if the publication is gone.
+    pub entity_tag: EntityTag,
     /// The lifetime granted; zero if the publication is gone.
     pub lifetime: Duration,
     /// What it did to the presentity.
