@@ -2,6 +2,12 @@
 //! and the shape of a source file. Each rule is a function that is also shown input that breaks it.
 //! Must not know what any crate does.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
 #[path = "architecture/arrows.rs"]
 mod arrows;
 #[path = "architecture/files.rs"]
