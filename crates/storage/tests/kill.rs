@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -96,7 +96,8 @@ fn commit_for_ever(url: &str) -> ! {
                 for number in 0_u64.. {
                     let ticket = format!("{}-{task}-{number}", std::process::id());
                     journal.commit(vec![opened(&ticket)]).await.unwrap();
-                    writeln!(std::io::stdout(), "acknowledged {ticket}.").unwrap();
+                    let mut stdout = io::stdout().lock();
+                    writeln!(stdout, "acknowledged {ticket}.").unwrap();
                 }
             });
         }
