@@ -7,8 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use helpdesk::RepId;
 use sip::Uri;
-
-use crate::config::Credentials;
+use sip::digest::{Algorithm, Ha1};
 
 /// The user that means the sender's own current conversation.
 const DESK: &str = "desk";
@@ -17,14 +16,14 @@ const DESK: &str = "desk";
 pub(crate) type SharedDirectory = Arc<ArcSwap<Directory>>;
 
 /// Users and hosts of the domain.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Directory {
-    /// The domain, which is also the realm of challenges.
-    pub(crate) domain: String,
+    /// The realm of digest challenges.
+    pub(crate) realm: String,
     /// Hosts that mean the domain, lower case.
     pub(crate) hosts: Vec<String>,
     /// Reps and how they prove themselves.
-    pub(crate) credentials_by_rep: HashMap<RepId, Credentials>,
+    pub(crate) secrets_by_rep: HashMap<RepId, Vec<Ha1>>,
     /// Any user publishes without credentials; for load tests.
     pub(crate) open: bool,
 }
@@ -43,6 +42,20 @@ pub(crate) enum Resource {
 }
 
 impl Directory {
+    /// Whether there is such a rep.
+    pub(crate) fn has(&self, rep: &RepId) -> bool {
+        self.secrets_by_rep.contains_key(rep)
+    }
+
+    /// What proves the user under this algorithm.
+    pub(crate) fn secret(&self, user: &str, algorithm: Algorithm) -> Option<Ha1> {
+        self.secrets_by_rep
+            .get(&RepId::new(user))?
+            .iter()
+            .find(|secret| secret.algorithm() == algorithm)
+            .cloned()
+    }
+
     /// Whom the URI names; `None` when its host is not ours. The port is not compared: phones differ on
     /// whether an address of record has one.
     pub(crate) fn resource(&self, uri: &Uri<'_>) -> Option<Resource> {
@@ -58,7 +71,7 @@ impl Directory {
             return Some(Resource::Desk);
         }
         let rep = RepId::new(&user);
-        if self.open || self.credentials_by_rep.contains_key(&rep) {
+        if self.open || self.has(&rep) {
             return Some(Resource::Rep(rep));
         }
         Some(Resource::Other(user))

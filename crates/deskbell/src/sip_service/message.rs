@@ -3,40 +3,45 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use helpdesk::{Addressee, RepId, TicketId};
 use sip::{HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::SipService;
-use super::answer::answer;
+use super::answer::{answer, bad, refuse};
 use super::directory::Resource;
 use crate::desk::RepSays;
 
 /// When a phone that met a busy desk may try again, in seconds.
 const RETRY_AFTER: &str = "2";
 
+/// The reason phrase of a 404 to a MESSAGE.
+const NO_SUCH_CONVERSATION: &str = "No Such Conversation";
+
 impl SipService {
     pub(super) fn handle_message(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
         let (rep, to, text) = match self.read_message(request, &exchange) {
             Ok(read) => read,
-            Err(response) => return Handling::Answer(response),
+            Err(refusal) => return refusal,
         };
         self.happenings
             .sip(|| format!("MESSAGE: {rep} writes {} characters", text.chars().count()));
         let heard = answer(request, &exchange, StatusCode::OK).build();
         let unheard = answer(request, &exchange, StatusCode::NOT_FOUND)
-            .reason("No Such Conversation")
+            .reason(NO_SUCH_CONVERSATION)
             .build();
         let overloaded = answer(request, &exchange, StatusCode::SERVICE_UNAVAILABLE)
             .header(HeaderName::RetryAfter, RETRY_AFTER)
             .build();
+        let Ok(pending) = exchange.defer() else {
+            return Handling::Overloaded;
+        };
         let says = RepSays {
             rep,
             to,
             text,
-            pending: exchange.defer(),
+            pending,
             heard,
             unheard,
         };
@@ -52,9 +57,9 @@ impl SipService {
         &self,
         request: &Request,
         exchange: &Exchange<'_>,
-    ) -> Result<(RepId, Addressee, Arc<str>), Bytes> {
+    ) -> Result<(RepId, Addressee, Arc<str>), Handling> {
         let fail = |status| answer(request, exchange, status);
-        let sender = self.authenticator.authenticate(request, exchange)?;
+        let sender = self.login.authenticate(request, exchange)?;
         let resource = request
             .uri()
             .ok()
@@ -63,20 +68,18 @@ impl SipService {
             Some(Resource::Desk) => Addressee::Desk,
             Some(Resource::Other(user)) => Addressee::Ticket(TicketId::new(&user)),
             Some(Resource::Domain | Resource::Rep(_)) | None => {
-                return Err(fail(StatusCode::NOT_FOUND)
-                    .reason("No Such Conversation")
-                    .build());
+                return Err(refuse(
+                    fail(StatusCode::NOT_FOUND).reason(NO_SUCH_CONVERSATION),
+                ));
             }
         };
-        let content_type = request.content_type().map_err(|error| {
-            fail(StatusCode::BAD_REQUEST)
-                .reason(format!("Bad {}", error.header.as_str()))
-                .build()
-        })?;
+        let content_type = request
+            .content_type()
+            .map_err(|error| bad(request, exchange, error.header))?;
         if !content_type.is_some_and(|found| found.is("text", "plain")) {
-            return Err(fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .header(HeaderName::Accept, "text/plain")
-                .build());
+            return Err(refuse(
+                fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, "text/plain"),
+            ));
         }
         let text = String::from_utf8_lossy(request.body());
         Ok((sender, to, Arc::from(text)))

@@ -14,12 +14,13 @@ mod register;
 use std::sync::Arc;
 
 use presence::Store;
+use sip::digest::Algorithm;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling, Service};
 use tokio::sync::mpsc;
 
 use self::answer::answer;
-use self::authentication::Authenticator;
+use self::authentication::Login;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
 
@@ -37,7 +38,7 @@ const ALLOW_EVENTS: &str = "presence";
 /// Everything a request may touch.
 pub(crate) struct SipService {
     directory: SharedDirectory,
-    authenticator: Authenticator,
+    login: Login,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
     presence: PresenceSignal,
@@ -50,6 +51,8 @@ pub(crate) struct SipService {
 pub(crate) struct Parts {
     /// Whom the domain has.
     pub(crate) directory: SharedDirectory,
+    /// The challenges, in the order they are sent.
+    pub(crate) digest: Vec<Algorithm>,
     /// Signs nonces.
     pub(crate) nonce_key: [u8; 32],
     /// Wrong passwords one address may send for one user before it is refused.
@@ -72,8 +75,9 @@ impl SipService {
     /// A service of these parts.
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
-            authenticator: Authenticator::new(
+            login: Login::new(
                 parts.directory.clone(),
+                parts.digest,
                 parts.nonce_key,
                 parts.login_tries,
             ),

@@ -1,14 +1,11 @@
 //! PUBLISH: a rep's phone states its presence (RFC 3903 §6). Must not know how states are composed.
 
-use std::time::Duration;
-
 use helpdesk::RepId;
 use presence::{Change, Document, DocumentError, PresentityId, Publish, PublishError, Published};
-use sip::{HeaderName, Request, StatusCode};
+use sip::{HeaderError, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
-use super::answer::answer;
-use super::authentication::refuse;
+use super::answer::{answer, bad, refuse};
 use super::directory::Resource;
 use super::{ALLOW_EVENTS, SipService};
 
@@ -20,103 +17,81 @@ const RETRY_AFTER: &str = "30";
 
 impl SipService {
     pub(super) fn handle_publish(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
-        Handling::Answer(match self.publish(request, exchange) {
+        match self.publish(request, exchange) {
             Ok((rep, published)) => {
                 if matches!(published.change, Change::Changed { .. }) {
                     self.presence.mark();
+                    self.tell(&rep);
                 }
-                self.tell_published(&rep, &published);
                 let answer = answer(request, exchange, StatusCode::OK).header(
                     HeaderName::Expires,
                     published.lifetime.as_secs().to_string(),
                 );
-                match published.entity_tag {
+                Handling::Answer(match published.entity_tag {
                     Some(tag) => answer
                         .header(HeaderName::SipEtag, tag.to_string())
                         .build(),
                     None => answer.build(),
-                }
+                })
             }
-            Err(response) => response,
-        })
+            Err(refusal) => refusal,
+        }
     }
 
     fn publish(
         &self,
         request: &Request,
         exchange: &Exchange<'_>,
-    ) -> Result<(RepId, Published), bytes::Bytes> {
+    ) -> Result<(RepId, Published), Handling> {
         let fail = |status| answer(request, exchange, status);
-        let bad = |reason: String| {
-            answer(request, exchange, StatusCode::BAD_REQUEST)
-                .reason(reason)
-                .build()
-        };
         // RFC 3903 §6 step 1: a resource of another domain.
         let directory = self.directory.load();
         let resource = request
             .uri()
             .ok()
             .and_then(|uri| directory.resource(&uri))
-            .ok_or_else(|| fail(StatusCode::NOT_FOUND).build())?;
+            .ok_or_else(|| refuse(fail(StatusCode::NOT_FOUND)))?;
         // RFC 3903 §6 step 2.
         let event = request
             .event()
-            .map_err(|error| bad(format!("Bad {}", error.header.as_str())))?;
+            .map_err(|error| bad(request, exchange, error.header))?;
         if event.is_none_or(|event| event.package != "presence") {
-            return Err(fail(StatusCode::BAD_EVENT)
-                .header(HeaderName::AllowEvents, ALLOW_EVENTS)
-                .build());
+            return Err(refuse(
+                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, ALLOW_EVENTS),
+            ));
         }
         // RFC 3903 §6 step 3.
         let sender = if directory.open {
             None
         } else {
-            Some(self.authenticator.authenticate(request, exchange)?)
+            Some(self.login.authenticate(request, exchange)?)
         };
-        let rep = match resource {
-            Resource::Rep(rep) => rep,
-            Resource::Domain | Resource::Desk | Resource::Other(_) => {
-                return Err(fail(StatusCode::NOT_FOUND).build());
-            }
+        let Resource::Rep(rep) = resource else {
+            return Err(refuse(fail(StatusCode::NOT_FOUND)));
         };
-        if let Some(sender) = sender
-            && sender != rep
-        {
-            return Err(refuse(request, exchange, "You May Only Publish For Yourself"));
+        if sender.is_some_and(|sender| sender != rep) {
+            return Err(refuse(
+                fail(StatusCode::FORBIDDEN).reason("You May Only Publish For Yourself"),
+            ));
         }
-        // RFC 3903 §6 step 4: a lifetime is adjusted by the store, never refused.
-        let lifetime = request
-            .expires()
-            .map_err(|error| bad(format!("Bad {}", error.header.as_str())))?;
-        let publish = read_publish(request, lifetime).map_err(|unreadable| match unreadable {
-            Unreadable::Bad(reason) => bad(reason),
-            Unreadable::MediaType => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .header(HeaderName::Accept, PIDF)
-                .build(),
-            Unreadable::Encoding => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .header(HeaderName::AcceptEncoding, "identity")
-                .build(),
-            Unreadable::TooLarge => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE).build(),
-        })?;
+        let publish =
+            read_publish(request).map_err(|unreadable| unreadable.refusal(request, exchange))?;
         let presentity = PresentityId::new(rep.as_str());
         match self.store.publish(&presentity, publish, exchange.now()) {
             Ok(published) => Ok((rep, published)),
             Err(PublishError::UnknownEntityTag) => {
-                Err(fail(StatusCode::CONDITIONAL_REQUEST_FAILED).build())
+                Err(refuse(fail(StatusCode::CONDITIONAL_REQUEST_FAILED)))
             }
             Err(PublishError::TooManyPublications | PublishError::TooManyPresentities) => {
-                Err(fail(StatusCode::SERVICE_UNAVAILABLE)
-                    .header(HeaderName::RetryAfter, RETRY_AFTER)
-                    .build())
+                Err(refuse(
+                    fail(StatusCode::SERVICE_UNAVAILABLE)
+                        .header(HeaderName::RetryAfter, RETRY_AFTER),
+                ))
             }
         }
     }
 
-    fn tell_published(&self, rep: &RepId, published: &Published) {
-        if matches!(published.change, Change::Unchanged) {
-            return;
-        }
+    fn tell(&self, rep: &RepId) {
         self.happenings.sip(|| {
             let state = self
                 .store
@@ -131,37 +106,61 @@ impl SipService {
 
 /// Why a PUBLISH cannot be read.
 enum Unreadable {
-    Bad(String),
+    Header(HeaderName),
+    Body(DocumentError),
     MediaType,
     Encoding,
-    TooLarge,
+    Nothing,
 }
 
-/// Tells the four kinds apart: RFC 3903 §4.1, table 1. Judged by the body's length, not by Content-Type:
+impl From<HeaderError> for Unreadable {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error.header)
+    }
+}
+
+impl Unreadable {
+    fn refusal(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
+        let fail = |status| answer(request, exchange, status);
+        refuse(match self {
+            Self::Header(header) => return bad(request, exchange, *header),
+            Self::Nothing => {
+                fail(StatusCode::BAD_REQUEST).reason("Neither Body Nor SIP-If-Match")
+            }
+            Self::Body(DocumentError::TooLarge) => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE),
+            Self::MediaType | Self::Body(DocumentError::NotPresence(_)) => {
+                fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, PIDF)
+            }
+            Self::Encoding => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+                .header(HeaderName::AcceptEncoding, "identity"),
+            Self::Body(error @ (DocumentError::Malformed(_) | DocumentError::Forbidden(_))) => {
+                fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}"))
+            }
+        })
+    }
+}
+
+/// Tells the kinds apart: RFC 3903 §4.1, table 1. Judged by the body's length, not by Content-Type:
 /// baresip's refresh has a Content-Type and no body.
-fn read_publish(
-    request: &Request,
-    lifetime: Option<Duration>,
-) -> Result<Publish<'_>, Unreadable> {
+fn read_publish(request: &Request) -> Result<Publish<'_>, Unreadable> {
+    // RFC 3903 §6 step 4: the store adjusts a lifetime, it never refuses one.
+    let lifetime = request.expires()?;
     // RFC 3903 §11.3.2: SIP-If-Match holds one entity-tag.
-    let entity_tag = request
-        .if_match()
-        .map_err(|error| Unreadable::Bad(format!("Bad {}", error.header.as_str())))?;
-    let has_body = !request.body().is_empty();
-    match (entity_tag, has_body) {
-        (None, false) => Err(Unreadable::Bad("Missing SIP-If-Match Or Body".to_owned())),
-        (None, true) => Ok(Publish::Initial {
+    let entity_tag = request.if_match()?;
+    match (entity_tag, request.body().is_empty()) {
+        (None, true) => Err(Unreadable::Nothing),
+        (None, false) => Ok(Publish::Initial {
             document: read_document(request)?,
             lifetime,
         }),
         (Some(entity_tag), _) if lifetime.is_some_and(|lifetime| lifetime.is_zero()) => {
             Ok(Publish::Remove { entity_tag })
         }
-        (Some(entity_tag), false) => Ok(Publish::Refresh {
+        (Some(entity_tag), true) => Ok(Publish::Refresh {
             entity_tag,
             lifetime,
         }),
-        (Some(entity_tag), true) => Ok(Publish::Modify {
+        (Some(entity_tag), false) => Ok(Publish::Modify {
             entity_tag,
             document: read_document(request)?,
             lifetime,
@@ -170,10 +169,10 @@ fn read_publish(
 }
 
 fn read_document(request: &Request) -> Result<Document, Unreadable> {
-    let content_type = request
-        .content_type()
-        .map_err(|error| Unreadable::Bad(format!("Bad {}", error.header.as_str())))?;
-    if !content_type.is_some_and(|found| found.is("application", "pidf+xml")) {
+    if !request
+        .content_type()?
+        .is_some_and(|found| found.is("application", "pidf+xml"))
+    {
         return Err(Unreadable::MediaType);
     }
     if request
@@ -182,11 +181,5 @@ fn read_document(request: &Request) -> Result<Document, Unreadable> {
     {
         return Err(Unreadable::Encoding);
     }
-    Document::read_pidf(request.body()).map_err(|error| match error {
-        DocumentError::NotPresence(_) => Unreadable::MediaType,
-        DocumentError::TooLarge => Unreadable::TooLarge,
-        DocumentError::Malformed(_) | DocumentError::Forbidden(_) => {
-            Unreadable::Bad(format!("Bad Body: {error}"))
-        }
-    })
+    Document::read_pidf(request.body()).map_err(Unreadable::Body)
 }

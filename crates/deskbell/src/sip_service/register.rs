@@ -9,8 +9,7 @@ use sip::{Contact, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
 use super::SipService;
-use super::answer::answer;
-use super::authentication::refuse;
+use super::answer::{answer, bad, refuse};
 use super::bindings::{Binding, OutOfOrder};
 use super::directory::Resource;
 
@@ -28,31 +27,29 @@ pub(crate) struct Lifetimes {
 
 impl SipService {
     pub(super) fn handle_register(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
-        Handling::Answer(match self.register(request, exchange) {
-            Ok(rep) => self.list_contacts(request, exchange, &rep),
-            Err(response) => response,
-        })
+        match self.register(request, exchange) {
+            Ok(rep) => Handling::Answer(self.list_contacts(request, exchange, &rep)),
+            Err(refusal) => refusal,
+        }
     }
 
-    fn register(&self, request: &Request, exchange: &Exchange<'_>) -> Result<RepId, Bytes> {
+    fn register(&self, request: &Request, exchange: &Exchange<'_>) -> Result<RepId, Handling> {
         let fail = |status| answer(request, exchange, status);
-        let bad = |header: HeaderName| {
-            answer(request, exchange, StatusCode::BAD_REQUEST)
-                .reason(format!("Bad {}", header.as_str()))
-                .build()
-        };
-        let sender = self.authenticator.authenticate(request, exchange)?;
+        let bad = |header| bad(request, exchange, header);
+        let sender = self.login.authenticate(request, exchange)?;
         // RFC 3261 §10.3 step 5: the address of record is in To.
         let to = request.to().map_err(|error| bad(error.header))?;
         let resource = to
             .sip_uri()
             .and_then(|uri| self.directory.load().resource(uri));
         let Some(Resource::Rep(rep)) = resource else {
-            return Err(fail(StatusCode::NOT_FOUND).build());
+            return Err(refuse(fail(StatusCode::NOT_FOUND)));
         };
         // RFC 3261 §10.3 step 4.
         if sender != rep {
-            return Err(refuse(request, exchange, "You May Only Register Yourself"));
+            return Err(refuse(
+                fail(StatusCode::FORBIDDEN).reason("You May Only Register Yourself"),
+            ));
         }
         let now = exchange.now();
         let expires = request.expires().map_err(|error| bad(error.header))?;
@@ -89,9 +86,9 @@ impl SipService {
                 Ok(rep)
             }
             // RFC 3261 §10.3 step 7.
-            Err(OutOfOrder) => Err(fail(StatusCode::SERVER_INTERNAL_ERROR)
-                .reason("Out Of Order")
-                .build()),
+            Err(OutOfOrder) => Err(refuse(
+                fail(StatusCode::SERVER_INTERNAL_ERROR).reason("Out Of Order"),
+            )),
         }
     }
 
