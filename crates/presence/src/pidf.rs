@@ -479,13 +479,31 @@ mod tests {
             "<tuple id='a'>\n<status><basic>perhaps</basic></status></tuple>",
             expect![[r#"line 3, column 31: <basic> is "perhaps", neither open nor closed"#]],
         );
-        check_refused("", expect!["it is not XML, not <presence> of urn:ietf:params:xml:ns:pidf"]);
-        check_refused("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n", expect!["it is not XML, not <presence> of urn:ietf:params:xml:ns:pidf"]);
-        check_refused("<html><body/></html>", expect!["the root element is <html> of no namespace, not <presence> of urn:ietf:params:xml:ns:pidf"]);
-        check_refused("<presence><tuple/></presence>", expect!["the root element is <presence> of no namespace, not <presence> of urn:ietf:params:xml:ns:pidf"]);
+        check_refused(
+            "",
+            expect!["it has no XML element, not <presence> of urn:ietf:params:xml:ns:pidf"],
+        );
+        check_refused(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n",
+            expect!["it has no XML element, not <presence> of urn:ietf:params:xml:ns:pidf"],
+        );
+        check_refused(
+            "<html><body/></html>",
+            expect![
+                "the root element is <html> of no namespace, not <presence> of urn:ietf:params:xml:ns:pidf"
+            ],
+        );
+        check_refused(
+            "<presence><tuple/></presence>",
+            expect![
+                "the root element is <presence> of no namespace, not <presence> of urn:ietf:params:xml:ns:pidf"
+            ],
+        );
         check_refused(
             "<presence xmlns='urn:ietf:params:xml:ns:pidf'><tuple></presence>",
-            expect!["line 1, column 54: ill-formed document: expected `</tuple>`, but `</presence>` was found"],
+            expect![
+                "line 1, column 54: ill-formed document: expected `</tuple>`, but `</presence>` was found"
+            ],
         );
         check_refused(
             "<presence xmlns='urn:ietf:params:xml:ns:pidf'><tuple/>",
@@ -499,7 +517,10 @@ mod tests {
             "<presence xmlns='urn:ietf:params:xml:ns:pidf'><note>&who;</note></presence>",
             expect!["line 1, column 53: the entity &who; is not allowed"],
         );
-        check_refused(&" ".repeat(16 * 1024 + 1), expect!["it has 16385 bytes, and 16384 are the limit"]);
+        check_refused(
+            &" ".repeat(16 * 1024 + 1),
+            expect!["it has 16385 bytes, and 16384 are the limit"],
+        );
     }
 
     #[test]
