@@ -146,6 +146,10 @@ mod tests {
 
     fn publications(documents: impl IntoIterator<Item = (Document, Duration)>) -> Vec<Publication> {
         let tags = EntityTags::new([0; 16]);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only the distance from it counts"
+        )]
         let start = Instant::now();
         documents
             .into_iter()
