@@ -12,7 +12,7 @@ mod step;
 mod timers;
 
 #[cfg(test)]
-mod tests {}
+mod tests;
 
 use std::time::Duration;
 
