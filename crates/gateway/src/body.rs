@@ -31,18 +31,23 @@ where
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_type(request.headers())?;
         let bytes = read(request).await?;
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| match error.classify() {
-                Category::Data => {
-                    Problem::unprocessable(format!("The body does not fit: {error}."))
-                }
-                Category::Io | Category::Syntax | Category::Eof => Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    format!("The body is not JSON: {error}."),
-                ),
-            })
+        read_object(&bytes).map(Self)
     }
+}
+
+/// A document or frame from its JSON text, which has to be an object: derived readers would take a
+/// list of the values just as well, which no document of ours means.
+pub(crate) fn read_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    if text.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::unprocessable("This has to be a JSON object."));
+    }
+    serde_json::from_slice(text).map_err(|error| match error.classify() {
+        Category::Data => Problem::unprocessable(format!("This does not fit: {error}.")),
+        Category::Io | Category::Syntax | Category::Eof => Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("This is not JSON: {error}."),
+        ),
+    })
 }
 
 async fn read(request: Request) -> Result<Bytes, Problem> {

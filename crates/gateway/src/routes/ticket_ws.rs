@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
 
+use crate::body::read_object;
 use crate::desk::TicketKey;
 use crate::face::Face;
 use crate::key;
@@ -190,7 +191,7 @@ async fn first_token(socket: &mut WebSocket) -> Result<String, Parting> {
     loop {
         match socket.recv().await {
             Some(Ok(Message::Text(text))) => {
-                return match serde_json::from_str(&text) {
+                return match read_object(text.as_bytes()) {
                     Ok(FromBrowser::Open { token }) => Ok(token),
                     Ok(_) | Err(_) => Err(Parting::NoToken),
                 };
@@ -224,12 +225,9 @@ async fn take(
     key: &TicketKey,
     text: &str,
 ) -> Result<Taken, Lost> {
-    let frame = match serde_json::from_str::<FromBrowser>(text) {
+    let frame = match read_object::<FromBrowser>(text.as_bytes()) {
         Ok(frame) => frame,
-        Err(error) => {
-            let problem = Problem::unprocessable(format!("The frame does not fit: {error}."));
-            return refuse(socket, &problem, None, None).await;
-        }
+        Err(problem) => return refuse(socket, &problem, None, None).await,
     };
     match act(face, key, &frame).await {
         Ok(_) => Ok(Taken::Yes),
