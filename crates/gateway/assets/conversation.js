@@ -5,7 +5,7 @@
 const texts = {
   pill: {
     asking: 'Asking somebody now',
-    place: (n, time) => (n === 1 ? 'You are next' : `You are number ${n}`) + (time ? `, about ${time}` : ''),
+    place: (n, time) => (n === 1 ? 'You are next' : `You are number ${n}`) + (time ? `, ${time === 'under a minute' ? '' : 'about '}${time}` : ''),
     waiting: 'You are waiting',
     open: (name) => `${name} is here`,
     news: (n, name) => (n === 1 ? `New message from ${name}` : `${n} new messages from ${name}`),
@@ -931,6 +931,7 @@ export class Conversation {
       more.hidden = false;
       word.textContent = chosen() ? texts.ended.stars(chosen()) : '';
       form.querySelectorAll('.star').forEach((star, index) => star.classList.toggle('lit', index < chosen()));
+      this.#scrollDown();
     });
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
@@ -962,96 +963,96 @@ sheet.replaceSync(`
 .panel {
   position: fixed; inset: auto; inset-block-end: 24px; inset-inline-end: 24px; margin: 0; padding: 0; overflow: hidden;
   inline-size: 380px; max-inline-size: calc(100vw - 32px); block-size: 600px; max-block-size: calc(100dvh - 48px);
-  border: 1px solid var(--line); border-radius: 12px; background: var(--surface); color: var(--text);
+  border: 1px solid var(--_line); border-radius: 12px; background: var(--_surface); color: var(--_text);
   box-shadow: 0 2px 6px rgb(0 0 0 / .06), 0 16px 48px rgb(0 0 0 / .18); font: inherit; text-align: start;
 }
 .panel:popover-open, .panel[open] { display: flex; flex-direction: column; animation: rise .16s ease-out; }
 @keyframes rise { from { opacity: 0; transform: translateY(8px); } }
 .panel::backdrop { background: none; }
 .panel [hidden] { display: none !important; }
-.panel p, .panel h2, .panel h3 { margin: 0; font-size: inherit; }
-.head { display: flex; align-items: center; gap: 12px; padding: 12px; padding-inline-start: 16px; border-block-end: 1px solid var(--line); }
+:where(.panel) :where(p, h2, h3) { margin: 0; font-size: inherit; }
+.head { display: flex; align-items: center; gap: 12px; padding: 12px; padding-inline-start: 16px; border-block-end: 1px solid var(--_line); }
 .who {
   display: grid; place-items: center; flex: none; inline-size: 36px; block-size: 36px; border-radius: 50%;
-  background: var(--surface-2); color: var(--accent); font-size: 13px; font-weight: 600;
+  background: var(--_surface-2); color: var(--_accent); font-size: 13px; font-weight: 600;
 }
-.who.named { background: var(--accent); color: var(--on-accent); }
+.who.named { background: var(--_accent); color: var(--_on-accent); }
 .names { flex: 1; min-inline-size: 0; }
 .title { font-weight: 600; line-height: 1.3; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .title::first-letter { text-transform: uppercase; }
-.sub { display: flex; align-items: center; gap: 6px; color: var(--muted); font-size: 13px; line-height: 1.4; }
+.sub { display: flex; align-items: center; gap: 6px; color: var(--_muted); font-size: 13px; line-height: 1.4; }
 .sub .mark { inline-size: 10px; block-size: 10px; }
-.panel button { font: inherit; cursor: pointer; border-radius: 8px; border: 1px solid transparent; color: inherit; background: none; }
+:where(.panel button) { font: inherit; cursor: pointer; border-radius: 8px; border: 1px solid transparent; color: inherit; background: none; }
 .square { display: grid; place-items: center; flex: none; inline-size: 36px; block-size: 36px; padding: 0; }
-.plain { padding: 6px 10px; font-size: 13px !important; color: var(--muted) !important; }
-.square:hover, .plain:hover { background: var(--surface-2) !important; }
-.primary { padding: 9px 16px; font-weight: 500 !important; background: var(--accent) !important; color: var(--on-accent) !important; }
-.primary:hover, .send:hover { background: color-mix(in srgb, var(--accent) 88%, var(--text)) !important; }
-.primary[aria-disabled] { opacity: .65; cursor: default !important; }
+.plain { padding: 6px 10px; font-size: 13px; color: var(--_muted); }
+.square:hover, .plain:hover { background: var(--_surface-2); }
+.primary { padding: 9px 16px; font-weight: 500; background: var(--_accent); color: var(--_on-accent); }
+.primary:hover, .send:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_text)); }
+.primary[aria-disabled] { opacity: .65; cursor: default; }
 .wide { inline-size: 100%; min-block-size: 44px; margin-block-start: 16px; }
-.secondary { display: inline-flex; align-items: center; gap: 6px; padding: 8px 14px; border-color: var(--line) !important; }
-.secondary:hover { background: var(--surface-2) !important; }
-.danger { color: var(--busy) !important; }
+.secondary { display: inline-flex; align-items: center; gap: 6px; padding: 8px 14px; border-color: var(--_line); }
+.secondary:hover { background: var(--_surface-2); }
+.danger { color: var(--_busy); }
 .strip:empty { display: none; }
-.strip { padding: 4px 16px; background: var(--surface-2); color: var(--muted); font-size: 13px; text-align: center; border-block-end: 1px solid var(--line); }
+.strip { padding: 4px 16px; background: var(--_surface-2); color: var(--_muted); font-size: 13px; text-align: center; border-block-end: 1px solid var(--_line); }
 .body { flex: 1; min-block-size: 0; overflow-y: auto; overscroll-behavior: contain; padding: 16px; display: flex; flex-direction: column; }
 .form, .fields { display: flex; flex-direction: column; }
 .fields label { font-weight: 500; }
 .fields label:not(:first-child) { margin-block-start: 16px; }
-.hint { color: var(--muted); font-size: 13px; font-weight: 400; }
-.fine { margin-block-start: 12px !important; text-align: center; }
-.panel textarea, .panel input[type=text] {
-  inline-size: 100%; margin: 0; padding: 9px 12px; border: 1px solid color-mix(in srgb, var(--muted) 72%, var(--surface)); border-radius: 8px;
-  background: var(--surface); color: inherit; font: inherit; resize: none;
+.hint { color: var(--_muted); font-size: 13px; font-weight: 400; }
+.fine { margin-block-start: 12px; text-align: center; }
+:where(.panel) textarea, :where(.panel) input[type=text] {
+  inline-size: 100%; margin: 0; padding: 9px 12px; border: 1px solid color-mix(in srgb, var(--_muted) 72%, var(--_surface)); border-radius: 8px;
+  background: var(--_surface); color: inherit; font: inherit; resize: none;
 }
-.fields textarea, .fields input { margin-block-start: 6px !important; }
-.panel ::placeholder { color: var(--muted); opacity: 1; }
-.panel textarea:focus-visible, .panel input:focus-visible { outline-offset: -1px; border-color: var(--accent); }
-.error { color: var(--busy); font-size: 13px; }
+.fields textarea, .fields input { margin-block-start: 6px; }
+::placeholder { color: var(--_muted); opacity: 1; }
+textarea:focus-visible, input:focus-visible { outline-offset: -1px; border-color: var(--_accent); }
+.error { color: var(--_busy); font-size: 13px; }
 .error:not(:empty) { margin-block-start: 12px; }
-.card { display: flex; gap: 10px; padding: 12px 14px; margin-block-end: 20px; border-radius: 8px; background: var(--surface-2); }
+.card { display: flex; gap: 10px; padding: 12px 14px; margin-block-end: 20px; border-radius: 8px; background: var(--_surface-2); }
 .card .mark { margin-block-start: 5px; }
 .card strong { font-weight: 600; }
-.card p { color: var(--muted); font-size: 13px; }
-.waiting { margin-block-end: 20px; padding: 20px 16px; border: 1px solid var(--line); border-radius: 12px; text-align: center; }
-.place { color: var(--muted); }
-.promise { font-size: 22px !important; font-weight: 600; line-height: 1.3; margin-block: 2px !important; }
-.place:has(+ :not(.promise)) { color: var(--text); font-size: 17px; font-weight: 600; }
-.keep { margin-block-start: 14px !important; padding-block-start: 14px; border-block-start: 1px solid var(--line); font-size: 13px !important; color: var(--muted); }
+.card p { color: var(--_muted); font-size: 13px; }
+.waiting { margin-block-end: 20px; padding: 20px 16px; border: 1px solid var(--_line); border-radius: 12px; text-align: center; }
+.place { color: var(--_muted); }
+.promise { font-size: 22px; font-weight: 600; line-height: 1.3; margin-block: 2px; }
+.place:has(+ :not(.promise)) { color: var(--_text); font-size: 17px; font-weight: 600; }
+.keep { margin-block-start: 14px; padding-block-start: 14px; border-block-start: 1px solid var(--_line); font-size: 13px; color: var(--_muted); }
 .log { flex: 1; outline-offset: 4px; border-radius: 4px; }
 .group { display: flex; flex-direction: column; align-items: flex-start; gap: 3px; margin-block-end: 14px; max-inline-size: 84%; }
 .group.shopper { align-items: flex-end; margin-inline-start: auto; }
 .group.system { align-items: center; max-inline-size: none; text-align: center; }
-.name { font-size: 13px !important; font-weight: 500; color: var(--muted); }
-.line { padding: 8px 12px; border-radius: 12px; background: var(--surface-2); white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid transparent; }
+.name { font-size: 13px; font-weight: 500; color: var(--_muted); }
+.line { padding: 8px 12px; border-radius: 12px; background: var(--_surface-2); white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid transparent; }
 .rep .line { border-end-start-radius: 4px; }
-.shopper .line { background: var(--accent); color: var(--on-accent); border-end-end-radius: 4px; }
-.system .line { padding: 0; background: none; color: var(--muted); font-size: 13px; }
+.shopper .line { background: var(--_accent); color: var(--_on-accent); border-end-end-radius: 4px; }
+.system .line { padding: 0; background: none; color: var(--_muted); font-size: 13px; }
 .unsaid .line { opacity: .72; }
-.when { display: flex; align-items: center; gap: 8px; color: var(--muted); font-size: 12px !important; font-variant-numeric: tabular-nums; }
+.when { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 12px; font-variant-numeric: tabular-nums; }
 .when .icon { inline-size: 14px; block-size: 14px; }
 .delivery { display: inline-flex; align-items: center; gap: 3px; }
-.typing { display: flex; align-items: center; gap: 8px; color: var(--muted); font-size: 13px !important; }
+.typing { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 13px; }
 .dots { display: inline-flex; gap: 3px; }
 .dots i { inline-size: 5px; block-size: 5px; border-radius: 50%; background: currentColor; animation: breathe 1.4s infinite; }
 .dots i:nth-child(2) { animation-delay: .2s; } .dots i:nth-child(3) { animation-delay: .4s; }
 @keyframes breathe { 0%, 60%, 100% { opacity: .3; } 30% { opacity: 1; } }
-.composer { display: flex; align-items: flex-end; gap: 8px; padding: 12px; border-block-start: 1px solid var(--line); }
-.text-in { min-block-size: 40px; max-block-size: 132px; padding-block: 8px !important; }
-.send { inline-size: 40px; block-size: 40px; background: var(--accent) !important; color: var(--on-accent) !important; }
+.composer { display: flex; align-items: flex-end; gap: 8px; padding: 12px; border-block-start: 1px solid var(--_line); }
+.text-in { min-block-size: 40px; max-block-size: 132px; padding-block: 8px; }
+.send { inline-size: 40px; block-size: 40px; background: var(--_accent); color: var(--_on-accent); }
 .send:dir(rtl) .icon { transform: scaleX(-1); }
-.confirm { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; padding: 12px 16px; border-block-start: 1px solid var(--line); background: var(--surface-2); font-size: 13px; }
+.confirm { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; padding: 12px 16px; border-block-start: 1px solid var(--_line); background: var(--_surface-2); font-size: 13px; }
 .confirm p { flex: 1 0 100%; font-weight: 500; }
-.confirm button { background: var(--surface) !important; }
-.end { padding: 16px; border-block-start: 1px solid var(--line); }
+.confirm button { background: var(--_surface); }
+.end { padding: 16px; border-block-start: 1px solid var(--_line); }
 .end h3 { font-weight: 600; outline: none; }
 .rating fieldset { margin: 8px 0 0; padding: 0; border: 0; }
-.rating legend { padding: 0; color: var(--muted); }
+.rating legend { padding: 0; color: var(--_muted); }
 .stars { display: flex; margin-inline-start: -6px; }
-.star { display: grid; place-items: center; inline-size: 36px; block-size: 36px; border-radius: 8px; color: var(--muted); cursor: pointer; }
-.star:hover { background: var(--surface-2); }
-.star.lit { color: var(--accent); } .star.lit .icon { fill: currentColor; }
-.stars :focus-visible + .star { outline: 2px solid var(--accent); }
+.star { display: grid; place-items: center; inline-size: 36px; block-size: 36px; border-radius: 8px; color: var(--_muted); cursor: pointer; }
+.star:hover { background: var(--_surface-2); }
+.star.lit { color: var(--_accent); } .star.lit .icon { fill: currentColor; }
+.stars :focus-visible + .star { outline: 2px solid var(--_accent); }
 .row { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 14px; }
 .row.more { margin-block-start: 8px; flex-wrap: nowrap; }
 @media (max-width: 479.98px) {

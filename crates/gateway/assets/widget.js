@@ -96,20 +96,20 @@ export function icon(drawing) {
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host {
-  --accent: var(--deskbell-accent, light-dark(#2457d6, #8fb0ff));
-  --on-accent: var(--deskbell-on-accent, light-dark(#fff, #0d1526));
-  --surface: var(--deskbell-surface, light-dark(#fff, #171a21));
-  --surface-2: var(--deskbell-surface-2, light-dark(#f3f4f7, #232834));
-  --text: var(--deskbell-text, light-dark(#171a21, #eef0f5));
-  --muted: var(--deskbell-muted, light-dark(#5b6474, #a3acbb));
-  --line: var(--deskbell-line, light-dark(#dfe2e8, #333a48));
-  --available: var(--deskbell-available, light-dark(#1a7f4b, #46c487));
-  --busy: var(--deskbell-busy, light-dark(#b3261e, #ff8a80));
-  --away: var(--deskbell-away, light-dark(#9a6700, #e3b341));
-  --offline: var(--deskbell-offline, light-dark(#6b7382, #9aa3b2));
-  --shadow: 0 1px 2px rgb(0 0 0 / .06), 0 6px 20px rgb(0 0 0 / .12);
+  --_accent: var(--deskbell-accent, light-dark(#2457d6, #8fb0ff));
+  --_on-accent: var(--deskbell-on-accent, light-dark(#fff, #0d1526));
+  --_surface: var(--deskbell-surface, light-dark(#fff, #171a21));
+  --_surface-2: var(--deskbell-surface-2, light-dark(#f3f4f7, #232834));
+  --_text: var(--deskbell-text, light-dark(#171a21, #eef0f5));
+  --_muted: var(--deskbell-muted, light-dark(#5b6474, #a3acbb));
+  --_line: var(--deskbell-line, light-dark(#dfe2e8, #333a48));
+  --_available: var(--deskbell-available, light-dark(#1a7f4b, #46c487));
+  --_busy: var(--deskbell-busy, light-dark(#b3261e, #ff8a80));
+  --_away: var(--deskbell-away, light-dark(#9a6700, #e3b341));
+  --_offline: var(--deskbell-offline, light-dark(#6b7382, #9aa3b2));
+  --_shadow: 0 1px 2px rgb(0 0 0 / .06), 0 6px 20px rgb(0 0 0 / .12);
   font: 400 15px/1.45 var(--deskbell-font, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif);
-  color: var(--text);
+  color: var(--_text);
   position: fixed; inset-block-end: 24px; inset-inline-end: 24px; z-index: 2147483000;
 }
 :host([inline]) { position: static; display: inline-block; }
@@ -118,30 +118,30 @@ sheet.replaceSync(`
 .quiet { position: absolute; inline-size: 1px; block-size: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .icon { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; flex: none; }
 .mark { flex: none; fill: currentColor; }
-.mark .bar { stroke: var(--surface); stroke-width: 2; stroke-linecap: round; }
+.mark .bar { stroke: var(--_surface); stroke-width: 2; stroke-linecap: round; }
 .mark .ring { fill: none; stroke: currentColor; stroke-width: 2; }
-.mark.available { color: var(--available); } .mark.busy { color: var(--busy); }
-.mark.away { color: var(--away); } .mark.offline { color: var(--offline); }
+.mark.available { color: var(--_available); } .mark.busy { color: var(--_busy); }
+.mark.away { color: var(--_away); } .mark.offline { color: var(--_offline); }
 .frame { position: relative; display: inline-block; }
 .bell {
   display: inline-flex; align-items: center; gap: 8px; min-block-size: 44px; max-inline-size: 100%;
-  padding: 0 18px 0 14px; border: 1px solid var(--line); border-radius: 999px;
-  background: var(--surface); color: var(--text); box-shadow: var(--shadow);
+  padding: 0 18px 0 14px; border: 1px solid var(--_line); border-radius: 999px;
+  background: var(--_surface); color: var(--_text); box-shadow: var(--_shadow);
   font: inherit; font-weight: 500; text-align: start; cursor: pointer;
 }
 .bell:dir(rtl) { padding: 0 14px 0 18px; }
 :host([inline]) .bell { box-shadow: none; }
-.bell > .icon { color: var(--accent); margin-inline-end: 2px; }
-.bell:hover { border-color: color-mix(in srgb, var(--accent) 55%, var(--line)); }
-.bell.muted { color: var(--muted); } .bell.muted > .icon { color: var(--muted); }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.bell > .icon { color: var(--_accent); margin-inline-end: 2px; }
+.bell:hover { border-color: color-mix(in srgb, var(--_accent) 55%, var(--_line)); }
+.bell.muted { color: var(--_muted); } .bell.muted > .icon { color: var(--_muted); }
+:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 .badge {
-  min-inline-size: 20px; padding: 0 6px; border-radius: 999px; background: var(--accent); color: var(--on-accent);
+  min-inline-size: 20px; padding: 0 6px; border-radius: 999px; background: var(--_accent); color: var(--_on-accent);
   font-size: 13px; line-height: 20px; text-align: center; font-variant-numeric: tabular-nums;
 }
 .range {
   position: absolute; inset-block-end: calc(100% + 6px); inset-inline-end: 0; inline-size: max-content; max-inline-size: 280px;
-  padding: 6px 12px; border-radius: 8px; background: var(--text); color: var(--surface); font-size: 13px;
+  padding: 6px 12px; border-radius: 8px; background: var(--_text); color: var(--_surface); font-size: 13px;
   visibility: hidden; opacity: 0; transition: opacity .15s;
 }
 .range::after { content: ""; position: absolute; inset-block-start: 100%; inset-inline: 0; block-size: 8px; }
