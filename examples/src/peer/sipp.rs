@@ -52,7 +52,7 @@ pub fn run(
         .arg(&reps)
         .args(["-m", &calls.to_string()])
         .args(["-r", "10", "-l", "1"])
-        .args(["-i", &server.ip().to_string(), "-p", "0"])
+        .args(["-i", &server.ip().to_string()])
         .args(["-recv_timeout", "5000", "-nostdin"])
         .args(["-trace_err", "-error_file", "errors.log"])
         .args(["-trace_stat", "-fd", "1", "-stf"])
