@@ -1,2 +1,4 @@
 //! The deskbell program.
+mod config;
+
 fn main() {}
