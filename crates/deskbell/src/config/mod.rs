@@ -96,6 +96,21 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
+/// Reads the file at `path` with the process's environment; all mistakes in one error.
+pub(crate) fn load_or_explain(path: &Path) -> anyhow::Result<Settings> {
+    load(path, &|name| std::env::var(name).ok()).map_err(|mistakes| explain(&mistakes))
+}
+
+/// Reads a configuration's text with the process's environment; all mistakes in one error.
+pub(crate) fn read_or_explain(text: &str, path: &Path) -> anyhow::Result<Settings> {
+    read(text, path, &|name| std::env::var(name).ok()).map_err(|mistakes| explain(&mistakes))
+}
+
+fn explain(mistakes: &[Mistake]) -> anyhow::Error {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("failed to read the configuration\n{}", lines.join("\n"))
+}
+
 const TABLES: [&str; 9] = [
     "sip",
     "http",

@@ -13,6 +13,7 @@ use super::mistake::Mistake;
 use super::secret::Credentials;
 
 /// Everything the program was told.
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     pub(crate) http: HttpSettings,
