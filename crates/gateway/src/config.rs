@@ -1,0 +1,116 @@
+//! What the gateway is told at start. Must not know the file it was read from.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use helpdesk::{SiteId, SkillId, TierId};
+use tokio::sync::broadcast;
+
+/// Everything the gateway needs to know beside the desk.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Sites served.
+    pub sites: Vec<SiteFace>,
+    /// All skills with their names for people.
+    pub skills: Vec<(SkillId, String)>,
+    /// All tiers; the first is the one of shoppers who prove no other.
+    pub tiers: Vec<TierId>,
+    /// Pages and addresses that only the demo has.
+    pub demo: Option<DemoFace>,
+}
+
+impl Config {
+    /// The site of this name.
+    pub(crate) fn site(&self, id: &str) -> Option<&SiteFace> {
+        self.sites.iter().find(|site| site.id.as_str() == id)
+    }
+
+    /// The skill's name for people, or its identity where it has none.
+    pub(crate) fn skill_name<'a>(&'a self, id: &'a SkillId) -> &'a str {
+        self.skills
+            .iter()
+            .find(|(skill, _)| skill == id)
+            .map_or(id.as_str(), |(_, name)| name.as_str())
+    }
+}
+
+/// One site as the web sees it.
+#[derive(Debug, Clone)]
+pub struct SiteFace {
+    /// Its identity in addresses.
+    pub id: SiteId,
+    /// Its name for people.
+    pub name: String,
+    /// Skills it offers.
+    pub skills: Vec<SkillId>,
+    /// Origins whose pages may embed the bell; the gateway's own origin always may.
+    pub origins: Vec<String>,
+    /// Verifies the shop's tokens; without it every shopper has the first tier.
+    pub secret: Option<Secret>,
+}
+
+/// How the listener behaves; the default is right for a listener behind a proxy on the same machine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The origin browsers see, like `https://help.example`, when it is not the one of the `Host`
+    /// header. With `https` the ticket's cookie is marked `Secure`.
+    pub public_origin: Option<String>,
+    /// Open connections at once; beyond it new ones are closed.
+    pub connections: usize,
+    /// Open connections at once from one source: an IPv4 address, or the /64 of an IPv6 one.
+    pub connections_per_source: usize,
+    /// Sources that speak for many shoppers and are not counted one by one: reverse proxies.
+    pub proxies: Vec<IpAddr>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            public_origin: None,
+            connections: 20_000,
+            connections_per_source: 100,
+            proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        }
+    }
+}
+
+/// A site's signing secret. Never printed.
+#[derive(Clone)]
+pub struct Secret(Arc<[u8]>);
+
+impl Secret {
+    /// Takes the secret's bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(Arc::from(bytes))
+    }
+
+    /// The bytes, for signing and verifying.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// The demo's extra pages: the storefront at `/`, signed demo tokens, and the live list of what happens.
+#[derive(Debug, Clone)]
+pub struct DemoFace {
+    /// SIP and HTTP events behind the page, newest last.
+    pub events: broadcast::Sender<DemoEvent>,
+}
+
+/// One thing that happened behind the page.
+#[derive(Debug, Clone)]
+pub struct DemoEvent {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_unix_ms: i64,
+    /// `sip` or `http`.
+    pub kind: &'static str,
+    /// One line for people.
+    pub text: String,
+}

@@ -1,0 +1,144 @@
+//! The gateway's line to the one task that owns the helpdesk: commands go out, snapshots come in.
+//! Must not know how that task works.
+
+use std::sync::Arc;
+
+use helpdesk::{
+    AccessDigest, Ask, AskRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
+    TicketView,
+};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What the gateway asks of the helpdesk's owner. Each command but an ask names a ticket and the
+/// digest of the token its sender holds; a digest that does not fit is answered like an unknown ticket.
+#[derive(Debug)]
+pub enum Command {
+    /// One click for help; answered after its record is committed.
+    Ask {
+        /// What is asked.
+        ask: Box<Ask>,
+        /// The ticket, or why there is none.
+        answer: oneshot::Sender<Result<TicketView, AskRefused>>,
+    },
+    /// Look at a ticket.
+    View {
+        /// Which and by whom.
+        key: TicketKey,
+        /// `None`: no such ticket for this holder.
+        answer: oneshot::Sender<Option<TicketView>>,
+    },
+    /// Follow a conversation: first every line after `after`, then the present state, then all that happens.
+    Follow {
+        /// Which and by whom.
+        key: TicketKey,
+        /// The last line the follower has.
+        after: Seq,
+        /// Where events go. A follower that does not keep up is dropped and comes back with its last line.
+        events: mpsc::Sender<ShopperEvent>,
+        /// `None`: no such ticket for this holder; then nothing is sent.
+        answer: oneshot::Sender<Option<TicketView>>,
+    },
+    /// Say a line; answered after its record is committed.
+    Say {
+        /// Which and by whom.
+        key: TicketKey,
+        /// The browser's identity for the line.
+        id: LineId,
+        /// The text.
+        text: Arc<str>,
+        /// The line's place; the same one again for a repeated `id`.
+        answer: oneshot::Sender<Result<Seq, SayRefused>>,
+    },
+    /// The shopper is typing.
+    Typing {
+        /// Which and by whom.
+        key: TicketKey,
+    },
+    /// The shopper's page has shown all lines up to `seq`.
+    Seen {
+        /// Which and by whom.
+        key: TicketKey,
+        /// The last line shown.
+        seq: Seq,
+    },
+    /// End the conversation or leave the queue; answered with the ticket as it then stands.
+    End {
+        /// Which and by whom.
+        key: TicketKey,
+        /// `None`: no such ticket for this holder.
+        answer: oneshot::Sender<Option<TicketView>>,
+    },
+    /// Rate an ended conversation.
+    Rate {
+        /// Which and by whom.
+        key: TicketKey,
+        /// 1 to 5.
+        stars: u8,
+        /// In the shopper's words.
+        comment: Option<String>,
+        /// `None`: no such ticket for this holder.
+        answer: oneshot::Sender<Option<TicketView>>,
+    },
+}
+
+/// A ticket and the proof that the sender may open it.
+#[derive(Debug, Clone)]
+pub struct TicketKey {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Digest of the presented bearer token.
+    pub access: AccessDigest,
+}
+
+/// Handle to the owner of the helpdesk. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    commands: mpsc::Sender<Command>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+}
+
+/// The owner has stopped; the server is shutting down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the server is shutting down")]
+pub struct DeskClosed;
+
+impl Desk {
+    /// Joins the two ends the owner hands out.
+    pub fn new(commands: mpsc::Sender<Command>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
+        Self {
+            commands,
+            snapshots,
+        }
+    }
+
+    /// The newest snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.borrow().clone()
+    }
+
+    /// A receiver that sees each newer snapshot; skipped ones are no loss.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Whether the owner still takes commands.
+    pub fn is_open(&self) -> bool {
+        !self.commands.is_closed()
+    }
+
+    /// Sends one command, waiting while the owner is busy.
+    pub async fn send(&self, command: Command) -> Result<(), DeskClosed> {
+        self.commands.send(command).await.map_err(|_| DeskClosed)
+    }
+
+    /// Sends the command that `make` builds round an answer channel, and awaits the answer.
+    pub async fn call<T>(
+        &self,
+        make: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, DeskClosed> {
+        let (answer, answered) = oneshot::channel();
+        self.send(make(answer)).await?;
+        answered.await.map_err(|_| DeskClosed)
+    }
+}

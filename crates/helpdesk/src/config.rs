@@ -1,0 +1,131 @@
+//! What the helpdesk is told at start and on reload: sites, skills, tiers, reps and the routing table.
+//! Must not know the file it was read from; the edge that reads it has its own types.
+
+use std::time::Duration;
+
+use crate::ids::{Level, RepId, SiteId, SkillId, TierId};
+
+/// Everything the helpdesk needs to know. Identities are unique within their list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Web properties served.
+    pub sites: Vec<Site>,
+    /// All skills.
+    pub skills: Vec<Skill>,
+    /// All tiers; the first is the one of shoppers who prove no other.
+    pub tiers: Vec<Tier>,
+    /// All reps.
+    pub reps: Vec<Rep>,
+    /// How tickets find reps.
+    pub routing: Routing,
+}
+
+/// A web property.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// Its identity in addresses.
+    pub id: SiteId,
+    /// Its name for people.
+    pub name: String,
+    /// The skills it offers, in the order they are shown.
+    pub skills: Vec<SkillId>,
+}
+
+/// Something reps can help with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Skill {
+    /// Its identity.
+    pub id: SkillId,
+    /// Its name for people.
+    pub name: String,
+}
+
+/// A membership of customers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tier {
+    /// Its identity.
+    pub id: TierId,
+    /// Multiplies the time waited in the score; under strict priority orders the queue first.
+    pub weight: f64,
+}
+
+/// A representative.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rep {
+    /// The user part of the rep's address of record.
+    pub id: RepId,
+    /// The name shoppers see.
+    pub name: String,
+    /// What the rep can help with, and how well.
+    pub skills: Vec<(SkillId, Level)>,
+    /// The tiers the rep serves; `None` is all.
+    pub tiers: Option<Vec<TierId>>,
+    /// Conversations at once, at least 1.
+    pub capacity: u32,
+}
+
+/// How tickets find reps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Routing {
+    /// Which waiting ticket goes first.
+    pub priority: Priority,
+    /// Which free rep is asked first.
+    pub choose: Choose,
+    /// How long a rep may leave an offer unanswered.
+    pub offer_timeout: Duration,
+    /// Rest after a conversation before the next offer.
+    pub wrap_up: Duration,
+    /// How long a ticket waits for the rep it named before any other may take it.
+    pub sticky_for: Duration,
+    /// Tickets that may wait at once.
+    pub queue_limit: usize,
+    /// What is relaxed as a ticket waits, ascending by time.
+    pub relax: Vec<Relax>,
+}
+
+/// The order of waiting tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Tier weight times time waited.
+    Weighted,
+    /// Higher tier weight first, then time waited.
+    Strict,
+}
+
+/// The order of free reps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choose {
+    /// Highest level in the skill, ties to the longest idle.
+    Best,
+    /// Longest idle, whatever the level.
+    LongestIdle,
+}
+
+/// One relaxing rule: what a ticket that has waited this long no longer insists on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relax {
+    /// Time waited from which the rule holds.
+    pub after: Duration,
+    /// The least level that is enough from then on.
+    pub min_level: Option<Level>,
+    /// Applies only to tickets for this skill; `None` is every skill.
+    pub skill: Option<SkillId>,
+    /// Reps of these skills will do.
+    pub accept: Vec<SkillId>,
+    /// Reps reserved for other tiers will do.
+    pub any_tier: bool,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            priority: Priority::Weighted,
+            choose: Choose::Best,
+            offer_timeout: Duration::from_secs(20),
+            wrap_up: Duration::from_secs(10),
+            sticky_for: Duration::from_secs(45),
+            queue_limit: 200,
+            relax: Vec::new(),
+        }
+    }
+}

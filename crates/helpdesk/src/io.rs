@@ -1,0 +1,198 @@
+//! The whole contract of the machine: what goes in, what comes out.
+//! Must not know who feeds it or who carries its effects out.
+
+use std::sync::Arc;
+
+use presence::Availability;
+use thiserror::Error;
+
+use crate::ask::{Ask, AskRefused};
+use crate::conversation::Line;
+use crate::ids::{DeliveryId, LineId, RepId, ReplyId, Seq, TicketId};
+use crate::record::Record;
+use crate::snapshot::Snapshot;
+use crate::ticket::TicketView;
+
+/// What can happen to the helpdesk.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A rep's composed state has changed (or is told for the first time).
+    Presence {
+        /// The rep.
+        rep: RepId,
+        /// The composed state.
+        availability: Availability,
+    },
+    /// A shopper clicks. Answered by [`Answer::Ticket`] or [`Answer::Refused`].
+    Ask {
+        /// What is asked.
+        ask: Box<Ask>,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
+    /// A shopper says something. Answered by [`Answer::Said`] or [`Answer::NotSaid`].
+    ShopperLine {
+        /// The ticket; the edge has checked that the sender holds its token.
+        ticket: TicketId,
+        /// The browser's identity for the line; a repeated one makes no second line.
+        id: LineId,
+        /// What is said.
+        text: Arc<str>,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
+    /// A shopper is typing.
+    ShopperTyping {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// A shopper's page has shown all lines up to this one.
+    ShopperSeen {
+        /// The ticket.
+        ticket: TicketId,
+        /// The last line shown.
+        seq: Seq,
+    },
+    /// A shopper ends the conversation or leaves the queue.
+    ShopperEnd {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// A shopper rates an ended conversation.
+    Rate {
+        /// The ticket.
+        ticket: TicketId,
+        /// 1 to 5.
+        stars: u8,
+        /// In the shopper's words.
+        comment: Option<String>,
+    },
+    /// A rep's message arrived. Answered by [`Answer::Heard`] once what it did is recorded.
+    RepMessage {
+        /// Who sent it; proven by the edge.
+        rep: RepId,
+        /// Which conversation it is for.
+        to: Addressee,
+        /// The text.
+        text: Arc<str>,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
+    /// A rep's phone says that the rep is typing.
+    RepTyping {
+        /// Who; proven by the edge.
+        rep: RepId,
+        /// Which conversation it is for.
+        to: Addressee,
+    },
+    /// A message to a rep arrived, or did not.
+    Delivery {
+        /// Which one.
+        delivery: DeliveryId,
+        /// What became of it.
+        outcome: DeliveryOutcome,
+    },
+}
+
+/// Whom a rep's message is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addressee {
+    /// This ticket's conversation.
+    Ticket(TicketId),
+    /// The rep's current conversation: the offer pending, else the one last spoken in.
+    Desk,
+}
+
+/// What became of a message to a rep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// The rep's phone has it.
+    Delivered,
+    /// It could not be brought to any phone of the rep.
+    Undeliverable,
+}
+
+/// What the helpdesk wants done. Outputs are carried out in order; a [`Output::Record`] must be
+/// committed before anything that follows it leaves the house.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// To be journalled.
+    Record(Record),
+    /// A message to a rep; its outcome comes back as [`Input::Delivery`].
+    ToRep {
+        /// Names the message for its outcome.
+        delivery: DeliveryId,
+        /// To whom.
+        rep: RepId,
+        /// The conversation it speaks for.
+        ticket: TicketId,
+        /// The text.
+        text: Arc<str>,
+    },
+    /// The shopper is typing: a sign to the rep, not worth a retry.
+    TypingToRep {
+        /// To whom.
+        rep: RepId,
+        /// The conversation.
+        ticket: TicketId,
+    },
+    /// Something for the shopper's page.
+    ToShopper {
+        /// Whose page.
+        ticket: TicketId,
+        /// What.
+        event: ShopperEvent,
+    },
+    /// The answer to an input that named a [`ReplyId`].
+    Reply {
+        /// Who waits.
+        reply: ReplyId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A newer state of the groups.
+    Snapshot(Arc<Snapshot>),
+}
+
+/// What a shopper's page is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ShopperEvent {
+    /// A line, the shopper's own ones included.
+    Line(Line),
+    /// The rep is typing.
+    RepTyping,
+    /// The ticket's state, place or promise has changed.
+    State(TicketView),
+}
+
+/// Answers to inputs that name a [`ReplyId`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The ask made this ticket.
+    Ticket(TicketView),
+    /// The ask made no ticket.
+    Refused(AskRefused),
+    /// The line stands at this place (again, when it was repeated).
+    Said(Seq),
+    /// The line was not taken.
+    NotSaid(SayRefused),
+    /// The rep's message was taken; what it did comes as outputs of its own.
+    Heard,
+}
+
+/// Why a shopper's line was not taken. Each text fits "failed to say this: {text}".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SayRefused {
+    /// No such ticket.
+    #[error("there is no such conversation")]
+    UnknownTicket,
+    /// The conversation has ended.
+    #[error("the conversation has ended")]
+    Ended,
+    /// The line is longer than a conversation takes.
+    #[error("the text is longer than 8 KiB")]
+    TooLong,
+    /// The conversation holds as much as one may.
+    #[error("the conversation is full")]
+    Full,
+}

@@ -1,0 +1,56 @@
+//! A ticket as its shopper may see it. Must not know the queue's order or other shoppers.
+
+use std::sync::Arc;
+
+use crate::ids::TicketId;
+use crate::snapshot::Wait;
+
+/// Where a ticket stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TicketState {
+    /// Waiting for a rep.
+    Queued,
+    /// Put to a rep who has not answered yet.
+    Offered,
+    /// In conversation.
+    Open,
+    /// Turned into a telephone call.
+    Callback,
+    /// Ended.
+    Closed,
+    /// The shopper left before anybody answered.
+    Abandoned,
+}
+
+impl TicketState {
+    /// Whether nothing more can happen to the ticket but a rating.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Closed | Self::Abandoned)
+    }
+}
+
+/// What a ticket's shopper is told of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TicketView {
+    /// The ticket.
+    pub id: TicketId,
+    /// Where it stands.
+    pub state: TicketState,
+    /// Place in the queue, from 1, while queued.
+    pub position: Option<u32>,
+    /// The promised wait, while queued and known.
+    pub wait: Option<Wait>,
+    /// Name of the rep, while offered (if named by the site's rule) or open.
+    pub rep: Option<Arc<str>>,
+}
+
+/// Why a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// The shopper ended it.
+    Shopper,
+    /// The rep ended it.
+    Rep,
+    /// The shopper left before anybody answered.
+    Abandoned,
+}
