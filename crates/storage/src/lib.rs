@@ -13,3 +13,4 @@ mod writer;
 
 pub use error::{CommitError, LoadError, OpenError};
 pub use journal::{Journal, Totals};
+pub use location::Location;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::error::OpenError;
 
-/// A place for a journal.
+/// A place for a journal; what [`Journal::open`](crate::Journal::open) makes of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Location {
+pub enum Location {
     /// A database file.
     File(PathBuf),
     /// Nothing outlives the journal.
@@ -15,7 +15,7 @@ pub(crate) enum Location {
 
 impl Location {
     /// Reads `sqlite:PATH` or `sqlite::memory:`.
-    pub(crate) fn read(url: &str) -> Result<Self, OpenError> {
+    pub fn read(url: &str) -> Result<Self, OpenError> {
         let Some((scheme, rest)) = url.split_once(':') else {
             return Err(OpenError::BadUrl {
                 url: url.to_owned(),
