@@ -57,8 +57,12 @@ impl From<Defect> for BadRequest {
     fn from(defect: Defect) -> Self {
         let reason = match defect {
             Defect::FirstLine => Cow::Borrowed("Bad Request-Line"),
-            Defect::Line(Some(name)) => Cow::Owned(format!("Bad {name}")),
-            Defect::Line(None) => Cow::Borrowed("Bad Header Line"),
+            Defect::NoHeader(Some(name)) | Defect::ControlCharacter(Some(name)) => {
+                Cow::Owned(format!("Bad {name}"))
+            }
+            Defect::NoHeader(None) | Defect::ControlCharacter(None) => {
+                Cow::Borrowed("Bad Header Line")
+            }
             Defect::TooManyLines => Cow::Borrowed("Too Many Headers"),
             Defect::LineTooLong(Some(name)) => Cow::Owned(format!("{name} Too Long")),
             Defect::LineTooLong(None) => Cow::Borrowed("Header Too Long"),

@@ -6,7 +6,7 @@ use std::fmt;
 macro_rules! header_names {
     ($($variant:ident $long:literal $($compact:literal)?;)*) => {
         /// A header this crate knows by name; all others are extension headers, found by their text.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum HeaderName {
             $(

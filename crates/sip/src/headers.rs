@@ -5,8 +5,9 @@ use bytes::Bytes;
 use memchr::{memchr, memmem};
 use smallvec::SmallVec;
 
-use crate::error::ParseError;
+use crate::error::{BadRequest, ParseError};
 use crate::grammar::bytes::{is_blank, is_control, is_token};
+use crate::header::content_length;
 use crate::header_name::HeaderName;
 use crate::values::Values;
 
@@ -27,16 +28,19 @@ pub struct Headers {
 }
 
 /// What the index found wrong while finding the lines; the message can still be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// From the mildest to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Defect {
-    /// The first line has odd blanks or control characters.
-    FirstLine,
-    /// A line is no `name: value`, or holds control characters; its name where it has a known one.
-    Line(Option<HeaderName>),
-    /// More than [`MAX_HEADERS`] lines.
-    TooManyLines,
     /// More than [`MAX_HEADER_LENGTH`] bytes in one line.
     LineTooLong(Option<HeaderName>),
+    /// A value holds control characters; its name where it is a known one.
+    ControlCharacter(Option<HeaderName>),
+    /// More than [`MAX_HEADERS`] lines.
+    TooManyLines,
+    /// A line is no `name: value`; its name where it starts with a known one.
+    NoHeader(Option<HeaderName>),
+    /// The first line has odd blanks, or goes on in the next one.
+    FirstLine,
 }
 
 /// A range of the message's bytes.
@@ -66,16 +70,7 @@ impl Headers {
         if bytes.len() > MAX_MESSAGE_LENGTH {
             return Err(ParseError::TooLong);
         }
-        let mut index = Index {
-            lines: SmallVec::new(),
-            defect: first_line_defect,
-            folded: false,
-        };
-        let body_start = index.find_lines(&bytes, start)?;
-        let head = bytes.get(..body_start).unwrap_or_default();
-        if has_stray_control(head) {
-            index.blame_stray_control(head);
-        }
+        let (index, body_start) = Index::of(&bytes, start, first_line_defect)?;
         let bytes = if index.folded {
             unfolded(&bytes, &index.lines)
         } else {
@@ -178,7 +173,56 @@ struct Index {
     folded: bool,
 }
 
+/// The length of the body that the header block `head`, first line included, announces.
+///
+/// # Errors
+/// Where two readers of the block could differ about it.
+pub(crate) fn announced_body(head: &[u8]) -> Result<Option<usize>, BadRequest> {
+    let start = memchr(b'\n', head).map_or(0, |end| end + 1);
+    let unreadable = BadRequest::from(Defect::NoHeader(None));
+    let (index, end) = Index::of(head, start, None).map_err(|_| unreadable.clone())?;
+    // A line that is no header, or is not indexed any more, could hide a length.
+    let hidden = match index.defect {
+        Some(Defect::NoHeader(_) | Defect::TooManyLines) => index.defect,
+        Some(Defect::ControlCharacter(_) | Defect::LineTooLong(_) | Defect::FirstLine) | None => {
+            None
+        }
+    };
+    if let Some(defect) = hidden {
+        return Err(defect.into());
+    }
+    if end != head.len() {
+        return Err(unreadable);
+    }
+    let lengths = index
+        .lines
+        .iter()
+        .filter(|line| line.known == Some(HeaderName::ContentLength));
+    Ok(content_length::agreed(
+        lengths.map(|line| line.value.of(head)),
+    )?)
+}
+
 impl Index {
+    /// Indexes the header block from `start`; also tells where the body starts.
+    fn of(
+        bytes: &[u8],
+        start: usize,
+        first_line_defect: Option<Defect>,
+    ) -> Result<(Self, usize), ParseError> {
+        let mut index = Self {
+            lines: SmallVec::new(),
+            defect: first_line_defect,
+            folded: false,
+        };
+        let body_start = index.find_lines(bytes, start)?;
+        let head = bytes.get(..body_start).unwrap_or_default();
+        if has_stray_control(head) {
+            index.blame_stray_control(head);
+        }
+        Ok((index, body_start))
+    }
+
     /// Finds the lines from `at` to the empty line; returns where the body starts.
     fn find_lines(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, ParseError> {
         loop {
@@ -187,7 +231,7 @@ impl Index {
             match rest {
                 [b'\r', b'\n', ..] => return Ok(at + 2),
                 [b'\n', ..] => {
-                    self.blame(Defect::Line(None));
+                    self.blame(Defect::NoHeader(None));
                     return Ok(at + 1);
                 }
                 _ => {}
@@ -217,7 +261,7 @@ impl Index {
         // RFC 3261 §25.1 HCOLON: SP and HTAB alone may stand before the colon.
         let blanks = after.iter().take_while(|byte| is_blank(**byte)).count();
         if name.is_empty() || after.get(blanks) != Some(&b':') {
-            self.blame(Defect::Line(known));
+            self.blame(Defect::NoHeader(known));
             return;
         }
         if line.len() > MAX_HEADER_LENGTH {
@@ -240,8 +284,9 @@ impl Index {
         });
     }
 
+    /// The worst defect counts: one that hides lines hides what else is wrong with them.
     fn blame(&mut self, defect: Defect) {
-        self.defect.get_or_insert(defect);
+        self.defect = self.defect.max(Some(defect));
     }
 
     /// Finds which line holds the control character; the first line if none of the headers does.
@@ -260,8 +305,8 @@ impl Index {
             (0..value.len()).any(without_folds)
         });
         self.blame(match culprit {
-            Some(line) => Defect::Line(line.known),
-            None => Defect::Line(None),
+            Some(line) => Defect::ControlCharacter(line.known),
+            None => Defect::NoHeader(None),
         });
     }
 }

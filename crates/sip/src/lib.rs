@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod digest;
 mod error;
 mod flow;
+pub mod framing;
 mod grammar;
 mod header;
 mod header_name;

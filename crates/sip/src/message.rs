@@ -245,6 +245,13 @@ impl FirstLine {
     }
 }
 
+/// Whether a header block starts as a SIP message does.
+pub(crate) fn has_sip_first_line(head: &[u8]) -> bool {
+    let end = memchr(b'\n', head).unwrap_or(head.len());
+    let line = head.get(..end).unwrap_or_default();
+    FirstLine::read(line.strip_suffix(b"\r").unwrap_or(line), 0).is_ok()
+}
+
 fn starts_with_sip(text: &[u8]) -> bool {
     text.get(..4)
         .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))

@@ -301,3 +301,137 @@ fn escapes_are_whole(text: &[u8]) -> bool {
         .skip(1)
         .all(|after| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::Uri;
+
+    fn check(text: &str, expected: Expect) {
+        let shown = match Uri::parse(text.as_bytes()) {
+            Ok(uri) => {
+                let printed = uri.to_string();
+                assert_eq!(Uri::parse(printed.as_bytes()), Ok(uri));
+                format!(
+                    "{printed} user {:?} params {}",
+                    uri.user_decoded(),
+                    uri.params.iter().count()
+                )
+            }
+            Err(error) => error.to_string(),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn uris_of_real_phones() {
+        check(
+            "sip:127.0.0.1:5080",
+            expect!["sip:127.0.0.1:5080 user None params 0"],
+        );
+        check(
+            "sip:alice-0x55e0f6715740@127.0.0.1:5091;transport=TCP;ob",
+            expect![[
+                r#"sip:alice-0x55e0f6715740@127.0.0.1:5091;transport=TCP;ob user Some("alice-0x55e0f6715740") params 2"#
+            ]],
+        );
+        check(
+            "SIPS:a.b%2Ec@Frank.Invalid;transport=ws?Route=x&Subject=",
+            expect![[
+                r#"sips:a.b%2Ec@Frank.Invalid;transport=ws?Route=x&Subject= user Some("a.b.c") params 1"#
+            ]],
+        );
+        check(
+            "sip:1234;phone-context=+33:pw@[2001:db8::1]:5061",
+            expect![[
+                r#"sip:1234;phone-context=+33:pw@[2001:db8::1]:5061 user Some("1234;phone-context=+33") params 0"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn malformed_and_foreign_uris() {
+        for text in [
+            "",
+            "sip:",
+            "sip:@h",
+            "sip:a@",
+            "sip:a@h:",
+            "sip:a@h:99999",
+            "sip:a@h;",
+            "sip:a@h;x=",
+            "sip:a@h?",
+            "sip:a@h?x",
+            "sip:a b@h",
+            "sip:a%4@h",
+            "sip:a@h@i",
+            "alice",
+            "1ab:c",
+            "<sip:a@h>",
+        ] {
+            check(text, expect!["read a URI that is malformed"]);
+        }
+        check(
+            "tel:+33123",
+            expect!["read a URI that is of a scheme other than sip or sips"],
+        );
+    }
+
+    /// The examples of RFC 3261 §19.1.4.
+    #[test]
+    fn equivalence_is_that_of_the_standard() {
+        let equal = |one: &str, two: &str| {
+            let (one, two) = (
+                Uri::parse(one.as_bytes()).unwrap(),
+                Uri::parse(two.as_bytes()).unwrap(),
+            );
+            assert_eq!(one.is_equivalent(&two), two.is_equivalent(&one));
+            one.is_equivalent(&two)
+        };
+        for (one, two) in [
+            (
+                "sip:%61lice@atlanta.com;transport=TCP",
+                "sip:alice@AtLanTa.CoM;Transport=tcp",
+            ),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            (
+                "sip:carol@chicago.com;security=on",
+                "sip:carol@chicago.com;newparam=5",
+            ),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
+        ] {
+            assert!(equal(one, two), "{one} {two}");
+        }
+        for (one, two) in [
+            (
+                "SIP:ALICE@AtLanTa.CoM;Transport=udp",
+                "sip:alice@AtLanTa.CoM;Transport=UDP",
+            ),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            (
+                "sip:bob@biloxi.com;transport=udp",
+                "sip:bob@biloxi.com:6000;transport=tcp",
+            ),
+            (
+                "sip:carol@chicago.com",
+                "sip:carol@chicago.com?Subject=next%20meeting",
+            ),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+            (
+                "sip:carol@chicago.com;security=on",
+                "sip:carol@chicago.com;security=off",
+            ),
+        ] {
+            assert!(!equal(one, two), "{one} {two}");
+        }
+    }
+}

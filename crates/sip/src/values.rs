@@ -18,6 +18,11 @@ impl<'a> Values<'a> {
             is_list: name.is_list(),
         }
     }
+
+    /// What follows the values taken so far, without the comma before it.
+    pub(crate) const fn rest(&self) -> Option<&'a [u8]> {
+        self.rest
+    }
 }
 
 impl<'a> Iterator for Values<'a> {

@@ -40,6 +40,13 @@ impl<'a> Contact<'a> {
         }
     }
 
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Any => out.push(b'*'),
+            Self::Address(address) => address.write(out),
+        }
+    }
+
     /// The `expires` parameter. A malformed one counts as an hour, as RFC 3261 §20.10 has it.
     pub fn expires(&self) -> Option<Duration> {
         let value = self.address()?.params.get("expires")?.value;

@@ -10,17 +10,23 @@ impl Headers {
     /// # Errors
     /// Where it is not plain digits, does not fit, or is there twice with different numbers.
     pub fn content_length(&self) -> Result<Option<usize>, HeaderError> {
-        let mut lengths = self.headers(HeaderName::ContentLength).map(parse);
-        let Some(first) = lengths.next().transpose()? else {
-            return Ok(None);
-        };
-        for other in lengths {
-            if other? != first {
-                return Err(HeaderError::repeated(HeaderName::ContentLength));
-            }
-        }
-        Ok(Some(first))
+        agreed(self.headers(HeaderName::ContentLength))
     }
+}
+
+/// The one length that all lines agree on.
+pub(crate) fn agreed<'a>(
+    mut lines: impl Iterator<Item = &'a [u8]>,
+) -> Result<Option<usize>, HeaderError> {
+    let Some(first) = lines.next().map(parse).transpose()? else {
+        return Ok(None);
+    };
+    for other in lines {
+        if parse(other)? != first {
+            return Err(HeaderError::repeated(HeaderName::ContentLength));
+        }
+    }
+    Ok(Some(first))
 }
 
 fn parse(value: &[u8]) -> Result<usize, HeaderError> {

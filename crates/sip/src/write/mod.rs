@@ -1,5 +1,6 @@
 //! Writing messages. A value can never start a new line: CR, LF and NUL in it are written as blanks.
 
+mod canonical;
 pub(crate) mod request;
 pub(crate) mod response;
 

@@ -143,3 +143,63 @@ impl RequestDraft {
         writer.finish(&self.body)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::RequestDraft;
+    use crate::header_name::HeaderName;
+    use crate::message::Message;
+    use crate::method::Method;
+
+    fn draft() -> RequestDraft {
+        RequestDraft::new(Method::Message, "sip:alice@127.0.0.1:5091")
+            .from("\"Desk\" <sip:T1@shop.example>", "d1")
+            .to("<sip:alice@shop.example>")
+            .call_id("c1")
+            .cseq(3)
+            .header(HeaderName::Contact, "<sip:127.0.0.1:5060>")
+            .body("text/plain", "hello")
+    }
+
+    #[test]
+    fn a_draft_prints_a_sound_request() {
+        let bytes = draft().print("UDP 127.0.0.1:5060", "z9hG4bKx");
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        expect![[r#"
+            MESSAGE sip:alice@127.0.0.1:5091 SIP/2.0
+            Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx;rport
+            Max-Forwards: 70
+            From: "Desk" <sip:T1@shop.example>;tag=d1
+            To: <sip:alice@shop.example>
+            Call-ID: c1
+            CSeq: 3 MESSAGE
+            Contact: <sip:127.0.0.1:5060>
+            Content-Type: text/plain
+            Content-Length: 5
+
+            hello"#]]
+        .assert_eq(&text.replace("\r\n", "\n"));
+        let Message::Request(request) = Message::parse(bytes).unwrap() else {
+            panic!("not a request");
+        };
+        assert_eq!(request.check(), Ok(()));
+    }
+
+    #[test]
+    fn no_part_can_start_a_line() {
+        let evil = "x\r\nEvil: 1\n\0";
+        let bytes = RequestDraft::new(Method::Message, evil)
+            .from(evil, evil)
+            .to(evil)
+            .call_id(evil)
+            .header(HeaderName::Subject, evil)
+            .extension_header(evil, evil)
+            .body(evil, "")
+            .print(evil, evil);
+        let message = Message::parse(bytes).unwrap();
+        assert_eq!(message.headers().extension_headers("Evil").count(), 0);
+        assert_eq!(message.headers().lines().count(), 10);
+    }
+}

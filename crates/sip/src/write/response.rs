@@ -126,14 +126,17 @@ impl<'a> ResponseBuilder<'a> {
     }
 
     fn write_top_via(&self, writer: &mut Writer, line: &[u8]) {
-        let first = Values::of(HeaderName::Via, line).next().unwrap_or_default();
+        let mut values = Values::of(HeaderName::Via, line);
+        let first = values.next().unwrap_or_default();
         let (Some(source), Ok(via)) = (self.source, Via::parse(first)) else {
             return writer.header(HeaderName::Via, line);
         };
         writer.composed(HeaderName::Via, |out| {
             write_via_as_received(&via, source, out);
-            // Further values on the same line follow as they are.
-            out.extend(after(first, line));
+            if let Some(others) = values.rest() {
+                out.push(b',');
+                out.extend(others);
+            }
         });
     }
 
@@ -208,10 +211,144 @@ fn write_via_as_received(via: &Via<'_>, source: SocketAddr, out: &mut Vec<u8>) {
     }
 }
 
-/// What follows `part` in `whole`, of which it is a slice.
-fn after<'a>(part: &[u8], whole: &'a [u8]) -> &'a [u8] {
-    let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
-    whole
-        .get(start.wrapping_add(part.len())..)
-        .unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use expect_test::{Expect, expect};
+
+    use super::ResponseBuilder;
+    use crate::header_name::HeaderName;
+    use crate::message::{Message, Request};
+    use crate::status::StatusCode;
+
+    fn request(via: &str, to: &str) -> Request {
+        let text = format!(
+            "PUBLISH sip:alice@h SIP/2.0\r\nv: {via}\r\nRecord-Route: <sip:p;lr>\r\nVia: SIP/2.0/UDP last\r\n\
+             f: <sip:alice@h>;tag=1\r\nTo: {to}\r\ni: c1\r\nCSeq: 7 PUBLISH\r\n\r\n"
+        );
+        match Message::parse(Bytes::from(text)).unwrap() {
+            Message::Request(request) => request,
+            Message::Response(_) => panic!("not a request"),
+        }
+    }
+
+    fn check(answer: &ResponseBuilder<'_>, expected: Expect) {
+        let text = String::from_utf8(answer.build().to_vec()).unwrap();
+        expected.assert_eq(&text.replace("\r\n", "\n"));
+    }
+
+    #[test]
+    fn an_answer_copies_what_the_standard_says() {
+        let request = request("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1", "<sip:alice@h>");
+        let answer = ResponseBuilder::answer(&request, StatusCode::OK)
+            .to_tag("t1")
+            .copied(HeaderName::RecordRoute)
+            .header(HeaderName::SipEtag, "e1")
+            .extension_header("X-Why", "because")
+            .body("text/plain", "hi");
+        check(
+            &answer,
+            expect![[r#"
+                SIP/2.0 200 OK
+                Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1
+                Via: SIP/2.0/UDP last
+                From: <sip:alice@h>;tag=1
+                To: <sip:alice@h>;tag=t1
+                Call-ID: c1
+                CSeq: 7 PUBLISH
+                Record-Route: <sip:p;lr>
+                SIP-ETag: e1
+                X-Why: because
+                Content-Type: text/plain
+                Content-Length: 2
+
+                hi"#]],
+        );
+    }
+
+    fn top_via(via: &str, source: &str) -> String {
+        let request = request(via, "<sip:alice@h>");
+        let answer = ResponseBuilder::answer(&request, StatusCode::OK)
+            .received_from(source.parse().unwrap())
+            .build();
+        match Message::parse(answer).unwrap() {
+            Message::Request(_) => panic!("not a response"),
+            Message::Response(response) => {
+                String::from_utf8(response.header(HeaderName::Via).unwrap().to_vec()).unwrap()
+            }
+        }
+    }
+
+    /// RFC 3581 §4 and RFC 3261 §18.2.1.
+    #[test]
+    fn the_top_via_tells_where_the_request_came_from() {
+        assert_eq!(
+            top_via(
+                "SIP/2.0/UDP 192.0.2.1:5060;branch=b;rport",
+                "192.0.2.1:4000"
+            ),
+            "SIP/2.0/UDP 192.0.2.1:5060;branch=b;rport=4000;received=192.0.2.1"
+        );
+        assert_eq!(
+            top_via("SIP/2.0/UDP 192.0.2.1;branch=b", "192.0.2.1:4000"),
+            "SIP/2.0/UDP 192.0.2.1;branch=b"
+        );
+        assert_eq!(
+            top_via("SIP/2.0/UDP 192.0.2.1;branch=b", "192.0.2.9:4000"),
+            "SIP/2.0/UDP 192.0.2.1;branch=b;received=192.0.2.9"
+        );
+        assert_eq!(
+            top_via("SIP/2.0/TCP x.invalid;branch=b", "[2001:db8::1]:4000"),
+            "SIP/2.0/TCP x.invalid;branch=b;received=2001:db8::1"
+        );
+    }
+
+    #[test]
+    fn a_lying_received_is_replaced_and_other_values_of_the_line_stay() {
+        assert_eq!(
+            top_via(
+                "SIP/2.0/UDP 192.0.2.1;received=6.6.6.6;rport=66;branch=b, SIP/2.0/TCP second;branch=c",
+                "192.0.2.1:4000"
+            ),
+            "SIP/2.0/UDP 192.0.2.1;branch=b;rport=4000;received=192.0.2.1, SIP/2.0/TCP second;branch=c"
+        );
+    }
+
+    #[test]
+    fn a_tag_of_the_request_stays() {
+        let request = request("SIP/2.0/UDP h", "<sip:alice@h>;tag=old");
+        let answer = ResponseBuilder::answer(&request, StatusCode::OK)
+            .to_tag("new")
+            .build();
+        assert!(answer.windows(8).any(|part| part == b";tag=old"));
+        assert!(!answer.windows(8).any(|part| part == b";tag=new"));
+    }
+
+    #[test]
+    fn no_value_can_start_a_line() {
+        let request = request("SIP/2.0/UDP h", "<sip:alice@h>");
+        let answer = ResponseBuilder::answer(&request, StatusCode::OK)
+            .reason("OK\r\nA: 1")
+            .to_tag("t\r\nB: 1")
+            .header(HeaderName::Subject, "x\r\nC: 1\0")
+            .extension_header("D: 1\r\nE", "y\nF: 1")
+            .body("text/plain\rG: 1", "");
+        check(
+            &answer,
+            expect![[r#"
+                SIP/2.0 200 OK  A: 1
+                Via: SIP/2.0/UDP h
+                Via: SIP/2.0/UDP last
+                From: <sip:alice@h>;tag=1
+                To: <sip:alice@h>;tag=t  B: 1
+                Call-ID: c1
+                CSeq: 7 PUBLISH
+                Subject: x  C: 1 
+                D--1--E: y F: 1
+                Content-Type: text/plain G: 1
+                Content-Length: 0
+
+            "#]],
+        );
+    }
 }
