@@ -6,6 +6,7 @@ pub mod http;
 pub mod peer;
 pub mod phone;
 pub mod server;
+pub mod site;
 pub mod unique;
 pub mod wait;
 pub mod wire;

@@ -16,6 +16,7 @@ mod sip;
 mod sites;
 mod summary;
 
+use std::env;
 use std::fs;
 use std::path::Path;
 
@@ -34,6 +35,25 @@ pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
 pub(crate) const DEFAULT: &str = include_str!("default.toml");
+
+/// Reads the file at `path` with this process's environment. Warnings go to stderr, mistakes into the error.
+pub(crate) fn load_or_explain(path: &Path) -> anyhow::Result<Settings> {
+    match load(path, &|name| env::var(name).ok()) {
+        Ok(settings) => {
+            for warning in &settings.warnings {
+                anstream::eprintln!("warning: {warning}");
+            }
+            Ok(settings)
+        }
+        Err(mistakes) => {
+            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            Err(anyhow::anyhow!(
+                "the configuration cannot be used\n{}",
+                lines.join("\n")
+            ))
+        }
+    }
+}
 
 /// Reads the file at `path`; secrets' files are looked for beside it.
 pub(crate) fn load(path: &Path, environment: Environment<'_>) -> Result<Settings, Vec<Mistake>> {
@@ -75,7 +95,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
     let (sites, faces) = sites::read(&tables.sites, &names, secrets);
-    let (reps, credentials) = reps::read(&tables.reps, &names, secrets, &sip.digest);
+    let (reps, credentials_by_rep) = reps::read(&tables.reps, &names, secrets, &sip.digest);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
     Settings {
@@ -90,7 +110,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
-        credentials,
+        credentials_by_rep,
         dangerous: read_dangerous(root),
         warnings: Vec::new(),
     }

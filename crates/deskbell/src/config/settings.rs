@@ -1,7 +1,7 @@
 //! What the configuration comes to: typed, complete, every default filled in.
 //! Must not know how it was written.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use super::mistake::Mistake;
 use super::secret::Credentials;
 
 /// Everything the program was told.
+#[derive(Debug)]
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     pub(crate) http: HttpSettings,
@@ -21,7 +23,7 @@ pub(crate) struct Settings {
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
     pub(crate) sites: Vec<SiteFace>,
     /// What each rep proves an identity with.
-    pub(crate) credentials: BTreeMap<RepId, Credentials>,
+    pub(crate) credentials_by_rep: HashMap<RepId, Credentials>,
     pub(crate) dangerous: DangerousSettings,
     /// What works, but hardly as meant; in the order of the file.
     pub(crate) warnings: Vec<Mistake>,

@@ -77,8 +77,7 @@ impl Login {
                     Ok(rep)
                 } else {
                     Err(refuse(
-                        answer(request, exchange, StatusCode::FORBIDDEN)
-                            .reason("From Is Not You"),
+                        answer(request, exchange, StatusCode::FORBIDDEN).reason("From Is Not You"),
                     ))
                 }
             }
@@ -152,9 +151,15 @@ impl WrongTries {
         let mut tries = self
             .by_pair
             .entry((user.to_owned(), source))
-            .or_insert(Tries { count: 0, since: now });
+            .or_insert(Tries {
+                count: 0,
+                since: now,
+            });
         if now >= tries.since + TRIES_REMEMBERED {
-            *tries = Tries { count: 0, since: now };
+            *tries = Tries {
+                count: 0,
+                since: now,
+            };
         }
         tries.count = tries.count.saturating_add(1);
         tries.count > self.limit
@@ -163,9 +168,7 @@ impl WrongTries {
     fn is_over_limit(&self, user: &str, source: IpAddr, now: Instant) -> bool {
         self.by_pair
             .get(&(user.to_owned(), source))
-            .is_some_and(|tries| {
-                tries.count > self.limit && now < tries.since + TRIES_REMEMBERED
-            })
+            .is_some_and(|tries| tries.count > self.limit && now < tries.since + TRIES_REMEMBERED)
     }
 }
 

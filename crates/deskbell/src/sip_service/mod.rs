@@ -106,9 +106,14 @@ impl Service for SipService {
                     .build(),
             ),
             // RFC 6665 §4.1.3: a NOTIFY outside any subscription.
-            Method::Notify | Method::Bye => {
-                Handling::Answer(answer(request, &exchange, StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST).build())
-            }
+            Method::Notify | Method::Bye => Handling::Answer(
+                answer(
+                    request,
+                    &exchange,
+                    StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+                )
+                .build(),
+            ),
             Method::Ack => Handling::Ignore,
             Method::Other => Handling::Answer(
                 answer(request, &exchange, StatusCode::NOT_IMPLEMENTED)

@@ -28,9 +28,7 @@ impl SipService {
                     published.lifetime.as_secs().to_string(),
                 );
                 Handling::Answer(match published.entity_tag {
-                    Some(tag) => answer
-                        .header(HeaderName::SipEtag, tag.to_string())
-                        .build(),
+                    Some(tag) => answer.header(HeaderName::SipEtag, tag.to_string()).build(),
                     None => answer.build(),
                 })
             }
@@ -124,9 +122,7 @@ impl Unreadable {
         let fail = |status| answer(request, exchange, status);
         refuse(match self {
             Self::Header(header) => return bad(request, exchange, *header),
-            Self::Nothing => {
-                fail(StatusCode::BAD_REQUEST).reason("Neither Body Nor SIP-If-Match")
-            }
+            Self::Nothing => fail(StatusCode::BAD_REQUEST).reason("Neither Body Nor SIP-If-Match"),
             Self::Body(DocumentError::TooLarge) => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE),
             Self::MediaType | Self::Body(DocumentError::NotPresence(_)) => {
                 fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, PIDF)
