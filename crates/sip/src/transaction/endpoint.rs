@@ -130,9 +130,9 @@ impl Endpoint {
         self.server_transactions() + self.clients.len()
     }
 
-    /// Requests that await our answer and requests of ours that await theirs.
-    pub fn open_transactions(&self) -> usize {
-        self.pending.len() + self.invites.len() + self.clients.len()
+    /// Requests not yet answered, and INVITEs not yet over.
+    pub fn unanswered_requests(&self) -> usize {
+        self.pending.len() + self.invites.len()
     }
 
     /// What was counted since this was last asked.
