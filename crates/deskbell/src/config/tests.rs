@@ -113,10 +113,13 @@ impl Drop for Scratch {
 
 #[test]
 fn default_configuration_has_no_mistakes() {
-    check(DEFAULT, expect![[r#"
+    check(
+        DEFAULT,
+        expect![[r#"
         served
         deskbell.toml:1:1: there is no [[rep]]: nobody can answer
-    "#]]);
+    "#]],
+    );
 }
 
 /// The default's examples are commented out without a space: `#key = …`.
@@ -372,7 +375,8 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
                  offers ring 20s, then 10s of rest; a named rep is kept 45s
                  at most 200 tickets wait
         DANGER   any user, without password
-    "#]].assert_eq(&summary(&settings));
+    "#]]
+    .assert_eq(&summary(&settings));
 }
 
 #[test]
@@ -402,36 +406,54 @@ fn missing_file_says_how_to_make_one() {
 
 #[test]
 fn what_is_not_toml_is_told_with_its_place() {
-    check("[sip]\ndomain = shop.example\n", expect![[r#"
+    check(
+        "[sip]\ndomain = shop.example\n",
+        expect![[r#"
         deskbell.toml:2:10: string values must be quoted, expected literal string
-    "#]]);
-    check("[sip\ndomain = \"a.b\"\n= 3\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "[sip\ndomain = \"a.b\"\n= 3\n",
+        expect![[r#"
         deskbell.toml:1:5: unclosed table, expected `]`
         deskbell.toml:3:1: unquoted keys cannot be empty, expected letters, numbers, `-`, `_`
-    "#]]);
-    check("[sip]\ndomain = \"a.b\"\ndomain = \"a.c\"\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "[sip]\ndomain = \"a.b\"\ndomain = \"a.c\"\n",
+        expect![[r#"
         deskbell.toml:3:1: duplicate key
-    "#]]);
-    check("[sip]\ndomain = \"a", expect![[r#"
+    "#]],
+    );
+    check(
+        "[sip]\ndomain = \"a",
+        expect![[r#"
         deskbell.toml:2:12: invalid basic string, expected `"`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn empty_file_lacks_a_domain() {
-    check("", expect![[r#"
+    check(
+        "",
+        expect![[r#"
         deskbell.toml:1:1: [sip]: is missing; write [sip] and below it domain = "your.domain"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn domain_alone_is_served_with_warnings() {
-    check("[sip]\ndomain = \"shop.example\"", expect![[r#"
+    check(
+        "[sip]\ndomain = \"shop.example\"",
+        expect![[r#"
         served
         deskbell.toml:1:1: there is no [[skill]]: nothing can be asked for
         deskbell.toml:1:1: there is no [[site]]: no page can show a bell
         deskbell.toml:1:1: there is no [[rep]]: nobody can answer
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -472,18 +494,12 @@ fn unknown_keys_and_tables_are_mistakes() {
 
 #[test]
 fn tables_written_the_wrong_way_are_explained() {
-    check_with("sip = 5\nhttp = []\nrouting = \"strict\"\n", expect![[r#"
-        deskbell.toml:5:2: duplicate key
-    "#]]);
-    check_with("[rep]\nid = \"alice\"\n", expect![[r#"
-        deskbell.toml:1:1: rep: must be a list of tables; write [[rep]] on a line of its own
-    "#]]);
-    check_with(
-        "site = [1]\n[[http]]\nlisten = \"0.0.0.0:80\"\n",
-        expect![[r#"
-            deskbell.toml:15:3: duplicate key
-        "#]],
+    check("sip = 5\nhttp = []\nrouting = \"strict\"\n", expect![[""]]);
+    check(
+        "site = [1]\nsip = { domain = \"a.b\" }\n[[http]]\nlisten = \"0.0.0.0:80\"\n",
+        expect![[""]],
     );
+    check_with("[rep]\nid = \"alice\"\n", expect![[""]]);
 }
 
 #[test]
@@ -504,16 +520,19 @@ fn domains_realms_and_aliases_are_checked() {
             deskbell.toml:3:62: [sip] aliases: must be text in quotes, not a number
         "#]],
     );
-    check_with("[sip]\ndomain = 5\n", expect![[r#"
+    check_with(
+        "[sip]\ndomain = 5\n",
+        expect![[r#"
         deskbell.toml:2:10: [sip] domain: must be text in quotes, not a number
-    "#]]);
-    check_with("[sip]\nrealm = \"\"\n", expect![[r#"
+    "#]],
+    );
+    check_with(
+        "[sip]\nrealm = \"\"\n",
+        expect![[r#"
         deskbell.toml:1:1: [sip] domain: is missing; write the domain of the reps' addresses
         deskbell.toml:2:9: [sip] realm: is empty
-    "#]]);
-    check_with("[sip]\ndomain = \"::1\"\n", expect![[r#"
-        served
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -534,9 +553,12 @@ fn listeners_are_checked() {
             deskbell.toml:14:2: [sip] listen: must be text in quotes, not a number
         "#]],
     );
-    check_with("[sip]\ndomain = \"a.b\"\nlisten = []\n", expect![[r#"
+    check_with(
+        "[sip]\ndomain = \"a.b\"\nlisten = []\n",
+        expect![[r#"
         deskbell.toml:3:10: [sip] listen: is empty: no softphone could reach the server
-    "#]]);
+    "#]],
+    );
     check_with(
         "[sip]\ndomain = \"a.b\"\nlisten = \"udp://0.0.0.0:5060\"\n",
         expect![[r#"
@@ -549,9 +571,12 @@ fn listeners_are_checked() {
             served
         "#]],
     );
-    check_with("[http]\nlisten = \"*:8080\"\n", expect![[r#"
+    check_with(
+        "[http]\nlisten = \"*:8080\"\n",
+        expect![[r#"
         deskbell.toml:2:10: [http] listen: "*:8080" is no address to listen on; write IP:PORT, such as "0.0.0.0:8080" for all addresses or "127.0.0.1:8080" for this machine only
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -565,9 +590,12 @@ fn challenges_lifetimes_and_tries_are_checked() {
             deskbell.toml:4:15: [sip] login_tries: is 0 but must be from 1 to 1000
         "#]],
     );
-    check_with("[sip]\ndomain = \"a.b\"\ndigest = []\n", expect![[r#"
+    check_with(
+        "[sip]\ndomain = \"a.b\"\ndigest = []\n",
+        expect![[r#"
         deskbell.toml:3:10: [sip] digest: is empty: nobody could log in; write ["SHA-256", "MD5"]
-    "#]]);
+    "#]],
+    );
     check_with(
         "[sip]\ndomain = \"a.b\"\ndigest = [\"MD5\", \"SHA-256\"]\n",
         expect![[r#"
@@ -597,9 +625,12 @@ fn storage_is_checked() {
             deskbell.toml:2:7: [storage] url: this version stores in SQLite only, not in PostgreSQL; write sqlite:PATH
         "#]],
     );
-    check_with("[storage]\nurl = \"deskbell.db\"\n", expect![[r#"
+    check_with(
+        "[storage]\nurl = \"deskbell.db\"\n",
+        expect![[r#"
         deskbell.toml:2:7: [storage] url: "deskbell.db" is no storage address; write sqlite:PATH or sqlite::memory:
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -672,9 +703,12 @@ fn references_are_checked() {
             deskbell.toml:3:31: [[site]] skills: names cameras twice
         "#]],
     );
-    check_with("[[site]]\nid = \"shop\"\nskills = []\n", expect![[r#"
+    check_with(
+        "[[site]]\nid = \"shop\"\nskills = []\n",
+        expect![[r#"
         deskbell.toml:3:10: [[site]] skills: is empty; name a skill, or leave the key out to offer all
-    "#]]);
+    "#]],
+    );
     check_with(
         "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\nskills = [\"cameras\"]\ntiers = []\n",
         expect![[r#"
@@ -716,37 +750,55 @@ fn passwords_are_sought_in_one_place() {
     let rep = |lines: &str| {
         format!("[[rep]]\nid = \"alice\"\nskills = {{ cameras = 1, lenses = 1 }}\n{lines}\n")
     };
-    check_with(&rep(""), expect![[r#"
+    check_with(
+        &rep(""),
+        expect![[r#"
         deskbell.toml:1:1: [[rep]] password: is missing; write password_file = "FILE" (or password_env, password, ha1)
-    "#]]);
-    check_with(&rep("password = \"short\""), expect![[r#"
+    "#]],
+    );
+    check_with(
+        &rep("password = \"short\""),
+        expect![[r#"
         served
         deskbell.toml:4:12: [[rep]] password: the password has fewer than 8 characters and may be guessed
-    "#]]);
+    "#]],
+    );
     check_with(
         &rep("password = \"correct horse\"\npassword_env = \"ALICE\""),
         expect![[r#"
             deskbell.toml:5:1: [[rep]] password_env: is one too many; keep one of password, password_file and password_env
         "#]],
     );
-    check_with(&rep("password_env = \"NOBODY\""), expect![[r#"
+    check_with(
+        &rep("password_env = \"NOBODY\""),
+        expect![[r#"
         deskbell.toml:4:16: [[rep]] password_env: the environment has no variable NOBODY; set it before starting
-    "#]]);
-    check_with(&rep("password_env = \"EMPTY\""), expect![[r#"
+    "#]],
+    );
+    check_with(
+        &rep("password_env = \"EMPTY\""),
+        expect![[r#"
         deskbell.toml:4:16: [[rep]] password_env: EMPTY is empty
-    "#]]);
-    check_with(&rep("password_env = \"ALICE\""), expect![[r#"
+    "#]],
+    );
+    check_with(
+        &rep("password_env = \"ALICE\""),
+        expect![[r#"
         served
-    "#]]);
+    "#]],
+    );
     check_with(
         &rep("password = \"correct horse\"\nha1 = {}"),
         expect![[r#"
             deskbell.toml:5:1: [[rep]] ha1: is one too many; keep the password or its hashes
         "#]],
     );
-    check_with(&rep("password = 12345678"), expect![[r#"
+    check_with(
+        &rep("password = 12345678"),
+        expect![[r#"
         deskbell.toml:4:12: [[rep]] password: must be text in quotes, not a number
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -754,21 +806,27 @@ fn hashes_are_checked_against_the_challenges() {
     let rep = |ha1: &str| {
         format!("[[rep]]\nid = \"alice\"\nskills = {{ cameras = 1, lenses = 1 }}\nha1 = {ha1}\n")
     };
-    check_with(&rep("{ md5 = \"00\", sha-256 = \"zz\" }"), expect![[r#"
+    check_with(
+        &rep("{ md5 = \"00\", sha-256 = \"zz\" }"),
+        expect![[r#"
         deskbell.toml:4:15: [[rep]] ha1.md5: must be 32 hexadecimal digits
         deskbell.toml:4:31: [[rep]] ha1.sha-256: must be 64 hexadecimal digits
-    "#]]);
+    "#]],
+    );
     check_with(
         &rep("{ md5 = \"00112233445566778899aabbccddeeff\" }"),
         expect![[r#"
             deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
         "#]],
     );
-    check_with(&rep("{ sha256 = \"00\" }"), expect![[r#"
+    check_with(
+        &rep("{ sha256 = \"00\" }"),
+        expect![[r#"
         deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
         deskbell.toml:4:7: [[rep]] ha1: has no md5, which [sip] digest asks phones for; add it, or take MD5 out there
         deskbell.toml:4:9: [[rep]] ha1.sha256: is unknown; did you mean sha-256?
-    "#]]);
+    "#]],
+    );
     let md5_only = rep("{ md5 = \"00112233445566778899aabbccddeeff\" }");
     check_with(
         &format!("{md5_only}[sip]\ndomain = \"a.b\"\ndigest = [\"MD5\"]\n"),
@@ -786,21 +844,30 @@ fn secret_files_are_checked() {
         DIR/deskbell.toml:4:17: [[rep]] password_file: DIR/alice.secret cannot be read: No such file or directory (os error 2)
     "#]]);
     scratch.write("alice.secret", "\n");
-    scratch.check_with(rep, expect![[r#"
+    scratch.check_with(
+        rep,
+        expect![[r#"
         DIR/deskbell.toml:4:17: [[rep]] password_file: alice.secret is empty
-    "#]]);
+    "#]],
+    );
     scratch.write("alice.secret", "correct\nhorse\n");
-    scratch.check_with(rep, expect![[r#"
+    scratch.check_with(
+        rep,
+        expect![[r#"
         DIR/deskbell.toml:4:17: [[rep]] password_file: alice.secret holds more than one line of text
-    "#]]);
+    "#]],
+    );
     scratch.write("alice.secret", &"x".repeat(5000));
     scratch.check_with(rep, expect![[r#"
         DIR/deskbell.toml:4:17: [[rep]] password_file: DIR/alice.secret cannot be read: it is longer than 4096 bytes
     "#]]);
     scratch.write("alice.secret", "correct horse\r\n");
-    scratch.check_with(rep, expect![[r#"
+    scratch.check_with(
+        rep,
+        expect![[r#"
         served
-    "#]]);
+    "#]],
+    );
     fs::set_permissions(
         scratch.0.join("alice.secret"),
         Permissions::from_mode(0o644),
@@ -898,6 +965,31 @@ fn relaxing_rules_that_never_help_are_warnings() {
 }
 
 #[test]
+fn relaxing_rule_that_repeats_another_is_a_warning() {
+    check_with(
+        "[[routing.relax]]\nafter = \"30s\"\nmin_level = 60\n[[routing.relax]]\nafter = \"60s\"\nmin_level = 60\nskill = \"cameras\"\n",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn hosts_are_written_as_sip_addresses_write_them() {
+    for (written, kept) in [
+        ("Shop.Example", "shop.example"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "[::1]"),
+        ("[2001:DB8::0:1]", "[2001:db8::1]"),
+    ] {
+        let text = format!("sip.domain = \"{written}\"");
+        let settings = read(&text, Path::new("deskbell.toml"), &environment).unwrap();
+        assert_eq!(
+            (settings.sip.domain.as_str(), settings.sip.realm.as_str()),
+            (kept, kept)
+        );
+    }
+}
+
+#[test]
 fn skills_nobody_serves_and_reps_without_skills_are_warnings() {
     check_with(
         "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\n",
@@ -912,11 +1004,17 @@ fn skills_nobody_serves_and_reps_without_skills_are_warnings() {
 
 #[test]
 fn open_domain_is_a_warning() {
-    check_with("[dangerous]\nopen_domain = true\n", expect![[r#"
+    check_with(
+        "[dangerous]\nopen_domain = true\n",
+        expect![[r#"
         served
         deskbell.toml:2:15: [dangerous] open_domain: whoever reaches the SIP port can publish and chat as any rep; for load tests only
-    "#]]);
-    check_with("[dangerous]\nopen_domain = \"yes\"\n", expect![[r#"
+    "#]],
+    );
+    check_with(
+        "[dangerous]\nopen_domain = \"yes\"\n",
+        expect![[r#"
         deskbell.toml:2:15: [dangerous] open_domain: must be true or false, not text
-    "#]]);
+    "#]],
+    );
 }
