@@ -181,7 +181,7 @@ impl Driver {
                 let input = Input::Send {
                     token,
                     flow,
-                    draft,
+                    draft: *draft,
                     branch,
                 };
                 self.handle(input, now);

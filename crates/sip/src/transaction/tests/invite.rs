@@ -2,8 +2,9 @@
 
 use expect_test::expect;
 
-use super::script::{check, request_text};
+use super::script::{answer, check, request_text};
 use crate::flow::Protocol::{Tcp, Udp};
+use crate::transaction::Input;
 
 const VIA: &str = "branch=z9hG4bKcall;rport";
 
@@ -124,6 +125,31 @@ fn a_silent_user_is_covered_by_trying_and_at_last_by_a_refusal() {
 }
 
 #[test]
+fn a_stateless_refusal_is_never_repeated_by_a_timer() {
+    check(
+        Udp,
+        |script| {
+            script.receive(&request_text("INVITE", VIA));
+            let (transaction, request) = script.requests.pop().unwrap();
+            script.handle(Input::AnswerStateless {
+                transaction,
+                response: answer(&request, 405),
+            });
+            script.note_held();
+            script.receive(&request_text("ACK", VIA));
+            script.until(60_000);
+            script.receive(&request_text("INVITE", VIA));
+        },
+        expect![[r#"
+                 0 request INVITE
+                 0 send 405 to 40000
+                 0 0 held
+             60000 request INVITE
+        "#]],
+    );
+}
+
+#[test]
 fn a_success_is_sent_once_and_repeated_invites_are_absorbed() {
     check(
         Udp,
@@ -173,9 +199,13 @@ fn a_cancel_ends_an_unanswered_invite() {
 fn a_cancel_of_nothing_is_answered_481() {
     check(
         Udp,
-        |script| script.receive(&request_text("CANCEL", VIA)),
+        |script| {
+            script.receive(&request_text("CANCEL", VIA));
+            script.note_held();
+        },
         expect![[r#"
                  0 send 481 to 40000
+                 0 0 held
         "#]],
     );
 }
