@@ -194,7 +194,7 @@ impl Script {
 
     fn line(&mut self, line: &str) {
         let at = self.now.duration_since(self.start).as_millis();
-        writeln!(self.log, "{at:>6} {line}").unwrap();
+        writeln!(self.log, "{at} {line}").unwrap();
     }
 }
 
