@@ -190,9 +190,9 @@ impl Helpdesk {
         let now = self.clock.moment(now).max(self.now);
         let due = self.next_moment().is_some_and(|due| due <= now);
         self.now = now;
+        self.tickets.forget(now);
         if due {
             self.roster.expire(now);
-            self.tickets.forget(now);
             self.lapse_offers();
             self.drain_queue();
         }

@@ -234,7 +234,8 @@ impl<'a> Pool<'a> {
 }
 
 fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
-    let handling = desk.handling.mean(skill?) + desk.config.routing.wrap_up;
+    let wrap_up = desk.config.routing.wrap_up;
+    let handling = desk.handling.mean(skill?).saturating_add(wrap_up);
     estimate::queue_length(ahead, pool.servers(), handling)
 }
 

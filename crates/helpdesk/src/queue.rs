@@ -2,6 +2,7 @@
 //! Must not know reps.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::config::Priority;
@@ -49,9 +50,9 @@ fn overtaking(ahead: &Waiting, behind: &Waiting, now: Moment) -> Option<Moment> 
         return None;
     }
     let gap = (score(ahead, now) - score(behind, now)).max(0.0);
-    let wait = std::time::Duration::try_from_secs_f64(gap / gain / 1_000.0).ok()?;
+    let wait = Duration::try_from_secs_f64(gap / gain / 1_000.0).ok()?;
     // One more millisecond, so that rounding never wakes before the order has changed.
-    let wait = wait.checked_add(std::time::Duration::from_millis(1))?;
+    let wait = wait.checked_add(Duration::from_millis(1))?;
     Some(now.after(wait))
 }
 

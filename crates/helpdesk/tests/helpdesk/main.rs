@@ -6,5 +6,14 @@
     reason = "tests may fail loudly"
 )]
 
+mod asking;
+mod choosing;
+mod commanding;
 mod conversing;
+mod doubting;
+mod grouping;
+mod offering;
+mod queueing;
+mod relaxing;
+mod restarting;
 mod room;
