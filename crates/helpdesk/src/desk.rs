@@ -70,6 +70,7 @@ impl Helpdesk {
             outputs: VecDeque::new(),
         };
         desk.publish_snapshot();
+        desk.outputs.clear();
         Ok(desk)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use presence::Availability;
 
 use crate::clock::Moment;
-use crate::config::{Config, Priority, Routing};
+use crate::config::Config;
 use crate::estimate::{self, HandlingTimes};
 use crate::ids::{RepId, SkillId, TicketId, TierId};
 use crate::queue::{self, Waiting};
@@ -115,7 +115,7 @@ fn group(
     let (state, wait) = match routing::decide(&demand, desk.roster, routing, desk.now) {
         Decision::Offer { .. } => (GroupState::Available, None),
         Decision::Wait => {
-            let ahead = line.ahead_of_newcomer(&pool, weight, routing);
+            let ahead = line.ahead_of_click(&pool, weight, desk);
             (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
         }
         Decision::Closed => (GroupState::Closed, None),
@@ -150,8 +150,8 @@ struct Line<'a> {
 }
 
 struct Competitor<'a> {
+    waiting: Waiting,
     ticket: &'a Ticket,
-    weight: f64,
     pool: Pool<'a>,
 }
 
@@ -161,25 +161,24 @@ impl<'a> Line<'a> {
             .into_iter()
             .filter_map(|waiting| {
                 let ticket = desk.tickets.ticket(&waiting.ticket)?;
+                let pool = Pool::of(&ticket.demand(desk.now), desk);
                 Some(Competitor {
+                    waiting,
                     ticket,
-                    weight: waiting.weight,
-                    pool: Pool::of(&ticket.demand(desk.now), desk),
+                    pool,
                 })
             })
             .collect();
         Self { competitors }
     }
 
-    /// How many compete with a click of this moment and would be served before it.
-    fn ahead_of_newcomer(&self, pool: &Pool<'_>, weight: f64, routing: &Routing) -> u32 {
+    /// How many compete with a click of this moment and are served before it.
+    fn ahead_of_click(&self, pool: &Pool<'_>, weight: f64, desk: Desk<'_>) -> u32 {
+        let priority = desk.config.routing.priority;
         let ahead = self
             .competitors
             .iter()
-            .filter(|other| match routing.priority {
-                Priority::Weighted => true,
-                Priority::Strict => other.weight >= weight,
-            })
+            .filter(|other| queue::precedes_click(&other.waiting, weight, priority, desk.now))
             .filter(|other| other.pool.meets(pool))
             .count();
         count(ahead)

@@ -25,6 +25,17 @@ pub(crate) fn sort(waiting: &mut [Waiting], priority: Priority, now: Moment) {
     waiting.sort_by(|one, other| compare(one, other, priority, now));
 }
 
+/// Whether `one` is served before a click of this moment with a tier of `weight`.
+pub(crate) fn precedes_click(one: &Waiting, weight: f64, priority: Priority, now: Moment) -> bool {
+    let click = Waiting {
+        ticket: one.ticket.clone(),
+        number: u64::MAX,
+        since: now,
+        weight,
+    };
+    compare(one, &click, priority, now) == Ordering::Less
+}
+
 /// When the order of sorted tickets next changes by itself: under weighted priority a heavier ticket
 /// overtakes a lighter one that has waited longer.
 pub(crate) fn next_overtaking(
