@@ -62,6 +62,9 @@ impl Helpdesk {
     /// Puts every waiting ticket that a free rep could take to the best of them, the first in the queue
     /// first. One pass is enough, for every offer only leaves less to choose from.
     pub(crate) fn drain_queue(&mut self) {
+        if !self.roster.seats().any(|seat| seat.is_free()) {
+            return;
+        }
         for waiting in promises::order(self.promising()) {
             if !self.roster.seats().any(|seat| seat.is_free()) {
                 return;

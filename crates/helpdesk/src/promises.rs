@@ -33,48 +33,28 @@ pub(crate) struct Promise {
     pub(crate) wait: Option<Wait>,
 }
 
-/// The queue, the next to be served in front, with what is promised to each.
-pub(crate) fn promises(desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
-    let line = Line::of(desk);
-    let mut promises = BTreeMap::new();
-    for (place, competitor) in line.competitors.iter().enumerate() {
-        let ahead = line
-            .competitors
-            .iter()
-            .take(place)
-            .filter(|other| other.pool.meets(&competitor.pool))
-            .count();
-        let ahead = count(ahead);
-        let promise = Promise {
-            position: ahead.saturating_add(1),
-            wait: wait(
-                desk,
-                ahead,
-                &competitor.pool,
-                competitor.ticket.skills.first(),
-            ),
-        };
-        promises.insert(competitor.ticket.ask.ticket.clone(), promise);
-    }
-    promises
+/// All that is promised at one moment.
+#[derive(Debug)]
+pub(crate) struct Promises {
+    /// To each waiting ticket.
+    pub(crate) tickets: BTreeMap<TicketId, Promise>,
+    /// To a click: the groups of every site.
+    pub(crate) sites: Vec<SiteSnapshot>,
+    /// When a waiting ticket next overtakes another by itself.
+    pub(crate) next_overtaking: Option<Moment>,
 }
 
-/// The groups of every site, as a click at this moment would find them.
-pub(crate) fn groups(desk: Desk<'_>) -> Vec<SiteSnapshot> {
-    let line = Line::of(desk);
-    desk.config
-        .sites
-        .iter()
-        .map(|site| SiteSnapshot {
-            site: site.id.clone(),
-            groups: site
-                .skills
-                .iter()
-                .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
-                .map(|(skill, tier)| group(desk, &line, skill, &tier.id, tier.weight))
-                .collect(),
-        })
-        .collect()
+/// Derives what is promised.
+pub(crate) fn promises(desk: Desk<'_>) -> Promises {
+    let order = order(desk);
+    let priority = desk.config.routing.priority;
+    let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
+    let line = Line::of(order, desk);
+    Promises {
+        tickets: line.promises(desk),
+        sites: groups(desk, &line),
+        next_overtaking,
+    }
 }
 
 /// The waiting tickets in the order they are served.
@@ -91,6 +71,22 @@ pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
         .collect();
     queue::sort(&mut order, desk.config.routing.priority, desk.now);
     order
+}
+
+fn groups(desk: Desk<'_>, line: &Line<'_>) -> Vec<SiteSnapshot> {
+    desk.config
+        .sites
+        .iter()
+        .map(|site| SiteSnapshot {
+            site: site.id.clone(),
+            groups: site
+                .skills
+                .iter()
+                .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
+                .map(|(skill, tier)| group(desk, line, skill, &tier.id, tier.weight))
+                .collect(),
+        })
+        .collect()
 }
 
 fn group(
@@ -156,8 +152,8 @@ struct Competitor<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(desk: Desk<'a>) -> Self {
-        let competitors = order(desk)
+    fn of(order: Vec<Waiting>, desk: Desk<'a>) -> Self {
+        let competitors = order
             .into_iter()
             .filter_map(|waiting| {
                 let ticket = desk.tickets.ticket(&waiting.ticket)?;
@@ -170,6 +166,26 @@ impl<'a> Line<'a> {
             })
             .collect();
         Self { competitors }
+    }
+
+    fn promises(&self, desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
+        let mut promises = BTreeMap::new();
+        for (place, competitor) in self.competitors.iter().enumerate() {
+            let ahead = self
+                .competitors
+                .iter()
+                .take(place)
+                .filter(|other| other.pool.meets(&competitor.pool))
+                .count();
+            let ahead = count(ahead);
+            let skill = competitor.ticket.skills.first();
+            let promise = Promise {
+                position: ahead.saturating_add(1),
+                wait: wait(desk, ahead, &competitor.pool, skill),
+            };
+            promises.insert(competitor.waiting.ticket.clone(), promise);
+        }
+        promises
     }
 
     /// How many compete with a click of this moment and are served before it.

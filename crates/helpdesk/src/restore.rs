@@ -25,6 +25,7 @@ impl Helpdesk {
         for record in records {
             self.replay(record, &mut offered);
         }
+        self.wake_at_once();
         self.advance(now);
         for (ticket, rep) in offered {
             self.interrupt_offer(ticket, rep);

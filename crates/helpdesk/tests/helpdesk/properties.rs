@@ -13,7 +13,7 @@ use crate::room::{relax, sample};
 use crate::watched::{Event, REPS, SKILLS, Stage, TIERS, Watched, ticket_id};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// The watch itself checks: no ticket lost, opened, offered or ended twice, no rep beyond capacity,
     /// nobody asked who must not be, nobody idle while somebody waits, lines without gaps, no state told
@@ -94,7 +94,7 @@ proptest! {
             watched.play(&[Event::Presence(rep, Availability::Available)]);
         }
         for _ in 0..40 {
-            for rep in 0..REPS.len() {
+            for rep in (0..REPS.len()).filter(|&rep| watched.has_work(rep)).collect::<Vec<_>>() {
                 let says = |text| Event::RepSays { rep, to: None, text };
                 watched.play(&[says("hello"), says("/end")]);
             }

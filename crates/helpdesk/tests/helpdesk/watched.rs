@@ -247,6 +247,10 @@ impl Watched {
         desk
     }
 
+    pub(crate) fn has_work(&self, rep: usize) -> bool {
+        !self.reps[&RepId::new(REPS[rep])].in_hand.is_empty()
+    }
+
     fn input(&mut self, input: Input) {
         self.desk.handle(input, self.now);
         self.drain();
