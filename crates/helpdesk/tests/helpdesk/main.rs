@@ -15,6 +15,7 @@ mod grouping;
 mod offering;
 mod properties;
 mod queueing;
+mod reconfiguring;
 mod relaxing;
 mod restarting;
 mod room;

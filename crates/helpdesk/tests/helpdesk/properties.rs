@@ -105,6 +105,22 @@ proptest! {
         }
     }
 
+    /// What others write reaches a rep as lines of text, never as controls.
+    #[test]
+    fn no_text_breaks_anything(name in any::<String>(), text in any::<String>(), said in ".*|/.*") {
+        let mut watched = Watched::new(sample(), Instant::now());
+        watched.happen(&Event::Presence(0, Availability::Available));
+        watched.ask_in_words(&name, &text);
+        for said in [said.as_str(), "hello", said.as_str()] {
+            watched.say_in_words(REPS[0], said);
+        }
+        for output in &watched.outputs {
+            if let helpdesk::Output::ToRep { text, .. } = output {
+                prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_new_configuration_loses_nothing(before in events(), after in events(), config in config()) {
         let mut watched = Watched::new(sample(), Instant::now());

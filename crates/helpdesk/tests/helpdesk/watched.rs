@@ -206,24 +206,43 @@ impl Watched {
         }
     }
 
+    /// A click with words of the shopper's own.
+    pub(crate) fn ask_in_words(&mut self, name: &str, text: &str) {
+        let mut ask = plain_ask(ticket_id(1), &["cameras"], "standard");
+        ask.name = Some(name.to_owned());
+        ask.page = Some(text.to_owned());
+        ask.message = Some(text.to_owned());
+        self.input(Input::Ask {
+            ask: Box::new(ask),
+            reply: ReplyId(0),
+        });
+        self.input(Input::ShopperLine {
+            ticket: ticket_id(1),
+            id: LineId::new(name),
+            text: Arc::from(text),
+            reply: ReplyId(0),
+        });
+    }
+
+    /// A rep's message with words of the rep's own.
+    pub(crate) fn say_in_words(&mut self, rep: &str, text: &str) {
+        self.input(Input::RepMessage {
+            rep: RepId::new(rep),
+            to: Addressee::Desk,
+            text: Arc::from(text),
+            reply: ReplyId(0),
+        });
+    }
+
     /// Clicks, and gives back the answer.
     pub(crate) fn ask(&mut self, skills: &[&str], tier: &str, named: Option<&str>) -> Answer {
         self.asked += 1;
+        let mut ask = plain_ask(ticket_id(self.asked), skills, tier);
+        ask.rep = named.map(RepId::new);
+        ask.message = Some("first".to_owned());
         let reply = ReplyId(1_000_000 + u64::try_from(self.asked).unwrap());
         self.input(Input::Ask {
-            ask: Box::new(Ask {
-                ticket: ticket_id(self.asked),
-                access: AccessDigest([1; 32]),
-                site: SiteId::new("shop"),
-                skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
-                tier: TierId::new(tier),
-                rep: named.map(RepId::new),
-                name: None,
-                phone: None,
-                message: Some("first".to_owned()),
-                page: None,
-                language: None,
-            }),
+            ask: Box::new(ask),
             reply,
         });
         let answers = self.outputs.iter().filter_map(|output| match output {
@@ -477,4 +496,20 @@ impl Account {
 
 pub(crate) fn ticket_id(number: usize) -> TicketId {
     TicketId::new(&format!("t{number}"))
+}
+
+fn plain_ask(ticket: TicketId, skills: &[&str], tier: &str) -> Ask {
+    Ask {
+        ticket,
+        access: AccessDigest([1; 32]),
+        site: SiteId::new("shop"),
+        skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
+        tier: TierId::new(tier),
+        rep: None,
+        name: None,
+        phone: None,
+        message: None,
+        page: None,
+        language: None,
+    }
 }
