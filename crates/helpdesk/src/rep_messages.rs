@@ -18,6 +18,9 @@ use crate::words::{self, Seen};
 /// none come from it.
 const DESK: &str = "desk";
 
+const CALLBACKS: &str = "Callbacks are not set up here.";
+const ENDED: &str = "This conversation has ended.";
+
 /// What a rep's text means.
 #[derive(Debug, PartialEq, Eq)]
 enum Said<'a> {
@@ -275,7 +278,7 @@ impl Helpdesk {
             return match routing::could_others(&demand, from, &self.roster, &config.routing) {
                 true => Ok((skills, None)),
                 false => Err(format!(
-                    "Nobody else on duty can help with {}. The conversation stays with you.",
+                    "Nobody else at work can help with {}. The conversation stays with you.",
                     skill.name
                 )),
             };
@@ -303,17 +306,12 @@ impl Helpdesk {
         let Some(ticket) = self.tickets.ticket(id) else {
             return;
         };
-        let skills: Vec<&str> = ticket
-            .skills
-            .iter()
-            .map(|skill| self.skill_name(skill))
-            .collect();
         let seen = match ticket.transcript.seen() == ticket.transcript.last() {
             true => Seen::All,
             false => Seen::NotAll,
         };
         let waited = self.now.since(ticket.asked_at);
-        let card = words::card(&ticket.ask, &skills, waited, seen);
+        let card = words::card(&ticket.ask, &self.skill_names(ticket), waited, seen);
         self.send(rep, id, card);
     }
 
@@ -340,12 +338,7 @@ impl Helpdesk {
         let Some(ticket) = self.tickets.ticket(id) else {
             return;
         };
-        let skill = ticket.skills.first().map(|skill| self.skill_name(skill));
-        let text = format!(
-            "This went to {} ({}).",
-            words::shopper(&ticket.ask),
-            skill.unwrap_or_default()
-        );
+        let text = words::went_to(&ticket.ask, &self.skill_names(ticket));
         self.note(rep, id, &text);
     }
 
@@ -400,9 +393,6 @@ impl Helpdesk {
             .map_or_else(|| rep.to_string(), |seat| seat.rep.name.clone())
     }
 }
-
-const CALLBACKS: &str = "Callbacks are not set up here.";
-const ENDED: &str = "This conversation has ended.";
 
 impl<'a> Said<'a> {
     fn read(text: &'a str) -> Self {

@@ -111,6 +111,17 @@ pub(crate) fn routed(change: impl FnOnce(&mut Routing)) -> Config {
     config
 }
 
+/// After 90 s lenses will do for cameras.
+pub(crate) fn accepting() -> Config {
+    routed(|routing| {
+        routing.relax = vec![Relax {
+            skill: Some(SkillId::new("cameras")),
+            accept: vec![SkillId::new("lenses")],
+            ..relax(90)
+        }];
+    })
+}
+
 pub(crate) fn strict() -> Config {
     routed(|routing| routing.priority = Priority::Strict)
 }
@@ -289,7 +300,7 @@ impl Room {
 
     fn ask(&mut self, text: &str) {
         let (head, message) = match text.split_once(" : ") {
-            Some((head, message)) => (head, Some(message.to_owned())),
+            Some((head, message)) => (head, Some(message.replace("\\n", "\n"))),
             None => (text, None),
         };
         let mut words = head.split(' ');
@@ -407,7 +418,7 @@ impl Room {
                     text,
                 } => {
                     self.deliveries.push((delivery, rep.clone()));
-                    Some(format!("> {rep} ({ticket}): {}", text.replace('\n', " | ")))
+                    Some(format!("> {rep} ({ticket}): {text}"))
                 }
                 Output::TypingToRep { rep, ticket } => Some(format!("> {rep} ({ticket}) typing")),
                 Output::ToShopper { ticket, event } => Some(match event {
@@ -425,9 +436,19 @@ impl Room {
                 Output::Snapshot(_) => None,
             };
             if let Some(line) = line {
+                let line: String = line.replace('\n', " | ").chars().map(visible).collect();
                 writeln!(self.trace, "{line}").unwrap();
             }
         }
+    }
+}
+
+/// Shows a character that would not show.
+fn visible(c: char) -> String {
+    let hidden = c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+    match hidden {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
     }
 }
 
