@@ -8,7 +8,7 @@ use axum::extract::ws::{CloseCode, CloseFrame, Message, WebSocket, WebSocketUpgr
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use helpdesk::{Seq, ShopperEvent};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
@@ -48,7 +48,7 @@ pub(super) async fn open(
 ) -> Result<Response, Problem> {
     let after = resume_after(query, &headers)?;
     let upgrade = upgrade
-        .map_err(|error| Problem::new(error.status(), format!("{}.", error.body_text())))?
+        .map_err(not_a_socket)?
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES)
         .write_buffer_size(0)
@@ -70,6 +70,17 @@ pub(super) async fn open(
             close(socket, parting).await;
         })
     }))
+}
+
+fn not_a_socket(rejection: WebSocketUpgradeRejection) -> Problem {
+    match rejection {
+        WebSocketUpgradeRejection::MethodNotGet(_)
+        | WebSocketUpgradeRejection::InvalidConnectionHeader(_)
+        | WebSocketUpgradeRejection::InvalidUpgradeHeader(_) => {
+            Problem::for_status(StatusCode::UPGRADE_REQUIRED)
+        }
+        other => Problem::new(StatusCode::BAD_REQUEST, format!("{}.", other.body_text())),
+    }
 }
 
 /// Why the conversation's socket ends.
