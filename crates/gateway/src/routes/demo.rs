@@ -82,15 +82,15 @@ pub(super) async fn events(State(face): State<Face>) -> Result<Response, Problem
     })))
 }
 
-/// Lets the demo's spectators see a request; the route stands for the path, which could name a ticket.
-pub(super) fn tell(face: &Face, method: &Method, route: &str, status: StatusCode) {
+/// Lets the demo's spectators see a request.
+pub(super) fn tell(face: &Face, method: &Method, path: &str, status: StatusCode) {
     let config = face.config();
     let Some(demo) = &config.demo else { return };
     // Fails only when nobody watches.
     let _ = demo.events.send(DemoEvent {
         at_unix_ms: Timestamp::now().as_millisecond(),
         kind: "http",
-        text: format!("{method} {route} {}", status.as_u16()),
+        text: format!("{method} {path} {}", status.as_u16()),
     });
 }
 

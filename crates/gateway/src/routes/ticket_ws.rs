@@ -92,6 +92,8 @@ enum Parting {
     NoToken,
     /// The token does not open the ticket.
     NoTicket,
+    /// The conversation has ended and the peer knows it.
+    Over,
     /// The peer fell behind, or the desk let go of it; it comes back with its last line.
     Lagging,
     /// Too much that cannot be read.
@@ -107,6 +109,7 @@ impl Parting {
             Self::Gone => None,
             Self::NoToken => Some((close_code::POLICY, "no token within 5 seconds")),
             Self::NoTicket => Some((close_code::POLICY, "no such ticket")),
+            Self::Over => Some((close_code::NORMAL, "the conversation has ended")),
             Self::Lagging => Some((close_code::AGAIN, "resume after your last line")),
             Self::Broken => Some((close_code::POLICY, "too many frames we cannot take")),
             Self::Stopping => Some((close_code::RESTART, "the server restarts")),
@@ -135,6 +138,7 @@ async fn converse(
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard_at = Instant::now();
     let mut refusals = 0;
+    let mut is_over = false;
     loop {
         tokio::select! {
             () = face.stop.cancelled() => return Parting::Stopping,
@@ -146,7 +150,12 @@ async fn converse(
                 }
             }
             event = events.recv() => {
-                let Some(event) = event else { return Parting::Lagging };
+                let Some(event) = event else {
+                    return if is_over { Parting::Over } else { Parting::Lagging };
+                };
+                if let ShopperEvent::State(view) = &event {
+                    is_over = view.state.is_final();
+                }
                 if send(socket, &ToBrowser::of_event(&event)).await.is_err() {
                     return Parting::Gone;
                 }

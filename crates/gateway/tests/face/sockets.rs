@@ -239,6 +239,12 @@ async fn a_follower_that_is_let_go_is_told_to_resume() {
     next(&mut socket).await;
     world.desk.drop_followers(&ticket);
     assert_eq!(closed(&mut socket).await.0, 1013);
+
+    let mut socket = connect(&world, &ticket, "", &headers).await.unwrap();
+    send(&mut socket, r#"{"type":"end"}"#).await;
+    while next(&mut socket).await["state"] != "closed" {}
+    world.desk.drop_followers(&ticket);
+    assert_eq!(closed(&mut socket).await.0, 1000);
 }
 
 #[tokio::test]
