@@ -5,7 +5,7 @@
 const texts = {
   pill: {
     asking: 'Asking somebody now',
-    place: (n, time) => (n === 1 ? 'You are next' : `You are number ${n}`) + (time ? `, ${time === 'under a minute' ? '' : 'about '}${time}` : ''),
+    place: (n, about) => (n === 1 ? 'You are next' : `You are number ${n}`) + (about ? `, ${about[0].toLowerCase()}${about.slice(1)}` : ''),
     waiting: 'You are waiting',
     open: (name) => `${name} is here`,
     news: (n, name) => (n === 1 ? `New message from ${name}` : `${n} new messages from ${name}`),
@@ -31,7 +31,6 @@ const texts = {
   },
 
   talk: {
-    about: (time) => (time === 'under a minute' ? 'Under a minute' : `About ${time}`),
     log: 'Conversation',
     minimise: 'Close this panel',
     end: 'End',
@@ -112,7 +111,7 @@ class Problem extends Error {
     const after = answer.headers.get('retry-after');
     if (answer.status === 429 || answer.status === 503) {
       const seconds = /^\d+$/.test(after ?? '') ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
-      if (seconds >= 60) words.push(texts.problem.retry(spokenTime(seconds, Math.ceil)));
+      if (seconds >= 60) words.push(texts.problem.retry(spokenTime(seconds)));
       else if (seconds >= 0) words.push(texts.problem.retry(texts.problem.seconds(Math.max(1, Math.ceil(seconds)))));
       else words.push(texts.problem.later);
     }
@@ -332,9 +331,8 @@ export class Conversation {
   }
 
   /** Takes up the conversation that this tab remembers. */
-  resume() {
-    const session = this.#remembered();
-    if (!session || this.#session) return;
+  resume(session) {
+    if (this.#session) return;
     this.#session = session;
     for (const { id, text } of session.pending ?? []) this.#pending.set(id, { text });
     this.#showTalk();
@@ -387,7 +385,7 @@ export class Conversation {
   }
 
   #icon(name) {
-    return this.#kit.icon(shapes[name] ?? name);
+    return this.#kit.icon(shapes[name]);
   }
 
   #present(withFocus) {
@@ -403,7 +401,7 @@ export class Conversation {
       panel.showPopover();
     }
     this.#shown = true;
-    this.#kit.onShown(true);
+    this.#bell.talking = true;
     this.#remember();
     this.#speak();
     this.#scrollDown();
@@ -415,7 +413,7 @@ export class Conversation {
     if (panel.open) panel.close();
     if (panel.matches(':popover-open')) panel.hidePopover();
     this.#shown = false;
-    this.#kit.onShown(false);
+    this.#bell.talking = false;
     if (this.#view === 'ended') this.#reset();
     this.#remember();
     this.#speak();
@@ -432,7 +430,7 @@ export class Conversation {
     const parts = this.#parts;
     parts.title.textContent = title;
     parts.sub.replaceChildren(...(mark ? [this.#kit.icon(mark)] : []), this.#kit.make('span', { textContent: sub }));
-    parts.who.replaceChildren(initials || this.#kit.icon('bell'));
+    parts.who.replaceChildren(initials || this.#kit.icon(this.#kit.bell));
     parts.who.classList.toggle('named', Boolean(initials));
   }
 
@@ -533,14 +531,6 @@ export class Conversation {
 
   // --- what the tab remembers; written only after the click ---
 
-  #remembered() {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.#bell.storageKey));
-    } catch {
-      return null;
-    }
-  }
-
   #remember() {
     try {
       if (!this.#session) return sessionStorage.removeItem(this.#bell.storageKey);
@@ -588,9 +578,10 @@ export class Conversation {
   }
 
   #linkChanged(live) {
-    clearTimeout(this.#stripTimer);
     const strip = this.#parts.strip;
     if (live) {
+      clearTimeout(this.#stripTimer);
+      this.#stripTimer = undefined;
       this.#caughtUp = true;
       strip.textContent = '';
       requestAnimationFrame(() => this.#parts.log?.setAttribute('aria-live', 'polite'));
@@ -598,7 +589,8 @@ export class Conversation {
       return;
     }
     for (const line of this.#pending.values()) line.saidAt = undefined;
-    this.#stripTimer = setTimeout(() => {
+    this.#parts.typing.hidden = true;
+    this.#stripTimer ??= setTimeout(() => {
       if (this.#view === 'talk') strip.textContent = this.#caughtUp ? texts.talk.reconnecting : texts.talk.connecting;
       this.#drawPending();
     }, 700);
@@ -735,7 +727,7 @@ export class Conversation {
   /** What the ticket's state is called: on the card, in the header, on the bell and aloud. */
   #stateWords() {
     const { state, position, wait } = this.#state;
-    const time = wait ? this.#kit.spokenTime(wait.seconds) : '';
+    const spoken = wait ? this.#kit.spokenWait(wait) : {};
     if (state === 'open') return { card: '', sub: texts.talk.here, mark: 'available', pill: texts.pill.open(this.#short()) };
     if (state === 'offered') {
       const sub = texts.talk.offered(this.#state.rep);
@@ -743,7 +735,7 @@ export class Conversation {
     }
     if (state === 'callback') return { card: texts.talk.callback, sub: texts.talk.callback, mark: 'busy', pill: texts.talk.callback };
     const card = position === 1 ? texts.talk.next : position ? texts.talk.place(position) : texts.talk.waiting;
-    return { card, time, wait, sub: time ? texts.talk.about(time) : card, mark: 'busy', pill: position ? texts.pill.place(position, time) : texts.pill.waiting };
+    return { card, about: spoken.about, range: spoken.range, sub: spoken.about ?? card, mark: 'busy', pill: position ? texts.pill.place(position, spoken.about) : texts.pill.waiting };
   }
 
   #short() {
@@ -759,13 +751,13 @@ export class Conversation {
   }
 
   #announceState() {
-    const { card, time, sub } = this.#stateWords();
-    this.#announce(card ? [card, time && texts.talk.about(time)].filter(Boolean).join('. ') : `${this.#repName || texts.someoneName}: ${sub}`);
+    const { card, about, sub } = this.#stateWords();
+    this.#announce(card ? [card, about].filter(Boolean).join('. ') : `${this.#repName || texts.someoneName}: ${sub}`);
   }
 
   #drawState() {
     if (this.#view !== 'talk') return;
-    const { make, spokenRange } = this.#kit;
+    const { make } = this.#kit;
     const { waiting, text, end } = this.#parts;
     const words = this.#stateWords();
     const open = this.#state.state === 'open';
@@ -778,7 +770,7 @@ export class Conversation {
     });
     waiting.hidden = !words.card;
     waiting.replaceChildren(make('p', { class: 'place', textContent: words.card }),
-      ...(words.time ? [make('p', { class: 'promise', textContent: texts.talk.about(words.time) }), make('p', { class: 'hint', textContent: spokenRange(words.wait) })]
+      ...(words.about ? [make('p', { class: 'promise', textContent: words.about }), make('p', { class: 'hint', textContent: words.range })]
         : words.body ? [make('p', { class: 'hint', textContent: words.body })] : []),
       ...(open ? [] : [make('p', { class: 'keep', textContent: texts.talk.keep })]));
     end.textContent = open ? texts.talk.end : texts.talk.leave;
@@ -857,6 +849,7 @@ export class Conversation {
     yes.addEventListener('click', () => this.#end());
     no.addEventListener('click', () => this.#cancelEnd());
     parts.foot.prepend(parts.confirm);
+    this.#scrollDown();
     no.focus();
   }
 
@@ -960,6 +953,14 @@ export class Conversation {
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
+:host {
+  --_on-accent: var(--deskbell-on-accent, light-dark(#fff, #0d1526));
+  --_surface-2: var(--deskbell-surface-2, light-dark(#f3f4f7, #232834));
+}
+.badge {
+  min-inline-size: 20px; padding: 0 6px; border-radius: 999px; background: var(--_accent); color: var(--_on-accent);
+  font-size: 13px; line-height: 20px; text-align: center; font-variant-numeric: tabular-nums;
+}
 .panel {
   position: fixed; inset: auto; inset-block-end: 24px; inset-inline-end: 24px; margin: 0; padding: 0; overflow: hidden;
   inline-size: 380px; max-inline-size: calc(100vw - 32px); block-size: 600px; max-block-size: calc(100dvh - 48px);
@@ -984,7 +985,7 @@ sheet.replaceSync(`
 .sub .mark { inline-size: 10px; block-size: 10px; }
 :where(.panel button) { font: inherit; cursor: pointer; border-radius: 8px; border: 1px solid transparent; color: inherit; background: none; }
 .square { display: grid; place-items: center; flex: none; inline-size: 36px; block-size: 36px; padding: 0; }
-.plain { padding: 6px 10px; font-size: 13px; color: var(--_muted); }
+.plain { padding: 5px 10px; font-size: 13px; color: var(--_muted); border-color: var(--_line); }
 .square:hover, .plain:hover { background: var(--_surface-2); }
 .primary { padding: 9px 16px; font-weight: 500; background: var(--_accent); color: var(--_on-accent); }
 .primary:hover, .send:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_text)); }
@@ -1028,8 +1029,8 @@ textarea:focus-visible, input:focus-visible { outline-offset: -1px; border-color
 .rep .line { border-end-start-radius: 4px; }
 .shopper .line { background: var(--_accent); color: var(--_on-accent); border-end-end-radius: 4px; }
 .system .line { padding: 0; background: none; color: var(--_muted); font-size: 13px; }
-.unsaid .line { opacity: .72; }
-.when { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 12px; font-variant-numeric: tabular-nums; }
+.unsaid .line { background: none; border-color: var(--_accent); color: inherit; }
+.when { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 13px; font-variant-numeric: tabular-nums; }
 .when .icon { inline-size: 14px; block-size: 14px; }
 .delivery { display: inline-flex; align-items: center; gap: 3px; }
 .typing { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 13px; }

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use helpdesk::{SayRefused, Seq, ShopperEvent, TicketView};
+use http::StatusCode;
 use tokio::sync::mpsc;
 
 use crate::desk::{Command, TicketKey};
@@ -73,6 +74,14 @@ pub(super) async fn act(
                 .map_err(|refused| match refused {
                     SayRefused::UnknownTicket => Problem::no_ticket(),
                     SayRefused::Ended => Problem::ended(),
+                    SayRefused::TooLong => Problem::new(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "This is too long for one line. Send it in parts.",
+                    ),
+                    SayRefused::Full => Problem::new(
+                        StatusCode::CONFLICT,
+                        "This conversation holds all the lines it can. Ask again to go on.",
+                    ),
                 })
         }
         FromBrowser::Typing {} => {
