@@ -35,7 +35,7 @@ function nearest(seconds, side = 0) {
   return lower ? below : above;
 }
 
-/** An estimate in words; the range is rounded outwards, so that it never promises more than was estimated. */
+/** An estimate in words; its range is rounded outwards, so that it promises no more than was estimated. */
 function spokenWait({ seconds, low, high, confidence }) {
   const minutes = nearest(seconds);
   return { about: texts.about(minutes), range: texts.range(nearest(low, -1), nearest(high, 1), confidence) };
@@ -127,13 +127,13 @@ svg { flex: none; }
 .bell.muted { color: var(--_muted); } .bell.muted > .icon { color: var(--_muted); }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 .range {
-  position: absolute; inset-block-end: calc(100% + 6px); inset-inline-end: 0; inline-size: max-content; max-inline-size: 280px;
+  position: absolute; inset-block-end: calc(100% + 6px); inset-inline-end: 0; inline-size: max-content;
   padding: 6px 12px; border-radius: 8px; background: var(--_text); color: var(--_surface); font-size: 13px;
   visibility: hidden;
 }
 :host([inline]) .range { inset-inline: 0 auto; }
-.frame:hover .range.some, .bell:focus-visible + .range.some { visibility: visible; }
-.frame.dismissed .range.some { visibility: hidden; }
+.frame:hover .range, .bell:focus-visible + .range { visibility: visible; }
+.range:empty { display: none; }
 :host([talking]:not([inline])) .frame { visibility: hidden; }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
 @media (forced-colors: active) { svg { color: CanvasText !important; } .busy path + path { stroke: Canvas; } .range { border: 1px solid; } }
@@ -160,7 +160,7 @@ class Feed {
 
   join(bell) {
     this.#bells.add(bell);
-    if (this.#latest !== undefined) bell.show(this.#latest);
+    bell.show(this.#latest);
     this.#follow();
   }
 
@@ -222,7 +222,7 @@ class DeskbellHelp extends HTMLElement {
   static observedAttributes = ['skill', 'tier', 'lang'];
 
   #root = this.attachShadow({ mode: 'open' });
-  #text = make('span', { class: 'text', part: 'text' });
+  #text = make('span', { part: 'text' });
   #mark = icon('offline');
   #badge = make('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
   #range = make('span', { class: 'range', role: 'tooltip', id: 'range', part: 'range' });
@@ -242,8 +242,8 @@ class DeskbellHelp extends HTMLElement {
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.append(this.#frame, this.#status);
     this.#bell.addEventListener('click', () => (holders.get(this.storageKey) ?? this).open());
-    this.#bell.addEventListener('keydown', (event) => event.key === 'Escape' && this.#frame.classList.add('dismissed'));
-    for (const type of ['pointerleave', 'focusout']) this.#frame.addEventListener(type, () => this.#frame.classList.remove('dismissed'));
+    this.#bell.addEventListener('keydown', (event) => { this.#range.hidden = event.key === 'Escape'; });
+    for (const type of ['pointerleave', 'focusout']) this.#frame.addEventListener(type, () => { this.#range.hidden = false; });
     this.#say(UNKNOWN);
   }
 
@@ -350,7 +350,6 @@ class DeskbellHelp extends HTMLElement {
       this.#mark = next;
     }
     this.#range.textContent = range;
-    this.#range.classList.toggle('some', range !== '');
     this.#badge.hidden = !unread;
     this.#badge.textContent = unread;
     this.#bell.classList.toggle('muted', text === texts.lost);

@@ -36,7 +36,9 @@ class Mock {
   reports = [];
   pages = new Map();
   /** Faults that tests switch on. */
-  refuse = { sockets: false, presence: false, tickets: null, page: null };
+  refuse = { sockets: false, presence: false, tickets: null, confirmations: false };
+  /** Every request line served, with its cookie header. */
+  requests = [];
   /** Called with each new ticket and each line of a shopper. */
   onTicket = () => {};
   onLine = () => {};
@@ -66,6 +68,11 @@ class Mock {
     for (const stream of this.streams) this.#tellPresence(stream);
   }
 
+  /** Cuts every open presence stream. */
+  dropStreams() {
+    for (const stream of this.streams) stream.destroy();
+  }
+
   happened(kind, text) {
     for (const drawer of this.drawers) drawer.write(`data: ${JSON.stringify({ at: new Date().toISOString(), kind, text })}\n\n`);
   }
@@ -78,6 +85,7 @@ class Mock {
     const { pathname, searchParams } = new URL(request.url, 'http://mock');
     const route = `${request.method} ${pathname}`;
     const file = FILES[pathname];
+    this.requests.push({ route, cookie: request.headers.cookie });
     if (this.pages.has(pathname)) return this.#send(response, 200, 'text/html; charset=utf-8', this.pages.get(pathname));
     if (file) return this.#send(response, 200, file[1], await readFile(new URL(file[0], ASSETS)));
     if (route === 'POST /csp-report') {
@@ -224,13 +232,16 @@ class Ticket {
     this.#tell({ type: 'typing', from: 'rep' });
   }
 
+  /** Cuts every connection that follows the ticket. */
   drop() {
     for (const follower of this.followers) follower.close();
+    this.followers.clear();
   }
 
   heard(frame) {
     this.frames.push(frame);
     if (frame.type === 'say') {
+      if (this.mock.refuse.confirmations) this.drop();
       this.line({ id: frame.id, from: 'shopper', name: this.ask.name, text: frame.text });
       this.mock.onLine(this, frame.text);
     } else if (frame.type === 'end') this.change({ state: this.rep ? 'closed' : 'abandoned' });
