@@ -281,6 +281,9 @@ class Link {
 
 /** The panel of one bell. Holds at most one conversation; `open` shows it, `resume` takes one up again. */
 export class Conversation {
+  /** The one whose panel is shown. */
+  static #current;
+
   #bell;
   #root;
   #kit;
@@ -346,6 +349,7 @@ export class Conversation {
     this.#link?.stop();
     clearInterval(this.#watchdog);
     this.#listeners.abort();
+    if (Conversation.#current === this) Conversation.#current = undefined;
     this.#panel.remove();
   }
 
@@ -390,6 +394,8 @@ export class Conversation {
 
   #present(withFocus) {
     const panel = this.#panel;
+    if (Conversation.#current !== this) Conversation.#current?.#hide();
+    Conversation.#current = this;
     if (panel.open) panel.close();
     if (panel.matches(':popover-open')) panel.hidePopover();
     // Small screens get a modal dialog: nothing of the page is left to reach behind it.
@@ -413,6 +419,7 @@ export class Conversation {
     if (panel.open) panel.close();
     if (panel.matches(':popover-open')) panel.hidePopover();
     this.#shown = false;
+    Conversation.#current = undefined;
     this.#bell.talking = false;
     if (this.#view === 'ended') this.#reset();
     this.#remember();
@@ -520,6 +527,7 @@ export class Conversation {
   #begin(ticket) {
     const { id, token, ws, events } = ticket;
     this.#session = { id, token, ws, events, skill: this.#bell.skill };
+    this.#bell.busy = true;
     this.#state = ticket;
     this.#repName = typeof ticket.rep === 'string' ? ticket.rep : '';
     this.#showTalk();
@@ -860,8 +868,7 @@ export class Conversation {
   }
 
   async #end() {
-    this.#parts.confirm?.remove();
-    this.#parts.confirm = undefined;
+    this.#cancelEnd();
     if (this.#link?.live) return this.#link.send({ type: 'end' });
     const left = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#bell.base), { method: 'DELETE', headers: this.#link.authorization }).catch(() => null);
     if (left?.ok) this.#finish(texts.ended.title);
@@ -883,6 +890,7 @@ export class Conversation {
     this.#view = 'ended';
     this.#pending.clear();
     this.#session = undefined;
+    this.#bell.busy = false;
     this.#remember();
     parts.confirm = undefined;
     parts.strip.textContent = '';

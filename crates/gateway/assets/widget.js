@@ -99,7 +99,7 @@ sheet.replaceSync(`
   --_busy: var(--deskbell-busy, light-dark(#b3261e, #ff8a80));
   --_away: var(--deskbell-away, light-dark(#9a6700, #e3b341));
   --_offline: var(--deskbell-offline, light-dark(#6b7382, #9aa3b2));
-  font: 400 15px/1.45 var(--deskbell-font, system-ui, sans-serif);
+  font: 15px/1.45 var(--deskbell-font, system-ui, sans-serif);
   color: var(--_text);
   position: fixed; inset-block-end: 24px; inset-inline-end: 24px; z-index: 2147483000;
 }
@@ -116,15 +116,15 @@ svg { flex: none; }
 .away { color: var(--_away); } .offline { color: var(--_offline); }
 .frame { position: relative; display: inline-block; }
 .bell {
-  display: inline-flex; align-items: center; gap: 8px; min-block-size: 44px; max-inline-size: 100%;
+  display: inline-flex; align-items: center; gap: 8px; min-block-size: 44px;
   padding-inline: 14px 18px; border: 1px solid var(--_line); border-radius: 999px;
   background: var(--_surface); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .06), 0 6px 20px rgb(0 0 0 / .12);
   font: inherit; font-weight: 500; cursor: pointer;
 }
 :host([inline]) .bell { box-shadow: none; }
 .bell > .icon { color: var(--_accent); margin-inline-end: 2px; }
-.bell:hover { border-color: color-mix(in srgb, var(--_accent) 55%, var(--_line)); }
-.bell.muted { color: var(--_muted); } .bell.muted > .icon { color: var(--_muted); }
+.bell:hover { border-color: var(--_accent); }
+.muted, .muted > .icon { color: var(--_muted); }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 .range {
   position: absolute; inset-block-end: calc(100% + 6px); inset-inline-end: 0; inline-size: max-content;
@@ -233,7 +233,6 @@ class DeskbellHelp extends HTMLElement {
   #presence;
   #announced;
   #conversation;
-  #loading;
 
   constructor() {
     super();
@@ -289,7 +288,13 @@ class DeskbellHelp extends HTMLElement {
     this.#refresh();
   }
 
-  /** Told by the conversation when its panel opens or closes. */
+  /** Told by the conversation when it begins and ends: a site has one at a time on a page. */
+  set busy(begun) {
+    if (begun) holders.set(this.storageKey, this);
+    else holders.delete(this.storageKey);
+  }
+
+  /** Told by the conversation when its panel opens and closes. */
   set talking(shown) {
     this.toggleAttribute('talking', shown);
     this.#bell.ariaExpanded = shown;
@@ -315,15 +320,12 @@ class DeskbellHelp extends HTMLElement {
   }
 
   async #talk() {
-    holders.set(this.storageKey, this);
-    this.#loading ??= import(new URL('./conversation.js', import.meta.url).href);
     try {
-      const { Conversation } = await this.#loading;
+      const { Conversation } = await import(new URL('./conversation.js', import.meta.url).href);
       if (!this.isConnected) return undefined;
       this.#conversation ??= new Conversation(this, this.#root, { make, icon, bell: BELL, spokenWait, spokenTime: (seconds) => texts.time(nearest(seconds, 1)) });
       return this.#conversation;
     } catch {
-      this.#loading = undefined;
       this.#say({ text: texts.cannotOpen, mark: 'offline' });
       this.announce(texts.cannotOpen);
       return undefined;
@@ -387,7 +389,9 @@ function adopt(key) {
     return;
   }
   if (!session || !here.length || holders.has(key)) return;
-  (here.find((bell) => bell.skill === session.skill) ?? here[0]).resume(session);
+  const bell = here.find((one) => one.skill === session.skill) ?? here[0];
+  bell.busy = true;
+  bell.resume(session);
 }
 
 if (!customElements.get('deskbell-help')) customElements.define('deskbell-help', DeskbellHelp);

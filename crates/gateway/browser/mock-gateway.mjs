@@ -228,6 +228,11 @@ class Ticket {
     this.#tell(this.#stateFrame());
   }
 
+  /** Tells a line again that was told before. */
+  repeat(seq) {
+    this.#tell(this.lines.find((line) => line.seq === seq));
+  }
+
   typing() {
     this.#tell({ type: 'typing', from: 'rep' });
   }

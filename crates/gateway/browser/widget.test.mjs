@@ -97,6 +97,25 @@ scene('the bell follows the tier of the page', async (shopper, mock) => {
   await shopper.page.waitForFunction(() => document.querySelector('deskbell-help').getAttribute('token') === 'demo.gold.unsigned');
 });
 
+scene('each bell has its own form; in a conversation all bells lead to it', async (shopper, mock) => {
+  available(mock);
+  available(mock, 'lenses', 1);
+  const title = async () => (await shopper.header()).title;
+  await shopper.clickBell({ skill: 'cameras' });
+  assert.equal(await title(), 'Help with cameras');
+  await shopper.clickBell({ skill: 'lenses' });
+  assert.equal(await title(), 'Help with lenses');
+  await shopper.start({ message: 'which one' });
+  assert.deepEqual([...mock.tickets.values()].map(({ ask }) => ask.skills), [['lenses']]);
+  await shopper.press({ key: 'Escape' });
+  await shopper.clickBell({ skill: 'cameras' });
+  await shopper.waitLine({ from: 'shopper', text: 'which one' });
+  await shopper.end();
+  await shopper.press({ key: 'Escape' });
+  await shopper.clickBell({ skill: 'cameras' });
+  assert.equal(await title(), 'Help with cameras');
+});
+
 scene('only a change of the situation is announced', async (shopper, mock) => {
   available(mock);
   await shopper.open({ url: '/bare' });
@@ -174,6 +193,7 @@ scene('a click reaches the gateway and the two talk in order', async (shopper, m
   ticket.line({ from: 'rep', name: 'Alice', text: 'Hello' });
   await shopper.say({ text: 'second' });
   await shopper.waitLine({ from: 'shopper', text: 'second' });
+  ticket.repeat(2);
   ticket.line({ from: 'rep', name: 'Alice', text: 'third' });
   await shopper.waitLine({ from: 'rep', text: 'third' });
   const { lines } = await shopper.lines();
