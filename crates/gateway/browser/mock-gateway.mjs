@@ -36,7 +36,7 @@ class Mock {
   reports = [];
   pages = new Map();
   /** Faults that tests switch on. */
-  refuse = { sockets: false, presence: false, tickets: null, confirmations: false };
+  refuse = { sockets: false, presence: false, tickets: null, confirmations: false, says: null };
   /** Every request line served, with its cookie header. */
   requests = [];
   /** Called with each new ticket and each line of a shopper. */
@@ -126,8 +126,8 @@ class Mock {
 
   #newTicket(response, ask) {
     if (this.refuse.tickets) {
-      const { status, retryAfter } = this.refuse.tickets;
-      return this.#problem(response, status, 'Refused', retryAfter ? { 'retry-after': String(retryAfter) } : {});
+      const { status, retryAfter, type } = this.refuse.tickets;
+      return this.#problem(response, status, 'Refused', retryAfter ? { 'retry-after': String(retryAfter) } : {}, type);
     }
     const ticket = new Ticket(this, ask);
     this.tickets.set(ticket.id, ticket);
@@ -146,8 +146,8 @@ class Mock {
     this.#send(response, status, 'application/json', JSON.stringify(value), headers);
   }
 
-  #problem(response, status, title, headers) {
-    this.#send(response, status, 'application/problem+json', JSON.stringify({ type: 'about:blank', status, title }), headers);
+  #problem(response, status, title, headers, type = 'about:blank') {
+    this.#send(response, status, 'application/problem+json', JSON.stringify({ type, status, title }), headers);
   }
 
   #send(response, status, type, content, headers = {}) {
@@ -247,9 +247,11 @@ class Ticket {
     this.frames.push(frame);
     if (frame.type === 'say') {
       if (this.mock.refuse.confirmations) this.drop();
+      if (this.mock.refuse.says) return this.#tell({ type: 'error', about: 'say', id: frame.id, title: 'Refused', detail: 'Refused.', ...this.mock.refuse.says });
       this.line({ id: frame.id, from: 'shopper', name: this.ask.name, text: frame.text });
       this.mock.onLine(this, frame.text);
     } else if (frame.type === 'end') this.change({ state: this.rep ? 'closed' : 'abandoned' });
+    return undefined;
   }
 }
 

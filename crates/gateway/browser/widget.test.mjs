@@ -330,14 +330,16 @@ scene('an empty message is asked for, not sent', async (shopper, mock) => {
   assert.equal(mock.tickets.size, 0);
 });
 
-for (const [status, retryAfter, words] of [
+for (const [status, retryAfter, words, type] of [
   [429, 30, 'That was too many requests from here. Try again in 30 seconds.'],
   [429, 150, 'That was too many requests from here. Try again in 3 minutes.'],
-  [503, undefined, 'Too many people are waiting at this moment. Try again in a little while.'],
+  [503, 5, 'The help desk is starting again. Try again in 5 seconds.'],
+  [503, 60, 'Too many people are waiting at this moment. Try again in a minute.', 'urn:deskbell:problem:queue-full'],
+  [409, undefined, 'Nobody who can help with this is on duty right now.', 'urn:deskbell:problem:closed'],
 ]) {
   scene(`a ${status} with Retry-After ${retryAfter} is said in words, and the form kept`, async (shopper, mock) => {
     available(mock);
-    mock.refuse.tickets = { status, retryAfter };
+    mock.refuse.tickets = { status, retryAfter, type };
     await shopper.clickBell({ skill: 'cameras' });
     await shopper.panel().locator('#message').fill('still here');
     await shopper.panel().locator('button[type=submit]').click();
@@ -348,6 +350,18 @@ for (const [status, retryAfter, words] of [
     await shopper.waitLine({ from: 'shopper', text: 'still here' });
   });
 }
+
+scene('a line said too fast is said again, a refused one is marked', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  mock.refuse.says = { status: 429, retry_after: 1 };
+  await shopper.say({ text: 'too fast' });
+  await eventually('tried', () => ticket.frames.some((frame) => frame.text === 'too fast'));
+  mock.refuse.says = null;
+  await shopper.waitLine({ from: 'shopper', text: 'too fast', timeout_ms: 3_000 });
+  mock.refuse.says = { status: 422 };
+  await shopper.say({ text: 'not that' });
+  await shopper.panel().getByText('Not sent').waitFor();
+});
 
 scene('text from the rep is text, never markup', async (shopper, mock) => {
   const ticket = await inConversation(shopper, mock);
