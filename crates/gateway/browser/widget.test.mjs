@@ -14,10 +14,10 @@ before(async () => { browser = await startBrowser(); });
 after(() => browser?.close());
 
 /** Runs `act` with a mock and a shopper on its storefront; whatever the page did, it must not have broken its policy. */
-function scene(name, act, { width, height, scheme, page = '/', expectViolations = 0 } = {}) {
+function scene(name, act, { width, height, scheme, motion, page = '/', expectViolations = 0 } = {}) {
   test(name, { timeout: 60_000 }, async () => {
     const mock = await startMock();
-    const shopper = await startShopper({ base: mock.url, browser, width, height, scheme });
+    const shopper = await startShopper({ base: mock.url, browser, width, height, scheme, motion });
     try {
       mock.pages.set('/bare', '<!doctype html><html lang="en"><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras"></deskbell-help>');
       mock.pages.set('/rtl', '<!doctype html><html lang="ar" dir="rtl"><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras"></deskbell-help>');
@@ -321,6 +321,25 @@ scene('the whole way by keyboard', async (shopper, mock) => {
   assert.equal(await focus(), 'bell');
   assert.equal(await shopper.bell().locator('.bell').getAttribute('aria-expanded'), 'false');
 }, { page: '/bare' });
+
+scene('everything has a role and a name', async (shopper, mock) => {
+  const { page } = shopper;
+  available(mock);
+  await page.getByRole('button', { name: 'Ask for help. 3 people can help now' }).click();
+  const form = page.getByRole('dialog', { name: 'Help with cameras' });
+  await form.getByRole('textbox', { name: 'What can we help with?' }).fill('hello');
+  await form.getByRole('textbox', { name: 'Your name (optional)' }).waitFor();
+  await form.getByRole('button', { name: 'Ask for help' }).click();
+  await form.getByRole('log', { name: 'Conversation' }).getByText('hello').waitFor();
+  const [ticket] = mock.tickets.values();
+  ticket.change({ state: 'open', rep: 'Alice' });
+  const talk = page.getByRole('dialog', { name: 'Alice' });
+  await talk.getByRole('status').getByText('Alice: Here with you').waitFor();
+  await talk.getByRole('textbox', { name: 'Write a message' }).waitFor();
+  await talk.getByRole('button', { name: 'Send' }).waitFor();
+  await talk.getByRole('button', { name: 'Close this panel' }).click();
+  await talk.waitFor({ state: 'hidden' });
+}, { page: '/bare', motion: 'no-preference' });
 
 scene('an empty message is asked for, not sent', async (shopper, mock) => {
   available(mock);
