@@ -122,6 +122,11 @@ impl Desk {
         self.snapshots.clone()
     }
 
+    /// Whether the owner still takes commands.
+    pub fn is_open(&self) -> bool {
+        !self.commands.is_closed()
+    }
+
     /// Sends one command, waiting while the owner is busy.
     pub async fn send(&self, command: Command) -> Result<(), DeskClosed> {
         self.commands.send(command).await.map_err(|_| DeskClosed)

@@ -1,0 +1,1065 @@
+// The conversation: the form, the waiting card, the lines and the end card in one panel.
+// Must not know how presence is followed: the bell that owns it tells it its situation.
+
+/** Every text of the panel, in one place; those of the bell are with the bell. */
+const texts = {
+  pill: {
+    asking: 'Asking somebody now',
+    place: (n, about) => (n === 1 ? 'You are next' : `You are number ${n}`) + (about ? `, ${about[0].toLowerCase()}${about.slice(1)}` : ''),
+    waiting: 'You are waiting',
+    open: (name) => `${name} is here`,
+    news: (n, name) => (n === 1 ? `New message from ${name}` : `${n} new messages from ${name}`),
+    ended: 'The conversation has ended',
+  },
+  someoneName: 'Somebody',
+  you: 'You',
+
+  form: {
+    title: 'Ask for help',
+    about: (skill) => `Help with ${skill}`,
+    message: 'What can we help with?',
+    messageHint: 'A sentence is enough.',
+    messageMissing: 'Write a few words first, so that the right person can help.',
+    name: 'Your name',
+    optional: 'optional',
+    ask: 'Ask for help',
+    asking: 'Asking…',
+    privacy: 'Nothing is stored on this device before you ask.',
+    closedTitle: 'Nobody is on duty right now',
+    closedBody: 'Leave this open: the moment somebody is here, you can ask.',
+    closedBack: (back) => `${back}. Leave this open: the moment somebody is here, you can ask.`,
+  },
+
+  talk: {
+    log: 'Conversation',
+    minimise: 'Close this panel',
+    end: 'End',
+    leave: 'Leave',
+    connecting: 'Connecting…',
+    reconnecting: 'Reconnecting…',
+    sending: 'Sending…',
+    held: 'Goes out when the connection is back',
+    sent: 'Sent',
+    notSent: 'Not sent',
+    write: 'Write a message',
+    writeWaiting: 'Add something while you wait',
+    send: 'Send',
+    typing: (name) => `${name} is writing`,
+    here: 'Here with you',
+    offered: (name) => (name ? `Asking ${name} now` : 'Asking somebody now'),
+    offeredBody: 'It takes a few seconds.',
+    next: 'You are next',
+    place: (n) => `You are number ${n}`,
+    waiting: 'You are waiting',
+    keep: 'We keep your place if this page closes.',
+    callback: 'We are ringing your phone',
+    confirmEnd: 'End this conversation?',
+    confirmLeave: 'Give up your place?',
+    confirmYes: 'Yes, end it',
+    confirmLeaveYes: 'Yes, leave',
+    confirmNo: 'Go on',
+  },
+
+  ended: {
+    title: 'The conversation has ended',
+    left: 'You left the queue',
+    gone: 'This conversation is no longer open',
+    rate: 'How was it?',
+    stars: (n) => ['Poor', 'Not good', 'All right', 'Good', 'Very good'][n - 1],
+    comment: 'Anything to add?',
+    sendRating: 'Send',
+    thanks: 'Thank you. The rating is with the team.',
+    transcript: 'Save the transcript',
+    again: 'Ask again',
+  },
+
+  problem: {
+    401: 'The shop could not confirm who you are. Reload the page and try again.',
+    403: 'This page may not ask for help here.',
+    404: 'This help desk is not known here.',
+    409: 'Nobody who can help with this is on duty right now.',
+    413: 'That is too long. Shorten it and try again.',
+    429: 'That was too many requests from here.',
+    503: 'Too many people are waiting at this moment.',
+    other: 'That did not work.',
+    offline: 'There is no connection. Check your network and try again.',
+    retry: (time) => `Try again in ${time}.`,
+    later: 'Try again in a little while.',
+    seconds: (n) => (n === 1 ? 'a second' : `${n} seconds`),
+  },
+};
+
+const shapes = {
+  close: ['M5 5l10 10', 'M15 5L5 15'],
+  send: ['M3.5 10h12', 'M10.5 4.5L16 10l-5.5 5.5'],
+  sent: ['M4.5 10.5l3.5 3.5 7.5-8'],
+  alert: ['M10 3.2l7.3 13H2.7z', 'M10 8.2v3.6', 'M10 14.1v.1'],
+  save: ['M10 3.5v9', 'M6.2 9l3.8 3.8L13.8 9', 'M3.5 16.5h13'],
+  star: ['M10 2.8l2.2 4.6 5 .7-3.6 3.5.9 5-4.5-2.4-4.5 2.4.9-5L2.8 8.1l5-.7z'],
+};
+
+const FINAL = new Set(['closed', 'abandoned']);
+const ANSWER_TIMEOUT = 10_000;
+const TYPING_EVERY = 2_000;
+const TYPING_SHOWN = 15_000;
+
+/** A refusal of the gateway in words a shopper can act on. */
+class Problem extends Error {
+  static async from(answer, spokenTime) {
+    const body = await answer.json().catch(() => ({}));
+    const words = [texts.problem[answer.status] ?? (body.detail || body.title || texts.problem.other)];
+    const after = answer.headers.get('retry-after');
+    if (answer.status === 429 || answer.status === 503) {
+      const seconds = /^\d+$/.test(after ?? '') ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
+      if (seconds >= 60) words.push(texts.problem.retry(spokenTime(seconds)));
+      else if (seconds >= 0) words.push(texts.problem.retry(texts.problem.seconds(Math.max(1, Math.ceil(seconds)))));
+      else words.push(texts.problem.later);
+    }
+    return Object.assign(new Problem(words.join(' ')), { status: answer.status });
+  }
+}
+
+/**
+ * The line to the gateway: a WebSocket, or SSE and POST where no WebSocket comes through.
+ * Reconnects by itself and resumes after the last line seen; frames are those of the HTTP face.
+ */
+class Link {
+  #base;
+  #session;
+  #on;
+  #socket;
+  #abort;
+  #timer;
+  #tries = 0;
+  #streaming = false;
+  #stopped = false;
+  #posts = Promise.resolve();
+  live = false;
+
+  constructor(base, session, on) {
+    this.#base = base;
+    this.#session = session;
+    this.#on = on;
+    this.#connect();
+  }
+
+  send(frame) {
+    if (this.#streaming) this.#posts = this.#posts.then(() => this.#post(frame));
+    else if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
+  /** Drops a line that has gone silent, or tries at once instead of waiting. */
+  renew() {
+    if (this.#stopped) return;
+    this.#drop();
+    this.#connect();
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.#drop();
+  }
+
+  #drop() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close();
+    this.#abort?.abort();
+    this.#lost();
+  }
+
+  #lost() {
+    this.live = false;
+    this.#on.link(false);
+  }
+
+  #connect() {
+    if (this.#streaming) this.#stream();
+    else this.#open();
+  }
+
+  #address(path, scheme) {
+    const address = new URL(path, this.#base);
+    if (scheme) address.protocol = address.protocol.replace('http', scheme);
+    address.searchParams.set('after', this.#on.last());
+    return address.href;
+  }
+
+  #heard(data) {
+    let frame;
+    try {
+      frame = JSON.parse(data);
+    } catch {
+      return; // not a frame of ours; the next one may be
+    }
+    // The gateway sends what was missed, then the state: with it the line is up to date.
+    if (frame.type === 'state' && !this.live) {
+      this.live = true;
+      this.#tries = 0;
+      this.#on.link(true);
+    }
+    this.#on.frame(frame);
+  }
+
+  #open() {
+    let socket;
+    try {
+      socket = new WebSocket(this.#address(this.#session.ws, 'ws'));
+    } catch {
+      return this.#failed();
+    }
+    this.#socket = socket;
+    const patience = setTimeout(() => socket === this.#socket && !this.live && socket.close(), ANSWER_TIMEOUT);
+    socket.addEventListener('open', () => socket.send(JSON.stringify({ type: 'open', token: this.#session.token })));
+    socket.addEventListener('message', (event) => socket === this.#socket && this.#heard(event.data));
+    socket.addEventListener('close', () => {
+      clearTimeout(patience);
+      if (socket === this.#socket) this.#failed();
+    });
+  }
+
+  async #stream() {
+    const abort = (this.#abort = new AbortController());
+    try {
+      const answer = await fetch(this.#address(this.#session.events), {
+        headers: { ...this.authorization, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal,
+      });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        const events = (text + value).split(/\r?\n\r?\n/);
+        text = events.pop();
+        for (const event of events) {
+          const data = event.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
+          if (data.length) this.#heard(data.join('\n'));
+        }
+      }
+    } catch {
+      // a broken stream and an ended one are answered alike
+    }
+    if (abort === this.#abort && !abort.signal.aborted) this.#failed();
+  }
+
+  async #post(frame) {
+    const path = this.#session.events.replace(/events(\?.*)?$/, 'messages');
+    try {
+      const answer = await fetch(new URL(path, this.#base), {
+        method: 'POST', headers: { ...this.authorization, 'content-type': 'application/json' }, body: JSON.stringify(frame),
+      });
+      if (!answer.ok && frame.type === 'say' && answer.status < 500 && answer.status !== 429) this.#on.refused(frame.id);
+    } catch {
+      // the line stays unconfirmed and is said again when the stream is back
+    }
+  }
+
+  get authorization() {
+    return { authorization: `Bearer ${this.#session.token}` };
+  }
+
+  async #failed() {
+    const wasLive = this.live;
+    this.#socket = undefined;
+    this.#lost();
+    if (this.#stopped) return;
+    this.#tries += 1;
+    if (!wasLive && this.#tries >= 2) {
+      const answer = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#base), { headers: this.authorization }).catch(() => null);
+      if (this.#stopped) return;
+      if (answer && [401, 403, 404, 410].includes(answer.status)) return this.#on.gone();
+      // HTTP gets through where the socket twice did not.
+      if (answer?.ok) this.#streaming = true;
+    }
+    const delay = Math.min(15_000, 400 * 2 ** this.#tries) * (0.6 + Math.random() * 0.4);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#connect(), delay);
+  }
+}
+
+/** The panel of one bell. Holds at most one conversation; `open` shows it, `resume` takes one up again. */
+export class Conversation {
+  #bell;
+  #root;
+  #kit;
+  #session;
+  #link;
+  #last = 0;
+  #acknowledged = 0;
+  #unread = 0;
+  #state = { state: 'queued' };
+  #repName = '';
+  #lines = [];
+  #pending = new Map();
+  #caughtUp = false;
+  #view = '';
+  #shown = false;
+  #typedAt = 0;
+  #typingTimer;
+  #stripTimer;
+  #watchdog;
+  #parts = {};
+  #panel;
+  #small = matchMedia('(max-width: 479.98px)');
+  #listeners = new AbortController();
+
+  constructor(bell, root, kit) {
+    this.#bell = bell;
+    this.#root = root;
+    this.#kit = kit;
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    this.#build();
+    const on = (target, type, act) => target.addEventListener(type, act, { signal: this.#listeners.signal });
+    on(this.#small, 'change', () => this.#shown && this.#present(false));
+    on(window, 'online', () => this.#link?.renew());
+    on(window, 'pagehide', () => this.#link?.stop());
+    on(window, 'pageshow', (event) => event.persisted && this.#session && this.#connect());
+    on(document, 'visibilitychange', () => {
+      if (document.hidden) return;
+      if (this.#link && !this.#link.live) this.#link.renew();
+      this.#seen();
+    });
+  }
+
+  /** Shows the panel and puts the focus where the next word belongs. */
+  open() {
+    if (!this.#view) this.#showForm();
+    this.#present(true);
+    this.#seen();
+  }
+
+  /** Takes up the conversation that this tab remembers. */
+  resume(session) {
+    if (this.#session) return;
+    this.#session = session;
+    for (const { id, text } of session.pending ?? []) this.#pending.set(id, { text });
+    this.#showTalk();
+    if (session.shown) this.#present(false);
+    this.#connect();
+    this.#speak();
+  }
+
+  /** Lets go of everything: the bell has left the page. */
+  leave() {
+    this.#link?.stop();
+    clearInterval(this.#watchdog);
+    this.#listeners.abort();
+    this.#panel.remove();
+  }
+
+  /** The bell's situation has changed: the form shows it too. */
+  situationChanged() {
+    if (this.#view === 'form') this.#fillSituation();
+  }
+
+  // --- the panel ---
+
+  #build() {
+    const { make } = this.#kit;
+    const parts = this.#parts;
+    parts.who = make('span', { class: 'who', 'aria-hidden': 'true' });
+    parts.title = make('h2', { class: 'title', id: 'title' });
+    parts.sub = make('p', { class: 'sub' });
+    parts.end = make('button', { class: 'plain', type: 'button', part: 'end' });
+    parts.close = make('button', { class: 'square', type: 'button', part: 'close', 'aria-label': texts.talk.minimise, title: texts.talk.minimise }, this.#icon('close'));
+    parts.strip = make('p', { class: 'strip', role: 'status' });
+    parts.body = make('div', { class: 'body', part: 'body' });
+    parts.foot = make('div', { class: 'foot' });
+    parts.status = make('p', { class: 'quiet', role: 'status' });
+    this.#panel = make('dialog', { class: 'panel', part: 'panel', popover: 'manual', lang: 'en', 'aria-labelledby': 'title' },
+      make('header', { class: 'head', part: 'header' }, parts.who, make('div', { class: 'names' }, parts.title, parts.sub), parts.end, parts.close),
+      parts.strip, parts.body, parts.foot, parts.status);
+    parts.close.addEventListener('click', () => this.#hide());
+    parts.end.addEventListener('click', () => this.#confirmEnd());
+    this.#panel.addEventListener('cancel', (event) => event.preventDefault());
+    this.#panel.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape') return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (parts.confirm) this.#cancelEnd();
+      else this.#hide();
+    });
+    this.#root.append(this.#panel);
+  }
+
+  #icon(name) {
+    return this.#kit.icon(shapes[name]);
+  }
+
+  #present(withFocus) {
+    const panel = this.#panel;
+    if (panel.open) panel.close();
+    if (panel.matches(':popover-open')) panel.hidePopover();
+    // Small screens get a modal dialog: nothing of the page is left to reach behind it.
+    if (this.#small.matches) {
+      panel.removeAttribute('popover');
+      panel.showModal();
+    } else {
+      panel.setAttribute('popover', 'manual');
+      panel.showPopover();
+    }
+    this.#shown = true;
+    this.#bell.talking = true;
+    this.#remember();
+    this.#speak();
+    this.#scrollDown();
+    if (withFocus) this.#focusFirst();
+  }
+
+  #hide() {
+    const panel = this.#panel;
+    if (panel.open) panel.close();
+    if (panel.matches(':popover-open')) panel.hidePopover();
+    this.#shown = false;
+    this.#bell.talking = false;
+    if (this.#view === 'ended') this.#reset();
+    this.#remember();
+    this.#speak();
+    this.#bell.focus();
+  }
+
+  #focusFirst() {
+    const { message, text, endTitle, close } = this.#parts;
+    const first = { form: message, talk: text, ended: endTitle }[this.#view];
+    (first?.isConnected ? first : close).focus({ preventScroll: true });
+  }
+
+  #head({ title, sub, mark, initials }) {
+    const parts = this.#parts;
+    parts.title.textContent = title;
+    parts.sub.replaceChildren(...(mark ? [this.#kit.icon(mark)] : []), this.#kit.make('span', { textContent: sub }));
+    parts.who.replaceChildren(initials || this.#kit.icon(this.#kit.bell));
+    parts.who.classList.toggle('named', Boolean(initials));
+  }
+
+  #announce(text) {
+    const target = this.#shown ? this.#parts.status : null;
+    if (target) target.textContent = text;
+    else this.#bell.announce(text);
+  }
+
+  // --- the form ---
+
+  #showForm() {
+    const { make } = this.#kit;
+    const parts = this.#parts;
+    this.#view = 'form';
+    parts.end.hidden = true;
+    parts.message = make('textarea', { id: 'message', rows: 4, maxLength: 2000, required: true, 'aria-describedby': 'hint error' });
+    parts.name = make('input', { id: 'name', type: 'text', maxLength: 80, autocomplete: 'given-name' });
+    parts.error = make('p', { class: 'error', id: 'error', role: 'alert' });
+    parts.ask = make('button', { class: 'primary wide', type: 'submit', part: 'ask', textContent: texts.form.ask });
+    parts.card = make('div', { class: 'card', part: 'situation' });
+    parts.fields = make('div', { class: 'fields' },
+      make('label', { for: 'message', textContent: texts.form.message }),
+      make('p', { class: 'hint', id: 'hint', textContent: texts.form.messageHint }), parts.message,
+      make('label', { for: 'name' }, `${texts.form.name} `, make('span', { class: 'hint', textContent: `(${texts.form.optional})` })), parts.name,
+      parts.error, parts.ask,
+      make('p', { class: 'hint fine', textContent: texts.form.privacy }));
+    const form = make('form', { class: 'form', noValidate: true }, parts.card, parts.fields);
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#ask();
+    });
+    parts.body.replaceChildren(form);
+    parts.foot.replaceChildren();
+    this.#fillSituation();
+  }
+
+  #fillSituation() {
+    const { make, icon } = this.#kit;
+    const { text, mark, range, state, back } = this.#bell.situation;
+    const { skill } = this.#bell;
+    const closed = state === 'closed';
+    this.#head({ title: skill ? texts.form.about(skill) : texts.form.title, sub: closed ? back || texts.form.closedTitle : text, mark });
+    const card = closed
+      ? [icon(mark), make('div', {}, make('strong', { textContent: texts.form.closedTitle }),
+        make('p', { textContent: back ? texts.form.closedBack(back) : texts.form.closedBody }))]
+      : state === 'wait' ? [icon(mark), make('div', {}, make('strong', { textContent: text }), ...(range ? [make('p', { textContent: range })] : []))] : [];
+    this.#parts.card.replaceChildren(...card);
+    this.#parts.card.hidden = !card.length;
+    this.#parts.fields.hidden = closed;
+  }
+
+  async #ask() {
+    const parts = this.#parts;
+    const message = parts.message.value.trim();
+    const name = parts.name.value.trim();
+    parts.message.setAttribute('aria-invalid', String(!message));
+    parts.error.textContent = message ? '' : texts.form.messageMissing;
+    if (!message) return parts.message.focus();
+    if (parts.ask.getAttribute('aria-disabled') === 'true') return undefined;
+    parts.ask.setAttribute('aria-disabled', 'true');
+    parts.ask.textContent = texts.form.asking;
+    const bell = this.#bell;
+    const token = bell.getAttribute('token');
+    const body = { message, page: location.origin + location.pathname };
+    if (bell.skill) body.skills = [bell.skill];
+    if (bell.getAttribute('rep')) body.rep = bell.getAttribute('rep');
+    if (name) body.name = name;
+    const language = bell.getAttribute('lang') || document.documentElement.lang;
+    if (language) body.lang = language;
+    try {
+      const answer = await fetch(`${bell.address}/tickets`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+        body: JSON.stringify(body),
+      });
+      if (!answer.ok) throw await Problem.from(answer, this.#kit.spokenTime);
+      this.#begin(await answer.json());
+    } catch (failure) {
+      parts.error.textContent = failure instanceof Problem ? failure.message : texts.problem.offline;
+      parts.ask.removeAttribute('aria-disabled');
+      parts.ask.textContent = texts.form.ask;
+    }
+    return undefined;
+  }
+
+  #begin(ticket) {
+    const { id, token, ws, events } = ticket;
+    this.#session = { id, token, ws, events, skill: this.#bell.skill };
+    this.#state = ticket;
+    this.#repName = typeof ticket.rep === 'string' ? ticket.rep : '';
+    this.#showTalk();
+    this.#remember();
+    this.#connect();
+    this.#focusFirst();
+    this.#announceState();
+  }
+
+  // --- what the tab remembers; written only after the click ---
+
+  #remember() {
+    try {
+      if (!this.#session) return sessionStorage.removeItem(this.#bell.storageKey);
+      const pending = [...this.#pending].map(([id, { text }]) => ({ id, text }));
+      sessionStorage.setItem(this.#bell.storageKey, JSON.stringify({ ...this.#session, pending, shown: this.#shown }));
+    } catch {
+      // storage is refused: the conversation lives as long as this page
+    }
+    return undefined;
+  }
+
+  #reset() {
+    this.#session = undefined;
+    this.#last = this.#acknowledged = this.#unread = 0;
+    this.#state = { state: 'queued' };
+    this.#repName = '';
+    this.#lines = [];
+    this.#pending.clear();
+    this.#view = '';
+    this.#parts.body.replaceChildren();
+    this.#parts.foot.replaceChildren();
+  }
+
+  // --- the conversation ---
+
+  #connect() {
+    this.#link?.stop();
+    this.#caughtUp = false;
+    this.#parts.log.setAttribute('aria-live', 'off');
+    this.#link = new Link(this.#bell.base, this.#session, {
+      last: () => this.#last,
+      frame: (frame) => this.#frame(frame),
+      link: (live) => this.#linkChanged(live),
+      refused: (id) => this.#refused(id),
+      gone: () => this.#finish(texts.ended.gone),
+    });
+    clearInterval(this.#watchdog);
+    this.#watchdog = setInterval(() => this.#watch(), 2_000);
+  }
+
+  // A network that loses one direction leaves the socket open: unconfirmed lines betray it.
+  #watch() {
+    const oldest = Math.min(...[...this.#pending.values()].map(({ saidAt }) => saidAt ?? Infinity));
+    if (this.#link?.live && Date.now() - oldest > ANSWER_TIMEOUT) this.#link.renew();
+  }
+
+  #linkChanged(live) {
+    const strip = this.#parts.strip;
+    if (live) {
+      clearTimeout(this.#stripTimer);
+      this.#stripTimer = undefined;
+      this.#caughtUp = true;
+      strip.textContent = '';
+      requestAnimationFrame(() => this.#parts.log?.setAttribute('aria-live', 'polite'));
+      for (const [id, line] of this.#pending) this.#sayNow(id, line);
+      return;
+    }
+    for (const line of this.#pending.values()) line.saidAt = undefined;
+    this.#parts.typing.hidden = true;
+    this.#stripTimer ??= setTimeout(() => {
+      if (this.#view === 'talk') strip.textContent = this.#caughtUp ? texts.talk.reconnecting : texts.talk.connecting;
+      this.#drawPending();
+    }, 700);
+  }
+
+  #frame(frame) {
+    if (frame.type === 'line') this.#heardLine(frame);
+    else if (frame.type === 'typing' && frame.from === 'rep') this.#heardTyping();
+    else if (frame.type === 'state') this.#heardState(frame);
+  }
+
+  #showTalk() {
+    const { make } = this.#kit;
+    const parts = this.#parts;
+    this.#view = 'talk';
+    parts.waiting = make('section', { class: 'waiting', part: 'waiting', hidden: true });
+    parts.said = make('div', { class: 'said' });
+    parts.unsaid = make('div', { class: 'unsaid', 'aria-live': 'off' });
+    parts.log = make('div', { class: 'log', role: 'log', part: 'log', tabIndex: 0, 'aria-label': texts.talk.log, 'aria-live': 'off' }, parts.said, parts.unsaid);
+    parts.typing = make('p', { class: 'typing', hidden: true }, make('span', { class: 'dots', 'aria-hidden': 'true' }, ...[0, 1, 2].map(() => make('i'))), make('span'));
+    parts.end.hidden = false;
+    parts.text = make('textarea', { class: 'text-in', rows: 1, maxLength: 4000, part: 'input' });
+    const send = make('button', { class: 'square send', type: 'submit', part: 'send', 'aria-label': texts.talk.send, title: texts.talk.send }, this.#icon('send'));
+    const composer = make('form', { class: 'composer' }, parts.text, send);
+    composer.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#say();
+    });
+    parts.text.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#say();
+    });
+    parts.text.addEventListener('input', () => this.#typed());
+    parts.body.replaceChildren(parts.waiting, parts.log, parts.typing);
+    parts.foot.replaceChildren(composer);
+    this.#drawPending();
+    this.#drawState();
+  }
+
+  #say() {
+    const { text } = this.#parts;
+    const words = text.value.trim();
+    if (!words) return;
+    const id = crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    text.value = '';
+    text.style.blockSize = '';
+    this.#typedAt = 0;
+    const line = { text: words };
+    this.#pending.set(id, line);
+    this.#sayNow(id, line);
+    this.#remember();
+    this.#drawPending();
+    this.#scrollDown();
+  }
+
+  #sayNow(id, line) {
+    if (!this.#link?.live || line.refused) return;
+    line.saidAt ??= Date.now();
+    this.#link.send({ type: 'say', id, text: line.text });
+  }
+
+  #refused(id) {
+    const line = this.#pending.get(id);
+    if (line) line.refused = true;
+    this.#drawPending();
+  }
+
+  #typed() {
+    const { text } = this.#parts;
+    text.style.blockSize = 'auto';
+    text.style.blockSize = `${Math.min(text.scrollHeight + 2, 132)}px`;
+    if (!text.value || Date.now() - this.#typedAt < TYPING_EVERY) return;
+    this.#typedAt = Date.now();
+    if (this.#link?.live) this.#link.send({ type: 'typing' });
+  }
+
+  #heardTyping() {
+    const { typing } = this.#parts;
+    clearTimeout(this.#typingTimer);
+    typing.lastChild.textContent = texts.talk.typing(this.#repName || texts.someoneName);
+    typing.hidden = false;
+    this.#scrollDown(true);
+    this.#typingTimer = setTimeout(() => { typing.hidden = true; }, TYPING_SHOWN);
+  }
+
+  #heardLine(line) {
+    if (!(line.seq > this.#last)) return;
+    const following = this.#atBottom();
+    this.#last = line.seq;
+    this.#lines.push(line);
+    if (line.id !== undefined && this.#pending.delete(line.id)) {
+      this.#remember();
+      this.#drawPending();
+    }
+    if (line.from === 'rep') {
+      this.#parts.typing.hidden = true;
+      this.#repName = line.name || this.#repName;
+      if (this.#caughtUp && !this.#visible()) {
+        this.#unread += 1;
+        this.#bell.announce(texts.pill.news(this.#unread, this.#repName || texts.someoneName));
+      }
+    }
+    this.#drawLine(line);
+    if (following || line.from === 'shopper') this.#scrollDown();
+    this.#seen();
+    this.#speak();
+  }
+
+  #heardState(frame) {
+    const before = this.#state;
+    this.#state = frame;
+    if (typeof frame.rep === 'string') this.#repName = frame.rep;
+    this.#drawState();
+    const told = ({ state, position, rep }) => `${state} ${position ?? ''} ${rep ?? ''}`;
+    if (told(before) !== told(frame)) this.#announceState();
+    this.#speak();
+    if (FINAL.has(frame.state)) this.#finish(frame.state === 'abandoned' ? texts.ended.left : texts.ended.title);
+  }
+
+  #visible() {
+    return this.#shown && !document.hidden;
+  }
+
+  #seen() {
+    if (!this.#visible() || this.#view !== 'talk') return;
+    this.#unread = 0;
+    if (this.#last > this.#acknowledged && this.#link?.live) {
+      this.#acknowledged = this.#last;
+      this.#link.send({ type: 'ack', seq: this.#last });
+    }
+  }
+
+  /** What the ticket's state is called: on the card, in the header, on the bell and aloud. */
+  #stateWords() {
+    const { state, position, wait } = this.#state;
+    const spoken = wait ? this.#kit.spokenWait(wait) : {};
+    if (state === 'open') return { card: '', sub: texts.talk.here, mark: 'available', pill: texts.pill.open(this.#short()) };
+    if (state === 'offered') {
+      const sub = texts.talk.offered(this.#state.rep);
+      return { card: sub, body: texts.talk.offeredBody, sub, mark: 'available', pill: texts.pill.asking };
+    }
+    if (state === 'callback') return { card: texts.talk.callback, sub: texts.talk.callback, mark: 'busy', pill: texts.talk.callback };
+    const card = position === 1 ? texts.talk.next : position ? texts.talk.place(position) : texts.talk.waiting;
+    return { card, about: spoken.about, range: spoken.range, sub: spoken.about ?? card, mark: 'busy', pill: position ? texts.pill.place(position, spoken.about) : texts.pill.waiting };
+  }
+
+  #short() {
+    const name = this.#repName || texts.someoneName;
+    return name.length > 18 ? `${name.slice(0, 17)}…` : name;
+  }
+
+  #speak() {
+    if (!this.#session || this.#shown) return this.#bell.speak(undefined);
+    const { pill, mark } = this.#stateWords();
+    const text = this.#unread ? texts.pill.news(this.#unread, this.#short()) : pill;
+    return this.#bell.speak({ text, mark, unread: this.#unread });
+  }
+
+  #announceState() {
+    const { card, about, sub } = this.#stateWords();
+    this.#announce(card ? [card, about].filter(Boolean).join('. ') : `${this.#repName || texts.someoneName}: ${sub}`);
+  }
+
+  #drawState() {
+    if (this.#view !== 'talk') return;
+    const { make } = this.#kit;
+    const { waiting, text, end } = this.#parts;
+    const words = this.#stateWords();
+    const open = this.#state.state === 'open';
+    const named = open || this.#state.rep ? this.#repName : '';
+    const { skill } = this.#bell;
+    this.#head({
+      title: named || (this.#session.skill || skill ? texts.form.about(this.#session.skill || skill) : texts.form.title),
+      sub: words.sub, mark: words.mark,
+      initials: named.split(/\s+/).map((part) => [...part][0] ?? '').slice(0, 2).join('').toUpperCase(),
+    });
+    waiting.hidden = !words.card;
+    waiting.replaceChildren(make('p', { class: 'place', textContent: words.card }),
+      ...(words.about ? [make('p', { class: 'promise', textContent: words.about }), make('p', { class: 'hint', textContent: words.range })]
+        : words.body ? [make('p', { class: 'hint', textContent: words.body })] : []),
+      ...(open ? [] : [make('p', { class: 'keep', textContent: texts.talk.keep })]));
+    end.textContent = open ? texts.talk.end : texts.talk.leave;
+    text.placeholder = open ? texts.talk.write : texts.talk.writeWaiting;
+    text.setAttribute('aria-label', text.placeholder);
+  }
+
+  // --- lines ---
+
+  #group(line, into) {
+    const { make } = this.#kit;
+    const at = new Date(line.at ?? Date.now());
+    const key = `${line.from} ${line.name ?? ''} ${Math.floor(at / 60_000)}`;
+    const last = into.lastElementChild;
+    if (last?.dataset.key === key) return last;
+    const group = make('div', { class: `group ${line.from}`, 'data-key': key });
+    if (line.from === 'rep') group.append(make('p', { class: 'name', textContent: line.name || this.#repName || texts.someoneName }));
+    else if (line.from === 'shopper') group.append(make('p', { class: 'quiet', textContent: texts.you }));
+    if (line.from !== 'system') {
+      const foot = make('p', { class: 'when' });
+      if (line.at) foot.append(make('time', { dateTime: at.toISOString(), textContent: at.toLocaleTimeString(this.#bell.getAttribute('lang') || undefined, { hour: 'numeric', minute: '2-digit' }) }));
+      group.append(foot);
+    }
+    into.append(group);
+    return group;
+  }
+
+  #drawLine(line) {
+    const { make } = this.#kit;
+    const group = this.#group(line, this.#parts.said);
+    const shown = make('p', { class: 'line', part: `line line-${line.from}`, textContent: line.text });
+    const foot = group.querySelector('.when');
+    if (foot) foot.before(shown);
+    else group.append(shown);
+    if (line.from !== 'shopper') return;
+    for (const mark of this.#parts.said.querySelectorAll('.delivery')) mark.remove();
+    foot.append(make('span', { class: 'delivery' }, this.#icon('sent'), texts.talk.sent));
+  }
+
+  #drawPending() {
+    const { make } = this.#kit;
+    const { unsaid } = this.#parts;
+    if (!unsaid) return;
+    unsaid.replaceChildren();
+    for (const line of this.#pending.values()) {
+      const group = this.#group({ from: 'shopper', at: 0 }, unsaid);
+      const foot = group.querySelector('.when');
+      foot.before(make('p', { class: 'line', textContent: line.text }));
+      const words = line.refused ? texts.talk.notSent : this.#link?.live ? texts.talk.sending : texts.talk.held;
+      foot.replaceChildren(...(line.refused ? [this.#icon('alert')] : []), words);
+    }
+  }
+
+  #atBottom() {
+    const { body } = this.#parts;
+    return body.scrollHeight - body.scrollTop - body.clientHeight < 48;
+  }
+
+  #scrollDown(onlyIfThere = false) {
+    const { body } = this.#parts;
+    if (onlyIfThere && !this.#atBottom()) return;
+    body.scrollTop = body.scrollHeight;
+  }
+
+  // --- the end ---
+
+  #confirmEnd() {
+    const { make } = this.#kit;
+    const parts = this.#parts;
+    if (parts.confirm) return;
+    const open = this.#state.state === 'open';
+    const yes = make('button', { class: 'secondary danger', type: 'button', textContent: open ? texts.talk.confirmYes : texts.talk.confirmLeaveYes });
+    const no = make('button', { class: 'secondary', type: 'button', textContent: texts.talk.confirmNo });
+    parts.confirm = make('div', { class: 'confirm', role: 'group', 'aria-labelledby': 'confirm' },
+      make('p', { id: 'confirm', textContent: open ? texts.talk.confirmEnd : texts.talk.confirmLeave }), yes, no);
+    yes.addEventListener('click', () => this.#end());
+    no.addEventListener('click', () => this.#cancelEnd());
+    parts.foot.prepend(parts.confirm);
+    this.#scrollDown();
+    no.focus();
+  }
+
+  #cancelEnd() {
+    this.#parts.confirm?.remove();
+    this.#parts.confirm = undefined;
+    this.#focusFirst();
+  }
+
+  async #end() {
+    this.#parts.confirm?.remove();
+    this.#parts.confirm = undefined;
+    if (this.#link?.live) return this.#link.send({ type: 'end' });
+    const left = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#bell.base), { method: 'DELETE', headers: this.#link.authorization }).catch(() => null);
+    if (left?.ok) this.#finish(texts.ended.title);
+    else this.#announce(texts.problem.offline);
+    return undefined;
+  }
+
+  #finish(title) {
+    if (this.#view === 'ended') return;
+    const { make } = this.#kit;
+    const parts = this.#parts;
+    const rated = this.#lines.some(({ from }) => from === 'rep');
+    const session = this.#session;
+    const hadFocus = parts.foot.contains(this.#root.activeElement) || this.#root.activeElement === parts.end;
+    this.#link?.stop();
+    clearInterval(this.#watchdog);
+    clearTimeout(this.#stripTimer);
+    clearTimeout(this.#typingTimer);
+    this.#view = 'ended';
+    this.#pending.clear();
+    this.#session = undefined;
+    this.#remember();
+    parts.confirm = undefined;
+    parts.strip.textContent = '';
+    parts.typing.hidden = parts.waiting.hidden = parts.end.hidden = true;
+    this.#drawPending();
+    this.#head({ title: this.#repName || texts.form.title, sub: title, mark: 'offline', initials: parts.who.classList.contains('named') ? parts.who.textContent : '' });
+    parts.endTitle = make('h3', { tabIndex: -1, textContent: title });
+    const again = make('button', { class: 'primary', type: 'button', part: 'again', textContent: texts.ended.again });
+    again.addEventListener('click', () => {
+      this.#reset();
+      this.open();
+    });
+    const save = make('button', { class: 'secondary', type: 'button' }, this.#icon('save'), texts.ended.transcript);
+    save.addEventListener('click', () => this.#saveTranscript(session));
+    const card = make('section', { class: 'end', part: 'end-card' }, parts.endTitle, ...(rated ? [this.#ratingForm(session)] : []),
+      make('div', { class: 'row' }, again, ...(this.#lines.length ? [save] : [])));
+    this.#saved = this.#lines;
+    parts.foot.replaceChildren(card);
+    this.#scrollDown();
+    this.#speak();
+    this.#announce(title);
+    if (hadFocus) parts.endTitle.focus();
+  }
+
+  #ratingForm(session) {
+    const { make } = this.#kit;
+    const stars = [1, 2, 3, 4, 5].map((n) => {
+      const input = make('input', { type: 'radio', name: 'stars', value: String(n), class: 'quiet', id: `star-${n}` });
+      return [input, make('label', { class: 'star', for: `star-${n}`, title: texts.ended.stars(n) }, this.#icon('star'), make('span', { class: 'quiet', textContent: `${n}: ${texts.ended.stars(n)}` }))];
+    }).flat();
+    const comment = make('input', { type: 'text', maxLength: 1000, placeholder: texts.ended.comment, 'aria-label': texts.ended.comment });
+    const send = make('button', { class: 'secondary', type: 'submit', textContent: texts.ended.sendRating });
+    const more = make('div', { class: 'row more', hidden: true }, comment, send);
+    const word = make('p', { class: 'hint word', role: 'status' });
+    const form = make('form', { class: 'rating' },
+      make('fieldset', {}, make('legend', { textContent: texts.ended.rate }), make('div', { class: 'stars' }, ...stars), word), more);
+    const chosen = () => Number(new FormData(form).get('stars'));
+    form.addEventListener('change', () => {
+      more.hidden = false;
+      word.textContent = chosen() ? texts.ended.stars(chosen()) : '';
+      form.querySelectorAll('.star').forEach((star, index) => star.classList.toggle('lit', index < chosen()));
+      this.#scrollDown();
+    });
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      const body = { stars: chosen() };
+      if (comment.value.trim()) body.comment = comment.value.trim();
+      const answer = await fetch(new URL(`/v1/tickets/${encodeURIComponent(session.id)}/rating`, this.#bell.base), {
+        method: 'POST', headers: { authorization: `Bearer ${session.token}`, 'content-type': 'application/json' }, body: JSON.stringify(body),
+      }).catch(() => null);
+      if (answer?.ok) form.replaceChildren(make('p', { class: 'hint', role: 'status', textContent: texts.ended.thanks }));
+      else word.textContent = answer ? (await Problem.from(answer, this.#kit.spokenTime)).message : texts.problem.offline;
+    });
+    return form;
+  }
+
+  #saved = [];
+
+  #saveTranscript(session) {
+    const { make } = this.#kit;
+    const who = ({ from, name }) => (from === 'shopper' ? texts.you : name || '');
+    const lines = this.#saved.map((line) => `${new Date(line.at).toLocaleString()}  ${who(line) ? `${who(line)}: ` : ''}${line.text}`);
+    const address = URL.createObjectURL(new Blob([`${lines.join('\n')}\n`], { type: 'text/plain' }));
+    make('a', { href: address, download: `conversation-${session.id}.txt` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  }
+}
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(`
+:host {
+  --_on-accent: var(--deskbell-on-accent, light-dark(#fff, #0d1526));
+  --_surface-2: var(--deskbell-surface-2, light-dark(#f3f4f7, #232834));
+}
+.badge {
+  min-inline-size: 20px; padding: 0 6px; border-radius: 999px; background: var(--_accent); color: var(--_on-accent);
+  font-size: 13px; line-height: 20px; text-align: center; font-variant-numeric: tabular-nums;
+}
+.panel {
+  position: fixed; inset: auto; inset-block-end: 24px; inset-inline-end: 24px; margin: 0; padding: 0; overflow: hidden;
+  inline-size: 380px; max-inline-size: calc(100vw - 32px); block-size: 600px; max-block-size: calc(100dvh - 48px);
+  border: 1px solid var(--_line); border-radius: 12px; background: var(--_surface); color: var(--_text);
+  box-shadow: 0 2px 6px rgb(0 0 0 / .06), 0 16px 48px rgb(0 0 0 / .18); font: inherit; text-align: start;
+}
+.panel:popover-open, .panel[open] { display: flex; flex-direction: column; animation: rise .16s ease-out; }
+@keyframes rise { from { opacity: 0; transform: translateY(8px); } }
+.panel::backdrop { background: none; }
+.panel [hidden] { display: none !important; }
+:where(.panel) :where(p, h2, h3) { margin: 0; font-size: inherit; }
+.head { display: flex; align-items: center; gap: 12px; padding: 12px; padding-inline-start: 16px; border-block-end: 1px solid var(--_line); }
+.who {
+  display: grid; place-items: center; flex: none; inline-size: 36px; block-size: 36px; border-radius: 50%;
+  background: var(--_surface-2); color: var(--_accent); font-size: 13px; font-weight: 600;
+}
+.who.named { background: var(--_accent); color: var(--_on-accent); }
+.names { flex: 1; min-inline-size: 0; }
+.title { font-weight: 600; line-height: 1.3; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.title::first-letter { text-transform: uppercase; }
+.sub { display: flex; align-items: center; gap: 6px; color: var(--_muted); font-size: 13px; line-height: 1.4; }
+.sub .mark { inline-size: 10px; block-size: 10px; }
+:where(.panel button) { font: inherit; cursor: pointer; border-radius: 8px; border: 1px solid transparent; color: inherit; background: none; }
+.square { display: grid; place-items: center; flex: none; inline-size: 36px; block-size: 36px; padding: 0; }
+.plain { padding: 5px 10px; font-size: 13px; color: var(--_muted); border-color: var(--_line); }
+.square:hover, .plain:hover { background: var(--_surface-2); }
+.primary { padding: 9px 16px; font-weight: 500; background: var(--_accent); color: var(--_on-accent); }
+.primary:hover, .send:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_text)); }
+.primary[aria-disabled] { opacity: .65; cursor: default; }
+.wide { inline-size: 100%; min-block-size: 44px; margin-block-start: 16px; }
+.secondary { display: inline-flex; align-items: center; gap: 6px; padding: 8px 14px; border-color: var(--_line); }
+.secondary:hover { background: var(--_surface-2); }
+.danger { color: var(--_busy); }
+.strip:empty { display: none; }
+.strip { padding: 4px 16px; background: var(--_surface-2); color: var(--_muted); font-size: 13px; text-align: center; border-block-end: 1px solid var(--_line); }
+.body { flex: 1; min-block-size: 0; overflow-y: auto; overscroll-behavior: contain; padding: 16px; display: flex; flex-direction: column; }
+.form, .fields { display: flex; flex-direction: column; }
+.fields label { font-weight: 500; }
+.fields label:not(:first-child) { margin-block-start: 16px; }
+.hint { color: var(--_muted); font-size: 13px; font-weight: 400; }
+.fine { margin-block-start: 12px; text-align: center; }
+:where(.panel) textarea, :where(.panel) input[type=text] {
+  inline-size: 100%; margin: 0; padding: 9px 12px; border: 1px solid color-mix(in srgb, var(--_muted) 72%, var(--_surface)); border-radius: 8px;
+  background: var(--_surface); color: inherit; font: inherit; resize: none;
+}
+.fields textarea, .fields input { margin-block-start: 6px; }
+::placeholder { color: var(--_muted); opacity: 1; }
+textarea:focus-visible, input:focus-visible { outline-offset: -1px; border-color: var(--_accent); }
+.error { color: var(--_busy); font-size: 13px; }
+.error:not(:empty) { margin-block-start: 12px; }
+.card { display: flex; gap: 10px; padding: 12px 14px; margin-block-end: 20px; border-radius: 8px; background: var(--_surface-2); }
+.card .mark { margin-block-start: 5px; }
+.card strong { font-weight: 600; }
+.card p { color: var(--_muted); font-size: 13px; }
+.waiting { margin-block-end: 20px; padding: 20px 16px; border: 1px solid var(--_line); border-radius: 12px; text-align: center; }
+.place { color: var(--_muted); }
+.promise { font-size: 22px; font-weight: 600; line-height: 1.3; margin-block: 2px; }
+.place:has(+ :not(.promise)) { color: var(--_text); font-size: 17px; font-weight: 600; }
+.keep { margin-block-start: 14px; padding-block-start: 14px; border-block-start: 1px solid var(--_line); font-size: 13px; color: var(--_muted); }
+.log { flex: 1; outline-offset: 4px; border-radius: 4px; }
+.group { display: flex; flex-direction: column; align-items: flex-start; gap: 3px; margin-block-end: 14px; max-inline-size: 84%; }
+.group.shopper { align-items: flex-end; margin-inline-start: auto; }
+.group.system { align-items: center; max-inline-size: none; text-align: center; }
+.name { font-size: 13px; font-weight: 500; color: var(--_muted); }
+.line { padding: 8px 12px; border-radius: 12px; background: var(--_surface-2); white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid transparent; }
+.rep .line { border-end-start-radius: 4px; }
+.shopper .line { background: var(--_accent); color: var(--_on-accent); border-end-end-radius: 4px; }
+.system .line { padding: 0; background: none; color: var(--_muted); font-size: 13px; }
+.unsaid .line { background: none; border-color: var(--_accent); color: inherit; }
+.when { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 13px; font-variant-numeric: tabular-nums; }
+.when .icon { inline-size: 14px; block-size: 14px; }
+.delivery { display: inline-flex; align-items: center; gap: 3px; }
+.typing { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 13px; }
+.dots { display: inline-flex; gap: 3px; }
+.dots i { inline-size: 5px; block-size: 5px; border-radius: 50%; background: currentColor; animation: breathe 1.4s infinite; }
+.dots i:nth-child(2) { animation-delay: .2s; } .dots i:nth-child(3) { animation-delay: .4s; }
+@keyframes breathe { 0%, 60%, 100% { opacity: .3; } 30% { opacity: 1; } }
+.composer { display: flex; align-items: flex-end; gap: 8px; padding: 12px; border-block-start: 1px solid var(--_line); }
+.text-in { min-block-size: 40px; max-block-size: 132px; padding-block: 8px; }
+.send { inline-size: 40px; block-size: 40px; background: var(--_accent); color: var(--_on-accent); }
+.send:dir(rtl) .icon { transform: scaleX(-1); }
+.confirm { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; padding: 12px 16px; border-block-start: 1px solid var(--_line); background: var(--_surface-2); font-size: 13px; }
+.confirm p { flex: 1 0 100%; font-weight: 500; }
+.confirm button { background: var(--_surface); }
+.end { padding: 16px; border-block-start: 1px solid var(--_line); }
+.end h3 { font-weight: 600; outline: none; }
+.rating fieldset { margin: 8px 0 0; padding: 0; border: 0; }
+.rating legend { padding: 0; color: var(--_muted); }
+.stars { display: flex; margin-inline-start: -6px; }
+.star { display: grid; place-items: center; inline-size: 36px; block-size: 36px; border-radius: 8px; color: var(--_muted); cursor: pointer; }
+.star:hover { background: var(--_surface-2); }
+.star.lit { color: var(--_accent); } .star.lit .icon { fill: currentColor; }
+.stars :focus-visible + .star { outline: 2px solid var(--_accent); }
+.row { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 14px; }
+.row.more { margin-block-start: 8px; flex-wrap: nowrap; }
+@media (max-width: 479.98px) {
+  .panel { inset: 0; inline-size: 100%; max-inline-size: none; block-size: 100dvh; max-block-size: none; border: 0; border-radius: 0; }
+  .panel textarea, .panel input[type=text] { font-size: 16px; }
+}
+@media (forced-colors: active) { .line, .card, .who, .primary, .send { border: 1px solid !important; } .star.lit .icon { fill: CanvasText; } }
+@media (prefers-reduced-motion: reduce) { .dots i { opacity: .7; } }
+`);
