@@ -249,7 +249,7 @@ impl ConnectionTask {
         self.framer.push(scratch.get(..length).unwrap_or_default());
         let mut is_new_message = self.dues.message.is_none();
         while self.phase == Phase::Open {
-            match self.framer.poll() {
+            match self.framer.poll_frame() {
                 Ok(Some(Frame::Message(bytes))) => {
                     is_new_message = true;
                     match self.driver.handle_bytes(self.flow, bytes, now) {
@@ -272,7 +272,7 @@ impl ConnectionTask {
                 }
             }
         }
-        if self.framer.is_empty() {
+        if !self.framer.is_mid_message() {
             self.dues.message = None;
         } else if is_new_message {
             self.dues.message = Some(now + self.shared.config.message_time);

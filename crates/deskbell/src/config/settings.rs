@@ -13,8 +13,7 @@ use super::mistake::Mistake;
 use super::secret::Credentials;
 
 /// Everything the program was told.
-#[derive(Debug)]
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     pub(crate) http: HttpSettings,
