@@ -54,11 +54,26 @@ impl Helpdesk {
         text: &str,
         reply: ReplyId,
     ) {
-        self.take_rep_message(rep, to, words::plain(text).trim());
-        self.push(Output::Reply {
-            reply,
-            answer: Answer::Heard,
-        });
+        let is_nowhere = match to {
+            Addressee::Ticket(ticket) => self.tickets.ticket(ticket).is_none(),
+            Addressee::Desk => false,
+        };
+        let answer = if is_nowhere {
+            self.show_life(rep);
+            Answer::NoSuchConversation
+        } else {
+            self.take_rep_message(rep, to, words::plain(text).trim());
+            Answer::Heard
+        };
+        self.push(Output::Reply { reply, answer });
+    }
+
+    /// Whoever writes is there, whatever the words are worth.
+    fn show_life(&mut self, rep: &RepId) {
+        let now = self.now;
+        if let Some(seat) = self.roster.seat_mut(rep) {
+            seat.show_life(now);
+        }
     }
 
     pub(crate) fn handle_rep_typing(&mut self, rep: &RepId, to: &Addressee) {

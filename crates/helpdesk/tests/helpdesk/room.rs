@@ -432,6 +432,7 @@ impl Room {
                     Answer::Said(seq) => Some(format!("= said {}", seq.0)),
                     Answer::NotSaid(refused) => Some(format!("= not said: {refused}")),
                     Answer::Heard => None,
+                    Answer::NoSuchConversation => Some("= no such conversation".to_owned()),
                 },
                 Output::Snapshot(_) => None,
             };
