@@ -455,9 +455,10 @@ impl Room {
 /// Shows a character that would not show.
 fn visible(c: char) -> String {
     let hidden = c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
-    match hidden {
-        true => c.escape_unicode().to_string(),
-        false => c.to_string(),
+    if hidden {
+        c.escape_unicode().to_string()
+    } else {
+        c.to_string()
     }
 }
 
