@@ -125,7 +125,7 @@ pub enum Output {
         delivery: DeliveryId,
         /// To whom.
         rep: RepId,
-        /// The conversation it speaks for.
+        /// The conversation it speaks for; `desk` in a note to a rep who has none.
         ticket: TicketId,
         /// The text.
         text: Arc<str>,
