@@ -199,15 +199,14 @@ class Feed {
     });
   }
 
-  // Polls only while the stream is silent or broken; the first event of the stream ends it.
+  // Polls while the stream is silent or broken; its first event ends that.
   #pollIn(delay) {
     const timer = (this.#timer = setTimeout(async () => {
-      // No answer is told as null: not connected.
       const presence = await fetch(this.#address, { cache: 'no-cache' }).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
       if (this.#timer !== timer) return;
       this.#tell(presence);
       if (this.#source?.readyState === EventSource.CLOSED) this.#listen();
-      this.#pollIn(Math.min(delay * 2, 15000) * (0.8 + Math.random() * 0.4));
+      this.#pollIn(Math.min(delay * 2, 15000) * (0.8 + Math.random() / 3));
     }, delay));
   }
 }
@@ -275,7 +274,7 @@ class DeskbellHelp extends HTMLElement {
     if (this.isConnected) this.#refresh();
   }
 
-  /** Takes a site's presence; `null` when the gateway cannot be reached. */
+  /** Takes a site's presence; null: the gateway cannot be reached. */
   show(presence) {
     this.#presence = presence;
     this.#refresh();
