@@ -1,1 +1,15 @@
-//! Test phones built on rsip. Must not use the sip crate: client and server share no mistakes.
+//! A softphone of our own and a harness for real ones, a browser, SIPp and the built server; for tests and for trying out.
+//! Must not use any crate of the product: client and server share no mistakes.
+
+pub mod document;
+pub mod http;
+pub mod peer;
+pub mod phone;
+pub mod server;
+pub mod site;
+pub mod unique;
+pub mod wait;
+pub mod wire;
+
+// The phone's requests and answers are of its types.
+pub use rsip;

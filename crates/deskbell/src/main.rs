@@ -1,2 +1,41 @@
-//! The deskbell program.
-fn main() {}
+//! The deskbell program: reads the command line, runs the command, turns its end into an exit code
+//! (0 done, 1 failed, 2 wrong usage). Must not know how a command does its work.
+#![forbid(unsafe_code)]
+
+mod check;
+mod cli;
+mod config;
+mod demo;
+mod desk;
+mod happenings;
+mod logging;
+mod random;
+mod serve;
+mod server;
+mod sip_service;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments.config),
+        Command::Check(arguments) => check::run(&arguments.config),
+        Command::Config => check::print_default(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("deskbell: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

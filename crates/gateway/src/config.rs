@@ -1,6 +1,7 @@
 //! What the gateway is told at start. Must not know the file it was read from.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use helpdesk::{SiteId, SkillId, TierId};
@@ -19,6 +20,21 @@ pub struct Config {
     pub demo: Option<DemoFace>,
 }
 
+impl Config {
+    /// The site of this name.
+    pub(crate) fn site(&self, id: &str) -> Option<&SiteFace> {
+        self.sites.iter().find(|site| site.id.as_str() == id)
+    }
+
+    /// The skill's name for people, or its identity where it has none.
+    pub(crate) fn skill_name<'a>(&'a self, id: &'a SkillId) -> &'a str {
+        self.skills
+            .iter()
+            .find(|(skill, _)| skill == id)
+            .map_or(id.as_str(), |(_, name)| name.as_str())
+    }
+}
+
 /// One site as the web sees it.
 #[derive(Debug, Clone)]
 pub struct SiteFace {
@@ -32,6 +48,31 @@ pub struct SiteFace {
     pub origins: Vec<String>,
     /// Verifies the shop's tokens; without it every shopper has the first tier.
     pub secret: Option<Secret>,
+}
+
+/// How the listener behaves; the default is right for a listener behind a proxy on the same machine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The origin browsers see, like `https://help.example`, when it is not the one of the `Host`
+    /// header. With `https` the ticket's cookie is marked `Secure`.
+    pub public_origin: Option<String>,
+    /// Open connections at once; beyond it new ones are closed.
+    pub connections: usize,
+    /// Open connections at once from one source: an IPv4 address, or the /64 of an IPv6 one.
+    pub connections_per_source: usize,
+    /// Sources that speak for many shoppers and are not counted one by one: reverse proxies.
+    pub proxies: Vec<IpAddr>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            public_origin: None,
+            connections: 20_000,
+            connections_per_source: 100,
+            proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        }
+    }
 }
 
 /// A site's signing secret. Never printed.

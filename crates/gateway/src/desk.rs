@@ -117,9 +117,15 @@ impl Desk {
         self.snapshots.borrow().clone()
     }
 
-    /// A receiver that sees each newer snapshot; skipped ones are no loss.
+    /// A receiver that sees each newer snapshot; skipped ones are no loss. Watchers that come back say
+    /// which version they have, so that no version may come twice, not even after a restart.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// Whether the owner still takes commands.
+    pub fn is_open(&self) -> bool {
+        !self.commands.is_closed()
     }
 
     /// Sends one command, waiting while the owner is busy.

@@ -2,8 +2,29 @@
 //! Must not know SIP syntax, SQL, or how the helpdesk is run: it speaks to it through [`desk::Desk`].
 #![forbid(unsafe_code)]
 
+mod assets;
+mod body;
+mod connection;
+mod face;
+mod headers;
+mod identity;
+mod key;
+mod mark;
+mod metrics;
+mod origin;
+mod pace;
+mod problem;
+mod random;
+mod routes;
+mod selection;
+mod server;
+mod wire;
+mod words;
+
 pub mod config;
 pub mod desk;
 
-pub use config::{Config, DemoFace, SiteFace};
-pub use desk::{Command, Desk, DeskClosed};
+pub use config::{Config, DemoEvent, DemoFace, Options, Secret, SiteFace};
+pub use desk::{Command, Desk, DeskClosed, TicketKey};
+pub use face::ConfigHandle;
+pub use server::{BindError, Gateway};

@@ -68,4 +68,10 @@ pub enum AskRefused {
     /// The configured number of tickets waits already.
     #[error("the queue is full")]
     QueueFull,
+    /// The first words are longer than a line may be.
+    #[error("the message is longer than 8 KiB")]
+    TooLong,
+    /// Another shopper's ticket has this identity.
+    #[error("the ticket's identity is taken")]
+    TicketTaken,
 }

@@ -66,6 +66,9 @@ name!(
 pub struct Level(u8);
 
 impl Level {
+    /// The highest there is.
+    pub const MAX: Self = Self(100);
+
     /// `None` outside 1 to 100.
     pub fn new(level: u8) -> Option<Self> {
         (1..=100).contains(&level).then_some(Self(level))

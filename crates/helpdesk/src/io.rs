@@ -189,4 +189,10 @@ pub enum SayRefused {
     /// The conversation has ended.
     #[error("the conversation has ended")]
     Ended,
+    /// The line is longer than a conversation takes.
+    #[error("the text is longer than 8 KiB")]
+    TooLong,
+    /// The conversation holds as much as one may.
+    #[error("the conversation is full")]
+    Full,
 }

@@ -4,19 +4,40 @@
 #![forbid(unsafe_code)]
 
 pub mod ask;
+mod clock;
 pub mod config;
+mod config_error;
 pub mod conversation;
+mod conversations;
+mod deliveries;
+mod desk;
+mod estimate;
 pub mod ids;
 pub mod io;
+mod offers;
+mod promises;
+mod queue;
 pub mod record;
+mod rep_messages;
+mod restore;
+mod roster;
+mod routing;
+mod shoppers;
 pub mod snapshot;
 pub mod ticket;
+mod tickets;
+mod transcript;
+mod words;
 
 pub use ask::{AccessDigest, Ask, AskRefused};
+pub use clock::Clock;
 pub use config::{Choose, Config, Priority, Relax, Rep, Routing, Site, Skill, Tier};
+pub use config_error::ConfigError;
 pub use conversation::{Line, Speaker};
+pub use desk::Helpdesk;
 pub use ids::{DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId};
 pub use io::{Addressee, Answer, DeliveryOutcome, Input, Output, SayRefused, ShopperEvent};
 pub use record::Record;
+pub use routing::Standing;
 pub use snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Snapshot, Wait};
 pub use ticket::{CloseReason, TicketState, TicketView};

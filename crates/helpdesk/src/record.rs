@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ask::Ask;
 use crate::conversation::Line;
-use crate::ids::{RepId, TicketId};
+use crate::ids::{RepId, SkillId, TicketId};
 use crate::ticket::CloseReason;
 
 /// One fact of a ticket's story. Times are milliseconds since the Unix epoch.
@@ -51,6 +51,19 @@ pub enum Record {
         ticket: TicketId,
         /// The rep.
         rep: RepId,
+        /// When.
+        at_unix_ms: i64,
+    },
+    /// The rep handed the conversation on; the ticket waits again with its age and its lines.
+    Transferred {
+        /// The ticket.
+        ticket: TicketId,
+        /// Who handed it on.
+        from: RepId,
+        /// The skills wanted from here on, the first is the one routed by.
+        skills: Vec<SkillId>,
+        /// The rep it was handed to by name.
+        to: Option<RepId>,
         /// When.
         at_unix_ms: i64,
     },

@@ -1,2 +1,48 @@
-//! The project recipes.
-fn main() {}
+//! The project's recipes, run as `cargo xtask RECIPE`: what the build machine runs is what a developer types.
+//! Must not know the product: it starts cargo and counts.
+
+mod count;
+mod peers;
+mod recipes;
+mod report;
+mod shell;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask RECIPE
+
+  test    format, lints, tests, doc tests, documentation, supply chain, real peers and browser
+  fmt     format every crate
+  bench   the micro-benchmarks; further arguments go to the benchmark program
+  help    this text
+
+With CI=true `test` fails where it would skip for want of a peer.
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let recipe = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match (recipe.as_deref(), rest.as_slice()) {
+        (Some("test"), []) => recipes::test(),
+        (Some("fmt"), []) => recipes::fmt(),
+        (Some("bench"), rest) => recipes::bench(rest),
+        (None | Some("help" | "--help" | "-h"), []) => {
+            shell::say(HELP.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            shell::complain(HELP.trim_end());
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            shell::complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Reads the configuration file into typed settings, and says every mistake at once with its place.
+//! Must not know what is done with the settings.
+
+mod desk;
+mod document;
+mod duration;
+mod hosts;
+mod mistake;
+mod names;
+mod nearest;
+mod reps;
+mod routing;
+mod secret;
+mod settings;
+mod sip;
+mod sites;
+mod summary;
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use document::{Notes, Section};
+use names::Names;
+
+pub(crate) use mistake::Mistake;
+pub(crate) use secret::{Credentials, Environment, Secret};
+pub(crate) use settings::{
+    DangerousSettings, DigestAlgorithm, ExpiresBounds, HttpSettings, Listen, Protocol, Settings,
+    SipSettings, StorageSettings,
+};
+pub(crate) use summary::summary;
+
+/// The annotated default configuration; it has no mistakes on any machine.
+pub(crate) const DEFAULT: &str = include_str!("default.toml");
+
+/// Reads the file at `path` with this process's environment; the error lists every mistake.
+pub(crate) fn load_or_explain(path: &Path) -> anyhow::Result<Settings> {
+    load(path, &own_environment).map_err(explain)
+}
+
+/// Reads a text with this process's environment; the error lists every mistake, with `path` as the file's name.
+pub(crate) fn read_or_explain(text: &str, path: &Path) -> anyhow::Result<Settings> {
+    read(text, path, &own_environment).map_err(explain)
+}
+
+fn own_environment(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+fn explain(mistakes: Vec<Mistake>) -> anyhow::Error {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("the configuration cannot be used\n{}", lines.join("\n"))
+}
+
+/// Reads the file at `path`; secrets' files are looked for beside it.
+pub(crate) fn load(path: &Path, environment: Environment<'_>) -> Result<Settings, Vec<Mistake>> {
+    match fs::read_to_string(path) {
+        Ok(text) => read(&text, path, environment),
+        Err(error) => Err(vec![Mistake::of_file(path, &error)]),
+    }
+}
+
+/// Reads a configuration's text; `path` names it in mistakes, and secrets' files are looked for beside it.
+pub(crate) fn read(
+    text: &str,
+    path: &Path,
+    environment: Environment<'_>,
+) -> Result<Settings, Vec<Mistake>> {
+    let notes = Notes::new(path, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        // What follows a broken line may be misread: its mistakes would be ours.
+        for error in &errors {
+            notes.syntax(error);
+        }
+        return Err(notes.into_mistakes());
+    }
+    let root = Section::root(&notes, &document, &TABLES);
+    let settings = read_settings(&root, path, environment);
+    notes.judge(settings)
+}
+
+fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) -> Settings {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let secrets = secret::Sources {
+        directory,
+        environment,
+    };
+    let tables = Tables::open(root);
+    let names = tables.names();
+    let sip = sip::read(root);
+    let skills = desk::read_skills(&tables.skills);
+    let tiers = desk::read_tiers(&tables.tiers);
+    let (sites, faces) = sites::read(&tables.sites, &names, secrets);
+    let (reps, credentials_by_rep) = reps::read(&tables.reps, &names, secrets, &sip.digest);
+    let routing = routing::read(root, &names, &sites, &reps);
+    warn_of_gaps(root, &tables, &sites, &reps);
+    Settings {
+        sip,
+        http: read_http(root),
+        storage: read_storage(root),
+        helpdesk: helpdesk::Config {
+            sites,
+            skills,
+            tiers,
+            reps,
+            routing,
+        },
+        sites: faces,
+        credentials_by_rep,
+        dangerous: read_dangerous(root),
+        warnings: Vec::new(),
+    }
+}
+
+const TABLES: [&str; 9] = [
+    "sip",
+    "http",
+    "storage",
+    "skill",
+    "tier",
+    "site",
+    "rep",
+    "routing",
+    "dangerous",
+];
+
+/// The repeated tables, which refer to each other.
+struct Tables<'a> {
+    skills: Vec<Section<'a>>,
+    tiers: Vec<Section<'a>>,
+    sites: Vec<Section<'a>>,
+    reps: Vec<Section<'a>>,
+}
+
+impl<'a> Tables<'a> {
+    fn open(root: &Section<'a>) -> Self {
+        Self {
+            skills: root.tables("skill", "[[skill]]", &desk::SKILL_KEYS),
+            tiers: root.tables("tier", "[[tier]]", &desk::TIER_KEYS),
+            sites: root.tables("site", "[[site]]", &sites::KEYS),
+            reps: root.tables("rep", "[[rep]]", &reps::KEYS),
+        }
+    }
+
+    fn names(&self) -> Names<'a> {
+        let mut tiers = names::collect(&self.tiers);
+        if tiers.is_empty() {
+            tiers.push(desk::ONLY_TIER);
+        }
+        Names {
+            skills: names::collect(&self.skills),
+            tiers,
+        }
+    }
+}
+
+/// What is complete in itself and yet serves nobody.
+fn warn_of_gaps(
+    root: &Section<'_>,
+    tables: &Tables<'_>,
+    sites: &[helpdesk::Site],
+    reps: &[helpdesk::Rep],
+) {
+    if tables.skills.is_empty() {
+        root.warning("", "there is no [[skill]]: nothing can be asked for");
+    }
+    if tables.sites.is_empty() {
+        root.warning("", "there is no [[site]]: no page can show a bell");
+    }
+    if tables.reps.is_empty() {
+        root.warning("", "there is no [[rep]]: nobody can answer");
+        return;
+    }
+    for (table, site) in tables.sites.iter().zip(sites) {
+        for skill in &site.skills {
+            if !reps
+                .iter()
+                .any(|rep| rep.skills.iter().any(|(has, _)| has == skill))
+            {
+                table.warning(
+                    "skills",
+                    format!("no rep has {skill}: it will always be closed"),
+                );
+            }
+        }
+    }
+}
+
+fn read_http(root: &Section<'_>) -> HttpSettings {
+    let listen = root
+        .table("http", "[http]", &["listen"])
+        .and_then(|http| http.value("listen"))
+        .and_then(|listen| hosts::read_socket_address(&listen, listen.text()?));
+    HttpSettings {
+        listen: listen.unwrap_or(HttpSettings::default().listen),
+    }
+}
+
+fn read_storage(root: &Section<'_>) -> StorageSettings {
+    let url = root
+        .table("storage", "[storage]", &["url"])
+        .and_then(|storage| storage.value("url"));
+    let url = url.and_then(|url| {
+        let text = url.text()?;
+        match storage::Location::read(text) {
+            Ok(_) => Some(text.to_owned()),
+            Err(error) => {
+                url.mistake(error.to_string());
+                None
+            }
+        }
+    });
+    url.map_or_else(StorageSettings::default, |url| StorageSettings { url })
+}
+
+fn read_dangerous(root: &Section<'_>) -> DangerousSettings {
+    let open_domain = root
+        .table("dangerous", "[dangerous]", &["open_domain"])
+        .and_then(|dangerous| dangerous.value("open_domain"));
+    let Some(value) = open_domain else {
+        return DangerousSettings::default();
+    };
+    let open_domain = value.truth().unwrap_or(false);
+    if open_domain {
+        value.warning(
+            "whoever reaches the SIP port can publish and chat as any rep; for load tests only",
+        );
+    }
+    DangerousSettings { open_domain }
+}
+
+#[cfg(test)]
+mod tests;

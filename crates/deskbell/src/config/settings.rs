@@ -1,0 +1,152 @@
+//! What the configuration comes to: typed, complete, every default filled in.
+//! Must not know how it was written.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use gateway::SiteFace;
+use helpdesk::RepId;
+
+use super::mistake::Mistake;
+use super::secret::Credentials;
+
+/// Everything the program was told.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) sip: SipSettings,
+    pub(crate) http: HttpSettings,
+    pub(crate) storage: StorageSettings,
+    pub(crate) helpdesk: helpdesk::Config,
+    /// The sites as the web sees them, in the order of `helpdesk.sites`.
+    pub(crate) sites: Vec<SiteFace>,
+    /// What each rep proves an identity with.
+    pub(crate) credentials_by_rep: HashMap<RepId, Credentials>,
+    pub(crate) dangerous: DangerousSettings,
+    /// What works, but hardly as meant; in the order of the file.
+    pub(crate) warnings: Vec<Mistake>,
+}
+
+/// How softphones are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SipSettings {
+    /// The domain of every address of record; small letters.
+    pub(crate) domain: String,
+    /// Hosts that mean the domain too; small letters.
+    pub(crate) aliases: Vec<String>,
+    /// The realm of digest challenges.
+    pub(crate) realm: String,
+    /// At least one, no two alike.
+    pub(crate) listen: Vec<Listen>,
+    /// The challenges, in the order they are sent; at least one.
+    pub(crate) digest: Vec<DigestAlgorithm>,
+    pub(crate) expires: ExpiresBounds,
+    /// Wrong passwords in a row from one source after which it is refused with 403.
+    pub(crate) login_tries: u32,
+}
+
+/// One SIP listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listen {
+    pub(crate) protocol: Protocol,
+    /// Port 0 lets the system choose.
+    pub(crate) address: SocketAddr,
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.protocol, self.address)
+    }
+}
+
+/// What SIP is carried over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Udp,
+    Tcp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        })
+    }
+}
+
+/// The hash of a digest challenge (RFC 8760).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DigestAlgorithm {
+    Sha256,
+    Md5,
+}
+
+impl fmt::Display for DigestAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sha256 => "SHA-256",
+            Self::Md5 => "MD5",
+        })
+    }
+}
+
+/// How long registrations and publications are kept without a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ExpiresBounds {
+    /// A shorter wish is lengthened to this.
+    pub(crate) min: Duration,
+    /// For phones that name none.
+    pub(crate) default: Duration,
+    /// A longer wish is cut to this.
+    pub(crate) max: Duration,
+}
+
+impl Default for ExpiresBounds {
+    fn default() -> Self {
+        Self {
+            // Some phones lose their state after a 423: only what no phone means is refused.
+            min: Duration::from_secs(5),
+            default: Duration::from_secs(600),
+            max: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// Where web pages are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HttpSettings {
+    /// Port 0 lets the system choose.
+    pub(crate) listen: SocketAddr,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
+        }
+    }
+}
+
+/// Where the journal is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StorageSettings {
+    /// An address that [`storage::Journal::open`] takes.
+    pub(crate) url: String,
+}
+
+impl Default for StorageSettings {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:deskbell.db".to_owned(),
+        }
+    }
+}
+
+/// What weakens security.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct DangerousSettings {
+    /// Any user of the domain, without credentials.
+    pub(crate) open_domain: bool,
+}

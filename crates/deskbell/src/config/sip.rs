@@ -1,0 +1,196 @@
+//! The table `[sip]`. Must not know the SIP stack.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::document::{Section, Value};
+use super::duration;
+use super::hosts;
+use super::settings::{DigestAlgorithm, ExpiresBounds, Listen, Protocol, SipSettings};
+
+const KEYS: [&str; 7] = [
+    "domain",
+    "aliases",
+    "realm",
+    "listen",
+    "digest",
+    "expires",
+    "login_tries",
+];
+
+const DEFAULT_LOGIN_TRIES: u32 = 5;
+
+pub(super) fn read(root: &Section<'_>) -> SipSettings {
+    let table = root.table("sip", "[sip]", &KEYS);
+    if root.value("sip").is_none() {
+        root.mistake(
+            "[sip]",
+            "is missing; write [sip] and below it domain = \"your.domain\"",
+        );
+    }
+    let sip = table.as_ref();
+    let value = |key: &str| sip.and_then(|sip| sip.value(key));
+
+    let domain = sip
+        .and_then(|sip| sip.required("domain", "write the domain of the reps' addresses"))
+        .and_then(|domain| hosts::read_host(&domain))
+        .unwrap_or_default();
+    let realm = value("realm").and_then(|realm| read_realm(&realm));
+    SipSettings {
+        aliases: value("aliases").map_or_else(Vec::new, |aliases| read_aliases(&aliases, &domain)),
+        realm: realm.unwrap_or_else(|| domain.clone()),
+        domain,
+        listen: value("listen")
+            .and_then(|listen| read_listen(&listen))
+            .unwrap_or_else(default_listen),
+        digest: value("digest")
+            .and_then(|digest| read_digest(&digest))
+            .unwrap_or_else(default_digest),
+        expires: value("expires")
+            .and_then(|expires| read_expires(&expires))
+            .unwrap_or_default(),
+        login_tries: value("login_tries")
+            .and_then(|tries| tries.whole(1..=1000))
+            .unwrap_or(DEFAULT_LOGIN_TRIES),
+    }
+}
+
+fn default_listen() -> Vec<Listen> {
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
+    [Protocol::Udp, Protocol::Tcp]
+        .map(|protocol| Listen { protocol, address })
+        .into()
+}
+
+fn default_digest() -> Vec<DigestAlgorithm> {
+    // SHA-256 first: the phones that know both take the first they know, and some read only the last header.
+    vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5]
+}
+
+fn read_realm(value: &Value<'_>) -> Option<String> {
+    let realm = value.text()?;
+    if realm.contains(['"', '\\']) {
+        value.mistake("must hold neither quotes nor backslashes: some phones cannot read them");
+        return None;
+    }
+    Some(realm.to_owned())
+}
+
+fn read_aliases(value: &Value<'_>, domain: &str) -> Vec<String> {
+    let mut aliases = Vec::new();
+    for item in value.items().unwrap_or_default() {
+        let Some(alias) = hosts::read_host(&item) else {
+            continue;
+        };
+        if alias == domain || aliases.contains(&alias) {
+            item.mistake(format!("names {alias} twice"));
+        } else {
+            aliases.push(alias);
+        }
+    }
+    aliases
+}
+
+fn read_listen(value: &Value<'_>) -> Option<Vec<Listen>> {
+    let items = value.items()?;
+    if items.is_empty() {
+        value.mistake("is empty: no softphone could reach the server");
+    }
+    let mut listeners = Vec::new();
+    for item in &items {
+        let Some(listen) = read_listener(item) else {
+            continue;
+        };
+        // Port 0 is another port each time.
+        if listen.address.port() != 0 && listeners.contains(&listen) {
+            item.mistake(format!("names {listen} twice"));
+        } else {
+            listeners.push(listen);
+        }
+    }
+    Some(listeners)
+}
+
+fn read_listener(value: &Value<'_>) -> Option<Listen> {
+    let text = value.text()?;
+    let Some((scheme, address)) = text.split_once("://") else {
+        value.mistake(format!(
+            "{text:?} is no listener; write \"udp://0.0.0.0:5060\" or \"tcp://0.0.0.0:5060\""
+        ));
+        return None;
+    };
+    let protocol = match scheme {
+        "udp" => Protocol::Udp,
+        "tcp" => Protocol::Tcp,
+        "tls" | "ws" | "wss" => {
+            value.mistake(format!(
+                "this version serves SIP over udp and tcp only, not over {scheme}"
+            ));
+            return None;
+        }
+        other => {
+            value.mistake(format!(
+                "SIP is not served over {other}; write udp:// or tcp://"
+            ));
+            return None;
+        }
+    };
+    let address = hosts::read_socket_address(value, address)?;
+    Some(Listen { protocol, address })
+}
+
+fn read_digest(value: &Value<'_>) -> Option<Vec<DigestAlgorithm>> {
+    let items = value.items()?;
+    if items.is_empty() {
+        value.mistake("is empty: nobody could log in; write [\"SHA-256\", \"MD5\"]");
+    }
+    let mut algorithms = Vec::new();
+    for item in &items {
+        let words = [
+            ("SHA-256", DigestAlgorithm::Sha256),
+            ("MD5", DigestAlgorithm::Md5),
+        ];
+        let Some(algorithm) = item.choice(&words) else {
+            continue;
+        };
+        if algorithms.contains(&algorithm) {
+            item.mistake(format!("names {algorithm} twice"));
+        } else {
+            algorithms.push(algorithm);
+        }
+    }
+    if algorithms == [DigestAlgorithm::Md5, DigestAlgorithm::Sha256] {
+        value.warning("put SHA-256 first: most phones take the first challenge they know");
+    }
+    Some(algorithms)
+}
+
+fn read_expires(value: &Value<'_>) -> Option<ExpiresBounds> {
+    const BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+    let table = value.table(&["min", "default", "max"])?;
+    let usual = ExpiresBounds::default();
+    let read = |key: &str, usual| {
+        table
+            .value(key)
+            .map_or(Some(usual), |value| value.duration(BOUNDS))
+    };
+    let (min, default, max) = (
+        read("min", usual.min),
+        read("default", usual.default),
+        read("max", usual.max),
+    );
+    let expires = ExpiresBounds {
+        min: min?,
+        default: default?,
+        max: max?,
+    };
+    if expires.min > expires.default || expires.default > expires.max {
+        let [min, default, max] = [expires.min, expires.default, expires.max].map(duration::write);
+        value.mistake(format!(
+            "min {min}, default {default} and max {max} must not descend; raise or lower one"
+        ));
+        return None;
+    }
+    Some(expires)
+}

@@ -1,0 +1,190 @@
+//! The tables `[[site]]`. Must not know how a site is shown.
+
+use gateway::SiteFace;
+use gateway::config::Secret;
+use helpdesk::{Site, SiteId, SkillId};
+
+use super::document::{Section, Value};
+use super::hosts;
+use super::names::{self, Names};
+use super::secret::{Keys, Sought, Sources};
+
+pub(super) const KEYS: [&str; 9] = [
+    "id",
+    "name",
+    "origins",
+    "secret",
+    "secret_file",
+    "secret_env",
+    "skills",
+    "hours",
+    "timezone",
+];
+
+const SECRET: Keys = Keys {
+    inline: "secret",
+    file: "secret_file",
+    environment: "secret_env",
+};
+
+/// RFC 7518 §3.2: a key of HS256 has at least the size of the hash.
+const SECRET_BYTES: usize = 32;
+
+/// The sites as the helpdesk and as the web sees them, in the same order.
+pub(super) fn read(
+    tables: &[Section<'_>],
+    names: &Names<'_>,
+    secrets: Sources<'_>,
+) -> (Vec<Site>, Vec<SiteFace>) {
+    let mut taken = Vec::new();
+    tables
+        .iter()
+        .filter_map(|table| {
+            let id = names::read_id(table, &mut taken);
+            let skills = read_skills(table, names);
+            let origins = table
+                .value("origins")
+                .map_or_else(Vec::new, |origins| read_origins(&origins));
+            let secret = read_secret(table, secrets);
+            for key in ["hours", "timezone"] {
+                if let Some(value) = table.value(key)
+                    && value.text().is_some()
+                {
+                    value.warning(
+                        "is not used by this version: a site is open whenever a rep is on duty",
+                    );
+                }
+            }
+            let name = names::read_name(table, id.unwrap_or_default());
+            let id = SiteId::new(id?);
+            let site = Site {
+                id: id.clone(),
+                name: name.clone(),
+                skills: skills.clone(),
+            };
+            Some((
+                site,
+                SiteFace {
+                    id,
+                    name,
+                    skills,
+                    origins,
+                    secret,
+                },
+            ))
+        })
+        .unzip()
+}
+
+/// The skills a site offers; all where it names none.
+fn read_skills(table: &Section<'_>, names: &Names<'_>) -> Vec<SkillId> {
+    let Some(value) = table.value("skills") else {
+        return names.skills.iter().map(|id| SkillId::new(id)).collect();
+    };
+    let skills = names::refer_all(&value, "skill", &names.skills).unwrap_or_default();
+    if value.items_written() == Some(0) {
+        value.mistake("is empty; name a skill, or leave the key out to offer all");
+    }
+    skills.into_iter().map(SkillId::new).collect()
+}
+
+fn read_secret(table: &Section<'_>, secrets: Sources<'_>) -> Option<Secret> {
+    match secrets.seek(table, &SECRET) {
+        Sought::Absent | Sought::Unusable => None,
+        Sought::Found(secret, value) => {
+            let bytes = secret.expose().as_bytes();
+            if bytes.len() < SECRET_BYTES {
+                value.warning(format!(
+                    "has {} bytes; with fewer than {SECRET_BYTES} the shop's tokens can be forged",
+                    bytes.len()
+                ));
+            }
+            Some(Secret::new(bytes))
+        }
+    }
+}
+
+fn read_origins(value: &Value<'_>) -> Vec<String> {
+    let mut origins: Vec<String> = Vec::new();
+    for item in value.items().unwrap_or_default() {
+        let Some(text) = item.text() else { continue };
+        if !is_origin(text) {
+            item.mistake(format!(
+                "{text:?} is no origin; write scheme and host as browsers do, such as \"https://shop.example\""
+            ));
+        } else if origins.iter().any(|origin| origin == text) {
+            item.mistake(format!("names {text} twice"));
+        } else {
+            origins.push(text.to_owned());
+        }
+    }
+    origins
+}
+
+/// RFC 6454 §6.2: scheme, host in small letters, and a port that is not the scheme's own; no slash at the end.
+fn is_origin(text: &str) -> bool {
+    let (rest, own_port) = match text.split_once("://") {
+        Some(("https", rest)) => (rest, ":443"),
+        Some(("http", rest)) => (rest, ":80"),
+        Some(_) | None => return false,
+    };
+    if rest.ends_with(own_port) || rest.contains(char::is_uppercase) {
+        return false;
+    }
+    let is_port = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    if let Some(bracketed) = rest.strip_prefix('[') {
+        let Some((host, port)) = bracketed.split_once(']') else {
+            return false;
+        };
+        return host.parse::<std::net::Ipv6Addr>().is_ok()
+            && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
+    }
+    let (host, port) = match rest.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (rest, None),
+    };
+    (hosts::is_domain_name(host) || host.parse::<std::net::Ipv4Addr>().is_ok())
+        && port.is_none_or(is_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        for origin in [
+            "https://shop.example",
+            "http://localhost:3000",
+            "http://127.0.0.1:8080",
+            "https://[::1]:8443",
+            "https://[::1]",
+        ] {
+            assert!(is_origin(origin), "{origin}");
+        }
+        for other in [
+            "shop.example",
+            "https://shop.example/",
+            "https://shop.example/page",
+            "https://shop.example:443",
+            "http://shop.example:80",
+            "https://Shop.example",
+            "https://",
+            "https://a:",
+            "https://a:0",
+            "https://a:99999",
+            "https://a:+1",
+            "https://[::1",
+            "https://[x]",
+            "ftp://shop.example",
+            "*",
+            "null",
+            "https://*.shop.example",
+        ] {
+            assert!(!is_origin(other), "{other}");
+        }
+    }
+}

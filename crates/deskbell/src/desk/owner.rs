@@ -1,0 +1,394 @@
+//! The one task that owns all helpdesk state. It does no I/O and no parsing: inputs come in over bounded
+//! channels, everything that leaves goes to the carrier in order. Must not know SIP syntax or HTTP.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use gateway::desk::{Command, TicketKey};
+use helpdesk::{
+    Addressee, Answer, AskRefused, DeliveryId, DeliveryOutcome, Helpdesk, Input, Output, RepId,
+    ReplyId, SayRefused, Seq, Snapshot, TicketView,
+};
+use presence::{Availability, PresentityId, Store};
+use sip_transport::PendingAnswer;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::effects::{Batch, Effect, RepMail};
+
+/// How often expired publications are looked for. A publication may outlive its lifetime by this much.
+const EXPIRY_TICK: Duration = Duration::from_millis(250);
+
+/// Wakes the owner after a presentity's composed state has changed. Marks may be merged.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PresenceSignal(Arc<Notify>);
+
+impl PresenceSignal {
+    /// Says that the store has something new to poll.
+    pub(crate) fn mark(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// What a rep's phone said, and the SIP answer that is owed once it is on record.
+#[derive(Debug)]
+pub(crate) struct RepSays {
+    /// Proven sender.
+    pub(crate) rep: RepId,
+    /// The conversation meant.
+    pub(crate) to: Addressee,
+    /// A line or a command.
+    pub(crate) text: Arc<str>,
+    /// The transaction that waits.
+    pub(crate) pending: PendingAnswer,
+    /// What to answer when all is recorded.
+    pub(crate) heard: Bytes,
+    /// What to answer when there is no such conversation.
+    pub(crate) unheard: Bytes,
+}
+
+/// The receiving ends of everything that can happen to the helpdesk.
+pub(crate) struct OwnerInputs {
+    /// From the gateway.
+    pub(crate) commands: mpsc::Receiver<Command>,
+    /// From reps' phones.
+    pub(crate) rep_says: mpsc::Receiver<RepSays>,
+    /// Outcomes of messages to reps.
+    pub(crate) deliveries: mpsc::Receiver<(DeliveryId, DeliveryOutcome)>,
+    /// New presence.
+    pub(crate) presence: PresenceSignal,
+    /// New configurations.
+    pub(crate) reconfigure: mpsc::Receiver<helpdesk::Config>,
+}
+
+/// Whoever waits for an answer of the helpdesk.
+enum Waiting {
+    Ask(oneshot::Sender<Result<TicketView, AskRefused>>),
+    Say(oneshot::Sender<Result<Seq, SayRefused>>),
+    Phone {
+        pending: PendingAnswer,
+        heard: Bytes,
+        unheard: Bytes,
+    },
+}
+
+/// Owns the helpdesk.
+pub(crate) struct Owner {
+    helpdesk: Helpdesk,
+    store: Arc<Store>,
+    inputs: OwnerInputs,
+    carrier: mpsc::Sender<Batch>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    waiting_by_reply: HashMap<ReplyId, Waiting>,
+    next_reply: u64,
+    batch: Batch,
+}
+
+impl Owner {
+    /// An owner that sends what leaves to `carrier` and each newer group state to `snapshots`.
+    pub(crate) fn new(
+        helpdesk: Helpdesk,
+        store: Arc<Store>,
+        inputs: OwnerInputs,
+        carrier: mpsc::Sender<Batch>,
+        snapshots: watch::Sender<Arc<Snapshot>>,
+    ) -> Self {
+        Self {
+            helpdesk,
+            store,
+            inputs,
+            carrier,
+            snapshots,
+            waiting_by_reply: HashMap::new(),
+            next_reply: 0,
+            batch: Batch::default(),
+        }
+    }
+
+    /// Runs until `shutdown`; what was taken in by then is still sent to the carrier.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        let mut expiry = interval(EXPIRY_TICK);
+        expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let carrier = self.carrier.clone();
+        loop {
+            self.drain_outputs();
+            if !self.batch.is_empty() {
+                // While the journal is behind, only outcomes of what has left already are taken in:
+                // the carrier may be waiting for them to be taken.
+                tokio::select! {
+                    permit = carrier.reserve() => match permit {
+                        Ok(permit) => permit.send(std::mem::take(&mut self.batch)),
+                        Err(_) => return,
+                    },
+                    Some(delivery) = self.inputs.deliveries.recv() => self.handle_delivery(delivery),
+                }
+                continue;
+            }
+            let wake_at = self.helpdesk.next_timeout();
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.inputs.presence.0.notified() => self.read_presence(),
+                _ = expiry.tick() => self.expire_presence(),
+                () = sleep_until_some(wake_at) => self.helpdesk.handle_timeout(Instant::now()),
+                Some(delivery) = self.inputs.deliveries.recv() => self.handle_delivery(delivery),
+                Some(says) = self.inputs.rep_says.recv() => self.handle_rep(says),
+                Some(command) = self.inputs.commands.recv() => self.handle_command(command),
+                Some(config) = self.inputs.reconfigure.recv() => self.reconfigure(config),
+            }
+        }
+    }
+
+    fn expire_presence(&mut self) {
+        if self.store.expire(Instant::now()) > 0 {
+            self.read_presence();
+        }
+    }
+
+    fn handle_delivery(&mut self, (delivery, outcome): (DeliveryId, DeliveryOutcome)) {
+        self.feed(Input::Delivery { delivery, outcome });
+    }
+
+    fn reconfigure(&mut self, config: helpdesk::Config) {
+        if let Err(error) = self.helpdesk.reconfigure(config, Instant::now()) {
+            tracing::error!(%error, "the helpdesk keeps its old configuration");
+        }
+    }
+
+    /// A dirty mark is only a hint: the newest state is read from the store.
+    fn read_presence(&mut self) {
+        while let Some(presentity) = self.store.poll_changed() {
+            let availability = self.availability(&presentity);
+            self.feed(Input::Presence {
+                rep: RepId::new(presentity.as_str()),
+                availability,
+            });
+        }
+    }
+
+    fn availability(&self, presentity: &PresentityId) -> Availability {
+        self.store
+            .presentity(presentity)
+            .map_or(Availability::Offline, |presentity| {
+                presentity.composed().availability
+            })
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Ask { ask, answer } => {
+                let reply = self.wait_for(Waiting::Ask(answer));
+                self.feed(Input::Ask { ask, reply });
+            }
+            Command::View { key, answer } => {
+                let view = self.view(&key);
+                self.batch.push(Effect::View { answer, view });
+            }
+            Command::Follow {
+                key,
+                after,
+                events,
+                answer,
+            } => {
+                let view = self.view(&key);
+                let backlog = match &view {
+                    Some(_) => self
+                        .helpdesk
+                        .lines_after(&key.ticket, after)
+                        .cloned()
+                        .collect(),
+                    None => Vec::new(),
+                };
+                self.batch.push(Effect::Follow {
+                    ticket: key.ticket,
+                    view,
+                    backlog,
+                    events,
+                    answer,
+                });
+            }
+            Command::Say {
+                key,
+                id,
+                text,
+                answer,
+            } => {
+                if self.grants(&key) {
+                    let reply = self.wait_for(Waiting::Say(answer));
+                    self.feed(Input::ShopperLine {
+                        ticket: key.ticket,
+                        id,
+                        text,
+                        reply,
+                    });
+                } else {
+                    self.batch.push(Effect::Said {
+                        answer,
+                        said: Err(SayRefused::UnknownTicket),
+                    });
+                }
+            }
+            Command::Typing { key } => {
+                if self.grants(&key) {
+                    self.feed(Input::ShopperTyping { ticket: key.ticket });
+                }
+            }
+            Command::Seen { key, seq } => {
+                if self.grants(&key) {
+                    self.feed(Input::ShopperSeen {
+                        ticket: key.ticket,
+                        seq,
+                    });
+                }
+            }
+            Command::End { key, answer } => {
+                if self.grants(&key) {
+                    self.feed(Input::ShopperEnd {
+                        ticket: key.ticket.clone(),
+                    });
+                }
+                self.answer_view(&key, answer);
+            }
+            Command::Rate {
+                key,
+                stars,
+                comment,
+                answer,
+            } => {
+                if self.grants(&key) {
+                    self.feed(Input::Rate {
+                        ticket: key.ticket.clone(),
+                        stars,
+                        comment,
+                    });
+                }
+                self.answer_view(&key, answer);
+            }
+        }
+    }
+
+    fn handle_rep(&mut self, says: RepSays) {
+        let reply = self.wait_for(Waiting::Phone {
+            pending: says.pending,
+            heard: says.heard,
+            unheard: says.unheard,
+        });
+        self.feed(Input::RepMessage {
+            rep: says.rep,
+            to: says.to,
+            text: says.text,
+            reply,
+        });
+    }
+
+    fn feed(&mut self, input: Input) {
+        self.drain_outputs();
+        self.helpdesk.handle(input, Instant::now());
+    }
+
+    /// The answer stands behind the records of what it tells of.
+    fn answer_view(&mut self, key: &TicketKey, answer: oneshot::Sender<Option<TicketView>>) {
+        self.drain_outputs();
+        let view = self.view(key);
+        self.batch.push(Effect::View { answer, view });
+    }
+
+    fn view(&self, key: &TicketKey) -> Option<TicketView> {
+        if self.grants(key) {
+            self.helpdesk.ticket(&key.ticket)
+        } else {
+            None
+        }
+    }
+
+    /// Both sides are digests of random tokens, so comparing them tells a guesser nothing.
+    fn grants(&self, key: &TicketKey) -> bool {
+        self.helpdesk.access(&key.ticket) == Some(key.access)
+    }
+
+    fn wait_for(&mut self, waiting: Waiting) -> ReplyId {
+        self.next_reply += 1;
+        let reply = ReplyId(self.next_reply);
+        self.waiting_by_reply.insert(reply, waiting);
+        reply
+    }
+
+    fn drain_outputs(&mut self) {
+        while let Some(output) = self.helpdesk.poll_output() {
+            match output {
+                Output::Record(record) => self.batch.records.push(record),
+                Output::ToRep {
+                    delivery,
+                    rep,
+                    ticket,
+                    text,
+                } => self.batch.push(Effect::ToRep(RepMail {
+                    delivery,
+                    rep,
+                    ticket,
+                    text,
+                })),
+                // No softphone known takes is-composing (RFC 3994): they answer it 415.
+                Output::TypingToRep { .. } => {}
+                Output::ToShopper { ticket, event } => {
+                    self.batch.push(Effect::ToShopper { ticket, event });
+                }
+                Output::Reply { reply, answer } => self.reply(reply, answer),
+                Output::Snapshot(snapshot) => {
+                    self.snapshots.send_replace(snapshot);
+                }
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: ReplyId, answer: Answer) {
+        let Some(waiting) = self.waiting_by_reply.remove(&reply) else {
+            tracing::error!(?reply, "the helpdesk answered a question nobody asked");
+            return;
+        };
+        match (waiting, answer) {
+            (Waiting::Ask(to), Answer::Ticket(view)) => {
+                self.batch.push(Effect::Asked {
+                    answer: to,
+                    asked: Ok(view),
+                });
+            }
+            (Waiting::Ask(to), Answer::Refused(refused)) => {
+                self.batch.push(Effect::Asked {
+                    answer: to,
+                    asked: Err(refused),
+                });
+            }
+            (Waiting::Say(to), Answer::Said(seq)) => {
+                self.batch.push(Effect::Said {
+                    answer: to,
+                    said: Ok(seq),
+                });
+            }
+            (Waiting::Say(to), Answer::NotSaid(refused)) => {
+                self.batch.push(Effect::Said {
+                    answer: to,
+                    said: Err(refused),
+                });
+            }
+            (Waiting::Phone { pending, heard, .. }, Answer::Heard) => {
+                self.batch.push(Effect::AnswerPhone {
+                    pending,
+                    response: heard,
+                });
+            }
+            (_, answer) => {
+                tracing::error!(?answer, "the helpdesk gave an answer of the wrong kind")
+            }
+        }
+    }
+}
+
+async fn sleep_until_some(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

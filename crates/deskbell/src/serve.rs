@@ -1,0 +1,67 @@
+//! `deskbell serve`: runs the configured server until it is told to stop. SIGHUP reloads the configuration,
+//! SIGTERM and SIGINT stop. Must not know what the server is made of.
+
+use std::path::Path;
+use std::pin::pin;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config;
+use crate::happenings::Happenings;
+use crate::logging;
+use crate::server::Server;
+
+/// Runs the server that `path` configures.
+pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
+    let settings = config::load_or_explain(path)?;
+    logging::start("info");
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    runtime()?.block_on(async {
+        let mut server = Server::start(settings, Happenings::default()).await?;
+        for (protocol, address) in server.sip_addresses() {
+            tracing::info!(protocol = protocol.as_str(), %address, "listening for SIP");
+        }
+        tracing::info!(address = %server.http_address(), "listening for HTTP");
+        let mut hangup = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
+        let mut stop = pin!(stop_signal());
+        let failure = loop {
+            tokio::select! {
+                stopped = &mut stop => break stopped.err(),
+                error = server.failed() => break Some(error),
+                _ = hangup.recv() => match config::load_or_explain(path) {
+                    Ok(settings) => {
+                        server.reload(settings).await;
+                        tracing::info!("the new configuration is in force");
+                    }
+                    Err(error) => tracing::error!("the old configuration stays in force: {error:#}"),
+                },
+            }
+        };
+        tracing::info!("stopping");
+        let stopped = server.stop().await;
+        match failure {
+            Some(error) => Err(error),
+            None => stopped,
+        }
+    })
+}
+
+/// The runtime of every command that serves.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")
+}
+
+/// Returns when the process is told to stop.
+pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("failed to listen for SIGINT"),
+    }
+}

@@ -1,0 +1,324 @@
+//! Puts the parts together and runs them: sockets, store, owner, carrier, mail, gateway. Both `serve` and
+//! `demo` are this. Must not know the command line.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use gateway::{ConfigHandle, Desk, Gateway};
+use helpdesk::{Clock, Helpdesk, RepId};
+use presence::{Store, StoreConfig};
+use sip::Protocol;
+use sip::digest::{Algorithm, Ha1};
+use sip_transport::{Listen, Transport};
+use storage::Journal;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Credentials, DigestAlgorithm, Settings};
+use crate::desk::{Carrier, Owner, OwnerInputs, PresenceSignal};
+use crate::happenings::{Happenings, unix_ms};
+use crate::random;
+use crate::sip_service::{self, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService};
+
+/// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
+const INPUTS: usize = 1024;
+
+/// Batches that may wait for the journal; beyond it the owner waits.
+const BATCHES: usize = 256;
+
+/// How far back ended tickets are read from the journal at start, so that a shopper can still rate them.
+const ENDED_KEPT: Duration = Duration::from_secs(30 * 60);
+
+/// How long everything may take to stop.
+const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub(crate) struct Server {
+    sip_addresses: Vec<(Protocol, SocketAddr)>,
+    http_address: SocketAddr,
+    bindings: Arc<Bindings>,
+    reload: Reload,
+    shutdown: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+    journal: Journal,
+}
+
+/// The ends through which a new configuration reaches the parts.
+struct Reload {
+    directory: SharedDirectory,
+    gateway: ConfigHandle,
+    helpdesk: mpsc::Sender<helpdesk::Config>,
+    happenings: Happenings,
+}
+
+impl Server {
+    /// Opens the journal and every socket, restores what was on record, and starts.
+    pub(crate) async fn start(settings: Settings, happenings: Happenings) -> anyhow::Result<Self> {
+        let journal = Journal::open(&settings.storage.url)
+            .await
+            .with_context(|| format!("failed to open the journal {}", settings.storage.url))?;
+        let transport = Transport::bind(sip_transport::Config {
+            listen: listeners(&settings),
+            ..sip_transport::Config::default()
+        })
+        .await
+        .context("failed to listen for SIP")?;
+        let store = Arc::new(Store::new(StoreConfig {
+            shortest_lifetime: settings.sip.expires.min,
+            default_lifetime: settings.sip.expires.default,
+            longest_lifetime: settings.sip.expires.max,
+            ..StoreConfig::new(random::bytes()?)
+        }));
+        let clock = Clock {
+            at: Instant::now(),
+            unix_ms: unix_ms(),
+        };
+        let mut helpdesk = Helpdesk::new(settings.helpdesk.clone(), clock)
+            .context("failed to set up the helpdesk")?;
+        let ended_kept = i64::try_from(ENDED_KEPT.as_millis()).unwrap_or(i64::MAX);
+        let records = journal
+            .load(clock.unix_ms.saturating_sub(ended_kept))
+            .await
+            .context("failed to read the journal")?;
+        helpdesk.restore(records, clock.at);
+
+        let (commands_in, commands) = mpsc::channel(INPUTS);
+        let (rep_says_in, rep_says) = mpsc::channel(INPUTS);
+        let (deliveries_in, deliveries) = mpsc::channel(INPUTS);
+        let (reconfigure_in, reconfigure) = mpsc::channel(1);
+        let (batches_in, batches) = mpsc::channel(BATCHES);
+        let (letters_in, letters) = mpsc::channel(INPUTS);
+        let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
+        let presence = PresenceSignal::default();
+        let bindings = Arc::new(Bindings::default());
+        let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
+        let gateway = Gateway::bind(
+            settings.http.listen,
+            gateway_config(&settings, &happenings),
+            Desk::new(commands_in, snapshots),
+        )
+        .await
+        .context("failed to listen for HTTP")?;
+
+        let reload = Reload {
+            directory: directory.clone(),
+            gateway: gateway.config_handle(),
+            helpdesk: reconfigure_in,
+            happenings: happenings.clone(),
+        };
+        let service = SipService::new(sip_service::Parts {
+            directory,
+            digest: settings.sip.digest.iter().map(algorithm).collect(),
+            nonce_key: random::bytes()?,
+            login_tries: settings.sip.login_tries,
+            bindings: bindings.clone(),
+            store: store.clone(),
+            presence: presence.clone(),
+            rep_says: rep_says_in,
+            registration_lifetimes: Lifetimes {
+                shortest: settings.sip.expires.min,
+                default: settings.sip.expires.default,
+                longest: settings.sip.expires.max,
+            },
+            happenings: happenings.clone(),
+        });
+        let owner = Owner::new(
+            helpdesk,
+            store,
+            OwnerInputs {
+                commands,
+                rep_says,
+                deliveries,
+                presence,
+                reconfigure,
+            },
+            batches_in,
+            snapshots_in,
+        );
+        let carrier = Carrier::new(journal.clone(), batches, letters_in);
+        let mail = Mail::new(
+            bindings.clone(),
+            transport.sender(),
+            deliveries_in,
+            happenings,
+        );
+
+        let sip_addresses = transport.local_addresses().to_vec();
+        let http_address = gateway.local_address();
+        let shutdown = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            transport.run(Arc::new(service), stop).await;
+            Ok(())
+        });
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            gateway.run(stop).await;
+            Ok(())
+        });
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            owner.run(stop).await;
+            Ok(())
+        });
+        tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
+        tasks.spawn(async move {
+            mail.run(letters).await;
+            Ok(())
+        });
+        Ok(Self {
+            sip_addresses,
+            http_address,
+            bindings,
+            reload,
+            shutdown,
+            tasks,
+            journal,
+        })
+    }
+
+    /// Where SIP is listened for.
+    pub(crate) fn sip_addresses(&self) -> &[(Protocol, SocketAddr)] {
+        &self.sip_addresses
+    }
+
+    /// The first address of one protocol.
+    pub(crate) fn sip_address(&self, protocol: Protocol) -> Option<SocketAddr> {
+        self.sip_addresses
+            .iter()
+            .find(|(found, _)| *found == protocol)
+            .map(|(_, address)| *address)
+    }
+
+    /// Where HTTP is listened for.
+    pub(crate) fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// The registrar's table.
+    pub(crate) fn bindings(&self) -> Arc<Bindings> {
+        self.bindings.clone()
+    }
+
+    /// Puts a new configuration in force. Addresses, the journal and the digest order stay until a restart.
+    pub(crate) async fn reload(&self, settings: Settings) {
+        self.reload.directory.store(Arc::new(directory(&settings)));
+        self.reload
+            .gateway
+            .replace(gateway_config(&settings, &self.reload.happenings));
+        if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
+            tracing::warn!("a new configuration came after the helpdesk had stopped");
+        }
+    }
+
+    /// Returns when a part has failed or stopped by itself.
+    pub(crate) async fn failed(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Ok(Err(error))) => error,
+            Some(Err(error)) => anyhow::Error::new(error).context("a part of the server failed"),
+            Some(Ok(Ok(()))) | None => anyhow::anyhow!("a part of the server stopped by itself"),
+        }
+    }
+
+    /// Stops accepting, lets what is under way end, and closes the journal.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        let drained = tokio::time::timeout(STOP_TIME, async {
+            while let Some(ended) = self.tasks.join_next().await {
+                ended.context("a part of the server failed")??;
+            }
+            anyhow::Ok(())
+        })
+        .await;
+        self.journal.close().await;
+        match drained {
+            Ok(done) => done,
+            Err(_) => {
+                tracing::warn!("some connections did not end in time");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn listeners(settings: &Settings) -> Vec<Listen> {
+    settings
+        .sip
+        .listen
+        .iter()
+        .map(|listen| Listen {
+            protocol: match listen.protocol {
+                config::Protocol::Udp => Protocol::Udp,
+                config::Protocol::Tcp => Protocol::Tcp,
+            },
+            address: listen.address,
+        })
+        .collect()
+}
+
+fn directory(settings: &Settings) -> Directory {
+    let mut hosts = vec![settings.sip.domain.clone()];
+    hosts.extend(settings.sip.aliases.iter().cloned());
+    Directory {
+        realm: settings.sip.realm.clone(),
+        hosts,
+        secrets_by_rep: settings
+            .credentials_by_rep
+            .iter()
+            .map(|(rep, credentials)| (rep.clone(), secrets(rep, credentials, &settings.sip.realm)))
+            .collect(),
+        open: settings.dangerous.open_domain,
+    }
+}
+
+/// What proves a rep, for each algorithm that can be proven.
+fn secrets(rep: &RepId, credentials: &Credentials, realm: &str) -> Vec<Ha1> {
+    match credentials {
+        Credentials::Password(password) => [Algorithm::Md5, Algorithm::Sha256]
+            .into_iter()
+            .map(|algorithm| Ha1::derive(algorithm, rep.as_str(), realm, password.expose()))
+            .collect(),
+        Credentials::Ha1 { md5, sha256 } => {
+            let md5 = md5.and_then(|hash| Ha1::from_hex(Algorithm::Md5, &hex(&hash)));
+            let sha256 = sha256.and_then(|hash| Ha1::from_hex(Algorithm::Sha256, &hex(&hash)));
+            md5.into_iter().chain(sha256).collect()
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn algorithm(algorithm: &DigestAlgorithm) -> Algorithm {
+    match algorithm {
+        DigestAlgorithm::Sha256 => Algorithm::Sha256,
+        DigestAlgorithm::Md5 => Algorithm::Md5,
+    }
+}
+
+fn gateway_config(settings: &Settings, happenings: &Happenings) -> gateway::Config {
+    gateway::Config {
+        sites: settings.sites.clone(),
+        skills: settings
+            .helpdesk
+            .skills
+            .iter()
+            .map(|skill| (skill.id.clone(), skill.name.clone()))
+            .collect(),
+        tiers: settings
+            .helpdesk
+            .tiers
+            .iter()
+            .map(|tier| tier.id.clone())
+            .collect(),
+        demo: happenings.events().map(|events| gateway::DemoFace {
+            events: events.clone(),
+        }),
+    }
+}

@@ -1,0 +1,170 @@
+//! Brings the helpdesk's words to reps' phones by SIP MESSAGE (RFC 3428 §5), in order for each rep, over
+//! the connection the phone registered on. Must not know what the words say.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use helpdesk::{DeliveryId, DeliveryOutcome, RepId};
+use sip::{Method, RequestDraft};
+use sip_transport::{Sender, Target};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::bindings::{Binding, Bindings};
+use crate::desk::RepMail;
+use crate::happenings::Happenings;
+use crate::random;
+
+/// Messages that may wait for one rep's phone; beyond it they count as undeliverable.
+const WAITING_PER_REP: usize = 64;
+
+/// A rep's courier goes home after this long without a message.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The body type that every phone takes.
+const PLAIN_TEXT: &str = "text/plain;charset=UTF-8";
+
+/// Brings mail to reps and reports what became of it.
+pub(crate) struct Mail {
+    courier: Courier,
+    couriers_by_rep: HashMap<RepId, mpsc::Sender<RepMail>>,
+}
+
+/// What one courier needs.
+#[derive(Clone)]
+struct Courier {
+    bindings: Arc<Bindings>,
+    sender: Sender,
+    deliveries: mpsc::Sender<(DeliveryId, DeliveryOutcome)>,
+    happenings: Happenings,
+}
+
+impl Mail {
+    /// Mail that finds phones in `bindings` and reports to `deliveries`.
+    pub(crate) fn new(
+        bindings: Arc<Bindings>,
+        sender: Sender,
+        deliveries: mpsc::Sender<(DeliveryId, DeliveryOutcome)>,
+        happenings: Happenings,
+    ) -> Self {
+        Self {
+            courier: Courier {
+                bindings,
+                sender,
+                deliveries,
+                happenings,
+            },
+            couriers_by_rep: HashMap::new(),
+        }
+    }
+
+    /// Runs until no more mail can come; what waits then is given up.
+    pub(crate) async fn run(mut self, mut mail: mpsc::Receiver<RepMail>) {
+        let mut couriers = JoinSet::new();
+        loop {
+            tokio::select! {
+                letter = mail.recv() => match letter {
+                    Some(letter) => self.hand_over(letter, &mut couriers).await,
+                    None => return,
+                },
+                Some(gone) = couriers.join_next() => {
+                    if let Err(error) = gone {
+                        tracing::error!(%error, "a courier failed");
+                    }
+                    self.couriers_by_rep.retain(|_, courier| !courier.is_closed());
+                }
+            }
+        }
+    }
+
+    async fn hand_over(&mut self, letter: RepMail, couriers: &mut JoinSet<()>) {
+        let letter = match self.couriers_by_rep.get(&letter.rep) {
+            Some(courier) => match courier.try_send(letter) {
+                Ok(()) => return,
+                Err(TrySendError::Full(letter)) => {
+                    self.courier
+                        .report(letter.delivery, DeliveryOutcome::Undeliverable)
+                        .await;
+                    return;
+                }
+                Err(TrySendError::Closed(letter)) => letter,
+            },
+            None => letter,
+        };
+        let (courier, letters) = mpsc::channel(WAITING_PER_REP);
+        let rep = letter.rep.clone();
+        if courier.try_send(letter).is_ok() {
+            self.couriers_by_rep.insert(rep, courier);
+            couriers.spawn(self.courier.clone().run(letters));
+        }
+    }
+}
+
+impl Courier {
+    async fn run(self, mut letters: mpsc::Receiver<RepMail>) {
+        loop {
+            let letter = match timeout(IDLE, letters.recv()).await {
+                Ok(Some(letter)) => letter,
+                Ok(None) => return,
+                Err(_) => {
+                    letters.close();
+                    match letters.recv().await {
+                        Some(letter) => letter,
+                        None => return,
+                    }
+                }
+            };
+            let outcome = self.deliver(&letter).await;
+            self.report(letter.delivery, outcome).await;
+        }
+    }
+
+    /// Tries the rep's phones, the one that registered last first, until one takes it.
+    async fn deliver(&self, letter: &RepMail) -> DeliveryOutcome {
+        for phone in self.bindings.phones(&letter.rep, Instant::now()) {
+            let Ok(draft) = message(letter, &phone) else {
+                tracing::error!("the operating system gave no randomness");
+                return DeliveryOutcome::Undeliverable;
+            };
+            match self.sender.request(draft, Target::Flow(phone.flow)).await {
+                Ok(response) if response.status().is_success() => {
+                    self.happenings
+                        .sip(|| format!("MESSAGE: {} has a message on the phone", letter.rep));
+                    return DeliveryOutcome::Delivered;
+                }
+                Ok(response) => {
+                    tracing::debug!(rep = %letter.rep, status = %response.status(), "a phone refused a message");
+                }
+                Err(error) => {
+                    tracing::debug!(rep = %letter.rep, %error, "a phone could not be reached");
+                }
+            }
+        }
+        self.happenings
+            .sip(|| format!("MESSAGE: {} cannot be reached", letter.rep));
+        DeliveryOutcome::Undeliverable
+    }
+
+    async fn report(&self, delivery: DeliveryId, outcome: DeliveryOutcome) {
+        if self.deliveries.send((delivery, outcome)).await.is_err() {
+            tracing::debug!("a delivery ended after the helpdesk had stopped");
+        }
+    }
+}
+
+/// The MESSAGE comes from the conversation's own address, so that the phone's answer goes there. Its host is
+/// the one the phone knows this server by.
+fn message(letter: &RepMail, phone: &Binding) -> Result<RequestDraft, getrandom::Error> {
+    Ok(RequestDraft::new(Method::Message, phone.contact.as_ref())
+        .from(
+            &format!("<sip:{}@{}>", letter.ticket, phone.domain),
+            &random::word::<10>()?,
+        )
+        .to(format!("<sip:{}@{}>", letter.rep, phone.domain))
+        .call_id(random::word::<20>()?)
+        .cseq(1)
+        .body(PLAIN_TEXT, letter.text.as_bytes().to_vec()))
+}

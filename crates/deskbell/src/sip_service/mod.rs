@@ -1,0 +1,134 @@
+//! SIP as Deskbell speaks it: hands each request to the file of its method. Everything here runs on the
+//! task that read the request and never waits. Must not know how sockets work or how the helpdesk decides.
+
+mod answer;
+mod authentication;
+mod bindings;
+mod directory;
+mod mail;
+mod message;
+mod options;
+mod publish;
+mod register;
+
+use std::sync::Arc;
+
+use presence::Store;
+use sip::digest::Algorithm;
+use sip::{Flow, HeaderName, Method, Request, StatusCode};
+use sip_transport::{Exchange, Handling, Service};
+use tokio::sync::mpsc;
+
+use self::answer::answer;
+use self::authentication::Login;
+use crate::desk::{PresenceSignal, RepSays};
+use crate::happenings::Happenings;
+
+pub(crate) use bindings::Bindings;
+pub(crate) use directory::{Directory, SharedDirectory};
+pub(crate) use mail::Mail;
+pub(crate) use register::Lifetimes;
+
+/// The methods of the outer face, as an Allow header lists them.
+const ALLOW: &str = "REGISTER, PUBLISH, MESSAGE, OPTIONS, SUBSCRIBE";
+
+/// The event packages served.
+const ALLOW_EVENTS: &str = "presence";
+
+/// Everything a request may touch.
+pub(crate) struct SipService {
+    directory: SharedDirectory,
+    login: Login,
+    bindings: Arc<Bindings>,
+    store: Arc<Store>,
+    presence: PresenceSignal,
+    rep_says: mpsc::Sender<RepSays>,
+    registration_lifetimes: Lifetimes,
+    happenings: Happenings,
+}
+
+/// What a [`SipService`] is made of.
+pub(crate) struct Parts {
+    /// Whom the domain has.
+    pub(crate) directory: SharedDirectory,
+    /// The challenges, in the order they are sent.
+    pub(crate) digest: Vec<Algorithm>,
+    /// Signs nonces.
+    pub(crate) nonce_key: [u8; 32],
+    /// Wrong passwords one address may send for one user before it is refused.
+    pub(crate) login_tries: u32,
+    /// Where the reps' phones are.
+    pub(crate) bindings: Arc<Bindings>,
+    /// Where publications go.
+    pub(crate) store: Arc<Store>,
+    /// Wakes the helpdesk's owner.
+    pub(crate) presence: PresenceSignal,
+    /// Where reps' messages go.
+    pub(crate) rep_says: mpsc::Sender<RepSays>,
+    /// How long a registration may last.
+    pub(crate) registration_lifetimes: Lifetimes,
+    /// Shows what happens.
+    pub(crate) happenings: Happenings,
+}
+
+impl SipService {
+    /// A service of these parts.
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            login: Login::new(
+                parts.directory.clone(),
+                parts.digest,
+                parts.nonce_key,
+                parts.login_tries,
+            ),
+            directory: parts.directory,
+            bindings: parts.bindings,
+            store: parts.store,
+            presence: parts.presence,
+            rep_says: parts.rep_says,
+            registration_lifetimes: parts.registration_lifetimes,
+            happenings: parts.happenings,
+        }
+    }
+}
+
+impl Service for SipService {
+    fn handle_request(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
+        match request.method() {
+            Method::Register => self.handle_register(request, &exchange),
+            Method::Publish => self.handle_publish(request, &exchange),
+            Method::Message => self.handle_message(request, exchange),
+            Method::Options => self.handle_options(request, &exchange),
+            // RFC 6665 §4.2.1.1: an event package that is not served is a bad event.
+            Method::Subscribe => Handling::Answer(
+                answer(request, &exchange, StatusCode::BAD_EVENT)
+                    .header(HeaderName::AllowEvents, ALLOW_EVENTS)
+                    .build(),
+            ),
+            // RFC 6665 §4.1.3: a NOTIFY outside any subscription.
+            Method::Notify | Method::Bye => Handling::Answer(
+                answer(
+                    request,
+                    &exchange,
+                    StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+                )
+                .build(),
+            ),
+            Method::Ack => Handling::Ignore,
+            Method::Other => Handling::Answer(
+                answer(request, &exchange, StatusCode::NOT_IMPLEMENTED)
+                    .header(HeaderName::Allow, ALLOW)
+                    .build(),
+            ),
+            _ => Handling::Answer(
+                answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
+                    .header(HeaderName::Allow, ALLOW)
+                    .build(),
+            ),
+        }
+    }
+
+    fn handle_flow_closed(&self, flow: Flow) {
+        self.bindings.handle_flow_closed(flow);
+    }
+}

@@ -1,0 +1,19 @@
+//! OPTIONS: what this server can do (RFC 3261 §11.2). Must not know who asks.
+
+use sip::{HeaderName, Request, StatusCode};
+use sip_transport::{Exchange, Handling};
+
+use super::answer::answer;
+use super::{ALLOW, ALLOW_EVENTS, SipService};
+
+impl SipService {
+    pub(super) fn handle_options(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
+        Handling::Answer(
+            answer(request, exchange, StatusCode::OK)
+                .header(HeaderName::Allow, ALLOW)
+                .header(HeaderName::AllowEvents, ALLOW_EVENTS)
+                .header(HeaderName::Accept, "application/pidf+xml, text/plain")
+                .build(),
+        )
+    }
+}

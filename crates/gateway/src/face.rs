@@ -1,0 +1,73 @@
+//! What every route shares: the newest configuration, the desk, limits, counters, and the end of it all.
+//! Must not know any route.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Options};
+use crate::desk::Desk;
+use crate::metrics::Metrics;
+use crate::pace::Paces;
+
+/// Shared by all routes. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Face(Arc<Shared>);
+
+/// The parts of a [`Face`].
+pub(crate) struct Shared {
+    config: watch::Sender<Arc<Config>>,
+    /// Line to the helpdesk's owner.
+    pub(crate) desk: Desk,
+    /// How the listener behaves.
+    pub(crate) options: Options,
+    /// Counters for `/metrics`.
+    pub(crate) metrics: Metrics,
+    /// How fast each conversation writes.
+    pub(crate) paces: Paces,
+    /// Cancelled when the server stops; long answers end with it.
+    pub(crate) stop: CancellationToken,
+    /// Open WebSocket conversations.
+    pub(crate) sockets: TaskTracker,
+}
+
+impl Face {
+    /// Joins the parts.
+    pub(crate) fn new(config: Config, desk: Desk, options: Options) -> Self {
+        Self(Arc::new(Shared {
+            config: watch::Sender::new(Arc::new(config)),
+            desk,
+            options,
+            metrics: Metrics::default(),
+            paces: Paces::default(),
+            stop: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+        }))
+    }
+
+    /// The newest configuration.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.0.config.borrow().clone()
+    }
+}
+
+impl std::ops::Deref for Face {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// Replaces the configuration of a running gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct ConfigHandle(pub(crate) Face);
+
+impl ConfigHandle {
+    /// Serves by `config` from the next request on; streams already open keep their site.
+    pub fn replace(&self, config: Config) {
+        self.0.0.config.send_replace(Arc::new(config));
+    }
+}

@@ -1,0 +1,37 @@
+//! `/healthz`, `/readyz`, `/metrics`: for those who run the server.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+use crate::face::Face;
+use crate::problem::Problem;
+
+/// The process runs.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The helpdesk takes clicks.
+pub(super) async fn readyz(State(face): State<Face>) -> Result<&'static str, Problem> {
+    if face.stop.is_cancelled() || !face.desk.is_open() {
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server is starting or stopping.",
+        ));
+    }
+    Ok("ready\n")
+}
+
+/// Counters and gauges in the OpenMetrics text format, which Prometheus reads.
+pub(super) async fn metrics(State(face): State<Face>) -> Result<Response, Problem> {
+    let text = face.metrics.text(&face.desk.snapshot()).map_err(|error| {
+        tracing::error!(%error, "metrics cannot be written");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The counters cannot be written down.",
+        )
+    })?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
+}

@@ -1,0 +1,51 @@
+//! `GET /v1/sites/{site}/presence`: the groups of a site as they stand.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use crate::face::Face;
+use crate::problem::Problem;
+use crate::routes::conditional::Cacheable;
+use crate::selection::{Selection, SelectionQuery};
+use crate::wire::presence::PresenceDocument;
+
+/// The groups asked for.
+pub(super) async fn show(
+    State(face): State<Face>,
+    Path(site): Path<String>,
+    query: Result<Query<SelectionQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let selection = select(&face, &site, query)?;
+    let cacheable = Cacheable {
+        content_type: "application/json",
+        cache_control: "public, max-age=1, stale-while-revalidate=5",
+        body: document(&face, &selection)?,
+    };
+    Ok(cacheable.answer(&headers))
+}
+
+/// What the path and the query ask for.
+pub(super) fn select(
+    face: &Face,
+    site: &str,
+    query: Result<Query<SelectionQuery>, QueryRejection>,
+) -> Result<Selection, Problem> {
+    let Query(query) =
+        query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("{error}.")))?;
+    Selection::new(site, &query, &face.config())
+}
+
+fn document(face: &Face, selection: &Selection) -> Result<Vec<u8>, Problem> {
+    let snapshot = face.desk.snapshot();
+    let document = PresenceDocument::new(&selection.site, &snapshot, selection.groups(&snapshot));
+    serde_json::to_vec(&document).map_err(|error| {
+        tracing::error!(%error, "presence does not become JSON");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The state of this site cannot be written down.",
+        )
+    })
+}

@@ -1,0 +1,135 @@
+//! `POST /v1/sites/{site}/tickets`: one click for help.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use helpdesk::{Ask, AskRefused, RepId, SkillId, TicketId, TicketView, TierId};
+use http::{HeaderMap, StatusCode, header};
+use tracing::info;
+
+use crate::body::JsonBody;
+use crate::config::{Config, SiteFace};
+use crate::desk::Command;
+use crate::face::Face;
+use crate::identity::{self, Shopper};
+use crate::key;
+use crate::problem::Problem;
+use crate::random::unguessable;
+use crate::wire::ask::AskBody;
+use crate::wire::ticket::{TicketDocument, path};
+
+/// Makes a ticket and hands its token to the one who clicked.
+pub(super) async fn ask(
+    State(face): State<Face>,
+    Path(site): Path<String>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<AskBody>,
+) -> Result<Response, Problem> {
+    let config = face.config();
+    let site = config
+        .site(&site)
+        .ok_or_else(|| Problem::not_found(format!("No site is called {site:?}.")))?;
+    let shopper = shopper_of(&headers, site);
+    let body = body.bounded()?;
+    let token = unguessable()?;
+    let ask = Ask {
+        ticket: TicketId::new(&unguessable()?),
+        access: key::digest(&token),
+        site: site.id.clone(),
+        skills: skills_of(&body, site),
+        tier: tier_of(&shopper, &config)?,
+        rep: body
+            .rep
+            .as_deref()
+            .or(shopper.rep.as_deref())
+            .map(RepId::new),
+        // A proven name goes before a typed one; the number to call is the one typed just now.
+        name: shopper.name.clone().or(body.name),
+        phone: body.phone.or(shopper.phone.clone()),
+        message: body.message,
+        page: body.page,
+        language: body.lang,
+    };
+    let may_drop_rep = body.rep.is_none();
+    let view = match put(&face, ask.clone()).await? {
+        // The shopper did not choose the rep of the shop's token and cannot mend it.
+        Err(AskRefused::UnknownRep(_)) if may_drop_rep => {
+            put(&face, Ask { rep: None, ..ask }).await?
+        }
+        answer => answer,
+    }
+    .map_err(refusal)?;
+    info!(site = %site.id, state = ?view.state, "ticket opened");
+    Ok((
+        StatusCode::CREATED,
+        [
+            (header::LOCATION, path(view.id.as_str())),
+            (
+                header::SET_COOKIE,
+                key::cookie(view.id.as_str(), &token, &face.options),
+            ),
+        ],
+        Json(TicketDocument::with_token(&view, &token)),
+    )
+        .into_response())
+}
+
+async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Problem> {
+    let ask = Box::new(ask);
+    Ok(face
+        .desk
+        .call(|answer| Command::Ask { ask, answer })
+        .await?)
+}
+
+fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
+    match (key::bearer(headers), &site.secret) {
+        (Some(token), Some(secret)) => identity::verify(token, secret),
+        (Some(_), None) | (None, _) => Shopper::default(),
+    }
+}
+
+fn tier_of(shopper: &Shopper, config: &Config) -> Result<TierId, Problem> {
+    let proven = shopper.tier.as_deref();
+    config
+        .tiers
+        .iter()
+        .find(|tier| Some(tier.as_str()) == proven)
+        .or_else(|| config.tiers.first())
+        .cloned()
+        .ok_or_else(|| Problem::unprocessable("This site serves nobody: it has no tier."))
+}
+
+fn skills_of(body: &AskBody, site: &SiteFace) -> Vec<SkillId> {
+    match site.skills.as_slice() {
+        [only] if body.skills.is_empty() => vec![only.clone()],
+        _ => body
+            .skills
+            .iter()
+            .map(|skill| SkillId::new(skill))
+            .collect(),
+    }
+}
+
+fn refusal(refused: AskRefused) -> Problem {
+    match refused {
+        AskRefused::UnknownSite(_) => Problem::not_found(sentence(&refused)),
+        AskRefused::UnknownSkill(_)
+        | AskRefused::UnknownTier(_)
+        | AskRefused::UnknownRep(_)
+        | AskRefused::NoSkill
+        | AskRefused::TooLong => Problem::unprocessable(sentence(&refused)),
+        AskRefused::TicketTaken => Problem::new(StatusCode::CONFLICT, sentence(&refused)),
+        AskRefused::Closed => Problem::closed(),
+        AskRefused::QueueFull => Problem::queue_full(),
+    }
+}
+
+fn sentence(refused: &AskRefused) -> String {
+    let text = refused.to_string();
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+        .unwrap_or_default()
+}

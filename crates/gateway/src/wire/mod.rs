@@ -1,0 +1,9 @@
+//! The JSON of the outer face: one file per document, each made from or into domain types.
+//! Must not know how a document travels.
+
+pub(crate) mod ask;
+pub(crate) mod frame;
+pub(crate) mod presence;
+pub(crate) mod rating;
+pub(crate) mod ticket;
+pub(crate) mod wait;

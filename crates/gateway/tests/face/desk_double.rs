@@ -1,0 +1,284 @@
+//! A scripted owner of the helpdesk: it keeps tickets and lines in a map, says no where the skill's name
+//! says so, and lets a test speak for the rep.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use gateway::{Command, Desk};
+use helpdesk::{
+    AccessDigest, Ask, AskRefused, GroupSnapshot, GroupState, Line, LineId, RepId, SayRefused, Seq,
+    ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, TicketId, TicketState,
+    TicketView, TierId,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+pub(crate) struct DeskDouble {
+    state: Arc<Mutex<State>>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    owner: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct State {
+    asks: Vec<Ask>,
+    signs: Vec<String>,
+    ratings: Vec<(u8, Option<String>)>,
+    tickets: HashMap<TicketId, Ticket>,
+}
+
+struct Ticket {
+    access: AccessDigest,
+    view: TicketView,
+    lines: Vec<Line>,
+    followers: Vec<mpsc::Sender<ShopperEvent>>,
+}
+
+impl DeskDouble {
+    pub(crate) fn start() -> (Self, Desk) {
+        let (commands, mut inbox) = mpsc::channel(64);
+        let (snapshots, shown) = watch::channel(Arc::new(snapshot(1, 2)));
+        let state = Arc::new(Mutex::new(State::default()));
+        let owned = state.clone();
+        let owner = tokio::spawn(async move {
+            while let Some(command) = inbox.recv().await {
+                owned.lock().unwrap().handle(command);
+            }
+        });
+        let double = Self {
+            state,
+            snapshots,
+            owner,
+        };
+        (double, Desk::new(commands, shown))
+    }
+
+    /// Shows a newer state of the groups; `available` reps for cameras.
+    pub(crate) fn show(&self, version: u64, available: u32) {
+        self.snapshots
+            .send_replace(Arc::new(snapshot(version, available)));
+    }
+
+    pub(crate) fn asks(&self) -> Vec<Ask> {
+        self.state.lock().unwrap().asks.clone()
+    }
+
+    pub(crate) fn signs(&self) -> Vec<String> {
+        self.state.lock().unwrap().signs.clone()
+    }
+
+    pub(crate) fn ratings(&self) -> Vec<(u8, Option<String>)> {
+        self.state.lock().unwrap().ratings.clone()
+    }
+
+    /// Alice says something.
+    pub(crate) fn rep_says(&self, ticket: &str, text: &str) {
+        let mut state = self.state.lock().unwrap();
+        let ticket = state.tickets.get_mut(&TicketId::new(ticket)).unwrap();
+        ticket.say(None, Speaker::Rep, text);
+    }
+
+    pub(crate) fn rep_types(&self, ticket: &str) {
+        let mut state = self.state.lock().unwrap();
+        let ticket = state.tickets.get_mut(&TicketId::new(ticket)).unwrap();
+        ticket.tell(&ShopperEvent::RepTyping);
+    }
+
+    /// Lets go of all who follow the ticket, as of followers that do not keep up.
+    pub(crate) fn drop_followers(&self, ticket: &str) {
+        let mut state = self.state.lock().unwrap();
+        let ticket = state.tickets.get_mut(&TicketId::new(ticket)).unwrap();
+        ticket.followers.clear();
+    }
+
+    /// The owner stops and takes no more commands.
+    pub(crate) async fn close(self) {
+        self.owner.abort();
+        assert!(self.owner.await.unwrap_err().is_cancelled());
+    }
+
+    pub(crate) fn watchers(&self) -> usize {
+        self.snapshots.receiver_count()
+    }
+}
+
+impl State {
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Ask { ask, answer } => {
+                let answered = self.open(*ask);
+                let _ = answer.send(answered);
+            }
+            Command::View { key, answer } => {
+                let view = self.find(&key).map(|ticket| ticket.view.clone());
+                let _ = answer.send(view);
+            }
+            Command::Follow {
+                key,
+                after,
+                events,
+                answer,
+            } => {
+                let view = self.find(&key).map(|ticket| ticket.follow(after, events));
+                let _ = answer.send(view);
+            }
+            Command::Say {
+                key,
+                id,
+                text,
+                answer,
+            } => {
+                let said = match self.find(&key) {
+                    None => Err(SayRefused::UnknownTicket),
+                    Some(ticket) if ticket.view.state.is_final() => Err(SayRefused::Ended),
+                    Some(ticket) => Ok(ticket.say(Some(id), Speaker::Shopper, &text)),
+                };
+                let _ = answer.send(said);
+            }
+            Command::Typing { key } => {
+                if self.find(&key).is_some() {
+                    self.signs.push("typing".to_owned());
+                }
+            }
+            Command::Seen { key, seq } => {
+                if self.find(&key).is_some() {
+                    self.signs.push(format!("seen {}", seq.0));
+                }
+            }
+            Command::End { key, answer } => {
+                let view = self.find(&key).map(Ticket::end);
+                let _ = answer.send(view);
+            }
+            Command::Rate {
+                key,
+                stars,
+                comment,
+                answer,
+            } => {
+                let view = self.find(&key).map(|ticket| ticket.view.clone());
+                if view.is_some() {
+                    self.ratings.push((stars, comment));
+                }
+                let _ = answer.send(view);
+            }
+        }
+    }
+
+    fn open(&mut self, ask: Ask) -> Result<TicketView, AskRefused> {
+        self.asks.push(ask.clone());
+        if ask.rep.as_ref().is_some_and(|rep| rep.as_str() == "nobody") {
+            return Err(AskRefused::UnknownRep(RepId::new("nobody")));
+        }
+        match ask.skills.first().map(SkillId::as_str) {
+            None => return Err(AskRefused::NoSkill),
+            Some("closed") => return Err(AskRefused::Closed),
+            Some("full") => return Err(AskRefused::QueueFull),
+            Some("cameras" | "lenses") => {}
+            Some(other) => return Err(AskRefused::UnknownSkill(SkillId::new(other))),
+        }
+        let view = TicketView {
+            id: ask.ticket.clone(),
+            state: TicketState::Queued,
+            position: Some(1),
+            wait: None,
+            rep: None,
+        };
+        self.tickets.insert(
+            ask.ticket,
+            Ticket {
+                access: ask.access,
+                view: view.clone(),
+                lines: Vec::new(),
+                followers: Vec::new(),
+            },
+        );
+        Ok(view)
+    }
+
+    fn find(&mut self, key: &gateway::TicketKey) -> Option<&mut Ticket> {
+        self.tickets
+            .get_mut(&key.ticket)
+            .filter(|ticket| ticket.access == key.access)
+    }
+}
+
+impl Ticket {
+    fn follow(&mut self, after: Seq, events: mpsc::Sender<ShopperEvent>) -> TicketView {
+        for line in self.lines.iter().filter(|line| line.seq > after) {
+            events.try_send(ShopperEvent::Line(line.clone())).unwrap();
+        }
+        events
+            .try_send(ShopperEvent::State(self.view.clone()))
+            .unwrap();
+        self.followers.push(events);
+        self.view.clone()
+    }
+
+    fn say(&mut self, id: Option<LineId>, from: Speaker, text: &str) -> Seq {
+        if let Some(known) = self.lines.iter().find(|line| id.is_some() && line.id == id) {
+            return known.seq;
+        }
+        let line = Line {
+            seq: Seq(self.lines.len() as u64 + 1),
+            id,
+            from,
+            name: (from == Speaker::Rep).then(|| "Alice".into()),
+            text: text.into(),
+            at_unix_ms: 1_767_268_800_000,
+        };
+        self.lines.push(line.clone());
+        let seq = line.seq;
+        self.tell(&ShopperEvent::Line(line));
+        seq
+    }
+
+    fn end(&mut self) -> TicketView {
+        self.view.state = TicketState::Closed;
+        self.view.position = None;
+        self.tell(&ShopperEvent::State(self.view.clone()));
+        self.view.clone()
+    }
+
+    fn tell(&mut self, event: &ShopperEvent) {
+        self.followers
+            .retain(|follower| follower.try_send(event.clone()).is_ok());
+    }
+}
+
+fn snapshot(version: u64, available: u32) -> Snapshot {
+    let group = |skill: &str, tier: &str, available: u32| GroupSnapshot {
+        skill: SkillId::new(skill),
+        tier: TierId::new(tier),
+        state: if available > 0 {
+            GroupState::Available
+        } else {
+            GroupState::Closed
+        },
+        available,
+        busy: 0,
+        away: 0,
+        offline: 1,
+        queued: 0,
+        wait: None,
+    };
+    let site = |site: &str, groups: Vec<GroupSnapshot>| SiteSnapshot {
+        site: SiteId::new(site),
+        groups,
+    };
+    Snapshot {
+        version,
+        at_unix_ms: 1_767_268_800_000,
+        sites: vec![
+            site(
+                "shop",
+                vec![
+                    group("cameras", "standard", available),
+                    group("cameras", "gold", available + 1),
+                    group("lenses", "standard", 0),
+                    group("lenses", "gold", 0),
+                ],
+            ),
+            site("library", vec![group("lenses", "standard", 1)]),
+        ],
+    }
+}

@@ -1,0 +1,123 @@
+//! Presence as an event stream: at once, only real changes, the newest wins, nothing twice.
+
+use crate::client::header;
+use crate::world::{World, soon};
+
+#[tokio::test]
+async fn the_first_event_comes_at_once() {
+    let world = World::new().await;
+    let mut events = world.get("/v1/sites/shop/presence/events").open().await;
+    assert_eq!(events.status, 200);
+    for (name, value) in [
+        ("content-type", "text/event-stream; charset=utf-8"),
+        ("cache-control", "no-store"),
+        ("x-accel-buffering", "no"),
+    ] {
+        assert_eq!(header(&events.headers, name), value);
+    }
+    let greeting = events.next_block().await.unwrap();
+    assert!(greeting.retry.is_some() && greeting.comment.is_some());
+    let event = events.next_block().await.unwrap();
+    assert_eq!(event.event.as_deref(), Some("presence"));
+    assert_eq!(event.id.as_deref(), Some("1"));
+    assert_eq!(event.json()["groups"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn only_changes_of_the_groups_asked_for_are_events() {
+    let world = World::new().await;
+    let mut lenses = world
+        .get("/v1/sites/shop/presence/events?skill=lenses")
+        .open()
+        .await;
+    let mut cameras = world
+        .get("/v1/sites/shop/presence/events?skill=cameras&tier=standard")
+        .open()
+        .await;
+    assert_eq!(lenses.next().await.json()["version"], 1);
+    assert_eq!(cameras.next().await.json()["version"], 1);
+    world.desk.show(2, 0);
+    let event = cameras.next().await.json();
+    assert_eq!(event["version"], 2);
+    assert_eq!(event["groups"][0]["available"], 0);
+    world.stop.cancel();
+    let mut extra = Vec::new();
+    while let Some(block) = lenses.next_block().await {
+        extra.push(block);
+    }
+    assert_eq!(extra, Vec::default(), "lenses never changed");
+}
+
+#[tokio::test]
+async fn a_burst_of_changes_is_few_events_and_the_last_wins() {
+    let world = World::new().await;
+    let mut events = world
+        .get("/v1/sites/shop/presence/events?skill=cameras")
+        .open()
+        .await;
+    events.next().await;
+    for version in 2..=500 {
+        world.desk.show(version, version as u32);
+        tokio::task::yield_now().await;
+    }
+    let mut count = 0;
+    loop {
+        count += 1;
+        if events.next().await.json()["version"] == 500 {
+            break;
+        }
+    }
+    assert!(count <= 10, "{count} events for 499 changes");
+}
+
+#[tokio::test]
+async fn a_version_that_the_watcher_has_is_not_repeated() {
+    let world = World::new().await;
+    let open = async |id: &str| {
+        world
+            .get("/v1/sites/shop/presence/events")
+            .header("last-event-id", id)
+            .open()
+            .await
+    };
+    let mut known = open("1").await;
+    let mut older = open("0").await;
+    let mut odd = open("x").await;
+    assert_eq!(older.next().await.json()["version"], 1);
+    assert_eq!(odd.next().await.json()["version"], 1);
+    assert!(known.next_block().await.unwrap().comment.is_some());
+    world.desk.show(2, 7);
+    assert_eq!(known.next().await.json()["version"], 2);
+}
+
+#[tokio::test]
+async fn streams_end_when_the_server_stops() {
+    let world = World::new().await;
+    let (ticket, token) = world.ticket().await;
+    let presence = world.get("/v1/sites/shop/presence/events").open().await;
+    let conversation = world
+        .get(&format!("/v1/tickets/{ticket}/events"))
+        .bearer(&token)
+        .open()
+        .await;
+    world.stop.cancel();
+    presence.end().await;
+    conversation.end().await;
+    soon(world.running).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_watcher_that_leaves_is_forgotten() {
+    let world = World::new().await;
+    let before = world.desk.watchers();
+    let mut events = world.get("/v1/sites/shop/presence/events").open().await;
+    events.next().await;
+    assert_eq!(world.desk.watchers(), before + 1);
+    drop(events);
+    soon(async {
+        while world.desk.watchers() != before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

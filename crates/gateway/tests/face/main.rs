@@ -1,0 +1,20 @@
+//! The HTTP face from outside: a bound server on the loopback, real connections, and a scripted double
+//! at the other end of the desk. Must not know anything private to the gateway.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a broken expectation has to stop it"
+)]
+
+mod client;
+mod conversation;
+mod desk_double;
+mod events;
+mod limits;
+mod pages;
+mod presence;
+mod problems;
+mod sockets;
+mod tickets;
+mod world;

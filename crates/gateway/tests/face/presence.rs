@@ -1,0 +1,98 @@
+//! Presence as JSON: selection, entity-tags, and what is not there.
+
+use crate::world::World;
+
+#[tokio::test]
+async fn presence_shows_the_groups_of_the_site() {
+    let world = World::new().await;
+    let reply = world.get("/v1/sites/shop/presence").send().await;
+    let presence = reply.json(200);
+    assert_eq!(reply.header("content-type"), "application/json");
+    assert_eq!(presence["site"], "shop");
+    assert_eq!(presence["version"], 1);
+    assert_eq!(presence["at"], "2026-01-01T12:00:00Z");
+    assert_eq!(presence["groups"].as_array().unwrap().len(), 4);
+    assert_eq!(presence["groups"][0]["available"], 2);
+    assert!(presence["groups"][0]["wait"].is_null());
+}
+
+#[tokio::test]
+async fn presence_can_be_asked_for_one_skill_and_tier() {
+    let world = World::new().await;
+    let check = async |query: &str, groups: usize| {
+        let reply = world
+            .get(&format!("/v1/sites/shop/presence{query}"))
+            .send()
+            .await;
+        let count = reply.json(200)["groups"].as_array().unwrap().len();
+        assert_eq!(count, groups, "{query}");
+    };
+    check("?skill=cameras", 2).await;
+    check("?tier=gold", 2).await;
+    check("?skill=cameras&tier=gold", 1).await;
+    check("?skill=&tier=", 4).await;
+}
+
+#[tokio::test]
+async fn presence_of_something_unknown_is_not_found() {
+    let world = World::new().await;
+    let check = async |path: &str, name: &str| {
+        for tail in ["presence", "presence/events", "fragment", "badge.svg"] {
+            let path = path.replace("TAIL", tail);
+            let detail = world.get(&path).send().await.problem(404);
+            assert!(detail.contains(name), "{path}: {detail}");
+        }
+    };
+    check("/v1/sites/none/TAIL", "none").await;
+    check("/v1/sites/shop/TAIL?skill=shoes", "shoes").await;
+    check("/v1/sites/shop/TAIL?tier=iron", "iron").await;
+    check("/v1/sites/library/TAIL?skill=cameras", "cameras").await;
+}
+
+#[tokio::test]
+async fn an_unchanged_presence_is_not_sent_again() {
+    let world = World::new().await;
+    let get = async |etag: &str| {
+        world
+            .get("/v1/sites/shop/presence")
+            .header("if-none-match", etag)
+            .send()
+            .await
+    };
+    let first = get("\"other\"").await;
+    assert_eq!(first.status, 200);
+    let etag = first.header("etag");
+    assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
+
+    let second = get(etag).await;
+    assert_eq!(second.status, 304);
+    assert!(second.body.is_empty());
+    assert_eq!(second.header("etag"), etag);
+    assert_eq!(
+        second.header("cache-control"),
+        "public, max-age=1, stale-while-revalidate=5"
+    );
+
+    world.desk.show(2, 0);
+    let third = get(etag).await;
+    assert_eq!(third.json(200)["version"], 2);
+    assert_ne!(third.header("etag"), etag);
+}
+
+#[tokio::test]
+async fn a_replaced_configuration_holds_from_the_next_request_on() {
+    let world = World::new().await;
+    let mut config = crate::world::config();
+    config.sites.retain(|site| site.id.as_str() == "library");
+    world.config.replace(config);
+    world
+        .get("/v1/sites/shop/presence")
+        .send()
+        .await
+        .problem(404);
+    world
+        .get("/v1/sites/library/presence")
+        .send()
+        .await
+        .json(200);
+}

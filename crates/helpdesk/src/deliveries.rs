@@ -1,0 +1,42 @@
+//! Messages to reps whose outcome is not known yet.
+//! Must not know what an outcome leads to.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Moment;
+use crate::ids::{DeliveryId, RepId, TicketId};
+
+/// Messages remembered; beyond, the oldest is taken for delivered.
+const LIMIT: usize = 10_000;
+
+/// Messages under way, by the name their outcome comes back with.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries {
+    under_way: BTreeMap<DeliveryId, Sent>,
+    last: u64,
+}
+
+/// One message under way.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) rep: RepId,
+    pub(crate) ticket: TicketId,
+    pub(crate) at: Moment,
+}
+
+impl Deliveries {
+    pub(crate) fn begin(&mut self, sent: Sent) -> DeliveryId {
+        self.last += 1;
+        let id = DeliveryId(self.last);
+        self.under_way.insert(id, sent);
+        if self.under_way.len() > LIMIT {
+            self.under_way.pop_first();
+        }
+        id
+    }
+
+    /// The message is no longer under way; `None` when it was not.
+    pub(crate) fn end(&mut self, id: DeliveryId) -> Option<Sent> {
+        self.under_way.remove(&id)
+    }
+}

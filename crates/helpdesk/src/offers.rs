@@ -1,0 +1,269 @@
+//! Offers: putting waiting tickets to free reps, and what becomes of an offer.
+//! Must not know how a rep is chosen, nor the texts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::conversation::Speaker;
+use crate::deliveries::Sent;
+use crate::desk::Helpdesk;
+use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
+use crate::io::{DeliveryOutcome, Output};
+use crate::promises;
+use crate::record::Record;
+use crate::routing;
+use crate::tickets::{Briefing, Stage, Ticket};
+use crate::words;
+
+/// How long a rep who let an offer lapse, or whose phone cannot be reached, is left alone.
+const DOUBTED_FOR: Duration = Duration::from_secs(60);
+/// Lines shown to a rep who takes a conversation that others have begun.
+const BRIEFING_LINES: usize = 20;
+
+/// Why an offer led to no conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfferEnd {
+    Declined,
+    Lapsed,
+    Unreachable,
+    OffDuty,
+    Restart,
+}
+
+impl OfferEnd {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Declined => "the rep declined",
+            Self::Lapsed => "the rep did not answer in time",
+            Self::Unreachable => "the rep's phone could not be reached",
+            Self::OffDuty => "the rep went off duty",
+            Self::Restart => "the server was restarted",
+        }
+    }
+
+    /// Whether the rep had the offer and did not take it, and is left in peace with the ticket.
+    fn calls_for_pause(self) -> bool {
+        match self {
+            Self::Declined | Self::Lapsed => true,
+            Self::Unreachable | Self::OffDuty | Self::Restart => false,
+        }
+    }
+
+    /// The same, of an end that the journal knows by its text.
+    pub(crate) fn text_calls_for_pause(text: &str) -> bool {
+        [Self::Declined, Self::Lapsed]
+            .into_iter()
+            .any(|end| end.text() == text && end.calls_for_pause())
+    }
+}
+
+impl Helpdesk {
+    /// Puts every waiting ticket that a free rep could take to the best of them, the first in the queue
+    /// first. One pass is enough, for every offer only leaves less to choose from.
+    pub(crate) fn drain_queue(&mut self) {
+        if !self.roster.seats().any(|seat| seat.is_free()) {
+            return;
+        }
+        for waiting in promises::order(self.promising()) {
+            if !self.roster.seats().any(|seat| seat.is_free()) {
+                return;
+            }
+            let Some(ticket) = self.tickets.ticket(&waiting.ticket) else {
+                continue;
+            };
+            let demand = ticket.demand(self.now);
+            let chosen = routing::choose(&demand, &self.roster, &self.config.routing, self.now);
+            if let Some(rep) = chosen {
+                self.offer(&waiting.ticket, &rep);
+            }
+        }
+    }
+
+    /// Ends the offers that were left unanswered.
+    pub(crate) fn lapse_offers(&mut self) {
+        let offered: Vec<TicketId> = self
+            .roster
+            .seats()
+            .flat_map(|seat| seat.offers.iter().cloned())
+            .collect();
+        for id in offered {
+            let Some(ticket) = self.tickets.ticket(&id) else {
+                continue;
+            };
+            if let Stage::Offered { rep, until, .. } = &ticket.stage
+                && *until <= self.now
+            {
+                let rep = rep.clone();
+                self.end_offer(&id, OfferEnd::Lapsed);
+                self.doubt(&rep, Some(&id));
+            }
+        }
+    }
+
+    /// Ends an offer without a conversation; the ticket waits again with its age.
+    pub(crate) fn end_offer(&mut self, id: &TicketId, end: OfferEnd) {
+        let now = self.now;
+        let Some(ticket) = self.tickets.ticket_mut(id) else {
+            return;
+        };
+        let Stage::Offered { rep, .. } = &ticket.stage else {
+            return;
+        };
+        let rep = rep.clone();
+        if end.calls_for_pause() {
+            ticket.refused.insert(rep.clone(), now);
+        }
+        self.tickets.set_stage(id, Stage::Waiting, now);
+        if let Some(seat) = self.roster.seat_mut(&rep) {
+            seat.end_offer(id);
+        }
+        self.push(Output::Record(Record::OfferEnded {
+            ticket: id.clone(),
+            rep,
+            why: Arc::from(end.text()),
+            at_unix_ms: now.0,
+        }));
+    }
+
+    /// The rep takes the ticket; the conversation is open.
+    pub(crate) fn accept(&mut self, id: &TicketId, rep: &RepId, briefing: Briefing) {
+        let now = self.now;
+        let Some(seat) = self.roster.seat_mut(rep) else {
+            return;
+        };
+        seat.begin_conversation(id, now);
+        seat.lapsed = None;
+        let name = seat.rep.name.clone();
+        let stage = Stage::Open {
+            rep: rep.clone(),
+            since: now,
+        };
+        self.tickets.set_stage(id, stage, now);
+        self.push(Output::Record(Record::Accepted {
+            ticket: id.clone(),
+            rep: rep.clone(),
+            at_unix_ms: now.0,
+        }));
+        self.brief(id, rep, briefing);
+        self.tell(id, None);
+        self.say_as_system(id, &format!("{name} has joined."));
+    }
+
+    /// A message's outcome: a rep who cannot be reached is doubted, and what depended on it goes on.
+    pub(crate) fn handle_delivery(&mut self, delivery: DeliveryId, outcome: DeliveryOutcome) {
+        let Some(sent) = self.deliveries.end(delivery) else {
+            return;
+        };
+        match outcome {
+            DeliveryOutcome::Delivered => {}
+            DeliveryOutcome::Undeliverable => self.handle_undeliverable(delivery, &sent),
+        }
+    }
+
+    fn handle_undeliverable(&mut self, delivery: DeliveryId, sent: &Sent) {
+        let offer_failed = self.tickets.ticket(&sent.ticket).is_some_and(|ticket| {
+            matches!(&ticket.stage, Stage::Offered { delivery: pending, .. } if *pending == delivery)
+        });
+        if offer_failed {
+            self.end_offer(&sent.ticket, OfferEnd::Unreachable);
+        }
+        // A failure that is older than the rep's last sign of life says nothing of the rep's phone now.
+        let outlived = self
+            .roster
+            .seat(&sent.rep)
+            .is_none_or(|seat| seat.alive_at > sent.at);
+        if outlived {
+            return;
+        }
+        self.doubt(&sent.rep, offer_failed.then_some(&sent.ticket));
+        let in_conversation = self.tickets.ticket(&sent.ticket).is_some_and(
+            |ticket| matches!(&ticket.stage, Stage::Open { rep, .. } if *rep == sent.rep),
+        );
+        if in_conversation {
+            self.tell_out_of_reach(&sent.ticket);
+        }
+    }
+
+    fn offer(&mut self, id: &TicketId, rep: &RepId) {
+        let now = self.now;
+        let timeout = self.config.routing.offer_timeout;
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let (text, briefing) = words::offer(
+            &ticket.ask,
+            &self.skill_names(ticket),
+            ticket.transcript.after(Seq(0)),
+            timeout,
+        );
+        let Some(seat) = self.roster.seat_mut(rep) else {
+            return;
+        };
+        seat.take_offer(id);
+        self.push(Output::Record(Record::Offered {
+            ticket: id.clone(),
+            rep: rep.clone(),
+            at_unix_ms: now.0,
+        }));
+        let delivery = self.send(rep, id, text);
+        let stage = Stage::Offered {
+            rep: rep.clone(),
+            until: now.after(timeout),
+            delivery,
+            briefing,
+        };
+        self.tickets.set_stage(id, stage, now);
+        self.touched.insert(id.clone());
+    }
+
+    /// Shows the lines so far to a rep whose offer did not hold them all.
+    fn brief(&mut self, id: &TicketId, rep: &RepId, briefing: Briefing) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        match briefing {
+            Briefing::Whole => {}
+            Briefing::Cut => {
+                let spoken: Vec<String> = ticket
+                    .transcript
+                    .after(Seq(0))
+                    .filter(|line| line.from != Speaker::System)
+                    .map(|line| words::quoted(&ticket.ask, line))
+                    .collect();
+                let skipped = spoken.len().saturating_sub(BRIEFING_LINES);
+                for text in spoken.into_iter().skip(skipped) {
+                    self.send(rep, id, text);
+                }
+            }
+        }
+    }
+
+    fn doubt(&mut self, rep: &RepId, lapsed: Option<&TicketId>) {
+        let until: Moment = self.now.after(DOUBTED_FOR);
+        if let Some(seat) = self.roster.seat_mut(rep) {
+            seat.doubted_until = Some(until);
+            if let Some(ticket) = lapsed {
+                seat.lapsed = Some(ticket.clone());
+            }
+        }
+    }
+
+    /// What a ticket is about, for people.
+    pub(crate) fn skill_names(&self, ticket: &Ticket) -> String {
+        let names: Vec<&str> = ticket
+            .skills
+            .iter()
+            .map(|skill| self.skill_name(skill))
+            .collect();
+        names.join(", ")
+    }
+
+    pub(crate) fn skill_name<'a>(&'a self, skill: &'a SkillId) -> &'a str {
+        self.config
+            .skills
+            .iter()
+            .find(|known| known.id == *skill)
+            .map_or(skill.as_str(), |known| &known.name)
+    }
+}

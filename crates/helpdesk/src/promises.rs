@@ -1,0 +1,267 @@
+//! What waiting shoppers and pages are promised: places, waits and the groups' states, all derived
+//! afresh from roster and queue. Must not know who is told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use presence::Availability;
+
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::estimate::{self, HandlingTimes};
+use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::queue::{self, Waiting};
+use crate::roster::{Roster, Seat};
+use crate::routing::{self, Decision, Demand};
+use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
+use crate::tickets::{Ticket, Tickets};
+
+/// Everything promises are derived from.
+#[derive(Clone, Copy)]
+pub(crate) struct Desk<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) roster: &'a Roster,
+    pub(crate) tickets: &'a Tickets,
+    pub(crate) handling: &'a HandlingTimes,
+    pub(crate) now: Moment,
+}
+
+/// A ticket's place in the queue and the wait it is promised.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Promise {
+    pub(crate) position: u32,
+    pub(crate) wait: Option<Wait>,
+}
+
+/// All that is promised at one moment.
+#[derive(Debug)]
+pub(crate) struct Promises {
+    /// To each waiting ticket.
+    pub(crate) tickets: BTreeMap<TicketId, Promise>,
+    /// To a click: the groups of every site.
+    pub(crate) sites: Vec<SiteSnapshot>,
+    /// When a waiting ticket next overtakes another by itself.
+    pub(crate) next_overtaking: Option<Moment>,
+}
+
+/// Derives what is promised.
+pub(crate) fn promises(desk: Desk<'_>) -> Promises {
+    let order = order(desk);
+    let priority = desk.config.routing.priority;
+    let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
+    let line = Line::of(order, desk);
+    Promises {
+        tickets: line.promises(desk),
+        sites: groups(desk, &line),
+        next_overtaking,
+    }
+}
+
+/// The waiting tickets in the order they are served.
+pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
+    let mut order: Vec<Waiting> = desk
+        .tickets
+        .waiting()
+        .map(|ticket| Waiting {
+            ticket: ticket.ask.ticket.clone(),
+            number: ticket.number,
+            since: ticket.asked_at,
+            weight: weight(desk.config, &ticket.ask.tier),
+        })
+        .collect();
+    queue::sort(&mut order, desk.config.routing.priority, desk.now);
+    order
+}
+
+fn groups(desk: Desk<'_>, line: &Line<'_>) -> Vec<SiteSnapshot> {
+    desk.config
+        .sites
+        .iter()
+        .map(|site| SiteSnapshot {
+            site: site.id.clone(),
+            groups: site
+                .skills
+                .iter()
+                .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
+                .map(|(skill, tier)| group(desk, line, skill, &tier.id, tier.weight))
+                .collect(),
+        })
+        .collect()
+}
+
+fn group(
+    desk: Desk<'_>,
+    line: &Line<'_>,
+    skill: &SkillId,
+    tier: &TierId,
+    weight: f64,
+) -> GroupSnapshot {
+    let skills = std::slice::from_ref(skill);
+    let nobody = BTreeMap::new();
+    let demand = Demand {
+        skills,
+        tier,
+        named: None,
+        refused: &nobody,
+        handed_on_by: None,
+        waited: Duration::ZERO,
+    };
+    let routing = &desk.config.routing;
+    let pool = Pool::of(&demand, desk);
+    let (state, wait) = match routing::decide(&demand, desk.roster, routing, desk.now) {
+        Decision::Offer { .. } => (GroupState::Available, None),
+        Decision::Wait => {
+            let ahead = line.ahead_of_click(&pool, weight, desk);
+            (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
+        }
+        Decision::Closed => (GroupState::Closed, None),
+    };
+    let mut snapshot = GroupSnapshot {
+        skill: skill.clone(),
+        tier: tier.clone(),
+        state,
+        available: 0,
+        busy: 0,
+        away: 0,
+        offline: 0,
+        queued: line.asking_for(skill, tier),
+        wait,
+    };
+    for seat in &pool.seats {
+        let counter = match seat.availability {
+            Availability::Offline => &mut snapshot.offline,
+            Availability::Away => &mut snapshot.away,
+            Availability::Available | Availability::Busy if seat.is_doubted() => &mut snapshot.away,
+            Availability::Available if seat.has_room() => &mut snapshot.available,
+            Availability::Available | Availability::Busy => &mut snapshot.busy,
+        };
+        *counter += 1;
+    }
+    snapshot
+}
+
+/// The waiting tickets in order, each with the reps it may go to.
+struct Line<'a> {
+    competitors: Vec<Competitor<'a>>,
+}
+
+struct Competitor<'a> {
+    waiting: Waiting,
+    ticket: &'a Ticket,
+    pool: Pool<'a>,
+}
+
+impl<'a> Line<'a> {
+    fn of(order: Vec<Waiting>, desk: Desk<'a>) -> Self {
+        let competitors = order
+            .into_iter()
+            .filter_map(|waiting| {
+                let ticket = desk.tickets.ticket(&waiting.ticket)?;
+                let pool = Pool::of(&ticket.demand(desk.now), desk);
+                Some(Competitor {
+                    waiting,
+                    ticket,
+                    pool,
+                })
+            })
+            .collect();
+        Self { competitors }
+    }
+
+    fn promises(&self, desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
+        let mut promises = BTreeMap::new();
+        for (place, competitor) in self.competitors.iter().enumerate() {
+            let ahead = self
+                .competitors
+                .iter()
+                .take(place)
+                .filter(|other| other.pool.meets(&competitor.pool))
+                .count();
+            let ahead = count(ahead);
+            let skill = competitor.ticket.skills.first();
+            let promise = Promise {
+                position: ahead.saturating_add(1),
+                wait: wait(desk, ahead, &competitor.pool, skill),
+            };
+            promises.insert(competitor.waiting.ticket.clone(), promise);
+        }
+        promises
+    }
+
+    /// How many compete with a click of this moment and are served before it.
+    fn ahead_of_click(&self, pool: &Pool<'_>, weight: f64, desk: Desk<'_>) -> u32 {
+        let priority = desk.config.routing.priority;
+        let ahead = self
+            .competitors
+            .iter()
+            .filter(|other| queue::precedes_click(&other.waiting, weight, priority, desk.now))
+            .filter(|other| other.pool.meets(pool))
+            .count();
+        count(ahead)
+    }
+
+    fn asking_for(&self, skill: &SkillId, tier: &TierId) -> u32 {
+        let asking = self
+            .competitors
+            .iter()
+            .filter(|other| {
+                other.ticket.skills.first() == Some(skill) && other.ticket.ask.tier == *tier
+            })
+            .count();
+        count(asking)
+    }
+}
+
+/// The reps who may serve a demand, in order of identity.
+struct Pool<'a> {
+    seats: Vec<&'a Seat>,
+}
+
+impl<'a> Pool<'a> {
+    fn of(demand: &Demand<'a>, desk: Desk<'a>) -> Self {
+        Self {
+            seats: routing::members(demand, desk.roster, &desk.config.routing).collect(),
+        }
+    }
+
+    /// Whether a rep may serve both.
+    fn meets(&self, other: &Self) -> bool {
+        let id = |seat: &&'a Seat| -> &'a RepId { &seat.rep.id };
+        let (mut mine, mut others) = (self.seats.iter().map(id), other.seats.iter().map(id));
+        let (mut one, mut two) = (mine.next(), others.next());
+        while let (Some(left), Some(right)) = (one, two) {
+            match left.cmp(right) {
+                std::cmp::Ordering::Less => one = mine.next(),
+                std::cmp::Ordering::Equal => return true,
+                std::cmp::Ordering::Greater => two = others.next(),
+            }
+        }
+        false
+    }
+
+    /// Conversations the reps at work can hold at once.
+    fn servers(&self) -> u32 {
+        self.seats
+            .iter()
+            .filter(|seat| seat.is_at_work())
+            .fold(0, |sum, seat| sum.saturating_add(seat.rep.capacity))
+    }
+}
+
+fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
+    let wrap_up = desk.config.routing.wrap_up;
+    let handling = desk.handling.mean(skill?).saturating_add(wrap_up);
+    estimate::queue_length(ahead, pool.servers(), handling)
+}
+
+fn weight(config: &Config, tier: &TierId) -> f64 {
+    config
+        .tiers
+        .iter()
+        .find(|known| known.id == *tier)
+        .map_or(1.0, |tier| tier.weight)
+}
+
+fn count(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
+}

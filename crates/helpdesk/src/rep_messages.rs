@@ -1,0 +1,413 @@
+//! What reps say: answers to offers, lines, commands.
+//! Must not know how a message reached us.
+
+use std::sync::Arc;
+
+use crate::conversation::Speaker;
+use crate::conversations::is_with;
+use crate::desk::Helpdesk;
+use crate::ids::{RepId, ReplyId, SkillId, TicketId};
+use crate::io::{Addressee, Answer, Output, SayRefused, ShopperEvent};
+use crate::offers::OfferEnd;
+use crate::routing;
+use crate::ticket::CloseReason;
+use crate::tickets::{Briefing, Stage};
+use crate::words::{self, Seen};
+
+/// The user part of the address that means a rep's own current conversation. Notes to a rep who has
+/// none come from it.
+const DESK: &str = "desk";
+
+const CALLBACKS: &str = "Callbacks are not set up here.";
+const ENDED: &str = "This conversation has ended.";
+
+/// What a rep's text means.
+#[derive(Debug, PartialEq, Eq)]
+enum Said<'a> {
+    Line(&'a str),
+    Decline,
+    End,
+    HandOn(&'a str),
+    Callback,
+    Who,
+    Help,
+    Unknown(&'a str),
+}
+
+/// What a rep has to do with a ticket.
+enum Relation {
+    /// It is offered to the rep.
+    Offered(Briefing),
+    /// It was, until the rep let the offer lapse, and waits still.
+    Lapsed,
+    /// They are in conversation.
+    Open,
+    /// Nothing, or no longer anything.
+    Stranger,
+}
+
+impl Helpdesk {
+    pub(crate) fn handle_rep_message(
+        &mut self,
+        rep: &RepId,
+        to: &Addressee,
+        text: &str,
+        reply: ReplyId,
+    ) {
+        self.take_rep_message(rep, to, words::plain(text).trim());
+        self.push(Output::Reply {
+            reply,
+            answer: Answer::Heard,
+        });
+    }
+
+    pub(crate) fn handle_rep_typing(&mut self, rep: &RepId, to: &Addressee) {
+        let ticket = match to {
+            Addressee::Ticket(ticket) => Some(ticket.clone()),
+            Addressee::Desk => self
+                .roster
+                .seat(rep)
+                .and_then(|seat| seat.current().cloned()),
+        };
+        let Some(id) = ticket else {
+            return;
+        };
+        let in_conversation = self
+            .tickets
+            .ticket(&id)
+            .is_some_and(|ticket| is_with(ticket, rep));
+        if in_conversation {
+            self.push(Output::ToShopper {
+                ticket: id,
+                event: ShopperEvent::RepTyping,
+            });
+        }
+    }
+
+    /// Says something to a rep on Deskbell's own behalf.
+    fn note(&mut self, rep: &RepId, ticket: &TicketId, text: &str) {
+        self.send(rep, ticket, text.to_owned());
+    }
+
+    fn take_rep_message(&mut self, rep: &RepId, to: &Addressee, text: &str) {
+        let now = self.now;
+        let desk = TicketId::new(DESK);
+        let Some(seat) = self.roster.seat_mut(rep) else {
+            self.note(rep, &desk, "You are not set up as a rep here.");
+            return;
+        };
+        seat.show_life(now);
+        if text.is_empty() {
+            return;
+        }
+        let said = Said::read(text);
+        let id = match to {
+            Addressee::Ticket(ticket) => Some(ticket.clone()),
+            Addressee::Desk => seat.current().or(seat.lapsed.as_ref()).cloned(),
+        };
+        let Some(id) = id else {
+            let text = match said {
+                Said::Help => words::HELP.to_owned(),
+                Said::Line(_)
+                | Said::Decline
+                | Said::End
+                | Said::HandOn(_)
+                | Said::Callback
+                | Said::Who
+                | Said::Unknown(_) => format!("You have no conversation. {}", words::HELP),
+            };
+            self.note(rep, &desk, &text);
+            return;
+        };
+        match self.relation(rep, &id) {
+            Relation::Offered(briefing) => self.answer_offer(rep, &id, &said, briefing),
+            Relation::Lapsed => self.answer_late(rep, &id, &said),
+            Relation::Open => self.converse(rep, &id, &said),
+            Relation::Stranger => {
+                let text = self.why_stranger(&id, &said);
+                self.note(rep, &id, &text);
+                return;
+            }
+        }
+        match to {
+            Addressee::Desk => self.tell_which(rep, &id),
+            Addressee::Ticket(_) => {}
+        }
+    }
+
+    fn answer_offer(&mut self, rep: &RepId, id: &TicketId, said: &Said<'_>, briefing: Briefing) {
+        match said {
+            Said::Line(text) => {
+                self.accept(id, rep, briefing);
+                self.say_as_rep(rep, id, text);
+            }
+            Said::Decline => self.end_offer(id, OfferEnd::Declined),
+            Said::End | Said::HandOn(_) => {
+                self.note(
+                    rep,
+                    id,
+                    "You have not taken it yet: reply to take it, /no to pass.",
+                );
+            }
+            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Who => self.show_card(rep, id),
+            Said::Help => self.note(rep, id, words::HELP),
+            Said::Unknown(command) => self.note_unknown(rep, id, command),
+        }
+    }
+
+    fn answer_late(&mut self, rep: &RepId, id: &TicketId, said: &Said<'_>) {
+        let has_room = self.roster.seat(rep).is_some_and(|seat| seat.has_room());
+        match said {
+            Said::Line(_) if !has_room => {
+                self.note(
+                    rep,
+                    id,
+                    "You have as many conversations as you may have; it waits on.",
+                );
+            }
+            Said::Line(text) => {
+                self.accept(id, rep, Briefing::Cut);
+                self.say_as_rep(rep, id, text);
+            }
+            Said::Decline => self.forget_lapsed(rep),
+            Said::End | Said::HandOn(_) => {
+                self.note(
+                    rep,
+                    id,
+                    "You have not taken it. A reply takes it while it waits.",
+                );
+            }
+            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Who => self.show_card(rep, id),
+            Said::Help => self.note(rep, id, words::HELP),
+            Said::Unknown(command) => self.note_unknown(rep, id, command),
+        }
+    }
+
+    fn converse(&mut self, rep: &RepId, id: &TicketId, said: &Said<'_>) {
+        match said {
+            Said::Line(text) => self.say_as_rep(rep, id, text),
+            Said::Decline => {
+                self.note(
+                    rep,
+                    id,
+                    "You have taken it already. /end ends it, /to hands it on.",
+                );
+            }
+            Said::End => {
+                let name = self.rep_name(rep);
+                self.say_as_system(id, &format!("{name} has ended the conversation."));
+                self.close(id, CloseReason::Rep);
+                self.note(rep, id, "Ended.");
+            }
+            Said::HandOn(target) => self.hand_on_to(rep, id, target),
+            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Who => self.show_card(rep, id),
+            Said::Help => self.note(rep, id, words::HELP),
+            Said::Unknown(command) => self.note_unknown(rep, id, command),
+        }
+    }
+
+    fn say_as_rep(&mut self, rep: &RepId, id: &TicketId, text: &str) {
+        let name = self.rep_name(rep);
+        if let Some(seat) = self.roster.seat_mut(rep) {
+            seat.spoken_in = Some(id.clone());
+        }
+        if let Some(ticket) = self.tickets.ticket_mut(id) {
+            ticket.told_out_of_reach = false;
+        }
+        let said = self.say(
+            id,
+            Speaker::Rep,
+            Some(Arc::from(name)),
+            None,
+            Arc::from(text),
+        );
+        match said {
+            Ok(_) => {}
+            Err(refused @ (SayRefused::TooLong | SayRefused::Full)) => {
+                self.note(rep, id, &format!("Not said: {refused}."));
+            }
+            Err(SayRefused::UnknownTicket | SayRefused::Ended) => {
+                self.note(rep, id, ENDED);
+            }
+        }
+    }
+
+    /// Hands a conversation on to a skill or a rep, unless nobody could take it there.
+    fn hand_on_to(&mut self, rep: &RepId, id: &TicketId, target: &str) {
+        let from = self.rep_name(rep);
+        let told = match self.find_target(rep, id, target) {
+            Err(why) => why,
+            Ok((skills, to)) => {
+                let whom = match (&to, skills.first()) {
+                    (Some(to), _) => self.rep_name(to),
+                    (None, Some(skill)) => self.skill_name(skill).to_owned(),
+                    (None, None) => String::new(),
+                };
+                self.say_as_system(id, &format!("{from} hands you on to {whom}."));
+                self.hand_on(id, rep, skills, to);
+                format!("Handed on to {whom}.")
+            }
+        };
+        self.note(rep, id, &told);
+    }
+
+    fn find_target(
+        &self,
+        from: &RepId,
+        id: &TicketId,
+        target: &str,
+    ) -> Result<(Vec<SkillId>, Option<RepId>), String> {
+        let is = |id: &str, name: &str| {
+            id.eq_ignore_ascii_case(target) || name.to_lowercase() == target.to_lowercase()
+        };
+        let config = &self.config;
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return Err(ENDED.to_owned());
+        };
+        if target.is_empty() {
+            return Err("Whom to? Write /to and a skill or a rep.".to_owned());
+        }
+        if let Some(skill) = config.skills.iter().find(|s| is(s.id.as_str(), &s.name)) {
+            let skills = vec![skill.id.clone()];
+            let mut demand = ticket.demand(self.now);
+            demand.skills = &skills;
+            demand.named = None;
+            return match routing::could_others(&demand, from, &self.roster, &config.routing) {
+                true => Ok((skills, None)),
+                false => Err(format!(
+                    "Nobody else at work can help with {}. The conversation stays with you.",
+                    skill.name
+                )),
+            };
+        }
+        let Some(seat) = self
+            .roster
+            .seats()
+            .find(|seat| is(seat.rep.id.as_str(), &seat.rep.name))
+        else {
+            return Err(format!("There is no skill or rep called {target}."));
+        };
+        if seat.rep.id == *from {
+            return Err("You have it already.".to_owned());
+        }
+        match seat.is_on_duty() {
+            true => Ok((ticket.skills.clone(), Some(seat.rep.id.clone()))),
+            false => Err(format!(
+                "{} is off duty. The conversation stays with you.",
+                seat.rep.name
+            )),
+        }
+    }
+
+    fn show_card(&mut self, rep: &RepId, id: &TicketId) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let seen = match ticket.transcript.seen() == ticket.transcript.last() {
+            true => Seen::All,
+            false => Seen::NotAll,
+        };
+        let waited = self.now.since(ticket.asked_at);
+        let card = words::card(&ticket.ask, &self.skill_names(ticket), waited, seen);
+        self.send(rep, id, card);
+    }
+
+    fn note_unknown(&mut self, rep: &RepId, id: &TicketId, command: &str) {
+        self.note(
+            rep,
+            id,
+            &format!("There is no command {command}. {}", words::HELP),
+        );
+    }
+
+    /// Tells a rep with several conversations, once per change, which one `desk` meant.
+    fn tell_which(&mut self, rep: &RepId, id: &TicketId) {
+        let Some(seat) = self.roster.seat_mut(rep) else {
+            return;
+        };
+        if seat.desk_told.as_ref() == Some(id) || !seat.conversations.contains(id) {
+            return;
+        }
+        seat.desk_told = Some(id.clone());
+        if seat.conversations.len() < 2 {
+            return;
+        }
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let text = words::went_to(&ticket.ask, &self.skill_names(ticket));
+        self.note(rep, id, &text);
+    }
+
+    fn forget_lapsed(&mut self, rep: &RepId) {
+        if let Some(seat) = self.roster.seat_mut(rep) {
+            seat.lapsed = None;
+        }
+    }
+
+    fn relation(&self, to: &RepId, id: &TicketId) -> Relation {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return Relation::Stranger;
+        };
+        match &ticket.stage {
+            Stage::Offered { rep, briefing, .. } if rep == to => Relation::Offered(*briefing),
+            Stage::Open { rep, .. } if rep == to => Relation::Open,
+            Stage::Waiting => {
+                let lapsed = self.roster.seat(to).and_then(|seat| seat.lapsed.as_ref());
+                match lapsed == Some(id) {
+                    true => Relation::Lapsed,
+                    false => Relation::Stranger,
+                }
+            }
+            Stage::Offered { .. } | Stage::Open { .. } | Stage::Ended { .. } => Relation::Stranger,
+        }
+    }
+
+    fn why_stranger(&self, id: &TicketId, said: &Said<'_>) -> String {
+        match said {
+            Said::Help => return words::HELP.to_owned(),
+            Said::Line(_)
+            | Said::Decline
+            | Said::End
+            | Said::HandOn(_)
+            | Said::Callback
+            | Said::Who
+            | Said::Unknown(_) => {}
+        }
+        let why = match self.tickets.ticket(id).map(|ticket| &ticket.stage) {
+            None | Some(Stage::Ended { .. }) => ENDED,
+            Some(Stage::Waiting) => "It is not yours: it waits for somebody.",
+            Some(Stage::Offered { .. } | Stage::Open { .. }) => {
+                "It is not yours: it has gone to somebody else."
+            }
+        };
+        format!("{why} Nothing was passed on.")
+    }
+
+    fn rep_name(&self, rep: &RepId) -> String {
+        self.roster
+            .seat(rep)
+            .map_or_else(|| rep.to_string(), |seat| seat.rep.name.clone())
+    }
+}
+
+impl<'a> Said<'a> {
+    fn read(text: &'a str) -> Self {
+        if !text.starts_with('/') {
+            return Self::Line(text);
+        }
+        let (command, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        match command.to_ascii_lowercase().as_str() {
+            "/no" => Self::Decline,
+            "/end" => Self::End,
+            "/to" => Self::HandOn(rest.trim()),
+            "/phone" => Self::Callback,
+            "/who" => Self::Who,
+            "/help" => Self::Help,
+            _ => Self::Unknown(command),
+        }
+    }
+}

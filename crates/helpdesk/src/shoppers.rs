@@ -1,0 +1,203 @@
+//! What shoppers do: ask, say, end, rate.
+//! Must not know how a rep is found.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::ask::{Ask, AskRefused};
+use crate::conversation::Speaker;
+use crate::desk::Helpdesk;
+use crate::ids::{LineId, ReplyId, Seq, TicketId};
+use crate::io::{Answer, Output, SayRefused};
+use crate::record::Record;
+use crate::routing::{self, Decision};
+use crate::ticket::{CloseReason, TicketView};
+use crate::tickets::{Stage, Ticket};
+use crate::transcript::LINE_LIMIT;
+use crate::words;
+
+/// The longest comment kept of a rating, in characters.
+const COMMENT_CHARS: usize = 2_000;
+
+impl Helpdesk {
+    pub(crate) fn handle_ask(&mut self, ask: Ask, reply: ReplyId) {
+        let answer = match self.take_ask(ask) {
+            Ok(view) => Answer::Ticket(view),
+            Err(refused) => Answer::Refused(refused),
+        };
+        self.push(Output::Reply { reply, answer });
+    }
+
+    pub(crate) fn handle_shopper_line(
+        &mut self,
+        id: &TicketId,
+        line: LineId,
+        text: Arc<str>,
+        reply: ReplyId,
+    ) {
+        let answer = match self.take_shopper_line(id, line, text) {
+            Ok(seq) => Answer::Said(seq),
+            Err(refused) => Answer::NotSaid(refused),
+        };
+        self.push(Output::Reply { reply, answer });
+    }
+
+    pub(crate) fn handle_shopper_typing(&mut self, id: &TicketId) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        if let Stage::Open { rep, .. } = &ticket.stage {
+            self.push(Output::TypingToRep {
+                rep: rep.clone(),
+                ticket: id.clone(),
+            });
+        }
+    }
+
+    pub(crate) fn handle_shopper_end(&mut self, id: &TicketId) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let name = words::shopper(&ticket.ask);
+        match ticket.stage.clone() {
+            Stage::Waiting => self.close(id, CloseReason::Abandoned),
+            Stage::Offered { rep, .. } => {
+                self.close(id, CloseReason::Abandoned);
+                self.send(&rep, id, format!("{name} has left. Nothing to do."));
+            }
+            Stage::Open { rep, .. } => {
+                self.close(id, CloseReason::Shopper);
+                self.send(&rep, id, format!("{name} has ended the conversation."));
+            }
+            Stage::Ended { .. } => {}
+        }
+    }
+
+    pub(crate) fn handle_rating(&mut self, id: &TicketId, stars: u8, comment: Option<String>) {
+        let Some(ticket) = self.tickets.ticket_mut(id) else {
+            return;
+        };
+        let comment = comment.map(|text| text.chars().take(COMMENT_CHARS).collect::<String>());
+        let rating = Some((stars, comment.clone()));
+        match ticket.stage {
+            Stage::Waiting | Stage::Offered { .. } | Stage::Open { .. } => return,
+            Stage::Ended { .. } if !(1..=5).contains(&stars) || ticket.rating == rating => return,
+            Stage::Ended { .. } => ticket.rating = rating,
+        }
+        self.push(Output::Record(Record::Rated {
+            ticket: id.clone(),
+            stars,
+            comment,
+            at_unix_ms: self.now.0,
+        }));
+    }
+
+    fn take_ask(&mut self, mut ask: Ask) -> Result<TicketView, AskRefused> {
+        if let Some(known) = self.tickets.ticket(&ask.ticket) {
+            // The same click again: the ticket it made is its answer.
+            return match known.ask.access == ask.access {
+                true => Ok(known.told.clone()),
+                false => Err(AskRefused::TicketTaken),
+            };
+        }
+        self.complete(&mut ask)?;
+        self.admit(&ask)?;
+
+        let id = ask.ticket.clone();
+        self.push(Output::Record(Record::Opened {
+            ask: Box::new(ask.clone()),
+            at_unix_ms: self.now.0,
+        }));
+        let message = ask.message.clone().filter(|text| !text.trim().is_empty());
+        let name = ask.name.as_deref().map(Arc::from);
+        self.tickets.open(ask, self.now);
+        if let Some(message) = message {
+            let said = self.say(&id, Speaker::Shopper, name, None, Arc::from(message));
+            debug_assert!(said.is_ok(), "the length was checked on admission");
+        }
+        self.drain_queue();
+        self.take_views_as_told([id.clone()]);
+        self.ticket(&id).ok_or(AskRefused::Closed)
+    }
+
+    /// Checks the names in an ask, and fills in the skill that a site of one skill means.
+    fn complete(&self, ask: &mut Ask) -> Result<(), AskRefused> {
+        let config = &self.config;
+        let Some(site) = config.sites.iter().find(|site| site.id == ask.site) else {
+            return Err(AskRefused::UnknownSite(ask.site.clone()));
+        };
+        if ask.skills.is_empty() {
+            let [only] = site.skills.as_slice() else {
+                return Err(AskRefused::NoSkill);
+            };
+            ask.skills.push(only.clone());
+        }
+        let mut seen = BTreeSet::new();
+        ask.skills.retain(|skill| seen.insert(skill.clone()));
+        if let Some(unknown) = ask.skills.iter().find(|skill| !site.skills.contains(skill)) {
+            return Err(AskRefused::UnknownSkill(unknown.clone()));
+        }
+        if !config.tiers.iter().any(|tier| tier.id == ask.tier) {
+            return Err(AskRefused::UnknownTier(ask.tier.clone()));
+        }
+        let too_long = |text: &String| text.len() > LINE_LIMIT;
+        if ask.message.as_ref().is_some_and(too_long) {
+            return Err(AskRefused::TooLong);
+        }
+        Ok(())
+    }
+
+    /// Whether the ask can be answered by the reps there are, and has a place.
+    fn admit(&self, ask: &Ask) -> Result<(), AskRefused> {
+        let newcomer = Ticket::new(ask.clone(), 0, self.now);
+        let demand = newcomer.demand(self.now);
+        if let Some(rep) = &ask.rep {
+            let fits = self
+                .roster
+                .seat(rep)
+                .is_some_and(|seat| routing::could_serve(&demand, seat, &self.config.routing));
+            if !fits {
+                return Err(AskRefused::UnknownRep(rep.clone()));
+            }
+        }
+        match routing::decide(&demand, &self.roster, &self.config.routing, self.now) {
+            Decision::Offer { .. } => Ok(()),
+            Decision::Wait => {
+                let is_full = self.tickets.waiting_count() >= self.config.routing.queue_limit;
+                match is_full {
+                    true => Err(AskRefused::QueueFull),
+                    false => Ok(()),
+                }
+            }
+            Decision::Closed => Err(AskRefused::Closed),
+        }
+    }
+
+    fn take_shopper_line(
+        &mut self,
+        id: &TicketId,
+        line: LineId,
+        text: Arc<str>,
+    ) -> Result<Seq, SayRefused> {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return Err(SayRefused::UnknownTicket);
+        };
+        if let Some(seq) = ticket.transcript.place_of(&line) {
+            return Ok(seq);
+        }
+        let listener = match &ticket.stage {
+            Stage::Waiting => None,
+            Stage::Offered { rep, .. } | Stage::Open { rep, .. } => Some(rep.clone()),
+            Stage::Ended { .. } => return Err(SayRefused::Ended),
+        };
+        let name = ticket.ask.name.as_deref().map(Arc::from);
+        let shown = words::plain(&text);
+        let seq = self.say(id, Speaker::Shopper, name, Some(line), text)?;
+        if let Some(rep) = listener
+            && !shown.trim().is_empty()
+        {
+            self.send(&rep, id, shown);
+        }
+        Ok(seq)
+    }
+}

@@ -1,0 +1,224 @@
+//! The tickets themselves: their stages, who waits, and how long ended ones stay readable.
+//! Must not know reps beyond their identity, nor what is told to whom.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::ask::Ask;
+use crate::clock::Moment;
+use crate::ids::{DeliveryId, RepId, SkillId, TicketId};
+use crate::routing::{Demand, Named, NamedBy};
+use crate::ticket::{CloseReason, TicketState, TicketView};
+use crate::transcript::Transcript;
+
+/// How long an ended ticket can still be read and rated.
+pub(crate) const READABLE_FOR: Duration = Duration::from_secs(30 * 60);
+/// Ended tickets that are kept; beyond, the one that ended first is forgotten early.
+const ENDED_LIMIT: usize = 10_000;
+
+/// All tickets that are known. Invariant: `waiting` holds those and only those whose stage is
+/// [`Stage::Waiting`], `ended` those whose stage is [`Stage::Ended`], in order of ending.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets {
+    by_id: BTreeMap<TicketId, Ticket>,
+    waiting: BTreeMap<u64, TicketId>,
+    ended: VecDeque<(Moment, TicketId)>,
+    last_number: u64,
+}
+
+/// One ticket.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) ask: Ask,
+    /// Order of arrival.
+    pub(crate) number: u64,
+    pub(crate) asked_at: Moment,
+    /// Since when it waits to be relaxed: the ask, or the last transfer.
+    pub(crate) waiting_since: Moment,
+    /// What it needs; a transfer changes it.
+    pub(crate) skills: Vec<SkillId>,
+    pub(crate) named: Option<(RepId, NamedBy)>,
+    pub(crate) handed_on_by: Option<RepId>,
+    /// Who did not take it, and when.
+    pub(crate) refused: BTreeMap<RepId, Moment>,
+    pub(crate) stage: Stage,
+    pub(crate) transcript: Transcript,
+    /// What its shopper was last told.
+    pub(crate) told: TicketView,
+    /// The shopper has been told that the rep is out of reach, and the rep has not spoken since.
+    pub(crate) told_out_of_reach: bool,
+    pub(crate) rating: Option<(u8, Option<String>)>,
+}
+
+/// Where a ticket stands, with what only that stage has.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Stage {
+    Waiting,
+    Offered {
+        rep: RepId,
+        until: Moment,
+        delivery: DeliveryId,
+        /// What the offer's text showed of the conversation so far.
+        briefing: Briefing,
+    },
+    Open {
+        rep: RepId,
+        since: Moment,
+    },
+    Ended {
+        reason: CloseReason,
+    },
+}
+
+/// How much of the conversation so far a rep has been shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Briefing {
+    Whole,
+    Cut,
+}
+
+impl Tickets {
+    pub(crate) fn open(&mut self, ask: Ask, now: Moment) -> &mut Ticket {
+        self.last_number += 1;
+        let number = self.last_number;
+        let id = ask.ticket.clone();
+        self.waiting.insert(number, id.clone());
+        self.by_id
+            .entry(id)
+            .insert_entry(Ticket::new(ask, number, now))
+            .into_mut()
+    }
+
+    /// Moves a ticket to another stage, keeping the lists in step.
+    pub(crate) fn set_stage(&mut self, id: &TicketId, stage: Stage, now: Moment) {
+        let Some(ticket) = self.by_id.get_mut(id) else {
+            return;
+        };
+        match &stage {
+            Stage::Waiting => {
+                self.waiting.insert(ticket.number, id.clone());
+            }
+            Stage::Offered { .. } | Stage::Open { .. } => {
+                self.waiting.remove(&ticket.number);
+            }
+            Stage::Ended { .. } => {
+                self.waiting.remove(&ticket.number);
+                self.ended.push_back((now, id.clone()));
+            }
+        }
+        ticket.stage = stage;
+    }
+
+    /// Forgets tickets that ended long ago.
+    pub(crate) fn forget(&mut self, now: Moment) {
+        while let Some((ended, _)) = self.ended.front() {
+            if self.ended.len() <= ENDED_LIMIT && now < ended.after(READABLE_FOR) {
+                return;
+            }
+            if let Some((_, id)) = self.ended.pop_front() {
+                self.by_id.remove(&id);
+            }
+        }
+    }
+
+    pub(crate) fn ticket_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
+        self.by_id.get_mut(id)
+    }
+
+    pub(crate) fn ticket(&self, id: &TicketId) -> Option<&Ticket> {
+        self.by_id.get(id)
+    }
+
+    /// The waiting ones, in order of arrival.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Ticket> {
+        self.waiting.values().filter_map(|id| self.by_id.get(id))
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Ticket> {
+        self.by_id.values()
+    }
+
+    pub(crate) fn waiting_count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// When the next ended ticket is to be forgotten.
+    pub(crate) fn next_forgetting(&self) -> Option<Moment> {
+        let (ended, _) = self.ended.front()?;
+        Some(ended.after(READABLE_FOR))
+    }
+}
+
+impl Ticket {
+    pub(crate) fn new(ask: Ask, number: u64, now: Moment) -> Self {
+        Self {
+            number,
+            asked_at: now,
+            waiting_since: now,
+            skills: ask.skills.clone(),
+            named: ask.rep.clone().map(|rep| (rep, NamedBy::Shopper)),
+            handed_on_by: None,
+            refused: BTreeMap::new(),
+            stage: Stage::Waiting,
+            transcript: Transcript::default(),
+            told: TicketView {
+                id: ask.ticket.clone(),
+                state: TicketState::Queued,
+                position: None,
+                wait: None,
+                rep: None,
+            },
+            told_out_of_reach: false,
+            rating: None,
+            ask,
+        }
+    }
+
+    /// Hands the ticket on: it waits anew for another skill or rep, with the age it has.
+    pub(crate) fn hand_on(
+        &mut self,
+        from: RepId,
+        skills: Vec<SkillId>,
+        to: Option<RepId>,
+        now: Moment,
+    ) {
+        self.skills = skills;
+        self.named = to.map(|rep| (rep, NamedBy::Colleague));
+        self.waiting_since = now;
+        self.refused.clear();
+        self.refused.insert(from.clone(), now);
+        self.handed_on_by = Some(from);
+        self.told_out_of_reach = false;
+    }
+
+    pub(crate) fn demand(&self, now: Moment) -> Demand<'_> {
+        Demand {
+            skills: &self.skills,
+            tier: &self.ask.tier,
+            named: self.named.as_ref().map(|(rep, by)| Named { rep, by: *by }),
+            refused: &self.refused,
+            handed_on_by: self.handed_on_by.as_ref(),
+            waited: now.since(self.waiting_since),
+        }
+    }
+
+    pub(crate) fn state(&self) -> TicketState {
+        match &self.stage {
+            Stage::Waiting => TicketState::Queued,
+            Stage::Offered { .. } => TicketState::Offered,
+            Stage::Open { .. } => TicketState::Open,
+            Stage::Ended { reason } => match reason {
+                CloseReason::Shopper | CloseReason::Rep => TicketState::Closed,
+                CloseReason::Abandoned => TicketState::Abandoned,
+            },
+        }
+    }
+
+    /// The rep who has it in hand.
+    pub(crate) fn rep(&self) -> Option<&RepId> {
+        match &self.stage {
+            Stage::Offered { rep, .. } | Stage::Open { rep, .. } => Some(rep),
+            Stage::Waiting | Stage::Ended { .. } => None,
+        }
+    }
+}

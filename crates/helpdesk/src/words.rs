@@ -1,0 +1,178 @@
+//! The sentences Deskbell says to reps and shoppers, and the cleaning of what others say.
+//! Must not know why a sentence is due.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::ask::Ask;
+use crate::conversation::{Line, Speaker};
+use crate::tickets::Briefing;
+
+/// What a rep can type.
+pub(crate) const HELP: &str = "Reply to take an offer, or to talk. \
+    /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, \
+    /who shows who it is, /phone asks for a callback, /help shows this.";
+
+/// Lines of the conversation so far that an offer shows.
+const OFFER_LINES: usize = 5;
+/// Characters of each of them.
+const OFFER_LINE_CHARS: usize = 300;
+const NAME_CHARS: usize = 80;
+const PAGE_CHARS: usize = 300;
+
+/// The text of an offer, and whether it tells all that was said so far.
+pub(crate) fn offer<'a>(
+    ask: &Ask,
+    skills: &str,
+    said: impl Iterator<Item = &'a Line>,
+    timeout: Duration,
+) -> (String, Briefing) {
+    let spoken: Vec<&Line> = said.filter(|line| line.from != Speaker::System).collect();
+    let left_out = spoken.len().saturating_sub(OFFER_LINES);
+    let mut briefing = match left_out {
+        0 => Briefing::Whole,
+        _ => Briefing::Cut,
+    };
+    let mut shown = Vec::new();
+    for line in spoken.iter().skip(left_out) {
+        let text = one_line(&line.text);
+        let short = cut(&text, OFFER_LINE_CHARS);
+        if short != plain(&line.text).trim() {
+            briefing = Briefing::Cut;
+        }
+        shown.push((*line, short));
+    }
+    let mut offer = format!(
+        "{} ({}) asks for help with {}",
+        shopper(ask),
+        one_line(ask.tier.as_str()),
+        one_line(skills)
+    );
+    match shown.as_slice() {
+        [] => offer.push('.'),
+        [(_, only)] => {
+            let _ = write!(offer, ": \"{only}\"");
+        }
+        lines => {
+            offer.push_str(". Said so far:");
+            if left_out > 0 {
+                let _ = write!(offer, " ({left_out} earlier)");
+            }
+            for (line, text) in lines {
+                let _ = write!(offer, "\n{}: {text}", speaker(ask, line));
+            }
+        }
+    }
+    if let Some(page) = &ask.page {
+        let _ = write!(offer, "\nPage: {}", cut(&one_line(page), PAGE_CHARS));
+    }
+    let _ = write!(
+        offer,
+        "\nReply to take it, /no to pass ({} s).",
+        timeout.as_secs()
+    );
+    (offer, briefing)
+}
+
+/// One line of the conversation so far, for a rep who comes later.
+pub(crate) fn quoted(ask: &Ask, line: &Line) -> String {
+    format!("{}: {}", speaker(ask, line), plain(&line.text))
+}
+
+/// What a rep may know of a shopper.
+pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) -> String {
+    let mut card = format!(
+        "{} ({}), {}, asked {} ago.",
+        shopper(ask),
+        one_line(ask.tier.as_str()),
+        one_line(skills),
+        ago(waited)
+    );
+    let facts = [
+        ("Page", &ask.page),
+        ("Phone", &ask.phone),
+        ("Language", &ask.language),
+    ];
+    for (label, fact) in facts {
+        if let Some(fact) = fact {
+            let _ = write!(card, "\n{label}: {}", cut(&one_line(fact), PAGE_CHARS));
+        }
+    }
+    card.push_str(match seen_all {
+        Seen::All => "\nThe page has shown every line.",
+        Seen::NotAll => "\nThe page has not shown the last lines yet.",
+    });
+    card
+}
+
+/// Whether the shopper's page has shown every line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    All,
+    NotAll,
+}
+
+/// The shopper's name for people, to begin a sentence with.
+pub(crate) fn shopper(ask: &Ask) -> String {
+    name(ask).unwrap_or_else(|| "A shopper".to_owned())
+}
+
+/// Which of several conversations a message went to.
+pub(crate) fn went_to(ask: &Ask, skills: &str) -> String {
+    let whom = name(ask).unwrap_or_else(|| "a shopper".to_owned());
+    format!("This went to {whom} ({skills}).")
+}
+
+/// The text without control characters; line feeds stay.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            '\r' => '\n',
+            _ => c,
+        })
+        .filter(|&c| c == '\n' || !is_hidden(c))
+        .collect()
+}
+
+/// The text as one line, so that a name or a page cannot pose as a line of ours.
+pub(crate) fn one_line(text: &str) -> String {
+    let plain = plain(text);
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    words.join(" ")
+}
+
+/// Control characters, and those that turn the direction of the text round them.
+fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn name(ask: &Ask) -> Option<String> {
+    let name = one_line(ask.name.as_deref()?);
+    (!name.is_empty()).then(|| cut(&name, NAME_CHARS))
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+fn speaker(ask: &Ask, line: &Line) -> String {
+    match line.from {
+        Speaker::Shopper => shopper(ask),
+        Speaker::Rep | Speaker::System => match &line.name {
+            Some(name) => one_line(name),
+            None => "Deskbell".to_owned(),
+        },
+    }
+}
+
+fn ago(waited: Duration) -> String {
+    match waited.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}

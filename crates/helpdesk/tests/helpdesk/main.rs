@@ -1,0 +1,22 @@
+//! The helpdesk played from outside: scripts in, traces out, time moved by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+mod asking;
+mod choosing;
+mod commanding;
+mod conversing;
+mod doubting;
+mod grouping;
+mod offering;
+mod properties;
+mod queueing;
+mod reconfiguring;
+mod relaxing;
+mod restarting;
+mod room;
+mod watched;

@@ -1,0 +1,501 @@
+//! A help room in virtual time, played by a script of short lines; what comes out is a trace to compare.
+//! Must not reach into the machine: inputs, outputs and queries only.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use expect_test::Expect;
+use helpdesk::{
+    AccessDigest, Addressee, Answer, Ask, Choose, Clock, Config, DeliveryId, DeliveryOutcome,
+    GroupState, Helpdesk, Input, Level, LineId, Output, Priority, Record, Relax, Rep, RepId,
+    ReplyId, Routing, Seq, ShopperEvent, Site, SiteId, Skill, SkillId, Speaker, TicketId,
+    TicketView, Tier, TierId, Wait,
+};
+use presence::Availability;
+
+/// Plays the script with the sample configuration and compares the trace.
+pub(crate) fn check(script: &str, expect: Expect) {
+    check_with(sample(), script, expect);
+}
+
+/// Plays the script with a configuration of its own.
+pub(crate) fn check_with(config: Config, script: &str, expect: Expect) {
+    let mut room = Room::new(config);
+    for line in script.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        room.play(line);
+    }
+    expect.assert_eq(&room.trace);
+}
+
+/// Skills cameras, lenses, printing; tiers standard, gold, platinum; alice, bob, carol, dave and erin.
+pub(crate) fn sample() -> Config {
+    let site = |id: &str, skills: &[&str]| Site {
+        id: SiteId::new(id),
+        name: id.to_owned(),
+        skills: skills.iter().map(|s| SkillId::new(s)).collect(),
+    };
+    let skill = |id: &str, name: &str| Skill {
+        id: SkillId::new(id),
+        name: name.to_owned(),
+    };
+    let tier = |id: &str, weight: f64| Tier {
+        id: TierId::new(id),
+        weight,
+    };
+    Config {
+        sites: vec![
+            site("shop", &["cameras", "lenses", "printing"]),
+            site("lab", &["printing"]),
+        ],
+        skills: vec![
+            skill("cameras", "Cameras"),
+            skill("lenses", "Lenses"),
+            skill("printing", "Printing"),
+        ],
+        tiers: vec![
+            tier("standard", 1.0),
+            tier("gold", 2.0),
+            tier("platinum", 4.0),
+        ],
+        reps: vec![
+            rep("alice", "cameras 90, lenses 60"),
+            rep("bob", "cameras 50, printing 80"),
+            Rep {
+                tiers: Some(vec![TierId::new("gold"), TierId::new("platinum")]),
+                ..rep("carol", "lenses 95")
+            },
+            rep("dave", "printing 60, cameras 30"),
+            rep("erin", "cameras 70, lenses 70, printing 70"),
+        ],
+        routing: Routing::default(),
+    }
+}
+
+/// A rep of capacity 1 who serves all tiers; skills as in `"cameras 90, lenses 60"`.
+pub(crate) fn rep(id: &str, skills: &str) -> Rep {
+    let mut name = id.to_owned();
+    name[..1].make_ascii_uppercase();
+    Rep {
+        id: RepId::new(id),
+        name,
+        skills: skills
+            .split(", ")
+            .filter_map(|skill| skill.split_once(' '))
+            .map(|(skill, level)| (SkillId::new(skill), self::level(level.parse().unwrap())))
+            .collect(),
+        tiers: None,
+        capacity: 1,
+    }
+}
+
+pub(crate) fn level(level: u8) -> Level {
+    Level::new(level).unwrap()
+}
+
+/// A rule that relaxes nothing yet.
+pub(crate) fn relax(after_s: u64) -> Relax {
+    Relax {
+        after: Duration::from_secs(after_s),
+        min_level: None,
+        skill: None,
+        accept: Vec::new(),
+        any_tier: false,
+    }
+}
+
+/// The sample with other routing.
+pub(crate) fn routed(change: impl FnOnce(&mut Routing)) -> Config {
+    let mut config = sample();
+    change(&mut config.routing);
+    config
+}
+
+/// After 90 s lenses will do for cameras.
+pub(crate) fn accepting() -> Config {
+    routed(|routing| {
+        routing.relax = vec![Relax {
+            skill: Some(SkillId::new("cameras")),
+            accept: vec![SkillId::new("lenses")],
+            ..relax(90)
+        }];
+    })
+}
+
+pub(crate) fn strict() -> Config {
+    routed(|routing| routing.priority = Priority::Strict)
+}
+
+pub(crate) fn longest_idle() -> Config {
+    routed(|routing| routing.choose = Choose::LongestIdle)
+}
+
+/// The sample with one rep's capacity raised.
+pub(crate) fn with_capacity(id: &str, capacity: u32) -> Config {
+    let mut config = sample();
+    for rep in &mut config.reps {
+        if rep.id.as_str() == id {
+            rep.capacity = capacity;
+        }
+    }
+    config
+}
+
+pub(crate) struct Room {
+    pub(crate) desk: Helpdesk,
+    pub(crate) now: Instant,
+    pub(crate) trace: String,
+    pub(crate) records: Vec<Record>,
+    config: Config,
+    unix_ms: i64,
+    started: Instant,
+    deliveries: Vec<(DeliveryId, RepId)>,
+    lines: u64,
+    shows_records: bool,
+}
+
+impl Room {
+    pub(crate) fn new(config: Config) -> Self {
+        let now = Instant::now();
+        let unix_ms = 1_000_000;
+        let clock = Clock { at: now, unix_ms };
+        Self {
+            desk: Helpdesk::new(config.clone(), clock).unwrap(),
+            now,
+            trace: String::new(),
+            records: Vec::new(),
+            config,
+            unix_ms,
+            started: now,
+            deliveries: Vec::new(),
+            lines: 0,
+            shows_records: false,
+        }
+    }
+
+    /// One line of a script:
+    ///
+    /// - `12s` lets time pass; `records` shows records from here on; `restart` replays them
+    /// - `alice, bob available` (or `busy`, `away`, `offline`)
+    /// - `alice: text` says something to the desk, `alice@t1: text` in a conversation, `alice typing`
+    /// - `alice unreachable` fails her last message, `alice reached` delivers it
+    /// - `ask t1 cameras [gold] [to=bob] [name=Zoe] [page=…] [site=lab] [: first words]`; `cameras+lenses`
+    /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`
+    /// - `show t1`, `why t1`, `lines t1`, `group lenses [gold]`
+    pub(crate) fn play(&mut self, line: &str) {
+        if let Some(seconds) = line.strip_suffix('s').and_then(|s| s.parse::<u64>().ok()) {
+            self.pass(Duration::from_secs(seconds));
+            return;
+        }
+        if let Some(ask) = line.strip_prefix("ask ") {
+            self.ask(ask);
+            return;
+        }
+        if let Some((who, text)) = line.split_once(": ") {
+            self.say(who, text);
+            return;
+        }
+        let (words, last) = line.rsplit_once(' ').unwrap_or((line, ""));
+        match (words, last) {
+            ("records", _) => self.shows_records = true,
+            ("restart", _) => self.restart(),
+            (reps, "available") => self.presence(reps, Availability::Available),
+            (reps, "busy") => self.presence(reps, Availability::Busy),
+            (reps, "away") => self.presence(reps, Availability::Away),
+            (reps, "offline") => self.presence(reps, Availability::Offline),
+            (rep, "unreachable") => self.deliver(rep, DeliveryOutcome::Undeliverable),
+            (rep, "reached") => self.deliver(rep, DeliveryOutcome::Delivered),
+            (who, "typing") if who.starts_with('t') => self.input(Input::ShopperTyping {
+                ticket: TicketId::new(who),
+            }),
+            (who, "typing") => self.input(Input::RepTyping {
+                rep: RepId::new(who),
+                to: Addressee::Desk,
+            }),
+            (ticket, "end") => self.input(Input::ShopperEnd {
+                ticket: TicketId::new(ticket),
+            }),
+            ("show", ticket) => {
+                let view = self.desk.ticket(&TicketId::new(ticket));
+                let text = view.map_or("unknown".to_owned(), |view| state(&view));
+                writeln!(self.trace, "{ticket} is {text}").unwrap();
+            }
+            ("why", ticket) => {
+                let reasons = self.desk.explain(&TicketId::new(ticket)).unwrap();
+                for (rep, standing) in reasons {
+                    writeln!(self.trace, "{rep} {standing:?}").unwrap();
+                }
+            }
+            ("lines", ticket) => {
+                let ticket = TicketId::new(ticket);
+                for said in self.desk.lines_after(&ticket, Seq(0)) {
+                    writeln!(self.trace, "{} {}", said.seq.0, line_text(said)).unwrap();
+                }
+            }
+            (other, last) => self.play_rest(other, last),
+        }
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        self.desk.handle(input, self.now);
+        self.drain();
+    }
+
+    /// Wakes the machine whenever it asks for it.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.desk.next_timeout().filter(|&due| due <= until) {
+            assert!(due > self.now, "woken twice for the same moment");
+            self.now = due;
+            self.desk.handle_timeout(due);
+            self.drain();
+        }
+        self.now = until;
+    }
+
+    /// Forgets everything and replays the journal.
+    pub(crate) fn restart(&mut self) {
+        let clock = Clock {
+            at: self.now,
+            unix_ms: self.unix_ms(),
+        };
+        self.desk = Helpdesk::new(self.config.clone(), clock).unwrap();
+        self.desk.restore(self.records.clone(), self.now);
+        self.drain();
+    }
+
+    pub(crate) fn unix_ms(&self) -> i64 {
+        self.unix_ms + i64::try_from(self.now.duration_since(self.started).as_millis()).unwrap()
+    }
+
+    fn play_rest(&mut self, words: &str, last: &str) {
+        let words: Vec<&str> = words.split(' ').chain([last]).collect();
+        match words.as_slice() {
+            [ticket, "rate", stars] => self.input(Input::Rate {
+                ticket: TicketId::new(ticket),
+                stars: stars.parse().unwrap(),
+                comment: None,
+            }),
+            [ticket, "seen", seq] => self.input(Input::ShopperSeen {
+                ticket: TicketId::new(ticket),
+                seq: Seq(seq.parse().unwrap()),
+            }),
+            ["group", skill, rest @ ..] => {
+                let tier = rest.first().copied().unwrap_or("standard");
+                let text = self.group(skill, tier);
+                writeln!(self.trace, "{text}").unwrap();
+            }
+            other => panic!("no such line in a script: {other:?}"),
+        }
+    }
+
+    fn presence(&mut self, reps: &str, availability: Availability) {
+        for rep in reps.split(", ") {
+            self.input(Input::Presence {
+                rep: RepId::new(rep),
+                availability,
+            });
+        }
+    }
+
+    fn ask(&mut self, text: &str) {
+        let (head, message) = match text.split_once(" : ") {
+            Some((head, message)) => (head, Some(message.replace("\\n", "\n"))),
+            None => (text, None),
+        };
+        let mut words = head.split(' ');
+        let ticket = TicketId::new(words.next().unwrap());
+        let skills = words.next().unwrap_or("-");
+        let mut ask = Ask {
+            ticket,
+            access: AccessDigest([7; 32]),
+            site: SiteId::new("shop"),
+            skills: skills
+                .split('+')
+                .filter(|&s| s != "-")
+                .map(SkillId::new)
+                .collect(),
+            tier: TierId::new("standard"),
+            rep: None,
+            name: None,
+            phone: None,
+            message,
+            page: None,
+            language: None,
+        };
+        for word in words {
+            match word.split_once('=') {
+                None => ask.tier = TierId::new(word),
+                Some(("to", rep)) => ask.rep = Some(RepId::new(rep)),
+                Some(("name", name)) => ask.name = Some(name.replace('_', " ")),
+                Some(("page", page)) => ask.page = Some(page.to_owned()),
+                Some(("site", site)) => ask.site = SiteId::new(site),
+                Some((other, _)) => panic!("an ask has no {other}"),
+            }
+        }
+        self.input(Input::Ask {
+            ask: Box::new(ask),
+            reply: ReplyId(1),
+        });
+    }
+
+    fn say(&mut self, who: &str, text: &str) {
+        let text: Arc<str> = Arc::from(text.replace("\\n", "\n"));
+        if who.starts_with('t') {
+            let (ticket, id) = match who.split_once('#') {
+                Some((ticket, id)) => (ticket, id.to_owned()),
+                None => {
+                    self.lines += 1;
+                    (who, format!("line-{}", self.lines))
+                }
+            };
+            self.input(Input::ShopperLine {
+                ticket: TicketId::new(ticket),
+                id: LineId::new(&id),
+                text,
+                reply: ReplyId(2),
+            });
+        } else {
+            let (rep, to) = match who.split_once('@') {
+                Some((rep, ticket)) => (rep, Addressee::Ticket(TicketId::new(ticket))),
+                None => (who, Addressee::Desk),
+            };
+            self.input(Input::RepMessage {
+                rep: RepId::new(rep),
+                to,
+                text,
+                reply: ReplyId(3),
+            });
+        }
+    }
+
+    fn deliver(&mut self, rep: &str, outcome: DeliveryOutcome) {
+        let last = self
+            .deliveries
+            .iter()
+            .rposition(|(_, to)| to.as_str() == rep)
+            .unwrap();
+        let (delivery, _) = self.deliveries.remove(last);
+        self.input(Input::Delivery { delivery, outcome });
+    }
+
+    fn group(&self, skill: &str, tier: &str) -> String {
+        let snapshot = self.desk.snapshot();
+        let group = snapshot
+            .sites
+            .iter()
+            .flat_map(|site| &site.groups)
+            .find(|group| group.skill.as_str() == skill && group.tier.as_str() == tier)
+            .unwrap();
+        let state = match group.state {
+            GroupState::Available => "available",
+            GroupState::Wait => "wait",
+            GroupState::Closed => "closed",
+        };
+        format!(
+            "{skill} {tier} {state}: {} available, {} busy, {} away, {} offline, {} queued{}",
+            group.available,
+            group.busy,
+            group.away,
+            group.offline,
+            group.queued,
+            wait(group.wait)
+        )
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.desk.poll_output() {
+            let line = match output {
+                Output::Record(record) => {
+                    let text = record_text(&record);
+                    self.records.push(record);
+                    self.shows_records.then_some(format!("* {text}"))
+                }
+                Output::ToRep {
+                    delivery,
+                    rep,
+                    ticket,
+                    text,
+                } => {
+                    self.deliveries.push((delivery, rep.clone()));
+                    Some(format!("> {rep} ({ticket}): {text}"))
+                }
+                Output::TypingToRep { rep, ticket } => Some(format!("> {rep} ({ticket}) typing")),
+                Output::ToShopper { ticket, event } => Some(match event {
+                    ShopperEvent::Line(said) => format!("< {ticket} {}", line_text(&said)),
+                    ShopperEvent::RepTyping => format!("< {ticket} rep typing"),
+                    ShopperEvent::State(view) => format!("< {ticket} is {}", state(&view)),
+                }),
+                Output::Reply { answer, .. } => match answer {
+                    Answer::Ticket(view) => Some(format!("= {} {}", view.id, state(&view))),
+                    Answer::Refused(refused) => Some(format!("= refused: {refused}")),
+                    Answer::Said(seq) => Some(format!("= said {}", seq.0)),
+                    Answer::NotSaid(refused) => Some(format!("= not said: {refused}")),
+                    Answer::Heard => None,
+                },
+                Output::Snapshot(_) => None,
+            };
+            if let Some(line) = line {
+                let line: String = line.replace('\n', " | ").chars().map(visible).collect();
+                writeln!(self.trace, "{line}").unwrap();
+            }
+        }
+    }
+}
+
+/// Shows a character that would not show.
+fn visible(c: char) -> String {
+    let hidden = c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+    match hidden {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    }
+}
+
+fn state(view: &TicketView) -> String {
+    let mut text = format!("{:?}", view.state).to_lowercase();
+    if let Some(position) = view.position {
+        write!(text, " at {position}").unwrap();
+    }
+    text.push_str(&wait(view.wait));
+    if let Some(rep) = &view.rep {
+        write!(text, " {rep}").unwrap();
+    }
+    text
+}
+
+fn wait(wait: Option<Wait>) -> String {
+    wait.map_or_else(String::new, |wait| {
+        format!(", {} s ({} to {})", wait.seconds, wait.low, wait.high)
+    })
+}
+
+fn line_text(line: &helpdesk::Line) -> String {
+    let who = match line.from {
+        Speaker::Shopper => "shopper",
+        Speaker::Rep => line.name.as_deref().unwrap(),
+        Speaker::System => "-",
+    };
+    format!("{who}: {}", line.text)
+}
+
+fn record_text(record: &Record) -> String {
+    match record {
+        Record::Opened { ask, .. } => format!("opened {}", ask.ticket),
+        Record::Line { ticket, line } => format!("line {ticket} {}", line.seq.0),
+        Record::Offered { ticket, rep, .. } => format!("offered {ticket} {rep}"),
+        Record::OfferEnded {
+            ticket, rep, why, ..
+        } => format!("offer ended {ticket} {rep}: {why}"),
+        Record::Accepted { ticket, rep, .. } => format!("accepted {ticket} {rep}"),
+        Record::Transferred {
+            ticket,
+            from,
+            skills,
+            to,
+            ..
+        } => format!("transferred {ticket} from {from}, {skills:?}, {to:?}"),
+        Record::Closed { ticket, reason, .. } => format!("closed {ticket} {reason:?}"),
+        Record::Rated { ticket, stars, .. } => format!("rated {ticket} {stars}"),
+    }
+}

@@ -1,0 +1,72 @@
+//! Which presentities have changed since somebody last asked: a hint to read the newest snapshot, not a message.
+//! Must not know what changed.
+
+use std::sync::atomic::{Ordering, fence};
+
+use crossbeam_queue::SegQueue;
+
+use crate::presentity_id::PresentityId;
+
+/// Lock-free and coalescing.
+///
+/// Invariant: a presentity is in `queue` at most once, because only who puts it into `marked` queues it, and it
+/// leaves `marked` after it left `queue`.
+pub(crate) struct Marks {
+    marked: papaya::HashSet<PresentityId>,
+    queue: SegQueue<PresentityId>,
+}
+
+impl Marks {
+    pub(crate) fn new() -> Self {
+        Self {
+            marked: papaya::HashSet::new(),
+            queue: SegQueue::new(),
+        }
+    }
+
+    /// Marks a presentity whose new snapshot is in the store already.
+    pub(crate) fn mark(&self, presentity: &PresentityId) {
+        // The fences of `mark` and `poll` are a pair. Without them a writer could find the mark still set while
+        // the reader that takes it away finds the snapshot from before the writer: nobody would tell of the change.
+        fence(Ordering::SeqCst);
+        if self.marked.pin().insert(presentity.clone()) {
+            self.queue.push(presentity.clone());
+        }
+    }
+
+    /// Takes one presentity out; read its snapshot only afterwards.
+    pub(crate) fn poll(&self) -> Option<PresentityId> {
+        let presentity = self.queue.pop()?;
+        self.marked.pin().remove(&presentity);
+        fence(Ordering::SeqCst);
+        Some(presentity)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Marks;
+    use crate::presentity_id::PresentityId;
+
+    #[test]
+    fn marks_coalesce_until_they_are_read() {
+        let (marks, alice, bob) = (
+            Marks::new(),
+            PresentityId::new("alice"),
+            PresentityId::new("bob"),
+        );
+        for presentity in [&alice, &bob, &alice, &alice] {
+            marks.mark(presentity);
+        }
+        assert_eq!(marks.len(), 2);
+        assert_eq!(marks.poll(), Some(alice.clone()));
+        marks.mark(&alice);
+        assert_eq!(marks.poll(), Some(bob));
+        assert_eq!(marks.poll(), Some(alice));
+        assert_eq!(marks.poll(), None);
+    }
+}

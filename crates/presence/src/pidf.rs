@@ -1,0 +1,656 @@
+//! Presence documents as XML: PIDF (RFC 3863), its data model (RFC 4479) and RPID (RFC 4480).
+//! Reads what phones really write, by namespace and local name, and writes what phones really read.
+
+use std::fmt::Write;
+
+use quick_xml::escape::escape;
+use thiserror::Error;
+
+use crate::{
+    activity::Activity,
+    availability::Availability,
+    composed::{Composed, Source},
+    document::{Basic, Document, UserInput},
+    xml::{Element, Position, XmlError, XmlEvent, XmlReader, is_xml_char, quote},
+};
+
+const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
+const DATA_MODEL: &str = "urn:ietf:params:xml:ns:pidf:data-model";
+const RPID: &str = "urn:ietf:params:xml:ns:pidf:rpid";
+
+/// Longest document that is read, in bytes.
+const LONGEST_DOCUMENT: usize = 16 * 1024;
+/// More than anybody does at once; further ones are left out.
+const MOST_ACTIVITIES: usize = 8;
+/// Longest timestamp kept, in bytes; RFC 3339 needs 35 at most.
+const LONGEST_TIMESTAMP: usize = 40;
+
+/// Why a body is not a presence document. Each text fits "failed to read a presence document: {text}".
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DocumentError {
+    /// It is something else; 415.
+    #[error("{found}, not <presence> of {PIDF}")]
+    NotPresence {
+        /// What it begins with.
+        found: String,
+    },
+    /// It is XML gone wrong, or says what PIDF does not know; 400.
+    #[error("{at}: {what}")]
+    Malformed {
+        /// What is wrong.
+        what: String,
+        /// Where.
+        at: Position,
+    },
+    /// It has a document type or an entity, which could be an attack; 400.
+    #[error("{at}: {what}")]
+    Forbidden {
+        /// What it has.
+        what: String,
+        /// Where.
+        at: Position,
+    },
+    /// It is longer than any phone's; 413.
+    #[error("it has {size} bytes, and {LONGEST_DOCUMENT} are the limit")]
+    TooLarge {
+        /// Its length in bytes.
+        size: usize,
+    },
+}
+
+impl From<XmlError> for DocumentError {
+    fn from(error: XmlError) -> Self {
+        match error {
+            XmlError::NoRoot => Self::NotPresence {
+                found: "it has no XML element".to_owned(),
+            },
+            XmlError::Malformed { what, at } => Self::Malformed { what, at },
+            XmlError::Forbidden { what, at } => Self::Forbidden { what, at },
+        }
+    }
+}
+
+impl Document {
+    /// Reads a PIDF document, with RPID in it or not.
+    ///
+    /// Order, unknown elements and missing parts do not matter: phones put notes after timestamps and
+    /// timestamps into the wrong namespace. What is unknown is passed over with all that is in it.
+    pub fn read_pidf(bytes: &[u8]) -> Result<Self, DocumentError> {
+        if bytes.len() > LONGEST_DOCUMENT {
+            return Err(DocumentError::TooLarge { size: bytes.len() });
+        }
+        let mut reader = XmlReader::new(bytes)?;
+        let mut places: Vec<Place> = Vec::new();
+        let mut text = String::new();
+        let mut reading = Reading::default();
+        loop {
+            match reader.next()? {
+                XmlEvent::Open(element) => {
+                    let place = match places.last() {
+                        Some(parent) => parent.child(&element),
+                        None => root(&element)?,
+                    };
+                    if place.holds_text() {
+                        text.clear();
+                    }
+                    places.push(place);
+                }
+                XmlEvent::Text(piece) => {
+                    if places.last().is_some_and(Place::holds_text) {
+                        text.push_str(&piece);
+                    }
+                }
+                XmlEvent::Close => {
+                    if let Some(place) = places.pop() {
+                        reading.close(place, text.trim(), &reader)?;
+                    }
+                }
+                XmlEvent::End => return Ok(reading.document),
+            }
+        }
+    }
+}
+
+/// Whose note it is, from the least to the most telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum NoteOf {
+    Document,
+    Tuple,
+    Person,
+}
+
+/// An open element, as far as it means anything where it stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Presence,
+    Tuple,
+    Status,
+    /// A person or a device.
+    Person,
+    Activities,
+    Activity(Box<str>),
+    Basic,
+    Note(NoteOf),
+    Timestamp,
+    UserInput,
+    Unknown,
+}
+
+impl Place {
+    fn child(&self, element: &Element<'_>) -> Self {
+        let namespace = element.namespace();
+        match (self, namespace, element.name()) {
+            (Self::Presence, PIDF, "tuple") => Self::Tuple,
+            (Self::Presence, DATA_MODEL, "person" | "device") => Self::Person,
+            (Self::Presence, PIDF, "note") => Self::Note(NoteOf::Document),
+            (Self::Tuple, PIDF, "status") => Self::Status,
+            (Self::Tuple, PIDF, "note") => Self::Note(NoteOf::Tuple),
+            (Self::Person, PIDF | DATA_MODEL, "note") => Self::Note(NoteOf::Person),
+            (Self::Tuple | Self::Person, PIDF | DATA_MODEL, "timestamp") => Self::Timestamp,
+            (Self::Status, PIDF, "basic") => Self::Basic,
+            (Self::Tuple | Self::Status | Self::Person, RPID, "activities") => Self::Activities,
+            (Self::Tuple | Self::Status | Self::Person, RPID, "user-input") => Self::UserInput,
+            (Self::Activities, RPID, "note") => Self::Note(NoteOf::Person),
+            (Self::Activities, RPID, name) => Self::Activity(name.into()),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Invariant: what stands in such a place is [`Place::Unknown`], so that one text at a time is gathered.
+    fn holds_text(&self) -> bool {
+        match self {
+            Self::Activity(_) | Self::Basic | Self::Note(_) | Self::Timestamp | Self::UserInput => {
+                true
+            }
+            Self::Presence
+            | Self::Tuple
+            | Self::Status
+            | Self::Person
+            | Self::Activities
+            | Self::Unknown => false,
+        }
+    }
+}
+
+fn root(element: &Element<'_>) -> Result<Place, DocumentError> {
+    if element.namespace() == PIDF && element.name() == "presence" {
+        return Ok(Place::Presence);
+    }
+    let found = match element.namespace() {
+        "" => format!("the root element is <{}> of no namespace", element.name()),
+        namespace => format!("the root element is <{}> of {namespace}", element.name()),
+    };
+    Err(DocumentError::NotPresence {
+        found: quote(&found),
+    })
+}
+
+#[derive(Default)]
+struct Reading {
+    document: Document,
+    note_of: Option<NoteOf>,
+}
+
+impl Reading {
+    fn close(
+        &mut self,
+        place: Place,
+        text: &str,
+        reader: &XmlReader<'_>,
+    ) -> Result<(), DocumentError> {
+        let document = &mut self.document;
+        match place {
+            Place::Basic if text.eq_ignore_ascii_case("open") => document.basic = Some(Basic::Open),
+            Place::Basic if text.eq_ignore_ascii_case("closed") => {
+                document.basic = document.basic.or(Some(Basic::Closed));
+            }
+            Place::Basic => {
+                let what = quote(&format!("<basic> is {text:?}, neither open nor closed"));
+                return Err(DocumentError::Malformed {
+                    what,
+                    at: reader.position(),
+                });
+            }
+            Place::Activity(name) => {
+                let activity = Activity::from_element(&name, text);
+                if document.activities.len() < MOST_ACTIVITIES
+                    && !document.activities.contains(&activity)
+                {
+                    document.activities.push(activity);
+                }
+            }
+            Place::Note(of) => {
+                if !text.is_empty() && self.note_of.is_none_or(|before| before < of) {
+                    document.note = Some(text.into());
+                    self.note_of = Some(of);
+                }
+            }
+            Place::Timestamp => {
+                if !text.is_empty()
+                    && text.len() <= LONGEST_TIMESTAMP
+                    && document.timestamp.is_none()
+                {
+                    document.timestamp = Some(text.into());
+                }
+            }
+            Place::UserInput if text.eq_ignore_ascii_case("active") => {
+                document.user_input = Some(UserInput::Active);
+            }
+            Place::UserInput if text.eq_ignore_ascii_case("idle") => {
+                document.user_input = document.user_input.or(Some(UserInput::Idle));
+            }
+            Place::UserInput
+            | Place::Presence
+            | Place::Tuple
+            | Place::Status
+            | Place::Person
+            | Place::Activities
+            | Place::Unknown => {}
+        }
+        Ok(())
+    }
+}
+
+/// Writes a state as PIDF with RPID. `entity` is the address the document is about.
+///
+/// Spelled for baresip, which looks for the very words `<basic>`, `<rpid:away/>`, `<rpid:busy/>` and
+/// `<rpid:on-the-phone/>`: PIDF has no prefix, RPID has `rpid:`, elements without content close themselves, and a
+/// finer activity is followed by the plain one.
+pub fn write_pidf(entity: &str, state: &Composed) -> Vec<u8> {
+    let basic = match state.availability {
+        Availability::Available | Availability::Busy | Availability::Away => "open",
+        Availability::Offline => "closed",
+    };
+    let note = state.note.as_deref().map(escaped).unwrap_or_default();
+    let mut text = String::with_capacity(640 + note.len() * 2);
+    text += r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+    text += "\n<presence";
+    push(
+        &mut text,
+        format_args!(r#" xmlns="{PIDF}" xmlns:dm="{DATA_MODEL}" xmlns:rpid="{RPID}""#),
+    );
+    push(
+        &mut text,
+        format_args!(" entity=\"{}\">\n", escaped(entity)),
+    );
+    push(
+        &mut text,
+        format_args!(r#"<tuple id="t1"><status><basic>{basic}</basic></status>"#),
+    );
+    if !note.is_empty() {
+        push(&mut text, format_args!("<note>{note}</note>"));
+    }
+    text += "</tuple>\n";
+    text += r#"<dm:person id="p1">"#;
+    push_activities(&mut text, state);
+    if state.source == Source::Computer {
+        text += "<rpid:user-input>idle</rpid:user-input>";
+    }
+    if !note.is_empty() {
+        push(&mut text, format_args!("<dm:note>{note}</dm:note>"));
+    }
+    text += "</dm:person>\n</presence>\n";
+    text.into_bytes()
+}
+
+fn push_activities(text: &mut String, state: &Composed) {
+    let plain = match state.availability {
+        Availability::Busy => Some(Activity::Busy),
+        Availability::Away => Some(Activity::Away),
+        Availability::Available | Availability::Offline => None,
+    };
+    // RFC 4480 §3.2 lets a person do several things at once.
+    let plain = plain.filter(|plain| {
+        !matches!(&state.activity, Some(Activity::OnThePhone))
+            && state.activity.as_ref() != Some(plain)
+    });
+    if plain.is_none() && state.activity.is_none() {
+        text.push_str("<rpid:activities/>");
+        return;
+    }
+    text.push_str("<rpid:activities>");
+    for activity in state.activity.iter().chain(&plain) {
+        match activity {
+            Activity::Other(other) => {
+                push(
+                    text,
+                    format_args!("<rpid:other>{}</rpid:other>", escaped(other)),
+                );
+            }
+            known => push(text, format_args!("<rpid:{}/>", known.element())),
+        }
+    }
+    text.push_str("</rpid:activities>");
+}
+
+fn push(text: &mut String, piece: std::fmt::Arguments<'_>) {
+    // Writing to a String never fails.
+    let _ = text.write_fmt(piece);
+}
+
+fn escaped(text: &str) -> String {
+    let writable: String = text
+        .chars()
+        .map(|sign| {
+            if is_xml_char(sign) {
+                sign
+            } else {
+                char::REPLACEMENT_CHARACTER
+            }
+        })
+        .collect();
+    escape(&writable).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use expect_test::{Expect, expect};
+    use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
+
+    use super::{DocumentError, write_pidf};
+    use crate::{
+        activity::Activity,
+        availability::Availability,
+        composed::{Composed, Source},
+        document::Document,
+    };
+
+    /// What stands between `<presence …>` and `</presence>`, read.
+    fn presence(inside: &str) -> Result<Document, DocumentError> {
+        let document = format!(
+            r#"<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"
+                xmlns:r="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:alice@shop.example">{inside}</presence>"#
+        );
+        Document::read_pidf(document.as_bytes())
+    }
+
+    fn check(inside: &str, expected: Expect) {
+        expected.assert_eq(&match presence(inside) {
+            Ok(document) => format!(
+                "{} by {:?}: {:?} {:?} {:?}",
+                document.availability(),
+                document.source(),
+                document.activities,
+                document.note,
+                document.timestamp,
+            ),
+            Err(error) => error.to_string(),
+        });
+    }
+
+    fn check_refused(document: &str, expected: Expect) {
+        expected.assert_eq(&match Document::read_pidf(document.as_bytes()) {
+            Ok(document) => format!("{document:?}"),
+            Err(error) => error.to_string(),
+        });
+    }
+
+    #[test]
+    fn any_open_tuple_makes_open() {
+        check(
+            "<tuple id='a'><status><basic>open</basic></status></tuple>",
+            expect!["available by Hand: [] None None"],
+        );
+        check(
+            "<tuple id='a'><status><basic>open</basic></status></tuple><tuple id='b'><status><basic>closed</basic></status></tuple>",
+            expect!["available by Hand: [] None None"],
+        );
+        check(
+            "<tuple id='a'><status><basic>closed</basic></status></tuple><tuple id='b'><status><basic> OPEN </basic></status></tuple>",
+            expect!["available by Hand: [] None None"],
+        );
+        check(
+            "<tuple id='a'><status><basic>closed</basic></status></tuple>",
+            expect!["offline by Hand: [] None None"],
+        );
+        check("", expect!["offline by Hand: [] None None"]);
+    }
+
+    #[test]
+    fn activities_are_read_wherever_they_stand() {
+        let open = "<tuple id='a'><status><basic>open</basic></status></tuple>";
+        check(
+            &format!("{open}<dm:person id='p'><r:activities><r:busy /></r:activities></dm:person>"),
+            expect!["busy by Hand: [Busy] None None"],
+        );
+        check(
+            &format!(
+                "<dm:person id='p'><r:activities>text<r:meeting>Board</r:meeting></r:activities></dm:person>{open}"
+            ),
+            expect!["busy by Hand: [Meeting] None None"],
+        );
+        check(
+            &format!(
+                "{open}<dm:person id='p'><r:activities><r:other>Thinking</r:other><r:juggling/></r:activities></dm:person>"
+            ),
+            expect![[r#"available by Hand: [Other("Thinking"), Other("juggling")] None None"#]],
+        );
+        check(
+            "<tuple id='a'><status><basic>open</basic><r:activities><r:meal/></r:activities></status></tuple>",
+            expect!["away by Hand: [Meal] None None"],
+        );
+        check(
+            &format!(
+                "{open}<dm:device id='d'><r:user-input idle-threshold='600'>idle</r:user-input></dm:device>"
+            ),
+            expect!["away by Computer: [] None None"],
+        );
+        check(
+            &format!(
+                "{open}<dm:device id='d'><r:user-input>active</r:user-input></dm:device><dm:device id='e'><r:user-input>idle</r:user-input></dm:device>"
+            ),
+            expect!["available by Hand: [] None None"],
+        );
+    }
+
+    #[test]
+    fn names_of_other_namespaces_mean_nothing() {
+        check(
+            "<x:tuple xmlns:x='urn:x'><status><basic>open</basic></status></x:tuple>",
+            expect!["offline by Hand: [] None None"],
+        );
+        check(
+            "<tuple id='a'><status><basic>open</basic></status></tuple><dm:person id='p'><activities><busy/></activities></dm:person>",
+            expect!["available by Hand: [] None None"],
+        );
+    }
+
+    #[test]
+    fn notes_are_joined_and_the_persons_comes_first() {
+        check(
+            "<note>all</note><tuple id='a'><status><basic>open</basic></status><timestamp>2026-11-23T13:00:47Z</timestamp><note>A &amp; <![CDATA[<B>]]> &#x43;</note></tuple>",
+            expect![[r#"available by Hand: [] Some("A & <B> C") Some("2026-11-23T13:00:47Z")"#]],
+        );
+        check(
+            "<tuple id='a'><note>tuple</note><note>second</note></tuple><dm:person id='p'><dm:note>person</dm:note><timestamp>2026-11-23T12:56:34Z</timestamp></dm:person><note>all</note>",
+            expect![[r#"offline by Hand: [] Some("person") Some("2026-11-23T12:56:34Z")"#]],
+        );
+        check(
+            "<tuple id='a'><note xml:lang='en'>first</note><note xml:lang='fr'>second</note></tuple>",
+            expect!["offline by Hand: [] Some(\"first\") None"],
+        );
+        check(
+            "<note>before <b xmlns='urn:x'>inside</b> after</note>",
+            expect![[r#"offline by Hand: [] Some("before  after") None"#]],
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        check(
+            "<tuple id='a'>\n<status><basic>perhaps</basic></status></tuple>",
+            expect![[r#"line 3, column 31: <basic> is "perhaps", neither open nor closed"#]],
+        );
+        check_refused(
+            "",
+            expect!["it has no XML element, not <presence> of urn:ietf:params:xml:ns:pidf"],
+        );
+        check_refused(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n",
+            expect!["it has no XML element, not <presence> of urn:ietf:params:xml:ns:pidf"],
+        );
+        check_refused(
+            "<html><body/></html>",
+            expect![
+                "the root element is <html> of no namespace, not <presence> of urn:ietf:params:xml:ns:pidf"
+            ],
+        );
+        check_refused(
+            "<presence><tuple/></presence>",
+            expect![
+                "the root element is <presence> of no namespace, not <presence> of urn:ietf:params:xml:ns:pidf"
+            ],
+        );
+        check_refused(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf'><tuple></presence>",
+            expect![
+                "line 1, column 54: ill-formed document: expected `</tuple>`, but `</presence>` was found"
+            ],
+        );
+        check_refused(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf'><tuple/>",
+            expect!["line 1, column 55: the document ends inside an element"],
+        );
+        check_refused(
+            "<!DOCTYPE presence []>\n<presence xmlns='urn:ietf:params:xml:ns:pidf'/>",
+            expect!["line 1, column 1: a document type is not allowed"],
+        );
+        check_refused(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf'><note>&who;</note></presence>",
+            expect!["line 1, column 53: the entity &who; is not allowed"],
+        );
+        check_refused(
+            &" ".repeat(16 * 1024 + 1),
+            expect!["it has 16385 bytes, and 16384 are the limit"],
+        );
+    }
+
+    #[test]
+    fn every_kind_of_error_is_told_apart() {
+        let kind = |document: &str| Document::read_pidf(document.as_bytes()).unwrap_err();
+        assert!(matches!(kind("<html/>"), DocumentError::NotPresence { .. }));
+        assert!(matches!(kind("<html"), DocumentError::Malformed { .. }));
+        assert!(matches!(
+            kind("<!DOCTYPE html><html/>"),
+            DocumentError::Forbidden { .. }
+        ));
+        assert!(matches!(
+            kind(&" ".repeat(20_000)),
+            DocumentError::TooLarge { size: 20_000 }
+        ));
+    }
+
+    fn state(
+        availability: Availability,
+        activity: Option<Activity>,
+        note: Option<&str>,
+        source: Source,
+    ) -> Composed {
+        Composed {
+            availability,
+            activity,
+            note: note.map(Arc::from),
+            source,
+            since: None,
+        }
+    }
+
+    #[test]
+    fn baresip_finds_the_words_it_looks_for() {
+        let written = |state: &Composed| {
+            String::from_utf8(write_pidf("sip:alice@shop.example", state)).unwrap()
+        };
+        let in_meeting = written(&state(
+            Availability::Busy,
+            Some(Activity::Meeting),
+            Some("Q&A"),
+            Source::Hand,
+        ));
+        expect![[r#"
+            <?xml version="1.0" encoding="UTF-8"?>
+            <presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:alice@shop.example">
+            <tuple id="t1"><status><basic>open</basic></status><note>Q&amp;A</note></tuple>
+            <dm:person id="p1"><rpid:activities><rpid:meeting/><rpid:busy/></rpid:activities><dm:note>Q&amp;A</dm:note></dm:person>
+            </presence>
+        "#]].assert_eq(&in_meeting);
+        let on_the_phone = written(&state(
+            Availability::Busy,
+            Some(Activity::OnThePhone),
+            None,
+            Source::Line,
+        ));
+        assert!(
+            on_the_phone.contains("<rpid:activities><rpid:on-the-phone/></rpid:activities>"),
+            "{on_the_phone}"
+        );
+        let idle = written(&state(Availability::Away, None, None, Source::Computer));
+        assert!(
+            idle.contains("<basic>open</basic>") && idle.contains("<rpid:away/>"),
+            "{idle}"
+        );
+        let free = written(&state(Availability::Available, None, None, Source::Hand));
+        assert!(
+            free.contains("<basic>open</basic>") && free.contains("<rpid:activities/>"),
+            "{free}"
+        );
+        let gone = written(&Composed::NOTHING);
+        assert!(gone.contains("<basic>closed</basic>"), "{gone}");
+    }
+
+    fn any_state() -> impl Strategy<Value = Composed> {
+        let availability = prop_oneof![
+            Just(Availability::Available),
+            Just(Availability::Busy),
+            Just(Availability::Away),
+            Just(Availability::Offline),
+        ];
+        let activity = prop::sample::select(&[
+            "on-the-phone",
+            "meeting",
+            "meal",
+            "away",
+            "busy",
+            "working",
+            "Q&A <3>",
+        ])
+        .prop_map(|name| Activity::from_element(name, ""));
+        (
+            availability,
+            prop::option::of(activity),
+            prop::option::of(any::<String>()),
+        )
+            .prop_map(|(availability, activity, note)| {
+                let activity = activity.filter(|activity| activity.availability() == availability);
+                let source = match &activity {
+                    Some(Activity::OnThePhone) => Source::Line,
+                    _ => Source::Hand,
+                };
+                state(availability, activity, note.as_deref(), source)
+            })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_reads_back_as_what_was_meant(state in any_state(), entity in any::<String>()) {
+            let written = write_pidf(&entity, &state);
+            let document = Document::read_pidf(&written).unwrap();
+            assert_eq!(document.availability(), state.availability);
+            assert_eq!(document.source(), state.source);
+            if let Some(activity) = &state.activity {
+                assert_eq!(document.activity(), Some(activity));
+            }
+            let writable = |sign: char| if super::is_xml_char(sign) { sign } else { char::REPLACEMENT_CHARACTER };
+            let note = state.note.as_deref().unwrap_or_default().chars().map(writable).collect::<String>();
+            // XML 1.0 §2.11 reads every way to end a line as one newline.
+            let note = note.replace("\r\n", "\n").replace('\r', "\n");
+            assert_eq!(document.note.as_deref().unwrap_or_default(), note.trim());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
+            let _ = Document::read_pidf(&bytes);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! One publication of event state and what can be done with it (RFC 3903).
+//! Must not know headers: the edge has read Expires and SIP-If-Match.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use thiserror::Error;
+
+use crate::{document::Document, entity_tag::EntityTag};
+
+/// What a PUBLISH asks for: RFC 3903 §4.1, table 1.
+#[derive(Debug)]
+pub enum Publish<'a> {
+    /// A new publication.
+    Initial {
+        /// What it says.
+        document: Document,
+        /// The lifetime asked for; `None` leaves it to the store.
+        lifetime: Option<Duration>,
+    },
+    /// The same for longer.
+    Refresh {
+        /// The text of SIP-If-Match.
+        entity_tag: &'a str,
+        /// The lifetime asked for; zero removes.
+        lifetime: Option<Duration>,
+    },
+    /// Something else in its place.
+    Modify {
+        /// The text of SIP-If-Match.
+        entity_tag: &'a str,
+        /// What it says instead.
+        document: Document,
+        /// The lifetime asked for; zero removes.
+        lifetime: Option<Duration>,
+    },
+    /// Away with it.
+    Remove {
+        /// The text of SIP-If-Match.
+        entity_tag: &'a str,
+    },
+}
+
+/// The answer to an accepted PUBLISH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// Names the publication from here on; fresh, and the name of nothing if the publication is gone.
+    pub entity_tag: EntityTag,
+    /// The lifetime granted; zero if the publication is gone.
+    pub lifetime: Duration,
+    /// What it did to the presentity.
+    pub change: Change,
+}
+
+/// What a PUBLISH did to the composed state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Watchers have something new to see, and the presentity was marked for [`Store::poll_changed`](crate::Store::poll_changed).
+    Changed {
+        /// The version of the new state; rises with each change of this presentity.
+        version: u64,
+    },
+    /// Watchers see what they saw.
+    Unchanged,
+}
+
+/// Why a PUBLISH was refused. Each text fits "failed to publish: {text}".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PublishError {
+    /// The phone names a publication that is not there, or not any more; 412, and phones then publish anew.
+    #[error("no publication has this entity-tag")]
+    UnknownEntityTag,
+    /// The presentity has as many publications as the configuration allows; 503.
+    #[error("this presentity has too many publications")]
+    TooManyPublications,
+    /// The store holds, or has unread changes of, as many presentities as the configuration allows; 503.
+    #[error("too many presentities are published")]
+    TooManyPresentities,
+}
+
+/// One publication as the store keeps it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Publication {
+    pub(crate) entity_tag: EntityTag,
+    pub(crate) document: Arc<Document>,
+    pub(crate) since: Instant,
+    pub(crate) expires_at: Instant,
+}
+
+impl Publication {
+    /// The tag its next PUBLISH must carry.
+    pub fn entity_tag(&self) -> EntityTag {
+        self.entity_tag
+    }
+
+    /// What it says.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Since when it has said that; refreshes do not count.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// When it lapses unless it is refreshed.
+    pub fn expires_at(&self) -> Instant {
+        self.expires_at
+    }
+}
+
+impl fmt::Debug for Publication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publication")
+            .field("document", &self.document)
+            .field("since", &self.since)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}

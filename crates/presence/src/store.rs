@@ -1,0 +1,332 @@
+//! Every publication of every presentity, for many threads at once: readers never wait, writers of one presentity
+//! get one order. Must not know SIP, and reads no clock: each call is told the time.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicIsize, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use papaya::{HashMap, Operation};
+
+use crate::{
+    entity_tag::{EntityTag, EntityTags},
+    expiry::WakeUps,
+    marks::Marks,
+    presentity::{Edit, Lease, Presentity, edit},
+    presentity_id::PresentityId,
+    publication::{Change, Publish, PublishError, Published},
+};
+
+/// A lifetime beyond this is a mistake; it also keeps sums of instants within bounds.
+const LONGEST_CONFIGURABLE: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Limits of a [`Store`].
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// Shorter lifetimes are lengthened to this in the answer; 10 s.
+    pub shortest_lifetime: Duration,
+    /// Granted where none is asked for; 300 s, so that a phone that crashed is not believed for long.
+    pub default_lifetime: Duration,
+    /// Longer lifetimes are shortened to this in the answer; 3600 s. A year at most.
+    pub longest_lifetime: Duration,
+    /// Publications one presentity may have at a time; 16, which leaves room for what crashed phones left behind.
+    pub most_publications: usize,
+    /// Presentities that may be published at a time, and whose changes may wait to be read; 100 000.
+    /// Writers that race for the last places may overshoot by one each.
+    pub most_presentities: usize,
+    /// Secret from which entity-tags are made. Must differ at each start: an old tag must never fit a new publication.
+    pub seed: [u8; 16],
+}
+
+impl StoreConfig {
+    /// The defaults named at each field.
+    pub fn new(seed: [u8; 16]) -> Self {
+        Self {
+            shortest_lifetime: Duration::from_secs(10),
+            default_lifetime: Duration::from_secs(300),
+            longest_lifetime: Duration::from_secs(3600),
+            most_publications: 16,
+            most_presentities: 100_000,
+            seed,
+        }
+    }
+
+    /// What a PUBLISH that asks for `lifetime` gets; `None` if it asks for the end.
+    fn granted(&self, lifetime: Option<Duration>) -> Option<Duration> {
+        let lifetime = lifetime.unwrap_or(self.default_lifetime);
+        // Deviates from RFC 3903 §6: a lifetime that is too brief is lengthened instead of refused with 423,
+        // because phones answer 423 by losing their state or by giving up.
+        (!lifetime.is_zero()).then(|| {
+            lifetime
+                .max(self.shortest_lifetime)
+                .min(self.longest_lifetime)
+                .min(LONGEST_CONFIGURABLE)
+        })
+    }
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("shortest_lifetime", &self.shortest_lifetime)
+            .field("default_lifetime", &self.default_lifetime)
+            .field("longest_lifetime", &self.longest_lifetime)
+            .field("most_publications", &self.most_publications)
+            .field("most_presentities", &self.most_presentities)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The presentity store.
+///
+/// A presentity is an immutable [`Presentity`] behind an `Arc`, replaced as a whole by compare-and-swap. Whoever
+/// loses a race looks at what the winner left and decides again, so that of two PUBLISHes with one entity-tag
+/// the second finds it unknown.
+///
+/// The owner of the derived state drains [`poll_changed`](Self::poll_changed) after each
+/// [`Change::Changed`] and calls [`expire`](Self::expire) at [`next_timeout`](Self::next_timeout).
+pub struct Store {
+    config: StoreConfig,
+    tags: EntityTags,
+    presentities: HashMap<PresentityId, Arc<Presentity>>,
+    /// May be below zero for a moment, when a removal is counted before what it removed.
+    publications: AtomicIsize,
+    last_version: AtomicU64,
+    wake_ups: WakeUps,
+    marks: Marks,
+}
+
+impl Store {
+    /// An empty store.
+    pub fn new(config: StoreConfig) -> Self {
+        Self {
+            tags: EntityTags::new(config.seed),
+            config,
+            presentities: HashMap::new(),
+            publications: AtomicIsize::new(0),
+            last_version: AtomicU64::new(0),
+            wake_ups: WakeUps::default(),
+            marks: Marks::new(),
+        }
+    }
+
+    /// Does what a PUBLISH for `presentity` asks (RFC 3903 §6). Takes no lock unless the presentity's first expiry
+    /// comes nearer or its last publication goes. A lifetime of zero removes; an initial one stores nothing.
+    pub fn publish(
+        &self,
+        presentity: &PresentityId,
+        publish: Publish<'_>,
+        now: Instant,
+    ) -> Result<Published, PublishError> {
+        // RFC 3903 §4.1: every accepted PUBLISH is answered with a new entity-tag, also one that removes.
+        let new_tag = self.tags.next();
+        let lease_of = |lifetime| Lease {
+            entity_tag: new_tag,
+            expires_at: now + lifetime,
+        };
+        let (edit, lifetime) = match publish {
+            Publish::Initial { document, lifetime } => {
+                let Some(lifetime) = self.config.granted(lifetime) else {
+                    // RFC 3903 §4.1 table 1 has no initial publication with lifetime zero. It is taken as one
+                    // that lapses at once, which no watcher could see.
+                    return Ok(Published {
+                        entity_tag: new_tag,
+                        lifetime: Duration::ZERO,
+                        change: Change::Unchanged,
+                    });
+                };
+                (Edit::Add(Arc::new(document), lease_of(lifetime)), lifetime)
+            }
+            Publish::Refresh {
+                entity_tag,
+                lifetime,
+            } => {
+                let entity_tag = read_tag(entity_tag)?;
+                match self.config.granted(lifetime) {
+                    Some(lifetime) => (Edit::Refresh(entity_tag, lease_of(lifetime)), lifetime),
+                    None => (Edit::Remove(entity_tag), Duration::ZERO),
+                }
+            }
+            Publish::Modify {
+                entity_tag,
+                document,
+                lifetime,
+            } => {
+                let entity_tag = read_tag(entity_tag)?;
+                match self.config.granted(lifetime) {
+                    Some(lifetime) => (
+                        Edit::Modify(entity_tag, Arc::new(document), lease_of(lifetime)),
+                        lifetime,
+                    ),
+                    None => (Edit::Remove(entity_tag), Duration::ZERO),
+                }
+            }
+            Publish::Remove { entity_tag } => (Edit::Remove(read_tag(entity_tag)?), Duration::ZERO),
+        };
+        let outcome = self.replace(presentity, &edit, now)?;
+        Ok(Published {
+            entity_tag: new_tag,
+            lifetime,
+            change: match outcome.changed {
+                Some(version) => Change::Changed { version },
+                None => Change::Unchanged,
+            },
+        })
+    }
+
+    /// Drops what lapsed by `now`, marks whose state that changes, and says how many publications went.
+    pub fn expire(&self, now: Instant) -> usize {
+        let mut lapsed = 0;
+        for presentity in self.wake_ups.take_due(now) {
+            // Expiry names no entity-tag and adds nothing: no edit of it is ever refused.
+            if let Ok(outcome) = self.replace(&presentity, &Edit::Expire, now) {
+                lapsed += outcome.lapsed;
+            }
+        }
+        lapsed
+    }
+
+    /// When to call [`expire`](Self::expire) next. A PUBLISH may move it nearer, by a shorter lifetime even without
+    /// a change: whoever sleeps until then should look again every second or so.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.wake_ups.next()
+    }
+
+    /// Takes one presentity whose composed state changed since it was last taken. However often it changed, it
+    /// comes once; the newest state is what [`presentity`](Self::presentity) says afterwards.
+    pub fn poll_changed(&self) -> Option<PresentityId> {
+        self.marks.poll()
+    }
+
+    /// The newest snapshot; `None` if nothing is published. Never waits.
+    pub fn presentity(&self, presentity: &PresentityId) -> Option<Arc<Presentity>> {
+        self.presentities.pin().get(presentity).cloned()
+    }
+
+    /// How many presentities have a publication.
+    pub fn len(&self) -> usize {
+        self.presentities.len()
+    }
+
+    /// True if nothing is published.
+    pub fn is_empty(&self) -> bool {
+        self.presentities.is_empty()
+    }
+
+    /// How many publications there are.
+    pub fn publications(&self) -> usize {
+        self.publications.load(Ordering::Relaxed).max(0) as usize
+    }
+
+    /// How many changed presentities wait to be polled.
+    pub fn unread_changes(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Puts the edited snapshot in the place of the present one, as often as somebody else was faster.
+    fn replace(
+        &self,
+        presentity: &PresentityId,
+        change: &Edit,
+        now: Instant,
+    ) -> Result<Outcome, PublishError> {
+        let presentities = self.presentities.pin();
+        let mut outcome = Ok(Outcome::default());
+        presentities.compute(presentity.clone(), |entry| {
+            let before = entry.map(|(_, before)| before.as_ref());
+            if before.is_none() && matches!(change, Edit::Add(..)) && self.is_full() {
+                outcome = Err(PublishError::TooManyPresentities);
+                return Operation::Abort(());
+            }
+            // The version of `before` was drawn before it was put in place, this one after it was read from there:
+            // the versions of one presentity rise.
+            let next_version = || self.last_version.fetch_add(1, Ordering::Relaxed) + 1;
+            let edited = match edit(
+                presentity,
+                before,
+                change,
+                self.config.most_publications,
+                next_version,
+                now,
+            ) {
+                Ok(edited) => edited,
+                Err(refused) => {
+                    outcome = Err(refused);
+                    return Operation::Abort(());
+                }
+            };
+            let count = |presentity: Option<&Presentity>| {
+                presentity.map_or(0, |presentity| presentity.publications().len())
+            };
+            outcome = Ok(Outcome {
+                changed: edited.changed,
+                lapsed: edited.lapsed,
+                publications_before: count(before),
+                publications_after: count(edited.after.as_ref()),
+                arm_at: edited.arm_at,
+            });
+            match (before, edited.after) {
+                (_, Some(after)) => Operation::Insert(Arc::new(after)),
+                (Some(_), None) => Operation::Remove,
+                (None, None) => Operation::Abort(()),
+            }
+        });
+        let outcome = outcome?;
+        self.settle(presentity, &outcome);
+        Ok(outcome)
+    }
+
+    /// What follows from a replacement. Each part reads the store again or does no harm when it comes late.
+    fn settle(&self, presentity: &PresentityId, outcome: &Outcome) {
+        let (before, after) = (outcome.publications_before, outcome.publications_after);
+        if after != before {
+            let difference = after as isize - before as isize;
+            self.publications.fetch_add(difference, Ordering::Relaxed);
+        }
+        if let Some(at) = outcome.arm_at {
+            self.wake_ups.arm(presentity, at);
+        }
+        if after == 0 && before > 0 {
+            self.wake_ups.disarm(presentity, || {
+                !self.presentities.pin().contains_key(presentity)
+            });
+        }
+        if outcome.changed.is_some() {
+            self.marks.mark(presentity);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let most = self.config.most_presentities;
+        self.presentities.len() >= most || self.marks.len() >= most
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("config", &self.config)
+            .field("presentities", &self.len())
+            .field("publications", &self.publications())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a replacement came to.
+#[derive(Debug, Default)]
+struct Outcome {
+    changed: Option<u64>,
+    lapsed: usize,
+    publications_before: usize,
+    publications_after: usize,
+    arm_at: Option<Instant>,
+}
+
+// RFC 3903 §6: an entity-tag that names no publication is answered 412 and starts none.
+fn read_tag(entity_tag: &str) -> Result<EntityTag, PublishError> {
+    EntityTag::read(entity_tag).ok_or(PublishError::UnknownEntityTag)
+}

@@ -1,0 +1,77 @@
+//! What a transport listens on and the limits it keeps. Must not know files or command lines.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sip::framing::MAX_DATAGRAM_LENGTH;
+use sip::{Protocol, transaction};
+
+/// One address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// UDP or TCP.
+    pub protocol: Protocol,
+    /// Port 0 lets the system choose.
+    pub address: SocketAddr,
+}
+
+/// Everything a transport needs to know before it starts.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Vec<Listen>,
+    /// Times and limits of each socket's and connection's transactions.
+    pub transactions: transaction::Config,
+    /// Requests to send and answers outstanding per UDP socket. Beyond it a request of ours fails with
+    /// `Overloaded` and a request that wants a deferred answer gets 503.
+    pub queue_per_socket: usize,
+    /// The same per TCP connection.
+    pub queue_per_connection: usize,
+    /// Longest datagram taken in, in bytes; longer ones are answered 413.
+    pub longest_datagram: usize,
+    /// Datagrams kept while the kernel's send buffer is full; beyond it the newest is dropped.
+    pub datagrams_waiting: usize,
+    /// Kernel buffer asked for each UDP socket and direction, in bytes.
+    pub socket_buffer: usize,
+    /// TCP connections at a time, of both directions.
+    pub connections: usize,
+    /// TCP connections at a time from one address.
+    pub connections_per_source: usize,
+    /// A connection that has not brought a good request by then is closed.
+    pub first_request_time: Duration,
+    /// A message begun must be complete by then, else its connection is closed.
+    pub message_time: Duration,
+    /// A connection silent for so long is closed; longer than any registration lasts.
+    pub idle_time: Duration,
+    /// Bytes waiting to be written on one connection; a reader slower than that is dropped.
+    pub bytes_waiting: usize,
+    /// A reader that takes nothing for so long while something waits for it is dropped.
+    pub write_time: Duration,
+    /// How long opening a connection may take.
+    pub connect_time: Duration,
+    /// After the stop signal: how long open transactions may still take.
+    pub drain_time: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            transactions: transaction::Config::default(),
+            queue_per_socket: 8192,
+            queue_per_connection: 256,
+            longest_datagram: MAX_DATAGRAM_LENGTH,
+            datagrams_waiting: 4096,
+            socket_buffer: 4 * 1024 * 1024,
+            connections: 10_000,
+            connections_per_source: 64,
+            first_request_time: Duration::from_secs(10),
+            message_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(65 * 60),
+            bytes_waiting: 256 * 1024,
+            write_time: Duration::from_secs(20),
+            connect_time: Duration::from_secs(5),
+            drain_time: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether a request is sound enough to be served, and the answer it gets otherwise.
+//! Must not know any one method's own rules.
+
+use std::borrow::Cow;
+
+use crate::error::{BadRequest, HeaderError};
+use crate::header_name::HeaderName;
+use crate::headers::Defect;
+use crate::message::{Request, Version};
+use crate::status::StatusCode;
+
+impl Request {
+    /// Looks at all that every request must have (RFC 3261 §8.1.1), and at what the index found broken.
+    ///
+    /// # Errors
+    /// The answer to give; its reason phrase names the header at fault.
+    pub fn check(&self) -> Result<(), BadRequest> {
+        // RFC 3261 §21.5.7: another version is answered 505, whatever else is wrong.
+        if self.version() == Version::Unknown {
+            return Err(plain(StatusCode::VERSION_NOT_SUPPORTED));
+        }
+        if let Some(defect) = self.defect() {
+            return Err(BadRequest::from(defect));
+        }
+        let via = self.via()?;
+        if via.branch().is_none() && via.params.get("branch").is_some() {
+            return Err(HeaderError::malformed(HeaderName::Via).into());
+        }
+        self.from()?;
+        self.to()?;
+        self.call_id()?;
+        let cseq = self.cseq()?;
+        // RFC 3261 §8.1.1.5: the method of the CSeq is that of the request.
+        if cseq.method_text.as_bytes() != self.method_text() {
+            return Err(HeaderError::malformed(HeaderName::CSeq).into());
+        }
+        self.check_length()?;
+        self.uri()?;
+        // RFC 3261 §16.3: nobody forwards a request whose hops are used up. §8.1.1.6 demands the
+        // header, but RFC 2543 peers leave it out, which harms nobody here.
+        self.max_forwards()?;
+        Ok(())
+    }
+
+    fn check_length(&self) -> Result<(), BadRequest> {
+        match self.content_length()? {
+            // RFC 3261 §18.3: a datagram shorter than it says is answered 400.
+            Some(length) if length > self.body().len() => {
+                Err(HeaderError::malformed(HeaderName::ContentLength).into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl From<Defect> for BadRequest {
+    fn from(defect: Defect) -> Self {
+        let reason = match defect {
+            Defect::FirstLine => Cow::Borrowed("Bad Request-Line"),
+            Defect::NoHeader(Some(name)) | Defect::ControlCharacter(Some(name)) => {
+                Cow::Owned(format!("Bad {name}"))
+            }
+            Defect::NoHeader(None) | Defect::ControlCharacter(None) => {
+                Cow::Borrowed("Bad Header Line")
+            }
+            Defect::TooManyLines => Cow::Borrowed("Too Many Headers"),
+            Defect::LineTooLong(Some(name)) => Cow::Owned(format!("{name} Too Long")),
+            Defect::LineTooLong(None) => Cow::Borrowed("Header Too Long"),
+        };
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            reason,
+        }
+    }
+}
+
+fn plain(status: StatusCode) -> BadRequest {
+    BadRequest {
+        status,
+        reason: Cow::Borrowed(status.reason()),
+    }
+}

@@ -1,0 +1,185 @@
+//! Via: the way a response goes back (RFC 3261 §20.42, RFC 3581). Must not send anything.
+
+use std::net::IpAddr;
+
+use nom::Parser;
+use nom::combinator::verify;
+use nom::sequence::preceded;
+
+use crate::error::HeaderError;
+use crate::grammar::{self, Param, Params, Parsed, blank};
+use crate::header_name::HeaderName;
+use crate::headers::Headers;
+use crate::host::{Host, host};
+
+/// One Via value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via<'a> {
+    /// The transport as written, such as `UDP`.
+    pub transport: &'a str,
+    /// The host the sender names itself by.
+    pub host: Host<'a>,
+    /// Its port, where one is written.
+    pub port: Option<u16>,
+    /// All parameters.
+    pub params: Params<'a>,
+}
+
+/// Starts every branch of a sender that follows RFC 3261 (§8.1.1.7).
+pub const BRANCH_COOKIE: &str = "z9hG4bK";
+
+impl<'a> Via<'a> {
+    /// Reads one Via value.
+    ///
+    /// # Errors
+    /// Where it is outside the grammar.
+    pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+        grammar::read_all(via, value).ok_or(HeaderError::malformed(HeaderName::Via))
+    }
+
+    /// The branch, with its cookie.
+    pub fn branch(&self) -> Option<&'a str> {
+        self.params.token("branch")
+    }
+
+    /// The source address that the next hop saw.
+    pub fn received(&self) -> Option<IpAddr> {
+        let text = self.params.token("received")?;
+        text.trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .ok()
+    }
+
+    /// The rport parameter: `Some(None)` asks for it, `Some(Some(port))` answers (RFC 3581 §3).
+    pub fn rport(&self) -> Option<Option<u16>> {
+        let Param { value, .. } = self.params.get("rport")?;
+        Some(value.and_then(|port| std::str::from_utf8(port).ok()?.parse().ok()))
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.write_sent_by(out);
+        for param in self.params.iter() {
+            param.write(out);
+        }
+    }
+
+    /// `SIP/2.0/UDP host:port`.
+    pub(crate) fn write_sent_by(&self, out: &mut Vec<u8>) {
+        out.extend(b"SIP/2.0/");
+        out.extend(self.transport.as_bytes());
+        out.push(b' ');
+        out.extend(self.host.to_string().as_bytes());
+        if let Some(port) = self.port {
+            out.push(b':');
+            out.extend(port.to_string().as_bytes());
+        }
+    }
+}
+
+impl Headers {
+    /// The topmost Via.
+    ///
+    /// # Errors
+    /// Where it is missing or malformed.
+    pub fn via(&self) -> Result<Via<'_>, HeaderError> {
+        let value = self.values(HeaderName::Via).next();
+        Via::parse(value.ok_or(HeaderError::missing(HeaderName::Via))?)
+    }
+
+    /// All Vias, topmost first.
+    pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, HeaderError>> {
+        self.values(HeaderName::Via).map(Via::parse)
+    }
+}
+
+fn via(input: &[u8]) -> Parsed<'_, Via<'_>> {
+    (
+        grammar::sent_protocol,
+        preceded(verify(blank, |blanks: &[u8]| !blanks.is_empty()), host),
+        grammar::port_between_blanks,
+        grammar::params,
+    )
+        .map(|(transport, host, port, params)| Via {
+            transport,
+            host,
+            port,
+            params,
+        })
+        .parse(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::Via;
+
+    fn check(text: &str, expected: Expect) {
+        let shown = match Via::parse(text.as_bytes()) {
+            Ok(via) => {
+                let mut printed = Vec::new();
+                via.write(&mut printed);
+                assert_eq!(Via::parse(&printed), Ok(via));
+                String::from_utf8(printed).unwrap()
+            }
+            Err(error) => error.to_string(),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn vias_of_real_phones() {
+        check(
+            "SIP/2.0/UDP 127.0.0.1:5091;branch=z9hG4bK613a4d8da418fa0c;rport",
+            expect!["SIP/2.0/UDP 127.0.0.1:5091;branch=z9hG4bK613a4d8da418fa0c;rport"],
+        );
+        check(
+            "SIP/2.0/WS frank.invalid;branch=z9hG4bK1",
+            expect!["SIP/2.0/WS frank.invalid;branch=z9hG4bK1"],
+        );
+    }
+
+    #[test]
+    fn blanks_where_the_grammar_allows_them() {
+        check(
+            "SIP / 2.0 / UDP\t first.example.com : 4000 ; ttl = 16 ;maddr=224.2.0.1",
+            expect!["SIP/2.0/UDP first.example.com:4000;ttl=16;maddr=224.2.0.1"],
+        );
+        check(
+            "sip/2.0/TCP [2001:db8::9:1]:5061;received=\"x\"",
+            expect![[r#"SIP/2.0/TCP [2001:db8::9:1]:5061;received="x""#]],
+        );
+    }
+
+    #[test]
+    fn malformed_vias() {
+        for text in [
+            "",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDPhost",
+            "SIP/2.0/UDP host:0",
+            "SIP/2.0/UDP host:66000",
+            "SIP/2.0/UDP host;branch=",
+            "SIP/3.0/UDP host",
+            "SIP/2.0/UDP host;=x",
+            "SIP/2.0/UDP a@host",
+        ] {
+            assert!(Via::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rport_tells_asked_from_answered() {
+        let rport = |text: &str| Via::parse(text.as_bytes()).unwrap().rport();
+        assert_eq!(rport("SIP/2.0/UDP h"), None);
+        assert_eq!(rport("SIP/2.0/UDP h;rport"), Some(None));
+        assert_eq!(rport("SIP/2.0/UDP h;RPORT=5060"), Some(Some(5060)));
+    }
+
+    #[test]
+    fn received_may_be_a_bracketed_address() {
+        let via = Via::parse(b"SIP/2.0/UDP h;received=[::1]").unwrap();
+        assert_eq!(via.received(), Some("::1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,192 @@
+//! Which transaction a message belongs to (RFC 3261 §17.1.3 and §17.2.3), as keyed 128-bit hashes.
+//! Must not know what the transaction does with it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use crate::error::HeaderError;
+use crate::flow::Flow;
+use crate::header::via::{BRANCH_COOKIE, Via};
+use crate::header_name::HeaderName;
+use crate::host::Host;
+use crate::message::{Request, Response};
+use crate::method::Method;
+
+/// Names a server transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ServerKey(u128);
+
+/// Names a client transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClientKey(u128);
+
+/// A map by keys that are hashes already.
+pub(super) type KeyMap<K, V> = HashMap<K, V, BuildHasherDefault<TakeAsHash>>;
+
+/// Makes keys that nobody without the secret can make collide.
+#[derive(Clone, Copy)]
+pub(super) struct Keys {
+    secret: [u64; 2],
+}
+
+impl Keys {
+    pub(super) const fn new(secret: [u64; 2]) -> Self {
+        Self { secret }
+    }
+
+    /// The key of a request; an ACK has that of the INVITE it belongs to.
+    ///
+    /// # Errors
+    /// The request has not passed [`Request::check`].
+    pub(super) fn of_request(
+        &self,
+        request: &Request,
+        flow: Flow,
+    ) -> Result<ServerKey, HeaderError> {
+        let method: &[u8] = match request.method() {
+            Method::Ack => b"INVITE",
+            _ => request.method_text(),
+        };
+        self.server_key(request, flow, method)
+    }
+
+    /// The key of the INVITE that a CANCEL means (RFC 3261 §9.2).
+    pub(super) fn of_cancelled(
+        &self,
+        cancel: &Request,
+        flow: Flow,
+    ) -> Result<ServerKey, HeaderError> {
+        self.server_key(cancel, flow, b"INVITE")
+    }
+
+    fn server_key(
+        &self,
+        request: &Request,
+        flow: Flow,
+        method: &[u8],
+    ) -> Result<ServerKey, HeaderError> {
+        let via = request.via()?;
+        let branch = via.branch().unwrap_or_default();
+        if branch.starts_with(BRANCH_COOKIE) && branch.len() > BRANCH_COOKIE.len() {
+            // Deviates from RFC 3261 §17.2.3: the source counts too, because a stored answer must never go to another
+            // address than its request came from. The price is that a NAT rebinding makes a retransmission new.
+            return Ok(ServerKey(self.digest(|hasher| {
+                1u8.hash(hasher);
+                flow.remote.hash(hasher);
+                hash_sent_by(&via, hasher);
+                branch.hash(hasher);
+                method.hash(hasher);
+            })));
+        }
+        // RFC 3261 §17.2.3, the rules for RFC 2543: the whole top Via, Request-URI, From tag, Call-ID, CSeq number.
+        // The To tag is left out: an ACK carries that of our answer.
+        let from = request.header(HeaderName::From).unwrap_or_default();
+        let call_id = request.header(HeaderName::CallId).unwrap_or_default();
+        let number = request.cseq()?.number;
+        let top_via = request.values(HeaderName::Via).next().unwrap_or_default();
+        Ok(ServerKey(self.digest(|hasher| {
+            2u8.hash(hasher);
+            flow.remote.hash(hasher);
+            top_via.hash(hasher);
+            request.uri_text().hash(hasher);
+            from.hash(hasher);
+            call_id.hash(hasher);
+            number.hash(hasher);
+            method.hash(hasher);
+        })))
+    }
+
+    /// The key of a request of ours.
+    pub(super) fn of_sent(&self, branch: &str, method: &str) -> ClientKey {
+        ClientKey(self.digest(|hasher| {
+            3u8.hash(hasher);
+            branch.hash(hasher);
+            method.hash(hasher);
+        }))
+    }
+
+    /// The key of the request of ours that a response answers.
+    ///
+    /// # Errors
+    /// The response lacks a Via or a CSeq.
+    pub(super) fn of_response(&self, response: &Response) -> Result<ClientKey, HeaderError> {
+        let via = response.via()?;
+        let cseq = response.cseq()?;
+        Ok(self.of_sent(via.branch().unwrap_or_default(), cseq.method_text))
+    }
+
+    /// A To tag for an answer we give without the user: the same for each retransmission (RFC 3261 §8.2.7).
+    pub(super) fn tag(&self, key: ServerKey) -> String {
+        let digest = self.digest(|hasher| {
+            4u8.hash(hasher);
+            key.0.hash(hasher);
+        });
+        format!("{digest:032x}")
+    }
+
+    /// A To tag for a request too broken to have a key.
+    pub(super) fn tag_of_bytes(&self, request: &[u8]) -> String {
+        let digest = self.digest(|hasher| {
+            5u8.hash(hasher);
+            request.hash(hasher);
+        });
+        format!("{digest:032x}")
+    }
+
+    /// Two passes of SipHash, keyed by beginning with the secret.
+    fn digest(&self, feed: impl Fn(&mut DefaultHasher)) -> u128 {
+        let [high, low] = self.secret.map(|secret| {
+            let mut hasher = DefaultHasher::new();
+            secret.hash(&mut hasher);
+            feed(&mut hasher);
+            hasher.finish()
+        });
+        u128::from(high) << 64 | u128::from(low)
+    }
+}
+
+fn hash_sent_by(via: &Via<'_>, hasher: &mut DefaultHasher) {
+    match via.host {
+        // Names are compared without case.
+        Host::Name(name) => name
+            .bytes()
+            .for_each(|byte| byte.to_ascii_lowercase().hash(hasher)),
+        Host::V4(address) => address.hash(hasher),
+        Host::V6(address) => address.hash(hasher),
+    }
+    0xFFu8.hash(hasher);
+    via.port.hash(hasher);
+}
+
+impl Hash for ServerKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.0);
+    }
+}
+
+impl Hash for ClientKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.0);
+    }
+}
+
+/// The hasher of a [`KeyMap`].
+#[derive(Default)]
+pub(super) struct TakeAsHash(u64);
+
+impl Hasher for TakeAsHash {
+    fn write_u128(&mut self, key: u128) {
+        self.0 = (key ^ (key >> 64)) as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

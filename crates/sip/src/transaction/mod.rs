@@ -1,0 +1,217 @@
+//! Client and server transactions (RFC 3261 §17, RFC 4320, RFC 6026) as one pure machine per socket or connection.
+//! Must not know sockets, clocks or what a request means.
+
+mod arena;
+mod client;
+mod endpoint;
+mod invite_server;
+mod key;
+mod reply;
+mod server;
+mod step;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use self::endpoint::Endpoint;
+use self::endpoint::ServerSlot;
+use crate::error::BadRequest;
+use crate::flow::Flow;
+use crate::message::{Message, Request, Response};
+use crate::write::request::RequestDraft;
+
+/// What happens to an [`Endpoint`].
+#[derive(Debug)]
+pub enum Input {
+    /// A message came in. A request must have passed [`Request::check`].
+    Received {
+        /// Where it came from.
+        flow: Flow,
+        /// The message.
+        message: Message,
+    },
+    /// The user answers a request; a final answer is repeated to each retransmission of the request.
+    Answer {
+        /// From [`Output::Request`].
+        transaction: ServerTransactionId,
+        /// The whole response.
+        response: Bytes,
+    },
+    /// The user answers a request, and a retransmission of it is to be judged afresh (RFC 3261 §8.2.7):
+    /// for challenges and refusals, which must cost no memory and, for an INVITE, must not be repeated by a timer.
+    AnswerStateless {
+        /// From [`Output::Request`].
+        transaction: ServerTransactionId,
+        /// The whole response.
+        response: Bytes,
+    },
+    /// A request that [`Request::check`] found bad: it is answered and forgotten.
+    Malformed {
+        /// Where it came from.
+        flow: Flow,
+        /// The request.
+        request: Request,
+        /// What is wrong with it.
+        error: BadRequest,
+    },
+    /// The user has too much to do for this request; it is answered 503 with Retry-After and forgotten.
+    Refuse {
+        /// From [`Output::Request`].
+        transaction: ServerTransactionId,
+    },
+    /// The user cannot answer a request; it is answered 500.
+    Fail {
+        /// From [`Output::Request`].
+        transaction: ServerTransactionId,
+    },
+    /// The user will not answer a request; a retransmission of it is shown again.
+    Forget {
+        /// From [`Output::Request`].
+        transaction: ServerTransactionId,
+    },
+    /// Send a request. INVITE has transactions of another kind and is refused.
+    Send {
+        /// Comes back with what becomes of it.
+        token: RequestToken,
+        /// Where to.
+        flow: Flow,
+        /// The request without its Via.
+        draft: RequestDraft,
+        /// The branch parameter, with the magic cookie; unguessable, never used before.
+        branch: String,
+    },
+    /// [`Endpoint::next_timeout`] has come.
+    Timeout,
+    /// Nothing can be sent any more: every transaction ends.
+    FlowClosed,
+}
+
+/// What an [`Endpoint`] wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send these bytes.
+    Transmit {
+        /// Where to; for answers already as RFC 3261 §18.2.2 and RFC 3581 §4 say.
+        flow: Flow,
+        /// One message.
+        bytes: Bytes,
+    },
+    /// A request the user has not seen yet.
+    Request {
+        /// For the answer.
+        transaction: ServerTransactionId,
+        /// Where it came from.
+        flow: Flow,
+        /// The request.
+        request: Request,
+    },
+    /// A final response to a request of ours.
+    Final {
+        /// From [`Input::Send`].
+        token: RequestToken,
+        /// The response.
+        response: Response,
+    },
+    /// A provisional response to a request of ours.
+    Provisional {
+        /// From [`Input::Send`].
+        token: RequestToken,
+        /// The response.
+        response: Response,
+    },
+    /// A request of ours gets no response.
+    Failed {
+        /// From [`Input::Send`].
+        token: RequestToken,
+        /// Why.
+        cause: Failure,
+    },
+}
+
+/// Why a request of ours gets no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No final response in 64*T1.
+    Timeout,
+    /// The connection is gone.
+    FlowClosed,
+    /// [`Config::client_transactions`] are under way.
+    Overload,
+    /// The user asked for what this machine does not do: an INVITE or ACK, or a branch in use.
+    Misuse,
+}
+
+/// Names a request of ours to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestToken(pub u64);
+
+/// Names a request that awaits the user's answer; worthless once it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServerTransactionId(ServerSlot);
+
+/// Times and limits of one endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// T1, the estimate of the round-trip time.
+    pub round_trip: Duration,
+    /// T2, the longest interval between retransmissions.
+    pub longest_interval: Duration,
+    /// T4, the longest time a message stays in the network.
+    pub message_lifetime: Duration,
+    /// Server transactions held at a time. Beyond it the oldest answered ones are forgotten (a retransmission
+    /// of their request would be shown again); when none is answered, new requests get 503 with Retry-After.
+    pub server_transactions: u32,
+    /// Requests of ours under way at a time; beyond it they fail at once.
+    pub client_transactions: u32,
+    /// Goes out as Retry-After with the 503.
+    pub retry_after: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // RFC 3261 table 4.
+        Self {
+            round_trip: Duration::from_millis(500),
+            longest_interval: Duration::from_secs(4),
+            message_lifetime: Duration::from_secs(5),
+            server_transactions: 131_072,
+            client_transactions: 16_384,
+            retry_after: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Config {
+    /// 64*T1: after it the client has given up, whatever it sent.
+    const fn patience(&self) -> Duration {
+        self.round_trip.saturating_mul(64)
+    }
+}
+
+/// What an endpoint did, since the start or since it was last asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests shown to the user.
+    pub requests: u64,
+    /// Requests and ACKs recognised as repeated; never shown to the user.
+    pub retransmissions_absorbed: u64,
+    /// Requests of ours and refusals of INVITEs sent once more.
+    pub retransmissions_sent: u64,
+    /// Bad requests answered.
+    pub bad_requests: u64,
+    /// Requests answered 503 because too many awaited an answer.
+    pub refused: u64,
+    /// Answered transactions forgotten before their time, for room.
+    pub evicted: u64,
+    /// Answers of the user that came after the client had given up, or that RFC 4320 forbids.
+    pub answers_dropped: u64,
+    /// Responses and ACKs that belong to nothing.
+    pub strays: u64,
+    /// Requests of ours without a final response in time.
+    pub timeouts: u64,
+}

@@ -1,0 +1,98 @@
+//! Writing messages. A value can never start a new line: CR, LF and NUL in it are written as blanks.
+
+mod canonical;
+pub(crate) mod request;
+pub(crate) mod response;
+
+use bytes::Bytes;
+use memchr::memchr3;
+
+use crate::header_name::HeaderName;
+
+/// A message in the making.
+pub(crate) struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            out: Vec::with_capacity(capacity),
+        }
+    }
+
+    pub(crate) fn request_line(&mut self, method: &[u8], uri: &[u8]) {
+        self.text(method);
+        self.out.push(b' ');
+        self.text(uri);
+        self.out.extend(b" SIP/2.0\r\n");
+    }
+
+    pub(crate) fn status_line(&mut self, code: u16, reason: &[u8]) {
+        self.out.extend(b"SIP/2.0 ");
+        self.number(usize::from(code));
+        self.out.push(b' ');
+        self.text(reason);
+        self.out.extend(b"\r\n");
+    }
+
+    pub(crate) fn header(&mut self, name: HeaderName, value: &[u8]) {
+        self.line(name.as_str().as_bytes(), value);
+    }
+
+    pub(crate) fn line(&mut self, name: &[u8], value: &[u8]) {
+        self.out.extend(name);
+        self.out.extend(b": ");
+        self.text(value);
+        self.out.extend(b"\r\n");
+    }
+
+    /// A line whose value `write` puts together from parts that hold no line ends.
+    pub(crate) fn composed(&mut self, name: HeaderName, write: impl FnOnce(&mut Vec<u8>)) {
+        self.out.extend(name.as_str().as_bytes());
+        self.out.extend(b": ");
+        let start = self.out.len();
+        write(&mut self.out);
+        for byte in self.out.get_mut(start..).unwrap_or_default() {
+            if is_line_breaking(*byte) {
+                *byte = b' ';
+            }
+        }
+        self.out.extend(b"\r\n");
+    }
+
+    pub(crate) fn finish(mut self, body: &[u8]) -> Bytes {
+        self.out.extend(b"Content-Length: ");
+        self.number(body.len());
+        self.out.extend(b"\r\n\r\n");
+        self.out.extend(body);
+        Bytes::from(self.out)
+    }
+
+    fn text(&mut self, value: &[u8]) {
+        if memchr3(b'\r', b'\n', 0, value).is_none() {
+            self.out.extend(value);
+        } else {
+            let harmless = |byte: &u8| if is_line_breaking(*byte) { b' ' } else { *byte };
+            self.out.extend(value.iter().map(harmless));
+        }
+    }
+
+    fn number(&mut self, number: usize) {
+        self.out.extend(number.to_string().as_bytes());
+    }
+}
+
+/// An extension header's name: bytes that are not of a token become dashes, so that it stays a name.
+pub(crate) fn extension_name(name: &str) -> String {
+    name.chars()
+        .map(|letter| match u8::try_from(letter) {
+            Ok(byte) if crate::grammar::bytes::is_token(byte) => letter,
+            _ => '-',
+        })
+        .collect()
+}
+
+fn is_line_breaking(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n' | 0)
+}

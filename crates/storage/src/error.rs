@@ -1,0 +1,130 @@
+//! What can go wrong with the journal, told by what the caller can do about it.
+//! Must not know which statement failed.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use helpdesk::TicketId;
+use thiserror::Error;
+
+/// Why a journal could not be opened. Each text is one sentence that says what to do.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The address has no form we know.
+    #[error("{url:?} is no storage address; write sqlite:PATH or sqlite::memory:")]
+    BadUrl {
+        /// The address as given, without what may hold a password.
+        url: String,
+    },
+    /// PostgreSQL is planned, not served.
+    #[error("this version stores in SQLite only, not in PostgreSQL; write sqlite:PATH")]
+    PostgresUnsupported,
+    /// The file system refused.
+    #[error("cannot open {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Other users of the machine could read the shoppers' words.
+    #[error("{} can be read or written by other users; run chmod 600 on it", path.display())]
+    TooOpen {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process owns the journal.
+    #[error("{} is in use by another deskbell; stop that one or choose another storage", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{} is not a deskbell database; choose another storage or move the file away", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "{} has schema {found} and this program knows schemas up to {known}; run the newer deskbell that wrote it",
+        path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The schema in the file.
+        found: i64,
+        /// The newest schema of this program.
+        known: i64,
+    },
+    /// The file system cannot keep a write-ahead log.
+    #[error("{} is on a file system that cannot keep its log; choose a local disk", path.display())]
+    NoLog {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database refused for any other reason.
+    #[error("cannot open {}: {source}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The system gave no thread for the writer.
+    #[error("cannot start the journal's writer: {0}")]
+    Writer(#[source] io::Error),
+}
+
+/// Why records were not committed. Nothing of the batch is in the journal then,
+/// except after [`CommitError::Poisoned`], when it may or may not be.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CommitError {
+    /// No space is left; the journal is sound and a later commit may succeed.
+    #[error("the disk is full")]
+    DiskFull,
+    /// Another program held the database's write lock too long; a later commit may succeed.
+    #[error("another program keeps the database locked")]
+    Busy,
+    /// A record belongs to a ticket that was never opened, or was erased: a bug of the caller.
+    #[error("there is no ticket {0} in the journal")]
+    UnknownTicket(TicketId),
+    /// A different line has this place or this identity, or a different ticket has this id: a bug of the caller.
+    #[error("ticket {0} has a different record in this place")]
+    Conflict(TicketId),
+    /// Writing failed and what is on disk is unknown. Every later commit fails; the process must
+    /// stop and recover from the disk.
+    #[error("the journal failed and must be reopened: {0}")]
+    Poisoned(Arc<str>),
+    /// A record cannot be written down: a bug of this crate.
+    #[error("a record cannot be written down: {0}")]
+    Unwritable(Arc<str>),
+    /// The journal was closed.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// Why records could not be read.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// A record this program cannot read.
+    #[error("record {position} ({kind}, version {version}) cannot be read: {why}")]
+    Unreadable {
+        /// Its place in the journal.
+        position: i64,
+        /// Its kind as written.
+        kind: String,
+        /// Its version as written.
+        version: u32,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The database refused.
+    #[error("the database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The runtime is stopping.
+    #[error("the program is stopping")]
+    Stopping,
+}

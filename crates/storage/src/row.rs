@@ -1,0 +1,566 @@
+//! A record as a row: the serialisable twin of [`helpdesk::Record`], each kind with its own version.
+//! Must not know the database. A body's form, once released, is only ever added to by a new version.
+
+use std::sync::Arc;
+
+use helpdesk::{
+    AccessDigest, Ask, CloseReason, Line, LineId, Record, RepId, Seq, SiteId, SkillId, Speaker,
+    TicketId, TierId,
+};
+use serde::{Deserialize, Serialize};
+
+/// One row of the table `records`, and what the table `tickets` learns from it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) ticket: TicketId,
+    pub(crate) kind: Kind,
+    pub(crate) version: u32,
+    pub(crate) at_unix_ms: i64,
+    /// A line's place and, where a browser chose one, its identity.
+    pub(crate) line: Option<(Seq, Option<LineId>)>,
+    /// JSON.
+    pub(crate) body: String,
+}
+
+/// What kind of fact a row is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kind {
+    Opened { site: SiteId, tier: TierId },
+    Line,
+    Offered,
+    OfferEnded,
+    Accepted,
+    Transferred,
+    Closed,
+    Rated,
+}
+
+impl Kind {
+    /// The kind as the table says it.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => OPENED,
+            Self::Line => LINE,
+            Self::Offered => OFFERED,
+            Self::OfferEnded => OFFER_ENDED,
+            Self::Accepted => ACCEPTED,
+            Self::Transferred => TRANSFERRED,
+            Self::Closed => CLOSED,
+            Self::Rated => RATED,
+        }
+    }
+}
+
+/// A row as read back, before anybody knows whether it makes sense.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredRow {
+    pub(crate) position: i64,
+    pub(crate) ticket: String,
+    pub(crate) kind: String,
+    pub(crate) version: u32,
+    pub(crate) at_unix_ms: i64,
+    pub(crate) line: Option<i64>,
+    pub(crate) line_id: Option<String>,
+    pub(crate) body: String,
+}
+
+impl Row {
+    /// The record as a row of the newest version of its kind.
+    pub(crate) fn from_record(record: &Record) -> Result<Self, serde_json::Error> {
+        let (ticket, kind, at_unix_ms, line, body) = match record {
+            Record::Opened { ask, at_unix_ms } => {
+                let kind = Kind::Opened {
+                    site: ask.site.clone(),
+                    tier: ask.tier.clone(),
+                };
+                (
+                    &ask.ticket,
+                    kind,
+                    at_unix_ms,
+                    None,
+                    serde_json::to_string(&OpenedV1::from_ask(ask)),
+                )
+            }
+            Record::Line { ticket, line } => {
+                let place = Some((line.seq, line.id.clone()));
+                let body = LineV1 {
+                    from: line.from.into(),
+                    name: line.name.clone(),
+                    text: Arc::clone(&line.text),
+                };
+                (
+                    ticket,
+                    Kind::Line,
+                    &line.at_unix_ms,
+                    place,
+                    serde_json::to_string(&body),
+                )
+            }
+            Record::Offered {
+                ticket,
+                rep,
+                at_unix_ms,
+            } => (
+                ticket,
+                Kind::Offered,
+                at_unix_ms,
+                None,
+                serde_json::to_string(&RepV1::from_id(rep)),
+            ),
+            Record::OfferEnded {
+                ticket,
+                rep,
+                why,
+                at_unix_ms,
+            } => {
+                let body = OfferEndedV1 {
+                    rep: rep.as_str().to_owned(),
+                    why: Arc::clone(why),
+                };
+                (
+                    ticket,
+                    Kind::OfferEnded,
+                    at_unix_ms,
+                    None,
+                    serde_json::to_string(&body),
+                )
+            }
+            Record::Accepted {
+                ticket,
+                rep,
+                at_unix_ms,
+            } => (
+                ticket,
+                Kind::Accepted,
+                at_unix_ms,
+                None,
+                serde_json::to_string(&RepV1::from_id(rep)),
+            ),
+            Record::Transferred {
+                ticket,
+                from,
+                skills,
+                to,
+                at_unix_ms,
+            } => {
+                let body = TransferredV1 {
+                    rep: from.as_str().to_owned(),
+                    skills: skills
+                        .iter()
+                        .map(|skill| skill.as_str().to_owned())
+                        .collect(),
+                    to: to.as_ref().map(|rep| rep.as_str().to_owned()),
+                };
+                (
+                    ticket,
+                    Kind::Transferred,
+                    at_unix_ms,
+                    None,
+                    serde_json::to_string(&body),
+                )
+            }
+            Record::Closed {
+                ticket,
+                reason,
+                at_unix_ms,
+            } => {
+                let body = ClosedV1 {
+                    reason: (*reason).into(),
+                };
+                (
+                    ticket,
+                    Kind::Closed,
+                    at_unix_ms,
+                    None,
+                    serde_json::to_string(&body),
+                )
+            }
+            Record::Rated {
+                ticket,
+                stars,
+                comment,
+                at_unix_ms,
+            } => {
+                let body = RatedV1 {
+                    stars: *stars,
+                    comment: comment.clone(),
+                };
+                (
+                    ticket,
+                    Kind::Rated,
+                    at_unix_ms,
+                    None,
+                    serde_json::to_string(&body),
+                )
+            }
+        };
+        Ok(Self {
+            ticket: ticket.clone(),
+            kind,
+            version: 1,
+            at_unix_ms: *at_unix_ms,
+            line,
+            body: body?,
+        })
+    }
+}
+
+impl StoredRow {
+    /// The record the row was written for; `Err` says what is wrong with the row.
+    pub(crate) fn into_record(self) -> Result<Record, String> {
+        let ticket = TicketId::new(&self.ticket);
+        let at_unix_ms = self.at_unix_ms;
+        match (self.kind.as_str(), self.version) {
+            (OPENED, 1) => {
+                let ask = body::<OpenedV1>(&self.body)?.into_ask(ticket)?;
+                Ok(Record::Opened {
+                    ask: Box::new(ask),
+                    at_unix_ms,
+                })
+            }
+            (LINE, 1) => {
+                let LineV1 { from, name, text } = body(&self.body)?;
+                let seq = self
+                    .line
+                    .and_then(|seq| u64::try_from(seq).ok())
+                    .ok_or("the line has no place")?;
+                let id = self.line_id.as_deref().map(LineId::new);
+                let line = Line {
+                    seq: Seq(seq),
+                    id,
+                    from: from.into(),
+                    name,
+                    text,
+                    at_unix_ms,
+                };
+                Ok(Record::Line { ticket, line })
+            }
+            (OFFERED, 1) => {
+                let RepV1 { rep } = body(&self.body)?;
+                Ok(Record::Offered {
+                    ticket,
+                    rep: RepId::new(&rep),
+                    at_unix_ms,
+                })
+            }
+            (OFFER_ENDED, 1) => {
+                let OfferEndedV1 { rep, why } = body(&self.body)?;
+                Ok(Record::OfferEnded {
+                    ticket,
+                    rep: RepId::new(&rep),
+                    why,
+                    at_unix_ms,
+                })
+            }
+            (ACCEPTED, 1) => {
+                let RepV1 { rep } = body(&self.body)?;
+                Ok(Record::Accepted {
+                    ticket,
+                    rep: RepId::new(&rep),
+                    at_unix_ms,
+                })
+            }
+            (TRANSFERRED, 1) => {
+                let TransferredV1 { rep, skills, to } = body(&self.body)?;
+                Ok(Record::Transferred {
+                    ticket,
+                    from: RepId::new(&rep),
+                    skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
+                    to: to.as_deref().map(RepId::new),
+                    at_unix_ms,
+                })
+            }
+            (CLOSED, 1) => {
+                let ClosedV1 { reason } = body(&self.body)?;
+                Ok(Record::Closed {
+                    ticket,
+                    reason: reason.into(),
+                    at_unix_ms,
+                })
+            }
+            (RATED, 1) => {
+                let RatedV1 { stars, comment } = body(&self.body)?;
+                Ok(Record::Rated {
+                    ticket,
+                    stars,
+                    comment,
+                    at_unix_ms,
+                })
+            }
+            _ => Err("this program does not know it; a newer one wrote it".to_owned()),
+        }
+    }
+}
+
+const OPENED: &str = "opened";
+const LINE: &str = "line";
+const OFFERED: &str = "offered";
+const OFFER_ENDED: &str = "offer-ended";
+const ACCEPTED: &str = "accepted";
+const TRANSFERRED: &str = "transferred";
+const CLOSED: &str = "closed";
+const RATED: &str = "rated";
+
+fn body<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize, Deserialize)]
+struct OpenedV1 {
+    /// Hexadecimal.
+    access: String,
+    site: String,
+    skills: Vec<String>,
+    tier: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rep: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+}
+
+impl OpenedV1 {
+    fn from_ask(ask: &Ask) -> Self {
+        Self {
+            access: hexadecimal(&ask.access.0),
+            site: ask.site.as_str().to_owned(),
+            skills: ask
+                .skills
+                .iter()
+                .map(|skill| skill.as_str().to_owned())
+                .collect(),
+            tier: ask.tier.as_str().to_owned(),
+            rep: ask.rep.as_ref().map(|rep| rep.as_str().to_owned()),
+            name: ask.name.clone(),
+            phone: ask.phone.clone(),
+            message: ask.message.clone(),
+            page: ask.page.clone(),
+            language: ask.language.clone(),
+        }
+    }
+
+    fn into_ask(self, ticket: TicketId) -> Result<Ask, String> {
+        Ok(Ask {
+            ticket,
+            access: AccessDigest(read_digest(&self.access).ok_or("the access digest is damaged")?),
+            site: SiteId::new(&self.site),
+            skills: self
+                .skills
+                .iter()
+                .map(|skill| SkillId::new(skill))
+                .collect(),
+            tier: TierId::new(&self.tier),
+            rep: self.rep.as_deref().map(RepId::new),
+            name: self.name,
+            phone: self.phone,
+            message: self.message,
+            page: self.page,
+            language: self.language,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct LineV1 {
+    from: SpeakerV1,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<Arc<str>>,
+    text: Arc<str>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SpeakerV1 {
+    Shopper,
+    Rep,
+    System,
+}
+
+impl From<Speaker> for SpeakerV1 {
+    fn from(speaker: Speaker) -> Self {
+        match speaker {
+            Speaker::Shopper => Self::Shopper,
+            Speaker::Rep => Self::Rep,
+            Speaker::System => Self::System,
+        }
+    }
+}
+
+impl From<SpeakerV1> for Speaker {
+    fn from(speaker: SpeakerV1) -> Self {
+        match speaker {
+            SpeakerV1::Shopper => Self::Shopper,
+            SpeakerV1::Rep => Self::Rep,
+            SpeakerV1::System => Self::System,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct RepV1 {
+    rep: String,
+}
+
+impl RepV1 {
+    fn from_id(rep: &RepId) -> Self {
+        Self {
+            rep: rep.as_str().to_owned(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct OfferEndedV1 {
+    rep: String,
+    why: Arc<str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TransferredV1 {
+    /// Who handed the conversation on.
+    rep: String,
+    skills: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClosedV1 {
+    reason: CloseReasonV1,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CloseReasonV1 {
+    Shopper,
+    Rep,
+    Abandoned,
+}
+
+impl From<CloseReason> for CloseReasonV1 {
+    fn from(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::Shopper => Self::Shopper,
+            CloseReason::Rep => Self::Rep,
+            CloseReason::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
+impl From<CloseReasonV1> for CloseReason {
+    fn from(reason: CloseReasonV1) -> Self {
+        match reason {
+            CloseReasonV1::Shopper => Self::Shopper,
+            CloseReasonV1::Rep => Self::Rep,
+            CloseReasonV1::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct RatedV1 {
+    stars: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+}
+
+fn hexadecimal(bytes: &[u8; 32]) -> String {
+    use std::fmt::Write;
+
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+fn read_digest(text: &str) -> Option<[u8; 32]> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let bytes: Option<Vec<u8>> = pairs
+        .iter()
+        .map(|pair| {
+            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+            u8::try_from(high? * 16 + low?).ok()
+        })
+        .collect();
+    bytes?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(kind: &str, version: u32, body: &str) -> Result<Record, String> {
+        StoredRow {
+            position: 1,
+            ticket: "t1".to_owned(),
+            kind: kind.to_owned(),
+            version,
+            at_unix_ms: 5,
+            line: None,
+            line_id: None,
+            body: body.to_owned(),
+        }
+        .into_record()
+    }
+
+    #[test]
+    fn digests_are_written_and_read_back() {
+        let digest: [u8; 32] = std::array::from_fn(|index| u8::try_from(index * 8).unwrap());
+        assert_eq!(read_digest(&hexadecimal(&digest)), Some(digest));
+        assert_eq!(read_digest("00ff"), None);
+        assert_eq!(read_digest(&"x".repeat(64)), None);
+        assert_eq!(read_digest(&"0".repeat(65)), None);
+        assert_eq!(read_digest(&"+0".repeat(32)), None);
+    }
+
+    #[test]
+    fn unknown_kinds_and_versions_are_named_not_guessed() {
+        assert!(
+            stored("accepted", 2, r#"{"rep":"alice"}"#)
+                .unwrap_err()
+                .contains("newer")
+        );
+        assert!(stored("sung", 1, "{}").unwrap_err().contains("newer"));
+        assert!(stored("accepted", 1, "{").is_err());
+        assert!(
+            stored("line", 1, r#"{"from":"rep","text":"hi"}"#)
+                .unwrap_err()
+                .contains("place")
+        );
+        let opened = r#"{"access":"00","site":"s","skills":[],"tier":"t"}"#;
+        assert!(stored("opened", 1, opened).unwrap_err().contains("digest"));
+    }
+
+    #[test]
+    fn first_version_of_a_body_stays_readable() {
+        assert_eq!(
+            stored("rated", 1, r#"{"stars":4,"comment":"kind"}"#),
+            Ok(Record::Rated {
+                ticket: TicketId::new("t1"),
+                stars: 4,
+                comment: Some("kind".to_owned()),
+                at_unix_ms: 5
+            })
+        );
+        assert_eq!(
+            stored("closed", 1, r#"{"reason":"abandoned"}"#),
+            Ok(Record::Closed {
+                ticket: TicketId::new("t1"),
+                reason: CloseReason::Abandoned,
+                at_unix_ms: 5
+            })
+        );
+    }
+}

@@ -1,0 +1,524 @@
+//! The journal through its face: what is committed is there, in order, whatever happened between.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use helpdesk::ticket::CloseReason;
+use helpdesk::{
+    AccessDigest, Ask, Line, LineId, Record, RepId, Seq, SiteId, SkillId, Speaker, TicketId, TierId,
+};
+use storage::{CommitError, Journal, LoadError};
+
+/// A directory of its own for one test, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "journal-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn database(&self) -> PathBuf {
+        self.0.join("deskbell.db")
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.database().display())
+    }
+
+    async fn refusal(&self) -> String {
+        let Err(error) = Journal::open(&self.url()).await else {
+            panic!("the journal opened")
+        };
+        error
+            .to_string()
+            .replace(&format!("{}/", self.0.display()), "")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn ask(ticket: &str) -> Ask {
+    Ask {
+        ticket: TicketId::new(ticket),
+        access: AccessDigest([7; 32]),
+        site: SiteId::new("shop"),
+        skills: vec![SkillId::new("cameras")],
+        tier: TierId::new("gold"),
+        rep: None,
+        name: None,
+        phone: None,
+        message: None,
+        page: None,
+        language: None,
+    }
+}
+
+fn opened(ticket: &str) -> Record {
+    Record::Opened {
+        ask: Box::new(ask(ticket)),
+        at_unix_ms: 1_000,
+    }
+}
+
+fn line(ticket: &str, seq: u64, id: Option<&str>, text: &str) -> Record {
+    let line = Line {
+        seq: Seq(seq),
+        id: id.map(LineId::new),
+        from: Speaker::Shopper,
+        name: None,
+        text: Arc::from(text),
+        at_unix_ms: 1_001,
+    };
+    Record::Line {
+        ticket: TicketId::new(ticket),
+        line,
+    }
+}
+
+fn closed(ticket: &str, at_unix_ms: i64) -> Record {
+    Record::Closed {
+        ticket: TicketId::new(ticket),
+        reason: CloseReason::Rep,
+        at_unix_ms,
+    }
+}
+
+/// One of every kind and every variant within, with every field both present and absent.
+fn one_of_each() -> Vec<Record> {
+    let (ticket, rep) = (TicketId::new("t1"), RepId::new("alice"));
+    let full = Ask {
+        skills: vec![SkillId::new("lenses"), SkillId::new("cameras")],
+        rep: Some(rep.clone()),
+        name: Some("Zoë \"Z\" O'Neil\n".to_owned()),
+        phone: Some("+33 1 23 45 67 89".to_owned()),
+        message: Some("emoji 📷 and \0 and \u{1f}".to_owned()),
+        page: Some("https://shop.example/?q=1&r=2".to_owned()),
+        language: Some("fr-CA".to_owned()),
+        ..ask("t1")
+    };
+    let speakers = [Speaker::Shopper, Speaker::Rep, Speaker::System];
+    let said = (1..).zip(speakers).map(|(seq, from)| Record::Line {
+        ticket: ticket.clone(),
+        line: Line {
+            seq: Seq(seq),
+            id: (from == Speaker::Shopper).then(|| LineId::new("b-1")),
+            from,
+            name: (from == Speaker::Rep).then(|| Arc::from("Alice")),
+            text: Arc::from("hello, world"),
+            at_unix_ms: -5,
+        },
+    });
+    let mut records = vec![
+        Record::Opened {
+            ask: Box::new(full),
+            at_unix_ms: i64::MAX,
+        },
+        Record::Offered {
+            ticket: ticket.clone(),
+            rep: rep.clone(),
+            at_unix_ms: 2,
+        },
+        Record::OfferEnded {
+            ticket: ticket.clone(),
+            rep: rep.clone(),
+            why: Arc::from("no answer"),
+            at_unix_ms: 3,
+        },
+        Record::Accepted {
+            ticket: ticket.clone(),
+            rep,
+            at_unix_ms: 4,
+        },
+    ];
+    records.extend(said);
+    for to in [Some(RepId::new("bob")), None] {
+        records.push(Record::Transferred {
+            ticket: ticket.clone(),
+            from: RepId::new("alice"),
+            skills: vec![SkillId::new("lenses"), SkillId::new("printing")],
+            to,
+            at_unix_ms: 5,
+        });
+    }
+    for reason in [
+        CloseReason::Shopper,
+        CloseReason::Rep,
+        CloseReason::Abandoned,
+    ] {
+        records.push(Record::Closed {
+            ticket: ticket.clone(),
+            reason,
+            at_unix_ms: 6,
+        });
+    }
+    for comment in [Some("quick".to_owned()), None] {
+        records.push(Record::Rated {
+            ticket: ticket.clone(),
+            stars: 5,
+            comment,
+            at_unix_ms: 7,
+        });
+    }
+    records.push(opened("t2"));
+    records
+}
+
+#[tokio::test]
+async fn every_record_comes_back_as_it_went_in_after_reopening() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(&scratch.url()).await.unwrap();
+    for record in one_of_each() {
+        journal.commit(vec![record]).await.unwrap();
+    }
+    assert_eq!(journal.load(0).await.unwrap(), one_of_each());
+    journal.close().await;
+    let journal = Journal::open(&scratch.url()).await.unwrap();
+    assert_eq!(journal.load(0).await.unwrap(), one_of_each());
+}
+
+#[tokio::test]
+async fn memory_serves_as_well_and_each_journal_has_its_own() {
+    let journal = Journal::open("sqlite::memory:").await.unwrap();
+    let other = Journal::open("sqlite::memory:").await.unwrap();
+    journal.commit(one_of_each()).await.unwrap();
+    assert_eq!(journal.load(0).await.unwrap(), one_of_each());
+    assert_eq!(other.load(0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn dropped_journal_can_be_opened_again_at_once() {
+    let scratch = Scratch::new();
+    for round in 0..5 {
+        let journal = Journal::open(&scratch.url()).await.unwrap();
+        assert_eq!(journal.load(0).await.unwrap().len(), round);
+        journal
+            .commit(vec![opened(&format!("t{round}"))])
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn load_leaves_out_what_ended_long_ago() {
+    let journal = Journal::open("sqlite::memory:").await.unwrap();
+    let old = vec![opened("old"), closed("old", 4_999)];
+    let recent = vec![
+        opened("recent"),
+        line("recent", 1, None, "hi"),
+        closed("recent", 5_000),
+    ];
+    let waiting = vec![opened("waiting")];
+    journal
+        .commit([waiting.clone(), old.clone(), recent.clone()].concat())
+        .await
+        .unwrap();
+    assert_eq!(
+        journal.load(5_000).await.unwrap(),
+        [waiting.clone(), recent.clone()].concat()
+    );
+    assert_eq!(
+        journal.load(4_999).await.unwrap(),
+        [waiting, old, recent].concat()
+    );
+}
+
+#[tokio::test]
+async fn history_is_one_tickets_whole_story() {
+    let journal = Journal::open("sqlite::memory:").await.unwrap();
+    let story = [
+        opened("a"),
+        line("a", 1, None, "one"),
+        line("a", 2, None, "two"),
+        closed("a", 9),
+    ];
+    for record in &story {
+        journal.commit(vec![record.clone()]).await.unwrap();
+        journal.commit(vec![opened("b")]).await.unwrap();
+    }
+    assert_eq!(journal.history(&TicketId::new("a")).await.unwrap(), story);
+    assert_eq!(
+        journal.history(&TicketId::new("b")).await.unwrap(),
+        [opened("b")]
+    );
+    assert_eq!(journal.history(&TicketId::new("c")).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_wait_together_share_a_transaction() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(&scratch.url()).await.unwrap();
+    let commits = 200;
+    let tasks: Vec<_> = (0..commits)
+        .map(|number| {
+            let journal = journal.clone();
+            let ticket = format!("t{number}");
+            tokio::spawn(async move {
+                journal
+                    .commit(vec![opened(&ticket), line(&ticket, 1, None, "hi")])
+                    .await
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let totals = journal.totals();
+    assert_eq!((totals.batches, totals.records), (commits, 2 * commits));
+    assert!(totals.transactions < commits, "{totals:?}");
+    assert_eq!(journal.load(0).await.unwrap().len(), 400);
+}
+
+#[tokio::test]
+async fn one_callers_batches_keep_their_order_without_waiting() {
+    let journal = Journal::open("sqlite::memory:").await.unwrap();
+    journal.commit(vec![opened("a")]).await.unwrap();
+    let said: Vec<Record> = (1..=50).map(|seq| line("a", seq, None, "hi")).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for record in said.clone() {
+        let journal = journal.clone();
+        // On the one thread of this runtime tasks start in the order of their making.
+        tasks.spawn(async move { journal.commit(vec![record]).await.unwrap() });
+    }
+    tasks.join_all().await;
+    let history = journal.history(&TicketId::new("a")).await.unwrap();
+    assert_eq!(history.get(1..).unwrap(), said);
+}
+
+#[tokio::test]
+async fn repeated_line_is_kept_once_and_another_in_its_place_refused() {
+    let journal = Journal::open("sqlite::memory:").await.unwrap();
+    journal
+        .commit(vec![opened("a"), line("a", 1, Some("x"), "hi")])
+        .await
+        .unwrap();
+    let conflict = Err(CommitError::Conflict(TicketId::new("a")));
+
+    assert_eq!(
+        journal.commit(vec![line("a", 1, Some("x"), "hi")]).await,
+        Ok(())
+    );
+    assert_eq!(
+        journal.commit(vec![line("a", 1, Some("x"), "ho")]).await,
+        conflict
+    );
+    assert_eq!(
+        journal.commit(vec![line("a", 1, Some("y"), "hi")]).await,
+        conflict
+    );
+    assert_eq!(
+        journal.commit(vec![line("a", 2, Some("x"), "hi")]).await,
+        conflict
+    );
+    assert_eq!(
+        journal.commit(vec![line("a", u64::MAX, None, "hi")]).await,
+        conflict
+    );
+    assert_eq!(journal.history(&TicketId::new("a")).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn repeated_opening_is_kept_once_and_another_of_that_id_refused() {
+    let journal = Journal::open("sqlite::memory:").await.unwrap();
+    journal.commit(vec![opened("a")]).await.unwrap();
+    assert_eq!(journal.commit(vec![opened("a")]).await, Ok(()));
+    let other = Ask {
+        access: AccessDigest([8; 32]),
+        ..ask("a")
+    };
+    let other = Record::Opened {
+        ask: Box::new(other),
+        at_unix_ms: 1_000,
+    };
+    let conflict = CommitError::Conflict(TicketId::new("a"));
+    assert_eq!(journal.commit(vec![other]).await, Err(conflict));
+    assert_eq!(journal.load(0).await.unwrap(), [opened("a")]);
+}
+
+#[tokio::test]
+async fn refused_batch_leaves_nothing_behind_and_others_alone() {
+    let journal = Journal::open("sqlite::memory:").await.unwrap();
+    let good = journal.commit(vec![opened("a")]);
+    let bad = journal.commit(vec![opened("b"), line("nobody", 1, None, "hi")]);
+    let (good, bad) = tokio::join!(good, bad);
+    assert_eq!(good, Ok(()));
+    assert_eq!(
+        bad,
+        Err(CommitError::UnknownTicket(TicketId::new("nobody")))
+    );
+    assert_eq!(journal.load(0).await.unwrap(), [opened("a")]);
+}
+
+#[tokio::test]
+async fn close_commits_what_waits_and_refuses_what_comes_after() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(&scratch.url()).await.unwrap();
+    let clone = journal.clone();
+    let waiting = journal.commit(vec![opened("a")]);
+    let (committed, ()) = tokio::join!(waiting, journal.clone().close());
+    assert_eq!(committed, Ok(()));
+    assert_eq!(
+        clone.commit(vec![opened("b")]).await,
+        Err(CommitError::Closed)
+    );
+    drop((journal, clone));
+    let journal = Journal::open(&scratch.url()).await.unwrap();
+    assert_eq!(journal.load(0).await.unwrap(), [opened("a")]);
+}
+
+#[tokio::test]
+async fn database_and_its_log_are_for_their_owner_only() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(&scratch.url()).await.unwrap();
+    journal.commit(vec![opened("a")]).await.unwrap();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&scratch.0).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().mode() & 0o077, 0, "{entry:?}");
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "deskbell.db",
+            "deskbell.db-lock",
+            "deskbell.db-shm",
+            "deskbell.db-wal"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn database_others_can_read_is_refused() {
+    let scratch = Scratch::new();
+    Journal::open(&scratch.url()).await.unwrap().close().await;
+    fs::set_permissions(scratch.database(), Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(
+        scratch.refusal().await,
+        "deskbell.db can be read or written by other users; run chmod 600 on it"
+    );
+}
+
+#[tokio::test]
+async fn second_owner_is_refused() {
+    let scratch = Scratch::new();
+    let _first = Journal::open(&scratch.url()).await.unwrap();
+    assert_eq!(
+        scratch.refusal().await,
+        "deskbell.db is in use by another deskbell; stop that one or choose another storage"
+    );
+}
+
+#[tokio::test]
+async fn file_that_is_no_database_is_refused_and_left_alone() {
+    let scratch = Scratch::new();
+    let garbage = "not a database, but quite long enough to be looked at as one ".repeat(100);
+    fs::write(scratch.database(), &garbage).unwrap();
+    fs::set_permissions(scratch.database(), Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(
+        scratch.refusal().await,
+        "deskbell.db is not a deskbell database; choose another storage or move the file away"
+    );
+    assert_eq!(fs::read_to_string(scratch.database()).unwrap(), garbage);
+}
+
+#[tokio::test]
+async fn newer_schema_is_refused_and_left_alone() {
+    let scratch = Scratch::new();
+    Journal::open(&scratch.url()).await.unwrap().close().await;
+    let change = |sql: &str| {
+        rusqlite::Connection::open(scratch.database())
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
+    };
+    change("PRAGMA user_version = 999");
+    assert_eq!(
+        scratch.refusal().await,
+        "deskbell.db has schema 999 and this program knows schemas up to 1; \
+         run the newer deskbell that wrote it"
+    );
+    change("PRAGMA user_version = 1");
+    Journal::open(&scratch.url()).await.unwrap();
+}
+
+#[tokio::test]
+async fn directory_that_does_not_exist_is_named() {
+    let Err(error) = Journal::open("sqlite:/nonexistent/deskbell.db").await else {
+        panic!("the journal opened")
+    };
+    assert_eq!(
+        error.to_string(),
+        "cannot open /nonexistent/deskbell.db-lock: No such file or directory (os error 2)"
+    );
+}
+
+#[tokio::test]
+async fn record_of_a_newer_program_is_named_on_loading() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(&scratch.url()).await.unwrap();
+    journal
+        .commit(vec![opened("a"), line("a", 1, None, "hi")])
+        .await
+        .unwrap();
+    let other = rusqlite::Connection::open(scratch.database()).unwrap();
+    other
+        .execute_batch("UPDATE records SET version = 2 WHERE kind = 'line'")
+        .unwrap();
+    let error = journal.load(0).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            LoadError::Unreadable {
+                position: 2,
+                version: 2,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn story_view_shows_people_who_said_what() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(&scratch.url()).await.unwrap();
+    journal.commit(one_of_each()).await.unwrap();
+    journal.close().await;
+    let shell = rusqlite::Connection::open(scratch.database()).unwrap();
+    let told: String = shell
+        .query_row(
+            "SELECT group_concat(concat_ws(' ', at, kind, who, what), char(10)) FROM \
+             (SELECT * FROM story WHERE kind IN ('line', 'offer-ended') ORDER BY position)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(
+        told,
+        "1970-01-01T00:00:00.003Z offer-ended alice no answer\n\
+         1969-12-31T23:59:59.995Z line shopper hello, world\n\
+         1969-12-31T23:59:59.995Z line Alice hello, world\n\
+         1969-12-31T23:59:59.995Z line system hello, world"
+    );
+}

@@ -1,0 +1,153 @@
+//! What each recipe does, step by step.
+//! Must not know how a step is run or counted.
+
+use std::process::Command;
+
+use crate::count::count_tests;
+use crate::peers;
+use crate::report::{Report, StepResult, Verdict};
+use crate::shell;
+
+/// Everything that has to hold before a change is pushed. Returns whether it does.
+pub(crate) fn test() -> anyhow::Result<bool> {
+    let mut report = Report::default();
+    report.step("format", || {
+        check(shell::cargo().args(["fmt", "--all", "--check"]))
+    });
+    report.step("peers", peers_present);
+    // Lints and documentation share one set of checked dependencies, tests and doc tests one of built ones.
+    report.step("lints", || {
+        check(shell::cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
+    report.step("documentation", || {
+        check(
+            shell::cargo()
+                .args(["doc", "--workspace", "--all-features", "--no-deps"])
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )
+    });
+    report.step("tests", tests);
+    report.step("doc tests", || {
+        count(shell::cargo().args(["test", "--doc", "--workspace", "--all-features"]))
+    });
+    report.step("widget", widget);
+    report.step("supply chain", supply_chain);
+    report.step("advisories", advisories);
+    shell::say("");
+    shell::say(&report.table());
+    Ok(report.is_green())
+}
+
+/// Formats every crate.
+pub(crate) fn fmt() -> anyhow::Result<bool> {
+    Ok(shell::run(shell::cargo().args(["fmt", "--all"]))?.success)
+}
+
+/// Runs the micro-benchmarks.
+pub(crate) fn bench(arguments: &[String]) -> anyhow::Result<bool> {
+    let mut cargo = shell::cargo();
+    cargo.args(["bench", "--package", "benches", "--benches"]);
+    if !arguments.is_empty() {
+        cargo.arg("--").args(arguments);
+    }
+    Ok(shell::run(&mut cargo)?.success)
+}
+
+fn peers_present() -> anyhow::Result<StepResult> {
+    let missing = peers::ensure()?;
+    for package in &missing {
+        shell::say(&format!("skipped: needs {package}"));
+    }
+    let verdict = if missing.is_empty() {
+        Verdict::Passed
+    } else if peers::is_build_machine() {
+        Verdict::Failed(format!("needs {}", missing.join(", ")))
+    } else {
+        Verdict::Skipped(format!("needs {}", missing.join(", ")))
+    };
+    Ok(verdict.into())
+}
+
+/// The tests of every crate, those with real peers and a browser among them.
+fn tests() -> anyhow::Result<StepResult> {
+    let mut cargo = shell::cargo();
+    if shell::is_installed("cargo-nextest") {
+        cargo.args(["nextest", "run", "--profile", "ci"]);
+    } else {
+        // Without --no-fail-fast the first failing program would hide the rest.
+        cargo.args([
+            "test",
+            "--no-fail-fast",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--examples",
+        ]);
+    }
+    count(cargo.args(["--workspace", "--all-features"]))
+}
+
+/// The widget's own tests, in a browser against a gateway of theirs.
+fn widget() -> anyhow::Result<StepResult> {
+    if let Some(missing) = peers::missing_for_widget() {
+        let verdict = if peers::is_build_machine() {
+            Verdict::Failed
+        } else {
+            Verdict::Skipped
+        };
+        return Ok(verdict(format!("needs {missing}")).into());
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["test", "--silent"])
+        .current_dir(peers::browser_folder());
+    count(&mut npm)
+}
+
+fn supply_chain() -> anyhow::Result<StepResult> {
+    if !shell::is_installed("cargo-deny") {
+        return Ok(Verdict::Skipped("needs cargo-deny".to_owned()).into());
+    }
+    check(shell::cargo().args(["deny", "check", "bans", "licenses", "sources"]))
+}
+
+/// Advisories come from a repository on the network: where that cannot be reached there is nothing to check against.
+fn advisories() -> anyhow::Result<StepResult> {
+    if !shell::is_installed("cargo-deny") {
+        return Ok(Verdict::Skipped("needs cargo-deny".to_owned()).into());
+    }
+    if !shell::run_quietly(shell::cargo().args(["deny", "fetch", "db"]))?.success {
+        return Ok(Verdict::Skipped("needs the advisory database".to_owned()).into());
+    }
+    check(shell::cargo().args(["deny", "check", "advisories"]))
+}
+
+/// A step that passes if its program does.
+fn check(command: &mut Command) -> anyhow::Result<StepResult> {
+    let outcome = shell::run(command)?;
+    Ok(verdict_of(outcome.success).into())
+}
+
+/// A step whose tests are counted.
+fn count(command: &mut Command) -> anyhow::Result<StepResult> {
+    let outcome = shell::run(command)?;
+    Ok(StepResult {
+        verdict: verdict_of(outcome.success),
+        tests: count_tests(&outcome.lines),
+    })
+}
+
+fn verdict_of(success: bool) -> Verdict {
+    if success {
+        Verdict::Passed
+    } else {
+        Verdict::Failed("see above".to_owned())
+    }
+}

@@ -1,0 +1,144 @@
+//! baresip as a rep: registers over UDP, publishes, shows texts and answers them.
+//! Must not know the server.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::terminal::Terminal;
+use crate::unique::Folder;
+
+/// How long baresip may take for anything it does.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Where Debian keeps baresip's modules.
+const MODULES: &str = "/usr/lib/baresip/modules";
+
+/// A running baresip.
+#[derive(Debug)]
+pub struct Baresip {
+    terminal: Terminal,
+    _folder: Folder,
+}
+
+impl Baresip {
+    /// Starts it for the rep `user` of the server at `server`; its one contact is `sip:desk@` that server,
+    /// because baresip writes to its current contact and not to whoever wrote last.
+    /// It publishes as soon as it runs.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start(
+        program: &Path,
+        server: SocketAddr,
+        user: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let folder = Folder::new("baresip")?;
+        folder.write("config", &config(server))?;
+        folder.write(
+            "accounts",
+            &format!(
+                "<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=60;pubint=60;answermode=auto;mwi=no\n"
+            ),
+        )?;
+        folder.write("contacts", &format!("\"Desk\" <sip:desk@{server}>\n"))?;
+        let mut command = Command::new(program);
+        command
+            .arg("-f")
+            .arg(folder.path())
+            // Where the sound of a call would go.
+            .current_dir(folder.path());
+        let mut terminal = Terminal::start(&mut command)?;
+        terminal
+            .wait_for("baresip is ready", LIMIT)
+            .context("failed to start baresip")?;
+        Ok(Self {
+            terminal,
+            _folder: folder,
+        })
+    }
+
+    /// Waits until the server took the registration.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn wait_registered(&mut self) -> anyhow::Result<()> {
+        self.terminal.wait_for("200 OK", LIMIT)
+    }
+
+    /// Publishes "open".
+    ///
+    /// # Errors
+    /// Where baresip has ended.
+    pub fn go_online(&mut self) -> anyhow::Result<()> {
+        self.terminal.type_line("/presence_online")
+    }
+
+    /// Publishes "closed".
+    ///
+    /// # Errors
+    /// Where baresip has ended.
+    pub fn go_offline(&mut self) -> anyhow::Result<()> {
+        self.terminal.type_line("/presence_offline")
+    }
+
+    /// Sends a text to the desk.
+    ///
+    /// # Errors
+    /// Where baresip has ended.
+    pub fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        self.terminal.type_line(&format!("/message {text}"))
+    }
+
+    /// Waits until baresip shows an incoming text that contains `text`.
+    ///
+    /// # Errors
+    /// Where it does not come within `limit`.
+    pub fn wait_text(&mut self, text: &str, limit: Duration) -> anyhow::Result<()> {
+        self.terminal.wait_for(text, limit)
+    }
+
+    /// Ends it as its user would; it takes back its presence and its registration.
+    ///
+    /// # Errors
+    /// Where it does not end.
+    pub fn quit(mut self) -> anyhow::Result<String> {
+        self.terminal.type_line("/quit")?;
+        self.terminal.wait_exit(LIMIT)?;
+        Ok(self.terminal.screen())
+    }
+
+    /// Everything it showed.
+    #[must_use]
+    pub fn screen(&self) -> String {
+        self.terminal.screen()
+    }
+}
+
+fn config(server: SocketAddr) -> String {
+    let modules = [
+        "module g711.so",
+        "module ausine.so",
+        "module aufile.so",
+        "module uuid.so",
+        "module stdio.so",
+        "module_tmp account.so",
+        "module_app contact.so",
+        "module_app menu.so",
+        "module_app presence.so",
+    ];
+    format!(
+        "sip_listen {ip}:0\n\
+         audio_player aufile,out.wav\n\
+         audio_source ausine,400\n\
+         audio_alert aufile,/dev/null\n\
+         ausrc_srate 48000\nausrc_channels 2\nauplay_srate 48000\nauplay_channels 2\n\
+         module_path {MODULES}\n{modules}\n",
+        ip = server.ip(),
+        modules = modules.join("\n"),
+    )
+}

@@ -1,0 +1,122 @@
+//! linphonec as a rep: registers over TCP, publishes, shows texts and answers them.
+//! Must not know the server.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::terminal::Terminal;
+use crate::unique::Folder;
+use crate::wait;
+
+/// How long linphonec may take for anything it does.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long it may take to answer a question on its terminal.
+const ASKING: Duration = Duration::from_millis(300);
+
+/// A running linphonec.
+#[derive(Debug)]
+pub struct Linphone {
+    terminal: Terminal,
+    _folder: Folder,
+}
+
+impl Linphone {
+    /// Starts it over TCP for the rep `user` of the server at `server`, whose digest realm is `realm`.
+    /// It registers and publishes by itself.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start(
+        program: &Path,
+        server: SocketAddr,
+        realm: &str,
+        user: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let folder = Folder::new("linphone")?;
+        // Without this folder its core does not start.
+        std::fs::create_dir_all(folder.path().join(".local/share/linphone"))?;
+        let settings = folder.write("linphonerc", &settings(server, realm, user, password))?;
+        let mut command = Command::new(program);
+        command
+            .arg("-c")
+            .arg(settings)
+            .env("HOME", folder.path())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .current_dir(folder.path());
+        let terminal = Terminal::start(&mut command)?;
+        Ok(Self {
+            terminal,
+            _folder: folder,
+        })
+    }
+
+    /// Waits until the server took the registration; linphonec tells only when it is asked.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn wait_registered(&mut self) -> anyhow::Result<()> {
+        let terminal = &mut self.terminal;
+        wait::until("the registration of linphonec", LIMIT, || {
+            terminal.type_line("status register")?;
+            let told = terminal.wait_for("registered, identity", ASKING);
+            Ok(told.is_ok().then_some(()))
+        })
+        .with_context(|| format!("the terminal shows:\n{}", self.terminal.screen()))
+    }
+
+    /// Sends a text.
+    ///
+    /// # Errors
+    /// Where linphonec has ended.
+    pub fn say(&mut self, to: &str, text: &str) -> anyhow::Result<()> {
+        self.terminal.type_line(&format!("chat {to} {text}"))
+    }
+
+    /// Waits until linphonec shows an incoming text that contains `text`.
+    ///
+    /// # Errors
+    /// Where it does not come within `limit`.
+    pub fn wait_text(&mut self, text: &str, limit: Duration) -> anyhow::Result<()> {
+        self.terminal.wait_for(text, limit)
+    }
+
+    /// Ends it as its user would; it takes back its presence and its registration.
+    ///
+    /// # Errors
+    /// Where it does not end.
+    pub fn quit(mut self) -> anyhow::Result<String> {
+        self.terminal.type_line("quit")?;
+        self.terminal.wait_exit(LIMIT)?;
+        Ok(self.terminal.screen())
+    }
+
+    /// Everything it showed.
+    #[must_use]
+    pub fn screen(&self) -> String {
+        self.terminal.screen()
+    }
+}
+
+fn settings(server: SocketAddr, realm: &str, user: &str, password: &str) -> String {
+    // -1 is a port of the system's choice.
+    format!(
+        "[sip]\n\
+         sip_port=-1\nsip_tcp_port=-1\ndefault_proxy=0\nguess_hostname=0\n\
+         contact=\"{user}\" <sip:{user}@{ip}>\n\
+         register_only_when_network_is_up=0\n\
+         [proxy_0]\n\
+         reg_proxy=<sip:{server};transport=tcp>\n\
+         reg_identity=\"{user}\" <sip:{user}@{server}>\n\
+         reg_expires=60\nreg_sendregister=1\npublish=1\npublish_expires=60\nquality_reporting_enabled=0\n\
+         [auth_info_0]\n\
+         username={user}\npasswd={password}\nrealm={realm}\n",
+        ip = server.ip(),
+    )
+}

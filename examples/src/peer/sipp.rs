@@ -1,0 +1,116 @@
+//! Runs a SIPp scenario and counts its calls.
+//! Must not know what a scenario does.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::unique::Folder;
+use crate::wait;
+
+/// How a run of a scenario ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calls {
+    /// Calls that went through the whole scenario.
+    pub successful: u64,
+    /// Calls that met something unexpected.
+    pub failed: u64,
+}
+
+/// Runs `calls` calls of a scenario, ten a second, for one rep of `domain`.
+///
+/// # Errors
+/// Where SIPp does not start, refuses the scenario, or does not end within `limit`.
+pub fn run(
+    program: &Path,
+    scenario: &Path,
+    server: SocketAddr,
+    rep: (&str, &str),
+    domain: &str,
+    calls: u32,
+    limit: Duration,
+) -> anyhow::Result<Calls> {
+    let folder = Folder::new("sipp")?;
+    let (user, password) = rep;
+    // SIPp reads `[authentication …]` out of a field, so that its parameters may come from the file.
+    let reps = folder.write(
+        "reps.csv",
+        &format!(
+            "SEQUENTIAL\n{user};{domain};[authentication username={user} password={password}]\n"
+        ),
+    )?;
+    let figures = folder.path().join("figures.csv");
+    let mut command = Command::new(program);
+    command
+        .arg(server.to_string())
+        .arg("-sf")
+        .arg(scenario)
+        .arg("-inf")
+        .arg(&reps)
+        .args(["-m", &calls.to_string()])
+        .args(["-r", "10", "-l", "1"])
+        .args(["-i", &server.ip().to_string()])
+        .args(["-recv_timeout", "5000", "-nostdin"])
+        .args(["-trace_err", "-error_file", "errors.log"])
+        .args(["-trace_stat", "-fd", "1", "-stf"])
+        .arg(&figures)
+        .current_dir(folder.path())
+        .env("TERM", "dumb")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().context("failed to start sipp")?;
+    let status = wait::until("the end of sipp", limit, || Ok(child.try_wait()?));
+    if status.is_err() {
+        // It may just have ended.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let status = status?;
+    let errors = std::fs::read_to_string(folder.path().join("errors.log")).unwrap_or_default();
+    let calls = std::fs::read_to_string(&figures)
+        .ok()
+        .and_then(|figures| read_figures(&figures));
+    // SIPp exits with 0 if every call was successful, with 1 if one was not.
+    match (status.code(), calls) {
+        (Some(0), Some(calls)) => Ok(calls),
+        (code, calls) => bail!("sipp ended with {code:?} after {calls:?}: {errors}"),
+    }
+}
+
+/// The last line of SIPp's statistics tells the sums.
+fn read_figures(figures: &str) -> Option<Calls> {
+    let mut lines = figures.lines();
+    let names: Vec<&str> = lines.next()?.split(';').collect();
+    let last: Vec<&str> = lines.last()?.split(';').collect();
+    let read = |name: &str| {
+        let at = names.iter().position(|other| *other == name)?;
+        last.get(at)?.trim().parse().ok()
+    };
+    Some(Calls {
+        successful: read("SuccessfulCall(C)")?,
+        failed: read("FailedCall(C)")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sums_are_read_from_the_last_line() {
+        let figures = "StartTime;SuccessfulCall(P);SuccessfulCall(C);FailedCall(C)\n\
+                       x;1;1;0\n\
+                       x;1;2;1\n";
+        assert_eq!(
+            read_figures(figures),
+            Some(Calls {
+                successful: 2,
+                failed: 1
+            })
+        );
+    }
+}

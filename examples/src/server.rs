@@ -1,0 +1,297 @@
+//! Runs the built server: `deskbell demo` on ports of the kernel's choice, and reads where it listens.
+//! Must not know anything about the server that its users could not know.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::http::Http;
+use crate::phone::{Account, TestPhone};
+use crate::unique::Folder;
+use crate::wait;
+use crate::wire::Protocol;
+
+/// How long the server may take to come up, in a debug build on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long it may take to drain and stop.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// A running `deskbell demo` with a data folder of its own; killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    demo: Demo,
+    program: PathBuf,
+    folder: Folder,
+}
+
+/// What `demo.json` tells.
+#[derive(Debug, Clone)]
+pub struct Demo {
+    /// Where SIP listens, UDP and TCP alike.
+    pub sip: SocketAddr,
+    /// Where HTTP listens.
+    pub http: SocketAddr,
+    /// The host part of addresses of record, and the digest realm.
+    pub domain: String,
+    /// The bearer key of `/v1/admin`.
+    pub admin_key: String,
+    /// What the shop signs its tokens with.
+    pub site_secret: String,
+    /// The reps.
+    pub reps: Vec<Rep>,
+}
+
+/// A rep of the demo.
+#[derive(Debug, Clone)]
+pub struct Rep {
+    /// The user part of the address of record.
+    pub user: String,
+    /// The password for digest.
+    pub password: String,
+    /// The address of record.
+    pub aor: String,
+}
+
+impl Server {
+    /// Starts `deskbell demo --no-robots` and waits until it can be used.
+    ///
+    /// # Errors
+    /// Where it does not come up; the error tells what it said.
+    pub fn start(program: &str) -> anyhow::Result<Self> {
+        let folder = Folder::new("deskbell")?;
+        let loopback = "127.0.0.1:0";
+        let (child, demo) = launch(Path::new(program), folder.path(), loopback, loopback)?;
+        Ok(Self {
+            child,
+            demo,
+            program: program.into(),
+            folder,
+        })
+    }
+
+    /// Kills the server as a crash would and starts it again with the same data on the same ports.
+    ///
+    /// # Errors
+    /// Where it does not come up again.
+    pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        fs::remove_file(self.folder.path().join("demo.json"))?;
+        let (sip, http) = (self.demo.sip.to_string(), self.demo.http.to_string());
+        (self.child, self.demo) = launch(&self.program, self.folder.path(), &sip, &http)?;
+        Ok(())
+    }
+
+    /// Asks the server to stop and waits until it has.
+    ///
+    /// # Errors
+    /// Where it does not stop.
+    pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
+        let id = i32::try_from(self.child.id())?;
+        kill(Pid::from_raw(id), Signal::SIGTERM)?;
+        let child = &mut self.child;
+        wait::until("the server's end", STOP_LIMIT, || Ok(child.try_wait()?))
+    }
+
+    /// Fails if the server has ended.
+    ///
+    /// # Errors
+    /// Where it has; the error tells what it said.
+    pub fn check_alive(&mut self) -> anyhow::Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("the server ended with {status}: {}", self.log());
+        }
+        Ok(())
+    }
+
+    /// What `demo.json` tells.
+    #[must_use]
+    pub fn demo(&self) -> &Demo {
+        &self.demo
+    }
+
+    /// Where SIP listens.
+    #[must_use]
+    pub fn sip(&self) -> SocketAddr {
+        self.demo.sip
+    }
+
+    /// A client of the HTTP listener.
+    #[must_use]
+    pub fn http(&self) -> Http {
+        Http::new(self.demo.http)
+    }
+
+    /// The rep of that name.
+    ///
+    /// # Errors
+    /// Where the demo has none.
+    pub fn rep(&self, user: &str) -> anyhow::Result<&Rep> {
+        self.demo
+            .reps
+            .iter()
+            .find(|rep| rep.user == user)
+            .with_context(|| format!("the demo has no rep {user}"))
+    }
+
+    /// A test phone for the rep of that name.
+    ///
+    /// # Errors
+    /// Where the demo has no such rep or SIP does not listen.
+    pub fn phone(&self, protocol: Protocol, user: &str) -> anyhow::Result<TestPhone> {
+        let account = Account {
+            user: user.to_owned(),
+            password: self.rep(user)?.password.clone(),
+            domain: self.demo.domain.clone(),
+        };
+        TestPhone::connect(protocol, self.demo.sip, account)
+    }
+
+    /// What the server said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        read_log(self.folder.path())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            tell(&self.log());
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the words are for whoever reads a failed test's output"
+)]
+fn tell(log: &str) {
+    eprintln!("the server said:\n{log}");
+}
+
+fn launch(program: &Path, folder: &Path, sip: &str, http: &str) -> anyhow::Result<(Child, Demo)> {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("server.log"))?;
+    let mut child = Command::new(program)
+        .args([
+            "demo",
+            "--no-robots",
+            "--sip",
+            sip,
+            "--http",
+            http,
+            "--data",
+        ])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(log.try_clone()?))
+        .stderr(Stdio::from(log))
+        .spawn()
+        .with_context(|| format!("failed to start {}", program.display()))?;
+    let demo = wait::until("demo.json", START_LIMIT, || {
+        if let Some(status) = child.try_wait()? {
+            bail!("the server ended with {status}");
+        }
+        let Ok(text) = fs::read_to_string(folder.join("demo.json")) else {
+            return Ok(None);
+        };
+        // A half-written file is no JSON yet.
+        let Ok(json) = serde_json::from_str(&text) else {
+            return Ok(None);
+        };
+        read_demo(&json).map(Some)
+    });
+    match demo {
+        Ok(demo) => Ok((child, demo)),
+        Err(error) => {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error.context(format!("the server said: {}", read_log(folder))))
+        }
+    }
+}
+
+fn read_log(folder: &Path) -> String {
+    fs::read_to_string(folder.join("server.log")).unwrap_or_default()
+}
+
+fn read_demo(json: &Value) -> anyhow::Result<Demo> {
+    let text = |value: &Value, key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .with_context(|| format!("demo.json has no text {key:?}"))
+    };
+    let reps = json
+        .get("reps")
+        .and_then(Value::as_array)
+        .context("demo.json has no reps")?
+        .iter()
+        .map(|rep| {
+            Ok(Rep {
+                user: text(rep, "user")?,
+                password: text(rep, "password")?,
+                aor: text(rep, "aor")?,
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Demo {
+        sip: read_address(&text(json, "sip")?)?,
+        http: read_address(&text(json, "http")?)?,
+        domain: text(json, "domain")?,
+        admin_key: text(json, "admin_key")?,
+        site_secret: text(json, "site_secret")?,
+        reps,
+    })
+}
+
+/// Reads `127.0.0.1:8080`, with or without a scheme before it.
+fn read_address(text: &str) -> anyhow::Result<SocketAddr> {
+    let bare = text.rsplit("//").next().unwrap_or(text);
+    let bare = bare.trim_start_matches("sip:").trim_end_matches('/');
+    bare.parse()
+        .with_context(|| format!("demo.json has an address {text:?} that is none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_demo_is_read() {
+        let demo = read_demo(&json!({
+            "sip": "127.0.0.1:5060", "http": "http://127.0.0.1:8080/", "domain": "shop.example",
+            "admin_key": "k", "site_secret": "s",
+            "reps": [{"user": "alice", "password": "p", "aor": "sip:alice@shop.example",
+                      "skills": {"cameras": 90}, "tiers": ["gold"]}]
+        }));
+        let demo = demo.unwrap();
+        assert_eq!(demo.http.port(), 8080);
+        assert_eq!(demo.reps[0].aor, "sip:alice@shop.example");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = read_demo(&json!({"reps": []})).unwrap_err();
+        assert_eq!(error.to_string(), "demo.json has no text \"sip\"");
+    }
+}
