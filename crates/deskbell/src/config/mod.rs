@@ -24,10 +24,11 @@ use toml::de::DeTable;
 
 use document::{Notes, Section};
 use names::Names;
+use secret::Environment;
 use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
-pub(crate) use secret::{Credentials, Environment};
+pub(crate) use secret::Credentials;
 pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
 pub(crate) use summary::summary;
 
