@@ -71,8 +71,7 @@ impl Server {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
             longest_lifetime: settings.sip.expires.max,
-            seed: random::bytes()?,
-            ..StoreConfig::default()
+            ..StoreConfig::new(random::bytes()?)
         }));
         let clock = Clock {
             at: Instant::now(),
@@ -211,7 +210,7 @@ impl Server {
         self.reload.directory.store(Arc::new(directory(&settings)));
         self.reload
             .gateway
-            .set(gateway_config(&settings, &self.reload.happenings));
+            .replace(gateway_config(&settings, &self.reload.happenings));
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }
@@ -269,7 +268,7 @@ fn directory(settings: &Settings) -> Directory {
         realm: settings.sip.realm.clone(),
         hosts,
         secrets_by_rep: settings
-            .credentials
+            .credentials_by_rep
             .iter()
             .map(|(rep, credentials)| (rep.clone(), secrets(rep, credentials, &settings.sip.realm)))
             .collect(),

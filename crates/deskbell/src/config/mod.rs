@@ -24,35 +24,34 @@ use toml::de::DeTable;
 
 use document::{Notes, Section};
 use names::Names;
+use secret::Environment;
+use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
-pub(crate) use secret::{Credentials, Environment, Secret};
-pub(crate) use settings::{
-    DangerousSettings, DigestAlgorithm, ExpiresBounds, HttpSettings, Listen, Protocol, Settings,
-    SipSettings, StorageSettings,
-};
+pub(crate) use secret::Credentials;
+pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
 pub(crate) const DEFAULT: &str = include_str!("default.toml");
 
-/// Reads the file at `path` with this process's environment. Warnings go to stderr, mistakes into the error.
+/// Reads the file at `path` with this process's environment; the error lists every mistake.
 pub(crate) fn load_or_explain(path: &Path) -> anyhow::Result<Settings> {
-    match load(path, &|name| env::var(name).ok()) {
-        Ok(settings) => {
-            for warning in &settings.warnings {
-                anstream::eprintln!("warning: {warning}");
-            }
-            Ok(settings)
-        }
-        Err(mistakes) => {
-            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-            Err(anyhow::anyhow!(
-                "the configuration cannot be used\n{}",
-                lines.join("\n")
-            ))
-        }
-    }
+    load(path, &own_environment).map_err(explain)
+}
+
+/// Reads a text with this process's environment; the error lists every mistake, with `path` as the file's name.
+pub(crate) fn read_or_explain(text: &str, path: &Path) -> anyhow::Result<Settings> {
+    read(text, path, &own_environment).map_err(explain)
+}
+
+fn own_environment(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+fn explain(mistakes: Vec<Mistake>) -> anyhow::Error {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("the configuration cannot be used\n{}", lines.join("\n"))
 }
 
 /// Reads the file at `path`; secrets' files are looked for beside it.

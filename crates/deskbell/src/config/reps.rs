@@ -134,7 +134,7 @@ fn read_credentials(
             }
             if secret.expose().chars().count() < PASSWORD_LENGTH {
                 value.warning(format!(
-                    "the password has fewer than {PASSWORD_LENGTH} characters and may be guessed"
+                    "has fewer than {PASSWORD_LENGTH} characters and may be guessed"
                 ));
             }
             Some(Credentials::Password(secret))

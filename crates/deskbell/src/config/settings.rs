@@ -13,8 +13,7 @@ use super::mistake::Mistake;
 use super::secret::Credentials;
 
 /// Everything the program was told.
-#[derive(Debug)]
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     pub(crate) http: HttpSettings,
@@ -96,7 +95,7 @@ impl fmt::Display for DigestAlgorithm {
 /// How long registrations and publications are kept without a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ExpiresBounds {
-    /// A shorter wish is refused with 423.
+    /// A shorter wish is lengthened to this.
     pub(crate) min: Duration,
     /// For phones that name none.
     pub(crate) default: Duration,

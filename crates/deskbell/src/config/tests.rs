@@ -113,7 +113,13 @@ impl Drop for Scratch {
 
 #[test]
 fn default_configuration_has_no_mistakes() {
-    check(DEFAULT, expect![[""]]);
+    check(
+        DEFAULT,
+        expect![[r#"
+        served
+        deskbell.toml:1:1: there is no [[rep]]: nobody can answer
+    "#]],
+    );
 }
 
 /// The default's examples are commented out without a space: `#key = …`.
@@ -129,7 +135,11 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
-    scratch.check_with(&text, expect![[""]]);
+    scratch.check_with(&text, expect![[r#"
+        served
+        DIR/deskbell.toml:45:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:46:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+    "#]]);
 }
 
 /// What the default says is the default is what an empty table comes to.
@@ -318,14 +328,55 @@ fn every_key_reaches_the_settings() {
 #[test]
 fn summary_says_what_would_be_served() {
     let (_scratch, settings) = full();
-    expect![[""]].assert_eq(&summary(&settings));
+    expect![[r#"
+        SIP      domain shop.example (also 127.0.0.1)
+                 udp://0.0.0.0:5060
+                 tcp://0.0.0.0:5060
+                 digest SHA-256, MD5 in realm shop.example, refused after 5 wrong passwords
+                 registrations and publications kept 5s to 1h, by default 10m
+        HTTP     http://0.0.0.0:8080
+        Storage  sqlite:deskbell.db
+        Skills   cameras   Cameras
+                 lenses    lenses
+                 printing  printing
+        Tiers    standard  weight 1
+                 gold      weight 2
+                 platinum  weight 4
+        Sites    shop  The Camera Shop  cameras, lenses  tokens verified  https://shop.example
+        Reps     sip:alice@shop.example  Alice  cameras 90, lenses 60  standard, gold, platinum  3 at once
+                 sip:bob@shop.example    bob    printing 80            all tiers                 1 at once
+                 sip:carol@shop.example  carol  cameras 1              gold                      1 at once
+        Routing  tier weight times time waited first, to the rep of highest level
+                 offers ring 20s, then 10s of rest; a named rep is kept 45s
+                 at most 200 tickets wait
+                 after 30s: level 60 is enough
+                 after 1m30s for cameras: lenses will do
+                 after 2m: reps of any tier will do
+    "#]].assert_eq(&summary(&settings));
 }
 
 #[test]
 fn summary_of_little_says_none_and_dangers_stand_out() {
     let text = "sip.domain = \"shop.example\"\ndangerous.open_domain = true";
     let settings = read(text, Path::new("deskbell.toml"), &environment).unwrap();
-    expect![[""]].assert_eq(&summary(&settings));
+    expect![[r#"
+        SIP      domain shop.example
+                 udp://0.0.0.0:5060
+                 tcp://0.0.0.0:5060
+                 digest SHA-256, MD5 in realm shop.example, refused after 5 wrong passwords
+                 registrations and publications kept 5s to 1h, by default 10m
+        HTTP     http://0.0.0.0:8080
+        Storage  sqlite:deskbell.db
+        Skills   none
+        Tiers    standard  weight 1
+        Sites    none
+        Reps     none
+        Routing  tier weight times time waited first, to the rep of highest level
+                 offers ring 20s, then 10s of rest; a named rep is kept 45s
+                 at most 200 tickets wait
+        DANGER   any user, without password
+    "#]]
+    .assert_eq(&summary(&settings));
 }
 
 #[test]
@@ -355,20 +406,81 @@ fn missing_file_says_how_to_make_one() {
 
 #[test]
 fn what_is_not_toml_is_told_with_its_place() {
-    check("[sip]\ndomain = shop.example\n", expect![[""]]);
-    check("[sip\ndomain = \"a.b\"\n= 3\n", expect![[""]]);
-    check("[sip]\ndomain = \"a.b\"\ndomain = \"a.c\"\n", expect![[""]]);
-    check("[sip]\ndomain = \"a", expect![[""]]);
+    check(
+        "[sip]\ndomain = shop.example\n",
+        expect![[r#"
+        deskbell.toml:2:10: string values must be quoted, expected literal string
+    "#]],
+    );
+    check(
+        "[sip\ndomain = \"a.b\"\n= 3\n",
+        expect![[r#"
+        deskbell.toml:1:5: unclosed table, expected `]`
+        deskbell.toml:3:1: unquoted keys cannot be empty, expected letters, numbers, `-`, `_`
+    "#]],
+    );
+    check(
+        "[sip]\ndomain = \"a.b\"\ndomain = \"a.c\"\n",
+        expect![[r#"
+        deskbell.toml:3:1: duplicate key
+    "#]],
+    );
+    check(
+        "[sip]\ndomain = \"a",
+        expect![[r#"
+        deskbell.toml:2:12: invalid basic string, expected `"`
+    "#]],
+    );
+}
+
+#[test]
+fn damaged_files_are_told_of_within_the_file() {
+    let scratch = Scratch::new();
+    let path = scratch.0.join("deskbell.toml");
+    let lines = FULL.lines().count() + 1;
+    for (offset, letter) in FULL.char_indices() {
+        let (before, after) = FULL.split_at(offset);
+        let without = after.split_at(letter.len_utf8()).1;
+        for damaged in [
+            before.to_owned(),
+            format!("{before}{without}"),
+            format!("{before}é\"[{after}"),
+        ] {
+            let Err(mistakes) = read(&damaged, &path, &environment) else {
+                continue;
+            };
+            for mistake in mistakes {
+                let (line, column) = mistake.position().unwrap();
+                assert!(
+                    (1..=lines).contains(&line) && column >= 1,
+                    "{mistake}\n{damaged}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
 fn empty_file_lacks_a_domain() {
-    check("", expect![[""]]);
+    check(
+        "",
+        expect![[r#"
+        deskbell.toml:1:1: [sip]: is missing; write [sip] and below it domain = "your.domain"
+    "#]],
+    );
 }
 
 #[test]
 fn domain_alone_is_served_with_warnings() {
-    check("[sip]\ndomain = \"shop.example\"", expect![[""]]);
+    check(
+        "[sip]\ndomain = \"shop.example\"",
+        expect![[r#"
+        served
+        deskbell.toml:1:1: there is no [[skill]]: nothing can be asked for
+        deskbell.toml:1:1: there is no [[site]]: no page can show a bell
+        deskbell.toml:1:1: there is no [[rep]]: nobody can answer
+    "#]],
+    );
 }
 
 #[test]
@@ -376,7 +488,15 @@ fn every_mistake_is_told_at_once_in_order() {
     check_with(
         "[http]\nlisten = 8080\n[[rep]]\nid = \"bob\"\npassword = \"\"\nskills = { camera = 0 }\ncapacity = 0\n\
          [routing]\npriority = \"fifo\"\nofer_timeout = \"20s\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:2:10: [http] listen: must be text in quotes, not a number
+            deskbell.toml:5:12: [[rep]] password: is empty
+            deskbell.toml:6:12: [[rep]] skills.camera: there is no skill called camera; did you mean cameras?
+            deskbell.toml:6:21: [[rep]] skills.camera: is 0 but must be from 1 to 100
+            deskbell.toml:7:12: [[rep]] capacity: is 0 but must be from 1 to 100
+            deskbell.toml:9:12: [routing] priority: cannot be "fifo"; known: weighted, strict
+            deskbell.toml:10:1: [routing] ofer_timeout: is unknown; did you mean offer_timeout?
+        "#]],
     );
 }
 
@@ -384,21 +504,43 @@ fn every_mistake_is_told_at_once_in_order() {
 fn unknown_keys_and_tables_are_mistakes() {
     check_with(
         "[http]\nliste = \"0.0.0.0:80\"\nworkers = 4\n[skills]\n[Routing]\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:2:1: [http] liste: is unknown; did you mean listen?
+            deskbell.toml:3:1: [http] workers: is unknown; known: listen
+            deskbell.toml:4:2: skills: is unknown; did you mean skill?
+            deskbell.toml:5:2: Routing: is unknown; did you mean routing?
+        "#]],
     );
     check_with(
         "[sip]\ndomain = \"a.b\"\nexpires = { least = \"5s\" }\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:13: [sip] expires.least: is unknown; known: min, default, max
+        "#]],
     );
 }
 
 #[test]
 fn tables_written_the_wrong_way_are_explained() {
-    check_with("sip = 5\nhttp = []\nrouting = \"strict\"\n", expect![[""]]);
-    check_with("[rep]\nid = \"alice\"\n", expect![[""]]);
+    check(
+        "sip = 5\nhttp = []\nrouting = \"strict\"\n",
+        expect![[r#"
+        deskbell.toml:1:7: sip: must be a table; write [sip] on a line of its own
+        deskbell.toml:2:8: http: must be a table; write [http] on a line of its own
+        deskbell.toml:3:11: routing: must be a table; write [routing] on a line of its own
+    "#]],
+    );
+    check(
+        "site = [1]\nsip = { domain = \"a.b\" }\n[[http]]\nlisten = \"0.0.0.0:80\"\n",
+        expect![[r#"
+            deskbell.toml:1:8: site: must be a list of tables; write [[site]] on a line of its own
+            deskbell.toml:3:1: http: must be a table; write [http] on a line of its own
+        "#]],
+    );
     check_with(
-        "site = [1]\n[[http]]\nlisten = \"0.0.0.0:80\"\n",
-        expect![[""]],
+        "[rep]\nid = \"alice\"\n",
+        expect![[r#"
+        deskbell.toml:1:1: rep: must be a list of tables; write [[rep]] on a line of its own
+    "#]],
     );
 }
 
@@ -406,15 +548,33 @@ fn tables_written_the_wrong_way_are_explained() {
 fn domains_realms_and_aliases_are_checked() {
     check_with(
         "[sip]\ndomain = \"sip:shop.example\"\nrealm = 'say \"hi\"'\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:2:10: [sip] domain: "sip:shop.example" is no domain; write a name such as "shop.example" or an IP address, without port
+            deskbell.toml:3:9: [sip] realm: must hold neither quotes nor backslashes: some phones cannot read them
+        "#]],
     );
     check_with(
         "[sip]\ndomain = \"Shop.Example\"\naliases = [\"shop.example\", \"10.0.0.1\", \"10.0.0.1\", \"a:5060\", 7]\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:12: [sip] aliases: names shop.example twice
+            deskbell.toml:3:40: [sip] aliases: names 10.0.0.1 twice
+            deskbell.toml:3:52: [sip] aliases: "a:5060" is no domain; write a name such as "shop.example" or an IP address, without port
+            deskbell.toml:3:62: [sip] aliases: must be text in quotes, not a number
+        "#]],
     );
-    check_with("[sip]\ndomain = 5\n", expect![[""]]);
-    check_with("[sip]\nrealm = \"\"\n", expect![[""]]);
-    check_with("[sip]\ndomain = \"::1\"\n", expect![[""]]);
+    check_with(
+        "[sip]\ndomain = 5\n",
+        expect![[r#"
+        deskbell.toml:2:10: [sip] domain: must be text in quotes, not a number
+    "#]],
+    );
+    check_with(
+        "[sip]\nrealm = \"\"\n",
+        expect![[r#"
+        deskbell.toml:1:1: [sip] domain: is missing; write the domain of the reps' addresses
+        deskbell.toml:2:9: [sip] realm: is empty
+    "#]],
+    );
 }
 
 #[test]
@@ -423,38 +583,81 @@ fn listeners_are_checked() {
         "[sip]\ndomain = \"a.b\"\nlisten = [\n \"udp://0.0.0.0:5060\",\n \"udp://0.0.0.0:5060\",\n \"tls://0.0.0.0:5061\",\n \
          \"ws://0.0.0.0:80\",\n \"wss://0.0.0.0:443\",\n \"sctp://0.0.0.0:5060\",\n \"0.0.0.0:5060\",\n \"udp://localhost:5060\",\n \
          \"tcp://0.0.0.0\",\n \"tcp://[::1]:5060\",\n 5060,\n]\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:5:2: [sip] listen: names udp://0.0.0.0:5060 twice
+            deskbell.toml:6:2: [sip] listen: this version serves SIP over udp and tcp only, not over tls
+            deskbell.toml:7:2: [sip] listen: this version serves SIP over udp and tcp only, not over ws
+            deskbell.toml:8:2: [sip] listen: this version serves SIP over udp and tcp only, not over wss
+            deskbell.toml:9:2: [sip] listen: SIP is not served over sctp; write udp:// or tcp://
+            deskbell.toml:10:2: [sip] listen: "0.0.0.0:5060" is no listener; write "udp://0.0.0.0:5060" or "tcp://0.0.0.0:5060"
+            deskbell.toml:11:2: [sip] listen: "localhost:5060" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
+            deskbell.toml:12:2: [sip] listen: "0.0.0.0" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
+            deskbell.toml:14:2: [sip] listen: must be text in quotes, not a number
+        "#]],
     );
-    check_with("[sip]\ndomain = \"a.b\"\nlisten = []\n", expect![[""]]);
+    check_with(
+        "[sip]\ndomain = \"a.b\"\nlisten = []\n",
+        expect![[r#"
+        deskbell.toml:3:10: [sip] listen: is empty: no softphone could reach the server
+    "#]],
+    );
     check_with(
         "[sip]\ndomain = \"a.b\"\nlisten = \"udp://0.0.0.0:5060\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:10: [sip] listen: must be a list in brackets, not text
+        "#]],
     );
     check_with(
         "[sip]\ndomain = \"a.b\"\nlisten = [\"udp://127.0.0.1:0\", \"udp://127.0.0.1:0\"]\n",
-        expect![[""]],
+        expect![[r#"
+            served
+        "#]],
     );
-    check_with("[http]\nlisten = \"*:8080\"\n", expect![[""]]);
+    check_with(
+        "[http]\nlisten = \"*:8080\"\n",
+        expect![[r#"
+            deskbell.toml:2:10: [http] listen: "*:8080" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
+        "#]],
+    );
 }
 
 #[test]
 fn challenges_lifetimes_and_tries_are_checked() {
     check_with(
         "[sip]\ndomain = \"a.b\"\ndigest = [\"md5\", \"MD5\", \"MD5\", \"SHA-512\"]\nlogin_tries = 0\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:11: [sip] digest: cannot be "md5"; did you mean MD5?
+            deskbell.toml:3:25: [sip] digest: names MD5 twice
+            deskbell.toml:3:32: [sip] digest: cannot be "SHA-512"; did you mean SHA-256?
+            deskbell.toml:4:15: [sip] login_tries: is 0 but must be from 1 to 1000
+        "#]],
     );
-    check_with("[sip]\ndomain = \"a.b\"\ndigest = []\n", expect![[""]]);
+    check_with(
+        "[sip]\ndomain = \"a.b\"\ndigest = []\n",
+        expect![[r#"
+        deskbell.toml:3:10: [sip] digest: is empty: nobody could log in; write ["SHA-256", "MD5"]
+    "#]],
+    );
     check_with(
         "[sip]\ndomain = \"a.b\"\ndigest = [\"MD5\", \"SHA-256\"]\n",
-        expect![[""]],
+        expect![[r#"
+            served
+            deskbell.toml:3:10: [sip] digest: put SHA-256 first: most phones take the first challenge they know
+        "#]],
     );
     check_with(
         "[sip]\ndomain = \"a.b\"\nexpires = { min = \"20m\" }\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:11: [sip] expires: min 20m, default 10m and max 1h must not descend; raise or lower one
+        "#]],
     );
     check_with(
         "[sip]\ndomain = \"a.b\"\nexpires = { min = \"0s\", default = 60, max = \"2d\" }\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:19: [sip] expires.min: is 0s but must be from 1s to 1d
+            deskbell.toml:3:35: [sip] expires.default: must be a duration in quotes, such as "20s", not a number
+            deskbell.toml:3:45: [sip] expires.max: is 2d but must be from 1s to 1d
+        "#]],
     );
 }
 
@@ -462,30 +665,54 @@ fn challenges_lifetimes_and_tries_are_checked() {
 fn storage_is_checked() {
     check_with(
         "[storage]\nurl = \"postgres://me:hush@db/deskbell\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:2:7: [storage] url: this version stores in SQLite only, not in PostgreSQL; write sqlite:PATH
+        "#]],
     );
-    check_with("[storage]\nurl = \"deskbell.db\"\n", expect![[""]]);
+    check_with(
+        "[storage]\nurl = \"deskbell.db\"\n",
+        expect![[r#"
+        deskbell.toml:2:7: [storage] url: "deskbell.db" is no storage address; write sqlite:PATH or sqlite::memory:
+    "#]],
+    );
 }
 
 #[test]
 fn identities_are_checked() {
     check_with(
         "[[skill]]\nname = \"Cameras\"\n[[skill]]\nid = \"Cameras\"\n[[skill]]\nid = \"a.b\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:1:1: [[skill]] id: is missing; give it a short name in small letters, digits and hyphens
+            deskbell.toml:4:6: [[skill]] id: "Cameras" cannot be part of an address; write 1 to 64 small letters, digits, hyphens and underscores
+            deskbell.toml:6:6: [[skill]] id: "a.b" cannot be part of an address; write 1 to 64 small letters, digits, hyphens and underscores
+            deskbell.toml:19:12: [[rep]] skills.cameras: there is no skill called cameras; did you mean Cameras?
+            deskbell.toml:19:26: [[rep]] skills.lenses: there is no skill called lenses; known: Cameras, a.b
+        "#]],
     );
     check_with(
         "[[tier]]\nid = \"gold\"\n[[tier]]\nid = \"gold\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:4:6: [[tier]] id: there is another gold above; give each its own
+        "#]],
     );
     check_with(
         "[[site]]\nid = \"\"\n[[site]]\nid = \"a b\"\nname = \"\"\n[[site]]\nid = \"-a\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:2:6: [[site]] id: is empty
+            deskbell.toml:4:6: [[site]] id: "a b" cannot be part of an address; write 1 to 64 small letters, digits, hyphens and underscores
+            deskbell.toml:5:8: [[site]] name: is empty
+            deskbell.toml:7:6: [[site]] id: "-a" cannot be part of an address; write 1 to 64 small letters, digits, hyphens and underscores
+        "#]],
     );
     check_with(
         "[[rep]]\nid = \"cameras\"\npassword = \"correct horse\"\nskills = { cameras = 1, lenses = 1 }\n\
          [[rep]]\nid = \"desk\"\npassword = \"correct horse\"\nskills = { cameras = 1 }\n\
          [[rep]]\nid = \"desk\"\npassword = \"correct horse\"\nskills = { cameras = 1 }\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:2:6: [[rep]] id: cameras is the address of the skill's group; call the rep otherwise
+            deskbell.toml:6:6: [[rep]] id: desk is the address by which reps answer; call the rep otherwise
+            deskbell.toml:10:6: [[rep]] id: there is another desk above; give each its own
+        "#]],
     );
 }
 
@@ -494,7 +721,9 @@ fn wrong_identity_is_one_mistake_not_one_for_each_reference() {
     check_with(
         "[[skill]]\nid = \"Cameras\"\n[[site]]\nid = \"shop\"\nskills = [\"Cameras\"]\n\
          [[rep]]\nid = \"alice\"\npassword = \"correct horse\"\nskills = { Cameras = 90 }\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:2:6: [[skill]] id: "Cameras" cannot be part of an address; write 1 to 64 small letters, digits, hyphens and underscores
+        "#]],
     );
 }
 
@@ -503,16 +732,33 @@ fn references_are_checked() {
     check_with(
         "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\nskills = { camera = 50, singing = 60, lenses = 1, cameras = 2 }\n\
          tiers = [\"platinum\", \"gold\", \"gold\", \"stadnard\"]\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:4:12: [[rep]] skills.camera: there is no skill called camera; did you mean cameras?
+            deskbell.toml:4:25: [[rep]] skills.singing: there is no skill called singing; known: cameras, lenses
+            deskbell.toml:5:10: [[rep]] tiers: there is no tier called platinum; known: standard, gold
+            deskbell.toml:5:30: [[rep]] tiers: names gold twice
+            deskbell.toml:5:38: [[rep]] tiers: there is no tier called stadnard; did you mean standard?
+        "#]],
     );
     check_with(
         "[[site]]\nid = \"shop\"\nskills = [\"lense\", \"cameras\", \"cameras\"]\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:11: [[site]] skills: there is no skill called lense; did you mean lenses?
+            deskbell.toml:3:31: [[site]] skills: names cameras twice
+        "#]],
     );
-    check_with("[[site]]\nid = \"shop\"\nskills = []\n", expect![[""]]);
+    check_with(
+        "[[site]]\nid = \"shop\"\nskills = []\n",
+        expect![[r#"
+        deskbell.toml:3:10: [[site]] skills: is empty; name a skill, or leave the key out to offer all
+    "#]],
+    );
     check_with(
         "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\nskills = [\"cameras\"]\ntiers = []\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:4:10: [[rep]] skills: must be a table in braces, not a list
+            deskbell.toml:5:9: [[rep]] tiers: is empty: the rep would serve nobody; leave the key out to serve all
+        "#]],
     );
 }
 
@@ -520,13 +766,26 @@ fn references_are_checked() {
 fn numbers_out_of_range_are_told_with_the_range() {
     check_with(
         "[[tier]]\nid = \"a\"\nweight = 0\n[[tier]]\nid = \"b\"\nweight = nan\n[[tier]]\nid = \"c\"\nweight = -1.5\n[[tier]]\nid = \"d\"\nweight = \"2\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:10: [[tier]] weight: must be above 0 and at most 1000
+            deskbell.toml:6:10: [[tier]] weight: must be above 0 and at most 1000
+            deskbell.toml:9:10: [[tier]] weight: must be above 0 and at most 1000
+            deskbell.toml:12:10: [[tier]] weight: must be a number, not text
+        "#]],
     );
     check_with(
         "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\nskills = { cameras = 0, lenses = 101 }\ncapacity = 0\n\
          [[rep]]\nid = \"bo\"\npassword = \"correct horse\"\nskills = { cameras = 1.5, lenses = -1 }\ncapacity = \"3\"\n\
          [[rep]]\nid = \"b\"\npassword = \"correct horse\"\nskills = { cameras = 0x40, lenses = 99999999999 }\ncapacity = 1_00\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:4:22: [[rep]] skills.cameras: is 0 but must be from 1 to 100
+            deskbell.toml:4:34: [[rep]] skills.lenses: is 101 but must be from 1 to 100
+            deskbell.toml:5:12: [[rep]] capacity: is 0 but must be from 1 to 100
+            deskbell.toml:9:22: [[rep]] skills.cameras: must be a whole number from 1 to 100, not a number with a fraction
+            deskbell.toml:9:36: [[rep]] skills.lenses: is -1 but must be from 1 to 100
+            deskbell.toml:10:12: [[rep]] capacity: must be a whole number from 1 to 100, not text
+            deskbell.toml:14:37: [[rep]] skills.lenses: is 99999999999 but must be from 1 to 100
+        "#]],
     );
 }
 
@@ -535,20 +794,55 @@ fn passwords_are_sought_in_one_place() {
     let rep = |lines: &str| {
         format!("[[rep]]\nid = \"alice\"\nskills = {{ cameras = 1, lenses = 1 }}\n{lines}\n")
     };
-    check_with(&rep(""), expect![[""]]);
-    check_with(&rep("password = \"short\""), expect![[""]]);
+    check_with(
+        &rep(""),
+        expect![[r#"
+        deskbell.toml:1:1: [[rep]] password: is missing; write password_file = "FILE" (or password_env, password, ha1)
+    "#]],
+    );
+    check_with(
+        &rep("password = \"short\""),
+        expect![[r#"
+            served
+            deskbell.toml:4:12: [[rep]] password: has fewer than 8 characters and may be guessed
+        "#]],
+    );
     check_with(
         &rep("password = \"correct horse\"\npassword_env = \"ALICE\""),
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:5:1: [[rep]] password_env: is one too many; keep one of password, password_file and password_env
+        "#]],
     );
-    check_with(&rep("password_env = \"NOBODY\""), expect![[""]]);
-    check_with(&rep("password_env = \"EMPTY\""), expect![[""]]);
-    check_with(&rep("password_env = \"ALICE\""), expect![[""]]);
+    check_with(
+        &rep("password_env = \"NOBODY\""),
+        expect![[r#"
+        deskbell.toml:4:16: [[rep]] password_env: the environment has no variable NOBODY; set it before starting
+    "#]],
+    );
+    check_with(
+        &rep("password_env = \"EMPTY\""),
+        expect![[r#"
+        deskbell.toml:4:16: [[rep]] password_env: EMPTY is empty
+    "#]],
+    );
+    check_with(
+        &rep("password_env = \"ALICE\""),
+        expect![[r#"
+        served
+    "#]],
+    );
     check_with(
         &rep("password = \"correct horse\"\nha1 = {}"),
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:5:1: [[rep]] ha1: is one too many; keep the password or its hashes
+        "#]],
     );
-    check_with(&rep("password = 12345678"), expect![[""]]);
+    check_with(
+        &rep("password = 12345678"),
+        expect![[r#"
+        deskbell.toml:4:12: [[rep]] password: must be text in quotes, not a number
+    "#]],
+    );
 }
 
 #[test]
@@ -556,16 +850,33 @@ fn hashes_are_checked_against_the_challenges() {
     let rep = |ha1: &str| {
         format!("[[rep]]\nid = \"alice\"\nskills = {{ cameras = 1, lenses = 1 }}\nha1 = {ha1}\n")
     };
-    check_with(&rep("{ md5 = \"00\", sha-256 = \"zz\" }"), expect![[""]]);
+    check_with(
+        &rep("{ md5 = \"00\", sha-256 = \"zz\" }"),
+        expect![[r#"
+        deskbell.toml:4:15: [[rep]] ha1.md5: must be 32 hexadecimal digits
+        deskbell.toml:4:31: [[rep]] ha1.sha-256: must be 64 hexadecimal digits
+    "#]],
+    );
     check_with(
         &rep("{ md5 = \"00112233445566778899aabbccddeeff\" }"),
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
+        "#]],
     );
-    check_with(&rep("{ sha256 = \"00\" }"), expect![[""]]);
+    check_with(
+        &rep("{ sha256 = \"00\" }"),
+        expect![[r#"
+        deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
+        deskbell.toml:4:7: [[rep]] ha1: has no md5, which [sip] digest asks phones for; add it, or take MD5 out there
+        deskbell.toml:4:9: [[rep]] ha1.sha256: is unknown; did you mean sha-256?
+    "#]],
+    );
     let md5_only = rep("{ md5 = \"00112233445566778899aabbccddeeff\" }");
     check_with(
         &format!("{md5_only}[sip]\ndomain = \"a.b\"\ndigest = [\"MD5\"]\n"),
-        expect![[""]],
+        expect![[r#"
+            served
+        "#]],
     );
 }
 
@@ -573,32 +884,63 @@ fn hashes_are_checked_against_the_challenges() {
 fn secret_files_are_checked() {
     let scratch = Scratch::new();
     let rep = "[[rep]]\nid = \"alice\"\nskills = { cameras = 1, lenses = 1 }\npassword_file = \"alice.secret\"\n";
-    scratch.check_with(rep, expect![[""]]);
+    scratch.check_with(rep, expect![[r#"
+        DIR/deskbell.toml:4:17: [[rep]] password_file: DIR/alice.secret cannot be read: No such file or directory (os error 2)
+    "#]]);
     scratch.write("alice.secret", "\n");
-    scratch.check_with(rep, expect![[""]]);
+    scratch.check_with(
+        rep,
+        expect![[r#"
+        DIR/deskbell.toml:4:17: [[rep]] password_file: alice.secret is empty
+    "#]],
+    );
     scratch.write("alice.secret", "correct\nhorse\n");
-    scratch.check_with(rep, expect![[""]]);
+    scratch.check_with(
+        rep,
+        expect![[r#"
+        DIR/deskbell.toml:4:17: [[rep]] password_file: alice.secret holds more than one line of text
+    "#]],
+    );
     scratch.write("alice.secret", &"x".repeat(5000));
-    scratch.check_with(rep, expect![[""]]);
+    scratch.check_with(rep, expect![[r#"
+        DIR/deskbell.toml:4:17: [[rep]] password_file: DIR/alice.secret cannot be read: it is longer than 4096 bytes
+    "#]]);
     scratch.write("alice.secret", "correct horse\r\n");
-    scratch.check_with(rep, expect![[""]]);
+    scratch.check_with(
+        rep,
+        expect![[r#"
+        served
+    "#]],
+    );
     fs::set_permissions(
         scratch.0.join("alice.secret"),
         Permissions::from_mode(0o644),
     )
     .unwrap();
-    scratch.check_with(rep, expect![[""]]);
+    scratch.check_with(rep, expect![[r#"
+        served
+        DIR/deskbell.toml:4:17: [[rep]] password_file: alice.secret can be read by every user of this machine; run chmod 600 on it
+    "#]]);
 }
 
 #[test]
 fn sites_are_checked() {
     check_with(
         "[[site]]\nid = \"shop\"\norigins = [\"shop.example\", \"https://a.b\", \"https://a.b\", \"https://a.b/\"]\nsecret = \"too short\"\nhours = \"24/7\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:12: [[site]] origins: "shop.example" is no origin; write scheme and host as browsers do, such as "https://shop.example"
+            deskbell.toml:3:43: [[site]] origins: names https://a.b twice
+            deskbell.toml:3:58: [[site]] origins: "https://a.b/" is no origin; write scheme and host as browsers do, such as "https://shop.example"
+        "#]],
     );
     check_with(
         "[[site]]\nid = \"shop\"\nsecret = \"too short\"\nhours = \"24/7\"\ntimezone = \"Europe/Paris\"\n",
-        expect![[""]],
+        expect![[r#"
+            served
+            deskbell.toml:3:10: [[site]] secret: has 9 bytes; with fewer than 32 the shop's tokens can be forged
+            deskbell.toml:4:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+            deskbell.toml:5:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        "#]],
     );
 }
 
@@ -606,7 +948,14 @@ fn sites_are_checked() {
 fn routing_is_checked() {
     check_with(
         "[routing]\npriority = \"stric\"\nchoose = \"worst\"\noffer_timeout = \"20\"\nwrap_up = 10\nsticky_for = \"2h\"\nqueue_limit = 0\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:2:12: [routing] priority: cannot be "stric"; did you mean strict?
+            deskbell.toml:3:10: [routing] choose: cannot be "worst"; known: best, longest-idle
+            deskbell.toml:4:17: [routing] offer_timeout: "20" has no unit; write "20s" if you mean seconds
+            deskbell.toml:5:11: [routing] wrap_up: must be a duration in quotes, such as "20s", not a number
+            deskbell.toml:6:14: [routing] sticky_for: is 2h but must be from 0s to 1h
+            deskbell.toml:7:15: [routing] queue_limit: is 0 but must be from 1 to 1000000
+        "#]],
     );
 }
 
@@ -618,7 +967,16 @@ fn relaxing_rules_that_are_wrong_are_mistakes() {
          [[routing.relax]]\nafter = \"60s\"\nskill = \"camera\"\naccept = [\"lense\"]\n\
          [[routing.relax]]\nafter = \"60s\"\nskill = \"cameras\"\naccept = [\"cameras\"]\ntiers = \"all\"\n\
          [[routing.relax]]\nafter = \"2d\"\nmin_level = 0\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:1:1: [[routing.relax]] after: is missing; write the time waited from which the rule holds, such as "30s"
+            deskbell.toml:3:1: [[routing.relax]]: relaxes nothing; add min_level, accept or tiers = "any"
+            deskbell.toml:7:9: [[routing.relax]] skill: there is no skill called camera; did you mean cameras?
+            deskbell.toml:8:11: [[routing.relax]] accept: there is no skill called lense; did you mean lenses?
+            deskbell.toml:12:10: [[routing.relax]] accept: names cameras, the skill it stands in for; take it out
+            deskbell.toml:13:9: [[routing.relax]] tiers: cannot be "all"; known: any
+            deskbell.toml:15:9: [[routing.relax]] after: is 2d but must be from 0s to 1d
+            deskbell.toml:16:13: [[routing.relax]] min_level: is 0 but must be from 1 to 100
+        "#]],
     );
 }
 
@@ -627,7 +985,9 @@ fn relaxing_rule_that_narrows_is_a_mistake() {
     check_with(
         "[[routing.relax]]\nafter = \"60s\"\nmin_level = 70\n[[routing.relax]]\nafter = \"30s\"\nmin_level = 60\n\
          [[routing.relax]]\nafter = \"90s\"\nmin_level = 90\nskill = \"cameras\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:3:13: [[routing.relax]] min_level: is 70, but after 30s level 60 is enough already; a rule can only ask for less
+        "#]],
     );
 }
 
@@ -639,20 +999,69 @@ fn relaxing_rules_that_never_help_are_warnings() {
          [[routing.relax]]\nafter = \"60s\"\nskill = \"cameras\"\naccept = [\"singing\"]\n\
          [[routing.relax]]\nafter = \"70s\"\nskill = \"lenses\"\nmin_level = 5\n\
          [[routing.relax]]\nafter = \"80s\"\ntiers = \"any\"\n",
-        expect![[""]],
+        expect![[r#"
+            served
+            deskbell.toml:10:1: [[routing.relax]] accept: no rep has singing: this rule can never find anybody
+            deskbell.toml:14:1: [[routing.relax]] skill: no site offers lenses: this rule can never apply
+            deskbell.toml:18:1: [[routing.relax]] tiers: no rep is kept for some tiers: this rule can never find anybody more
+        "#]],
     );
+}
+
+#[test]
+fn relaxing_rule_that_repeats_another_is_a_warning() {
+    check_with(
+        "[[routing.relax]]\nafter = \"30s\"\nmin_level = 60\n[[routing.relax]]\nafter = \"60s\"\nmin_level = 60\nskill = \"cameras\"\n",
+        expect![[r#"
+            served
+            deskbell.toml:4:1: [[routing.relax]] min_level: level 60 is enough already after 30s
+        "#]],
+    );
+}
+
+#[test]
+fn hosts_are_written_as_sip_addresses_write_them() {
+    for (written, kept) in [
+        ("Shop.Example", "shop.example"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "[::1]"),
+        ("[2001:DB8::0:1]", "[2001:db8::1]"),
+    ] {
+        let text = format!("sip.domain = \"{written}\"");
+        let settings = read(&text, Path::new("deskbell.toml"), &environment).unwrap();
+        assert_eq!(
+            (settings.sip.domain.as_str(), settings.sip.realm.as_str()),
+            (kept, kept)
+        );
+    }
 }
 
 #[test]
 fn skills_nobody_serves_and_reps_without_skills_are_warnings() {
     check_with(
         "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\n",
-        expect![[""]],
+        expect![[r#"
+            served
+            deskbell.toml:1:1: [[rep]] skills: is missing: no ticket will ever reach this rep
+            deskbell.toml:15:1: [[site]] skills: no rep has cameras: it will always be closed
+            deskbell.toml:15:1: [[site]] skills: no rep has lenses: it will always be closed
+        "#]],
     );
 }
 
 #[test]
 fn open_domain_is_a_warning() {
-    check_with("[dangerous]\nopen_domain = true\n", expect![[""]]);
-    check_with("[dangerous]\nopen_domain = \"yes\"\n", expect![[""]]);
+    check_with(
+        "[dangerous]\nopen_domain = true\n",
+        expect![[r#"
+        served
+        deskbell.toml:2:15: [dangerous] open_domain: whoever reaches the SIP port can publish and chat as any rep; for load tests only
+    "#]],
+    );
+    check_with(
+        "[dangerous]\nopen_domain = \"yes\"\n",
+        expect![[r#"
+        deskbell.toml:2:15: [dangerous] open_domain: must be true or false, not text
+    "#]],
+    );
 }

@@ -23,14 +23,12 @@ impl SipService {
                     self.presence.mark();
                     self.tell(&rep);
                 }
-                let answer = answer(request, exchange, StatusCode::OK).header(
-                    HeaderName::Expires,
-                    published.lifetime.as_secs().to_string(),
-                );
-                Handling::Answer(match published.entity_tag {
-                    Some(tag) => answer.header(HeaderName::SipEtag, tag.to_string()).build(),
-                    None => answer.build(),
-                })
+                Handling::Answer(
+                    answer(request, exchange, StatusCode::OK)
+                        .header(HeaderName::SipEtag, published.entity_tag.to_string())
+                        .header(HeaderName::Expires, published.lifetime.as_secs().to_string())
+                        .build(),
+                )
             }
             Err(refusal) => refusal,
         }
@@ -123,13 +121,13 @@ impl Unreadable {
         refuse(match self {
             Self::Header(header) => return bad(request, exchange, *header),
             Self::Nothing => fail(StatusCode::BAD_REQUEST).reason("Neither Body Nor SIP-If-Match"),
-            Self::Body(DocumentError::TooLarge) => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE),
-            Self::MediaType | Self::Body(DocumentError::NotPresence(_)) => {
+            Self::Body(DocumentError::TooLarge { .. }) => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE),
+            Self::MediaType | Self::Body(DocumentError::NotPresence { .. }) => {
                 fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, PIDF)
             }
             Self::Encoding => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
                 .header(HeaderName::AcceptEncoding, "identity"),
-            Self::Body(error @ (DocumentError::Malformed(_) | DocumentError::Forbidden(_))) => {
+            Self::Body(error @ (DocumentError::Malformed { .. } | DocumentError::Forbidden { .. })) => {
                 fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}"))
             }
         })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use helpdesk::RepId;
-use sip::{Contact, HeaderName, Request, StatusCode};
+use sip::{HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
 use super::SipService;

@@ -117,7 +117,9 @@ fn refusal(refused: AskRefused) -> Problem {
         AskRefused::UnknownSkill(_)
         | AskRefused::UnknownTier(_)
         | AskRefused::UnknownRep(_)
-        | AskRefused::NoSkill => Problem::unprocessable(sentence(&refused)),
+        | AskRefused::NoSkill
+        | AskRefused::TooLong => Problem::unprocessable(sentence(&refused)),
+        AskRefused::TicketTaken => Problem::new(StatusCode::CONFLICT, sentence(&refused)),
         AskRefused::Closed => Problem::closed(),
         AskRefused::QueueFull => Problem::queue_full(),
     }

@@ -11,10 +11,12 @@ use helpdesk::{
     TicketView, TierId,
 };
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 pub(crate) struct DeskDouble {
     state: Arc<Mutex<State>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    owner: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -38,12 +40,17 @@ impl DeskDouble {
         let (snapshots, shown) = watch::channel(Arc::new(snapshot(1, 2)));
         let state = Arc::new(Mutex::new(State::default()));
         let owned = state.clone();
-        tokio::spawn(async move {
+        let owner = tokio::spawn(async move {
             while let Some(command) = inbox.recv().await {
                 owned.lock().unwrap().handle(command);
             }
         });
-        (Self { state, snapshots }, Desk::new(commands, shown))
+        let double = Self {
+            state,
+            snapshots,
+            owner,
+        };
+        (double, Desk::new(commands, shown))
     }
 
     /// Shows a newer state of the groups; `available` reps for cameras.
@@ -82,6 +89,12 @@ impl DeskDouble {
         let mut state = self.state.lock().unwrap();
         let ticket = state.tickets.get_mut(&TicketId::new(ticket)).unwrap();
         ticket.followers.clear();
+    }
+
+    /// The owner stops and takes no more commands.
+    pub(crate) async fn close(self) {
+        self.owner.abort();
+        assert!(self.owner.await.unwrap_err().is_cancelled());
     }
 
     pub(crate) fn watchers(&self) -> usize {
