@@ -412,6 +412,8 @@ scene('the end asks once, takes a rating, and one can ask again', async (shopper
   await shopper.waitLine({ from: 'rep', text: 'Bye' });
   await shopper.end();
   assert.equal(ticket.state, 'closed');
+  assert.equal(await shopper.panel().locator('.who').textContent(), 'A');
+  assert.deepEqual(await shopper.header(), { title: 'Alice', sub: 'The conversation has ended', strip: '' });
   assert.deepEqual((await shopper.storage()).session, {});
   const card = shopper.panel().locator('.end');
   await card.locator('.star').nth(3).click();
