@@ -320,7 +320,7 @@ export class Conversation {
     this.#bell = bell;
     this.#root = root;
     this.#kit = kit;
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
     this.#build();
     const on = (target, type, act) => target.addEventListener(type, act, { signal: this.#listeners.signal });
     on(this.#small, 'change', () => this.#shown && this.#present(false));
@@ -356,9 +356,13 @@ export class Conversation {
   leave() {
     this.#link?.stop();
     clearInterval(this.#watchdog);
+    clearTimeout(this.#stripTimer);
+    clearTimeout(this.#typingTimer);
     this.#listeners.abort();
     if (Conversation.#current === this) Conversation.#current = undefined;
     this.#panel.remove();
+    this.#bell.talking = false;
+    this.#bell.speak(undefined);
   }
 
   /** The bell's situation has changed: the form shows it too. */

@@ -406,6 +406,17 @@ scene('a closed panel tells of new lines on the bell', async (shopper, mock) => 
   await eventually('acknowledged', () => acknowledged() === 3);
 });
 
+scene('a bell that is moved in the page takes its conversation along', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  await shopper.page.evaluate(() => document.querySelector('main').append(document.querySelector('deskbell-help[skill=cameras]')));
+  await shopper.waitLine({ from: 'shopper', text: 'first words' });
+  ticket.line({ from: 'rep', name: 'Alice', text: 'still here' });
+  await shopper.waitLine({ from: 'rep', text: 'still here' });
+  await eventually('one follower', () => ticket.followers.size === 1);
+  await shopper.page.evaluate(() => document.querySelector('deskbell-help[skill=cameras]').remove());
+  await eventually('nobody follows', () => ticket.followers.size === 0);
+});
+
 scene('the end asks once, takes a rating, and one can ask again', async (shopper, mock) => {
   const ticket = await inConversation(shopper, mock);
   ticket.line({ from: 'rep', name: 'Alice', text: 'Bye' });
