@@ -103,8 +103,7 @@ sheet.replaceSync(`
   color: var(--_text);
   position: fixed; inset-block-end: 24px; inset-inline-end: 24px; z-index: 2147483000;
 }
-:host([inline]) { position: static; display: inline-block; }
-:host([hidden]) { display: none; }
+:host([inline]) { position: static; }
 * { box-sizing: border-box; }
 .quiet { position: absolute; inline-size: 1px; block-size: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .icon { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
@@ -200,15 +199,14 @@ class Feed {
     });
   }
 
-  // Polls only while the stream is silent or broken; the first event of the stream ends it.
+  // Polls while the stream is silent or broken; its first event ends that.
   #pollIn(delay) {
     const timer = (this.#timer = setTimeout(async () => {
-      // What is not an answer is told as null: "not connected".
-      const presence = await fetch(this.#address).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+      const presence = await fetch(this.#address, { cache: 'no-cache' }).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
       if (this.#timer !== timer) return;
       this.#tell(presence);
       if (this.#source?.readyState === EventSource.CLOSED) this.#listen();
-      this.#pollIn(12000 + Math.random() * 6000);
+      this.#pollIn(Math.min(delay * 2, 15000) * (0.8 + Math.random() / 3));
     }, delay));
   }
 }
@@ -276,7 +274,7 @@ class DeskbellHelp extends HTMLElement {
     if (this.isConnected) this.#refresh();
   }
 
-  /** Takes a site's presence; `null` when the gateway cannot be reached. */
+  /** Takes a site's presence; null: the gateway cannot be reached. */
   show(presence) {
     this.#presence = presence;
     this.#refresh();

@@ -34,7 +34,10 @@ class Mock {
   streams = new Set();
   drawers = new Set();
   reports = [];
+  /** Pages of a test's own by path: their HTML, and a policy in place of the storefront's. */
   pages = new Map();
+  /** Origins whose pages may embed the bell. */
+  origins = new Set();
   /** Faults that tests switch on. */
   refuse = { sockets: false, presence: false, tickets: null, confirmations: false, says: null };
   /** Every request line served, with its cookie header. */
@@ -86,7 +89,16 @@ class Mock {
     const route = `${request.method} ${pathname}`;
     const file = FILES[pathname];
     this.requests.push({ route, cookie: request.headers.cookie });
-    if (this.pages.has(pathname)) return this.#send(response, 200, 'text/html; charset=utf-8', this.pages.get(pathname));
+    const { origin } = request.headers;
+    if (this.origins.has(origin)) {
+      response.setHeader('access-control-allow-origin', origin);
+      response.setHeader('access-control-expose-headers', 'retry-after');
+      response.setHeader('access-control-allow-headers', 'authorization, content-type');
+      response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
+      if (request.method === 'OPTIONS') return this.#send(response, 204);
+    }
+    const page = this.pages.get(pathname);
+    if (page) return this.#send(response, 200, 'text/html; charset=utf-8', page.html ?? page, page.policy ? { 'content-security-policy': page.policy } : {});
     if (file) return this.#send(response, 200, file[1], await readFile(new URL(file[0], ASSETS)));
     if (route === 'POST /csp-report') {
       this.reports.push(await body(request));

@@ -174,7 +174,7 @@ scene('a lost gateway is told, and its return', async (shopper, mock) => {
   await shopper.waitState({ state: 'lost', skill: 'cameras', timeout_ms: 5_000 });
   assert.equal(await text(shopper), 'Not connected');
   mock.refuse.presence = false;
-  await shopper.waitState({ state: 'available', skill: 'cameras', timeout_ms: 25_000 });
+  await shopper.waitState({ state: 'available', skill: 'cameras', timeout_ms: 10_000 });
 }, { page: '/bare' });
 
 scene('an offline browser says so at once', async (shopper, mock) => {
@@ -433,6 +433,38 @@ scene('a ticket the gateway no longer knows ends on the page too', async (shoppe
   await shopper.panel().locator('.end').getByText('This conversation is no longer open').waitFor();
   assert.deepEqual((await shopper.storage()).session, {});
 });
+
+scene('the bell works on a page of another origin under a strict policy', async (shopper, help) => {
+  const shop = await startMock();
+  try {
+    help.origins.add(shop.url);
+    shop.pages.set('/embed', {
+      html: `<!doctype html><html lang="en"><script type="module" src="${help.url}/widget.js"></script><deskbell-help site="shop" skill="cameras"></deskbell-help>`,
+      policy: `default-src 'none'; script-src ${help.url}; connect-src ${help.url} ${help.url.replace('http', 'ws')}; require-trusted-types-for 'script'`,
+    });
+    await shopper.open({ url: `${shop.url}/embed` });
+    help.refuse.tickets = { status: 429, retryAfter: 30 };
+    available(help);
+    await shopper.clickBell();
+    await shopper.panel().locator('#message').fill('from afar');
+    await shopper.panel().locator('button[type=submit]').click();
+    await shopper.panel().getByRole('alert').getByText('Try again in 30 seconds.').waitFor();
+    help.refuse.tickets = null;
+    await shopper.start({ message: 'from afar' });
+    await shopper.waitLine({ from: 'shopper', text: 'from afar' });
+    const [ticket] = help.tickets.values();
+    ticket.change({ state: 'open', rep: 'Alice' });
+    await shopper.say({ text: 'second' });
+    await shopper.waitLine({ from: 'shopper', text: 'second' });
+    help.refuse.sockets = true;
+    ticket.drop();
+    ticket.line({ from: 'rep', name: 'Alice', text: 'by stream' });
+    await shopper.waitLine({ from: 'rep', text: 'by stream' });
+    assert.equal(shop.requests.filter(({ route }) => route.includes('/v1/')).length, 0);
+  } finally {
+    await shop.close();
+  }
+}, { page: null });
 
 scene('on a small screen the panel is the screen', async (shopper, mock) => {
   available(mock);

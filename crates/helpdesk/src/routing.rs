@@ -382,9 +382,10 @@ impl<'a> Terms<'a> {
             .seats()
             .filter(|seat| seat.rep.id != *from && seat.is_at_work())
             .any(|seat| self.misfit(seat).is_none());
-        match others {
-            true => HandBack::Refused,
-            false => HandBack::Allowed,
+        if others {
+            HandBack::Refused
+        } else {
+            HandBack::Allowed
         }
     }
 }

@@ -95,9 +95,10 @@ impl Helpdesk {
     fn take_ask(&mut self, mut ask: Ask) -> Result<TicketView, AskRefused> {
         if let Some(known) = self.tickets.ticket(&ask.ticket) {
             // The same click again: the ticket it made is its answer.
-            return match known.ask.access == ask.access {
-                true => Ok(known.told.clone()),
-                false => Err(AskRefused::TicketTaken),
+            return if known.ask.access == ask.access {
+                Ok(known.told.clone())
+            } else {
+                Err(AskRefused::TicketTaken)
             };
         }
         self.complete(&mut ask)?;
@@ -164,9 +165,10 @@ impl Helpdesk {
             Decision::Offer { .. } => Ok(()),
             Decision::Wait => {
                 let is_full = self.tickets.waiting_count() >= self.config.routing.queue_limit;
-                match is_full {
-                    true => Err(AskRefused::QueueFull),
-                    false => Ok(()),
+                if is_full {
+                    Err(AskRefused::QueueFull)
+                } else {
+                    Ok(())
                 }
             }
             Decision::Closed => Err(AskRefused::Closed),

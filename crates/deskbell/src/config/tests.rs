@@ -434,6 +434,33 @@ fn what_is_not_toml_is_told_with_its_place() {
 }
 
 #[test]
+fn damaged_files_are_told_of_within_the_file() {
+    let scratch = Scratch::new();
+    let path = scratch.0.join("deskbell.toml");
+    let lines = FULL.lines().count() + 1;
+    for (offset, letter) in FULL.char_indices() {
+        let (before, after) = FULL.split_at(offset);
+        let without = after.split_at(letter.len_utf8()).1;
+        for damaged in [
+            before.to_owned(),
+            format!("{before}{without}"),
+            format!("{before}é\"[{after}"),
+        ] {
+            let Err(mistakes) = read(&damaged, &path, &environment) else {
+                continue;
+            };
+            for mistake in mistakes {
+                let (line, column) = mistake.position().unwrap();
+                assert!(
+                    (1..=lines).contains(&line) && column >= 1,
+                    "{mistake}\n{damaged}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn empty_file_lacks_a_domain() {
     check(
         "",

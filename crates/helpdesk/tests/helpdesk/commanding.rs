@@ -209,7 +209,7 @@ fn a_message_to_an_unknown_conversation_is_answered() {
         alice@t7: hello
         ",
         expect![[r#"
-            > alice (t7): This conversation has ended. Nothing was passed on.
+            = no such conversation
         "#]],
     );
 }

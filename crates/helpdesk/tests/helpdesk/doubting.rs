@@ -48,7 +48,7 @@ fn a_doubted_rep_who_says_something_is_asked_at_once() {
             = t1 offered Alice
             < t1 is queued at 1
             = t2 queued at 2
-            > alice (t9): This conversation has ended. Nothing was passed on.
+            = no such conversation
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
             < t1 is queued at 1, 250 s (26 to 576)

@@ -1,6 +1,6 @@
 //! What holds whatever happens in whatever order.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use helpdesk::{
     Answer, AskRefused, Config, GroupState, Helpdesk, Priority, Record, Relax, Seq, SkillId,
@@ -9,7 +9,7 @@ use helpdesk::{
 use presence::Availability;
 use proptest::prelude::*;
 
-use crate::room::{relax, sample};
+use crate::room::{any_instant, relax, sample};
 use crate::watched::{Event, REPS, SKILLS, Stage, TIERS, Watched, ticket_id};
 
 proptest! {
@@ -20,7 +20,7 @@ proptest! {
     /// twice, every wake-up to some purpose.
     #[test]
     fn the_account_of_tickets_and_reps_is_kept(events in events(), config in config()) {
-        Watched::new(config, Instant::now()).play(&events);
+        Watched::new(config, any_instant()).play(&events);
     }
 
     #[test]
@@ -30,7 +30,7 @@ proptest! {
         skill in 0..3usize,
         tier in 0..3usize,
     ) {
-        let mut watched = Watched::new(config, Instant::now());
+        let mut watched = Watched::new(config, any_instant());
         watched.play(&events);
         let snapshot = watched.desk.snapshot();
         let [skill] = SKILLS[skill] else { unreachable!() };
@@ -60,7 +60,7 @@ proptest! {
 
     #[test]
     fn a_restart_brings_back_every_ticket(events in events(), config in config()) {
-        let mut watched = Watched::new(config, Instant::now());
+        let mut watched = Watched::new(config, any_instant());
         watched.play(&events);
         let mut restored = watched.restored();
         same_tickets(&watched, &restored);
@@ -78,7 +78,7 @@ proptest! {
 
     #[test]
     fn the_same_events_give_the_same_outputs(events in events(), config in config()) {
-        let start = Instant::now();
+        let start = any_instant();
         let mut one = Watched::new(config.clone(), start);
         let mut two = Watched::new(config, start);
         one.play(&events);
@@ -88,7 +88,7 @@ proptest! {
 
     #[test]
     fn every_ticket_is_served_once_reps_work(events in events(), config in config()) {
-        let mut watched = Watched::new(config, Instant::now());
+        let mut watched = Watched::new(config, any_instant());
         watched.play(&events);
         for rep in 0..REPS.len() {
             watched.play(&[Event::Presence(rep, Availability::Available)]);
@@ -108,7 +108,7 @@ proptest! {
     /// What others write reaches a rep as lines of text, never as controls.
     #[test]
     fn no_text_breaks_anything(name in any::<String>(), text in any::<String>(), said in ".*|/.*") {
-        let mut watched = Watched::new(sample(), Instant::now());
+        let mut watched = Watched::new(sample(), any_instant());
         watched.happen(&Event::Presence(0, Availability::Available));
         watched.ask_in_words(&name, &text);
         for said in [said.as_str(), "hello", said.as_str()] {
@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn a_new_configuration_loses_nothing(before in events(), after in events(), config in config()) {
-        let mut watched = Watched::new(sample(), Instant::now());
+        let mut watched = Watched::new(sample(), any_instant());
         for event in &before {
             watched.happen(event);
         }

@@ -1,11 +1,11 @@
 //! Faulty configurations, and what a new one does to what is under way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use expect_test::expect;
 use helpdesk::{Clock, Config, Helpdesk, Level, RepId, SkillId, Tier, TierId};
 
-use crate::room::{Room, relax, rep, sample};
+use crate::room::{Room, any_instant, relax, rep, sample};
 
 #[test]
 fn a_faulty_configuration_is_refused_by_name() {
@@ -162,7 +162,7 @@ fn check_fault(fault: impl FnOnce(&mut Config), text: &str) {
     let mut config = sample();
     fault(&mut config);
     let clock = Clock {
-        at: Instant::now(),
+        at: any_instant(),
         unix_ms: 0,
     };
     let error = Helpdesk::new(config, clock).unwrap_err();

@@ -28,6 +28,15 @@ pub(crate) fn check_with(config: Config, script: &str, expect: Expect) {
     expect.assert_eq(&room.trace);
 }
 
+/// Where a play's time begins.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an instant cannot be made otherwise; no test depends on which it is"
+)]
+pub(crate) fn any_instant() -> Instant {
+    Instant::now()
+}
+
 /// Skills cameras, lenses, printing; tiers standard, gold, platinum; alice, bob, carol, dave and erin.
 pub(crate) fn sample() -> Config {
     let site = |id: &str, skills: &[&str]| Site {
@@ -156,7 +165,7 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(config: Config) -> Self {
-        let now = Instant::now();
+        let now = any_instant();
         let unix_ms = 1_000_000;
         let clock = Clock { at: now, unix_ms };
         Self {
@@ -432,6 +441,7 @@ impl Room {
                     Answer::Said(seq) => Some(format!("= said {}", seq.0)),
                     Answer::NotSaid(refused) => Some(format!("= not said: {refused}")),
                     Answer::Heard => None,
+                    Answer::NoSuchConversation => Some("= no such conversation".to_owned()),
                 },
                 Output::Snapshot(_) => None,
             };
@@ -446,9 +456,10 @@ impl Room {
 /// Shows a character that would not show.
 fn visible(c: char) -> String {
     let hidden = c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
-    match hidden {
-        true => c.escape_unicode().to_string(),
-        false => c.to_string(),
+    if hidden {
+        c.escape_unicode().to_string()
+    } else {
+        c.to_string()
     }
 }
 
