@@ -3,7 +3,7 @@
 
 mod desk;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use desk::{Desk, LIMIT, TcpPeer, answer, first_line, request};
 use sip::Method;
@@ -133,6 +133,74 @@ async fn a_silent_connection_is_closed() {
     let mut peer = TcpPeer::towards(desk.tcp).await;
     assert_eq!(peer.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
     assert_eq!(peer.receive_some().await, "");
+}
+
+#[tokio::test]
+async fn after_a_good_request_only_silence_ends_a_connection() {
+    let idle_time = Duration::from_millis(500);
+    let desk = open_with(Config {
+        first_request_time: Duration::from_millis(50),
+        message_time: Duration::from_millis(50),
+        idle_time,
+        ..config()
+    })
+    .await;
+    let mut peer = TcpPeer::towards(desk.tcp).await;
+    assert_eq!(peer.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
+    let before = Instant::now();
+    // A single line end is a keepalive of some phones, not half a message.
+    peer.send("\r\n").await;
+    assert_eq!(peer.receive_some().await, "");
+    assert!(before.elapsed() >= idle_time, "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn answers_arrive_whole_at_a_peer_that_reads_late() {
+    const COUNT: usize = 20_000;
+    let desk = open_with(Config {
+        bytes_waiting: usize::MAX,
+        ..config()
+    })
+    .await;
+    let mut peer = TcpPeer::towards(desk.tcp).await;
+    for chunk in 0..COUNT / 100 {
+        let texts = (0..100).map(|n| request("PUBLISH", &format!("n{}", chunk * 100 + n)));
+        peer.send(&texts.collect::<String>()).await;
+    }
+    for n in 0..COUNT {
+        let response = peer.receive().await;
+        assert!(
+            response.starts_with("SIP/2.0 200 OK\r\n")
+                && response.contains(&format!("z9hG4bKn{n};")),
+            "{n}: {response}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_burst_that_ends_in_resets_leaves_nothing_behind() {
+    const COUNT: u64 = 60;
+    let mut desk = Desk::open().await;
+    for n in 0..COUNT {
+        let mut peer = TcpPeer::towards(desk.tcp).await;
+        let text = request("PUBLISH", "a") + &request("MESSAGE", "b") + &request("PUBLISH", "c");
+        let cut = usize::try_from(n * 23).unwrap() % text.len();
+        peer.send(text.split_at(cut).0).await;
+        // Closing so resets the connection.
+        peer.stream.set_zero_linger().unwrap();
+    }
+    for _ in 0..COUNT {
+        assert!(timeout(LIMIT, desk.closed.recv()).await.unwrap().is_some());
+    }
+    assert_eq!(desk.count("connections_opened"), COUNT);
+    assert_eq!(desk.count("connections_closed"), COUNT);
+    while let Ok((message, pending)) = desk.deferred.try_recv() {
+        pending.answer(answer(&message, 200));
+    }
+    let mut peer = TcpPeer::towards(desk.tcp).await;
+    assert_eq!(peer.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
+    drop(peer);
+    desk.ended().await;
 }
 
 #[tokio::test]
