@@ -66,6 +66,7 @@ fn the_bell_follows_the_phone() {
     shopper.wait_bell("cameras", "available", SOON).unwrap();
 
     alice.quit().unwrap();
+    site.wait_state("cameras", "closed", SOON).unwrap();
     shopper.wait_bell("cameras", "closed", SOON).unwrap();
     assert!(shopper.complaints().unwrap().is_empty());
 }
