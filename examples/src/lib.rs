@@ -10,3 +10,6 @@ pub mod site;
 pub mod unique;
 pub mod wait;
 pub mod wire;
+
+// The phone's requests and answers are of its types.
+pub use rsip;

@@ -80,7 +80,8 @@ const texts = {
     409: 'Nobody who can help with this is on duty right now.',
     413: 'That is too long. Shorten it and try again.',
     429: 'That was too many requests from here.',
-    503: 'Too many people are waiting at this moment.',
+    503: 'The help desk is starting again.',
+    full: 'Too many people are waiting at this moment.',
     other: 'That did not work.',
     offline: 'There is no connection. Check your network and try again.',
     retry: (time) => `Try again in ${time}.`,
@@ -103,14 +104,19 @@ const ANSWER_TIMEOUT = 10_000;
 const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 15_000;
 
+function initialsOf(name) {
+  return name.split(/\s+/).map((part) => [...part][0] ?? '').slice(0, 2).join('').toUpperCase();
+}
+
 /** A refusal of the gateway in words a shopper can act on. */
 class Problem extends Error {
   static async from(answer, spokenTime) {
     const body = await answer.json().catch(() => ({}));
-    const words = [texts.problem[answer.status] ?? (body.detail || body.title || texts.problem.other)];
-    const after = answer.headers.get('retry-after');
+    const known = String(body.type).endsWith(':queue-full') ? texts.problem.full : texts.problem[answer.status];
+    const words = [known ?? (body.detail || body.title || texts.problem.other)];
+    const after = answer.headers.get('retry-after') ?? body.retry_after;
     if (answer.status === 429 || answer.status === 503) {
-      const seconds = /^\d+$/.test(after ?? '') ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
+      const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
       if (seconds >= 60) words.push(texts.problem.retry(spokenTime(seconds)));
       else if (seconds >= 0) words.push(texts.problem.retry(texts.problem.seconds(Math.max(1, Math.ceil(seconds)))));
       else words.push(texts.problem.later);
@@ -250,7 +256,9 @@ class Link {
       const answer = await fetch(new URL(path, this.#base), {
         method: 'POST', headers: { ...this.authorization, 'content-type': 'application/json' }, body: JSON.stringify(frame),
       });
-      if (!answer.ok && frame.type === 'say' && answer.status < 500 && answer.status !== 429) this.#on.refused(frame.id);
+      if (answer.ok) return;
+      const { retry_after } = await answer.json().catch(() => ({}));
+      this.#on.frame({ type: 'error', about: frame.type, id: frame.id, status: answer.status, retry_after });
     } catch {
       // the line stays unconfirmed and is said again when the stream is back
     }
@@ -281,6 +289,9 @@ class Link {
 
 /** The panel of one bell. Holds at most one conversation; `open` shows it, `resume` takes one up again. */
 export class Conversation {
+  /** The one whose panel is shown. */
+  static #current;
+
   #bell;
   #root;
   #kit;
@@ -309,7 +320,7 @@ export class Conversation {
     this.#bell = bell;
     this.#root = root;
     this.#kit = kit;
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
     this.#build();
     const on = (target, type, act) => target.addEventListener(type, act, { signal: this.#listeners.signal });
     on(this.#small, 'change', () => this.#shown && this.#present(false));
@@ -345,8 +356,13 @@ export class Conversation {
   leave() {
     this.#link?.stop();
     clearInterval(this.#watchdog);
+    clearTimeout(this.#stripTimer);
+    clearTimeout(this.#typingTimer);
     this.#listeners.abort();
+    if (Conversation.#current === this) Conversation.#current = undefined;
     this.#panel.remove();
+    this.#bell.talking = false;
+    this.#bell.speak(undefined);
   }
 
   /** The bell's situation has changed: the form shows it too. */
@@ -390,6 +406,8 @@ export class Conversation {
 
   #present(withFocus) {
     const panel = this.#panel;
+    if (Conversation.#current !== this) Conversation.#current?.#hide();
+    Conversation.#current = this;
     if (panel.open) panel.close();
     if (panel.matches(':popover-open')) panel.hidePopover();
     // Small screens get a modal dialog: nothing of the page is left to reach behind it.
@@ -413,6 +431,7 @@ export class Conversation {
     if (panel.open) panel.close();
     if (panel.matches(':popover-open')) panel.hidePopover();
     this.#shown = false;
+    Conversation.#current = undefined;
     this.#bell.talking = false;
     if (this.#view === 'ended') this.#reset();
     this.#remember();
@@ -520,6 +539,7 @@ export class Conversation {
   #begin(ticket) {
     const { id, token, ws, events } = ticket;
     this.#session = { id, token, ws, events, skill: this.#bell.skill };
+    this.#bell.busy = true;
     this.#state = ticket;
     this.#repName = typeof ticket.rep === 'string' ? ticket.rep : '';
     this.#showTalk();
@@ -564,7 +584,6 @@ export class Conversation {
       last: () => this.#last,
       frame: (frame) => this.#frame(frame),
       link: (live) => this.#linkChanged(live),
-      refused: (id) => this.#refused(id),
       gone: () => this.#finish(texts.ended.gone),
     });
     clearInterval(this.#watchdog);
@@ -600,6 +619,7 @@ export class Conversation {
     if (frame.type === 'line') this.#heardLine(frame);
     else if (frame.type === 'typing' && frame.from === 'rep') this.#heardTyping();
     else if (frame.type === 'state') this.#heardState(frame);
+    else if (frame.type === 'error') this.#heardError(frame);
   }
 
   #showTalk() {
@@ -612,7 +632,7 @@ export class Conversation {
     parts.log = make('div', { class: 'log', role: 'log', part: 'log', tabIndex: 0, 'aria-label': texts.talk.log, 'aria-live': 'off' }, parts.said, parts.unsaid);
     parts.typing = make('p', { class: 'typing', hidden: true }, make('span', { class: 'dots', 'aria-hidden': 'true' }, ...[0, 1, 2].map(() => make('i'))), make('span'));
     parts.end.hidden = false;
-    parts.text = make('textarea', { class: 'text-in', rows: 1, maxLength: 4000, part: 'input' });
+    parts.text = make('textarea', { class: 'text-in', rows: 1, maxLength: 2000, part: 'input' });
     const send = make('button', { class: 'square send', type: 'submit', part: 'send', 'aria-label': texts.talk.send, title: texts.talk.send }, this.#icon('send'));
     const composer = make('form', { class: 'composer' }, parts.text, send);
     composer.addEventListener('submit', (event) => {
@@ -653,10 +673,15 @@ export class Conversation {
     this.#link.send({ type: 'say', id, text: line.text });
   }
 
-  #refused(id) {
+  #heardError({ about, id, status, retry_after: seconds = 2 }) {
+    if (about === 'open' && status === 404) return this.#finish(texts.ended.gone);
     const line = this.#pending.get(id);
-    if (line) line.refused = true;
-    this.#drawPending();
+    if (!line) return undefined;
+    line.saidAt = undefined;
+    // Too fast or too busy passes by itself; anything else would only be refused again.
+    if (status === 429 || status >= 500) setTimeout(() => this.#pending.has(id) && this.#sayNow(id, line), seconds * 1000);
+    else line.refused = true;
+    return this.#drawPending();
   }
 
   #typed() {
@@ -766,7 +791,7 @@ export class Conversation {
     this.#head({
       title: named || (this.#session.skill || skill ? texts.form.about(this.#session.skill || skill) : texts.form.title),
       sub: words.sub, mark: words.mark,
-      initials: named.split(/\s+/).map((part) => [...part][0] ?? '').slice(0, 2).join('').toUpperCase(),
+      initials: initialsOf(named),
     });
     waiting.hidden = !words.card;
     waiting.replaceChildren(make('p', { class: 'place', textContent: words.card }),
@@ -860,8 +885,7 @@ export class Conversation {
   }
 
   async #end() {
-    this.#parts.confirm?.remove();
-    this.#parts.confirm = undefined;
+    this.#cancelEnd();
     if (this.#link?.live) return this.#link.send({ type: 'end' });
     const left = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#bell.base), { method: 'DELETE', headers: this.#link.authorization }).catch(() => null);
     if (left?.ok) this.#finish(texts.ended.title);
@@ -883,12 +907,13 @@ export class Conversation {
     this.#view = 'ended';
     this.#pending.clear();
     this.#session = undefined;
+    this.#bell.busy = false;
     this.#remember();
     parts.confirm = undefined;
     parts.strip.textContent = '';
     parts.typing.hidden = parts.waiting.hidden = parts.end.hidden = true;
     this.#drawPending();
-    this.#head({ title: this.#repName || texts.form.title, sub: title, mark: 'offline', initials: parts.who.classList.contains('named') ? parts.who.textContent : '' });
+    this.#head({ title: this.#repName || texts.form.title, sub: title, mark: 'offline', initials: initialsOf(this.#repName) });
     parts.endTitle = make('h3', { tabIndex: -1, textContent: title });
     const again = make('button', { class: 'primary', type: 'button', part: 'again', textContent: texts.ended.again });
     again.addEventListener('click', () => {

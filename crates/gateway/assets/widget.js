@@ -35,7 +35,7 @@ function nearest(seconds, side = 0) {
   return lower ? below : above;
 }
 
-/** An estimate in words; the range is rounded outwards, so that it never promises more than was estimated. */
+/** An estimate in words; its range is rounded outwards, so that it promises no more than was estimated. */
 function spokenWait({ seconds, low, high, confidence }) {
   const minutes = nearest(seconds);
   return { about: texts.about(minutes), range: texts.range(nearest(low, -1), nearest(high, 1), confidence) };
@@ -99,12 +99,11 @@ sheet.replaceSync(`
   --_busy: var(--deskbell-busy, light-dark(#b3261e, #ff8a80));
   --_away: var(--deskbell-away, light-dark(#9a6700, #e3b341));
   --_offline: var(--deskbell-offline, light-dark(#6b7382, #9aa3b2));
-  font: 400 15px/1.45 var(--deskbell-font, system-ui, sans-serif);
+  font: 15px/1.45 var(--deskbell-font, system-ui, sans-serif);
   color: var(--_text);
   position: fixed; inset-block-end: 24px; inset-inline-end: 24px; z-index: 2147483000;
 }
-:host([inline]) { position: static; display: inline-block; }
-:host([hidden]) { display: none; }
+:host([inline]) { position: static; }
 * { box-sizing: border-box; }
 .quiet { position: absolute; inline-size: 1px; block-size: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .icon { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
@@ -116,24 +115,24 @@ svg { flex: none; }
 .away { color: var(--_away); } .offline { color: var(--_offline); }
 .frame { position: relative; display: inline-block; }
 .bell {
-  display: inline-flex; align-items: center; gap: 8px; min-block-size: 44px; max-inline-size: 100%;
+  display: inline-flex; align-items: center; gap: 8px; min-block-size: 44px;
   padding-inline: 14px 18px; border: 1px solid var(--_line); border-radius: 999px;
   background: var(--_surface); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .06), 0 6px 20px rgb(0 0 0 / .12);
   font: inherit; font-weight: 500; cursor: pointer;
 }
 :host([inline]) .bell { box-shadow: none; }
 .bell > .icon { color: var(--_accent); margin-inline-end: 2px; }
-.bell:hover { border-color: color-mix(in srgb, var(--_accent) 55%, var(--_line)); }
-.bell.muted { color: var(--_muted); } .bell.muted > .icon { color: var(--_muted); }
+.bell:hover { border-color: var(--_accent); }
+.muted, .muted > .icon { color: var(--_muted); }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 .range {
-  position: absolute; inset-block-end: calc(100% + 6px); inset-inline-end: 0; inline-size: max-content; max-inline-size: 280px;
+  position: absolute; inset-block-end: calc(100% + 6px); inset-inline-end: 0; inline-size: max-content;
   padding: 6px 12px; border-radius: 8px; background: var(--_text); color: var(--_surface); font-size: 13px;
   visibility: hidden;
 }
 :host([inline]) .range { inset-inline: 0 auto; }
-.frame:hover .range.some, .bell:focus-visible + .range.some { visibility: visible; }
-.frame.dismissed .range.some { visibility: hidden; }
+.frame:hover .range, .bell:focus-visible + .range { visibility: visible; }
+.range:empty { display: none; }
 :host([talking]:not([inline])) .frame { visibility: hidden; }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
 @media (forced-colors: active) { svg { color: CanvasText !important; } .busy path + path { stroke: Canvas; } .range { border: 1px solid; } }
@@ -160,7 +159,7 @@ class Feed {
 
   join(bell) {
     this.#bells.add(bell);
-    if (this.#latest !== undefined) bell.show(this.#latest);
+    bell.show(this.#latest);
     this.#follow();
   }
 
@@ -200,15 +199,14 @@ class Feed {
     });
   }
 
-  // Polls only while the stream is silent or broken; the first event of the stream ends it.
+  // Polls while the stream is silent or broken; its first event ends that.
   #pollIn(delay) {
     const timer = (this.#timer = setTimeout(async () => {
-      // What is not an answer is told as null: "not connected".
-      const presence = await fetch(this.#address).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+      const presence = await fetch(this.#address, { cache: 'no-cache' }).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
       if (this.#timer !== timer) return;
       this.#tell(presence);
       if (this.#source?.readyState === EventSource.CLOSED) this.#listen();
-      this.#pollIn(12000 + Math.random() * 6000);
+      this.#pollIn(Math.min(delay * 2, 15000) * (0.8 + Math.random() / 3));
     }, delay));
   }
 }
@@ -222,7 +220,7 @@ class DeskbellHelp extends HTMLElement {
   static observedAttributes = ['skill', 'tier', 'lang'];
 
   #root = this.attachShadow({ mode: 'open' });
-  #text = make('span', { class: 'text', part: 'text' });
+  #text = make('span', { part: 'text' });
   #mark = icon('offline');
   #badge = make('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
   #range = make('span', { class: 'range', role: 'tooltip', id: 'range', part: 'range' });
@@ -233,7 +231,6 @@ class DeskbellHelp extends HTMLElement {
   #presence;
   #announced;
   #conversation;
-  #loading;
 
   constructor() {
     super();
@@ -242,8 +239,8 @@ class DeskbellHelp extends HTMLElement {
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.append(this.#frame, this.#status);
     this.#bell.addEventListener('click', () => (holders.get(this.storageKey) ?? this).open());
-    this.#bell.addEventListener('keydown', (event) => event.key === 'Escape' && this.#frame.classList.add('dismissed'));
-    for (const type of ['pointerleave', 'focusout']) this.#frame.addEventListener(type, () => this.#frame.classList.remove('dismissed'));
+    this.#bell.addEventListener('keydown', (event) => { this.#range.hidden = event.key === 'Escape'; });
+    for (const type of ['pointerleave', 'focusout']) this.#frame.addEventListener(type, () => { this.#range.hidden = false; });
     this.#say(UNKNOWN);
   }
 
@@ -277,7 +274,7 @@ class DeskbellHelp extends HTMLElement {
     if (this.isConnected) this.#refresh();
   }
 
-  /** Takes a site's presence; `null` when the gateway cannot be reached. */
+  /** Takes a site's presence; null: the gateway cannot be reached. */
   show(presence) {
     this.#presence = presence;
     this.#refresh();
@@ -289,7 +286,13 @@ class DeskbellHelp extends HTMLElement {
     this.#refresh();
   }
 
-  /** Told by the conversation when its panel opens or closes. */
+  /** Told by the conversation when it begins and ends: a site has one at a time on a page. */
+  set busy(begun) {
+    if (begun) holders.set(this.storageKey, this);
+    else holders.delete(this.storageKey);
+  }
+
+  /** Told by the conversation when its panel opens and closes. */
   set talking(shown) {
     this.toggleAttribute('talking', shown);
     this.#bell.ariaExpanded = shown;
@@ -315,15 +318,12 @@ class DeskbellHelp extends HTMLElement {
   }
 
   async #talk() {
-    holders.set(this.storageKey, this);
-    this.#loading ??= import(new URL('./conversation.js', import.meta.url).href);
     try {
-      const { Conversation } = await this.#loading;
+      const { Conversation } = await import(new URL('./conversation.js', import.meta.url).href);
       if (!this.isConnected) return undefined;
       this.#conversation ??= new Conversation(this, this.#root, { make, icon, bell: BELL, spokenWait, spokenTime: (seconds) => texts.time(nearest(seconds, 1)) });
       return this.#conversation;
     } catch {
-      this.#loading = undefined;
       this.#say({ text: texts.cannotOpen, mark: 'offline' });
       this.announce(texts.cannotOpen);
       return undefined;
@@ -350,7 +350,6 @@ class DeskbellHelp extends HTMLElement {
       this.#mark = next;
     }
     this.#range.textContent = range;
-    this.#range.classList.toggle('some', range !== '');
     this.#badge.hidden = !unread;
     this.#badge.textContent = unread;
     this.#bell.classList.toggle('muted', text === texts.lost);
@@ -388,7 +387,9 @@ function adopt(key) {
     return;
   }
   if (!session || !here.length || holders.has(key)) return;
-  (here.find((bell) => bell.skill === session.skill) ?? here[0]).resume(session);
+  const bell = here.find((one) => one.skill === session.skill) ?? here[0];
+  bell.busy = true;
+  bell.resume(session);
 }
 
 if (!customElements.get('deskbell-help')) customElements.define('deskbell-help', DeskbellHelp);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use presence::Availability;
 
 use crate::clock::Moment;
-use crate::config::{Config, Priority, Routing};
+use crate::config::Config;
 use crate::estimate::{self, HandlingTimes};
 use crate::ids::{RepId, SkillId, TicketId, TierId};
 use crate::queue::{self, Waiting};
@@ -33,48 +33,28 @@ pub(crate) struct Promise {
     pub(crate) wait: Option<Wait>,
 }
 
-/// The queue, the next to be served in front, with what is promised to each.
-pub(crate) fn promises(desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
-    let line = Line::of(desk);
-    let mut promises = BTreeMap::new();
-    for (place, competitor) in line.competitors.iter().enumerate() {
-        let ahead = line
-            .competitors
-            .iter()
-            .take(place)
-            .filter(|other| other.pool.meets(&competitor.pool))
-            .count();
-        let ahead = count(ahead);
-        let promise = Promise {
-            position: ahead.saturating_add(1),
-            wait: wait(
-                desk,
-                ahead,
-                &competitor.pool,
-                competitor.ticket.skills.first(),
-            ),
-        };
-        promises.insert(competitor.ticket.ask.ticket.clone(), promise);
-    }
-    promises
+/// All that is promised at one moment.
+#[derive(Debug)]
+pub(crate) struct Promises {
+    /// To each waiting ticket.
+    pub(crate) tickets: BTreeMap<TicketId, Promise>,
+    /// To a click: the groups of every site.
+    pub(crate) sites: Vec<SiteSnapshot>,
+    /// When a waiting ticket next overtakes another by itself.
+    pub(crate) next_overtaking: Option<Moment>,
 }
 
-/// The groups of every site, as a click at this moment would find them.
-pub(crate) fn groups(desk: Desk<'_>) -> Vec<SiteSnapshot> {
-    let line = Line::of(desk);
-    desk.config
-        .sites
-        .iter()
-        .map(|site| SiteSnapshot {
-            site: site.id.clone(),
-            groups: site
-                .skills
-                .iter()
-                .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
-                .map(|(skill, tier)| group(desk, &line, skill, &tier.id, tier.weight))
-                .collect(),
-        })
-        .collect()
+/// Derives what is promised.
+pub(crate) fn promises(desk: Desk<'_>) -> Promises {
+    let order = order(desk);
+    let priority = desk.config.routing.priority;
+    let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
+    let line = Line::of(order, desk);
+    Promises {
+        tickets: line.promises(desk),
+        sites: groups(desk, &line),
+        next_overtaking,
+    }
 }
 
 /// The waiting tickets in the order they are served.
@@ -91,6 +71,22 @@ pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
         .collect();
     queue::sort(&mut order, desk.config.routing.priority, desk.now);
     order
+}
+
+fn groups(desk: Desk<'_>, line: &Line<'_>) -> Vec<SiteSnapshot> {
+    desk.config
+        .sites
+        .iter()
+        .map(|site| SiteSnapshot {
+            site: site.id.clone(),
+            groups: site
+                .skills
+                .iter()
+                .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
+                .map(|(skill, tier)| group(desk, line, skill, &tier.id, tier.weight))
+                .collect(),
+        })
+        .collect()
 }
 
 fn group(
@@ -115,7 +111,7 @@ fn group(
     let (state, wait) = match routing::decide(&demand, desk.roster, routing, desk.now) {
         Decision::Offer { .. } => (GroupState::Available, None),
         Decision::Wait => {
-            let ahead = line.ahead_of_newcomer(&pool, weight, routing);
+            let ahead = line.ahead_of_click(&pool, weight, desk);
             (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
         }
         Decision::Closed => (GroupState::Closed, None),
@@ -150,36 +146,55 @@ struct Line<'a> {
 }
 
 struct Competitor<'a> {
+    waiting: Waiting,
     ticket: &'a Ticket,
-    weight: f64,
     pool: Pool<'a>,
 }
 
 impl<'a> Line<'a> {
-    fn of(desk: Desk<'a>) -> Self {
-        let competitors = order(desk)
+    fn of(order: Vec<Waiting>, desk: Desk<'a>) -> Self {
+        let competitors = order
             .into_iter()
             .filter_map(|waiting| {
                 let ticket = desk.tickets.ticket(&waiting.ticket)?;
+                let pool = Pool::of(&ticket.demand(desk.now), desk);
                 Some(Competitor {
+                    waiting,
                     ticket,
-                    weight: waiting.weight,
-                    pool: Pool::of(&ticket.demand(desk.now), desk),
+                    pool,
                 })
             })
             .collect();
         Self { competitors }
     }
 
-    /// How many compete with a click of this moment and would be served before it.
-    fn ahead_of_newcomer(&self, pool: &Pool<'_>, weight: f64, routing: &Routing) -> u32 {
+    fn promises(&self, desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
+        let mut promises = BTreeMap::new();
+        for (place, competitor) in self.competitors.iter().enumerate() {
+            let ahead = self
+                .competitors
+                .iter()
+                .take(place)
+                .filter(|other| other.pool.meets(&competitor.pool))
+                .count();
+            let ahead = count(ahead);
+            let skill = competitor.ticket.skills.first();
+            let promise = Promise {
+                position: ahead.saturating_add(1),
+                wait: wait(desk, ahead, &competitor.pool, skill),
+            };
+            promises.insert(competitor.waiting.ticket.clone(), promise);
+        }
+        promises
+    }
+
+    /// How many compete with a click of this moment and are served before it.
+    fn ahead_of_click(&self, pool: &Pool<'_>, weight: f64, desk: Desk<'_>) -> u32 {
+        let priority = desk.config.routing.priority;
         let ahead = self
             .competitors
             .iter()
-            .filter(|other| match routing.priority {
-                Priority::Weighted => true,
-                Priority::Strict => other.weight >= weight,
-            })
+            .filter(|other| queue::precedes_click(&other.waiting, weight, priority, desk.now))
             .filter(|other| other.pool.meets(pool))
             .count();
         count(ahead)
@@ -234,7 +249,8 @@ impl<'a> Pool<'a> {
 }
 
 fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
-    let handling = desk.handling.mean(skill?) + desk.config.routing.wrap_up;
+    let wrap_up = desk.config.routing.wrap_up;
+    let handling = desk.handling.mean(skill?).saturating_add(wrap_up);
     estimate::queue_length(ahead, pool.servers(), handling)
 }
 

@@ -246,7 +246,8 @@ impl ConnectionTask {
         };
         let now = Instant::now();
         self.dues.activity = now + self.shared.config.idle_time;
-        self.framer.push(scratch.get(..length).unwrap_or_default());
+        let bytes = scratch.get(..length).unwrap_or_default();
+        self.framer.push(bytes);
         let mut is_new_message = self.dues.message.is_none();
         while self.phase == Phase::Open {
             match self.framer.poll_frame() {
@@ -266,15 +267,18 @@ impl ConnectionTask {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    Counters::count(&self.shared.counters.framing_lost);
                     debug!(flow = %self.flow, %error, "framing lost");
+                    self.driver.handle_lost_framing(self.flow, error, now);
+                    self.collect_outgoing();
                     self.phase = Phase::Closing;
                 }
             }
         }
+        // Line ends alone are a keepalive, of which no more need come.
+        let is_line_ends = bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
         if !self.framer.is_mid_message() {
             self.dues.message = None;
-        } else if is_new_message {
+        } else if is_new_message && !is_line_ends {
             self.dues.message = Some(now + self.shared.config.message_time);
         }
     }

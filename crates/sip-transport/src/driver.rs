@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use sip::framing::FramingError;
 use sip::transaction::{
     Config, Endpoint, Failure, Input, Output, RequestToken, ServerTransactionId,
 };
@@ -143,6 +144,26 @@ impl Driver {
         self.handle(input, now);
     }
 
+    /// Answers the message whose end cannot be found, where it can be answered.
+    pub(crate) fn handle_lost_framing(&mut self, flow: Flow, error: FramingError, now: Instant) {
+        Counters::count(&self.counters.received);
+        Counters::count(&self.counters.framing_lost);
+        let FramingError {
+            status,
+            reason,
+            head,
+        } = error;
+        if let Some(Ok(Message::Request(request))) = head.map(Message::parse) {
+            let error = BadRequest { status, reason };
+            let input = Input::Malformed {
+                flow,
+                request,
+                error,
+            };
+            self.handle(input, now);
+        }
+    }
+
     pub(crate) fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
             Command::Request { flow, draft, reply } => {
@@ -160,7 +181,7 @@ impl Driver {
                 let input = Input::Send {
                     token,
                     flow,
-                    draft,
+                    draft: *draft,
                     branch,
                 };
                 self.handle(input, now);

@@ -18,7 +18,7 @@ pub(crate) enum Command {
     /// Send a request and tell what becomes of it.
     Request {
         flow: Flow,
-        draft: RequestDraft,
+        draft: Box<RequestDraft>,
         reply: oneshot::Sender<Result<Response, RequestError>>,
     },
     /// Answer a request whose answer was deferred.

@@ -99,6 +99,7 @@ impl Sender {
             },
         };
         let (reply, answer) = oneshot::channel();
+        let draft = Box::new(draft);
         let command = Command::Request { flow, draft, reply };
         commands.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => RequestError::Overloaded,

@@ -19,7 +19,7 @@ impl AddAssign for Count {
     }
 }
 
-/// Reads the closing lines of `cargo nextest run` or of each program of `cargo test`.
+/// Reads the closing lines of `cargo nextest run`, of each program of `cargo test`, or of `node --test`.
 /// A test that said `skipped: needs …` passed in the runner's eyes and is skipped in ours.
 pub(crate) fn count_tests(lines: &[String]) -> Count {
     let mut count = Count::default();
@@ -28,6 +28,8 @@ pub(crate) fn count_tests(lines: &[String]) -> Count {
             count += read_words(words);
         } else if let Some(words) = line.trim_start().strip_prefix("test result: ") {
             count += read_words(words);
+        } else if let Some(words) = line.strip_prefix("# ").or(line.strip_prefix("ℹ ")) {
+            count += read_node(words);
         }
     }
     let skipped = count_skipped(lines).min(count.passed);
@@ -56,6 +58,21 @@ fn read_words(text: &str) -> Count {
             "passed" => count.passed += std::mem::take(&mut number),
             // Also `exec failed`; and `timed out`, which the runner counts apart.
             "failed" | "timed" => count.failed += std::mem::take(&mut number),
+            _ => {}
+        }
+    }
+    count
+}
+
+/// Reads `pass 12` and the like: node gives each figure a line of its own.
+fn read_node(text: &str) -> Count {
+    let mut count = Count::default();
+    if let Some((word, number)) = text.split_once(' ') {
+        let number = number.parse().unwrap_or(0);
+        match word {
+            "pass" => count.passed = number,
+            "fail" | "cancelled" => count.failed = number,
+            "skipped" | "todo" => count.skipped = number,
             _ => {}
         }
     }
@@ -108,6 +125,17 @@ mod tests {
             2,
             0,
         );
+    }
+
+    #[test]
+    fn node_gives_each_figure_a_line() {
+        check(
+            "# tests 5\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 1",
+            3,
+            1,
+            1,
+        );
+        check("ℹ tests 2\nℹ pass 2\nℹ fail 0", 2, 0, 0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use examples::phone::{Account, TestPhone};
 use examples::wire::Protocol;
 
 const USAGE: &str = "usage: test-phone sip:USER@ADDRESS:PORT PASSWORD [tcp]
-type a line to answer the shopper, or /open, /away, /busy, /phone, /closed, /quit";
+type a line to answer the shopper, or :open, :away, :busy, :phone, :closed, :quit";
 
 /// How long registration and publication hold, in seconds.
 const EXPIRES: u32 = 60;
@@ -75,16 +75,16 @@ fn run(uri: &str, password: &str, protocol: Protocol) -> anyhow::Result<()> {
         let line = match lines.try_recv() {
             Ok(line) => line,
             Err(TryRecvError::Empty) => continue,
-            Err(TryRecvError::Disconnected) => "/quit".to_owned(),
+            Err(TryRecvError::Disconnected) => ":quit".to_owned(),
         };
         let state = match line.trim() {
             "" => continue,
-            "/quit" => break,
-            "/open" => (Basic::Open, Activity::None),
-            "/away" => (Basic::Open, Activity::Away),
-            "/busy" => (Basic::Open, Activity::Busy),
-            "/phone" => (Basic::Open, Activity::OnThePhone),
-            "/closed" => (Basic::Closed, Activity::None),
+            ":quit" => break,
+            ":open" => (Basic::Open, Activity::None),
+            ":away" => (Basic::Open, Activity::Away),
+            ":busy" => (Basic::Open, Activity::Busy),
+            ":phone" => (Basic::Open, Activity::OnThePhone),
+            ":closed" => (Basic::Closed, Activity::None),
             text => {
                 let answer = phone.send_text(&desk, text)?;
                 if answer.status_code.code() != 200 {

@@ -24,13 +24,12 @@ use toml::de::DeTable;
 
 use document::{Notes, Section};
 use names::Names;
+use secret::Environment;
+use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
-pub(crate) use secret::{Credentials, Environment, Secret};
-pub(crate) use settings::{
-    DangerousSettings, DigestAlgorithm, ExpiresBounds, HttpSettings, Listen, Protocol, Settings,
-    SipSettings, StorageSettings,
-};
+pub(crate) use secret::Credentials;
+pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.

@@ -329,9 +329,9 @@ fn every_key_reaches_the_settings() {
 fn summary_says_what_would_be_served() {
     let (_scratch, settings) = full();
     expect![[r#"
-        SIP      udp://0.0.0.0:5060
+        SIP      domain shop.example (also 127.0.0.1)
+                 udp://0.0.0.0:5060
                  tcp://0.0.0.0:5060
-                 domain shop.example (also 127.0.0.1)
                  digest SHA-256, MD5 in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
@@ -360,9 +360,9 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
     let text = "sip.domain = \"shop.example\"\ndangerous.open_domain = true";
     let settings = read(text, Path::new("deskbell.toml"), &environment).unwrap();
     expect![[r#"
-        SIP      udp://0.0.0.0:5060
+        SIP      domain shop.example
+                 udp://0.0.0.0:5060
                  tcp://0.0.0.0:5060
-                 domain shop.example
                  digest SHA-256, MD5 in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
@@ -434,6 +434,33 @@ fn what_is_not_toml_is_told_with_its_place() {
 }
 
 #[test]
+fn damaged_files_are_told_of_within_the_file() {
+    let scratch = Scratch::new();
+    let path = scratch.0.join("deskbell.toml");
+    let lines = FULL.lines().count() + 1;
+    for (offset, letter) in FULL.char_indices() {
+        let (before, after) = FULL.split_at(offset);
+        let without = after.split_at(letter.len_utf8()).1;
+        for damaged in [
+            before.to_owned(),
+            format!("{before}{without}"),
+            format!("{before}é\"[{after}"),
+        ] {
+            let Err(mistakes) = read(&damaged, &path, &environment) else {
+                continue;
+            };
+            for mistake in mistakes {
+                let (line, column) = mistake.position().unwrap();
+                assert!(
+                    (1..=lines).contains(&line) && column >= 1,
+                    "{mistake}\n{damaged}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn empty_file_lacks_a_domain() {
     check(
         "",
@@ -467,7 +494,7 @@ fn every_mistake_is_told_at_once_in_order() {
             deskbell.toml:6:12: [[rep]] skills.camera: there is no skill called camera; did you mean cameras?
             deskbell.toml:6:21: [[rep]] skills.camera: is 0 but must be from 1 to 100
             deskbell.toml:7:12: [[rep]] capacity: is 0 but must be from 1 to 100
-            deskbell.toml:9:12: [routing] priority: cannot be "fifo"; there is weighted, strict
+            deskbell.toml:9:12: [routing] priority: cannot be "fifo"; known: weighted, strict
             deskbell.toml:10:1: [routing] ofer_timeout: is unknown; did you mean offer_timeout?
         "#]],
     );
@@ -479,7 +506,7 @@ fn unknown_keys_and_tables_are_mistakes() {
         "[http]\nliste = \"0.0.0.0:80\"\nworkers = 4\n[skills]\n[Routing]\n",
         expect![[r#"
             deskbell.toml:2:1: [http] liste: is unknown; did you mean listen?
-            deskbell.toml:3:1: [http] workers: is unknown; there is listen
+            deskbell.toml:3:1: [http] workers: is unknown; known: listen
             deskbell.toml:4:2: skills: is unknown; did you mean skill?
             deskbell.toml:5:2: Routing: is unknown; did you mean routing?
         "#]],
@@ -487,19 +514,34 @@ fn unknown_keys_and_tables_are_mistakes() {
     check_with(
         "[sip]\ndomain = \"a.b\"\nexpires = { least = \"5s\" }\n",
         expect![[r#"
-            deskbell.toml:3:13: [sip] expires.least: is unknown; there is min, default, max
+            deskbell.toml:3:13: [sip] expires.least: is unknown; known: min, default, max
         "#]],
     );
 }
 
 #[test]
 fn tables_written_the_wrong_way_are_explained() {
-    check("sip = 5\nhttp = []\nrouting = \"strict\"\n", expect![[""]]);
+    check(
+        "sip = 5\nhttp = []\nrouting = \"strict\"\n",
+        expect![[r#"
+        deskbell.toml:1:7: sip: must be a table; write [sip] on a line of its own
+        deskbell.toml:2:8: http: must be a table; write [http] on a line of its own
+        deskbell.toml:3:11: routing: must be a table; write [routing] on a line of its own
+    "#]],
+    );
     check(
         "site = [1]\nsip = { domain = \"a.b\" }\n[[http]]\nlisten = \"0.0.0.0:80\"\n",
-        expect![[""]],
+        expect![[r#"
+            deskbell.toml:1:8: site: must be a list of tables; write [[site]] on a line of its own
+            deskbell.toml:3:1: http: must be a table; write [http] on a line of its own
+        "#]],
     );
-    check_with("[rep]\nid = \"alice\"\n", expect![[""]]);
+    check_with(
+        "[rep]\nid = \"alice\"\n",
+        expect![[r#"
+        deskbell.toml:1:1: rep: must be a list of tables; write [[rep]] on a line of its own
+    "#]],
+    );
 }
 
 #[test]
@@ -548,8 +590,8 @@ fn listeners_are_checked() {
             deskbell.toml:8:2: [sip] listen: this version serves SIP over udp and tcp only, not over wss
             deskbell.toml:9:2: [sip] listen: SIP is not served over sctp; write udp:// or tcp://
             deskbell.toml:10:2: [sip] listen: "0.0.0.0:5060" is no listener; write "udp://0.0.0.0:5060" or "tcp://0.0.0.0:5060"
-            deskbell.toml:11:2: [sip] listen: "localhost:5060" is no address to listen on; write IP:PORT, such as "0.0.0.0:8080" for all addresses or "127.0.0.1:8080" for this machine only
-            deskbell.toml:12:2: [sip] listen: "0.0.0.0" is no address to listen on; write IP:PORT, such as "0.0.0.0:8080" for all addresses or "127.0.0.1:8080" for this machine only
+            deskbell.toml:11:2: [sip] listen: "localhost:5060" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
+            deskbell.toml:12:2: [sip] listen: "0.0.0.0" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
             deskbell.toml:14:2: [sip] listen: must be text in quotes, not a number
         "#]],
     );
@@ -574,8 +616,8 @@ fn listeners_are_checked() {
     check_with(
         "[http]\nlisten = \"*:8080\"\n",
         expect![[r#"
-        deskbell.toml:2:10: [http] listen: "*:8080" is no address to listen on; write IP:PORT, such as "0.0.0.0:8080" for all addresses or "127.0.0.1:8080" for this machine only
-    "#]],
+            deskbell.toml:2:10: [http] listen: "*:8080" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
+        "#]],
     );
 }
 
@@ -613,6 +655,8 @@ fn challenges_lifetimes_and_tries_are_checked() {
         "[sip]\ndomain = \"a.b\"\nexpires = { min = \"0s\", default = 60, max = \"2d\" }\n",
         expect![[r#"
             deskbell.toml:3:19: [sip] expires.min: is 0s but must be from 1s to 1d
+            deskbell.toml:3:35: [sip] expires.default: must be a duration in quotes, such as "20s", not a number
+            deskbell.toml:3:45: [sip] expires.max: is 2d but must be from 1s to 1d
         "#]],
     );
 }
@@ -642,7 +686,7 @@ fn identities_are_checked() {
             deskbell.toml:4:6: [[skill]] id: "Cameras" cannot be part of an address; write 1 to 64 small letters, digits, hyphens and underscores
             deskbell.toml:6:6: [[skill]] id: "a.b" cannot be part of an address; write 1 to 64 small letters, digits, hyphens and underscores
             deskbell.toml:19:12: [[rep]] skills.cameras: there is no skill called cameras; did you mean Cameras?
-            deskbell.toml:19:26: [[rep]] skills.lenses: there is no skill called lenses; there is Cameras, a.b
+            deskbell.toml:19:26: [[rep]] skills.lenses: there is no skill called lenses; known: Cameras, a.b
         "#]],
     );
     check_with(
@@ -690,8 +734,8 @@ fn references_are_checked() {
          tiers = [\"platinum\", \"gold\", \"gold\", \"stadnard\"]\n",
         expect![[r#"
             deskbell.toml:4:12: [[rep]] skills.camera: there is no skill called camera; did you mean cameras?
-            deskbell.toml:4:25: [[rep]] skills.singing: there is no skill called singing; there is cameras, lenses
-            deskbell.toml:5:10: [[rep]] tiers: there is no tier called platinum; there is standard, gold
+            deskbell.toml:4:25: [[rep]] skills.singing: there is no skill called singing; known: cameras, lenses
+            deskbell.toml:5:10: [[rep]] tiers: there is no tier called platinum; known: standard, gold
             deskbell.toml:5:30: [[rep]] tiers: names gold twice
             deskbell.toml:5:38: [[rep]] tiers: there is no tier called stadnard; did you mean standard?
         "#]],
@@ -737,7 +781,7 @@ fn numbers_out_of_range_are_told_with_the_range() {
             deskbell.toml:4:22: [[rep]] skills.cameras: is 0 but must be from 1 to 100
             deskbell.toml:4:34: [[rep]] skills.lenses: is 101 but must be from 1 to 100
             deskbell.toml:5:12: [[rep]] capacity: is 0 but must be from 1 to 100
-            deskbell.toml:9:22: [[rep]] skills.cameras: must be a whole number from 1 to 100, not a number
+            deskbell.toml:9:22: [[rep]] skills.cameras: must be a whole number from 1 to 100, not a number with a fraction
             deskbell.toml:9:36: [[rep]] skills.lenses: is -1 but must be from 1 to 100
             deskbell.toml:10:12: [[rep]] capacity: must be a whole number from 1 to 100, not text
             deskbell.toml:14:37: [[rep]] skills.lenses: is 99999999999 but must be from 1 to 100
@@ -759,9 +803,9 @@ fn passwords_are_sought_in_one_place() {
     check_with(
         &rep("password = \"short\""),
         expect![[r#"
-        served
-        deskbell.toml:4:12: [[rep]] password: the password has fewer than 8 characters and may be guessed
-    "#]],
+            served
+            deskbell.toml:4:12: [[rep]] password: has fewer than 8 characters and may be guessed
+        "#]],
     );
     check_with(
         &rep("password = \"correct horse\"\npassword_env = \"ALICE\""),
@@ -893,7 +937,7 @@ fn sites_are_checked() {
         "[[site]]\nid = \"shop\"\nsecret = \"too short\"\nhours = \"24/7\"\ntimezone = \"Europe/Paris\"\n",
         expect![[r#"
             served
-            deskbell.toml:3:10: [[site]] secret: the secret has 9 bytes; with fewer than 32 the shop's tokens can be forged
+            deskbell.toml:3:10: [[site]] secret: has 9 bytes; with fewer than 32 the shop's tokens can be forged
             deskbell.toml:4:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
             deskbell.toml:5:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
         "#]],
@@ -906,7 +950,7 @@ fn routing_is_checked() {
         "[routing]\npriority = \"stric\"\nchoose = \"worst\"\noffer_timeout = \"20\"\nwrap_up = 10\nsticky_for = \"2h\"\nqueue_limit = 0\n",
         expect![[r#"
             deskbell.toml:2:12: [routing] priority: cannot be "stric"; did you mean strict?
-            deskbell.toml:3:10: [routing] choose: cannot be "worst"; there is best, longest-idle
+            deskbell.toml:3:10: [routing] choose: cannot be "worst"; known: best, longest-idle
             deskbell.toml:4:17: [routing] offer_timeout: "20" has no unit; write "20s" if you mean seconds
             deskbell.toml:5:11: [routing] wrap_up: must be a duration in quotes, such as "20s", not a number
             deskbell.toml:6:14: [routing] sticky_for: is 2h but must be from 0s to 1h
@@ -929,7 +973,7 @@ fn relaxing_rules_that_are_wrong_are_mistakes() {
             deskbell.toml:7:9: [[routing.relax]] skill: there is no skill called camera; did you mean cameras?
             deskbell.toml:8:11: [[routing.relax]] accept: there is no skill called lense; did you mean lenses?
             deskbell.toml:12:10: [[routing.relax]] accept: names cameras, the skill it stands in for; take it out
-            deskbell.toml:13:9: [[routing.relax]] tiers: cannot be "all"; there is any
+            deskbell.toml:13:9: [[routing.relax]] tiers: cannot be "all"; known: any
             deskbell.toml:15:9: [[routing.relax]] after: is 2d but must be from 0s to 1d
             deskbell.toml:16:13: [[routing.relax]] min_level: is 0 but must be from 1 to 100
         "#]],
@@ -968,7 +1012,10 @@ fn relaxing_rules_that_never_help_are_warnings() {
 fn relaxing_rule_that_repeats_another_is_a_warning() {
     check_with(
         "[[routing.relax]]\nafter = \"30s\"\nmin_level = 60\n[[routing.relax]]\nafter = \"60s\"\nmin_level = 60\nskill = \"cameras\"\n",
-        expect![[""]],
+        expect![[r#"
+            served
+            deskbell.toml:4:1: [[routing.relax]] min_level: level 60 is enough already after 30s
+        "#]],
     );
 }
 

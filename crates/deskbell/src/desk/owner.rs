@@ -379,6 +379,17 @@ impl Owner {
                     response: heard,
                 });
             }
+            (
+                Waiting::Phone {
+                    pending, unheard, ..
+                },
+                Answer::NoSuchConversation,
+            ) => {
+                self.batch.push(Effect::AnswerPhone {
+                    pending,
+                    response: unheard,
+                });
+            }
             (_, answer) => {
                 tracing::error!(?answer, "the helpdesk gave an answer of the wrong kind")
             }

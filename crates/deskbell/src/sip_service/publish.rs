@@ -26,7 +26,10 @@ impl SipService {
                 Handling::Answer(
                     answer(request, exchange, StatusCode::OK)
                         .header(HeaderName::SipEtag, published.entity_tag.to_string())
-                        .header(HeaderName::Expires, published.lifetime.as_secs().to_string())
+                        .header(
+                            HeaderName::Expires,
+                            published.lifetime.as_secs().to_string(),
+                        )
                         .build(),
                 )
             }
@@ -121,15 +124,17 @@ impl Unreadable {
         refuse(match self {
             Self::Header(header) => return bad(request, exchange, *header),
             Self::Nothing => fail(StatusCode::BAD_REQUEST).reason("Neither Body Nor SIP-If-Match"),
-            Self::Body(DocumentError::TooLarge { .. }) => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE),
+            Self::Body(DocumentError::TooLarge { .. }) => {
+                fail(StatusCode::REQUEST_ENTITY_TOO_LARGE)
+            }
             Self::MediaType | Self::Body(DocumentError::NotPresence { .. }) => {
                 fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, PIDF)
             }
             Self::Encoding => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
                 .header(HeaderName::AcceptEncoding, "identity"),
-            Self::Body(error @ (DocumentError::Malformed { .. } | DocumentError::Forbidden { .. })) => {
-                fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}"))
-            }
+            Self::Body(
+                error @ (DocumentError::Malformed { .. } | DocumentError::Forbidden { .. }),
+            ) => fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}")),
         })
     }
 }

@@ -25,33 +25,33 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Nothing on loopback takes this long.
-pub const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-pub struct Desk {
-    pub udp: SocketAddr,
-    pub tcp: SocketAddr,
-    pub sender: Sender,
-    pub counters: Arc<Counters>,
-    pub service: Arc<Clerk>,
-    pub deferred: mpsc::UnboundedReceiver<(Request, PendingAnswer)>,
-    pub closed: mpsc::UnboundedReceiver<Flow>,
+pub(crate) struct Desk {
+    pub(crate) udp: SocketAddr,
+    pub(crate) tcp: SocketAddr,
+    pub(crate) sender: Sender,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) service: Arc<Clerk>,
+    pub(crate) deferred: mpsc::Receiver<(Request, PendingAnswer)>,
+    pub(crate) closed: mpsc::Receiver<Flow>,
     shutdown: CancellationToken,
     run: JoinHandle<()>,
 }
 
 /// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE by the test, OPTIONS 503, INFO never; NOTIFY panics.
-pub struct Clerk {
-    pub seen: Mutex<Vec<(Method, Flow)>>,
-    deferred: mpsc::UnboundedSender<(Request, PendingAnswer)>,
-    closed: mpsc::UnboundedSender<Flow>,
+pub(crate) struct Clerk {
+    pub(crate) seen: Mutex<Vec<(Method, Flow)>>,
+    deferred: mpsc::Sender<(Request, PendingAnswer)>,
+    closed: mpsc::Sender<Flow>,
 }
 
 impl Desk {
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::open_with(Config::default(), "127.0.0.1:0").await
     }
 
-    pub async fn open_with(mut config: Config, address: &str) -> Self {
+    pub(crate) async fn open_with(mut config: Config, address: &str) -> Self {
         let address = address.parse().unwrap();
         config.listen = [Protocol::Udp, Protocol::Tcp]
             .map(|protocol| Listen { protocol, address })
@@ -60,8 +60,8 @@ impl Desk {
         let [(Protocol::Udp, udp), (Protocol::Tcp, tcp)] = *transport.local_addresses() else {
             panic!("bound to something else");
         };
-        let (deferred_sender, deferred) = mpsc::unbounded_channel();
-        let (closed_sender, closed) = mpsc::unbounded_channel();
+        let (deferred_sender, deferred) = mpsc::channel(1000);
+        let (closed_sender, closed) = mpsc::channel(1000);
         let service = Arc::new(Clerk {
             seen: Mutex::new(Vec::new()),
             deferred: deferred_sender,
@@ -83,31 +83,31 @@ impl Desk {
         }
     }
 
-    pub fn seen(&self) -> Vec<Method> {
+    pub(crate) fn seen(&self) -> Vec<Method> {
         let seen = self.service.seen.lock().unwrap();
         seen.iter().map(|(method, _)| *method).collect()
     }
 
     /// The flow of the newest request.
-    pub fn flow(&self) -> Flow {
+    pub(crate) fn flow(&self) -> Flow {
         let seen = self.service.seen.lock().unwrap();
         seen.last().unwrap().1
     }
 
-    pub async fn deferred(&mut self) -> (Request, PendingAnswer) {
+    pub(crate) async fn deferred(&mut self) -> (Request, PendingAnswer) {
         timeout(LIMIT, self.deferred.recv()).await.unwrap().unwrap()
     }
 
-    pub fn count(&self, name: &str) -> u64 {
+    pub(crate) fn count(&self, name: &str) -> u64 {
         let mut each = self.counters.each();
         each.find(|(other, _)| *other == name).unwrap().1
     }
 
-    pub fn shut_down(&self) {
+    pub(crate) fn shut_down(&self) {
         self.shutdown.cancel();
     }
 
-    pub async fn ended(self) {
+    pub(crate) async fn ended(self) {
         self.shutdown.cancel();
         timeout(LIMIT, self.run).await.unwrap().unwrap();
     }
@@ -123,7 +123,7 @@ impl Service for Clerk {
             Method::Register => Handling::AnswerStateless(answer(request, 401)),
             Method::Message => match exchange.defer() {
                 Ok(pending) => {
-                    self.deferred.send((request.clone(), pending)).unwrap();
+                    self.deferred.try_send((request.clone(), pending)).unwrap();
                     Handling::Later
                 }
                 Err(_) => Handling::Overloaded,
@@ -135,18 +135,18 @@ impl Service for Clerk {
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.closed.send(flow).unwrap();
+        self.closed.try_send(flow).unwrap();
     }
 }
 
-pub fn answer(request: &Request, status: u16) -> bytes::Bytes {
+pub(crate) fn answer(request: &Request, status: u16) -> bytes::Bytes {
     ResponseBuilder::answer(request, StatusCode::new(status).unwrap())
         .to_tag("desk")
         .build()
 }
 
 /// A request as a peer writes it.
-pub fn request(method: &str, branch: &str) -> String {
+pub(crate) fn request(method: &str, branch: &str) -> String {
     let body = "ring";
     format!(
         "{method} sip:alice@shop.example SIP/2.0\r\n\
@@ -163,7 +163,7 @@ pub fn request(method: &str, branch: &str) -> String {
 }
 
 /// The 200 a peer writes to a request of ours.
-pub fn ok(request: &str) -> String {
+pub(crate) fn ok(request: &str) -> String {
     let lines = request.lines().filter(|line| {
         ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
             .iter()
@@ -174,16 +174,16 @@ pub fn ok(request: &str) -> String {
 }
 
 /// The status line and the branch of each message in the text.
-pub fn first_line(message: &str) -> &str {
+pub(crate) fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or_default()
 }
 
-pub struct UdpPeer {
-    pub socket: UdpSocket,
+pub(crate) struct UdpPeer {
+    pub(crate) socket: UdpSocket,
 }
 
 impl UdpPeer {
-    pub async fn towards(desk: SocketAddr) -> Self {
+    pub(crate) async fn towards(desk: SocketAddr) -> Self {
         let any = if desk.is_ipv4() {
             "127.0.0.1:0"
         } else {
@@ -194,11 +194,11 @@ impl UdpPeer {
         Self { socket }
     }
 
-    pub async fn send(&self, text: &str) {
+    pub(crate) async fn send(&self, text: &str) {
         self.socket.send(text.as_bytes()).await.unwrap();
     }
 
-    pub async fn receive(&self) -> String {
+    pub(crate) async fn receive(&self) -> String {
         let mut buffer = vec![0; 65_536];
         let length = timeout(LIMIT, self.socket.recv(&mut buffer)).await;
         buffer.truncate(length.unwrap().unwrap());
@@ -206,23 +206,23 @@ impl UdpPeer {
     }
 
     /// Sends a request and gives the status line of its answer.
-    pub async fn ask(&self, text: &str) -> String {
+    pub(crate) async fn ask(&self, text: &str) -> String {
         self.send(text).await;
         first_line(&self.receive().await).to_owned()
     }
 }
 
-pub struct TcpPeer {
-    pub stream: TcpStream,
+pub(crate) struct TcpPeer {
+    pub(crate) stream: TcpStream,
     buffer: String,
 }
 
 impl TcpPeer {
-    pub async fn towards(desk: SocketAddr) -> Self {
+    pub(crate) async fn towards(desk: SocketAddr) -> Self {
         Self::over(TcpStream::connect(desk).await.unwrap())
     }
 
-    pub fn over(stream: TcpStream) -> Self {
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self {
             stream,
@@ -230,12 +230,12 @@ impl TcpPeer {
         }
     }
 
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }
 
     /// The next message; all of ours here either end with their header block or with `ring`.
-    pub async fn receive(&mut self) -> String {
+    pub(crate) async fn receive(&mut self) -> String {
         loop {
             if let Some(end) = self.buffer.find("\r\n\r\n") {
                 let has_body = self.buffer[..end].contains("Content-Length: 4");
@@ -252,14 +252,14 @@ impl TcpPeer {
     }
 
     /// Whatever comes next; nothing at the end.
-    pub async fn receive_some(&mut self) -> String {
+    pub(crate) async fn receive_some(&mut self) -> String {
         let mut buffer = vec![0; 65_536];
         let length = timeout(LIMIT, self.stream.read(&mut buffer)).await;
         buffer.truncate(length.unwrap().unwrap_or(0));
         String::from_utf8(buffer).unwrap()
     }
 
-    pub async fn ask(&mut self, text: &str) -> String {
+    pub(crate) async fn ask(&mut self, text: &str) -> String {
         self.send(text).await;
         first_line(&self.receive().await).to_owned()
     }

@@ -141,11 +141,11 @@ impl Endpoint {
     }
 
     fn handle_request(&mut self, flow: Flow, request: Request, now: Instant) {
-        let Ok(key) = self.keys.of_request(&request, flow) else {
-            self.counts.strays += 1;
-            return;
-        };
-        let Ok(answer_flow) = reply::answer_flow(&request, flow) else {
+        // Both readable in every request that passed its check.
+        let Ok((key, answer_flow)) = request.via().and_then(|via| {
+            let key = self.keys.of_request(&request, &via, flow)?;
+            Ok((key, reply::answer_flow(&via, flow)))
+        }) else {
             self.counts.strays += 1;
             return;
         };
@@ -215,21 +215,16 @@ impl Endpoint {
     ) {
         let invite = self.keys.of_cancelled(cancel, flow).ok();
         let invite = invite.and_then(|key| self.slots.get(&key).copied());
-        let (status, invite) = match invite {
-            Some(ServerSlot::Invite(id)) => (StatusCode::OK, Some(id)),
+        let (status, memory) = match invite {
+            Some(ServerSlot::Invite(_)) => (StatusCode::OK, Memory::UntilTimerJ),
             // RFC 3261 §9.2: nothing to cancel.
             Some(ServerSlot::Pending(_) | ServerSlot::Answered(_)) | None => {
-                (StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST, None)
+                (StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST, Memory::None)
             }
         };
         let response = reply::answer(cancel, status, flow.remote, &self.keys.tag(key));
-        self.handle_answer(
-            ServerTransactionId(slot),
-            response,
-            Memory::UntilTimerJ,
-            now,
-        );
-        if let Some(id) = invite {
+        self.handle_answer(ServerTransactionId(slot), response, memory, now);
+        if let Some(ServerSlot::Invite(id)) = invite {
             self.end_invite(id, StatusCode::REQUEST_TERMINATED, now);
         }
     }
@@ -248,6 +243,17 @@ impl Endpoint {
         match transaction.0 {
             ServerSlot::Pending(id) if may_answer(status) => {
                 self.finish_pending(id, response, memory, now);
+            }
+            ServerSlot::Invite(id) if memory == Memory::None && !status.is_provisional() => {
+                // RFC 3261 §8.2.7: sent once and never by a timer, and the ACK is ignored. So nobody can make us
+                // send eleven refusals to a third party by one INVITE in its name.
+                match self.invites.remove(id) {
+                    Some(InviteServer { key, flow, .. }) => {
+                        self.forget(key);
+                        self.transmit(flow, response);
+                    }
+                    None => self.counts.answers_dropped += 1,
+                }
             }
             ServerSlot::Invite(id) => {
                 let step = self
@@ -325,7 +331,9 @@ impl Endpoint {
             return;
         }
         self.counts.bad_requests += 1;
-        let answer_flow = reply::answer_flow(request, flow).unwrap_or(flow);
+        let answer_flow = request
+            .via()
+            .map_or(flow, |via| reply::answer_flow(&via, flow));
         let tag = self.keys.tag_of_bytes(request.bytes());
         let response = ResponseBuilder::answer(request, error.status)
             .reason(error.reason.as_ref())
