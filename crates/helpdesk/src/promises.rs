@@ -1,6 +1,7 @@
 //! What waiting shoppers and pages are promised: places, waits and the groups' states, all derived
 //! afresh from roster and queue. Must not know who is told.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use presence::Availability;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::estimate::{self, HandlingTimes};
-use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::ids::{SkillId, TicketId, TierId};
 use crate::queue::{self, Waiting};
 use crate::roster::{Roster, Seat};
 use crate::routing::{self, Decision, Demand};
@@ -171,17 +172,19 @@ impl<'a> Line<'a> {
     fn promises(&self, desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
         let mut promises = BTreeMap::new();
         for (place, competitor) in self.competitors.iter().enumerate() {
-            let ahead = self
-                .competitors
-                .iter()
-                .take(place)
-                .filter(|other| other.pool.meets(&competitor.pool))
+            let before = self.competitors.iter().take(place);
+            let mine = &competitor.pool;
+            let position = 1 + before
+                .clone()
+                .filter(|other| other.pool.meets(mine))
                 .count();
-            let ahead = count(ahead);
+            let ahead = before
+                .filter(|other| other.pool.meets_at_work(mine))
+                .count();
             let skill = competitor.ticket.skills.first();
             let promise = Promise {
-                position: ahead.saturating_add(1),
-                wait: wait(desk, ahead, &competitor.pool, skill),
+                position: count(position),
+                wait: wait(desk, count(ahead), mine, skill),
             };
             promises.insert(competitor.waiting.ticket.clone(), promise);
         }
@@ -195,7 +198,7 @@ impl<'a> Line<'a> {
             .competitors
             .iter()
             .filter(|other| queue::precedes_click(&other.waiting, weight, priority, desk.now))
-            .filter(|other| other.pool.meets(pool))
+            .filter(|other| other.pool.meets_at_work(pool))
             .count();
         count(ahead)
     }
@@ -224,28 +227,39 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Whether a rep may serve both.
+    /// Whether a rep may serve both, on duty or not: places do not change when reps come and go.
     fn meets(&self, other: &Self) -> bool {
-        let id = |seat: &&'a Seat| -> &'a RepId { &seat.rep.id };
-        let (mut mine, mut others) = (self.seats.iter().map(id), other.seats.iter().map(id));
-        let (mut one, mut two) = (mine.next(), others.next());
-        while let (Some(left), Some(right)) = (one, two) {
-            match left.cmp(right) {
-                std::cmp::Ordering::Less => one = mine.next(),
-                std::cmp::Ordering::Equal => return true,
-                std::cmp::Ordering::Greater => two = others.next(),
-            }
-        }
-        false
+        share(self.seats.iter().copied(), other.seats.iter().copied())
+    }
+
+    /// Whether a rep at work may serve both: nobody waits for what others want of those who are not there.
+    fn meets_at_work(&self, other: &Self) -> bool {
+        share(self.at_work(), other.at_work())
+    }
+
+    fn at_work(&self) -> impl Iterator<Item = &'a Seat> {
+        self.seats.iter().copied().filter(|seat| seat.is_at_work())
     }
 
     /// Conversations the reps at work can hold at once.
     fn servers(&self) -> u32 {
-        self.seats
-            .iter()
-            .filter(|seat| seat.is_at_work())
+        self.at_work()
             .fold(0, |sum, seat| sum.saturating_add(seat.rep.capacity))
     }
+}
+
+/// Whether two lists in order of identity have a rep in common.
+fn share<'a>(one: impl Iterator<Item = &'a Seat>, other: impl Iterator<Item = &'a Seat>) -> bool {
+    let (mut one, mut other) = (one.map(|seat| &seat.rep.id), other.map(|seat| &seat.rep.id));
+    let (mut left, mut right) = (one.next(), other.next());
+    while let (Some(mine), Some(theirs)) = (left, right) {
+        match mine.cmp(theirs) {
+            Ordering::Less => left = one.next(),
+            Ordering::Equal => return true,
+            Ordering::Greater => right = other.next(),
+        }
+    }
+    false
 }
 
 fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
