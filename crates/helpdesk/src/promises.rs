@@ -13,7 +13,7 @@ use crate::estimate::{self, HandlingTimes};
 use crate::ids::{SkillId, TicketId, TierId};
 use crate::queue::{self, Waiting};
 use crate::roster::{Roster, Seat};
-use crate::routing::{self, Decision, Demand};
+use crate::routing::{self, Demand};
 use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
 use crate::tickets::{Ticket, Tickets};
 
@@ -107,15 +107,15 @@ fn group(
         handed_on_by: None,
         waited: Duration::ZERO,
     };
-    let routing = &desk.config.routing;
     let pool = Pool::of(&demand, desk);
-    let (state, wait) = match routing::decide(&demand, desk.roster, routing, desk.now) {
-        Decision::Offer { .. } => (GroupState::Available, None),
-        Decision::Wait => {
-            let ahead = line.ahead_of_click(&pool, weight, desk);
-            (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
-        }
-        Decision::Closed => (GroupState::Closed, None),
+    // A click names nobody and nobody has refused it, so that routing::decide comes down to this.
+    let (state, wait) = if pool.seats.iter().any(|seat| seat.is_free()) {
+        (GroupState::Available, None)
+    } else if routing::could_ever(&demand, desk.roster, &desk.config.routing) {
+        let ahead = line.ahead_of_click(&pool, weight, desk);
+        (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
+    } else {
+        (GroupState::Closed, None)
     };
     let mut snapshot = GroupSnapshot {
         skill: skill.clone(),
