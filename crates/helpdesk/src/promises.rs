@@ -1,7 +1,6 @@
 //! What waiting shoppers and pages are promised: places, waits and the groups' states, all derived
 //! afresh from roster and queue. Must not know who is told.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -215,51 +214,70 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The reps who may serve a demand, in order of identity.
+/// The reps who may serve a demand.
 struct Pool<'a> {
     seats: Vec<&'a Seat>,
+    all: Places,
+    at_work: Places,
 }
 
 impl<'a> Pool<'a> {
     fn of(demand: &Demand<'a>, desk: Desk<'a>) -> Self {
-        Self {
-            seats: routing::members(demand, desk.roster, &desk.config.routing).collect(),
+        let mut pool = Self {
+            seats: Vec::new(),
+            all: Places::default(),
+            at_work: Places::default(),
+        };
+        for (place, seat) in routing::members(demand, desk.roster, &desk.config.routing) {
+            pool.seats.push(seat);
+            pool.all.insert(place);
+            if seat.is_at_work() {
+                pool.at_work.insert(place);
+            }
         }
+        pool
     }
 
     /// Whether a rep may serve both, on duty or not: places do not change when reps come and go.
     fn meets(&self, other: &Self) -> bool {
-        share(self.seats.iter().copied(), other.seats.iter().copied())
+        self.all.meets(&other.all)
     }
 
     /// Whether a rep at work may serve both: nobody waits for what others want of those who are not there.
     fn meets_at_work(&self, other: &Self) -> bool {
-        share(self.at_work(), other.at_work())
-    }
-
-    fn at_work(&self) -> impl Iterator<Item = &'a Seat> {
-        self.seats.iter().copied().filter(|seat| seat.is_at_work())
+        self.at_work.meets(&other.at_work)
     }
 
     /// Conversations the reps at work can hold at once.
     fn servers(&self) -> u32 {
-        self.at_work()
+        self.seats
+            .iter()
+            .filter(|seat| seat.is_at_work())
             .fold(0, |sum, seat| sum.saturating_add(seat.rep.capacity))
     }
 }
 
-/// Whether two lists in order of identity have a rep in common.
-fn share<'a>(one: impl Iterator<Item = &'a Seat>, other: impl Iterator<Item = &'a Seat>) -> bool {
-    let (mut one, mut other) = (one.map(|seat| &seat.rep.id), other.map(|seat| &seat.rep.id));
-    let (mut left, mut right) = (one.next(), other.next());
-    while let (Some(mine), Some(theirs)) = (left, right) {
-        match mine.cmp(theirs) {
-            Ordering::Less => left = one.next(),
-            Ordering::Equal => return true,
-            Ordering::Greater => right = other.next(),
+/// A set of places in the roster, one bit each.
+#[derive(Default)]
+struct Places {
+    words: Vec<u64>,
+}
+
+impl Places {
+    fn insert(&mut self, place: usize) {
+        let (word, bit) = (place / 64, place % 64);
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(word) {
+            *word |= 1 << bit;
         }
     }
-    false
+
+    fn meets(&self, other: &Self) -> bool {
+        let mut pairs = self.words.iter().zip(&other.words);
+        pairs.any(|(mine, theirs)| mine & theirs != 0)
+    }
 }
 
 fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
