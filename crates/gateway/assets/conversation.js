@@ -104,6 +104,10 @@ const ANSWER_TIMEOUT = 10_000;
 const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 15_000;
 
+function initialsOf(name) {
+  return name.split(/\s+/).map((part) => [...part][0] ?? '').slice(0, 2).join('').toUpperCase();
+}
+
 /** A refusal of the gateway in words a shopper can act on. */
 class Problem extends Error {
   static async from(answer, spokenTime) {
@@ -316,7 +320,7 @@ export class Conversation {
     this.#bell = bell;
     this.#root = root;
     this.#kit = kit;
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
     this.#build();
     const on = (target, type, act) => target.addEventListener(type, act, { signal: this.#listeners.signal });
     on(this.#small, 'change', () => this.#shown && this.#present(false));
@@ -352,9 +356,13 @@ export class Conversation {
   leave() {
     this.#link?.stop();
     clearInterval(this.#watchdog);
+    clearTimeout(this.#stripTimer);
+    clearTimeout(this.#typingTimer);
     this.#listeners.abort();
     if (Conversation.#current === this) Conversation.#current = undefined;
     this.#panel.remove();
+    this.#bell.talking = false;
+    this.#bell.speak(undefined);
   }
 
   /** The bell's situation has changed: the form shows it too. */
@@ -783,7 +791,7 @@ export class Conversation {
     this.#head({
       title: named || (this.#session.skill || skill ? texts.form.about(this.#session.skill || skill) : texts.form.title),
       sub: words.sub, mark: words.mark,
-      initials: named.split(/\s+/).map((part) => [...part][0] ?? '').slice(0, 2).join('').toUpperCase(),
+      initials: initialsOf(named),
     });
     waiting.hidden = !words.card;
     waiting.replaceChildren(make('p', { class: 'place', textContent: words.card }),
@@ -905,7 +913,7 @@ export class Conversation {
     parts.strip.textContent = '';
     parts.typing.hidden = parts.waiting.hidden = parts.end.hidden = true;
     this.#drawPending();
-    this.#head({ title: this.#repName || texts.form.title, sub: title, mark: 'offline', initials: parts.who.classList.contains('named') ? parts.who.textContent : '' });
+    this.#head({ title: this.#repName || texts.form.title, sub: title, mark: 'offline', initials: initialsOf(this.#repName) });
     parts.endTitle = make('h3', { tabIndex: -1, textContent: title });
     const again = make('button', { class: 'primary', type: 'button', part: 'again', textContent: texts.ended.again });
     again.addEventListener('click', () => {

@@ -262,7 +262,7 @@ class Ticket {
       if (this.mock.refuse.says) return this.#tell({ type: 'error', about: 'say', id: frame.id, title: 'Refused', detail: 'Refused.', ...this.mock.refuse.says });
       this.line({ id: frame.id, from: 'shopper', name: this.ask.name, text: frame.text });
       this.mock.onLine(this, frame.text);
-    } else if (frame.type === 'end') this.change({ state: this.rep ? 'closed' : 'abandoned' });
+    } else if (frame.type === 'end') this.change({ state: this.rep ? 'closed' : 'abandoned', rep: undefined });
     return undefined;
   }
 }

@@ -406,12 +406,25 @@ scene('a closed panel tells of new lines on the bell', async (shopper, mock) => 
   await eventually('acknowledged', () => acknowledged() === 3);
 });
 
+scene('a bell that is moved in the page takes its conversation along', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  await shopper.page.evaluate(() => document.querySelector('main').append(document.querySelector('deskbell-help[skill=cameras]')));
+  await shopper.waitLine({ from: 'shopper', text: 'first words' });
+  ticket.line({ from: 'rep', name: 'Alice', text: 'still here' });
+  await shopper.waitLine({ from: 'rep', text: 'still here' });
+  await eventually('one follower', () => ticket.followers.size === 1);
+  await shopper.page.evaluate(() => document.querySelector('deskbell-help[skill=cameras]').remove());
+  await eventually('nobody follows', () => ticket.followers.size === 0);
+});
+
 scene('the end asks once, takes a rating, and one can ask again', async (shopper, mock) => {
   const ticket = await inConversation(shopper, mock);
   ticket.line({ from: 'rep', name: 'Alice', text: 'Bye' });
   await shopper.waitLine({ from: 'rep', text: 'Bye' });
   await shopper.end();
   assert.equal(ticket.state, 'closed');
+  assert.equal(await shopper.panel().locator('.who').textContent(), 'A');
+  assert.deepEqual(await shopper.header(), { title: 'Alice', sub: 'The conversation has ended', strip: '' });
   assert.deepEqual((await shopper.storage()).session, {});
   const card = shopper.panel().locator('.end');
   await card.locator('.star').nth(3).click();

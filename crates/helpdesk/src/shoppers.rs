@@ -118,6 +118,7 @@ impl Helpdesk {
         }
         self.drain_queue();
         self.take_views_as_told([id.clone()]);
+        // The ticket was opened a few lines up and nothing forgets it in between.
         self.ticket(&id).ok_or(AskRefused::Closed)
     }
 

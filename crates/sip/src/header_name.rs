@@ -102,13 +102,10 @@ impl HeaderName {
     pub fn from_bytes(name: &[u8]) -> Option<Self> {
         let mut slot = slot_of(name);
         loop {
-            let candidate = TABLE.get(slot).copied().flatten()?;
-            if name.eq_ignore_ascii_case(candidate.as_str().as_bytes())
-                || candidate
-                    .compact()
-                    .is_some_and(|compact| name.eq_ignore_ascii_case(compact.as_bytes()))
-            {
-                return Some(candidate);
+            let (spelling, known) = TABLE.get(slot).copied().flatten()?;
+            // Nearly all peers spell names as the standards do, and equality is the quicker question.
+            if name == spelling || name.eq_ignore_ascii_case(spelling) {
+                return Some(known);
             }
             slot = (slot + 1) % SLOTS;
         }
@@ -184,11 +181,13 @@ impl fmt::Display for HeaderName {
     }
 }
 
-/// A power of two, several times the number of names, so that most names sit in their own slot.
+type Slot = Option<(&'static [u8], HeaderName)>;
+
+/// A power of two, several times the number of spellings, so that most have a slot to themselves.
 const SLOTS: usize = 512;
 
-/// Open addressing with linear probing, filled at compile time.
-static TABLE: [Option<HeaderName>; SLOTS] = filled_table();
+/// Every spelling, by open addressing with linear probing; filled at compile time.
+static TABLE: [Slot; SLOTS] = filled_table();
 
 const fn slot_of(name: &[u8]) -> usize {
     let (first, last) = match name {
@@ -196,34 +195,40 @@ const fn slot_of(name: &[u8]) -> usize {
         [only] => (*only, *only),
         [first, .., last] => (*first, *last),
     };
-    let hash = name.len() * 37 + (first | 0x20) as usize * 11 + (last | 0x20) as usize * 101;
+    let hash = (name.len().wrapping_mul(37))
+        .wrapping_add((first | 0x20) as usize * 11)
+        .wrapping_add((last | 0x20) as usize * 101);
     hash % SLOTS
 }
 
 #[expect(
     clippy::indexing_slicing,
-    reason = "evaluated at compile time only, every index is reduced by SLOTS or bounded by the loop"
+    reason = "evaluated at compile time only, and bounded by the loop's condition"
 )]
-const fn filled_table() -> [Option<HeaderName>; SLOTS] {
+const fn filled_table() -> [Slot; SLOTS] {
     let mut table = [None; SLOTS];
     let mut n = 0;
     while n < HeaderName::ALL.len() {
         let name = HeaderName::ALL[n];
-        let mut slot = slot_of(name.as_str().as_bytes());
-        while table[slot].is_some() {
-            slot = (slot + 1) % SLOTS;
-        }
-        table[slot] = Some(name);
+        put(&mut table, name.as_str().as_bytes(), name);
         if let Some(compact) = name.compact() {
-            let mut slot = slot_of(compact.as_bytes());
-            while table[slot].is_some() {
-                slot = (slot + 1) % SLOTS;
-            }
-            table[slot] = Some(name);
+            put(&mut table, compact.as_bytes(), name);
         }
         n += 1;
     }
     table
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time only, and the slot is reduced by SLOTS"
+)]
+const fn put(table: &mut [Slot; SLOTS], spelling: &'static [u8], name: HeaderName) {
+    let mut slot = slot_of(spelling);
+    while table[slot].is_some() {
+        slot = (slot + 1) % SLOTS;
+    }
+    table[slot] = Some((spelling, name));
 }
 
 #[cfg(test)]

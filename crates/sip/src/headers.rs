@@ -50,15 +50,17 @@ pub(crate) struct Span {
     end: u16,
 }
 
+/// Eight bytes, as a message is moved with its lines.
 #[derive(Clone, Copy, Debug)]
 struct HeaderLine {
     known: Option<HeaderName>,
-    name: Span,
+    name_length: u8,
+    start: u16,
     value: Span,
 }
 
-/// More than every captured phone sends (19 lines at most), so that the index needs no allocation.
-const INLINE_LINES: usize = 24;
+/// More lines than phones send, so that the index needs no allocation.
+const INLINE_LINES: usize = 20;
 
 impl Headers {
     /// Indexes the header block that starts at `start` of `bytes`.
@@ -125,11 +127,7 @@ impl Headers {
         self.lines
             .iter()
             .filter(move |line| {
-                line.known.is_none()
-                    && line
-                        .name
-                        .of(&self.bytes)
-                        .eq_ignore_ascii_case(name.as_bytes())
+                line.known.is_none() && line.name(&self.bytes).eq_ignore_ascii_case(name.as_bytes())
             })
             .map(|line| line.value.of(&self.bytes))
     }
@@ -139,7 +137,7 @@ impl Headers {
         self.lines.iter().map(|line| {
             (
                 line.known,
-                line.name.of(&self.bytes),
+                line.name(&self.bytes),
                 line.value.of(&self.bytes),
             )
         })
@@ -147,6 +145,15 @@ impl Headers {
 
     pub(crate) const fn defect(&self) -> Option<Defect> {
         self.defect
+    }
+}
+
+impl HeaderLine {
+    fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let start = usize::from(self.start);
+        bytes
+            .get(start..start + usize::from(self.name_length))
+            .unwrap_or_default()
     }
 }
 
@@ -171,6 +178,8 @@ struct Index {
     lines: SmallVec<[HeaderLine; INLINE_LINES]>,
     defect: Option<Defect>,
     folded: bool,
+    /// Line ends seen, folds and the empty line included.
+    feeds: usize,
 }
 
 /// The length of the body that the header block `head`, first line included, announces.
@@ -214,11 +223,12 @@ impl Index {
             lines: SmallVec::new(),
             defect: first_line_defect,
             folded: false,
+            feeds: 0,
         };
         let body_start = index.find_lines(bytes, start)?;
-        let head = bytes.get(..body_start).unwrap_or_default();
-        if has_stray_control(head) {
-            index.blame_stray_control(head);
+        let lines = bytes.get(start..body_start).unwrap_or_default();
+        if !is_clean(lines, index.feeds) {
+            index.blame_control_character(bytes);
         }
         Ok((index, body_start))
     }
@@ -228,6 +238,7 @@ impl Index {
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             let end = memchr(b'\n', rest).ok_or(ParseError::Truncated)?;
+            self.feeds += 1;
             match rest {
                 [b'\r', b'\n', ..] => return Ok(at + 2),
                 [b'\n', ..] => {
@@ -240,6 +251,7 @@ impl Index {
             // RFC 3261 §7.3.1: a line that starts with a blank continues the one before it.
             while let Some(b' ' | b'\t') = bytes.get(next) {
                 self.folded = true;
+                self.feeds += 1;
                 let more = bytes.get(next..).unwrap_or_default();
                 next += memchr(b'\n', more).ok_or(ParseError::Truncated)? + 1;
             }
@@ -255,32 +267,32 @@ impl Index {
     }
 
     fn push(&mut self, line: &[u8], at: usize) {
-        let name_length = line.iter().take_while(|byte| is_token(**byte)).count();
-        let (name, after) = line.split_at_checked(name_length).unwrap_or_default();
+        let Some((name, value)) = parts(line) else {
+            return self.blame(Defect::NoHeader(HeaderName::from_bytes(leading_token(
+                line,
+            ))));
+        };
         let known = HeaderName::from_bytes(name);
-        // RFC 3261 §25.1 HCOLON: SP and HTAB alone may stand before the colon.
-        let blanks = after.iter().take_while(|byte| is_blank(**byte)).count();
-        if name.is_empty() || after.get(blanks) != Some(&b':') {
-            self.blame(Defect::NoHeader(known));
-            return;
-        }
+        let name_length = match u8::try_from(name.len()) {
+            Ok(length) if known.is_some() || is_name(name) => length,
+            Ok(_) | Err(_) => {
+                let begun = HeaderName::from_bytes(leading_token(line));
+                return self.blame(Defect::NoHeader(begun));
+            }
+        };
         if line.len() > MAX_HEADER_LENGTH {
             self.blame(Defect::LineTooLong(known));
         }
-        let value_at = name_length + blanks + 1;
-        let mut value = line.get(value_at..).unwrap_or_default();
-        let mut start = at + value_at;
-        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = value {
-            value = rest;
-            start += 1;
-        }
-        while let [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = value {
-            value = rest;
-        }
+        let end = at + line.len() - trailing_blanks(value);
+        let value = Span::new(
+            end.min(at + line.len() - value.len() + leading_blanks(value)),
+            end,
+        );
         self.lines.push(HeaderLine {
             known,
-            name: Span::new(at, at + name_length),
-            value: Span::new(start, start + value.len()),
+            name_length,
+            start: Span::new(at, at).start,
+            value,
         });
     }
 
@@ -289,20 +301,12 @@ impl Index {
         self.defect = self.defect.max(Some(defect));
     }
 
-    /// Finds which line holds the control character; the first line if none of the headers does.
-    fn blame_stray_control(&mut self, head: &[u8]) {
+    /// Finds which value holds the control character; otherwise it stands between the values.
+    fn blame_control_character(&mut self, bytes: &[u8]) {
         let culprit = self.lines.iter().find(|line| {
-            let value = line.value.of(head);
-            let without_folds =
-                |at: usize| match (value.get(at), value.get(at + 1), value.get(at + 2)) {
-                    (Some(b'\r'), Some(b'\n'), Some(b' ' | b'\t')) => false,
-                    (Some(b'\n'), Some(b' ' | b'\t'), _) => {
-                        at.checked_sub(1).and_then(|at| value.get(at)) != Some(&b'\r')
-                    }
-                    (Some(byte), _, _) => is_control(*byte),
-                    (None, _, _) => false,
-                };
-            (0..value.len()).any(without_folds)
+            let value = line.value.of(bytes);
+            let folds = memmem::find_iter(value, b"\r\n").count();
+            !is_clean(value, folds)
         });
         self.blame(match culprit {
             Some(line) => Defect::ControlCharacter(line.known),
@@ -311,23 +315,60 @@ impl Index {
     }
 }
 
-/// Control characters other than those of whole CRLF line ends; one pass that the compiler vectorises.
-fn has_stray_control(head: &[u8]) -> bool {
-    let mut returns = 0_usize;
-    let mut feeds = 0_usize;
-    let mut others = 0_usize;
-    for &byte in head {
-        returns += usize::from(byte == b'\r');
-        feeds += usize::from(byte == b'\n');
-        others += usize::from(
-            byte < b'\t'
-                || (byte > b'\r' && byte < b' ')
-                || byte == 0x0b
-                || byte == 0x0c
-                || byte == 0x7f,
-        );
+/// What stands before the colon, without the blanks after it, and what stands behind the colon.
+fn parts(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let (mut name, value) = line.split_at_checked(colon)?;
+    // RFC 3261 §25.1 HCOLON: SP and HTAB alone may stand before the colon.
+    while let [rest @ .., b' ' | b'\t'] = name {
+        name = rest;
     }
-    others > 0 || returns != feeds || memmem::find_iter(head, b"\r\n").count() != feeds
+    Some((name, value.get(1..)?))
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().copied().all(is_token)
+}
+
+fn leading_token(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|byte| !is_token(*byte));
+    line.get(..end.unwrap_or(line.len())).unwrap_or_default()
+}
+
+fn leading_blanks(value: &[u8]) -> usize {
+    let first = value.iter().position(|byte| !is_blank_or_fold(*byte));
+    first.unwrap_or(value.len())
+}
+
+fn trailing_blanks(value: &[u8]) -> usize {
+    let last = value.iter().rposition(|byte| !is_blank_or_fold(*byte));
+    value.len() - last.map_or(0, |last| last + 1)
+}
+
+fn is_blank_or_fold(byte: u8) -> bool {
+    is_blank(byte) || byte == b'\r' || byte == b'\n'
+}
+
+/// Whether bytes that hold `feeds` CRLFs hold no other control character, a HTAB aside.
+pub(crate) fn is_clean(bytes: &[u8], feeds: usize) -> bool {
+    // With no more low bytes than the line ends have, nothing is left to look at.
+    (low_bytes(bytes) == 2 * feeds && memchr(0x7f, bytes).is_none())
+        || !bytes.iter().enumerate().any(|(at, &byte)| match byte {
+            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+            b'\n' => at.checked_sub(1).and_then(|at| bytes.get(at)) != Some(&b'\r'),
+            other => is_control(other),
+        })
+}
+
+/// Counts the bytes below SP, in pieces whose count fits a byte, so that the compiler uses vectors.
+fn low_bytes(bytes: &[u8]) -> usize {
+    bytes
+        .chunks(255)
+        .map(|piece| {
+            let low = piece.iter().map(|byte| u8::from(*byte < b' '));
+            usize::from(low.fold(0_u8, u8::wrapping_add))
+        })
+        .sum()
 }
 
 /// Line ends inside values become blanks; every range keeps its place.

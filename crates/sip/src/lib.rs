@@ -13,6 +13,8 @@ mod headers;
 mod host;
 mod message;
 mod method;
+#[cfg(feature = "rsip")]
+pub mod rsip;
 mod status;
 mod text;
 pub mod transaction;

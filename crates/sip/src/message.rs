@@ -8,7 +8,7 @@ use memchr::{memchr, memrchr};
 
 use crate::error::{ParseError, UriError};
 use crate::grammar::bytes::{is_token, trim};
-use crate::headers::{Defect, Headers, Span};
+use crate::headers::{self, Defect, Headers, Span};
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::uri::Uri;
@@ -67,6 +67,7 @@ impl Message {
         let first = FirstLine::read(line, start)?;
         let defect = match bytes.get(end + 1) {
             Some(b' ' | b'\t') => Some(Defect::FirstLine),
+            _ if !headers::is_clean(line, 0) => Some(Defect::FirstLine),
             _ => first.defect(),
         };
         let headers = Headers::index(bytes, end + 1, defect)?;
@@ -196,8 +197,7 @@ impl FirstLine {
         }
         let uri = line.get(method_end + 1..version_at - 1).unwrap_or_default();
         // RFC 3261 §7.1: single SPs part the elements, the URI holds none.
-        let odd =
-            plain.len() != line.len() || uri.is_empty() || uri.iter().any(|byte| *byte <= b' ');
+        let odd = plain.len() != line.len() || uri.is_empty() || memchr(b' ', uri).is_some();
         Some(Self::Request {
             method: Method::from_bytes(method),
             method_text: Span::new(at, at + method_end),

@@ -212,6 +212,28 @@ fn a_named_rep_who_is_off_duty_is_not_waited_for() {
 }
 
 #[test]
+fn a_named_rep_who_does_not_answer_is_not_waited_for() {
+    check(
+        "
+        bob available
+        ask t1 cameras
+        20s
+        t1 end
+        alice available
+        ask t2 cameras to=bob
+        ",
+        expect![[r#"
+            > bob (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t1 offered Bob
+            < t1 is queued at 1
+            < t1 is abandoned
+            > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t2 offered Alice
+        "#]],
+    );
+}
+
+#[test]
 fn a_named_rep_who_goes_off_duty_is_no_longer_waited_for() {
     check(
         "

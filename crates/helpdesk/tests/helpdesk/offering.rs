@@ -1,8 +1,10 @@
 //! What becomes of an offer.
 
+use std::time::Duration;
+
 use expect_test::expect;
 
-use crate::room::check;
+use crate::room::{check, check_with, routed};
 
 #[test]
 fn a_declined_offer_goes_to_the_next_best_at_once() {
@@ -187,24 +189,24 @@ fn a_rep_who_declined_is_asked_for_other_tickets() {
 }
 
 #[test]
-fn a_newly_free_rep_is_asked_before_one_who_declined() {
-    check(
+fn one_who_was_never_asked_is_asked_before_one_who_declined() {
+    check_with(
+        routed(|routing| routing.offer_timeout = Duration::from_secs(70)),
         "
-        alice available
-        bob busy
+        alice, bob available
         ask t1 cameras
         alice: /no
-        59s
-        alice: /help
-        bob available
+        30s
+        dave available
+        40s
         ",
         expect![[r#"
-            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (70 s).
             = t1 offered Alice
-            < t1 is queued at 1, 125 s (13 to 288)
-            > alice (desk): Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /help shows this.
-            > bob (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            > bob (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (70 s).
             < t1 is offered Bob
+            > dave (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (70 s).
+            < t1 is offered Dave
         "#]],
     );
 }

@@ -31,14 +31,14 @@ pub(crate) fn agreed<'a>(
 
 fn parse(value: &[u8]) -> Result<usize, HeaderError> {
     let malformed = HeaderError::malformed(HeaderName::ContentLength);
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(malformed);
+    let length = value.iter().try_fold(0_u64, |length, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        length.checked_mul(10)?.checked_add(digit)
+    });
+    match length.map(usize::try_from) {
+        Some(Ok(length)) if !value.is_empty() => Ok(length),
+        Some(_) | None => Err(malformed),
     }
-    std::str::from_utf8(value)
-        .ok()
-        .and_then(|digits| digits.parse::<u64>().ok())
-        .and_then(|length| usize::try_from(length).ok())
-        .ok_or(malformed)
 }
 
 #[cfg(test)]

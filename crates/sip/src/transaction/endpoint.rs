@@ -141,11 +141,11 @@ impl Endpoint {
     }
 
     fn handle_request(&mut self, flow: Flow, request: Request, now: Instant) {
-        let Ok(key) = self.keys.of_request(&request, flow) else {
-            self.counts.strays += 1;
-            return;
-        };
-        let Ok(answer_flow) = reply::answer_flow(&request, flow) else {
+        // Both readable in every request that passed its check.
+        let Ok((key, answer_flow)) = request.via().and_then(|via| {
+            let key = self.keys.of_request(&request, &via, flow)?;
+            Ok((key, reply::answer_flow(&via, flow)))
+        }) else {
             self.counts.strays += 1;
             return;
         };
@@ -331,7 +331,9 @@ impl Endpoint {
             return;
         }
         self.counts.bad_requests += 1;
-        let answer_flow = reply::answer_flow(request, flow).unwrap_or(flow);
+        let answer_flow = request
+            .via()
+            .map_or(flow, |via| reply::answer_flow(&via, flow));
         let tag = self.keys.tag_of_bytes(request.bytes());
         let response = ResponseBuilder::answer(request, error.status)
             .reason(error.reason.as_ref())
