@@ -43,8 +43,6 @@ pub enum Input<R> {
 /// A SUBSCRIBE, and what its answer needs.
 #[derive(Debug)]
 pub struct Subscribe<R> {
-    /// Comes back with the answer.
-    pub token: SubscribeToken,
     /// The request; it has passed [`Request::check`].
     pub request: Request,
     /// The way it came by, which the NOTIFYs take back (RFC 5626 §3).
@@ -62,10 +60,8 @@ pub struct Subscribe<R> {
 /// What a [`Notifier`] wants done. An answer comes before the NOTIFY that follows from it.
 #[derive(Debug)]
 pub enum Output<R> {
-    /// Answer a SUBSCRIBE.
+    /// Answer the SUBSCRIBE that was handled last. Comes once for each, before any other output of it.
     Answer {
-        /// From [`Subscribe::token`].
-        token: SubscribeToken,
         /// The whole response.
         response: Bytes,
     },
@@ -83,10 +79,6 @@ pub enum Output<R> {
         draft: Box<RequestDraft>,
     },
 }
-
-/// Names a SUBSCRIBE to the user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubscribeToken(pub u64);
 
 /// Names a subscription; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,8 +127,10 @@ pub struct Config {
     pub longest_lifetime: Duration,
     /// Time between two NOTIFYs that only a change causes; 5 s (RFC 3856 §6.10). Changes in between cost one.
     pub shortest_interval: Duration,
-    /// When a NOTIFY that could not be sent, or was refused for the moment, is tried again; 30 s.
+    /// When a NOTIFY that was refused for the moment is tried again; 30 s.
     pub retry_interval: Duration,
+    /// When a NOTIFY that could not be sent, because too many are under way, is tried again; 1 s.
+    pub unsent_interval: Duration,
     /// Subscriptions at a time; 20 000.
     pub most: usize,
     /// Subscriptions of one watcher at a time; 500.
@@ -152,6 +146,7 @@ impl Default for Config {
             longest_lifetime: Duration::from_secs(3600),
             shortest_interval: Duration::from_secs(5),
             retry_interval: Duration::from_secs(30),
+            unsent_interval: Duration::from_secs(1),
             most: 20_000,
             most_per_watcher: 500,
             retry_after: Duration::from_secs(60),

@@ -79,7 +79,6 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
     }
 
     fn handle_subscribe(&mut self, subscribe: Subscribe<R>, now: Instant) {
-        let token = subscribe.token;
         let request = subscribe.request.clone();
         let (flow, tag) = (subscribe.flow, subscribe.local_tag.clone());
         let begin = |status| {
@@ -107,7 +106,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 (response.build(), None)
             }
         };
-        self.outputs.push_back(Output::Answer { token, response });
+        self.outputs.push_back(Output::Answer { response });
         if let Some(id) = id {
             self.advance(id, now);
         }
@@ -121,7 +120,6 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             resource,
             contact,
             local_tag,
-            token: _,
         } = subscribe;
         let lifetime = self
             .config

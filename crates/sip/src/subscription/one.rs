@@ -136,7 +136,7 @@ impl<R> Subscription<R> {
                 Duration::ZERO
             }
             Outcome::Answered { retry_after, .. } => retry_after.unwrap_or(config.retry_interval),
-            Outcome::NotSent => config.retry_interval,
+            Outcome::NotSent => config.unsent_interval,
         };
         // The state was not taken in, so it is still owed.
         self.paced_until = now + retry_after.min(config.longest_lifetime);

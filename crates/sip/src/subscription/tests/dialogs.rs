@@ -27,7 +27,9 @@ fn check_notify(more: &str, expected: Expect) {
 
 #[test]
 fn a_notify_goes_from_the_presentity_to_the_watchers_contact() {
-    check_notify("", expect![[r#"
+    check_notify(
+        "",
+        expect![[r#"
         NOTIFY sip:bob@192.0.2.1:5091 SIP/2.0
         Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKours;rport
         Max-Forwards: 70
@@ -40,7 +42,8 @@ fn a_notify_goes_from_the_presentity_to_the_watchers_contact() {
         Contact: <sip:192.0.2.9:5060>
         Content-Length: 0
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -101,10 +104,10 @@ fn a_subscribe_in_no_known_dialog_is_answered_481() {
             script.subscribe(&other_call);
         },
         expect![[r#"
-                0 answer #1: 481 Subscription Does Not Exist
-                0 answer #2: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #3: 481 Subscription Does Not Exist
+            at 0: answer #1: 481 Subscription Does Not Exist
+            at 0: answer #2: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #3: 481 Subscription Does Not Exist
         "#]],
     );
 }
@@ -120,9 +123,9 @@ fn nobody_refreshes_the_subscription_of_somebody_else() {
             script.subscribe(&thief);
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #2: 403 Not Your Subscription
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #2: 403 Not Your Subscription
         "#]],
     );
 }
@@ -140,9 +143,9 @@ fn an_older_subscribe_of_the_dialog_is_out_of_order() {
             assert_eq!(script.notifier.len(), 1);
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #2: 500 Out Of Order
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #2: 500 Out Of Order
         "#]],
     );
 }
@@ -170,12 +173,12 @@ fn a_subscribe_without_what_a_dialog_needs_is_refused() {
             assert!(script.notifier.is_empty());
         },
         expect![[r#"
-                0 answer #1: 400 Missing Contact
-                0 answer #2: 400 Bad Contact
-                0 answer #3: 400 Bad Contact
-                0 answer #4: 489 Missing Event
-                0 answer #5: 400 Bad Expires
-                0 answer #6: 413 Dialog Too Long
+            at 0: answer #1: 400 Missing Contact
+            at 0: answer #2: 400 Bad Contact
+            at 0: answer #3: 400 Bad Contact
+            at 0: answer #4: 489 Missing Event
+            at 0: answer #5: 400 Bad Expires
+            at 0: answer #6: 413 Dialog Too Long
         "#]],
     );
 }

@@ -7,10 +7,13 @@ use super::script::{OK, Phone, check};
 /// RFC 6665 §4.2.1.2: the answer comes first, and the full state at once.
 #[test]
 fn a_subscription_is_answered_and_then_told_the_state() {
-    check(|script| script.subscribe(&Phone::new("bob")), expect![[r#"
-            0 answer #1: 200 OK expires 600
-            0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-    "#]]);
+    check(
+        |script| script.subscribe(&Phone::new("bob")),
+        expect![[r#"
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+        "#]],
+    );
 }
 
 /// RFC 6665 §3.1.1 and RFC 3856 §6.4.
@@ -29,12 +32,12 @@ fn the_answer_shortens_and_never_lengthens() {
             }
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 3600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=3600
-                0 answer #2: 200 OK expires 3600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=3600
-                0 answer #3: 200 OK expires 1
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=1
+            at 0: answer #1: 200 OK expires 3600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=3600
+            at 0: answer #2: 200 OK expires 3600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=3600
+            at 0: answer #3: 200 OK expires 1
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=1
         "#]],
     );
 }
@@ -56,11 +59,11 @@ fn a_refresh_brings_the_state_at_once_and_the_new_way() {
             script.wait(601);
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                1 answer #2: 200 OK expires 600
-                1 notify sip:bob@192.0.2.1:6000 of alice as sip:alice@shop.example:5060 over 8 cseq 2: active;expires=600
-              601 notify sip:bob@192.0.2.1:6000 of alice as sip:alice@shop.example:5060 over 8 cseq 3: terminated;reason=timeout
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 1: answer #2: 200 OK expires 600
+            at 1: notify sip:bob@192.0.2.1:6000 of alice as sip:alice@shop.example:5060 over 8 cseq 2: active;expires=600
+            at 601: notify sip:bob@192.0.2.1:6000 of alice as sip:alice@shop.example:5060 over 8 cseq 3: terminated;reason=timeout
         "#]],
     );
 }
@@ -76,8 +79,8 @@ fn a_fetch_is_told_the_state_once_and_leaves_nothing() {
             script.change("alice");
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 0
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: terminated;reason=timeout
+            at 0: answer #1: 200 OK expires 0
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: terminated;reason=timeout
         "#]],
     );
 }
@@ -99,10 +102,10 @@ fn an_unsubscription_is_told_the_state_for_the_last_time() {
             script.change("alice");
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #2: 200 OK expires 0
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: terminated;reason=timeout
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #2: 200 OK expires 0
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: terminated;reason=timeout
         "#]],
     );
 }
@@ -118,9 +121,9 @@ fn time_ends_a_subscription_with_a_word() {
             assert!(script.notifier.is_empty());
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-              600 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: terminated;reason=timeout
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 600: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: terminated;reason=timeout
         "#]],
     );
 }
@@ -135,9 +138,9 @@ fn the_last_word_waits_for_the_answer_to_the_one_before() {
             assert!(script.notifier.is_empty());
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 10
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=10
-               20 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: terminated;reason=timeout
+            at 0: answer #1: 200 OK expires 10
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=10
+            at 20: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: terminated;reason=timeout
         "#]],
     );
 }
@@ -164,11 +167,11 @@ fn two_ids_of_one_watcher_are_two_subscriptions() {
             );
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #2: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #3: 481 Subscription Does Not Exist
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #2: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #3: 481 Subscription Does Not Exist
         "#]],
     );
 }

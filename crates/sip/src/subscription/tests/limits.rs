@@ -32,17 +32,17 @@ fn too_many_subscriptions_are_answered_503() {
     script.subscribe(&phone("bob", 0).again("ours-1"));
     script.subscribe(&phone("dave", 1).with("Expires: 600", "Expires: 0"));
     expect![[r#"
-            0 answer #1: 200 OK expires 600
-            0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-            0 answer #2: 200 OK expires 600
-            0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-            0 answer #3: 503 Too Many Subscriptions retry after 60
-            0 answer #4: 200 OK expires 600
-            0 notify sip:carol@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-            0 answer #5: 503 Too Many Subscriptions retry after 60
-            0 answer #6: 200 OK expires 600
-            0 answer #7: 200 OK expires 0
-            0 notify sip:dave@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: terminated;reason=timeout
+        at 0: answer #1: 200 OK expires 600
+        at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+        at 0: answer #2: 200 OK expires 600
+        at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+        at 0: answer #3: 503 Too Many Subscriptions retry after 60
+        at 0: answer #4: 200 OK expires 600
+        at 0: notify sip:carol@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+        at 0: answer #5: 503 Too Many Subscriptions retry after 60
+        at 0: answer #6: 200 OK expires 600
+        at 0: answer #7: 200 OK expires 0
+        at 0: notify sip:dave@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: terminated;reason=timeout
     "#]].assert_eq(script.log());
 }
 
@@ -55,13 +55,13 @@ fn a_lost_subscription_makes_room_for_its_watcher() {
     script.subscribe(&phone("bob", 2));
     script.subscribe(&phone("bob", 3));
     expect![[r#"
-            0 answer #1: 200 OK expires 600
-            0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-            0 answer #2: 200 OK expires 600
-            0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-            0 answer #3: 200 OK expires 600
-            0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-            0 answer #4: 503 Too Many Subscriptions retry after 60
+        at 0: answer #1: 200 OK expires 600
+        at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+        at 0: answer #2: 200 OK expires 600
+        at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+        at 0: answer #3: 200 OK expires 600
+        at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+        at 0: answer #4: 503 Too Many Subscriptions retry after 60
     "#]].assert_eq(script.log());
     assert_eq!(script.notifier.len(), 2);
 }

@@ -24,13 +24,13 @@ fn a_storm_of_changes_costs_one_notify_per_interval() {
             script.wait(60);
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-               60 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=540
-               65 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 3: active;expires=535
-               70 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 4: active;expires=530
-               75 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 5: active;expires=525
-               80 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 6: active;expires=520
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 60: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=540
+            at 65: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 3: active;expires=535
+            at 70: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 4: active;expires=530
+            at 75: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 5: active;expires=525
+            at 80: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 6: active;expires=520
         "#]],
     );
 }
@@ -49,10 +49,10 @@ fn no_notify_is_sent_while_one_is_unanswered() {
             script.outcome(0, OK);
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #2: 200 OK expires 600
-               20 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=580
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #2: 200 OK expires 600
+            at 20: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=580
         "#]],
     );
 }
@@ -72,11 +72,11 @@ fn a_watcher_that_does_not_answer_delays_no_other() {
             assert_eq!(script.notifier.len(), 1);
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:dead@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #2: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-               10 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=590
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:dead@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #2: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 10: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=590
         "#]],
     );
 }
@@ -94,11 +94,11 @@ fn only_watchers_of_what_changed_are_told() {
             script.change("nobody");
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                0 answer #2: 200 OK expires 600
-                0 notify sip:carol@192.0.2.1:5091 of cameras as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-                9 notify sip:carol@192.0.2.1:5091 of cameras as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=591
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 0: answer #2: 200 OK expires 600
+            at 0: notify sip:carol@192.0.2.1:5091 of cameras as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 9: notify sip:carol@192.0.2.1:5091 of cameras as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=591
         "#]],
     );
 }
@@ -144,10 +144,10 @@ fn a_state_that_was_refused_for_the_moment_is_sent_again() {
             script.wait(30);
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-               90 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=510
-              140 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 3: active;expires=460
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 90: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 2: active;expires=510
+            at 111: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 3: active;expires=489
         "#]],
     );
 }
@@ -170,10 +170,10 @@ fn a_lost_connection_silences_a_subscription_until_it_is_refreshed() {
             assert!(script.notifier.is_empty());
         },
         expect![[r#"
-                0 answer #1: 200 OK expires 600
-                0 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
-              100 answer #2: 200 OK expires 600
-              100 notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 9 cseq 2: active;expires=600
+            at 0: answer #1: 200 OK expires 600
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=600
+            at 100: answer #2: 200 OK expires 600
+            at 100: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 9 cseq 2: active;expires=600
         "#]],
     );
 }

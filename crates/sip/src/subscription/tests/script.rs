@@ -11,9 +11,7 @@ use crate::flow::{Flow, Protocol};
 use crate::header_name::HeaderName;
 use crate::message::{Message, Request, Response};
 use crate::status::StatusCode;
-use crate::subscription::{
-    Config, Input, Notifier, Outcome, Output, Subscribe, SubscribeToken, SubscriptionId,
-};
+use crate::subscription::{Config, Input, Notifier, Outcome, Output, Subscribe, SubscriptionId};
 
 pub(super) const OK: Outcome = answered(StatusCode::OK);
 
@@ -146,7 +144,6 @@ impl Script {
     pub(super) fn subscribe_to(&mut self, resource: &'static str, phone: &Phone) {
         self.subscribes += 1;
         self.handle(Input::Subscribe(Box::new(Subscribe {
-            token: SubscribeToken(self.subscribes),
             request: phone.request(),
             flow: flow(phone.flow_id),
             watcher: phone.watcher.into(),
@@ -184,13 +181,13 @@ impl Script {
         while let Some(output) = self.notifier.poll_output() {
             let at = self.now.duration_since(self.start).as_secs_f64();
             let said = match output {
-                Output::Answer { token, response } => {
+                Output::Answer { response } => {
                     let Message::Response(response) = Message::parse(response).unwrap() else {
                         panic!("not a response");
                     };
                     let said = format!(
                         "answer #{}: {} {}{}{}",
-                        token.0,
+                        self.subscribes,
                         response.status(),
                         String::from_utf8_lossy(response.reason()),
                         shown(response.header(HeaderName::Expires), " expires "),
@@ -225,7 +222,7 @@ impl Script {
                     said
                 }
             };
-            writeln!(self.log, "{at:>5} {said}").unwrap();
+            writeln!(self.log, "at {at}: {said}").unwrap();
         }
     }
 }
