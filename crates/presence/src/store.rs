@@ -129,7 +129,11 @@ impl Store {
             expires_at: now + lifetime,
         };
         let (edit, lifetime) = match publish {
-            Publish::Initial { document, lifetime } => {
+            Publish::Initial {
+                document,
+                lifetime,
+                publisher,
+            } => {
                 let Some(lifetime) = self.config.granted(lifetime) else {
                     // RFC 3903 §4.1 table 1 has no initial publication with lifetime zero. It is taken as one
                     // that lapses at once, which no watcher could see.
@@ -139,7 +143,8 @@ impl Store {
                         change: Change::Unchanged,
                     });
                 };
-                (Edit::Add(Arc::new(document), lease_of(lifetime)), lifetime)
+                let lease = lease_of(lifetime);
+                (Edit::Add(Arc::new(document), lease, publisher), lifetime)
             }
             Publish::Refresh {
                 entity_tag,

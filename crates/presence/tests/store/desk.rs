@@ -42,6 +42,7 @@ impl Desk {
             Publish::Initial {
                 document: document(says),
                 lifetime,
+                publisher: None,
             },
         )
     }

@@ -229,6 +229,7 @@ fn lifetimes_are_granted_within_bounds_and_never_refused() {
             Publish::Initial {
                 document: document("free"),
                 lifetime,
+                publisher: None,
             },
         );
         published.unwrap().lifetime.as_secs()
