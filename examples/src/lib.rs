@@ -6,6 +6,10 @@ pub mod http;
 pub mod peer;
 pub mod phone;
 pub mod server;
+pub mod site;
 pub mod unique;
 pub mod wait;
 pub mod wire;
+
+// The phone's requests and answers are of its types.
+pub use rsip;

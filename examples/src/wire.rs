@@ -174,8 +174,11 @@ fn is_silence(error: &std::io::Error) -> bool {
     )
 }
 
-/// Cuts the first whole message off the front; keep-alive line ends before it are dropped.
-fn take_message(bytes: &mut Vec<u8>) -> anyhow::Result<Option<Vec<u8>>> {
+/// Cuts the first whole message off the front of what came on a stream; keep-alive line ends before it are dropped.
+///
+/// # Errors
+/// Where the message does not say how long it is.
+pub fn take_message(bytes: &mut Vec<u8>) -> anyhow::Result<Option<Vec<u8>>> {
     while bytes.starts_with(b"\r\n") {
         bytes.drain(..2);
     }

@@ -8,6 +8,10 @@ use crate::config;
 /// Says every mistake of the file, or what it would serve.
 pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
     let settings = config::load_or_explain(path)?;
+    let mut errors = anstream::stderr().lock();
+    for warning in &settings.warnings {
+        writeln!(errors, "warning: {warning}")?;
+    }
     let mut out = anstream::stdout().lock();
     writeln!(out, "{}", config::summary(&settings))?;
     Ok(())

@@ -16,6 +16,9 @@ use crate::server::Server;
 pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
     let settings = config::load_or_explain(path)?;
     logging::start("info");
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
     runtime()?.block_on(async {
         let mut server = Server::start(settings, Happenings::default()).await?;
         for (protocol, address) in server.sip_addresses() {

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use gateway::{ConfigHandle, Desk, Gateway};
-use helpdesk::{Clock, Helpdesk};
+use helpdesk::{Clock, Helpdesk, RepId};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
+use sip::digest::{Algorithm, Ha1};
 use sip_transport::{Listen, Transport};
 use storage::Journal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Settings};
+use crate::config::{self, Credentials, DigestAlgorithm, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
@@ -70,8 +71,7 @@ impl Server {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
             longest_lifetime: settings.sip.expires.max,
-            seed: random::bytes()?,
-            ..StoreConfig::default()
+            ..StoreConfig::new(random::bytes()?)
         }));
         let clock = Clock {
             at: Instant::now(),
@@ -112,7 +112,7 @@ impl Server {
         };
         let service = SipService::new(sip_service::Parts {
             directory,
-            digest: settings.sip.digest.clone(),
+            digest: settings.sip.digest.iter().map(algorithm).collect(),
             nonce_key: random::bytes()?,
             login_tries: settings.sip.login_tries,
             bindings: bindings.clone(),
@@ -140,7 +140,12 @@ impl Server {
             snapshots_in,
         );
         let carrier = Carrier::new(journal.clone(), batches, letters_in);
-        let mail = Mail::new(bindings.clone(), transport.sender(), deliveries_in, happenings);
+        let mail = Mail::new(
+            bindings.clone(),
+            transport.sender(),
+            deliveries_in,
+            happenings,
+        );
 
         let sip_addresses = transport.local_addresses().to_vec();
         let http_address = gateway.local_address();
@@ -202,12 +207,10 @@ impl Server {
 
     /// Puts a new configuration in force. Addresses, the journal and the digest order stay until a restart.
     pub(crate) async fn reload(&self, settings: Settings) {
-        self.reload
-            .directory
-            .store(Arc::new(directory(&settings)));
+        self.reload.directory.store(Arc::new(directory(&settings)));
         self.reload
             .gateway
-            .set(gateway_config(&settings, &self.reload.happenings));
+            .replace(gateway_config(&settings, &self.reload.happenings));
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }
@@ -264,12 +267,38 @@ fn directory(settings: &Settings) -> Directory {
     Directory {
         realm: settings.sip.realm.clone(),
         hosts,
-        credentials_by_rep: settings
-            .credentials
+        secrets_by_rep: settings
+            .credentials_by_rep
             .iter()
-            .map(|(rep, credentials)| (rep.clone(), credentials.clone()))
+            .map(|(rep, credentials)| (rep.clone(), secrets(rep, credentials, &settings.sip.realm)))
             .collect(),
         open: settings.dangerous.open_domain,
+    }
+}
+
+/// What proves a rep, for each algorithm that can be proven.
+fn secrets(rep: &RepId, credentials: &Credentials, realm: &str) -> Vec<Ha1> {
+    match credentials {
+        Credentials::Password(password) => [Algorithm::Md5, Algorithm::Sha256]
+            .into_iter()
+            .map(|algorithm| Ha1::derive(algorithm, rep.as_str(), realm, password.expose()))
+            .collect(),
+        Credentials::Ha1 { md5, sha256 } => {
+            let md5 = md5.and_then(|hash| Ha1::from_hex(Algorithm::Md5, &hex(&hash)));
+            let sha256 = sha256.and_then(|hash| Ha1::from_hex(Algorithm::Sha256, &hex(&hash)));
+            md5.into_iter().chain(sha256).collect()
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn algorithm(algorithm: &DigestAlgorithm) -> Algorithm {
+    match algorithm {
+        DigestAlgorithm::Sha256 => Algorithm::Sha256,
+        DigestAlgorithm::Md5 => Algorithm::Md5,
     }
 }
 

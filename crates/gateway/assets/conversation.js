@@ -5,7 +5,7 @@
 const texts = {
   pill: {
     asking: 'Asking somebody now',
-    place: (n, time) => (n === 1 ? 'You are next' : `You are number ${n}`) + (time ? `, ${time === 'under a minute' ? '' : 'about '}${time}` : ''),
+    place: (n, about) => (n === 1 ? 'You are next' : `You are number ${n}`) + (about ? `, ${about[0].toLowerCase()}${about.slice(1)}` : ''),
     waiting: 'You are waiting',
     open: (name) => `${name} is here`,
     news: (n, name) => (n === 1 ? `New message from ${name}` : `${n} new messages from ${name}`),
@@ -31,7 +31,6 @@ const texts = {
   },
 
   talk: {
-    about: (time) => (time === 'under a minute' ? 'Under a minute' : `About ${time}`),
     log: 'Conversation',
     minimise: 'Close this panel',
     end: 'End',
@@ -81,7 +80,8 @@ const texts = {
     409: 'Nobody who can help with this is on duty right now.',
     413: 'That is too long. Shorten it and try again.',
     429: 'That was too many requests from here.',
-    503: 'Too many people are waiting at this moment.',
+    503: 'The help desk is starting again.',
+    full: 'Too many people are waiting at this moment.',
     other: 'That did not work.',
     offline: 'There is no connection. Check your network and try again.',
     retry: (time) => `Try again in ${time}.`,
@@ -104,15 +104,20 @@ const ANSWER_TIMEOUT = 10_000;
 const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 15_000;
 
+function initialsOf(name) {
+  return name.split(/\s+/).map((part) => [...part][0] ?? '').slice(0, 2).join('').toUpperCase();
+}
+
 /** A refusal of the gateway in words a shopper can act on. */
 class Problem extends Error {
   static async from(answer, spokenTime) {
     const body = await answer.json().catch(() => ({}));
-    const words = [texts.problem[answer.status] ?? (body.detail || body.title || texts.problem.other)];
-    const after = answer.headers.get('retry-after');
+    const known = String(body.type).endsWith(':queue-full') ? texts.problem.full : texts.problem[answer.status];
+    const words = [known ?? (body.detail || body.title || texts.problem.other)];
+    const after = answer.headers.get('retry-after') ?? body.retry_after;
     if (answer.status === 429 || answer.status === 503) {
-      const seconds = /^\d+$/.test(after ?? '') ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
-      if (seconds >= 60) words.push(texts.problem.retry(spokenTime(seconds, Math.ceil)));
+      const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
+      if (seconds >= 60) words.push(texts.problem.retry(spokenTime(seconds)));
       else if (seconds >= 0) words.push(texts.problem.retry(texts.problem.seconds(Math.max(1, Math.ceil(seconds)))));
       else words.push(texts.problem.later);
     }
@@ -251,7 +256,9 @@ class Link {
       const answer = await fetch(new URL(path, this.#base), {
         method: 'POST', headers: { ...this.authorization, 'content-type': 'application/json' }, body: JSON.stringify(frame),
       });
-      if (!answer.ok && frame.type === 'say' && answer.status < 500 && answer.status !== 429) this.#on.refused(frame.id);
+      if (answer.ok) return;
+      const { retry_after } = await answer.json().catch(() => ({}));
+      this.#on.frame({ type: 'error', about: frame.type, id: frame.id, status: answer.status, retry_after });
     } catch {
       // the line stays unconfirmed and is said again when the stream is back
     }
@@ -282,6 +289,9 @@ class Link {
 
 /** The panel of one bell. Holds at most one conversation; `open` shows it, `resume` takes one up again. */
 export class Conversation {
+  /** The one whose panel is shown. */
+  static #current;
+
   #bell;
   #root;
   #kit;
@@ -310,7 +320,7 @@ export class Conversation {
     this.#bell = bell;
     this.#root = root;
     this.#kit = kit;
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
     this.#build();
     const on = (target, type, act) => target.addEventListener(type, act, { signal: this.#listeners.signal });
     on(this.#small, 'change', () => this.#shown && this.#present(false));
@@ -332,9 +342,8 @@ export class Conversation {
   }
 
   /** Takes up the conversation that this tab remembers. */
-  resume() {
-    const session = this.#remembered();
-    if (!session || this.#session) return;
+  resume(session) {
+    if (this.#session) return;
     this.#session = session;
     for (const { id, text } of session.pending ?? []) this.#pending.set(id, { text });
     this.#showTalk();
@@ -347,8 +356,13 @@ export class Conversation {
   leave() {
     this.#link?.stop();
     clearInterval(this.#watchdog);
+    clearTimeout(this.#stripTimer);
+    clearTimeout(this.#typingTimer);
     this.#listeners.abort();
+    if (Conversation.#current === this) Conversation.#current = undefined;
     this.#panel.remove();
+    this.#bell.talking = false;
+    this.#bell.speak(undefined);
   }
 
   /** The bell's situation has changed: the form shows it too. */
@@ -387,11 +401,13 @@ export class Conversation {
   }
 
   #icon(name) {
-    return this.#kit.icon(shapes[name] ?? name);
+    return this.#kit.icon(shapes[name]);
   }
 
   #present(withFocus) {
     const panel = this.#panel;
+    if (Conversation.#current !== this) Conversation.#current?.#hide();
+    Conversation.#current = this;
     if (panel.open) panel.close();
     if (panel.matches(':popover-open')) panel.hidePopover();
     // Small screens get a modal dialog: nothing of the page is left to reach behind it.
@@ -403,7 +419,7 @@ export class Conversation {
       panel.showPopover();
     }
     this.#shown = true;
-    this.#kit.onShown(true);
+    this.#bell.talking = true;
     this.#remember();
     this.#speak();
     this.#scrollDown();
@@ -415,7 +431,8 @@ export class Conversation {
     if (panel.open) panel.close();
     if (panel.matches(':popover-open')) panel.hidePopover();
     this.#shown = false;
-    this.#kit.onShown(false);
+    Conversation.#current = undefined;
+    this.#bell.talking = false;
     if (this.#view === 'ended') this.#reset();
     this.#remember();
     this.#speak();
@@ -432,7 +449,7 @@ export class Conversation {
     const parts = this.#parts;
     parts.title.textContent = title;
     parts.sub.replaceChildren(...(mark ? [this.#kit.icon(mark)] : []), this.#kit.make('span', { textContent: sub }));
-    parts.who.replaceChildren(initials || this.#kit.icon('bell'));
+    parts.who.replaceChildren(initials || this.#kit.icon(this.#kit.bell));
     parts.who.classList.toggle('named', Boolean(initials));
   }
 
@@ -522,6 +539,7 @@ export class Conversation {
   #begin(ticket) {
     const { id, token, ws, events } = ticket;
     this.#session = { id, token, ws, events, skill: this.#bell.skill };
+    this.#bell.busy = true;
     this.#state = ticket;
     this.#repName = typeof ticket.rep === 'string' ? ticket.rep : '';
     this.#showTalk();
@@ -532,14 +550,6 @@ export class Conversation {
   }
 
   // --- what the tab remembers; written only after the click ---
-
-  #remembered() {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.#bell.storageKey));
-    } catch {
-      return null;
-    }
-  }
 
   #remember() {
     try {
@@ -574,7 +584,6 @@ export class Conversation {
       last: () => this.#last,
       frame: (frame) => this.#frame(frame),
       link: (live) => this.#linkChanged(live),
-      refused: (id) => this.#refused(id),
       gone: () => this.#finish(texts.ended.gone),
     });
     clearInterval(this.#watchdog);
@@ -588,9 +597,10 @@ export class Conversation {
   }
 
   #linkChanged(live) {
-    clearTimeout(this.#stripTimer);
     const strip = this.#parts.strip;
     if (live) {
+      clearTimeout(this.#stripTimer);
+      this.#stripTimer = undefined;
       this.#caughtUp = true;
       strip.textContent = '';
       requestAnimationFrame(() => this.#parts.log?.setAttribute('aria-live', 'polite'));
@@ -598,7 +608,8 @@ export class Conversation {
       return;
     }
     for (const line of this.#pending.values()) line.saidAt = undefined;
-    this.#stripTimer = setTimeout(() => {
+    this.#parts.typing.hidden = true;
+    this.#stripTimer ??= setTimeout(() => {
       if (this.#view === 'talk') strip.textContent = this.#caughtUp ? texts.talk.reconnecting : texts.talk.connecting;
       this.#drawPending();
     }, 700);
@@ -608,6 +619,7 @@ export class Conversation {
     if (frame.type === 'line') this.#heardLine(frame);
     else if (frame.type === 'typing' && frame.from === 'rep') this.#heardTyping();
     else if (frame.type === 'state') this.#heardState(frame);
+    else if (frame.type === 'error') this.#heardError(frame);
   }
 
   #showTalk() {
@@ -620,7 +632,7 @@ export class Conversation {
     parts.log = make('div', { class: 'log', role: 'log', part: 'log', tabIndex: 0, 'aria-label': texts.talk.log, 'aria-live': 'off' }, parts.said, parts.unsaid);
     parts.typing = make('p', { class: 'typing', hidden: true }, make('span', { class: 'dots', 'aria-hidden': 'true' }, ...[0, 1, 2].map(() => make('i'))), make('span'));
     parts.end.hidden = false;
-    parts.text = make('textarea', { class: 'text-in', rows: 1, maxLength: 4000, part: 'input' });
+    parts.text = make('textarea', { class: 'text-in', rows: 1, maxLength: 2000, part: 'input' });
     const send = make('button', { class: 'square send', type: 'submit', part: 'send', 'aria-label': texts.talk.send, title: texts.talk.send }, this.#icon('send'));
     const composer = make('form', { class: 'composer' }, parts.text, send);
     composer.addEventListener('submit', (event) => {
@@ -661,10 +673,15 @@ export class Conversation {
     this.#link.send({ type: 'say', id, text: line.text });
   }
 
-  #refused(id) {
+  #heardError({ about, id, status, retry_after: seconds = 2 }) {
+    if (about === 'open' && status === 404) return this.#finish(texts.ended.gone);
     const line = this.#pending.get(id);
-    if (line) line.refused = true;
-    this.#drawPending();
+    if (!line) return undefined;
+    line.saidAt = undefined;
+    // Too fast or too busy passes by itself; anything else would only be refused again.
+    if (status === 429 || status >= 500) setTimeout(() => this.#pending.has(id) && this.#sayNow(id, line), seconds * 1000);
+    else line.refused = true;
+    return this.#drawPending();
   }
 
   #typed() {
@@ -735,7 +752,7 @@ export class Conversation {
   /** What the ticket's state is called: on the card, in the header, on the bell and aloud. */
   #stateWords() {
     const { state, position, wait } = this.#state;
-    const time = wait ? this.#kit.spokenTime(wait.seconds) : '';
+    const spoken = wait ? this.#kit.spokenWait(wait) : {};
     if (state === 'open') return { card: '', sub: texts.talk.here, mark: 'available', pill: texts.pill.open(this.#short()) };
     if (state === 'offered') {
       const sub = texts.talk.offered(this.#state.rep);
@@ -743,7 +760,7 @@ export class Conversation {
     }
     if (state === 'callback') return { card: texts.talk.callback, sub: texts.talk.callback, mark: 'busy', pill: texts.talk.callback };
     const card = position === 1 ? texts.talk.next : position ? texts.talk.place(position) : texts.talk.waiting;
-    return { card, time, wait, sub: time ? texts.talk.about(time) : card, mark: 'busy', pill: position ? texts.pill.place(position, time) : texts.pill.waiting };
+    return { card, about: spoken.about, range: spoken.range, sub: spoken.about ?? card, mark: 'busy', pill: position ? texts.pill.place(position, spoken.about) : texts.pill.waiting };
   }
 
   #short() {
@@ -759,13 +776,13 @@ export class Conversation {
   }
 
   #announceState() {
-    const { card, time, sub } = this.#stateWords();
-    this.#announce(card ? [card, time && texts.talk.about(time)].filter(Boolean).join('. ') : `${this.#repName || texts.someoneName}: ${sub}`);
+    const { card, about, sub } = this.#stateWords();
+    this.#announce(card ? [card, about].filter(Boolean).join('. ') : `${this.#repName || texts.someoneName}: ${sub}`);
   }
 
   #drawState() {
     if (this.#view !== 'talk') return;
-    const { make, spokenRange } = this.#kit;
+    const { make } = this.#kit;
     const { waiting, text, end } = this.#parts;
     const words = this.#stateWords();
     const open = this.#state.state === 'open';
@@ -774,11 +791,11 @@ export class Conversation {
     this.#head({
       title: named || (this.#session.skill || skill ? texts.form.about(this.#session.skill || skill) : texts.form.title),
       sub: words.sub, mark: words.mark,
-      initials: named.split(/\s+/).map((part) => [...part][0] ?? '').slice(0, 2).join('').toUpperCase(),
+      initials: initialsOf(named),
     });
     waiting.hidden = !words.card;
     waiting.replaceChildren(make('p', { class: 'place', textContent: words.card }),
-      ...(words.time ? [make('p', { class: 'promise', textContent: texts.talk.about(words.time) }), make('p', { class: 'hint', textContent: spokenRange(words.wait) })]
+      ...(words.about ? [make('p', { class: 'promise', textContent: words.about }), make('p', { class: 'hint', textContent: words.range })]
         : words.body ? [make('p', { class: 'hint', textContent: words.body })] : []),
       ...(open ? [] : [make('p', { class: 'keep', textContent: texts.talk.keep })]));
     end.textContent = open ? texts.talk.end : texts.talk.leave;
@@ -857,6 +874,7 @@ export class Conversation {
     yes.addEventListener('click', () => this.#end());
     no.addEventListener('click', () => this.#cancelEnd());
     parts.foot.prepend(parts.confirm);
+    this.#scrollDown();
     no.focus();
   }
 
@@ -867,8 +885,7 @@ export class Conversation {
   }
 
   async #end() {
-    this.#parts.confirm?.remove();
-    this.#parts.confirm = undefined;
+    this.#cancelEnd();
     if (this.#link?.live) return this.#link.send({ type: 'end' });
     const left = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#bell.base), { method: 'DELETE', headers: this.#link.authorization }).catch(() => null);
     if (left?.ok) this.#finish(texts.ended.title);
@@ -890,12 +907,13 @@ export class Conversation {
     this.#view = 'ended';
     this.#pending.clear();
     this.#session = undefined;
+    this.#bell.busy = false;
     this.#remember();
     parts.confirm = undefined;
     parts.strip.textContent = '';
     parts.typing.hidden = parts.waiting.hidden = parts.end.hidden = true;
     this.#drawPending();
-    this.#head({ title: this.#repName || texts.form.title, sub: title, mark: 'offline', initials: parts.who.classList.contains('named') ? parts.who.textContent : '' });
+    this.#head({ title: this.#repName || texts.form.title, sub: title, mark: 'offline', initials: initialsOf(this.#repName) });
     parts.endTitle = make('h3', { tabIndex: -1, textContent: title });
     const again = make('button', { class: 'primary', type: 'button', part: 'again', textContent: texts.ended.again });
     again.addEventListener('click', () => {
@@ -960,6 +978,14 @@ export class Conversation {
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
+:host {
+  --_on-accent: var(--deskbell-on-accent, light-dark(#fff, #0d1526));
+  --_surface-2: var(--deskbell-surface-2, light-dark(#f3f4f7, #232834));
+}
+.badge {
+  min-inline-size: 20px; padding: 0 6px; border-radius: 999px; background: var(--_accent); color: var(--_on-accent);
+  font-size: 13px; line-height: 20px; text-align: center; font-variant-numeric: tabular-nums;
+}
 .panel {
   position: fixed; inset: auto; inset-block-end: 24px; inset-inline-end: 24px; margin: 0; padding: 0; overflow: hidden;
   inline-size: 380px; max-inline-size: calc(100vw - 32px); block-size: 600px; max-block-size: calc(100dvh - 48px);
@@ -984,7 +1010,7 @@ sheet.replaceSync(`
 .sub .mark { inline-size: 10px; block-size: 10px; }
 :where(.panel button) { font: inherit; cursor: pointer; border-radius: 8px; border: 1px solid transparent; color: inherit; background: none; }
 .square { display: grid; place-items: center; flex: none; inline-size: 36px; block-size: 36px; padding: 0; }
-.plain { padding: 6px 10px; font-size: 13px; color: var(--_muted); }
+.plain { padding: 5px 10px; font-size: 13px; color: var(--_muted); border-color: var(--_line); }
 .square:hover, .plain:hover { background: var(--_surface-2); }
 .primary { padding: 9px 16px; font-weight: 500; background: var(--_accent); color: var(--_on-accent); }
 .primary:hover, .send:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_text)); }
@@ -1028,8 +1054,8 @@ textarea:focus-visible, input:focus-visible { outline-offset: -1px; border-color
 .rep .line { border-end-start-radius: 4px; }
 .shopper .line { background: var(--_accent); color: var(--_on-accent); border-end-end-radius: 4px; }
 .system .line { padding: 0; background: none; color: var(--_muted); font-size: 13px; }
-.unsaid .line { opacity: .72; }
-.when { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 12px; font-variant-numeric: tabular-nums; }
+.unsaid .line { background: none; border-color: var(--_accent); color: inherit; }
+.when { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 13px; font-variant-numeric: tabular-nums; }
 .when .icon { inline-size: 14px; block-size: 14px; }
 .delivery { display: inline-flex; align-items: center; gap: 3px; }
 .typing { display: flex; align-items: center; gap: 8px; color: var(--_muted); font-size: 13px; }

@@ -10,38 +10,35 @@ const texts = {
   people: (n) => (n === 1 ? '1 person can help now' : `${n} people can help now`),
   noEstimate: "We can't tell how long yet",
   closed: 'Nobody is on duty right now',
-  about: (time) => (time === 'under a minute' ? 'Under a minute' : `About ${time}`),
-  range: (low, high, confidence) =>
-    `${low ? `${low} to ` : 'Up to '}${high}${confidence ? `, ${Math.round(confidence * 10)} times out of 10` : ''}`,
-  minutes: (n) => (n < 1 ? 'under a minute' : n === 1 ? 'a minute' : n === 30 ? 'half an hour' : `${n} minutes`),
-  hours: (n) => (n === 1 ? 'an hour' : `${n} hours`),
+  about: (minutes) => (minutes ? `About ${texts.time(minutes)}` : 'Under a minute'),
+  time: (n) => ({ 0: 'under a minute', 1: 'a minute', 30: 'half an hour', 60: 'an hour' })[n] ?? (n < 60 ? `${n} minutes` : `${n / 60} hours`),
+  range: (low, high, confidence) => {
+    const upper = texts.time(high);
+    const lower = upper.endsWith('minutes') ? low : texts.time(low);
+    return `${low && low < high ? `${lower} to ` : 'Up to '}${upper}${confidence ? `, ${Math.round(confidence * 10)} times out of 10` : ''}`;
+  },
   back: (day, time) => (day ? `Back ${day} at ${time}` : `Back at ${time}`),
   tomorrow: 'tomorrow',
   on: (day) => `on ${day}`,
   cannotOpen: 'Help could not be opened. Try again.',
 };
 
-const STEPS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45];
+// Minutes as people say them.
+const STEPS = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 120, 180, 240, 480];
 
-/** A time as people say it; `round` decides between the steps: Math.floor, Math.round or Math.ceil. */
-export function spokenTime(seconds, round = Math.round) {
-  if (seconds < 60 && round !== Math.ceil) return texts.minutes(0);
+/** The step nearest to a time, or the next one below (-1) or above (1). */
+function nearest(seconds, side = 0) {
   const minutes = seconds / 60;
-  if (minutes > 50) return texts.hours(Math.max(1, round(minutes / 60)));
-  const above = STEPS.findIndex((step) => step >= minutes);
-  if (above < 0) return round === Math.floor ? texts.minutes(45) : texts.hours(1);
-  const [low, high] = [STEPS[above - 1] ?? 1, STEPS[above]];
-  const share = high === low ? 1 : (minutes - low) / (high - low);
-  return texts.minutes(round(share) ? high : low);
+  const above = STEPS.find((step) => step >= minutes) ?? STEPS.at(-1);
+  const below = STEPS.findLast((step) => step <= minutes);
+  const lower = side ? side < 0 : minutes < 1 || minutes - below < above - minutes;
+  return lower ? below : above;
 }
 
-/** The range of an estimate, rounded outwards so that it never promises more than was estimated. */
-export function spokenRange({ low, high, confidence }) {
-  const upper = spokenTime(high, Math.ceil);
-  const lower = low < 60 ? '' : spokenTime(low, Math.floor);
-  const unit = / (minutes|hours)$/;
-  const short = unit.exec(lower)?.[1] === unit.exec(upper)?.[1] ? lower.replace(unit, '') : lower;
-  return texts.range(lower === upper ? '' : short, upper, confidence);
+/** An estimate in words; its range is rounded outwards, so that it promises no more than was estimated. */
+function spokenWait({ seconds, low, high, confidence }) {
+  const minutes = nearest(seconds);
+  return { about: texts.about(minutes), range: texts.range(nearest(low, -1), nearest(high, 1), confidence) };
 }
 
 function spokenReturn(opens, language) {
@@ -55,40 +52,37 @@ function spokenReturn(opens, language) {
   return texts.back(day, format({ hour: 'numeric', minute: '2-digit' }));
 }
 
-/** Makes an element; `properties` are set as properties, `aria-…`, `data-…` and `role` as attributes. */
-export function make(tag, properties = {}, ...children) {
+/** Makes an element with properties, or attributes where it has no such property. */
+function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key === 'class' || key === 'role' || key === 'part' || key === 'for' || key.includes('-')) element.setAttribute(key, value);
-    else element[key] = value;
+  for (const key in properties) {
+    if (key in element && key !== 'part') element[key] = properties[key];
+    else element.setAttribute(key, properties[key]);
   }
   element.append(...children);
   return element;
 }
 
-const shapes = {
-  bell: ['M8.5 3.5h3', 'M10 3.5V6', 'M4 13.5a6 6 0 0 1 12 0z', 'M2.75 16.5h14.5'],
-  available: [['circle', { cx: 6, cy: 6, r: 5 }]],
-  busy: [['circle', { cx: 6, cy: 6, r: 5 }], ['path', { d: 'M3.5 6h5', class: 'bar' }]],
-  away: [['path', { d: 'M7.6 1.2A5 5 0 1 0 10.9 7.2 4.2 4.2 0 0 1 7.6 1.2z' }]],
-  offline: [['circle', { cx: 6, cy: 6, r: 4, class: 'ring' }]],
+const BELL = ['M8.5 3.5h3', 'M10 3.5V6', 'M4 13.5a6 6 0 0 1 12 0z', 'M2.75 16.5h14.5'];
+const DISC = 'M6 1a5 5 0 1 0 0 10A5 5 0 1 0 6 1z';
+const MARKS = {
+  available: [DISC],
+  busy: [DISC, 'M3.5 6h5'],
+  away: ['M7.6 1.2A5 5 0 1 0 10.9 7.2 4.2 4.2 0 0 1 7.6 1.2z'],
+  offline: ['M6 2a4 4 0 1 0 0 8A4 4 0 1 0 6 2z'],
 };
 
-/** Draws an icon from path data (20 units, stroked) or one of the state marks (12 units, filled). */
-export function icon(drawing) {
-  const parts = shapes[drawing] ?? drawing;
-  const stroked = typeof parts[0] === 'string';
-  const size = stroked ? 20 : 12;
+/** Draws a state mark by its name (12 units) or an icon from its paths (20 units). */
+function icon(drawing) {
+  const mark = MARKS[drawing];
   const draw = (tag, attributes) => {
     const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    for (const key in attributes) node.setAttribute(key, attributes[key]);
     return node;
   };
-  const svg = draw('svg', {
-    viewBox: `0 0 ${size} ${size}`, width: size, height: size,
-    class: stroked ? 'icon' : `mark ${drawing}`, 'aria-hidden': 'true', focusable: 'false',
-  });
-  svg.append(...parts.map((part) => (stroked ? draw('path', { d: part }) : draw(...part))));
+  const size = mark ? 12 : 20;
+  const svg = draw('svg', { viewBox: `0 0 ${size} ${size}`, width: size, height: size, class: mark ? `mark ${drawing}` : 'icon', 'aria-hidden': true });
+  svg.append(...(mark ?? drawing).map((d) => draw('path', { d })));
   return svg;
 }
 
@@ -97,9 +91,7 @@ const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host {
   --_accent: var(--deskbell-accent, light-dark(#2457d6, #8fb0ff));
-  --_on-accent: var(--deskbell-on-accent, light-dark(#fff, #0d1526));
   --_surface: var(--deskbell-surface, light-dark(#fff, #171a21));
-  --_surface-2: var(--deskbell-surface-2, light-dark(#f3f4f7, #232834));
   --_text: var(--deskbell-text, light-dark(#171a21, #eef0f5));
   --_muted: var(--deskbell-muted, light-dark(#5b6474, #a3acbb));
   --_line: var(--deskbell-line, light-dark(#dfe2e8, #333a48));
@@ -107,62 +99,47 @@ sheet.replaceSync(`
   --_busy: var(--deskbell-busy, light-dark(#b3261e, #ff8a80));
   --_away: var(--deskbell-away, light-dark(#9a6700, #e3b341));
   --_offline: var(--deskbell-offline, light-dark(#6b7382, #9aa3b2));
-  --_shadow: 0 1px 2px rgb(0 0 0 / .06), 0 6px 20px rgb(0 0 0 / .12);
-  font: 400 15px/1.45 var(--deskbell-font, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif);
+  font: 15px/1.45 var(--deskbell-font, system-ui, sans-serif);
   color: var(--_text);
   position: fixed; inset-block-end: 24px; inset-inline-end: 24px; z-index: 2147483000;
 }
-:host([inline]) { position: static; display: inline-block; }
-:host([hidden]) { display: none; }
+:host([inline]) { position: static; }
 * { box-sizing: border-box; }
 .quiet { position: absolute; inline-size: 1px; block-size: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.icon { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; flex: none; }
-.mark { flex: none; fill: currentColor; }
-.mark .bar { stroke: var(--_surface); stroke-width: 2; stroke-linecap: round; }
-.mark .ring { fill: none; stroke: currentColor; stroke-width: 2; }
-.mark.available { color: var(--_available); } .mark.busy { color: var(--_busy); }
-.mark.away { color: var(--_away); } .mark.offline { color: var(--_offline); }
+.icon { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
+.mark { fill: currentColor; }
+svg { flex: none; }
+.busy path + path { stroke: var(--_surface); stroke-width: 2; stroke-linecap: round; }
+.offline path { fill: none; stroke: currentColor; stroke-width: 2; }
+.available { color: var(--_available); } .busy { color: var(--_busy); }
+.away { color: var(--_away); } .offline { color: var(--_offline); }
 .frame { position: relative; display: inline-block; }
 .bell {
-  display: inline-flex; align-items: center; gap: 8px; min-block-size: 44px; max-inline-size: 100%;
-  padding: 0 18px 0 14px; border: 1px solid var(--_line); border-radius: 999px;
-  background: var(--_surface); color: var(--_text); box-shadow: var(--_shadow);
-  font: inherit; font-weight: 500; text-align: start; cursor: pointer;
+  display: inline-flex; align-items: center; gap: 8px; min-block-size: 44px;
+  padding-inline: 14px 18px; border: 1px solid var(--_line); border-radius: 999px;
+  background: var(--_surface); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .06), 0 6px 20px rgb(0 0 0 / .12);
+  font: inherit; font-weight: 500; cursor: pointer;
 }
-.bell:dir(rtl) { padding: 0 14px 0 18px; }
 :host([inline]) .bell { box-shadow: none; }
 .bell > .icon { color: var(--_accent); margin-inline-end: 2px; }
-.bell:hover { border-color: color-mix(in srgb, var(--_accent) 55%, var(--_line)); }
-.bell.muted { color: var(--_muted); } .bell.muted > .icon { color: var(--_muted); }
+.bell:hover { border-color: var(--_accent); }
+.muted, .muted > .icon { color: var(--_muted); }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
-.badge {
-  min-inline-size: 20px; padding: 0 6px; border-radius: 999px; background: var(--_accent); color: var(--_on-accent);
-  font-size: 13px; line-height: 20px; text-align: center; font-variant-numeric: tabular-nums;
-}
 .range {
-  position: absolute; inset-block-end: calc(100% + 6px); inset-inline-end: 0; inline-size: max-content; max-inline-size: 280px;
+  position: absolute; inset-block-end: calc(100% + 6px); inset-inline-end: 0; inline-size: max-content;
   padding: 6px 12px; border-radius: 8px; background: var(--_text); color: var(--_surface); font-size: 13px;
-  visibility: hidden; opacity: 0; transition: opacity .15s;
+  visibility: hidden;
 }
-.range::after { content: ""; position: absolute; inset-block-start: 100%; inset-inline: 0; block-size: 8px; }
 :host([inline]) .range { inset-inline: 0 auto; }
-.frame:hover .range.some, .bell:focus-visible + .range.some { visibility: visible; opacity: 1; }
-.frame.dismissed .range.some { visibility: hidden; }
+.frame:hover .range, .bell:focus-visible + .range { visibility: visible; }
+.range:empty { display: none; }
 :host([talking]:not([inline])) .frame { visibility: hidden; }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
-@media (forced-colors: active) { .mark, .icon { color: CanvasText !important; } .mark .bar { stroke: Canvas; } .range { border: 1px solid; } }
+@media (forced-colors: active) { svg { color: CanvasText !important; } .busy path + path { stroke: Canvas; } .range { border: 1px solid; } }
 `);
 
 /** One stream of a site's presence, shared by every bell of that site on the page. */
 class Feed {
-  static #byAddress = new Map();
-
-  static of(address) {
-    let feed = Feed.#byAddress.get(address);
-    if (!feed) Feed.#byAddress.set(address, (feed = new Feed(address)));
-    return feed;
-  }
-
   #address;
   #bells = new Set();
   #latest;
@@ -171,16 +148,18 @@ class Feed {
 
   constructor(address) {
     this.#address = address;
-    document.addEventListener('visibilitychange', () => this.#follow());
+    const restart = () => {
+      this.#stop();
+      this.#follow();
+    };
+    document.addEventListener('visibilitychange', restart);
+    for (const type of ['pageshow', 'online', 'offline']) addEventListener(type, restart);
     addEventListener('pagehide', () => this.#stop());
-    addEventListener('pageshow', () => this.#follow());
-    addEventListener('online', () => this.#restart());
-    addEventListener('offline', () => this.#restart());
   }
 
   join(bell) {
     this.#bells.add(bell);
-    if (this.#latest !== undefined) bell.show(this.#latest);
+    bell.show(this.#latest);
     this.#follow();
   }
 
@@ -194,14 +173,8 @@ class Feed {
     for (const bell of this.#bells) bell.show(presence);
   }
 
-  #restart() {
-    this.#stop();
-    this.#follow();
-  }
-
   #follow() {
-    const wanted = this.#bells.size > 0 && !document.hidden;
-    if (!wanted) return this.#stop();
+    if (!this.#bells.size || document.hidden) return this.#stop();
     if (!navigator.onLine) return this.#tell(null);
     if (this.#source || this.#timer) return;
     this.#listen();
@@ -226,33 +199,28 @@ class Feed {
     });
   }
 
-  // Polls only while the stream is silent or broken; the first event of the stream ends it.
+  // Polls while the stream is silent or broken; its first event ends that.
   #pollIn(delay) {
     const timer = (this.#timer = setTimeout(async () => {
-      let presence = null;
-      try {
-        const answer = await fetch(this.#address, { headers: { accept: 'application/json' } });
-        if (answer.ok) presence = await answer.json();
-      } catch {
-        presence = null; // told below as "not connected"
-      }
+      const presence = await fetch(this.#address, { cache: 'no-cache' }).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
       if (this.#timer !== timer) return;
       this.#tell(presence);
       if (this.#source?.readyState === EventSource.CLOSED) this.#listen();
-      this.#pollIn(12000 + Math.random() * 6000);
+      this.#pollIn(Math.min(delay * 2, 15000) * (0.8 + Math.random() / 3));
     }, delay));
   }
 }
 
-/** Bells by site address, and the one bell that holds the site's conversation on this page. */
+/** By site: its feed, its bells, and the one bell that holds its conversation on this page. */
+const feeds = new Map();
 const bells = new Map();
 const holders = new Map();
 
 class DeskbellHelp extends HTMLElement {
-  static observedAttributes = ['skill', 'tier', 'src-base', 'site', 'rep', 'lang'];
+  static observedAttributes = ['skill', 'tier', 'lang'];
 
   #root = this.attachShadow({ mode: 'open' });
-  #text = make('span', { class: 'text', part: 'text' });
+  #text = make('span', { part: 'text' });
   #mark = icon('offline');
   #badge = make('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
   #range = make('span', { class: 'range', role: 'tooltip', id: 'range', part: 'range' });
@@ -263,25 +231,22 @@ class DeskbellHelp extends HTMLElement {
   #presence;
   #announced;
   #conversation;
-  #loading;
 
   constructor() {
     super();
-    this.#bell.append(icon('bell'), this.#mark, make('span', { class: 'quiet', textContent: texts.purpose }), this.#text, this.#badge);
+    this.#bell.append(icon(BELL), this.#mark, make('span', { class: 'quiet', textContent: texts.purpose }), this.#text, this.#badge);
     this.#frame.append(this.#bell, this.#range);
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.append(this.#frame, this.#status);
-    this.#bell.addEventListener('click', () => this.#ring());
-    this.#bell.addEventListener('keydown', (event) => event.key === 'Escape' && this.#frame.classList.add('dismissed'));
-    for (const end of ['pointerleave', 'focusout']) this.#frame.addEventListener(end, () => this.#frame.classList.remove('dismissed'));
-    this.#say(texts.unknown, 'offline');
+    this.#bell.addEventListener('click', () => (holders.get(this.storageKey) ?? this).open());
+    this.#bell.addEventListener('keydown', (event) => { this.#range.hidden = event.key === 'Escape'; });
+    for (const type of ['pointerleave', 'focusout']) this.#frame.addEventListener(type, () => { this.#range.hidden = false; });
+    this.#say(UNKNOWN);
   }
 
-  get site() { return this.getAttribute('site') ?? ''; }
   get skill() { return this.getAttribute('skill') ?? ''; }
-  get tier() { return this.getAttribute('tier') || 'standard'; }
   get base() { return new URL(this.getAttribute('src-base') || import.meta.url, location.href).origin; }
-  get address() { return `${this.base}/v1/sites/${encodeURIComponent(this.site)}`; }
+  get address() { return `${this.base}/v1/sites/${encodeURIComponent(this.getAttribute('site'))}`; }
   get storageKey() { return `deskbell ${this.address}`; }
 
   /** The group this bell speaks for, with its words: what the conversation's form shows too. */
@@ -290,7 +255,8 @@ class DeskbellHelp extends HTMLElement {
   connectedCallback() {
     const here = bells.get(this.storageKey) ?? new Set();
     bells.set(this.storageKey, here.add(this));
-    this.#feed = Feed.of(`${this.address}/presence`);
+    if (!feeds.has(this.address)) feeds.set(this.address, new Feed(`${this.address}/presence`));
+    this.#feed = feeds.get(this.address);
     this.#feed.join(this);
     queueMicrotask(() => adopt(this.storageKey));
   }
@@ -304,17 +270,11 @@ class DeskbellHelp extends HTMLElement {
     this.#conversation = undefined;
   }
 
-  attributeChangedCallback(name, before, after) {
-    if (!this.isConnected || before === after) return;
-    if (name === 'site' || name === 'src-base') {
-      this.disconnectedCallback();
-      this.#presence = undefined;
-      this.connectedCallback();
-    }
-    this.#refresh();
+  attributeChangedCallback() {
+    if (this.isConnected) this.#refresh();
   }
 
-  /** Takes a site's presence; `null` when the gateway cannot be reached. */
+  /** Takes a site's presence; null: the gateway cannot be reached. */
   show(presence) {
     this.#presence = presence;
     this.#refresh();
@@ -326,14 +286,26 @@ class DeskbellHelp extends HTMLElement {
     this.#refresh();
   }
 
+  /** Told by the conversation when it begins and ends: a site has one at a time on a page. */
+  set busy(begun) {
+    if (begun) holders.set(this.storageKey, this);
+    else holders.delete(this.storageKey);
+  }
+
+  /** Told by the conversation when its panel opens and closes. */
+  set talking(shown) {
+    this.toggleAttribute('talking', shown);
+    this.#bell.ariaExpanded = shown;
+  }
+
   /** Announces something to assistive technology, politely. */
   announce(text) {
     this.#status.textContent = text;
   }
 
   /** Takes a conversation up again that began on an earlier page. */
-  async resume() {
-    (await this.#talk())?.resume();
+  async resume(session) {
+    (await this.#talk())?.resume(session);
   }
 
   /** Opens the panel, as a click on the bell does. */
@@ -345,43 +317,29 @@ class DeskbellHelp extends HTMLElement {
     this.#bell.focus(options);
   }
 
-  #ring() {
-    const holder = holders.get(this.storageKey) ?? this;
-    holder.open();
-  }
-
   async #talk() {
-    holders.set(this.storageKey, this);
-    this.#loading ??= import(new URL('./conversation.js', import.meta.url).href);
     try {
-      const { Conversation } = await this.#loading;
+      const { Conversation } = await import(new URL('./conversation.js', import.meta.url).href);
       if (!this.isConnected) return undefined;
-      this.#conversation ??= new Conversation(this, this.#root, { make, icon, spokenTime, spokenRange, onShown: (shown) => this.#shown(shown) });
+      this.#conversation ??= new Conversation(this, this.#root, { make, icon, bell: BELL, spokenWait, spokenTime: (seconds) => texts.time(nearest(seconds, 1)) });
       return this.#conversation;
     } catch {
-      this.#loading = undefined;
-      this.#say(texts.cannotOpen, 'offline');
+      this.#say({ text: texts.cannotOpen, mark: 'offline' });
       this.announce(texts.cannotOpen);
       return undefined;
     }
   }
 
-  #shown(shown) {
-    this.toggleAttribute('talking', shown);
-    this.#bell.setAttribute('aria-expanded', String(shown));
-  }
-
   #refresh() {
-    const { text, mark, range, key } = this.situation;
-    if (this.words) this.#say(this.words.text, this.words.mark, '', this.words.unread);
-    else this.#say(text, mark, range);
+    const { text, key } = this.situation;
+    this.#say(this.words ?? this.situation);
     this.#conversation?.situationChanged();
     // WCAG 4.1.3: only a change of the situation is news, not each new count, nor the first state.
     if (this.#announced !== undefined && this.#announced !== key && !this.words) this.announce(text);
     if (this.#presence !== undefined) this.#announced = key;
   }
 
-  #say(text, mark, range = '', unread = 0) {
+  #say({ text, mark, range = '', unread = '' }) {
     if (this.#text.textContent !== text) {
       this.#text.textContent = text;
       if (!matchMedia('(prefers-reduced-motion: reduce)').matches) this.#text.animate?.([{ opacity: 0 }, { opacity: 1 }], 150);
@@ -392,46 +350,46 @@ class DeskbellHelp extends HTMLElement {
       this.#mark = next;
     }
     this.#range.textContent = range;
-    this.#range.classList.toggle('some', range !== '');
     this.#badge.hidden = !unread;
-    this.#badge.textContent = unread || '';
+    this.#badge.textContent = unread;
     this.#bell.classList.toggle('muted', text === texts.lost);
   }
 }
 
+const UNKNOWN = { text: texts.unknown, mark: 'offline', key: 'unknown' };
+
 function situation(presence, bell) {
-  if (presence === undefined) return { text: texts.unknown, mark: 'offline', key: 'unknown' };
+  if (presence === undefined) return UNKNOWN;
   if (presence === null) return { text: texts.lost, mark: 'offline', key: 'lost' };
   const skilled = presence.groups.filter((group) => !bell.skill || group.skill === bell.skill);
-  const group = skilled.find((one) => one.tier === bell.tier) ?? skilled[0];
-  if (!group) return { text: texts.unknown, mark: 'offline', key: 'unknown' };
+  const group = skilled.find((one) => one.tier === (bell.getAttribute('tier') || 'standard')) ?? skilled[0];
+  if (!group) return UNKNOWN;
   const { state, wait, opens } = group;
   if (state === 'available') {
     return { state, text: group.available ? texts.people(group.available) : texts.someone, mark: 'available', key: state };
   }
   if (state === 'wait') {
-    const text = wait ? texts.about(spokenTime(wait.seconds)) : texts.noEstimate;
+    const { about: text, range } = wait ? spokenWait(wait) : { about: texts.noEstimate, range: '' };
     const mark = group.busy || !group.away ? 'busy' : 'away';
-    return { state, text, mark, range: wait ? spokenRange(wait) : '', key: text };
+    return { state, text, mark, range, key: text };
   }
   const back = opens ? spokenReturn(opens, bell.getAttribute('lang') || undefined) : '';
   return { state: 'closed', text: back || texts.closed, back, mark: 'offline', key: 'closed' };
 }
 
-/** What this tab remembers of a conversation. Written only after the click; unreadable storage means none. */
-export function remembered(key) {
-  try {
-    return JSON.parse(sessionStorage.getItem(key));
-  } catch {
-    return null;
-  }
-}
-
+// The tab remembers a conversation only after a click; unreadable storage means there is none.
 function adopt(key) {
-  const session = remembered(key);
   const here = [...(bells.get(key) ?? [])];
+  let session;
+  try {
+    session = JSON.parse(sessionStorage.getItem(key));
+  } catch {
+    return;
+  }
   if (!session || !here.length || holders.has(key)) return;
-  (here.find((bell) => bell.skill === session.skill) ?? here[0]).resume();
+  const bell = here.find((one) => one.skill === session.skill) ?? here[0];
+  bell.busy = true;
+  bell.resume(session);
 }
 
 if (!customElements.get('deskbell-help')) customElements.define('deskbell-help', DeskbellHelp);

@@ -34,9 +34,14 @@ class Mock {
   streams = new Set();
   drawers = new Set();
   reports = [];
+  /** Pages of a test's own by path: their HTML, and a policy in place of the storefront's. */
   pages = new Map();
+  /** Origins whose pages may embed the bell. */
+  origins = new Set();
   /** Faults that tests switch on. */
-  refuse = { sockets: false, presence: false, tickets: null, page: null };
+  refuse = { sockets: false, presence: false, tickets: null, confirmations: false, says: null };
+  /** Every request line served, with its cookie header. */
+  requests = [];
   /** Called with each new ticket and each line of a shopper. */
   onTicket = () => {};
   onLine = () => {};
@@ -66,6 +71,11 @@ class Mock {
     for (const stream of this.streams) this.#tellPresence(stream);
   }
 
+  /** Cuts every open presence stream. */
+  dropStreams() {
+    for (const stream of this.streams) stream.destroy();
+  }
+
   happened(kind, text) {
     for (const drawer of this.drawers) drawer.write(`data: ${JSON.stringify({ at: new Date().toISOString(), kind, text })}\n\n`);
   }
@@ -78,7 +88,17 @@ class Mock {
     const { pathname, searchParams } = new URL(request.url, 'http://mock');
     const route = `${request.method} ${pathname}`;
     const file = FILES[pathname];
-    if (this.pages.has(pathname)) return this.#send(response, 200, 'text/html; charset=utf-8', this.pages.get(pathname));
+    this.requests.push({ route, cookie: request.headers.cookie });
+    const { origin } = request.headers;
+    if (this.origins.has(origin)) {
+      response.setHeader('access-control-allow-origin', origin);
+      response.setHeader('access-control-expose-headers', 'retry-after');
+      response.setHeader('access-control-allow-headers', 'authorization, content-type');
+      response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
+      if (request.method === 'OPTIONS') return this.#send(response, 204);
+    }
+    const page = this.pages.get(pathname);
+    if (page) return this.#send(response, 200, 'text/html; charset=utf-8', page.html ?? page, page.policy ? { 'content-security-policy': page.policy } : {});
     if (file) return this.#send(response, 200, file[1], await readFile(new URL(file[0], ASSETS)));
     if (route === 'POST /csp-report') {
       this.reports.push(await body(request));
@@ -118,8 +138,8 @@ class Mock {
 
   #newTicket(response, ask) {
     if (this.refuse.tickets) {
-      const { status, retryAfter } = this.refuse.tickets;
-      return this.#problem(response, status, 'Refused', retryAfter ? { 'retry-after': String(retryAfter) } : {});
+      const { status, retryAfter, type } = this.refuse.tickets;
+      return this.#problem(response, status, 'Refused', retryAfter ? { 'retry-after': String(retryAfter) } : {}, type);
     }
     const ticket = new Ticket(this, ask);
     this.tickets.set(ticket.id, ticket);
@@ -138,8 +158,8 @@ class Mock {
     this.#send(response, status, 'application/json', JSON.stringify(value), headers);
   }
 
-  #problem(response, status, title, headers) {
-    this.#send(response, status, 'application/problem+json', JSON.stringify({ type: 'about:blank', status, title }), headers);
+  #problem(response, status, title, headers, type = 'about:blank') {
+    this.#send(response, status, 'application/problem+json', JSON.stringify({ type, status, title }), headers);
   }
 
   #send(response, status, type, content, headers = {}) {
@@ -220,20 +240,30 @@ class Ticket {
     this.#tell(this.#stateFrame());
   }
 
+  /** Tells a line again that was told before. */
+  repeat(seq) {
+    this.#tell(this.lines.find((line) => line.seq === seq));
+  }
+
   typing() {
     this.#tell({ type: 'typing', from: 'rep' });
   }
 
+  /** Cuts every connection that follows the ticket. */
   drop() {
     for (const follower of this.followers) follower.close();
+    this.followers.clear();
   }
 
   heard(frame) {
     this.frames.push(frame);
     if (frame.type === 'say') {
+      if (this.mock.refuse.confirmations) this.drop();
+      if (this.mock.refuse.says) return this.#tell({ type: 'error', about: 'say', id: frame.id, title: 'Refused', detail: 'Refused.', ...this.mock.refuse.says });
       this.line({ id: frame.id, from: 'shopper', name: this.ask.name, text: frame.text });
       this.mock.onLine(this, frame.text);
-    } else if (frame.type === 'end') this.change({ state: this.rep ? 'closed' : 'abandoned' });
+    } else if (frame.type === 'end') this.change({ state: this.rep ? 'closed' : 'abandoned', rep: undefined });
+    return undefined;
   }
 }
 

@@ -10,9 +10,14 @@ const FLAGS = [
 ];
 const PATIENCE = 10_000;
 
-/** Starts Chromium with one page, as a shopper with a fixed language. */
-export async function startShopper({ base, width = 1280, height = 800, scheme = 'light', motion = 'reduce' }) {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS });
+/** Starts the Chromium of this machine, or the one that CHROMIUM names. */
+export function startBrowser() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS });
+}
+
+/** Opens one page as a shopper with a fixed language, in `browser` or one of its own. */
+export async function startShopper({ base, browser, width = 1280, height = 800, scheme = 'light', motion = 'reduce' }) {
+  browser ??= await startBrowser();
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: motion, locale: 'en-GB' });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
@@ -62,7 +67,7 @@ export class Shopper {
   async state({ skill } = {}) {
     return this.bell(skill).evaluate((bell) => ({
       state: bell.situation.state ?? bell.situation.key,
-      text: bell.shadowRoot.querySelector('.text').textContent,
+      text: bell.shadowRoot.querySelector('[part=text]').textContent,
       range: bell.shadowRoot.querySelector('.range').textContent,
     }));
   }

@@ -15,7 +15,7 @@ pub(crate) struct Asset {
     pub(crate) content: &'static [u8],
     /// Who may load it.
     pub(crate) audience: Audience,
-    /// Strong entity-tag of the content.
+    /// Weak entity-tag of the content: it is the same one for the compressed form.
     pub(crate) etag: String,
 }
 
@@ -28,22 +28,32 @@ pub(crate) enum Audience {
     Demo,
 }
 
+const PAGE: &str = "text/html; charset=utf-8";
+const SHEET: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 macro_rules! assets {
     ($($path:literal, $content_type:expr, $audience:ident, $file:literal;)*) => {
-        [$(Asset {
+        vec![$(Asset {
             path: $path,
             content_type: $content_type,
             content: include_bytes!(concat!("../assets/", $file)),
             audience: Audience::$audience,
-            etag: etag(include_bytes!(concat!("../assets/", $file))),
+            etag: format!("W/{}", etag(include_bytes!(concat!("../assets/", $file)))),
         }),*]
     };
 }
 
 /// All assets.
-pub(crate) static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| Vec::from(assets! {}));
+pub(crate) static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    assets! {
+        "/widget.js", SCRIPT, Everybody, "widget.js";
+        "/conversation.js", SCRIPT, Everybody, "conversation.js";
+        "/", PAGE, Demo, "storefront/index.html";
+        "/storefront.css", SHEET, Demo, "storefront/storefront.css";
+        "/storefront.js", SCRIPT, Demo, "storefront/storefront.js";
+    }
+});
 
 /// A strong entity-tag of the bytes (RFC 9110 §8.8.3).
 pub(crate) fn etag(content: &[u8]) -> String {

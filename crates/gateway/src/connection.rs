@@ -11,7 +11,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use crate::config::Options;
@@ -113,10 +112,10 @@ fn source_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A TCP stream that fails when its peer does not move, also after an upgrade to WebSocket.
+/// A stream that fails when its peer does not move, also after an upgrade to WebSocket.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    stream: TcpStream,
+pub(crate) struct Connection<S> {
+    stream: S,
     /// Set while the peer accepts nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     opening: Option<Opening>,
@@ -131,9 +130,9 @@ struct Opening {
     deadline: Pin<Box<Sleep>>,
 }
 
-impl Connection {
+impl<S> Connection<S> {
     /// Takes the stream with its place.
-    pub(crate) fn new(stream: TcpStream, place: Place, counted: Counted) -> Self {
+    pub(crate) fn new(stream: S, place: Place, counted: Counted) -> Self {
         Self {
             stream,
             stalled: None,
@@ -173,7 +172,7 @@ impl Opening {
     }
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -196,7 +195,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -230,6 +229,10 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
+    use prometheus_client::metrics::gauge::Gauge;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{Instant, timeout};
+
     use super::*;
 
     #[test]
@@ -252,6 +255,58 @@ mod tests {
         drop(_second);
         drop(_third);
         assert!(places.0.taken.lock().unwrap().by_source.is_empty());
+    }
+
+    fn connection(buffer: usize) -> (Connection<DuplexStream>, DuplexStream) {
+        let (ours, theirs) = duplex(buffer);
+        let place = Places::new(&Options::default())
+            .take(IpAddr::from([127, 0, 0, 1]))
+            .unwrap();
+        let counted = Counted::new(&Gauge::default());
+        (Connection::new(ours, place, counted), theirs)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_stops_reading_is_dropped() {
+        let (mut connection, _peer) = connection(10);
+        let started = Instant::now();
+        let written = connection.write_all(&[0; 20]).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed(), WRITE_DEADLINE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_reads_slowly_is_kept() {
+        let (mut connection, mut peer) = connection(10);
+        let reading = tokio::spawn(async move {
+            let mut bytes = [0; 10];
+            for _ in 0..3 {
+                sleep(WRITE_DEADLINE - Duration::from_secs(1)).await;
+                peer.read_exact(&mut bytes).await.unwrap();
+            }
+        });
+        connection.write_all(&[0; 30]).await.unwrap();
+        reading.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_say_what_it_speaks_is_dropped() {
+        for said in ["", "P", "PRI * HTTP/2.0\r\n"] {
+            let (mut connection, mut peer) = connection(100);
+            peer.write_all(said.as_bytes()).await.unwrap();
+            let started = Instant::now();
+            let read = connection.read_to_end(&mut Vec::new()).await;
+            assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut, "{said}");
+            assert_eq!(started.elapsed(), OPENING_DEADLINE, "{said}");
+        }
+        let (mut connection, mut peer) = connection(100);
+        peer.write_all(b"GET").await.unwrap();
+        let mut bytes = Vec::new();
+        let read = timeout(2 * OPENING_DEADLINE, connection.read_to_end(&mut bytes));
+        assert!(
+            read.await.is_err(),
+            "HTTP has its own deadline for the rest"
+        );
     }
 
     #[test]

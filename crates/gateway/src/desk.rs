@@ -117,7 +117,8 @@ impl Desk {
         self.snapshots.borrow().clone()
     }
 
-    /// A receiver that sees each newer snapshot; skipped ones are no loss.
+    /// A receiver that sees each newer snapshot; skipped ones are no loss. Watchers that come back say
+    /// which version they have, so that no version may come twice, not even after a restart.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
     }

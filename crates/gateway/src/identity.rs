@@ -10,18 +10,12 @@ use crate::config::Secret;
 /// What a verified token says of the shopper. Made only by [`verify`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Shopper {
-    /// The shop's own identity of the customer.
-    pub(crate) sub: Option<String>,
     /// Name for people.
     pub(crate) name: Option<String>,
     /// Membership.
     pub(crate) tier: Option<String>,
     /// Telephone number.
     pub(crate) phone: Option<String>,
-    /// Instant-message address preferred to the browser.
-    pub(crate) im: Option<String>,
-    /// Open case.
-    pub(crate) case: Option<String>,
     /// The rep who knows the customer.
     pub(crate) rep: Option<String>,
 }

@@ -9,6 +9,7 @@ mod face;
 mod headers;
 mod identity;
 mod key;
+mod mark;
 mod metrics;
 mod origin;
 mod pace;

@@ -28,11 +28,8 @@ enum Caller {
 pub(crate) async fn guard(State(face): State<Face>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let scope = Scope::of(&path);
-    let caller = scope.caller(
-        request.headers(),
-        &face.config(),
-        face.options.public_origin.as_deref(),
-    );
+    let own = Own::of(&request, &face);
+    let caller = scope.caller(request.headers(), &face.config(), own);
     let mut response = match admit(&request, &caller) {
         Ok(Admission::Preflight) => preflight(),
         Ok(Admission::Route) => next.run(request).await,
@@ -143,14 +140,14 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn caller(&self, headers: &HeaderMap, config: &Config, public: Option<&str>) -> Caller {
+    fn caller(&self, headers: &HeaderMap, config: &Config, own: Own<'_>) -> Caller {
         let Some(value) = headers.get(header::ORIGIN) else {
             return Caller::Unnamed;
         };
         let Ok(origin) = value.to_str() else {
             return Caller::Foreign;
         };
-        if is_own(origin, headers, public) {
+        if own.is(origin) {
             return Caller::Own;
         }
         let is_listed = match self {
@@ -172,18 +169,40 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Whether the origin is the one this request was sent to.
-fn is_own(origin: &str, headers: &HeaderMap, public: Option<&str>) -> bool {
-    if let Some(public) = public {
-        return origin == public;
+/// The origin a request was sent to.
+#[derive(Debug, Clone, Copy)]
+enum Own<'a> {
+    /// As configured.
+    Public(&'a str),
+    /// As the request names the authority; with or without TLS is for a proxy to know.
+    Authority(Option<&'a str>),
+}
+
+impl<'a> Own<'a> {
+    fn of(request: &'a Request, face: &'a Face) -> Self {
+        if let Some(public) = &face.options.public_origin {
+            return Self::Public(public);
+        }
+        // RFC 9113 §8.3.1: HTTP/2 carries the authority in the target and may leave Host out.
+        let host = request.headers().get(header::HOST);
+        let target = request
+            .uri()
+            .authority()
+            .map(|authority| authority.as_str());
+        Self::Authority(target.or_else(|| host.and_then(|host| host.to_str().ok())))
     }
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let authority = origin
-        .strip_prefix("http://")
-        .or_else(|| origin.strip_prefix("https://"));
-    authority.is_some() && authority == host
+
+    fn is(self, origin: &str) -> bool {
+        match self {
+            Self::Public(public) => origin == public,
+            Self::Authority(authority) => {
+                let named = origin
+                    .strip_prefix("http://")
+                    .or_else(|| origin.strip_prefix("https://"));
+                named.is_some() && named == authority
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -211,9 +230,9 @@ mod tests {
             demo: None,
         };
         let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, "help.example:8080".parse().unwrap());
         headers.insert(header::ORIGIN, origin.parse().unwrap());
-        let caller = match Scope::of(path).caller(&headers, &config, None) {
+        let own = Own::Authority(Some("help.example:8080"));
+        let caller = match Scope::of(path).caller(&headers, &config, own) {
             Caller::Unnamed => "unnamed",
             Caller::Own => "own",
             Caller::Listed(_) => "listed",
@@ -247,6 +266,16 @@ mod tests {
         ] {
             check(path, foreign, "foreign");
         }
+    }
+
+    #[test]
+    fn a_configured_origin_is_the_only_own_one() {
+        let own = Own::Public("https://help.example");
+        assert!(own.is("https://help.example"));
+        assert!(!own.is("http://help.example"));
+        assert!(!own.is("http://help.example:8080"));
+        assert!(!Own::Authority(None).is("http://"));
+        assert!(!Own::Authority(None).is("null"));
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Problem {
     }
 
     /// The problem of an answer that has only a status.
-    fn for_status(status: StatusCode) -> Self {
+    pub(crate) fn for_status(status: StatusCode) -> Self {
         let detail = match status {
             StatusCode::NOT_FOUND => "Nothing is at this address.",
             StatusCode::METHOD_NOT_ALLOWED => {
@@ -178,6 +178,10 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            // RFC 9110 §15.5.22: a 426 names the protocol.
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
         response
     }

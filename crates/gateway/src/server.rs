@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,8 @@ impl Gateway {
         let Self { listener, face, .. } = self;
         let app = routes::router(face.clone());
         let places = Places::new(&face.options);
+        // Conversations outlive their connections' tasks, but not this one, however it ends.
+        let _stop = face.stop.clone().drop_guard();
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         loop {
@@ -105,9 +107,9 @@ impl Gateway {
         }
         drop(listener);
         face.stop.cancel();
-        face.sockets.close();
+        face.tasks.close();
         let drained = timeout(DRAIN_TIME, async {
-            tokio::join!(graceful.shutdown(), face.sockets.wait());
+            tokio::join!(graceful.shutdown(), face.tasks.wait());
         });
         if drained.await.is_err() {
             warn!("some HTTP answers did not end in time");
@@ -127,7 +129,7 @@ impl Gateway {
     }
 }
 
-async fn serve(connection: Connection, app: Router, watcher: Watcher) {
+async fn serve(connection: Connection<TcpStream>, app: Router, watcher: Watcher) {
     let service = service_fn(move |request: http::Request<Incoming>| app.clone().call(request));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder

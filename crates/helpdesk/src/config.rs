@@ -106,7 +106,9 @@ pub enum Choose {
 pub struct Relax {
     /// Time waited from which the rule holds.
     pub after: Duration,
-    /// The least level that is enough from then on.
+    /// The least level that is enough from then on. Without any such rule every level is enough. With
+    /// them a ticket holds out for the best rep at work until the first of them, and never for a level
+    /// that nobody at work has.
     pub min_level: Option<Level>,
     /// Applies only to tickets for this skill; `None` is every skill.
     pub skill: Option<SkillId>,

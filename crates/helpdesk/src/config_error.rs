@@ -8,6 +8,9 @@ use thiserror::Error;
 use crate::config::{Config, Relax};
 use crate::ids::{RepId, SiteId, SkillId, TierId};
 
+/// Scores stay numbers that can be compared.
+const WEIGHT_LIMIT: f64 = 1_000_000.0;
+
 /// Why a configuration is refused. Each text fits "failed to configure the helpdesk: {text}".
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConfigError {
@@ -22,8 +25,8 @@ pub enum ConfigError {
     /// No tier at all; shoppers need one.
     #[error("no tier is configured")]
     NoTier,
-    /// The weight is not a number above zero.
-    #[error("tier {0} has a weight that is not above zero")]
+    /// The weight is not a number above 0 and up to 1,000,000.
+    #[error("tier {0} has a weight that is not above 0 and at most 1000000")]
     Weight(TierId),
     /// A site without skills can help with nothing.
     #[error("site {0} offers no skill")]
@@ -84,7 +87,7 @@ impl Config {
             return Err(ConfigError::NoTier);
         }
         for tier in &self.tiers {
-            if !(tier.weight.is_finite() && tier.weight > 0.0) {
+            if !(tier.weight > 0.0 && tier.weight <= WEIGHT_LIMIT) {
                 return Err(ConfigError::Weight(tier.id.clone()));
             }
         }

@@ -1,7 +1,7 @@
 //! The machine itself: what it holds, its one way in, its one way out, and what can be asked of it.
 //! Must not know how an input is dealt with: each kind has its file.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,10 +18,9 @@ use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Input, Output, ShopperEvent};
 use crate::offers::OfferEnd;
 use crate::promises::{self, Desk, Promise};
-use crate::queue;
 use crate::roster::Roster;
 use crate::routing::{self, Standing};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{SiteSnapshot, Snapshot};
 use crate::ticket::TicketView;
 use crate::tickets::{Stage, Tickets};
 
@@ -41,6 +40,8 @@ pub struct Helpdesk {
     pub(crate) deliveries: Deliveries,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
+    /// When time alone will next change something.
+    next_timeout: Option<Moment>,
     snapshot: Arc<Snapshot>,
     outputs: VecDeque<Output>,
 }
@@ -61,6 +62,7 @@ impl Helpdesk {
             handling: HandlingTimes::default(),
             deliveries: Deliveries::default(),
             touched: BTreeSet::new(),
+            next_timeout: None,
             snapshot: Arc::new(Snapshot {
                 // A page that has seen an earlier run must never take this run's states for older ones.
                 version: u64::try_from(clock.unix_ms).unwrap_or(0),
@@ -69,7 +71,8 @@ impl Helpdesk {
             }),
             outputs: VecDeque::new(),
         };
-        desk.publish_snapshot();
+        desk.settle();
+        desk.outputs.clear();
         Ok(desk)
     }
 
@@ -134,7 +137,7 @@ impl Helpdesk {
 
     /// When time alone will next change something.
     pub fn next_timeout(&self) -> Option<Instant> {
-        Some(self.clock.instant(self.next_moment()?))
+        Some(self.clock.instant(self.next_timeout?))
     }
 
     /// A ticket as its shopper may see it.
@@ -188,26 +191,36 @@ impl Helpdesk {
     /// Moves time on and lets happen what was due before `now`.
     pub(crate) fn advance(&mut self, now: Instant) {
         let now = self.clock.moment(now).max(self.now);
-        let due = self.next_moment().is_some_and(|due| due <= now);
+        let due = self.next_timeout.is_some_and(|due| due <= now);
         self.now = now;
+        self.tickets.forget(now);
         if due {
             self.roster.expire(now);
-            self.tickets.forget(now);
             self.lapse_offers();
             self.drain_queue();
         }
     }
 
+    /// Lets the next advance look at everything that may be due.
+    pub(crate) fn wake_at_once(&mut self) {
+        self.next_timeout = Some(self.now);
+    }
+
     /// Brings everything derived in line with what has just happened.
     pub(crate) fn settle(&mut self) {
         self.drain_queue();
-        self.tell_shoppers();
-        self.publish_snapshot();
+        let promises = promises::promises(self.promising());
+        self.tell_shoppers(promises.tickets);
+        self.publish_snapshot(promises.sites);
+        self.next_timeout = self
+            .next_change()
+            .into_iter()
+            .chain(promises.next_overtaking)
+            .min();
     }
 
     /// Tells every shopper whose ticket stands differently from what was told last.
-    fn tell_shoppers(&mut self) {
-        let promises = promises::promises(self.promising());
+    fn tell_shoppers(&mut self, promises: BTreeMap<TicketId, Promise>) {
         for id in std::mem::take(&mut self.touched) {
             if !promises.contains_key(&id) {
                 self.tell(&id, None);
@@ -248,12 +261,11 @@ impl Helpdesk {
         let mut promises = promises::promises(self.promising());
         for id in of {
             self.touched.remove(&id);
-            self.take_view_as_told(&id, promises.remove(&id));
+            self.take_view_as_told(&id, promises.tickets.remove(&id));
         }
     }
 
-    fn publish_snapshot(&mut self) {
-        let sites = promises::groups(self.promising());
+    fn publish_snapshot(&mut self, sites: Vec<SiteSnapshot>) {
         if sites == self.snapshot.sites {
             return;
         }
@@ -282,7 +294,8 @@ impl Helpdesk {
         }
     }
 
-    fn next_moment(&self) -> Option<Moment> {
+    /// When time alone next changes anything but the order of the queue.
+    fn next_change(&self) -> Option<Moment> {
         let offers = self
             .roster
             .seats()
@@ -296,11 +309,8 @@ impl Helpdesk {
             let demand = ticket.demand(self.now);
             routing::next_change(&demand, ticket.waiting_since, routing, self.now)
         });
-        let order = promises::order(self.promising());
-        let overtaking = queue::next_overtaking(&order, routing.priority, self.now);
         offers
             .chain(decisions)
-            .chain(overtaking)
             .chain(self.roster.next_expiry())
             .chain(self.tickets.next_forgetting())
             .min()

@@ -116,3 +116,91 @@ fn whole(seconds: f64) -> u32 {
     let whole = seconds.round().clamp(0.0, f64::from(u32::MAX)) as u32;
     whole
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long enough that whole seconds lose nothing.
+    const HANDLING: Duration = Duration::from_secs(1_000_000);
+
+    #[test]
+    fn nobody_at_work_promises_nothing() {
+        assert_eq!(queue_length(3, 0, HANDLING), None);
+    }
+
+    #[test]
+    fn the_middle_is_one_stage_per_ticket_ahead_and_one_for_oneself() {
+        let wait = queue_length(4, 2, Duration::from_secs(240)).unwrap();
+        assert_eq!(wait.seconds, 5 * 240 / 2);
+        assert_eq!(wait.confidence, 0.8);
+    }
+
+    /// Averaged over what an arrival finds, the estimate is the mean wait of M/M/s: the number waiting is
+    /// geometric, and the published values of C and E[Wq] hold.
+    #[test]
+    fn averaged_over_arrivals_it_is_the_mean_wait_of_the_queue() {
+        let table = [
+            (1, 0.7, 0.7, 2.3333),
+            (2, 0.9, 0.852632, 4.263158),
+            (5, 0.8, 0.554113, 0.554113),
+            (10, 0.9, 0.668732, 0.668732),
+            (20, 0.95, 0.755401, 0.755401),
+            (100, 0.98, 0.775101, 0.387550),
+        ];
+        for (servers, load, delayed, mean_wait) in table {
+            let mean: f64 = (0..5_000)
+                .map(|ahead| {
+                    let wait = queue_length(ahead, servers, HANDLING).unwrap();
+                    let found = (1.0 - load) * f64::powi(load, i32::try_from(ahead).unwrap());
+                    found * f64::from(wait.seconds) / HANDLING.as_secs_f64()
+                })
+                .sum();
+            let error = (delayed * mean - mean_wait).abs();
+            assert!(error < 1e-4, "{servers} servers at {load}: {mean}");
+        }
+    }
+
+    #[test]
+    fn the_law_of_the_wait_has_the_mean_and_variance_of_its_stages() {
+        for stages in [1, 2, 5, 20] {
+            let step = 0.002;
+            let (mut mean, mut variance) = (0.0, 0.0);
+            for i in 0..60_000 {
+                let at = (f64::from(i) + 0.5) * step;
+                let (_, density) = erlang(stages, at);
+                mean += at * density * step;
+                variance += (at - f64::from(stages)).powi(2) * density * step;
+            }
+            assert!((mean - f64::from(stages)).abs() < 1e-3, "{stages}: {mean}");
+            assert!((variance - f64::from(stages)).abs() < 1e-3, "{variance}");
+        }
+    }
+
+    #[test]
+    fn eight_waits_of_ten_fall_into_the_range() {
+        for stages in (1..=60).chain([100, 200, 500]) {
+            let (low, _) = erlang(stages, erlang_quantile(stages, Tail::Low));
+            let (high, _) = erlang(stages, erlang_quantile(stages, Tail::High));
+            assert!((low - 0.1).abs() < 1e-3, "{stages}: {low}");
+            assert!((high - 0.9).abs() < 1e-3, "{stages}: {high}");
+        }
+    }
+
+    #[test]
+    fn handling_times_start_at_the_prior_and_come_to_what_happens() {
+        let skill = SkillId::new("cameras");
+        let mut times = HandlingTimes::default();
+        assert_eq!(times.mean(&skill), Duration::from_secs(240));
+        times.learn(&skill, Duration::from_secs(0));
+        assert_eq!(times.mean(&skill), Duration::from_secs(200));
+        for _ in 0..500 {
+            times.learn(&skill, Duration::from_secs(600));
+        }
+        assert!(times.mean(&skill).abs_diff(Duration::from_secs(600)) < Duration::from_secs(1));
+        assert_eq!(
+            times.mean(&SkillId::new("lenses")),
+            Duration::from_secs(240)
+        );
+    }
+}

@@ -67,7 +67,8 @@ pub enum Input {
         /// In the shopper's words.
         comment: Option<String>,
     },
-    /// A rep's message arrived. Answered by [`Answer::Heard`] once what it did is recorded.
+    /// A rep's message arrived. Answered by [`Answer::Heard`] once what it did is recorded,
+    /// or by [`Answer::NoSuchConversation`].
     RepMessage {
         /// Who sent it; proven by the edge.
         rep: RepId,
@@ -124,7 +125,7 @@ pub enum Output {
         delivery: DeliveryId,
         /// To whom.
         rep: RepId,
-        /// The conversation it speaks for.
+        /// The conversation it speaks for; `desk` in a note to a rep who has none.
         ticket: TicketId,
         /// The text.
         text: Arc<str>,
@@ -178,6 +179,8 @@ pub enum Answer {
     NotSaid(SayRefused),
     /// The rep's message was taken; what it did comes as outputs of its own.
     Heard,
+    /// The rep's message is for a conversation that is not there, or not any more.
+    NoSuchConversation,
 }
 
 /// Why a shopper's line was not taken. Each text fits "failed to say this: {text}".

@@ -2,6 +2,7 @@
 //! Must not know how a rep is chosen, nor the texts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::conversation::Speaker;
@@ -12,11 +13,11 @@ use crate::io::{DeliveryOutcome, Output};
 use crate::promises;
 use crate::record::Record;
 use crate::routing;
-use crate::tickets::{Briefing, Stage};
+use crate::tickets::{Briefing, Stage, Ticket};
 use crate::words;
 
 /// How long a rep who let an offer lapse, or whose phone cannot be reached, is left alone.
-const DOUBTED_FOR: std::time::Duration = std::time::Duration::from_secs(60);
+const DOUBTED_FOR: Duration = Duration::from_secs(60);
 /// Lines shown to a rep who takes a conversation that others have begun.
 const BRIEFING_LINES: usize = 20;
 
@@ -61,6 +62,9 @@ impl Helpdesk {
     /// Puts every waiting ticket that a free rep could take to the best of them, the first in the queue
     /// first. One pass is enough, for every offer only leaves less to choose from.
     pub(crate) fn drain_queue(&mut self) {
+        if !self.roster.seats().any(|seat| seat.is_free()) {
+            return;
+        }
         for waiting in promises::order(self.promising()) {
             if !self.roster.seats().any(|seat| seat.is_free()) {
                 return;
@@ -187,10 +191,9 @@ impl Helpdesk {
         let Some(ticket) = self.tickets.ticket(id) else {
             return;
         };
-        let skill = ticket.skills.first().map(|skill| self.skill_name(skill));
         let (text, briefing) = words::offer(
             &ticket.ask,
-            skill.unwrap_or_default(),
+            &self.skill_names(ticket),
             ticket.transcript.after(Seq(0)),
             timeout,
         );
@@ -244,6 +247,16 @@ impl Helpdesk {
                 seat.lapsed = Some(ticket.clone());
             }
         }
+    }
+
+    /// What a ticket is about, for people.
+    pub(crate) fn skill_names(&self, ticket: &Ticket) -> String {
+        let names: Vec<&str> = ticket
+            .skills
+            .iter()
+            .map(|skill| self.skill_name(skill))
+            .collect();
+        names.join(", ")
     }
 
     pub(crate) fn skill_name<'a>(&'a self, skill: &'a SkillId) -> &'a str {

@@ -7,12 +7,12 @@ use std::time::Duration;
 use presence::Availability;
 
 use crate::clock::Moment;
-use crate::config::{Config, Priority, Routing};
+use crate::config::Config;
 use crate::estimate::{self, HandlingTimes};
-use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::ids::{SkillId, TicketId, TierId};
 use crate::queue::{self, Waiting};
 use crate::roster::{Roster, Seat};
-use crate::routing::{self, Decision, Demand};
+use crate::routing::{self, Demand};
 use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
 use crate::tickets::{Ticket, Tickets};
 
@@ -33,48 +33,28 @@ pub(crate) struct Promise {
     pub(crate) wait: Option<Wait>,
 }
 
-/// The queue, the next to be served in front, with what is promised to each.
-pub(crate) fn promises(desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
-    let line = Line::of(desk);
-    let mut promises = BTreeMap::new();
-    for (place, competitor) in line.competitors.iter().enumerate() {
-        let ahead = line
-            .competitors
-            .iter()
-            .take(place)
-            .filter(|other| other.pool.meets(&competitor.pool))
-            .count();
-        let ahead = count(ahead);
-        let promise = Promise {
-            position: ahead.saturating_add(1),
-            wait: wait(
-                desk,
-                ahead,
-                &competitor.pool,
-                competitor.ticket.skills.first(),
-            ),
-        };
-        promises.insert(competitor.ticket.ask.ticket.clone(), promise);
-    }
-    promises
+/// All that is promised at one moment.
+#[derive(Debug)]
+pub(crate) struct Promises {
+    /// To each waiting ticket.
+    pub(crate) tickets: BTreeMap<TicketId, Promise>,
+    /// To a click: the groups of every site.
+    pub(crate) sites: Vec<SiteSnapshot>,
+    /// When a waiting ticket next overtakes another by itself.
+    pub(crate) next_overtaking: Option<Moment>,
 }
 
-/// The groups of every site, as a click at this moment would find them.
-pub(crate) fn groups(desk: Desk<'_>) -> Vec<SiteSnapshot> {
-    let line = Line::of(desk);
-    desk.config
-        .sites
-        .iter()
-        .map(|site| SiteSnapshot {
-            site: site.id.clone(),
-            groups: site
-                .skills
-                .iter()
-                .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
-                .map(|(skill, tier)| group(desk, &line, skill, &tier.id, tier.weight))
-                .collect(),
-        })
-        .collect()
+/// Derives what is promised.
+pub(crate) fn promises(desk: Desk<'_>) -> Promises {
+    let order = order(desk);
+    let priority = desk.config.routing.priority;
+    let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
+    let line = Line::of(order, desk);
+    Promises {
+        tickets: line.promises(desk),
+        sites: groups(desk, &line),
+        next_overtaking,
+    }
 }
 
 /// The waiting tickets in the order they are served.
@@ -91,6 +71,22 @@ pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
         .collect();
     queue::sort(&mut order, desk.config.routing.priority, desk.now);
     order
+}
+
+fn groups(desk: Desk<'_>, line: &Line<'_>) -> Vec<SiteSnapshot> {
+    desk.config
+        .sites
+        .iter()
+        .map(|site| SiteSnapshot {
+            site: site.id.clone(),
+            groups: site
+                .skills
+                .iter()
+                .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
+                .map(|(skill, tier)| group(desk, line, skill, &tier.id, tier.weight))
+                .collect(),
+        })
+        .collect()
 }
 
 fn group(
@@ -110,15 +106,15 @@ fn group(
         handed_on_by: None,
         waited: Duration::ZERO,
     };
-    let routing = &desk.config.routing;
     let pool = Pool::of(&demand, desk);
-    let (state, wait) = match routing::decide(&demand, desk.roster, routing, desk.now) {
-        Decision::Offer { .. } => (GroupState::Available, None),
-        Decision::Wait => {
-            let ahead = line.ahead_of_newcomer(&pool, weight, routing);
-            (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
-        }
-        Decision::Closed => (GroupState::Closed, None),
+    // A click names nobody and nobody has refused it, so that routing::decide comes down to this.
+    let (state, wait) = if pool.seats.iter().any(|seat| seat.is_free()) {
+        (GroupState::Available, None)
+    } else if routing::could_ever(&demand, desk.roster, &desk.config.routing) {
+        let ahead = line.ahead_of_click(&pool, weight, desk);
+        (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
+    } else {
+        (GroupState::Closed, None)
     };
     let mut snapshot = GroupSnapshot {
         skill: skill.clone(),
@@ -150,37 +146,58 @@ struct Line<'a> {
 }
 
 struct Competitor<'a> {
+    waiting: Waiting,
     ticket: &'a Ticket,
-    weight: f64,
     pool: Pool<'a>,
 }
 
 impl<'a> Line<'a> {
-    fn of(desk: Desk<'a>) -> Self {
-        let competitors = order(desk)
+    fn of(order: Vec<Waiting>, desk: Desk<'a>) -> Self {
+        let competitors = order
             .into_iter()
             .filter_map(|waiting| {
                 let ticket = desk.tickets.ticket(&waiting.ticket)?;
+                let pool = Pool::of(&ticket.demand(desk.now), desk);
                 Some(Competitor {
+                    waiting,
                     ticket,
-                    weight: waiting.weight,
-                    pool: Pool::of(&ticket.demand(desk.now), desk),
+                    pool,
                 })
             })
             .collect();
         Self { competitors }
     }
 
-    /// How many compete with a click of this moment and would be served before it.
-    fn ahead_of_newcomer(&self, pool: &Pool<'_>, weight: f64, routing: &Routing) -> u32 {
+    fn promises(&self, desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
+        let mut promises = BTreeMap::new();
+        for (place, competitor) in self.competitors.iter().enumerate() {
+            let before = self.competitors.iter().take(place);
+            let mine = &competitor.pool;
+            let position = 1 + before
+                .clone()
+                .filter(|other| other.pool.meets(mine))
+                .count();
+            let ahead = before
+                .filter(|other| other.pool.meets_at_work(mine))
+                .count();
+            let skill = competitor.ticket.skills.first();
+            let promise = Promise {
+                position: count(position),
+                wait: wait(desk, count(ahead), mine, skill),
+            };
+            promises.insert(competitor.waiting.ticket.clone(), promise);
+        }
+        promises
+    }
+
+    /// How many compete with a click of this moment and are served before it.
+    fn ahead_of_click(&self, pool: &Pool<'_>, weight: f64, desk: Desk<'_>) -> u32 {
+        let priority = desk.config.routing.priority;
         let ahead = self
             .competitors
             .iter()
-            .filter(|other| match routing.priority {
-                Priority::Weighted => true,
-                Priority::Strict => other.weight >= weight,
-            })
-            .filter(|other| other.pool.meets(pool))
+            .filter(|other| queue::precedes_click(&other.waiting, weight, priority, desk.now))
+            .filter(|other| other.pool.meets_at_work(pool))
             .count();
         count(ahead)
     }
@@ -197,31 +214,38 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The reps who may serve a demand, in order of identity.
+/// The reps who may serve a demand.
 struct Pool<'a> {
     seats: Vec<&'a Seat>,
+    all: Places,
+    at_work: Places,
 }
 
 impl<'a> Pool<'a> {
     fn of(demand: &Demand<'a>, desk: Desk<'a>) -> Self {
-        Self {
-            seats: routing::members(demand, desk.roster, &desk.config.routing).collect(),
-        }
-    }
-
-    /// Whether a rep may serve both.
-    fn meets(&self, other: &Self) -> bool {
-        let id = |seat: &&'a Seat| -> &'a RepId { &seat.rep.id };
-        let (mut mine, mut others) = (self.seats.iter().map(id), other.seats.iter().map(id));
-        let (mut one, mut two) = (mine.next(), others.next());
-        while let (Some(left), Some(right)) = (one, two) {
-            match left.cmp(right) {
-                std::cmp::Ordering::Less => one = mine.next(),
-                std::cmp::Ordering::Equal => return true,
-                std::cmp::Ordering::Greater => two = others.next(),
+        let mut pool = Self {
+            seats: Vec::new(),
+            all: Places::default(),
+            at_work: Places::default(),
+        };
+        for (place, seat) in routing::members(demand, desk.roster, &desk.config.routing) {
+            pool.seats.push(seat);
+            pool.all.insert(place);
+            if seat.is_at_work() {
+                pool.at_work.insert(place);
             }
         }
-        false
+        pool
+    }
+
+    /// Whether a rep may serve both, on duty or not: places do not change when reps come and go.
+    fn meets(&self, other: &Self) -> bool {
+        self.all.meets(&other.all)
+    }
+
+    /// Whether a rep at work may serve both: nobody waits for what others want of those who are not there.
+    fn meets_at_work(&self, other: &Self) -> bool {
+        self.at_work.meets(&other.at_work)
     }
 
     /// Conversations the reps at work can hold at once.
@@ -233,8 +257,32 @@ impl<'a> Pool<'a> {
     }
 }
 
+/// A set of places in the roster, one bit each.
+#[derive(Default)]
+struct Places {
+    words: Vec<u64>,
+}
+
+impl Places {
+    fn insert(&mut self, place: usize) {
+        let (word, bit) = (place / 64, place % 64);
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(word) {
+            *word |= 1 << bit;
+        }
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        let mut pairs = self.words.iter().zip(&other.words);
+        pairs.any(|(mine, theirs)| mine & theirs != 0)
+    }
+}
+
 fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
-    let handling = desk.handling.mean(skill?) + desk.config.routing.wrap_up;
+    let wrap_up = desk.config.routing.wrap_up;
+    let handling = desk.handling.mean(skill?).saturating_add(wrap_up);
     estimate::queue_length(ahead, pool.servers(), handling)
 }
 

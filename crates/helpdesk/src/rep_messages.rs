@@ -18,6 +18,9 @@ use crate::words::{self, Seen};
 /// none come from it.
 const DESK: &str = "desk";
 
+const CALLBACKS: &str = "Callbacks are not set up here.";
+const ENDED: &str = "This conversation has ended.";
+
 /// What a rep's text means.
 #[derive(Debug, PartialEq, Eq)]
 enum Said<'a> {
@@ -51,11 +54,26 @@ impl Helpdesk {
         text: &str,
         reply: ReplyId,
     ) {
-        self.take_rep_message(rep, to, words::plain(text).trim());
-        self.push(Output::Reply {
-            reply,
-            answer: Answer::Heard,
-        });
+        let is_nowhere = match to {
+            Addressee::Ticket(ticket) => self.tickets.ticket(ticket).is_none(),
+            Addressee::Desk => false,
+        };
+        let answer = if is_nowhere {
+            self.show_life(rep);
+            Answer::NoSuchConversation
+        } else {
+            self.take_rep_message(rep, to, words::plain(text).trim());
+            Answer::Heard
+        };
+        self.push(Output::Reply { reply, answer });
+    }
+
+    /// Whoever writes is there, whatever the words are worth.
+    fn show_life(&mut self, rep: &RepId) {
+        let now = self.now;
+        if let Some(seat) = self.roster.seat_mut(rep) {
+            seat.show_life(now);
+        }
     }
 
     pub(crate) fn handle_rep_typing(&mut self, rep: &RepId, to: &Addressee) {
@@ -272,12 +290,13 @@ impl Helpdesk {
             let mut demand = ticket.demand(self.now);
             demand.skills = &skills;
             demand.named = None;
-            return match routing::could_others(&demand, from, &self.roster, &config.routing) {
-                true => Ok((skills, None)),
-                false => Err(format!(
-                    "Nobody else on duty can help with {}. The conversation stays with you.",
+            return if routing::could_others(&demand, from, &self.roster, &config.routing) {
+                Ok((skills, None))
+            } else {
+                Err(format!(
+                    "Nobody else at work can help with {}. The conversation stays with you.",
                     skill.name
-                )),
+                ))
             };
         }
         let Some(seat) = self
@@ -290,12 +309,13 @@ impl Helpdesk {
         if seat.rep.id == *from {
             return Err("You have it already.".to_owned());
         }
-        match seat.is_on_duty() {
-            true => Ok((ticket.skills.clone(), Some(seat.rep.id.clone()))),
-            false => Err(format!(
+        if seat.is_on_duty() {
+            Ok((ticket.skills.clone(), Some(seat.rep.id.clone())))
+        } else {
+            Err(format!(
                 "{} is off duty. The conversation stays with you.",
                 seat.rep.name
-            )),
+            ))
         }
     }
 
@@ -303,17 +323,13 @@ impl Helpdesk {
         let Some(ticket) = self.tickets.ticket(id) else {
             return;
         };
-        let skills: Vec<&str> = ticket
-            .skills
-            .iter()
-            .map(|skill| self.skill_name(skill))
-            .collect();
-        let seen = match ticket.transcript.seen() == ticket.transcript.last() {
-            true => Seen::All,
-            false => Seen::NotAll,
+        let seen = if ticket.transcript.seen() == ticket.transcript.last() {
+            Seen::All
+        } else {
+            Seen::NotAll
         };
         let waited = self.now.since(ticket.asked_at);
-        let card = words::card(&ticket.ask, &skills, waited, seen);
+        let card = words::card(&ticket.ask, &self.skill_names(ticket), waited, seen);
         self.send(rep, id, card);
     }
 
@@ -340,12 +356,7 @@ impl Helpdesk {
         let Some(ticket) = self.tickets.ticket(id) else {
             return;
         };
-        let skill = ticket.skills.first().map(|skill| self.skill_name(skill));
-        let text = format!(
-            "This went to {} ({}).",
-            words::shopper(&ticket.ask),
-            skill.unwrap_or_default()
-        );
+        let text = words::went_to(&ticket.ask, &self.skill_names(ticket));
         self.note(rep, id, &text);
     }
 
@@ -364,9 +375,10 @@ impl Helpdesk {
             Stage::Open { rep, .. } if rep == to => Relation::Open,
             Stage::Waiting => {
                 let lapsed = self.roster.seat(to).and_then(|seat| seat.lapsed.as_ref());
-                match lapsed == Some(id) {
-                    true => Relation::Lapsed,
-                    false => Relation::Stranger,
+                if lapsed == Some(id) {
+                    Relation::Lapsed
+                } else {
+                    Relation::Stranger
                 }
             }
             Stage::Offered { .. } | Stage::Open { .. } | Stage::Ended { .. } => Relation::Stranger,
@@ -400,9 +412,6 @@ impl Helpdesk {
             .map_or_else(|| rep.to_string(), |seat| seat.rep.name.clone())
     }
 }
-
-const CALLBACKS: &str = "Callbacks are not set up here.";
-const ENDED: &str = "This conversation has ended.";
 
 impl<'a> Said<'a> {
     fn read(text: &'a str) -> Self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::clock::Moment;
+use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
 use crate::ids::{RepId, TicketId};
 use crate::io::Output;
@@ -14,7 +15,8 @@ use crate::record::Record;
 use crate::tickets::Stage;
 
 impl Helpdesk {
-    /// Replays a journal, oldest record first, into a helpdesk that has taken no input yet. Waiting
+    /// Replays a journal, oldest record first, into a helpdesk that holds no ticket yet. Presence that is
+    /// known by then is best told before, so that the reps on duty are weighed together. Waiting
     /// tickets wait again with their age; so do those that were offered, for nobody knows what became of
     /// the offer, and a rep who answers it still takes the ticket. Open conversations stay open.
     /// Records that do not fit the story so far are passed over.
@@ -23,6 +25,7 @@ impl Helpdesk {
         for record in records {
             self.replay(record, &mut offered);
         }
+        self.wake_at_once();
         self.advance(now);
         for (ticket, rep) in offered {
             self.interrupt_offer(ticket, rep);
@@ -41,8 +44,13 @@ impl Helpdesk {
                 }
             }
             Record::Line { ticket, line } => {
-                if let Some(ticket) = self.tickets.ticket_mut(&ticket) {
-                    ticket.transcript.restore(line);
+                if let Some(known) = self.tickets.ticket_mut(&ticket) {
+                    if line.from == Speaker::Rep
+                        && let Some(seat) = known.rep().and_then(|rep| self.roster.seat_mut(rep))
+                    {
+                        seat.spoken_in = Some(ticket);
+                    }
+                    known.transcript.restore(line);
                 }
             }
             Record::Offered { ticket, rep, .. } => {

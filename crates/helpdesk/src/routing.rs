@@ -141,16 +141,18 @@ pub(crate) fn explain(
         .collect()
 }
 
-/// Reps who may serve the ticket as far as it is relaxed by now, whatever they do at the moment.
+/// Reps who may serve the ticket as far as it is relaxed by now, whatever they do at the moment, each
+/// with its place in the roster.
 pub(crate) fn members<'r>(
     demand: &Demand<'r>,
     roster: &'r Roster,
     routing: &'r Routing,
-) -> impl Iterator<Item = &'r Seat> {
+) -> impl Iterator<Item = (usize, &'r Seat)> {
     let terms = Terms::of(demand, roster, routing);
     roster
         .seats()
-        .filter(move |seat| terms.misfit(seat).is_none())
+        .enumerate()
+        .filter(move |(_, seat)| terms.misfit(seat).is_none())
 }
 
 /// Whether anybody on duty could take the ticket at the end of all relaxing.
@@ -160,7 +162,7 @@ pub(crate) fn could_ever(demand: &Demand<'_>, roster: &Roster, routing: &Routing
         .any(|seat| seat.is_on_duty() && could_serve(demand, seat, routing))
 }
 
-/// Whether anybody on duty but `from` could take the ticket at the end of all relaxing.
+/// Whether anybody at work but `from` could take the ticket at the end of all relaxing.
 pub(crate) fn could_others(
     demand: &Demand<'_>,
     from: &RepId,
@@ -169,7 +171,7 @@ pub(crate) fn could_others(
 ) -> bool {
     roster
         .seats()
-        .filter(|seat| seat.rep.id != *from && seat.is_on_duty())
+        .filter(|seat| seat.rep.id != *from && seat.is_at_work())
         .any(|seat| could_serve(demand, seat, routing))
 }
 
@@ -373,17 +375,19 @@ impl<'a> Terms<'a> {
         kept.then_some(named.rep)
     }
 
+    /// Refused while somebody else at work could take the ticket.
     fn hand_back(&self, roster: &Roster) -> HandBack {
         let Some(from) = self.demand.handed_on_by else {
             return HandBack::Allowed;
         };
         let others = roster
             .seats()
-            .filter(|seat| seat.rep.id != *from && seat.is_on_duty())
+            .filter(|seat| seat.rep.id != *from && seat.is_at_work())
             .any(|seat| self.misfit(seat).is_none());
-        match others {
-            true => HandBack::Refused,
-            false => HandBack::Allowed,
+        if others {
+            HandBack::Refused
+        } else {
+            HandBack::Allowed
         }
     }
 }

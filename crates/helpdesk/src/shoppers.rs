@@ -1,12 +1,13 @@
 //! What shoppers do: ask, say, end, rate.
 //! Must not know how a rep is found.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::ask::{Ask, AskRefused};
 use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
-use crate::ids::{LineId, ReplyId, TicketId};
+use crate::ids::{LineId, ReplyId, Seq, TicketId};
 use crate::io::{Answer, Output, SayRefused};
 use crate::record::Record;
 use crate::routing::{self, Decision};
@@ -94,9 +95,10 @@ impl Helpdesk {
     fn take_ask(&mut self, mut ask: Ask) -> Result<TicketView, AskRefused> {
         if let Some(known) = self.tickets.ticket(&ask.ticket) {
             // The same click again: the ticket it made is its answer.
-            return match known.ask.access == ask.access {
-                true => Ok(known.told.clone()),
-                false => Err(AskRefused::TicketTaken),
+            return if known.ask.access == ask.access {
+                Ok(known.told.clone())
+            } else {
+                Err(AskRefused::TicketTaken)
             };
         }
         self.complete(&mut ask)?;
@@ -116,6 +118,7 @@ impl Helpdesk {
         }
         self.drain_queue();
         self.take_views_as_told([id.clone()]);
+        // The ticket was opened a few lines up and nothing forgets it in between.
         self.ticket(&id).ok_or(AskRefused::Closed)
     }
 
@@ -131,6 +134,8 @@ impl Helpdesk {
             };
             ask.skills.push(only.clone());
         }
+        let mut seen = BTreeSet::new();
+        ask.skills.retain(|skill| seen.insert(skill.clone()));
         if let Some(unknown) = ask.skills.iter().find(|skill| !site.skills.contains(skill)) {
             return Err(AskRefused::UnknownSkill(unknown.clone()));
         }
@@ -161,9 +166,10 @@ impl Helpdesk {
             Decision::Offer { .. } => Ok(()),
             Decision::Wait => {
                 let is_full = self.tickets.waiting_count() >= self.config.routing.queue_limit;
-                match is_full {
-                    true => Err(AskRefused::QueueFull),
-                    false => Ok(()),
+                if is_full {
+                    Err(AskRefused::QueueFull)
+                } else {
+                    Ok(())
                 }
             }
             Decision::Closed => Err(AskRefused::Closed),
@@ -175,7 +181,7 @@ impl Helpdesk {
         id: &TicketId,
         line: LineId,
         text: Arc<str>,
-    ) -> Result<crate::ids::Seq, SayRefused> {
+    ) -> Result<Seq, SayRefused> {
         let Some(ticket) = self.tickets.ticket(id) else {
             return Err(SayRefused::UnknownTicket);
         };
@@ -190,7 +196,9 @@ impl Helpdesk {
         let name = ticket.ask.name.as_deref().map(Arc::from);
         let shown = words::plain(&text);
         let seq = self.say(id, Speaker::Shopper, name, Some(line), text)?;
-        if let Some(rep) = listener {
+        if let Some(rep) = listener
+            && !shown.trim().is_empty()
+        {
             self.send(&rep, id, shown);
         }
         Ok(seq)

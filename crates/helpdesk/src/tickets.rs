@@ -58,7 +58,7 @@ pub(crate) enum Stage {
         rep: RepId,
         until: Moment,
         delivery: DeliveryId,
-        /// Whether the offer's text held every line in full.
+        /// What the offer's text showed of the conversation so far.
         briefing: Briefing,
     },
     Open {
@@ -184,9 +184,10 @@ impl Ticket {
     ) {
         self.skills = skills;
         self.named = to.map(|rep| (rep, NamedBy::Colleague));
-        self.handed_on_by = Some(from);
         self.waiting_since = now;
         self.refused.clear();
+        self.refused.insert(from.clone(), now);
+        self.handed_on_by = Some(from);
         self.told_out_of_reach = false;
     }
 

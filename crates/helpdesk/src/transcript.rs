@@ -100,3 +100,70 @@ impl Transcript {
         &self.lines[index]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
+        let mut transcript = Transcript::default();
+        assert_eq!(say(&mut transcript, LINE_LIMIT), Ok(Seq(1)));
+        assert_eq!(
+            say(&mut transcript, LINE_LIMIT + 1),
+            Err(SayRefused::TooLong)
+        );
+    }
+
+    #[test]
+    fn a_full_conversation_takes_only_our_own_lines() {
+        let mut transcript = Transcript::default();
+        for _ in 0..LINES_LIMIT {
+            say(&mut transcript, 1).unwrap();
+        }
+        assert_eq!(say(&mut transcript, 1), Err(SayRefused::Full));
+        let ours = transcript.say(Speaker::System, None, None, Arc::from("x"), Moment(0));
+        assert!(ours.is_ok());
+    }
+
+    #[test]
+    fn a_conversation_of_long_lines_is_full_sooner() {
+        let mut transcript = Transcript::default();
+        let lines = (0..LINES_LIMIT)
+            .take_while(|_| say(&mut transcript, LINE_LIMIT).is_ok())
+            .count();
+        assert_eq!(lines, BYTES_LIMIT / LINE_LIMIT);
+    }
+
+    #[test]
+    fn a_line_out_of_its_place_is_not_restored() {
+        let mut transcript = Transcript::default();
+        let line = |seq| Line {
+            seq: Seq(seq),
+            id: None,
+            from: Speaker::Rep,
+            name: None,
+            text: Arc::from("x"),
+            at_unix_ms: 0,
+        };
+        for seq in [1, 1, 3, 2] {
+            transcript.restore(line(seq));
+        }
+        assert_eq!(transcript.last(), Seq(2));
+    }
+
+    #[test]
+    fn nothing_unsaid_is_seen() {
+        let mut transcript = Transcript::default();
+        say(&mut transcript, 1).unwrap();
+        transcript.take_seen(Seq(9));
+        assert_eq!(transcript.seen(), Seq(1));
+    }
+
+    fn say(transcript: &mut Transcript, bytes: usize) -> Result<Seq, SayRefused> {
+        let text = "x".repeat(bytes);
+        transcript
+            .say(Speaker::Shopper, None, None, Arc::from(text), Moment(0))
+            .map(|line| line.seq)
+    }
+}

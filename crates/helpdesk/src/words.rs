@@ -23,7 +23,7 @@ const PAGE_CHARS: usize = 300;
 /// The text of an offer, and whether it tells all that was said so far.
 pub(crate) fn offer<'a>(
     ask: &Ask,
-    skill: &str,
+    skills: &str,
     said: impl Iterator<Item = &'a Line>,
     timeout: Duration,
 ) -> (String, Briefing) {
@@ -46,7 +46,7 @@ pub(crate) fn offer<'a>(
         "{} ({}) asks for help with {}",
         shopper(ask),
         one_line(ask.tier.as_str()),
-        one_line(skill)
+        one_line(skills)
     );
     match shown.as_slice() {
         [] => offer.push('.'),
@@ -80,12 +80,12 @@ pub(crate) fn quoted(ask: &Ask, line: &Line) -> String {
 }
 
 /// What a rep may know of a shopper.
-pub(crate) fn card(ask: &Ask, skills: &[&str], waited: Duration, seen_all: Seen) -> String {
+pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) -> String {
     let mut card = format!(
         "{} ({}), {}, asked {} ago.",
         shopper(ask),
         one_line(ask.tier.as_str()),
-        skills.join(", "),
+        one_line(skills),
         ago(waited)
     );
     let facts = [
@@ -112,13 +112,15 @@ pub(crate) enum Seen {
     NotAll,
 }
 
-/// The shopper's name for people.
+/// The shopper's name for people, to begin a sentence with.
 pub(crate) fn shopper(ask: &Ask) -> String {
-    let name = ask.name.as_deref().map(one_line).unwrap_or_default();
-    match name.is_empty() {
-        true => "A shopper".to_owned(),
-        false => cut(&name, NAME_CHARS),
-    }
+    name(ask).unwrap_or_else(|| "A shopper".to_owned())
+}
+
+/// Which of several conversations a message went to.
+pub(crate) fn went_to(ask: &Ask, skills: &str) -> String {
+    let whom = name(ask).unwrap_or_else(|| "a shopper".to_owned());
+    format!("This went to {whom} ({skills}).")
 }
 
 /// The text without control characters; line feeds stay.
@@ -144,6 +146,11 @@ pub(crate) fn one_line(text: &str) -> String {
 /// Control characters, and those that turn the direction of the text round them.
 fn is_hidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn name(ask: &Ask) -> Option<String> {
+    let name = one_line(ask.name.as_deref()?);
+    (!name.is_empty()).then(|| cut(&name, NAME_CHARS))
 }
 
 fn cut(text: &str, chars: usize) -> String {

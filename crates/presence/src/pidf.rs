@@ -464,8 +464,12 @@ mod tests {
             expect![[r#"available by Hand: [] Some("A & <B> C") Some("2026-11-23T13:00:47Z")"#]],
         );
         check(
-            "<tuple id='a'><note>tuple</note></tuple><dm:person id='p'><dm:note>person</dm:note><timestamp>2026-11-23T12:56:34Z</timestamp></dm:person><note>all</note>",
+            "<tuple id='a'><note>tuple</note><note>second</note></tuple><dm:person id='p'><dm:note>person</dm:note><timestamp>2026-11-23T12:56:34Z</timestamp></dm:person><note>all</note>",
             expect![[r#"offline by Hand: [] Some("person") Some("2026-11-23T12:56:34Z")"#]],
+        );
+        check(
+            "<tuple id='a'><note xml:lang='en'>first</note><note xml:lang='fr'>second</note></tuple>",
+            expect!["offline by Hand: [] Some(\"first\") None"],
         );
         check(
             "<note>before <b xmlns='urn:x'>inside</b> after</note>",

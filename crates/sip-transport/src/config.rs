@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sip::framing::MAX_DATAGRAM_LENGTH;
 use sip::{Protocol, transaction};
 
 /// One address to listen on.
@@ -59,7 +60,7 @@ impl Default for Config {
             transactions: transaction::Config::default(),
             queue_per_socket: 8192,
             queue_per_connection: 256,
-            longest_datagram: 16 * 1024,
+            longest_datagram: MAX_DATAGRAM_LENGTH,
             datagrams_waiting: 4096,
             socket_buffer: 4 * 1024 * 1024,
             connections: 10_000,

@@ -3,6 +3,7 @@
 //! Must not know presence or helpdesk, nor what any request means.
 
 mod admission;
+mod alarm;
 mod config;
 mod connection;
 mod counters;
@@ -18,6 +19,7 @@ mod udp;
 
 pub use crate::config::{Config, Listen};
 pub use crate::counters::Counters;
+pub use crate::random::NoRandomness;
 pub use crate::sender::{RequestError, Sender, Target};
 pub use crate::service::{Exchange, Handling, Overloaded, PendingAnswer, Service};
 pub use crate::transport::{BindError, Transport};

@@ -3,7 +3,7 @@
 /// The system gave no randomness, without which nothing can be sent safely.
 #[derive(Debug, thiserror::Error)]
 #[error("read randomness from the operating system")]
-pub(crate) struct NoRandomness(#[source] getrandom::Error);
+pub struct NoRandomness(#[source] getrandom::Error);
 
 /// A branch parameter: the magic cookie of RFC 3261 §8.1.1.7 and 128 random bits.
 pub(crate) fn branch() -> Result<String, NoRandomness> {

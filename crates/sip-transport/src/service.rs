@@ -26,7 +26,8 @@ pub enum Handling {
     /// It is answered with this response, which is repeated to each retransmission.
     Answer(Bytes),
     /// It is answered with this response and forgotten: a retransmission is a new request (RFC 3261 §8.2.7).
-    /// For challenges and refusals, so that a flood of requests without credentials costs no memory.
+    /// For challenges and refusals, so that a flood of requests without credentials costs no memory, and an INVITE in
+    /// a third party's name does not make us repeat its refusal to that party.
     AnswerStateless(Bytes),
     /// It is answered through the [`PendingAnswer`] of [`Exchange::defer`].
     Later,

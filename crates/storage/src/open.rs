@@ -135,6 +135,10 @@ fn lock_file(path: &Path) -> Result<File, OpenError> {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
             Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "opening runs on a thread for blocking work"
+                )]
                 thread::sleep(Duration::from_millis(10));
             }
             Err(TryLockError::WouldBlock) => {

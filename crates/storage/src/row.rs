@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     Offered,
     OfferEnded,
     Accepted,
+    Transferred,
     Closed,
     Rated,
 }
@@ -43,6 +44,7 @@ impl Kind {
             Self::Offered => OFFERED,
             Self::OfferEnded => OFFER_ENDED,
             Self::Accepted => ACCEPTED,
+            Self::Transferred => TRANSFERRED,
             Self::Closed => CLOSED,
             Self::Rated => RATED,
         }
@@ -134,6 +136,29 @@ impl Row {
                 None,
                 serde_json::to_string(&RepV1::from_id(rep)),
             ),
+            Record::Transferred {
+                ticket,
+                from,
+                skills,
+                to,
+                at_unix_ms,
+            } => {
+                let body = TransferredV1 {
+                    rep: from.as_str().to_owned(),
+                    skills: skills
+                        .iter()
+                        .map(|skill| skill.as_str().to_owned())
+                        .collect(),
+                    to: to.as_ref().map(|rep| rep.as_str().to_owned()),
+                };
+                (
+                    ticket,
+                    Kind::Transferred,
+                    at_unix_ms,
+                    None,
+                    serde_json::to_string(&body),
+                )
+            }
             Record::Closed {
                 ticket,
                 reason,
@@ -235,6 +260,16 @@ impl StoredRow {
                     at_unix_ms,
                 })
             }
+            (TRANSFERRED, 1) => {
+                let TransferredV1 { rep, skills, to } = body(&self.body)?;
+                Ok(Record::Transferred {
+                    ticket,
+                    from: RepId::new(&rep),
+                    skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
+                    to: to.as_deref().map(RepId::new),
+                    at_unix_ms,
+                })
+            }
             (CLOSED, 1) => {
                 let ClosedV1 { reason } = body(&self.body)?;
                 Ok(Record::Closed {
@@ -262,6 +297,7 @@ const LINE: &str = "line";
 const OFFERED: &str = "offered";
 const OFFER_ENDED: &str = "offer-ended";
 const ACCEPTED: &str = "accepted";
+const TRANSFERRED: &str = "transferred";
 const CLOSED: &str = "closed";
 const RATED: &str = "rated";
 
@@ -384,6 +420,15 @@ impl RepV1 {
 struct OfferEndedV1 {
     rep: String,
     why: Arc<str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TransferredV1 {
+    /// Who handed the conversation on.
+    rep: String,
+    skills: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -225,7 +225,12 @@ fn insert(savepoint: &Savepoint<'_>, row: &Row) -> Result<(), InsertError> {
                 .prepare_cached("UPDATE tickets SET ended_at = ?2 WHERE id = ?1")?
                 .execute(params![ticket, row.at_unix_ms])?;
         }
-        Kind::Line | Kind::Offered | Kind::OfferEnded | Kind::Accepted | Kind::Rated => {}
+        Kind::Line
+        | Kind::Offered
+        | Kind::OfferEnded
+        | Kind::Accepted
+        | Kind::Transferred
+        | Kind::Rated => {}
     }
     let (seq, line_id) = place(row)?;
     let inserted = savepoint

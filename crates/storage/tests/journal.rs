@@ -151,6 +151,15 @@ fn one_of_each() -> Vec<Record> {
         },
     ];
     records.extend(said);
+    for to in [Some(RepId::new("bob")), None] {
+        records.push(Record::Transferred {
+            ticket: ticket.clone(),
+            from: RepId::new("alice"),
+            skills: vec![SkillId::new("lenses"), SkillId::new("printing")],
+            to,
+            at_unix_ms: 5,
+        });
+    }
     for reason in [
         CloseReason::Shopper,
         CloseReason::Rep,

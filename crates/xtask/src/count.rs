@@ -19,21 +19,33 @@ impl AddAssign for Count {
     }
 }
 
-/// Reads the closing lines of `cargo nextest run` or of each program of `cargo test`.
+/// Reads the closing lines of `cargo nextest run`, of each program of `cargo test`, or of `node --test`.
 /// A test that said `skipped: needs …` passed in the runner's eyes and is skipped in ours.
 pub(crate) fn count_tests(lines: &[String]) -> Count {
     let mut count = Count::default();
+    // nextest shows the words of some tests, with a closing line for each that its summary counts already.
+    let by_nextest = lines.iter().any(|line| summary_of_nextest(line).is_some());
     for line in lines {
-        if let Some(words) = line.trim_start().strip_prefix("Summary [") {
+        if let Some(words) = summary_of_nextest(line) {
             count += read_words(words);
-        } else if let Some(words) = line.trim_start().strip_prefix("test result: ") {
+        }
+        if by_nextest {
+            continue;
+        }
+        if let Some(words) = line.strip_prefix("test result: ") {
             count += read_words(words);
+        } else if let Some(words) = line.strip_prefix("# ").or(line.strip_prefix("ℹ ")) {
+            count += read_node(words);
         }
     }
     let skipped = count_skipped(lines).min(count.passed);
     count.passed -= skipped;
     count.skipped += skipped;
     count
+}
+
+fn summary_of_nextest(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("Summary [")
 }
 
 fn count_skipped(lines: &[String]) -> u64 {
@@ -56,6 +68,21 @@ fn read_words(text: &str) -> Count {
             "passed" => count.passed += std::mem::take(&mut number),
             // Also `exec failed`; and `timed out`, which the runner counts apart.
             "failed" | "timed" => count.failed += std::mem::take(&mut number),
+            _ => {}
+        }
+    }
+    count
+}
+
+/// Reads `pass 12` and the like: node gives each figure a line of its own.
+fn read_node(text: &str) -> Count {
+    let mut count = Count::default();
+    if let Some((word, number)) = text.split_once(' ') {
+        let number = number.parse().unwrap_or(0);
+        match word {
+            "pass" => count.passed = number,
+            "fail" | "cancelled" => count.failed = number,
+            "skipped" | "todo" => count.skipped = number,
             _ => {}
         }
     }
@@ -100,6 +127,16 @@ mod tests {
     }
 
     #[test]
+    fn a_test_whose_words_nextest_shows_is_counted_once() {
+        check(
+            "    test result: ok. 1 passed; 0 failed; 0 ignored\n     Summary [   1.2s] 2 tests run: 2 passed, 0 skipped",
+            2,
+            0,
+            0,
+        );
+    }
+
+    #[test]
     fn each_program_of_cargo_test_is_counted() {
         check(
             "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 2 filtered out; finished in 0.00s\n\
@@ -108,6 +145,17 @@ mod tests {
             2,
             0,
         );
+    }
+
+    #[test]
+    fn node_gives_each_figure_a_line() {
+        check(
+            "# tests 5\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 1",
+            3,
+            1,
+            1,
+        );
+        check("ℹ tests 2\nℹ pass 2\nℹ fail 0", 2, 0, 0);
     }
 
     #[test]

@@ -104,8 +104,20 @@ fn apt_get(arguments: &[&str]) -> anyhow::Result<shell::Outcome> {
     Ok(outcome)
 }
 
-fn browser_folder() -> PathBuf {
+/// Where the programs for node lie.
+pub(crate) fn browser_folder() -> PathBuf {
     shell::root().join("crates/gateway/browser")
+}
+
+/// The first thing that the widget's tests want and that is not there.
+pub(crate) fn missing_for_widget() -> Option<&'static str> {
+    let program = PEERS
+        .iter()
+        .filter(|peer| ["chromium", "node", "npm"].contains(&peer.program))
+        .find(|peer| !shell::is_installed(peer.program))
+        .map(|peer| peer.package);
+    let modules = browser_folder().join("node_modules/playwright-core");
+    program.or_else(|| (!modules.is_dir()).then_some("playwright-core"))
 }
 
 /// Installs the modules of the lock file unless they are there already; returns what is missing.

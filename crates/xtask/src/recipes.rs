@@ -38,6 +38,7 @@ pub(crate) fn test() -> anyhow::Result<bool> {
     report.step("doc tests", || {
         count(shell::cargo().args(["test", "--doc", "--workspace", "--all-features"]))
     });
+    report.step("widget", widget);
     report.step("supply chain", supply_chain);
     report.step("advisories", advisories);
     shell::say("");
@@ -92,6 +93,22 @@ fn tests() -> anyhow::Result<StepResult> {
         ]);
     }
     count(cargo.args(["--workspace", "--all-features"]))
+}
+
+/// The widget's own tests, in a browser against a gateway of theirs.
+fn widget() -> anyhow::Result<StepResult> {
+    if let Some(missing) = peers::missing_for_widget() {
+        let verdict = if peers::is_build_machine() {
+            Verdict::Failed
+        } else {
+            Verdict::Skipped
+        };
+        return Ok(verdict(format!("needs {missing}")).into());
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["test", "--silent"])
+        .current_dir(peers::browser_folder());
+    count(&mut npm)
 }
 
 fn supply_chain() -> anyhow::Result<StepResult> {

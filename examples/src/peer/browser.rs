@@ -1,8 +1,9 @@
 //! A browser with the storefront open, steered by `crates/gateway/browser/page-driver.mjs`:
 //! one JSON object a line goes in, one comes back.
-//! Must not know what the page does.
+//! Must not know how the page does what it is told.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -10,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long the driver may take beyond the time a command itself may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -24,13 +25,14 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts the driver, which starts the browser.
+    /// Starts the driver, which starts the browser, for the pages of the server at `server`.
     ///
     /// # Errors
-    /// Where node cannot be started.
-    pub fn start(node: &Path, driver: &Path) -> anyhow::Result<Self> {
+    /// Where node or the browser cannot be started.
+    pub fn start(node: &Path, driver: &Path, server: SocketAddr) -> anyhow::Result<Self> {
         let mut child = Command::new(node)
             .arg(driver)
+            .arg(format!("http://{server}"))
             .current_dir(driver.parent().context("the driver lies nowhere")?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -47,20 +49,141 @@ impl Browser {
                 }
             }
         });
-        Ok(Self {
+        let mut browser = Self {
             child,
             keyboard,
             answers,
-        })
+        };
+        browser.read_answer("the start")?;
+        Ok(browser)
     }
 
-    /// Gives one command and returns its answer.
+    /// Opens a page of the server.
     ///
     /// # Errors
-    /// Where the driver is silent, or answers with anything but `"ok": true`.
-    pub fn command(&mut self, command: &Value) -> anyhow::Result<Value> {
+    /// Where it does not load or has no bell.
+    pub fn open(&mut self, path: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "open", "url": path})).map(drop)
+    }
+
+    /// Loads the page again.
+    ///
+    /// # Errors
+    /// Where it does not load.
+    pub fn reload(&mut self) -> anyhow::Result<()> {
+        self.command(&json!({"do": "reload"})).map(drop)
+    }
+
+    /// Waits until the bell of a skill shows a state: `available`, `wait` or `closed`. Returns its text.
+    ///
+    /// # Errors
+    /// Where it shows another one when the time is over.
+    pub fn wait_bell(
+        &mut self,
+        skill: &str,
+        state: &str,
+        limit: Duration,
+    ) -> anyhow::Result<String> {
+        let limit = u64::try_from(limit.as_millis())?;
+        let answer = self.command(
+            &json!({"do": "wait-state", "skill": skill, "state": state, "timeout_ms": limit}),
+        )?;
+        let text = answer.get("text").and_then(Value::as_str);
+        Ok(text.unwrap_or_default().to_owned())
+    }
+
+    /// Clicks the bell of a skill, which opens its panel.
+    ///
+    /// # Errors
+    /// Where no panel opens.
+    pub fn click_bell(&mut self, skill: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "click-bell", "skill": skill}))
+            .map(drop)
+    }
+
+    /// Fills the panel's form and sends it.
+    ///
+    /// # Errors
+    /// Where no conversation comes up.
+    pub fn ask(&mut self, name: &str, message: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "start", "name": name, "message": message}))
+            .map(drop)
+    }
+
+    /// Writes a line into the conversation.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "say", "text": text})).map(drop)
+    }
+
+    /// Waits for a line of `shopper`, `rep` or `system` that contains `text`.
+    ///
+    /// # Errors
+    /// Where none comes.
+    pub fn wait_line(&mut self, from: &str, text: &str, limit: Duration) -> anyhow::Result<()> {
+        let limit = u64::try_from(limit.as_millis())?;
+        self.command(&json!({"do": "wait-line", "from": from, "text": text, "timeout_ms": limit}))
+            .map(drop)
+    }
+
+    /// All lines of shopper and rep as the page shows them: who, and what.
+    ///
+    /// # Errors
+    /// Where the driver is silent.
+    pub fn transcript(&mut self) -> anyhow::Result<Vec<(String, String)>> {
+        let answer = self.command(&json!({"do": "lines"}))?;
+        let lines = answer.get("lines").and_then(Value::as_array);
+        Ok(lines
+            .into_iter()
+            .flatten()
+            .map(|line| {
+                let text = |key| line.get(key).and_then(Value::as_str).unwrap_or_default();
+                (text("from").to_owned(), text("text").to_owned())
+            })
+            .filter(|(from, _)| from != "system")
+            .collect())
+    }
+
+    /// What the page holds on the shopper's machine: cookies and both storages.
+    ///
+    /// # Errors
+    /// Where the driver is silent.
+    pub fn storage(&mut self) -> anyhow::Result<Value> {
+        self.command(&json!({"do": "storage"}))
+    }
+
+    /// What the page complained of: errors on its console, and breaches of its content security policy.
+    ///
+    /// # Errors
+    /// Where the driver is silent.
+    pub fn complaints(&mut self) -> anyhow::Result<Vec<Value>> {
+        let mut complaints = Vec::new();
+        for (command, key) in [("errors", "errors"), ("csp-reports", "reports")] {
+            let answer = self.command(&json!({"do": command}))?;
+            let list = answer.get(key).and_then(Value::as_array);
+            complaints.extend(list.into_iter().flatten().cloned());
+        }
+        Ok(complaints)
+    }
+
+    /// Writes a picture of the page to a file.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn screenshot(&mut self, file: &Path) -> anyhow::Result<()> {
+        self.command(&json!({"do": "screenshot", "file": file}))
+            .map(drop)
+    }
+
+    fn command(&mut self, command: &Value) -> anyhow::Result<Value> {
         writeln!(self.keyboard, "{command}").context("failed to write to the driver")?;
         self.keyboard.flush()?;
+        self.read_answer(&command.to_string())
+    }
+
+    fn read_answer(&mut self, command: &str) -> anyhow::Result<Value> {
         let line = self
             .answers
             .recv_timeout(LIMIT)
@@ -77,7 +200,7 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // The driver closes its browser when it is told to quit; kill is for one that does not listen.
-        let told = writeln!(self.keyboard, "{{\"command\":\"quit\"}}").is_ok();
+        let told = writeln!(self.keyboard, "{{\"do\":\"quit\"}}").is_ok();
         let ended = told
             && crate::wait::until("the driver's end", Duration::from_secs(5), || {
                 Ok(self.child.try_wait()?)

@@ -10,9 +10,13 @@ use anyhow::Context;
 
 use super::terminal::Terminal;
 use crate::unique::Folder;
+use crate::wait;
 
 /// How long linphonec may take for anything it does.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long it may take to answer a question on its terminal.
+const ASKING: Duration = Duration::from_millis(300);
 
 /// A running linphonec.
 #[derive(Debug)]
@@ -53,14 +57,18 @@ impl Linphone {
         })
     }
 
-    /// Waits until the server took the registration.
+    /// Waits until the server took the registration; linphonec tells only when it is asked.
     ///
     /// # Errors
     /// Where it does not.
     pub fn wait_registered(&mut self) -> anyhow::Result<()> {
-        self.terminal
-            .wait_for("successful", LIMIT)
-            .context("failed to register linphonec")
+        let terminal = &mut self.terminal;
+        wait::until("the registration of linphonec", LIMIT, || {
+            terminal.type_line("status register")?;
+            let told = terminal.wait_for("registered, identity", ASKING);
+            Ok(told.is_ok().then_some(()))
+        })
+        .with_context(|| format!("the terminal shows:\n{}", self.terminal.screen()))
     }
 
     /// Sends a text.

@@ -404,7 +404,8 @@ impl<'a> Value<'a> {
     fn wrong_type<T>(&self, expected: impl Display) -> Option<T> {
         let found = match self.value {
             DeValue::String(_) => "text",
-            DeValue::Integer(_) | DeValue::Float(_) => "a number",
+            DeValue::Integer(_) => "a number",
+            DeValue::Float(_) => "a number with a fraction",
             DeValue::Boolean(_) => "true or false",
             DeValue::Datetime(_) => "a date",
             DeValue::Array(_) => "a list",

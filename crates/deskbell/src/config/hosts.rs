@@ -1,13 +1,19 @@
 //! Domains, hosts and the addresses of listeners. Must not touch the network.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::document::Value;
 
-/// A domain name or an IP address, in small letters.
+/// A domain name or an IP address as SIP addresses write it: in small letters, IPv6 in brackets.
 pub(super) fn read_host(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
-    if text.parse::<IpAddr>().is_ok() || is_domain_name(text) {
+    let unbracketed = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Ok(address) = unbracketed.unwrap_or(text).parse::<Ipv6Addr>() {
+        return Some(format!("[{address}]"));
+    }
+    if text.parse::<Ipv4Addr>().is_ok() || is_domain_name(text) {
         return Some(text.to_ascii_lowercase());
     }
     value.mistake(format!(
@@ -18,16 +24,14 @@ pub(super) fn read_host(value: &Value<'_>) -> Option<String> {
 
 /// An IP address with a port; a name would be looked up, and could come to mean something else.
 pub(super) fn read_socket_address(value: &Value<'_>, text: &str) -> Option<SocketAddr> {
-    match text.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            value.mistake(format!(
-                "{text:?} is no address to listen on; write IP:PORT, such as \"0.0.0.0:8080\" for all \
-                 addresses or \"127.0.0.1:8080\" for this machine only"
-            ));
-            None
-        }
+    let address = text.parse().ok();
+    if address.is_none() {
+        value.mistake(format!(
+            "{text:?} is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of \
+             this machine and 127.0.0.1 this machine only"
+        ));
     }
+    address
 }
 
 /// RFC 1123 §2.1: labels of letters, digits and inner hyphens; the last is not a number.

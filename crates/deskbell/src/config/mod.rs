@@ -16,6 +16,7 @@ mod sip;
 mod sites;
 mod summary;
 
+use std::env;
 use std::fs;
 use std::path::Path;
 
@@ -23,17 +24,35 @@ use toml::de::DeTable;
 
 use document::{Notes, Section};
 use names::Names;
+use secret::Environment;
+use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
-pub(crate) use secret::{Credentials, Environment, Secret};
-pub(crate) use settings::{
-    DangerousSettings, DigestAlgorithm, ExpiresBounds, HttpSettings, Listen, Protocol, Settings,
-    SipSettings, StorageSettings,
-};
+pub(crate) use secret::Credentials;
+pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
 pub(crate) const DEFAULT: &str = include_str!("default.toml");
+
+/// Reads the file at `path` with this process's environment; the error lists every mistake.
+pub(crate) fn load_or_explain(path: &Path) -> anyhow::Result<Settings> {
+    load(path, &own_environment).map_err(explain)
+}
+
+/// Reads a text with this process's environment; the error lists every mistake, with `path` as the file's name.
+pub(crate) fn read_or_explain(text: &str, path: &Path) -> anyhow::Result<Settings> {
+    read(text, path, &own_environment).map_err(explain)
+}
+
+fn own_environment(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+fn explain(mistakes: Vec<Mistake>) -> anyhow::Error {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("the configuration cannot be used\n{}", lines.join("\n"))
+}
 
 /// Reads the file at `path`; secrets' files are looked for beside it.
 pub(crate) fn load(path: &Path, environment: Environment<'_>) -> Result<Settings, Vec<Mistake>> {
@@ -75,7 +94,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
     let (sites, faces) = sites::read(&tables.sites, &names, secrets);
-    let (reps, credentials) = reps::read(&tables.reps, &names, secrets, &sip.digest);
+    let (reps, credentials_by_rep) = reps::read(&tables.reps, &names, secrets, &sip.digest);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
     Settings {
@@ -90,7 +109,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
-        credentials,
+        credentials_by_rep,
         dangerous: read_dangerous(root),
         warnings: Vec::new(),
     }

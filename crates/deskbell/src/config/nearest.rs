@@ -9,7 +9,7 @@ pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
     if known.is_empty() || known.len() > LIST_LIMIT {
         return String::new();
     }
-    format!("; there is {}", known.join(", "))
+    format!("; known: {}", known.join(", "))
 }
 
 /// Words worth listing; more would bury the sentence.
@@ -67,7 +67,7 @@ mod tests {
     fn near_word_is_suggested_else_the_words_are_listed() {
         let known = ["cameras", "lenses"];
         assert_eq!(hint("camera", known), "; did you mean cameras?");
-        assert_eq!(hint("printing", known), "; there is cameras, lenses");
+        assert_eq!(hint("printing", known), "; known: cameras, lenses");
         assert_eq!(hint("printing", []), "");
     }
 }

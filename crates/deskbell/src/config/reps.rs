@@ -1,7 +1,7 @@
 //! The tables `[[rep]]`: who helps, with what, and how they prove who they are.
 //! Must not know how a challenge is answered.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use helpdesk::{Level, Rep, RepId, SkillId, TierId};
 
@@ -43,9 +43,9 @@ pub(super) fn read(
     names: &Names<'_>,
     secrets: Sources<'_>,
     digest: &[DigestAlgorithm],
-) -> (Vec<Rep>, BTreeMap<RepId, Credentials>) {
+) -> (Vec<Rep>, HashMap<RepId, Credentials>) {
     let mut taken = Vec::new();
-    let mut credentials = BTreeMap::new();
+    let mut credentials = HashMap::new();
     let mut reps = Vec::new();
     for table in tables {
         let id = names::read_id(table, &mut taken);
@@ -134,7 +134,7 @@ fn read_credentials(
             }
             if secret.expose().chars().count() < PASSWORD_LENGTH {
                 value.warning(format!(
-                    "the password has fewer than {PASSWORD_LENGTH} characters and may be guessed"
+                    "has fewer than {PASSWORD_LENGTH} characters and may be guessed"
                 ));
             }
             Some(Credentials::Password(secret))

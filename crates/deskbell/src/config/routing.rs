@@ -82,6 +82,7 @@ fn read_rules(
     for (table, rule) in rules {
         refuse_narrowing(table, &rule, &before);
         warn_of_idle_rule(table, &rule, sites, reps);
+        warn_of_repetition(table, &rule, &before);
         before.push(rule);
     }
     before
@@ -158,6 +159,27 @@ fn refuse_narrowing(table: &Section<'_>, rule: &Relax, before: &[Relax]) {
             Some(value) => value.mistake(text),
             None => table.mistake("min_level", text),
         }
+    }
+}
+
+/// A level that is enough already, and nothing else, changes nothing.
+fn warn_of_repetition(table: &Section<'_>, rule: &Relax, before: &[Relax]) {
+    let Some(level) = rule.min_level else { return };
+    let is_enough = |earlier: &&Relax| {
+        (earlier.skill.is_none() || earlier.skill == rule.skill) && earlier.min_level == Some(level)
+    };
+    if rule.accept.is_empty()
+        && !rule.any_tier
+        && let Some(earlier) = before.iter().find(is_enough)
+    {
+        table.warning(
+            "min_level",
+            format!(
+                "level {} is enough already after {}",
+                level.value(),
+                duration::write(earlier.after)
+            ),
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Passwords and signing secrets: from the configuration, a file beside it or the environment, and never printed.
 //! Must not know what they open.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -11,7 +12,7 @@ use super::document::{Section, Value};
 /// Looks up an environment variable.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A text that must not be printed: it has neither `Debug` nor `Display`.
+/// A text that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(Arc<str>);
 
@@ -19,6 +20,12 @@ impl Secret {
     /// The text, for proving or verifying an identity.
     pub(crate) fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
     }
 }
 
@@ -32,6 +39,15 @@ pub(crate) enum Credentials {
         md5: Option<[u8; 16]>,
         sha256: Option<[u8; 32]>,
     },
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password(_) => "Password(..)",
+            Self::Ha1 { .. } => "Ha1(..)",
+        })
+    }
 }
 
 /// Where secrets may come from.

@@ -1,7 +1,7 @@
 //! What the configuration comes to: typed, complete, every default filled in.
 //! Must not know how it was written.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::mistake::Mistake;
 use super::secret::Credentials;
 
 /// Everything the program was told.
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     pub(crate) http: HttpSettings,
@@ -21,7 +22,7 @@ pub(crate) struct Settings {
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
     pub(crate) sites: Vec<SiteFace>,
     /// What each rep proves an identity with.
-    pub(crate) credentials: BTreeMap<RepId, Credentials>,
+    pub(crate) credentials_by_rep: HashMap<RepId, Credentials>,
     pub(crate) dangerous: DangerousSettings,
     /// What works, but hardly as meant; in the order of the file.
     pub(crate) warnings: Vec<Mistake>,
@@ -94,7 +95,7 @@ impl fmt::Display for DigestAlgorithm {
 /// How long registrations and publications are kept without a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ExpiresBounds {
-    /// A shorter wish is refused with 423.
+    /// A shorter wish is lengthened to this.
     pub(crate) min: Duration,
     /// For phones that name none.
     pub(crate) default: Duration,

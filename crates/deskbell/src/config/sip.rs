@@ -175,10 +175,15 @@ fn read_expires(value: &Value<'_>) -> Option<ExpiresBounds> {
             .value(key)
             .map_or(Some(usual), |value| value.duration(BOUNDS))
     };
+    let (min, default, max) = (
+        read("min", usual.min),
+        read("default", usual.default),
+        read("max", usual.max),
+    );
     let expires = ExpiresBounds {
-        min: read("min", usual.min)?,
-        default: read("default", usual.default)?,
-        max: read("max", usual.max)?,
+        min: min?,
+        default: default?,
+        max: max?,
     };
     if expires.min > expires.default || expires.default > expires.max {
         let [min, default, max] = [expires.min, expires.default, expires.max].map(duration::write);

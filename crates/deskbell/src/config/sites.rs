@@ -95,7 +95,7 @@ fn read_secret(table: &Section<'_>, secrets: Sources<'_>) -> Option<Secret> {
             let bytes = secret.expose().as_bytes();
             if bytes.len() < SECRET_BYTES {
                 value.warning(format!(
-                    "the secret has {} bytes; with fewer than {SECRET_BYTES} the shop's tokens can be forged",
+                    "has {} bytes; with fewer than {SECRET_BYTES} the shop's tokens can be forged",
                     bytes.len()
                 ));
             }

@@ -62,11 +62,6 @@ fn write_block(text: &mut String, heading: &str, rows: &[Row]) {
 
 fn sip_rows(settings: &Settings) -> Vec<Row> {
     let sip = &settings.sip;
-    let mut rows: Vec<Row> = sip
-        .listen
-        .iter()
-        .map(|listen| vec![listen.to_string()])
-        .collect();
     let mut domain = format!("domain {}", sip.domain);
     if !sip.aliases.is_empty() {
         let _ = write!(domain, " (also {})", sip.aliases.join(", "));
@@ -74,7 +69,8 @@ fn sip_rows(settings: &Settings) -> Vec<Row> {
     let digest: Vec<String> = sip.digest.iter().map(ToString::to_string).collect();
     let [min, default, max] =
         [sip.expires.min, sip.expires.default, sip.expires.max].map(duration::write);
-    rows.push(vec![domain]);
+    let mut rows = vec![vec![domain]];
+    rows.extend(sip.listen.iter().map(|listen| vec![listen.to_string()]));
     rows.push(vec![format!(
         "digest {} in realm {}, refused after {} wrong passwords",
         digest.join(", "),

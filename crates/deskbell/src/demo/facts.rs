@@ -18,7 +18,7 @@ use crate::config::Settings;
 const FILE: &str = "demo.json";
 
 /// The content of `demo.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Facts {
     /// Where SIP is listened for, UDP and TCP.
     pub(super) sip: SocketAddr,
@@ -35,7 +35,7 @@ pub(super) struct Facts {
 }
 
 /// One rep of the demo.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct RepFacts {
     /// What a softphone calls user or login.
     pub(super) user: String,
@@ -104,7 +104,10 @@ impl Facts {
             }
         };
         let facts = serde_json::from_str(&text).with_context(|| {
-            format!("failed to understand {}; remove it to start afresh", path.display())
+            format!(
+                "failed to understand {}; remove it to start afresh",
+                path.display()
+            )
         })?;
         Ok(Some(facts))
     }

@@ -106,7 +106,10 @@ fn one_port(wish: SocketAddr) -> anyhow::Result<SocketAddr> {
             return Ok(address);
         }
     }
-    bail!("found no port that is free for both UDP and TCP on {}", wish.ip())
+    bail!(
+        "found no port that is free for both UDP and TCP on {}",
+        wish.ip()
+    )
 }
 
 /// Where the demo keeps its data.

@@ -350,21 +350,49 @@ impl Owner {
         };
         match (waiting, answer) {
             (Waiting::Ask(to), Answer::Ticket(view)) => {
-                self.batch.push(Effect::Asked { answer: to, asked: Ok(view) });
+                self.batch.push(Effect::Asked {
+                    answer: to,
+                    asked: Ok(view),
+                });
             }
             (Waiting::Ask(to), Answer::Refused(refused)) => {
-                self.batch.push(Effect::Asked { answer: to, asked: Err(refused) });
+                self.batch.push(Effect::Asked {
+                    answer: to,
+                    asked: Err(refused),
+                });
             }
             (Waiting::Say(to), Answer::Said(seq)) => {
-                self.batch.push(Effect::Said { answer: to, said: Ok(seq) });
+                self.batch.push(Effect::Said {
+                    answer: to,
+                    said: Ok(seq),
+                });
             }
             (Waiting::Say(to), Answer::NotSaid(refused)) => {
-                self.batch.push(Effect::Said { answer: to, said: Err(refused) });
+                self.batch.push(Effect::Said {
+                    answer: to,
+                    said: Err(refused),
+                });
             }
             (Waiting::Phone { pending, heard, .. }, Answer::Heard) => {
-                self.batch.push(Effect::AnswerPhone { pending, response: heard });
+                self.batch.push(Effect::AnswerPhone {
+                    pending,
+                    response: heard,
+                });
             }
-            (_, answer) => tracing::error!(?answer, "the helpdesk gave an answer of the wrong kind"),
+            (
+                Waiting::Phone {
+                    pending, unheard, ..
+                },
+                Answer::NoSuchConversation,
+            ) => {
+                self.batch.push(Effect::AnswerPhone {
+                    pending,
+                    response: unheard,
+                });
+            }
+            (_, answer) => {
+                tracing::error!(?answer, "the helpdesk gave an answer of the wrong kind")
+            }
         }
     }
 }

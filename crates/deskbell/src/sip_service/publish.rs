@@ -23,16 +23,15 @@ impl SipService {
                     self.presence.mark();
                     self.tell(&rep);
                 }
-                let answer = answer(request, exchange, StatusCode::OK).header(
-                    HeaderName::Expires,
-                    published.lifetime.as_secs().to_string(),
-                );
-                Handling::Answer(match published.entity_tag {
-                    Some(tag) => answer
-                        .header(HeaderName::SipEtag, tag.to_string())
+                Handling::Answer(
+                    answer(request, exchange, StatusCode::OK)
+                        .header(HeaderName::SipEtag, published.entity_tag.to_string())
+                        .header(
+                            HeaderName::Expires,
+                            published.lifetime.as_secs().to_string(),
+                        )
                         .build(),
-                    None => answer.build(),
-                })
+                )
             }
             Err(refusal) => refusal,
         }
@@ -124,18 +123,18 @@ impl Unreadable {
         let fail = |status| answer(request, exchange, status);
         refuse(match self {
             Self::Header(header) => return bad(request, exchange, *header),
-            Self::Nothing => {
-                fail(StatusCode::BAD_REQUEST).reason("Neither Body Nor SIP-If-Match")
+            Self::Nothing => fail(StatusCode::BAD_REQUEST).reason("Neither Body Nor SIP-If-Match"),
+            Self::Body(DocumentError::TooLarge { .. }) => {
+                fail(StatusCode::REQUEST_ENTITY_TOO_LARGE)
             }
-            Self::Body(DocumentError::TooLarge) => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE),
-            Self::MediaType | Self::Body(DocumentError::NotPresence(_)) => {
+            Self::MediaType | Self::Body(DocumentError::NotPresence { .. }) => {
                 fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, PIDF)
             }
             Self::Encoding => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
                 .header(HeaderName::AcceptEncoding, "identity"),
-            Self::Body(error @ (DocumentError::Malformed(_) | DocumentError::Forbidden(_))) => {
-                fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}"))
-            }
+            Self::Body(
+                error @ (DocumentError::Malformed { .. } | DocumentError::Forbidden { .. }),
+            ) => fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}")),
         })
     }
 }

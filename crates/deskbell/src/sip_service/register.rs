@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use helpdesk::RepId;
-use sip::{Contact, HeaderName, Request, StatusCode};
+use sip::{HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
 use super::SipService;
@@ -81,7 +81,10 @@ impl SipService {
             Ok(()) => {
                 self.happenings.sip(|| {
                     let phones = self.bindings.phones(&rep, now).len();
-                    format!("REGISTER: {rep} has {phones} phone{}", if phones == 1 { "" } else { "s" })
+                    format!(
+                        "REGISTER: {rep} has {phones} phone{}",
+                        if phones == 1 { "" } else { "s" }
+                    )
                 });
                 Ok(rep)
             }
@@ -108,7 +111,11 @@ impl SipService {
         for phone in self.bindings.phones(rep, now) {
             response = response.header(
                 HeaderName::Contact,
-                format!("<{}>;expires={}", phone.contact, seconds_left(phone.expires_at, now)),
+                format!(
+                    "<{}>;expires={}",
+                    phone.contact,
+                    seconds_left(phone.expires_at, now)
+                ),
             );
         }
         response.build()
@@ -117,7 +124,10 @@ impl SipService {
 
 /// Rounded up, so that a phone never refreshes a moment too late to matter.
 fn seconds_left(expires_at: Instant, now: Instant) -> u64 {
-    expires_at.saturating_duration_since(now).as_secs_f64().ceil() as u64
+    expires_at
+        .saturating_duration_since(now)
+        .as_secs_f64()
+        .ceil() as u64
 }
 
 /// Host and port by which the phone knows its registrar: what a From of ours must name, so that the

@@ -14,6 +14,9 @@ find('.order').addEventListener('submit', (event) => {
   find('.basket').setAttribute('aria-label', `Basket, ${inBasket === 1 ? '1 thing' : `${inBasket} things`}`);
 });
 
+// Tokens are short-lived.
+const TOKEN_RENEWAL = 5 * 60_000;
+
 // A real shop signs the token with the page; the demo's server signs one for whichever tier is chosen.
 async function joinTier(tier) {
   for (const bell of bells) bell.setAttribute('tier', tier);
@@ -28,7 +31,9 @@ async function joinTier(tier) {
 for (const radio of document.querySelectorAll('[name=tier]')) {
   radio.addEventListener('change', () => joinTier(radio.value));
 }
-joinTier(find('[name=tier]:checked').value);
+const rejoinTier = () => joinTier(find('[name=tier]:checked').value);
+setInterval(rejoinTier, TOKEN_RENEWAL);
+rejoinTier();
 
 const SHOWN = 60;
 const drawer = find('.drawer');

@@ -4,10 +4,12 @@
 use std::time::Instant;
 
 use helpdesk::{SayRefused, Seq, ShopperEvent, TicketView};
+use http::StatusCode;
 use tokio::sync::mpsc;
 
 use crate::desk::{Command, TicketKey};
 use crate::face::Face;
+use crate::key;
 use crate::pace::{Act, Wait};
 use crate::problem::Problem;
 use crate::wire::frame::{FromBrowser, spoken};
@@ -51,15 +53,15 @@ pub(super) async fn act(
     key: &TicketKey,
     frame: &FromBrowser,
 ) -> Result<Done, Problem> {
-    let key = key.clone();
     match frame {
         FromBrowser::Say { id, text } => {
             let (id, text) = spoken(id, text)?;
-            pace(face, &key, Act::Say, |seconds| {
+            pace(face, key, Act::Say, |seconds| {
                 format!(
                     "You are writing faster than we can pass on. Wait {seconds}, then send this again."
                 )
             })?;
+            let key = key.clone();
             face.desk
                 .call(|answer| Command::Say {
                     key,
@@ -72,32 +74,43 @@ pub(super) async fn act(
                 .map_err(|refused| match refused {
                     SayRefused::UnknownTicket => Problem::no_ticket(),
                     SayRefused::Ended => Problem::ended(),
+                    SayRefused::TooLong => Problem::new(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "This is too long for one line. Send it in parts.",
+                    ),
+                    SayRefused::Full => Problem::new(
+                        StatusCode::CONFLICT,
+                        "This conversation holds all the lines it can. Ask again to go on.",
+                    ),
                 })
         }
         FromBrowser::Typing {} => {
-            pace(face, &key, Act::Type, |seconds| {
+            pace(face, key, Act::Type, |seconds| {
                 format!("Once a second is enough to say that you are typing. Wait {seconds}.")
             })?;
+            let key = key.clone();
             face.desk.send(Command::Typing { key }).await?;
             Ok(Done::Signed)
         }
         FromBrowser::Ack { seq } => {
-            pace(face, &key, Act::See, |seconds| {
+            pace(face, key, Act::See, |seconds| {
                 format!("Say what you have read ten times a second at most. Wait {seconds}.")
             })?;
-            let seq = Seq(*seq);
+            let (key, seq) = (key.clone(), Seq(*seq));
             face.desk.send(Command::Seen { key, seq }).await?;
             Ok(Done::Signed)
         }
-        FromBrowser::End {} => face
-            .desk
-            .call(|answer| Command::End { key, answer })
-            .await?
-            .map(Done::Ended)
-            .ok_or_else(Problem::no_ticket),
-        FromBrowser::Open { .. } => Err(Problem::unprocessable(
-            "open is the first frame of a WebSocket and comes only once.",
-        )),
+        FromBrowser::End {} => {
+            let key = key.clone();
+            face.desk
+                .call(|answer| Command::End { key, answer })
+                .await?
+                .map(Done::Ended)
+                .ok_or_else(Problem::no_ticket)
+        }
+        // A page sends its token first thing, and need not know that the cookie was there before it.
+        FromBrowser::Open { token } if key::digest(token) == key.access => Ok(Done::Signed),
+        FromBrowser::Open { .. } => Err(Problem::no_ticket()),
     }
 }
 

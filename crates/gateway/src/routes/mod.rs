@@ -6,13 +6,18 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::trace;
 
 use crate::face::Face;
 use crate::problem;
 use crate::{headers, origin};
 
+mod assets;
+mod badge;
 mod conditional;
 mod conversation;
+mod demo;
+mod fragment;
 mod operations;
 mod presence;
 mod presence_events;
@@ -23,23 +28,36 @@ mod ticket_messages;
 mod ticket_ws;
 mod tickets;
 
-/// All routes with what every answer goes through.
+/// All routes, ready to serve.
 pub(crate) fn router(face: Face) -> Router {
-    Router::new()
+    dressed(addresses(), face)
+}
+
+fn addresses() -> Router<Face> {
+    assets::routes()
         .route("/v1/sites/{site}/presence", get(presence::show))
         .route(
             "/v1/sites/{site}/presence/events",
             get(presence_events::stream),
         )
+        .route("/v1/sites/{site}/fragment", get(fragment::show))
+        .route("/v1/sites/{site}/badge.svg", get(badge::show))
         .route("/v1/sites/{site}/tickets", post(tickets::ask))
         .route("/v1/tickets/{id}", get(ticket::show).delete(ticket::cancel))
         .route("/v1/tickets/{id}/rating", post(rating::rate))
         .route("/v1/tickets/{id}/messages", post(ticket_messages::post))
         .route("/v1/tickets/{id}/events", get(ticket_events::stream))
         .route("/v1/tickets/{id}/ws", get(ticket_ws::open))
+        .route("/demo/token", get(demo::token))
+        .route("/demo/events", get(demo::events))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics))
+}
+
+/// The routes with what every answer goes through, the last one first.
+fn dressed(routes: Router<Face>, face: Face) -> Router {
+    routes
         .layer(from_fn_with_state(face.clone(), origin::guard))
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(from_fn(problem::complete))
@@ -51,11 +69,66 @@ pub(crate) fn router(face: Face) -> Router {
 async fn count(State(face): State<Face>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let path = request.uri().path().to_owned();
     let response = next.run(request).await;
-    face.metrics.count_request(
-        &method,
-        route.as_ref().map(MatchedPath::as_str),
-        response.status(),
-    );
+    let status = response.status();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    face.metrics.count_request(&method, route, status);
+    trace!(%method, route, status = status.as_u16(), "request answered");
+    match route {
+        Some(route) if route.starts_with("/v1/tickets/") => {
+            demo::tell(&face, &method, &route.replace("{id}", "…"), status);
+        }
+        Some(route) if route.starts_with("/v1/") => demo::tell(&face, &method, &path, status),
+        Some(_) | None => {}
+    }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::Body;
+    use helpdesk::Snapshot;
+    use tokio::sync::{mpsc, watch};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::config::{Config, Options};
+    use crate::desk::Desk;
+
+    async fn broken() {
+        panic!("by design")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_like_any_error() {
+        let config = Config {
+            sites: Vec::new(),
+            skills: Vec::new(),
+            tiers: Vec::new(),
+            demo: None,
+        };
+        let snapshot = Arc::new(Snapshot {
+            version: 1,
+            at_unix_ms: 0,
+            sites: Vec::new(),
+        });
+        let desk = Desk::new(mpsc::channel(1).0, watch::channel(snapshot).1);
+        let face = Face::new(config, desk, Options::default());
+        let app = dressed(addresses().route("/broken", get(broken)), face.clone());
+        let request = Request::get("/broken").body(Body::empty()).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        for (name, value) in [
+            ("content-type", "application/problem+json"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(response.headers()[name], value);
+        }
+        let counted = face.metrics.text(&face.desk.snapshot()).unwrap();
+        assert!(counted.contains(r#"route="/broken",class="5xx"} 1"#));
+    }
 }

@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use helpdesk::{GroupSnapshot, Snapshot};
+use helpdesk::Snapshot;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -96,9 +96,9 @@ enum Next {
     Greeting { last_event_id: Option<u64> },
     /// The present state, unless the watcher has this version.
     First { last_event_id: Option<u64> },
-    /// What differs from the groups sent last.
+    /// What differs from the groups of the snapshot sent (or found the same) last.
     Change {
-        sent: Vec<GroupSnapshot>,
+        sent: Arc<Snapshot>,
         not_before: Instant,
     },
 }
@@ -140,8 +140,9 @@ impl PresenceWatcher {
                 sleep_until(*not_before).await;
             }
             let snapshot = self.snapshots.borrow_and_update().clone();
-            if self.is_new(&snapshot) {
-                self.remember(&snapshot);
+            let is_new = self.is_new(&snapshot);
+            self.remember(&snapshot);
+            if is_new {
                 return self.event(&snapshot);
             }
         }
@@ -150,13 +151,16 @@ impl PresenceWatcher {
     fn is_new(&self, snapshot: &Snapshot) -> bool {
         match &self.next {
             Next::Greeting { .. } | Next::First { .. } => true,
-            Next::Change { sent, .. } => !self.selection.groups(snapshot).eq(sent),
+            Next::Change { sent, .. } => !self
+                .selection
+                .groups(snapshot)
+                .eq(self.selection.groups(sent)),
         }
     }
 
-    fn remember(&mut self, snapshot: &Snapshot) {
+    fn remember(&mut self, snapshot: &Arc<Snapshot>) {
         self.next = Next::Change {
-            sent: self.selection.groups(snapshot).cloned().collect(),
+            sent: snapshot.clone(),
             not_before: Instant::now() + GAP,
         };
     }

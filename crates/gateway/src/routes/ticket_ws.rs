@@ -8,7 +8,7 @@ use axum::extract::ws::{CloseCode, CloseFrame, Message, WebSocket, WebSocketUpgr
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use helpdesk::{Seq, ShopperEvent};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
@@ -48,7 +48,7 @@ pub(super) async fn open(
 ) -> Result<Response, Problem> {
     let after = resume_after(query, &headers)?;
     let upgrade = upgrade
-        .map_err(|error| Problem::new(error.status(), format!("{}.", error.body_text())))?
+        .map_err(not_a_socket)?
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES)
         .write_buffer_size(0)
@@ -62,14 +62,25 @@ pub(super) async fn open(
         None => None,
     };
     Ok(upgrade.on_upgrade(move |socket| {
-        let sockets = face.sockets.clone();
-        sockets.track_future(async move {
+        let tasks = face.tasks.clone();
+        tasks.track_future(async move {
             let _counted = Counted::new(&face.metrics.websockets);
             let mut socket = socket;
             let parting = converse(&mut socket, &face, &id, after, known).await;
             close(socket, parting).await;
         })
     }))
+}
+
+fn not_a_socket(rejection: WebSocketUpgradeRejection) -> Problem {
+    match rejection {
+        WebSocketUpgradeRejection::MethodNotGet(_)
+        | WebSocketUpgradeRejection::InvalidConnectionHeader(_)
+        | WebSocketUpgradeRejection::InvalidUpgradeHeader(_) => {
+            Problem::for_status(StatusCode::UPGRADE_REQUIRED)
+        }
+        other => Problem::new(StatusCode::BAD_REQUEST, format!("{}.", other.body_text())),
+    }
 }
 
 /// Why the conversation's socket ends.
@@ -81,6 +92,8 @@ enum Parting {
     NoToken,
     /// The token does not open the ticket.
     NoTicket,
+    /// The conversation has ended and the peer knows it.
+    Over,
     /// The peer fell behind, or the desk let go of it; it comes back with its last line.
     Lagging,
     /// Too much that cannot be read.
@@ -96,6 +109,7 @@ impl Parting {
             Self::Gone => None,
             Self::NoToken => Some((close_code::POLICY, "no token within 5 seconds")),
             Self::NoTicket => Some((close_code::POLICY, "no such ticket")),
+            Self::Over => Some((close_code::NORMAL, "the conversation has ended")),
             Self::Lagging => Some((close_code::AGAIN, "resume after your last line")),
             Self::Broken => Some((close_code::POLICY, "too many frames we cannot take")),
             Self::Stopping => Some((close_code::RESTART, "the server restarts")),
@@ -124,6 +138,7 @@ async fn converse(
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard_at = Instant::now();
     let mut refusals = 0;
+    let mut is_over = false;
     loop {
         tokio::select! {
             () = face.stop.cancelled() => return Parting::Stopping,
@@ -135,7 +150,12 @@ async fn converse(
                 }
             }
             event = events.recv() => {
-                let Some(event) = event else { return Parting::Lagging };
+                let Some(event) = event else {
+                    return if is_over { Parting::Over } else { Parting::Lagging };
+                };
+                if let ShopperEvent::State(view) = &event {
+                    is_over = view.state.is_final();
+                }
                 if send(socket, &ToBrowser::of_event(&event)).await.is_err() {
                     return Parting::Gone;
                 }

@@ -167,6 +167,16 @@ impl Events {
         }
     }
 
+    /// The body as text, to its end.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut text = std::mem::take(&mut self.text);
+        while let Some(frame) = soon(self.body.frame()).await {
+            let data = frame.unwrap().into_data().unwrap();
+            text.push_str(std::str::from_utf8(&data).unwrap());
+        }
+        text
+    }
+
     /// Waits for the end of the stream, past whatever still comes.
     pub(crate) async fn end(mut self) {
         while self.next_block().await.is_some() {}

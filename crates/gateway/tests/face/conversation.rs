@@ -70,7 +70,7 @@ async fn signs_are_passed_on_and_the_end_ends() {
     assert_eq!(post(r#"{"type":"end"}"#).await.json(200)["state"], "closed");
     let late = post(r#"{"type":"say","id":"z","text":"late"}"#).await;
     assert_eq!(late.problem(409), "The conversation has ended.");
-    post(r#"{"type":"open","token":"x"}"#).await.problem(422);
+    post(r#"{"type":"open","token":"x"}"#).await.problem(404);
     post(r#"{"type":"shout"}"#).await.problem(422);
     post(r#"{"type":"say","id":"","text":"x"}"#)
         .await

@@ -10,11 +10,13 @@ use helpdesk::{
     ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, TicketId, TicketState,
     TicketView, TierId,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 pub(crate) struct DeskDouble {
     state: Arc<Mutex<State>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    owner: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -23,6 +25,8 @@ struct State {
     signs: Vec<String>,
     ratings: Vec<(u8, Option<String>)>,
     tickets: HashMap<TicketId, Ticket>,
+    /// Answers that never come: those to asks by the name of `late`.
+    late: Vec<oneshot::Sender<Result<TicketView, AskRefused>>>,
 }
 
 struct Ticket {
@@ -38,12 +42,17 @@ impl DeskDouble {
         let (snapshots, shown) = watch::channel(Arc::new(snapshot(1, 2)));
         let state = Arc::new(Mutex::new(State::default()));
         let owned = state.clone();
-        tokio::spawn(async move {
+        let owner = tokio::spawn(async move {
             while let Some(command) = inbox.recv().await {
                 owned.lock().unwrap().handle(command);
             }
         });
-        (Self { state, snapshots }, Desk::new(commands, shown))
+        let double = Self {
+            state,
+            snapshots,
+            owner,
+        };
+        (double, Desk::new(commands, shown))
     }
 
     /// Shows a newer state of the groups; `available` reps for cameras.
@@ -54,6 +63,10 @@ impl DeskDouble {
 
     pub(crate) fn asks(&self) -> Vec<Ask> {
         self.state.lock().unwrap().asks.clone()
+    }
+
+    pub(crate) fn state_of(&self, ticket: &TicketId) -> TicketState {
+        self.state.lock().unwrap().tickets[ticket].view.state
     }
 
     pub(crate) fn signs(&self) -> Vec<String> {
@@ -84,6 +97,12 @@ impl DeskDouble {
         ticket.followers.clear();
     }
 
+    /// The owner stops and takes no more commands.
+    pub(crate) async fn close(self) {
+        self.owner.abort();
+        assert!(self.owner.await.unwrap_err().is_cancelled());
+    }
+
     pub(crate) fn watchers(&self) -> usize {
         self.snapshots.receiver_count()
     }
@@ -93,8 +112,13 @@ impl State {
     fn handle(&mut self, command: Command) {
         match command {
             Command::Ask { ask, answer } => {
+                let is_late = ask.name.as_deref() == Some("late");
                 let answered = self.open(*ask);
-                let _ = answer.send(answered);
+                if is_late {
+                    self.late.push(answer);
+                } else {
+                    let _ = answer.send(answered);
+                }
             }
             Command::View { key, answer } => {
                 let view = self.find(&key).map(|ticket| ticket.view.clone());

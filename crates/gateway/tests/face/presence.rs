@@ -37,7 +37,7 @@ async fn presence_can_be_asked_for_one_skill_and_tier() {
 async fn presence_of_something_unknown_is_not_found() {
     let world = World::new().await;
     let check = async |path: &str, name: &str| {
-        for tail in ["presence", "presence/events"] {
+        for tail in ["presence", "presence/events", "fragment", "badge.svg"] {
             let path = path.replace("TAIL", tail);
             let detail = world.get(&path).send().await.problem(404);
             assert!(detail.contains(name), "{path}: {detail}");

@@ -16,25 +16,23 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 #[tokio::test]
 async fn a_token_in_the_header_the_cookie_or_the_first_frame_opens() {
     let world = World::new().await;
-    let (ticket, token) = world.ticket().await;
     let own = format!("http://{}", world.address);
-    let bearer = format!("Bearer {token}");
-    let cookie = format!("deskbell-ticket={token}");
-    for headers in [
-        vec![("authorization", bearer.as_str())],
-        vec![("cookie", cookie.as_str()), ("origin", own.as_str())],
-        vec![],
-    ] {
-        let is_bare = headers.is_empty();
-        let mut socket = connect(&world, &ticket, "", &headers).await.unwrap();
-        if is_bare {
-            send(
-                &mut socket,
-                &format!(r#"{{"type":"open","token":"{token}"}}"#),
-            )
-            .await;
-        }
-        assert_eq!(next(&mut socket).await["state"], "queued");
+    for way in ["header", "cookie", "frame"] {
+        let (ticket, token) = world.ticket().await;
+        let bearer = format!("Bearer {token}");
+        let cookie = format!("deskbell-ticket={token}");
+        let headers: &[(&str, &str)] = match way {
+            "header" => &[("authorization", &bearer)],
+            "cookie" => &[("cookie", &cookie), ("origin", &own)],
+            _ => &[],
+        };
+        let mut socket = connect(&world, &ticket, "", headers).await.unwrap();
+        // A page does not know whether its cookie has opened the ticket, and sends its token anyhow.
+        let open = format!(r#"{{"type":"open","token":"{token}"}}"#);
+        send(&mut socket, &open).await;
+        assert_eq!(next(&mut socket).await["state"], "queued", "{way}");
+        send(&mut socket, r#"{"type":"say","id":"1","text":"x"}"#).await;
+        assert_eq!(next(&mut socket).await["type"], "line", "{way}");
     }
 }
 
@@ -154,7 +152,7 @@ async fn a_frame_that_cannot_be_taken_is_an_error_and_the_socket_stays() {
         (r#"["say","1","x"]"#, 422, None),
         (r#"{"type":"shout"}"#, 422, None),
         (r#"{"type":"say","id":"9","text":""}"#, 422, Some("9")),
-        (r#"{"type":"open","token":"x"}"#, 422, None),
+        (r#"{"type":"open","token":"x"}"#, 404, None),
     ] {
         send(&mut socket, frame).await;
         let error = next(&mut socket).await;
@@ -241,6 +239,12 @@ async fn a_follower_that_is_let_go_is_told_to_resume() {
     next(&mut socket).await;
     world.desk.drop_followers(&ticket);
     assert_eq!(closed(&mut socket).await.0, 1013);
+
+    let mut socket = connect(&world, &ticket, "", &headers).await.unwrap();
+    send(&mut socket, r#"{"type":"end"}"#).await;
+    while next(&mut socket).await["state"] != "closed" {}
+    world.desk.drop_followers(&ticket);
+    assert_eq!(closed(&mut socket).await.0, 1000);
 }
 
 #[tokio::test]
@@ -264,7 +268,9 @@ async fn a_plain_get_is_asked_to_upgrade() {
     let call = world
         .get(&format!("/v1/tickets/{ticket}/ws"))
         .bearer(&token);
-    call.send().await.problem(400);
+    let reply = call.send().await;
+    assert_eq!(reply.problem(426), "This address speaks WebSocket only.");
+    assert_eq!(reply.header("upgrade"), "websocket");
 }
 
 async fn connect(

@@ -6,5 +6,17 @@
     reason = "tests may fail loudly"
 )]
 
+mod asking;
+mod choosing;
+mod commanding;
 mod conversing;
+mod doubting;
+mod grouping;
+mod offering;
+mod properties;
+mod queueing;
+mod reconfiguring;
+mod relaxing;
+mod restarting;
 mod room;
+mod watched;

@@ -28,6 +28,15 @@ pub(crate) fn check_with(config: Config, script: &str, expect: Expect) {
     expect.assert_eq(&room.trace);
 }
 
+/// Where a play's time begins.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an instant cannot be made otherwise; no test depends on which it is"
+)]
+pub(crate) fn any_instant() -> Instant {
+    Instant::now()
+}
+
 /// Skills cameras, lenses, printing; tiers standard, gold, platinum; alice, bob, carol, dave and erin.
 pub(crate) fn sample() -> Config {
     let site = |id: &str, skills: &[&str]| Site {
@@ -111,6 +120,17 @@ pub(crate) fn routed(change: impl FnOnce(&mut Routing)) -> Config {
     config
 }
 
+/// After 90 s lenses will do for cameras.
+pub(crate) fn accepting() -> Config {
+    routed(|routing| {
+        routing.relax = vec![Relax {
+            skill: Some(SkillId::new("cameras")),
+            accept: vec![SkillId::new("lenses")],
+            ..relax(90)
+        }];
+    })
+}
+
 pub(crate) fn strict() -> Config {
     routed(|routing| routing.priority = Priority::Strict)
 }
@@ -145,7 +165,7 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(config: Config) -> Self {
-        let now = Instant::now();
+        let now = any_instant();
         let unix_ms = 1_000_000;
         let clock = Clock { at: now, unix_ms };
         Self {
@@ -289,7 +309,7 @@ impl Room {
 
     fn ask(&mut self, text: &str) {
         let (head, message) = match text.split_once(" : ") {
-            Some((head, message)) => (head, Some(message.to_owned())),
+            Some((head, message)) => (head, Some(message.replace("\\n", "\n"))),
             None => (text, None),
         };
         let mut words = head.split(' ');
@@ -407,7 +427,7 @@ impl Room {
                     text,
                 } => {
                     self.deliveries.push((delivery, rep.clone()));
-                    Some(format!("> {rep} ({ticket}): {}", text.replace('\n', " | ")))
+                    Some(format!("> {rep} ({ticket}): {text}"))
                 }
                 Output::TypingToRep { rep, ticket } => Some(format!("> {rep} ({ticket}) typing")),
                 Output::ToShopper { ticket, event } => Some(match event {
@@ -421,13 +441,25 @@ impl Room {
                     Answer::Said(seq) => Some(format!("= said {}", seq.0)),
                     Answer::NotSaid(refused) => Some(format!("= not said: {refused}")),
                     Answer::Heard => None,
+                    Answer::NoSuchConversation => Some("= no such conversation".to_owned()),
                 },
                 Output::Snapshot(_) => None,
             };
             if let Some(line) = line {
+                let line: String = line.replace('\n', " | ").chars().map(visible).collect();
                 writeln!(self.trace, "{line}").unwrap();
             }
         }
+    }
+}
+
+/// Shows a character that would not show.
+fn visible(c: char) -> String {
+    let hidden = c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+    if hidden {
+        c.escape_unicode().to_string()
+    } else {
+        c.to_string()
     }
 }
 

@@ -380,7 +380,7 @@ impl Pair {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
 
     #[test]
     fn the_store_does_what_a_plain_list_would_do(operations in prop::collection::vec(operation(), 1..120)) {

@@ -42,13 +42,14 @@ impl Keys {
     pub(super) fn of_request(
         &self,
         request: &Request,
+        via: &Via<'_>,
         flow: Flow,
     ) -> Result<ServerKey, HeaderError> {
         let method: &[u8] = match request.method() {
             Method::Ack => b"INVITE",
             _ => request.method_text(),
         };
-        self.server_key(request, flow, method)
+        self.server_key(request, via, flow, method)
     }
 
     /// The key of the INVITE that a CANCEL means (RFC 3261 §9.2).
@@ -57,16 +58,16 @@ impl Keys {
         cancel: &Request,
         flow: Flow,
     ) -> Result<ServerKey, HeaderError> {
-        self.server_key(cancel, flow, b"INVITE")
+        self.server_key(cancel, &cancel.via()?, flow, b"INVITE")
     }
 
     fn server_key(
         &self,
         request: &Request,
+        via: &Via<'_>,
         flow: Flow,
         method: &[u8],
     ) -> Result<ServerKey, HeaderError> {
-        let via = request.via()?;
         let branch = via.branch().unwrap_or_default();
         if branch.starts_with(BRANCH_COOKIE) && branch.len() > BRANCH_COOKIE.len() {
             // Deviates from RFC 3261 §17.2.3: the source counts too, because a stored answer must never go to another
@@ -74,7 +75,7 @@ impl Keys {
             return Ok(ServerKey(self.digest(|hasher| {
                 1u8.hash(hasher);
                 flow.remote.hash(hasher);
-                hash_sent_by(&via, hasher);
+                hash_sent_by(via, hasher);
                 branch.hash(hasher);
                 method.hash(hasher);
             })));

@@ -3,6 +3,8 @@
 
 mod arena;
 mod client;
+mod clients;
+mod effects;
 mod endpoint;
 mod invite_server;
 mod key;
@@ -43,7 +45,7 @@ pub enum Input {
         response: Bytes,
     },
     /// The user answers a request, and a retransmission of it is to be judged afresh (RFC 3261 §8.2.7):
-    /// for challenges and refusals, which must not cost memory. An INVITE is answered with state all the same.
+    /// for challenges and refusals, which must cost no memory and, for an INVITE, must not be repeated by a timer.
     AnswerStateless {
         /// From [`Output::Request`].
         transaction: ServerTransactionId,

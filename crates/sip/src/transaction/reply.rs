@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::error::HeaderError;
 use crate::flow::Flow;
+use crate::header::via::Via;
 use crate::message::{Message, Request};
 use crate::status::StatusCode;
 use crate::write::response::ResponseBuilder;
@@ -14,24 +14,20 @@ use crate::write::response::ResponseBuilder;
 const DEFAULT_PORT: u16 = 5060;
 
 /// The path an answer takes.
-///
-/// # Errors
-/// The request has no readable Via.
-pub(super) fn answer_flow(request: &Request, flow: Flow) -> Result<Flow, HeaderError> {
+pub(super) fn answer_flow(via: &Via<'_>, flow: Flow) -> Flow {
     if flow.transport.is_reliable() {
-        return Ok(flow);
+        return flow;
     }
-    let via = request.via()?;
     // RFC 3581 §4: back to the very source.
     if via.rport().is_some() {
-        return Ok(flow);
+        return flow;
     }
     // Deviates from RFC 3261 §18.2.2: maddr is not followed, because it would let anybody aim our answers.
     let port = via.port.unwrap_or(DEFAULT_PORT);
-    Ok(Flow {
+    Flow {
         remote: SocketAddr::new(flow.remote.ip(), port),
         ..flow
-    })
+    }
 }
 
 /// The status of a response as it goes out.

@@ -139,9 +139,11 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
-    use super::super::arena::Arena;
+    use crate::transaction::arena::Arena;
+    use crate::transaction::tests::script::start;
+
     use super::{Timer, Timers};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -151,7 +153,7 @@ mod tests {
         let mut arena = Arena::new();
         let (first, second) = (arena.insert(()), arena.insert(()));
         let mut timers = Timers::new();
-        let start = Instant::now();
+        let start = start();
         timers.set(Timer::J, 32 * SECOND, first, start);
         timers.set(Timer::E, SECOND, first, start);
         timers.set(Timer::E, 2 * SECOND, first, start);
@@ -169,7 +171,7 @@ mod tests {
         let mut arena = Arena::new();
         let ids: Vec<_> = (0..3).map(|_| arena.insert(())).collect();
         let mut timers = Timers::new();
-        let start = Instant::now();
+        let start = start();
         for (after, id) in (0u32..).zip(&ids) {
             timers.set(Timer::J, 32 * SECOND, *id, start + after * SECOND);
         }
@@ -186,7 +188,7 @@ mod tests {
         let mut arena = Arena::new();
         let id = arena.insert(());
         let mut timers = Timers::new();
-        let start = Instant::now();
+        let start = start();
         for _ in 0..100_000 {
             timers.set(Timer::J, SECOND, id, start);
         }

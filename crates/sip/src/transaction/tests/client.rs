@@ -17,19 +17,19 @@ fn an_unanswered_request_is_repeated_by_timer_e_and_ends_by_timer_f() {
             script.note_held();
         },
         expect![[r#"
-                 0 send MESSAGE to 40000
-               500 send MESSAGE to 40000
-              1500 send MESSAGE to 40000
-              3500 send MESSAGE to 40000
-              7500 send MESSAGE to 40000
-             11500 send MESSAGE to 40000
-             15500 send MESSAGE to 40000
-             19500 send MESSAGE to 40000
-             23500 send MESSAGE to 40000
-             27500 send MESSAGE to 40000
-             31500 send MESSAGE to 40000
-             32000 failed Timeout for 1
-             60000 0 held
+            0 send MESSAGE to 40000
+            500 send MESSAGE to 40000
+            1500 send MESSAGE to 40000
+            3500 send MESSAGE to 40000
+            7500 send MESSAGE to 40000
+            11500 send MESSAGE to 40000
+            15500 send MESSAGE to 40000
+            19500 send MESSAGE to 40000
+            23500 send MESSAGE to 40000
+            27500 send MESSAGE to 40000
+            31500 send MESSAGE to 40000
+            32000 failed Timeout for 1
+            60000 0 held
         "#]],
     );
 }
@@ -44,9 +44,9 @@ fn a_stream_repeats_nothing() {
             script.note_held();
         },
         expect![[r#"
-                 0 send MESSAGE to 40000
-             32000 failed Timeout for 1
-             60000 0 held
+            0 send MESSAGE to 40000
+            32000 failed Timeout for 1
+            60000 0 held
         "#]],
     );
 }
@@ -64,12 +64,12 @@ fn a_provisional_answer_slows_the_repetition() {
             script.until(60_000);
         },
         expect![[r#"
-                 0 send MESSAGE to 40000
-               100 provisional 100 for 1
-               500 send MESSAGE to 40000
-              4500 send MESSAGE to 40000
-              8500 send MESSAGE to 40000
-              9000 final 200 for 1
+            0 send MESSAGE to 40000
+            100 provisional 100 for 1
+            500 send MESSAGE to 40000
+            4500 send MESSAGE to 40000
+            8500 send MESSAGE to 40000
+            9000 final 200 for 1
         "#]],
     );
 }
@@ -91,10 +91,10 @@ fn a_repeated_final_answer_is_told_once_and_absorbed_until_timer_k() {
             assert_eq!(script.endpoint.take_counts().strays, 1);
         },
         expect![[r#"
-                 0 send MESSAGE to 40000
-                 0 final 200 for 1
-              4999 1 held
-              5000 0 held
+            0 send MESSAGE to 40000
+            0 final 200 for 1
+            4999 1 held
+            5000 0 held
         "#]],
     );
 }

@@ -2,8 +2,9 @@
 
 use expect_test::expect;
 
-use super::script::{check, request_text};
+use super::script::{answer, check, request_text};
 use crate::flow::Protocol::{Tcp, Udp};
+use crate::transaction::Input;
 
 const VIA: &str = "branch=z9hG4bKcall;rport";
 
@@ -18,19 +19,19 @@ fn a_refusal_is_repeated_by_timer_g_until_timer_h() {
             script.note_held();
         },
         expect![[r#"
-                 0 request INVITE
-                 0 send 405 to 40000
-               500 send 405 to 40000
-              1500 send 405 to 40000
-              3500 send 405 to 40000
-              7500 send 405 to 40000
-             11500 send 405 to 40000
-             15500 send 405 to 40000
-             19500 send 405 to 40000
-             23500 send 405 to 40000
-             27500 send 405 to 40000
-             31500 send 405 to 40000
-             60000 0 held
+            0 request INVITE
+            0 send 405 to 40000
+            500 send 405 to 40000
+            1500 send 405 to 40000
+            3500 send 405 to 40000
+            7500 send 405 to 40000
+            11500 send 405 to 40000
+            15500 send 405 to 40000
+            19500 send 405 to 40000
+            23500 send 405 to 40000
+            27500 send 405 to 40000
+            31500 send 405 to 40000
+            60000 0 held
         "#]],
     );
 }
@@ -53,12 +54,12 @@ fn an_ack_stops_the_refusal_and_repeated_acks_are_absorbed_until_timer_i() {
             script.note_held();
         },
         expect![[r#"
-                 0 request INVITE
-                 0 send 486 to 40000
-                 0 send 486 to 40000
-               500 send 486 to 40000
-              5599 1 held
-              5600 0 held
+            0 request INVITE
+            0 send 486 to 40000
+            0 send 486 to 40000
+            500 send 486 to 40000
+            5599 1 held
+            5600 0 held
         "#]],
     );
 }
@@ -75,9 +76,9 @@ fn a_stream_forgets_an_acknowledged_refusal_at_once() {
             script.note_held();
         },
         expect![[r#"
-                 0 request INVITE
-                 0 send 486 to 40000
-             10000 0 held
+            0 request INVITE
+            0 send 486 to 40000
+            10000 0 held
         "#]],
     );
 }
@@ -114,11 +115,36 @@ fn a_silent_user_is_covered_by_trying_and_at_last_by_a_refusal() {
             script.note_held();
         },
         expect![[r#"
-                 0 request INVITE
-               200 send 100 to 40000
-              1000 send 100 to 40000
+            0 request INVITE
+            200 send 100 to 40000
+            1000 send 100 to 40000
             180000 send 408 to 40000
             200000 0 held
+        "#]],
+    );
+}
+
+#[test]
+fn a_stateless_refusal_is_never_repeated_by_a_timer() {
+    check(
+        Udp,
+        |script| {
+            script.receive(&request_text("INVITE", VIA));
+            let (transaction, request) = script.requests.pop().unwrap();
+            script.handle(Input::AnswerStateless {
+                transaction,
+                response: answer(&request, 405),
+            });
+            script.note_held();
+            script.receive(&request_text("ACK", VIA));
+            script.until(60_000);
+            script.receive(&request_text("INVITE", VIA));
+        },
+        expect![[r#"
+            0 request INVITE
+            0 send 405 to 40000
+            0 0 held
+            60000 request INVITE
         "#]],
     );
 }
@@ -137,11 +163,11 @@ fn a_success_is_sent_once_and_repeated_invites_are_absorbed() {
             script.note_held();
         },
         expect![[r#"
-                 0 request INVITE
-                 0 send 180 to 40000
-                 0 send 180 to 40000
-                 0 send 200 to 40000
-             60000 0 held
+            0 request INVITE
+            0 send 180 to 40000
+            0 send 180 to 40000
+            0 send 200 to 40000
+            60000 0 held
         "#]],
     );
 }
@@ -160,11 +186,11 @@ fn a_cancel_ends_an_unanswered_invite() {
             script.note_held();
         },
         expect![[r#"
-                 0 request INVITE
-                 0 send 200 to 40000
-                 0 send 487 to 40000
-                 0 send 200 to 40000
-             60000 0 held
+            0 request INVITE
+            0 send 200 to 40000
+            0 send 487 to 40000
+            0 send 200 to 40000
+            60000 0 held
         "#]],
     );
 }
@@ -173,9 +199,13 @@ fn a_cancel_ends_an_unanswered_invite() {
 fn a_cancel_of_nothing_is_answered_481() {
     check(
         Udp,
-        |script| script.receive(&request_text("CANCEL", VIA)),
+        |script| {
+            script.receive(&request_text("CANCEL", VIA));
+            script.note_held();
+        },
         expect![[r#"
                  0 send 481 to 40000
+                 0 0 held
         "#]],
     );
 }

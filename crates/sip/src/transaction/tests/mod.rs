@@ -4,5 +4,5 @@ mod client;
 mod invite;
 mod network;
 mod room;
-mod script;
+pub(in crate::transaction) mod script;
 mod server;

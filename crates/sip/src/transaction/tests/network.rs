@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
 
-use super::script::{address, answer, draft};
+use super::script::{address, answer, draft, start};
 use crate::flow::{Flow, Protocol};
 use crate::message::{Message, Request};
 use crate::method::Method;
@@ -79,7 +79,7 @@ struct World {
 
 impl World {
     fn new(weather: Weather) -> Self {
-        let now = Instant::now();
+        let now = start();
         let mut world = Self {
             random: weather.seed | 1,
             now,

@@ -66,7 +66,6 @@ fn one_request_of_ours_too_many_fails_at_once() {
 
     let mut script = small();
     script.send(1, Method::Message);
-    let start = std::time::Instant::now();
     script.endpoint.handle(
         Input::Send {
             token: RequestToken(2),
@@ -74,7 +73,7 @@ fn one_request_of_ours_too_many_fails_at_once() {
             draft: super::script::draft(Method::Message),
             branch: "z9hG4bKsecond".to_owned(),
         },
-        start,
+        super::script::start(),
     );
     let Some(Output::Failed { token, cause }) = script.endpoint.poll_output() else {
         unreachable!()

@@ -29,13 +29,13 @@ fn a_retransmission_gets_the_stored_answer_until_timer_j() {
             script.receive(&request_text("PUBLISH", VIA));
         },
         expect![[r#"
-                 0 request PUBLISH
-                 0 send 200 to 40000
-               500 send 200 to 40000
-             31999 send 200 to 40000
-             31999 1 held
-             32000 0 held
-             32000 request PUBLISH
+            0 request PUBLISH
+            0 send 200 to 40000
+            500 send 200 to 40000
+            31999 send 200 to 40000
+            31999 1 held
+            32000 0 held
+            32000 request PUBLISH
         "#]],
     );
 }
@@ -52,8 +52,8 @@ fn a_retransmission_before_the_answer_is_absorbed() {
             script.answer(200);
         },
         expect![[r#"
-                 0 request MESSAGE
-              1000 send 200 to 40000
+            0 request MESSAGE
+            1000 send 200 to 40000
         "#]],
     );
 }
@@ -72,10 +72,10 @@ fn a_slow_answer_is_announced_and_a_late_one_dropped() {
             assert_eq!(script.endpoint.take_counts().answers_dropped, 1);
         },
         expect![[r#"
-                 0 request MESSAGE
-              3500 send 100 to 40000
-              7500 send 100 to 40000
-             32000 0 held
+            0 request MESSAGE
+            3500 send 100 to 40000
+            7500 send 100 to 40000
+            32000 0 held
         "#]],
     );
 }

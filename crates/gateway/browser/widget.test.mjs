@@ -1,0 +1,549 @@
+// The bell and its conversation in a real browser against the mock: `node --test widget.test.mjs`.
+// Must not test the gateway; the Rust tests drive the same page against it.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { startMock } from './mock-gateway.mjs';
+import { startBrowser, startShopper } from './page-driver.mjs';
+
+const estimate = { seconds: 240, low: 120, high: 420, confidence: 0.8 };
+let browser;
+before(async () => { browser = await startBrowser(); });
+after(() => browser?.close());
+
+/** Runs `act` with a mock and a shopper on its storefront; whatever the page did, it must not have broken its policy. */
+function scene(name, act, { width, height, scheme, motion, page = '/', expectViolations = 0 } = {}) {
+  test(name, { timeout: 60_000 }, async () => {
+    const mock = await startMock();
+    const shopper = await startShopper({ base: mock.url, browser, width, height, scheme, motion });
+    try {
+      mock.pages.set('/bare', '<!doctype html><html lang="en"><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras"></deskbell-help>');
+      mock.pages.set('/rtl', '<!doctype html><html lang="ar" dir="rtl"><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras"></deskbell-help>');
+      mock.pages.set('/inline-style', '<!doctype html><html lang="en"><script type="module" src="/widget.js"></script><p style="color:red">x</p><deskbell-help site="shop"></deskbell-help>');
+      if (page) await shopper.open({ url: page });
+      await act(shopper, mock);
+      const { reports } = await shopper.cspReports();
+      assert.equal(reports.length, expectViolations, JSON.stringify(reports));
+      const broken = (await shopper.errors()).errors.filter(({ kind }) => kind === 'page');
+      assert.deepEqual(broken, []);
+    } finally {
+      await shopper.context.close();
+      await mock.close();
+    }
+  });
+}
+
+const available = (mock, skill = 'cameras', count = 3) => mock.setGroups({ skill }, { state: 'available', available: count, busy: 0, wait: null });
+const text = async (shopper, skill = 'cameras') => (await shopper.state({ skill })).text;
+
+async function eventually(what, check, timeout = 8_000) {
+  const began = Date.now();
+  for (;;) {
+    const value = await check();
+    if (value) return value;
+    if (Date.now() - began > timeout) assert.fail(`not within ${timeout} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function inConversation(shopper, mock) {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.clickBell({ skill: 'cameras' });
+  await shopper.start({ name: 'Noor', message: 'first words' });
+  await shopper.waitLine({ from: 'shopper', text: 'first words' });
+  const [ticket] = [...mock.tickets.values()].slice(-1);
+  ticket.change({ state: 'open', rep: 'Alice' });
+  await shopper.waitHeader({ text: 'Alice' });
+  return ticket;
+}
+
+const tomorrow = new Date(new Date().setHours(33, 0, 0, 0)).toISOString();
+const wait = (seconds, low, high, confidence = 0.8) => ({ state: 'wait', busy: 1, wait: { seconds, low, high, confidence } });
+for (const [name, group, words, range, mark] of [
+  ['three reps', { state: 'available', available: 3 }, '3 people can help now', '', 'available'],
+  ['one rep', { state: 'available', available: 1 }, '1 person can help now', '', 'available'],
+  ['coarse numbers', { state: 'available', available: 0 }, 'Somebody can help now', '', 'available'],
+  ['an estimate', { state: 'wait', busy: 2, wait: estimate }, 'About 4 minutes', '2 to 7 minutes, 8 times out of 10', 'busy'],
+  ['seconds', wait(40, 5, 50), 'Under a minute', 'Up to a minute, 8 times out of 10', 'busy'],
+  ['over a minute', wait(75, 30, 170), 'About a minute', 'Up to 3 minutes, 8 times out of 10', 'busy'],
+  ['half an hour', wait(1750, 1000, 2600), 'About half an hour', '15 to 45 minutes, 8 times out of 10', 'busy'],
+  ['hours', wait(6900, 3700, 9000), 'About 2 hours', 'an hour to 3 hours, 8 times out of 10', 'busy'],
+  ['no estimate, all away', { state: 'wait', away: 1, wait: null }, "We can't tell how long yet", '', 'away'],
+  ['closed', { state: 'closed' }, 'Nobody is on duty right now', '', 'offline'],
+  ['closed with hours', { state: 'closed', opens: tomorrow }, 'Back tomorrow at 9:00', '', 'offline'],
+]) {
+  scene(`the bell says ${name}`, async (shopper, mock) => {
+    mock.setGroups({ skill: 'lenses' }, { state: 'available', available: 9 });
+    mock.setGroups({ skill: 'cameras' }, group);
+    const seen = await eventually(words, async () => {
+      const state = await shopper.state({ skill: 'cameras' });
+      return state.text === words.replace('9:00', '09:00') || state.text === words ? state : null;
+    });
+    assert.ok(seen.text.length <= 40, seen.text);
+    assert.equal(seen.range, range);
+    assert.ok(await shopper.bell('cameras').locator(`.bell .mark.${mark}`).isVisible());
+  }, { page: '/bare' });
+}
+
+scene('the bell follows the tier of the page', async (shopper, mock) => {
+  mock.setGroups({ skill: 'cameras', tier: 'standard' }, { state: 'wait', busy: 1, wait: estimate });
+  mock.setGroups({ skill: 'cameras', tier: 'gold' }, { state: 'available', available: 2 });
+  await shopper.waitState({ state: 'wait', skill: 'cameras' });
+  await shopper.page.getByLabel('Gold').check();
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.page.waitForFunction(() => document.querySelector('deskbell-help').getAttribute('token') === 'demo.gold.unsigned');
+});
+
+scene('each bell has its own form; in a conversation all bells lead to it', async (shopper, mock) => {
+  available(mock);
+  available(mock, 'lenses', 1);
+  const title = async () => (await shopper.header()).title;
+  await shopper.clickBell({ skill: 'cameras' });
+  assert.equal(await title(), 'Help with cameras');
+  await shopper.clickBell({ skill: 'lenses' });
+  assert.equal(await title(), 'Help with lenses');
+  await shopper.start({ message: 'which one' });
+  assert.deepEqual([...mock.tickets.values()].map(({ ask }) => ask.skills), [['lenses']]);
+  await shopper.press({ key: 'Escape' });
+  await shopper.clickBell({ skill: 'cameras' });
+  await shopper.waitLine({ from: 'shopper', text: 'which one' });
+  await shopper.end();
+  await shopper.press({ key: 'Escape' });
+  await shopper.clickBell({ skill: 'cameras' });
+  assert.equal(await title(), 'Help with cameras');
+});
+
+scene('only a change of the situation is announced', async (shopper, mock) => {
+  available(mock);
+  await shopper.open({ url: '/bare' });
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  const status = shopper.bell('cameras').locator('> [role=status]');
+  assert.equal(await status.textContent(), '');
+  available(mock, 'cameras', 2);
+  await eventually('two people', async () => (await text(shopper)) === '2 people can help now');
+  assert.equal(await status.textContent(), '');
+  mock.setGroups({ skill: 'cameras' }, { state: 'wait', available: 0, busy: 1, wait: estimate });
+  await eventually('announced', async () => (await status.textContent()) === 'About 4 minutes');
+}, { page: null });
+
+scene('nothing is stored and no cookie is sent before the click', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.clickBell({ skill: 'cameras' });
+  assert.deepEqual(await shopper.storage(), { cookies: [], local: {}, session: {} });
+  assert.ok(mock.requests.every(({ cookie }) => cookie === undefined));
+  assert.equal(mock.tickets.size, 0);
+});
+
+scene('the panel is not fetched before the click', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  const fetched = () => mock.requests.some(({ route }) => route === 'GET /conversation.js');
+  assert.equal(fetched(), false);
+  await shopper.clickBell({ skill: 'cameras' });
+  assert.equal(fetched(), true);
+});
+
+scene('all bells of a page share one stream, closed while the page is hidden', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  assert.equal(await shopper.page.locator('deskbell-help').count(), 3);
+  assert.equal(mock.streams.size, 1);
+  const hide = (hidden) => shopper.page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  await hide(true);
+  await eventually('stream closed', () => mock.streams.size === 0);
+  mock.setGroups({ skill: 'cameras' }, { state: 'closed', available: 0 });
+  await hide(false);
+  await shopper.waitState({ state: 'closed', skill: 'cameras' });
+  assert.equal(mock.streams.size, 1);
+  await shopper.page.goto('about:blank');
+  await eventually('stream closed by leaving', () => mock.streams.size === 0);
+});
+
+scene('a lost gateway is told, and its return', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  mock.refuse.presence = true;
+  mock.dropStreams();
+  await shopper.waitState({ state: 'lost', skill: 'cameras', timeout_ms: 5_000 });
+  assert.equal(await text(shopper), 'Not connected');
+  mock.refuse.presence = false;
+  await shopper.waitState({ state: 'available', skill: 'cameras', timeout_ms: 10_000 });
+}, { page: '/bare' });
+
+scene('an offline browser says so at once', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.offline();
+  await shopper.waitState({ state: 'lost', skill: 'cameras', timeout_ms: 1_000 });
+  await shopper.offline({ on: false });
+  await shopper.waitState({ state: 'available', skill: 'cameras', timeout_ms: 3_000 });
+}, { page: '/bare' });
+
+scene('a click reaches the gateway and the two talk in order', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  assert.deepEqual({ ...ticket.ask, page: undefined }, { skills: ['cameras'], name: 'Noor', message: 'first words', lang: 'en', page: undefined });
+  assert.equal(ticket.ask.page, `${mock.url}/`);
+  ticket.line({ from: 'rep', name: 'Alice', text: 'Hello' });
+  await shopper.say({ text: 'second' });
+  await shopper.waitLine({ from: 'shopper', text: 'second' });
+  ticket.repeat(2);
+  ticket.line({ from: 'rep', name: 'Alice', text: 'third' });
+  await shopper.waitLine({ from: 'rep', text: 'third' });
+  const { lines } = await shopper.lines();
+  assert.deepEqual(lines.map((line) => `${line.from}: ${line.text}`), ['shopper: first words', 'rep: Hello', 'shopper: second', 'rep: third']);
+  await eventually('acknowledged', () => ticket.frames.some((frame) => frame.type === 'ack' && frame.seq === 4));
+  assert.equal((await shopper.header()).title, 'Alice');
+});
+
+scene('waiting shows place, promise and range', async (shopper, mock) => {
+  mock.onTicket = (ticket) => Object.assign(ticket, { position: 2, wait: estimate });
+  available(mock);
+  await shopper.clickBell({ skill: 'cameras' });
+  await shopper.start({ message: 'hello' });
+  const card = shopper.panel().locator('.waiting');
+  assert.deepEqual(await card.locator('p').allTextContents(), ['You are number 2', 'About 4 minutes', '2 to 7 minutes, 8 times out of 10', 'We keep your place if this page closes.']);
+  await shopper.press({ key: 'Escape' });
+  await eventually('the bell', async () => (await text(shopper)) === 'You are number 2, about 4 minutes');
+  const [ticket] = mock.tickets.values();
+  ticket.change({ state: 'offered' });
+  await eventually('asking', async () => (await text(shopper)) === 'Asking somebody now');
+});
+
+scene('typing is shown, and sent at most once a second', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  ticket.typing();
+  await shopper.panel().getByText('Alice is writing').waitFor();
+  ticket.line({ from: 'rep', name: 'Alice', text: 'done' });
+  await shopper.panel().getByText('Alice is writing').waitFor({ state: 'hidden' });
+  const began = Date.now();
+  await shopper.panel().locator('.text-in').pressSequentially('a rather long sentence', { delay: 60 });
+  const allowed = 1 + Math.floor((Date.now() - began) / 1000);
+  await eventually('typing', () => ticket.frames.some(({ type }) => type === 'typing'));
+  const sent = ticket.frames.filter(({ type }) => type === 'typing').length;
+  assert.ok(sent >= 1 && sent <= allowed, `${sent} typing frames, ${allowed} allowed`);
+});
+
+scene('a reload resumes the conversation with its lines in order', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  ticket.line({ from: 'rep', name: 'Alice', text: 'Hello' });
+  await shopper.say({ text: 'second' });
+  await shopper.waitLine({ from: 'shopper', text: 'second' });
+  await shopper.reload();
+  ticket.line({ from: 'rep', name: 'Alice', text: 'third' });
+  await shopper.waitLine({ from: 'rep', text: 'third' });
+  assert.deepEqual((await shopper.lines()).lines.map((line) => line.text), ['first words', 'Hello', 'second', 'third']);
+  assert.ok(await shopper.panel().isVisible(), 'the panel is open as before');
+  assert.equal(mock.tickets.size, 1);
+});
+
+scene('a line whose confirmation was lost is not doubled', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  mock.refuse.confirmations = true;
+  await shopper.say({ text: 'once' });
+  await eventually('heard', () => ticket.lines.some((line) => line.text === 'once'));
+  mock.refuse.confirmations = false;
+  await shopper.waitLine({ from: 'shopper', text: 'once' });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal((await shopper.lines()).lines.filter((line) => line.text === 'once').length, 1);
+  assert.equal(ticket.lines.filter((line) => line.text === 'once').length, 1);
+});
+
+scene('lines said while cut off arrive once, in order, also over a reload', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  mock.refuse.sockets = true;
+  ticket.drop();
+  ticket.line({ from: 'rep', name: 'Alice', text: 'are you there' });
+  await shopper.say({ text: 'yes' });
+  await shopper.panel().getByText('Reconnecting…').waitFor();
+  const { text: said, pending } = (await shopper.lines()).lines.at(-1);
+  assert.deepEqual({ said, pending }, { said: 'yes', pending: true });
+  await shopper.reload();
+  mock.refuse.sockets = false;
+  await shopper.waitLine({ from: 'shopper', text: 'yes' });
+  assert.deepEqual(ticket.lines.map((line) => line.text), ['first words', 'are you there', 'yes']);
+  assert.deepEqual((await shopper.lines()).lines.map((line) => line.text), ['first words', 'are you there', 'yes']);
+  await shopper.panel().getByText('Reconnecting…').waitFor({ state: 'hidden' });
+});
+
+scene('a socket that has gone deaf is replaced', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  for (const follower of ticket.followers) follower.deaf = true;
+  await shopper.say({ text: 'anybody' });
+  await shopper.waitLine({ from: 'shopper', text: 'anybody', timeout_ms: 16_000 });
+  assert.equal(ticket.lines.filter((line) => line.text === 'anybody').length, 1);
+});
+
+scene('where no WebSocket comes through, SSE and POST carry the conversation', async (shopper, mock) => {
+  mock.refuse.sockets = true;
+  const ticket = await inConversation(shopper, mock);
+  await shopper.say({ text: 'by post' });
+  await shopper.waitLine({ from: 'shopper', text: 'by post' });
+  ticket.line({ from: 'rep', name: 'Alice', text: 'by stream' });
+  await shopper.waitLine({ from: 'rep', text: 'by stream' });
+  ticket.drop();
+  ticket.line({ from: 'rep', name: 'Alice', text: 'while cut off' });
+  await shopper.waitLine({ from: 'rep', text: 'while cut off' });
+  assert.deepEqual((await shopper.lines()).lines.map((line) => line.text), ['first words', 'by post', 'by stream', 'while cut off']);
+});
+
+scene('the whole way by keyboard', async (shopper, mock) => {
+  const { page } = shopper;
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  const focus = () => page.evaluate(() => {
+    const inner = document.activeElement?.shadowRoot?.activeElement;
+    return inner?.id || inner?.className || '';
+  });
+  await page.keyboard.press('Tab');
+  assert.equal(await focus(), 'bell');
+  await page.keyboard.press('Enter');
+  await eventually('focus on the message', async () => (await focus()) === 'message');
+  await page.keyboard.press('Escape');
+  assert.equal(await focus(), 'bell');
+  await page.keyboard.press('Enter');
+  await eventually('focus on the message again', async () => (await focus()) === 'message');
+  await page.keyboard.type('keys only');
+  await page.keyboard.press('Tab');
+  assert.equal(await focus(), 'name');
+  await page.keyboard.press('Enter');
+  await eventually('focus on the composer', async () => (await focus()) === 'text-in');
+  await page.keyboard.type('and more');
+  await page.keyboard.press('Enter');
+  await shopper.waitLine({ from: 'shopper', text: 'and more' });
+  await page.keyboard.press('Escape');
+  assert.equal(await focus(), 'bell');
+  assert.equal(await shopper.bell().locator('.bell').getAttribute('aria-expanded'), 'false');
+}, { page: '/bare' });
+
+scene('everything has a role and a name', async (shopper, mock) => {
+  const { page } = shopper;
+  available(mock);
+  await page.getByRole('button', { name: 'Ask for help. 3 people can help now' }).click();
+  const form = page.getByRole('dialog', { name: 'Help with cameras' });
+  await form.getByRole('textbox', { name: 'What can we help with?' }).fill('hello');
+  await form.getByRole('textbox', { name: 'Your name (optional)' }).waitFor();
+  await form.getByRole('button', { name: 'Ask for help' }).click();
+  await form.getByRole('log', { name: 'Conversation' }).getByText('hello').waitFor();
+  const [ticket] = mock.tickets.values();
+  ticket.change({ state: 'open', rep: 'Alice' });
+  const talk = page.getByRole('dialog', { name: 'Alice' });
+  await talk.getByRole('status').getByText('Alice: Here with you').waitFor();
+  await talk.getByRole('textbox', { name: 'Write a message' }).waitFor();
+  await talk.getByRole('button', { name: 'Send' }).waitFor();
+  await talk.getByRole('button', { name: 'Close this panel' }).click();
+  await talk.waitFor({ state: 'hidden' });
+}, { page: '/bare', motion: 'no-preference' });
+
+scene('an empty message is asked for, not sent', async (shopper, mock) => {
+  available(mock);
+  await shopper.clickBell({ skill: 'cameras' });
+  await shopper.panel().locator('button[type=submit]').click();
+  await shopper.panel().getByRole('alert').getByText('Write a few words first').waitFor();
+  assert.equal(mock.tickets.size, 0);
+});
+
+for (const [status, retryAfter, words, type] of [
+  [429, 30, 'That was too many requests from here. Try again in 30 seconds.'],
+  [429, 150, 'That was too many requests from here. Try again in 3 minutes.'],
+  [503, 5, 'The help desk is starting again. Try again in 5 seconds.'],
+  [503, 60, 'Too many people are waiting at this moment. Try again in a minute.', 'urn:deskbell:problem:queue-full'],
+  [409, undefined, 'Nobody who can help with this is on duty right now.', 'urn:deskbell:problem:closed'],
+]) {
+  scene(`a ${status} with Retry-After ${retryAfter} is said in words, and the form kept`, async (shopper, mock) => {
+    available(mock);
+    mock.refuse.tickets = { status, retryAfter, type };
+    await shopper.clickBell({ skill: 'cameras' });
+    await shopper.panel().locator('#message').fill('still here');
+    await shopper.panel().locator('button[type=submit]').click();
+    await eventually(words, async () => (await shopper.panel().getByRole('alert').textContent()) === words);
+    assert.equal(await shopper.panel().locator('#message').inputValue(), 'still here');
+    mock.refuse.tickets = null;
+    await shopper.panel().locator('button[type=submit]').click();
+    await shopper.waitLine({ from: 'shopper', text: 'still here' });
+  });
+}
+
+scene('a line said too fast is said again, a refused one is marked', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  mock.refuse.says = { status: 429, retry_after: 1 };
+  await shopper.say({ text: 'too fast' });
+  await eventually('tried', () => ticket.frames.some((frame) => frame.text === 'too fast'));
+  mock.refuse.says = null;
+  await shopper.waitLine({ from: 'shopper', text: 'too fast', timeout_ms: 3_000 });
+  mock.refuse.says = { status: 422 };
+  await shopper.say({ text: 'not that' });
+  await shopper.panel().getByText('Not sent').waitFor();
+});
+
+scene('text from the rep is text, never markup', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  const hostile = '<img src=x onerror="document.title=1"><b>bold</b>';
+  ticket.line({ from: 'rep', name: '<i>Alice</i>', text: hostile });
+  const { line } = await shopper.waitLine({ from: 'rep', text: 'bold' });
+  assert.equal(line.text, hostile);
+  assert.equal(line.name, '<i>Alice</i>');
+  assert.equal(await shopper.panel().locator('.line *').count(), 0);
+});
+
+scene('a closed panel tells of new lines on the bell', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  await shopper.press({ key: 'Escape' });
+  await eventually('Alice is here', async () => (await text(shopper)) === 'Alice is here');
+  ticket.line({ from: 'rep', name: 'Alice', text: 'one' });
+  ticket.line({ from: 'rep', name: 'Alice', text: 'two' });
+  await eventually('counted', async () => (await text(shopper)) === '2 new messages from Alice');
+  const acknowledged = () => Math.max(0, ...ticket.frames.filter(({ type }) => type === 'ack').map(({ seq }) => seq));
+  assert.ok(acknowledged() < 2);
+  await shopper.clickBell({ skill: 'lenses' });
+  assert.equal((await shopper.lines()).lines.at(-1).text, 'two');
+  await eventually('acknowledged', () => acknowledged() === 3);
+});
+
+scene('a bell that is moved in the page takes its conversation along', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  await shopper.page.evaluate(() => document.querySelector('main').append(document.querySelector('deskbell-help[skill=cameras]')));
+  await shopper.waitLine({ from: 'shopper', text: 'first words' });
+  ticket.line({ from: 'rep', name: 'Alice', text: 'still here' });
+  await shopper.waitLine({ from: 'rep', text: 'still here' });
+  await eventually('one follower', () => ticket.followers.size === 1);
+  await shopper.page.evaluate(() => document.querySelector('deskbell-help[skill=cameras]').remove());
+  await eventually('nobody follows', () => ticket.followers.size === 0);
+});
+
+scene('the end asks once, takes a rating, and one can ask again', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  ticket.line({ from: 'rep', name: 'Alice', text: 'Bye' });
+  await shopper.waitLine({ from: 'rep', text: 'Bye' });
+  await shopper.end();
+  assert.equal(ticket.state, 'closed');
+  assert.equal(await shopper.panel().locator('.who').textContent(), 'A');
+  assert.deepEqual(await shopper.header(), { title: 'Alice', sub: 'The conversation has ended', strip: '' });
+  assert.deepEqual((await shopper.storage()).session, {});
+  const card = shopper.panel().locator('.end');
+  await card.locator('.star').nth(3).click();
+  await card.getByPlaceholder('Anything to add?').fill('quick');
+  await card.getByRole('button', { name: 'Send' }).click();
+  await card.getByText('Thank you').waitFor();
+  assert.deepEqual(ticket.rating, { stars: 4, comment: 'quick' });
+  await card.getByRole('button', { name: 'Ask again' }).click();
+  await shopper.start({ message: 'another thing' });
+  await shopper.waitLine({ from: 'shopper', text: 'another thing' });
+  assert.equal((await shopper.lines()).lines.length, 1);
+  assert.equal(mock.tickets.size, 2);
+});
+
+scene('a ticket the gateway no longer knows ends on the page too', async (shopper, mock) => {
+  const ticket = await inConversation(shopper, mock);
+  mock.tickets.clear();
+  ticket.drop();
+  await shopper.panel().locator('.end').getByText('This conversation is no longer open').waitFor();
+  assert.deepEqual((await shopper.storage()).session, {});
+});
+
+scene('the bell works on a page of another origin under a strict policy', async (shopper, help) => {
+  const shop = await startMock();
+  try {
+    help.origins.add(shop.url);
+    shop.pages.set('/embed', {
+      html: `<!doctype html><html lang="en"><script type="module" src="${help.url}/widget.js"></script><deskbell-help site="shop" skill="cameras"></deskbell-help>`,
+      policy: `default-src 'none'; script-src ${help.url}; connect-src ${help.url} ${help.url.replace('http', 'ws')}; require-trusted-types-for 'script'`,
+    });
+    await shopper.open({ url: `${shop.url}/embed` });
+    help.refuse.tickets = { status: 429, retryAfter: 30 };
+    available(help);
+    await shopper.clickBell();
+    await shopper.panel().locator('#message').fill('from afar');
+    await shopper.panel().locator('button[type=submit]').click();
+    await shopper.panel().getByRole('alert').getByText('Try again in 30 seconds.').waitFor();
+    help.refuse.tickets = null;
+    await shopper.start({ message: 'from afar' });
+    await shopper.waitLine({ from: 'shopper', text: 'from afar' });
+    const [ticket] = help.tickets.values();
+    ticket.change({ state: 'open', rep: 'Alice' });
+    await shopper.say({ text: 'second' });
+    await shopper.waitLine({ from: 'shopper', text: 'second' });
+    help.refuse.sockets = true;
+    ticket.drop();
+    ticket.line({ from: 'rep', name: 'Alice', text: 'by stream' });
+    await shopper.waitLine({ from: 'rep', text: 'by stream' });
+    assert.equal(shop.requests.filter(({ route }) => route.includes('/v1/')).length, 0);
+  } finally {
+    await shop.close();
+  }
+}, { page: null });
+
+scene('on a small screen the panel is the screen', async (shopper, mock) => {
+  available(mock);
+  await shopper.clickBell({ skill: 'cameras' });
+  assert.deepEqual(await shopper.panel().boundingBox(), { x: 0, y: 0, width: 360, height: 720 });
+  assert.equal(await shopper.page.evaluate(() => document.documentElement.scrollWidth), 360);
+  assert.ok(await shopper.panel().evaluate((panel) => panel.matches(':modal')));
+}, { width: 360, height: 720 });
+
+scene('in a right-to-left page the bell stands at the left', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available' });
+  const box = await shopper.bell().locator('.bell').boundingBox();
+  assert.equal(box.x, 24);
+}, { page: '/rtl' });
+
+scene('every target is at least 24 by 24', async (shopper, mock) => {
+  const small = async () => shopper.page.locator('deskbell-help :is(button, input:not(.quiet), textarea, label.star):visible').evaluateAll((all) => all
+    .map((one) => [one.className || one.id, one.getBoundingClientRect()]).filter(([, { width, height }]) => width < 24 || height < 24).map(([name]) => name));
+  available(mock);
+  assert.deepEqual(await small(), []);
+  await shopper.clickBell({ skill: 'cameras' });
+  assert.deepEqual(await small(), []);
+  await shopper.press({ key: 'Escape' });
+  const ticket = await inConversation(shopper, mock);
+  ticket.line({ from: 'rep', name: 'Alice', text: 'Bye' });
+  await shopper.panel().locator('[part=end]').click();
+  assert.deepEqual(await small(), []);
+  await shopper.panel().locator('.confirm .danger').click();
+  await shopper.panel().locator('.star').first().click();
+  assert.deepEqual(await small(), []);
+});
+
+for (const scheme of ['light', 'dark']) {
+  for (const page of ['/bare', '/']) {
+    scene(`contrast holds in ${scheme} on ${page}`, async (shopper, mock) => {
+      available(mock);
+      await shopper.clickBell({ skill: 'cameras' });
+      const ratios = await shopper.bell('cameras').evaluate((bell) => {
+        const probe = bell.shadowRoot.querySelector('.bell').cloneNode();
+        bell.shadowRoot.append(probe);
+        const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+        const luminance = (token) => {
+          probe.style.color = `var(--_${token})`;
+          canvas.fillStyle = getComputedStyle(probe).color;
+          canvas.fillRect(0, 0, 1, 1);
+          const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((byte) => (byte / 255 <= 0.04045 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4));
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const ratio = (one, other) => {
+          const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+          return (high + 0.05) / (low + 0.05);
+        };
+        const texts = [['text', 'surface'], ['text', 'surface-2'], ['muted', 'surface'], ['muted', 'surface-2'], ['on-accent', 'accent'], ['busy', 'surface']];
+        const marks = ['available', 'busy', 'away', 'offline', 'accent'].map((mark) => [mark, 'surface']);
+        return [...texts.map((pair) => [...pair, ratio(...pair), 4.5]), ...marks.map((pair) => [...pair, ratio(...pair), 3])];
+      });
+      assert.deepEqual(ratios.filter(([, , ratio, least]) => !(ratio >= least)), []);
+    }, { scheme, page });
+  }
+}
+
+scene('a page that breaks its policy is noticed', async () => {}, { page: '/inline-style', expectViolations: 1 });
+
+test('the bell is at most 6 KiB compressed, the conversation at most 14', () => {
+  const size = (name) => gzipSync(readFileSync(new URL(`../assets/${name}`, import.meta.url)), { level: 9 }).length;
+  assert.ok(size('widget.js') <= 6 * 1024, `widget.js is ${size('widget.js')} bytes`);
+  assert.ok(size('conversation.js') <= 14 * 1024, `conversation.js is ${size('conversation.js')} bytes`);
+});

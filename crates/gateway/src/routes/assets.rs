@@ -1,0 +1,68 @@
+//! The files of the asset table: scripts for any page, and the demo's own pages.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tower_http::compression::CompressionLayer;
+
+use crate::assets::{ASSETS, Asset, Audience};
+use crate::face::Face;
+use crate::headers::{PAGE_POLICY, RESOURCE_POLICY};
+use crate::problem::Problem;
+use crate::routes::conditional::is_known;
+
+/// A route for each asset.
+pub(super) fn routes() -> Router<Face> {
+    let mut router = Router::new();
+    for asset in ASSETS.iter() {
+        router = router.route(
+            asset.path,
+            get(move |state: State<Face>, headers: HeaderMap| async move {
+                show(&state, asset, &headers)
+            }),
+        );
+    }
+    router.layer(CompressionLayer::new())
+}
+
+fn show(face: &Face, asset: &'static Asset, request: &HeaderMap) -> Result<Response, Problem> {
+    let is_served = match asset.audience {
+        Audience::Everybody => true,
+        Audience::Demo => face.config().demo.is_some(),
+    };
+    if !is_served {
+        return Err(Problem::not_found("Only the demo has pages of its own."));
+    }
+    let mut response = if is_known(&asset.etag, request) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let content_type = HeaderValue::from_static(asset.content_type);
+        ([(header::CONTENT_TYPE, content_type)], asset.content).into_response()
+    };
+    let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    let own = match asset.audience {
+        // Module scripts of another origin are fetched with CORS, without credentials.
+        Audience::Everybody => [
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            (RESOURCE_POLICY, "cross-origin"),
+            (
+                header::CACHE_CONTROL,
+                "public, max-age=300, stale-while-revalidate=86400",
+            ),
+        ],
+        Audience::Demo => [
+            (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+            (RESOURCE_POLICY, "same-origin"),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+    };
+    for (name, value) in own {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
+}

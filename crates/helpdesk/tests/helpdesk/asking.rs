@@ -1,0 +1,209 @@
+//! What a click meets before any rep does.
+
+use expect_test::expect;
+
+use crate::room::{check, check_with, routed};
+
+#[test]
+fn a_click_without_anybody_on_duty_is_refused() {
+    check(
+        "
+        ask t1 cameras
+        ",
+        expect![[r#"
+            = refused: nobody who can help with this is on duty
+        "#]],
+    );
+}
+
+#[test]
+fn a_click_with_only_away_reps_waits() {
+    check(
+        "
+        alice away
+        ask t1 cameras
+        ",
+        expect![[r#"
+            = t1 queued at 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_click_for_an_unknown_site_is_refused() {
+    check(
+        "
+        alice available
+        ask t1 cameras site=nowhere
+        ",
+        expect![[r#"
+            = refused: no site is called nowhere
+        "#]],
+    );
+}
+
+#[test]
+fn a_click_for_a_skill_the_site_lacks_is_refused() {
+    check(
+        "
+        alice available
+        ask t1 cameras site=lab
+        ",
+        expect![[r#"
+            = refused: this site has no skill called cameras
+        "#]],
+    );
+}
+
+#[test]
+fn a_click_of_an_unknown_tier_is_refused() {
+    check(
+        "
+        alice available
+        ask t1 cameras diamond
+        ",
+        expect![[r#"
+            = refused: no tier is called diamond
+        "#]],
+    );
+}
+
+#[test]
+fn a_click_without_a_skill_is_refused_where_there_are_several() {
+    check(
+        "
+        alice available
+        ask t1 -
+        ",
+        expect![[r#"
+            = refused: the request names no skill
+        "#]],
+    );
+}
+
+#[test]
+fn a_site_of_one_skill_needs_no_skill_in_the_click() {
+    check(
+        "
+        bob available
+        ask t1 - standard site=lab
+        ",
+        expect![[r#"
+            > bob (t1): A shopper (standard) asks for help with Printing. | Reply to take it, /no to pass (20 s).
+            = t1 offered Bob
+        "#]],
+    );
+}
+
+#[test]
+fn a_click_for_a_rep_who_lacks_the_skill_is_refused() {
+    check(
+        "
+        alice, bob available
+        ask t1 lenses to=bob
+        ",
+        expect![[r#"
+            = refused: no rep called bob can help with this
+        "#]],
+    );
+}
+
+#[test]
+fn a_click_for_an_unknown_rep_is_refused() {
+    check(
+        "
+        alice available
+        ask t1 cameras to=zed
+        ",
+        expect![[r#"
+            = refused: no rep called zed can help with this
+        "#]],
+    );
+}
+
+#[test]
+fn a_click_beyond_the_queue_limit_is_refused() {
+    check_with(
+        routed(|routing| routing.queue_limit = 1),
+        "
+        alice busy
+        ask t1 cameras
+        ask t2 cameras
+        ",
+        expect![[r#"
+            = t1 queued at 1, 250 s (26 to 576)
+            = refused: the queue is full
+        "#]],
+    );
+}
+
+#[test]
+fn a_full_queue_refuses_nobody_who_can_be_served_at_once() {
+    check_with(
+        routed(|routing| routing.queue_limit = 1),
+        "
+        alice busy
+        ask t1 cameras
+        carol available
+        ask t2 lenses gold
+        ",
+        expect![[r#"
+            = t1 queued at 1, 250 s (26 to 576)
+            > carol (t2): A shopper (gold) asks for help with Lenses. | Reply to take it, /no to pass (20 s).
+            = t2 offered Carol
+        "#]],
+    );
+}
+
+#[test]
+fn the_same_click_twice_is_one_ticket() {
+    check(
+        "
+        alice busy
+        ask t1 cameras
+        ask t1 cameras
+        group cameras
+        ",
+        expect![[r#"
+            = t1 queued at 1, 250 s (26 to 576)
+            = t1 queued at 1, 250 s (26 to 576)
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued, 500 s (133 to 972)
+        "#]],
+    );
+}
+
+#[test]
+fn a_skill_named_twice_is_wanted_once() {
+    check(
+        "
+        records
+        alice available
+        ask t1 cameras+cameras
+        ",
+        expect![[r#"
+            * opened t1
+            * offered t1 alice
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+        "#]],
+    );
+}
+
+#[test]
+fn only_reps_with_every_skill_are_asked() {
+    check(
+        "
+        alice, bob, erin available
+        ask t1 cameras+printing
+        ask t2 cameras+printing
+        ask t3 cameras+lenses+printing
+        ",
+        expect![[r#"
+            > erin (t1): A shopper (standard) asks for help with Cameras, Printing. | Reply to take it, /no to pass (20 s).
+            = t1 offered Erin
+            > bob (t2): A shopper (standard) asks for help with Cameras, Printing. | Reply to take it, /no to pass (20 s).
+            = t2 offered Bob
+            = t3 queued at 1, 250 s (26 to 576)
+        "#]],
+    );
+}

@@ -1,0 +1,335 @@
+//! One endpoint with its service: what every socket and connection does with bytes and commands alike.
+//! Must not read, write or wait.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::framing::FramingError;
+use sip::transaction::{
+    Config, Endpoint, Failure, Input, Output, RequestToken, ServerTransactionId,
+};
+use sip::{BadRequest, Flow, Message, ParseError, Protocol, Request, Response, StatusCode};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, error, trace};
+
+use crate::counters::Counters;
+use crate::flows::Command;
+use crate::random;
+use crate::sender::RequestError;
+use crate::service::{Exchange, Handling, Service};
+
+/// Transactions, service and outgoing bytes of one socket or connection.
+pub(crate) struct Driver {
+    endpoint: Endpoint,
+    service: Arc<dyn Service>,
+    counters: Arc<Counters>,
+    /// The queue of the task that owns this, for deferred answers.
+    commands: mpsc::Sender<Command>,
+    replies: HashMap<RequestToken, oneshot::Sender<Result<Response, RequestError>>>,
+    next_token: u64,
+    outgoing: Vec<Outgoing>,
+    mode: Mode,
+}
+
+/// One message to write.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) remote: SocketAddr,
+    pub(crate) bytes: Bytes,
+}
+
+/// What came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    GoodRequest,
+    BadRequest,
+    Response,
+    Keepalive,
+    Unparseable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Serving,
+    /// New requests are refused, what is under way is finished.
+    Draining,
+}
+
+/// RFC 3261 §18.1.1: a longer request should not go over UDP.
+const LONGEST_UDP_REQUEST: usize = 1300;
+
+impl Driver {
+    pub(crate) fn new(
+        config: Config,
+        service: Arc<dyn Service>,
+        counters: Arc<Counters>,
+        commands: mpsc::Sender<Command>,
+        secret: [u64; 2],
+    ) -> Self {
+        Self {
+            endpoint: Endpoint::new(config, secret),
+            service,
+            counters,
+            commands,
+            replies: HashMap::new(),
+            next_token: 0,
+            outgoing: Vec::new(),
+            mode: Mode::Serving,
+        }
+    }
+
+    /// Takes one message in.
+    pub(crate) fn handle_bytes(&mut self, flow: Flow, bytes: Bytes, now: Instant) -> Incoming {
+        Counters::count(&self.counters.received);
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(ParseError::Empty) => {
+                Counters::count(&self.counters.keepalives);
+                return Incoming::Keepalive;
+            }
+            Err(error) => {
+                Counters::count(&self.counters.unparseable);
+                debug!(%flow, %error, "message dropped");
+                return Incoming::Unparseable;
+            }
+        };
+        let (incoming, input) = match message {
+            Message::Request(request) => match request.check() {
+                Ok(()) => {
+                    trace!(%flow, method = %request.method(), "request received");
+                    let message = Message::Request(request);
+                    (Incoming::GoodRequest, Input::Received { flow, message })
+                }
+                Err(error) => {
+                    debug!(%flow, %error, "bad request");
+                    let input = Input::Malformed {
+                        flow,
+                        request,
+                        error,
+                    };
+                    (Incoming::BadRequest, input)
+                }
+            },
+            Message::Response(response) => {
+                trace!(%flow, status = %response.status(), "response received");
+                let message = Message::Response(response);
+                (Incoming::Response, Input::Received { flow, message })
+            }
+        };
+        self.handle(input, now);
+        incoming
+    }
+
+    /// Takes the beginning of a message in that is too long to be served.
+    pub(crate) fn handle_oversized(&mut self, flow: Flow, start: Bytes, now: Instant) {
+        Counters::count(&self.counters.received);
+        let Ok(Message::Request(request)) = Message::parse(start) else {
+            Counters::count(&self.counters.unparseable);
+            return;
+        };
+        let status = StatusCode::REQUEST_ENTITY_TOO_LARGE;
+        let error = BadRequest {
+            status,
+            reason: status.reason().into(),
+        };
+        let input = Input::Malformed {
+            flow,
+            request,
+            error,
+        };
+        self.handle(input, now);
+    }
+
+    /// Answers the message whose end cannot be found, where it can be answered.
+    pub(crate) fn handle_lost_framing(&mut self, flow: Flow, error: FramingError, now: Instant) {
+        Counters::count(&self.counters.received);
+        Counters::count(&self.counters.framing_lost);
+        let FramingError {
+            status,
+            reason,
+            head,
+        } = error;
+        if let Some(Ok(Message::Request(request))) = head.map(Message::parse) {
+            let error = BadRequest { status, reason };
+            let input = Input::Malformed {
+                flow,
+                request,
+                error,
+            };
+            self.handle(input, now);
+        }
+    }
+
+    pub(crate) fn handle_command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Request { flow, draft, reply } => {
+                let branch = match random::branch() {
+                    Ok(branch) => branch,
+                    Err(error) => {
+                        error!(%error, "request not sent");
+                        tell(reply, Err(RequestError::NoRandomness));
+                        return;
+                    }
+                };
+                let token = RequestToken(self.next_token);
+                self.next_token += 1;
+                self.replies.insert(token, reply);
+                let input = Input::Send {
+                    token,
+                    flow,
+                    draft: *draft,
+                    branch,
+                };
+                self.handle(input, now);
+            }
+            Command::Answer {
+                transaction,
+                response,
+            } => {
+                let input = Input::Answer {
+                    transaction,
+                    response,
+                };
+                self.handle(input, now);
+            }
+            Command::Fail { transaction } => self.handle(Input::Fail { transaction }, now),
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.handle(Input::Timeout, now);
+    }
+
+    /// Ends everything: nothing can be sent any more.
+    pub(crate) fn handle_closed(&mut self, now: Instant) {
+        self.handle(Input::FlowClosed, now);
+        self.flush_counts();
+    }
+
+    /// Refuses new requests from here on.
+    pub(crate) const fn drain(&mut self) {
+        self.mode = Mode::Draining;
+    }
+
+    /// What is to be written, in order.
+    pub(crate) fn take_outgoing(&mut self) -> std::vec::Drain<'_, Outgoing> {
+        self.outgoing.drain(..)
+    }
+
+    /// Hands the endpoint's counts over; to be called once per batch.
+    pub(crate) fn flush_counts(&mut self) {
+        self.counters.add_transactions(self.endpoint.take_counts());
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.endpoint.next_timeout()
+    }
+
+    /// Whether draining has come to its end.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.mode == Mode::Draining
+            && self.replies.is_empty()
+            && self.endpoint.unanswered_requests() == 0
+    }
+
+    fn handle(&mut self, input: Input, now: Instant) {
+        self.endpoint.handle(input, now);
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::Transmit { flow, bytes } => self.transmit(flow, bytes),
+                Output::Request {
+                    transaction,
+                    flow,
+                    request,
+                } => self.serve(transaction, flow, &request, now),
+                Output::Final { token, response } => self.reply(token, Ok(response)),
+                Output::Failed { token, cause } => {
+                    let error = match cause {
+                        Failure::Timeout => RequestError::Timeout,
+                        Failure::FlowClosed => RequestError::FlowClosed,
+                        Failure::Overload => RequestError::Overloaded,
+                        Failure::Misuse => RequestError::Unsupported,
+                    };
+                    self.reply(token, Err(error));
+                }
+                Output::Provisional { token, response } => {
+                    trace!(token = token.0, status = %response.status(), "provisional response");
+                }
+            }
+        }
+    }
+
+    fn serve(
+        &mut self,
+        transaction: ServerTransactionId,
+        flow: Flow,
+        request: &Request,
+        now: Instant,
+    ) {
+        if self.mode == Mode::Draining {
+            return self.endpoint.handle(Input::Refuse { transaction }, now);
+        }
+        let exchange = Exchange {
+            flow,
+            now,
+            transaction,
+            commands: &self.commands,
+        };
+        // One request that breaks the service must not end the socket for all others.
+        let handling = catch_unwind(AssertUnwindSafe(|| {
+            self.service.handle_request(request, exchange)
+        }));
+        let input = match handling {
+            Ok(Handling::Answer(response)) => Input::Answer {
+                transaction,
+                response,
+            },
+            Ok(Handling::AnswerStateless(response)) => Input::AnswerStateless {
+                transaction,
+                response,
+            },
+            Ok(Handling::Later) => return,
+            Ok(Handling::Overloaded) => Input::Refuse { transaction },
+            Ok(Handling::Ignore) => Input::Forget { transaction },
+            Err(_) => {
+                Counters::count(&self.counters.service_panics);
+                error!(method = %request.method(), "service panicked, request answered 500");
+                Input::Fail { transaction }
+            }
+        };
+        self.endpoint.handle(input, now);
+    }
+
+    fn transmit(&mut self, flow: Flow, bytes: Bytes) {
+        if flow.transport == Protocol::Udp
+            && bytes.len() > LONGEST_UDP_REQUEST
+            && !bytes.starts_with(b"SIP/2.0 ")
+        {
+            // Deviates from RFC 3261 §18.1.1: the request goes over UDP, because the target named UDP.
+            Counters::count(&self.counters.oversized_requests);
+        }
+        self.outgoing.push(Outgoing {
+            remote: flow.remote,
+            bytes,
+        });
+    }
+
+    fn reply(&mut self, token: RequestToken, result: Result<Response, RequestError>) {
+        if let Some(reply) = self.replies.remove(&token) {
+            tell(reply, result);
+        }
+    }
+}
+
+fn tell(
+    reply: oneshot::Sender<Result<Response, RequestError>>,
+    result: Result<Response, RequestError>,
+) {
+    if reply.send(result).is_err() {
+        trace!("nobody waits for this request's answer");
+    }
+}

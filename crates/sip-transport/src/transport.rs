@@ -1,0 +1,273 @@
+//! Binds the sockets, starts their tasks and ends them. Must not read or write any socket itself.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use sip::Protocol;
+use socket2::{Domain, Socket, Type};
+use thiserror::Error;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::admission::Admission;
+use crate::config::{Config, Listen};
+use crate::counters::Counters;
+use crate::driver::Driver;
+use crate::flows::{Command, Flows};
+use crate::listener;
+use crate::random::{self, NoRandomness};
+use crate::sender::Sender;
+use crate::service::Service;
+use crate::udp::DatagramTask;
+
+/// Bound sockets, ready to run.
+pub struct Transport {
+    shared: Arc<Shared>,
+    addresses: Vec<(Protocol, SocketAddr)>,
+    sockets: Vec<Prepared>,
+    listeners: Vec<TcpListener>,
+}
+
+/// A UDP socket before its task starts.
+struct Prepared {
+    socket: UdpSocket,
+    bound: BoundSocket,
+    secret: [u64; 2],
+    commands: mpsc::Sender<Command>,
+    queue: mpsc::Receiver<Command>,
+}
+
+/// A listener that cannot be had.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// Somebody else listens there.
+    #[error("listen on {protocol}://{address}: it is in use", protocol = scheme(*.0), address = .1)]
+    InUse(Protocol, SocketAddr),
+    /// The system refuses for another reason.
+    #[error("listen on {protocol}://{address}", protocol = scheme(*.protocol))]
+    Refused {
+        /// Wanted.
+        protocol: Protocol,
+        /// Wanted.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing can be matched or sent safely without randomness.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// Not a protocol of this transport.
+    #[error("listen on {protocol}: only UDP and TCP are served")]
+    Unsupported {
+        /// Wanted.
+        protocol: Protocol,
+    },
+}
+
+/// What all tasks of one transport share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) flows: Flows,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) counters: Arc<Counters>,
+    /// The bound UDP sockets.
+    pub(crate) sockets: Vec<BoundSocket>,
+    /// Every task of sockets, listeners and connections.
+    pub(crate) tasks: TaskTracker,
+    /// Set when the transport runs.
+    pub(crate) service: OnceLock<Arc<dyn Service>>,
+    /// Accept nothing new, finish what is under way.
+    pub(crate) drain: CancellationToken,
+    /// End at once.
+    pub(crate) stop: CancellationToken,
+}
+
+/// A UDP socket as others know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BoundSocket {
+    pub(crate) local: SocketAddr,
+    pub(crate) id: u64,
+}
+
+const BACKLOG: i32 = 1024;
+
+impl Transport {
+    /// Binds every listener of the configuration, or none.
+    ///
+    /// # Errors
+    /// Names the listener that cannot be had.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn bind(config: Config) -> Result<Self, BindError> {
+        let flows = Flows::default();
+        let mut addresses = Vec::new();
+        let mut sockets = Vec::new();
+        let mut listeners = Vec::new();
+        for listen in &config.listen {
+            match listen.protocol {
+                Protocol::Udp => {
+                    let (socket, local) = bind_udp(*listen, config.socket_buffer)
+                        .map_err(|source| bind_error(*listen, source))?;
+                    let id = Flows::next_id();
+                    let (commands, queue) = mpsc::channel(config.queue_per_socket.max(1));
+                    flows.add_socket(id, commands.clone());
+                    addresses.push((Protocol::Udp, local));
+                    sockets.push(Prepared {
+                        socket,
+                        bound: BoundSocket { local, id },
+                        secret: random::secret()?,
+                        commands,
+                        queue,
+                    });
+                }
+                Protocol::Tcp => {
+                    let (listener, local) =
+                        bind_tcp(*listen).map_err(|source| bind_error(*listen, source))?;
+                    addresses.push((Protocol::Tcp, local));
+                    listeners.push(listener);
+                }
+                protocol @ (Protocol::Tls | Protocol::Ws | Protocol::Wss) => {
+                    return Err(BindError::Unsupported { protocol });
+                }
+            }
+        }
+        let admission = Admission::new(config.connections, config.connections_per_source);
+        let shared = Shared {
+            flows,
+            admission: Arc::new(admission),
+            counters: Arc::new(Counters::default()),
+            sockets: sockets.iter().map(|prepared| prepared.bound).collect(),
+            tasks: TaskTracker::new(),
+            service: OnceLock::new(),
+            drain: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            config,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            addresses,
+            sockets,
+            listeners,
+        })
+    }
+
+    /// The addresses listened on, in the order of the configuration, with the ports the system chose.
+    pub fn local_addresses(&self) -> &[(Protocol, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Sends requests of ours; it works while the transport runs.
+    pub fn sender(&self) -> Sender {
+        Sender::new(Arc::clone(&self.shared))
+    }
+
+    /// What the transport does, counted.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared.counters)
+    }
+
+    /// Serves until `shutdown`, then finishes what is under way within [`Config::drain_time`] and closes everything.
+    pub async fn run(self, service: Arc<dyn Service>, shutdown: CancellationToken) {
+        let Self {
+            shared,
+            addresses,
+            sockets,
+            listeners,
+        } = self;
+        // Should this future be dropped, the tasks end too.
+        let _stop = shared.stop.clone().drop_guard();
+        // `self` is consumed, so nobody has set it before.
+        shared.service.get_or_init(|| Arc::clone(&service));
+        for prepared in sockets {
+            let driver = Driver::new(
+                shared.config.transactions,
+                Arc::clone(&service),
+                Arc::clone(&shared.counters),
+                prepared.commands,
+                prepared.secret,
+            );
+            let task = DatagramTask::new(
+                Arc::clone(&shared),
+                prepared.socket,
+                prepared.bound,
+                driver,
+                prepared.queue,
+            );
+            shared.tasks.spawn(task.run());
+        }
+        for listener in listeners {
+            shared
+                .tasks
+                .spawn(listener::run(Arc::clone(&shared), listener));
+        }
+        for (protocol, address) in addresses {
+            info!(%protocol, %address, "listening");
+        }
+        shutdown.cancelled().await;
+        shared.drain.cancel();
+        shared.tasks.close();
+        if timeout(shared.config.drain_time, shared.tasks.wait())
+            .await
+            .is_err()
+        {
+            warn!("some transactions are not over, closing all the same");
+        }
+        shared.stop.cancel();
+        shared.tasks.wait().await;
+    }
+}
+
+fn bind_udp(listen: Listen, buffer: usize) -> io::Result<(UdpSocket, SocketAddr)> {
+    let socket = new_socket(listen, Type::DGRAM)?;
+    // The kernel gives what its own limit allows.
+    socket.set_recv_buffer_size(buffer)?;
+    socket.set_send_buffer_size(buffer)?;
+    socket.bind(&listen.address.into())?;
+    let socket = UdpSocket::from_std(socket.into())?;
+    let local = socket.local_addr()?;
+    Ok((socket, local))
+}
+
+fn bind_tcp(listen: Listen) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = new_socket(listen, Type::STREAM)?;
+    // Else a restart waits for the connections of the run before to leave TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&listen.address.into())?;
+    socket.listen(BACKLOG)?;
+    let listener = TcpListener::from_std(socket.into())?;
+    let local = listener.local_addr()?;
+    Ok((listener, local))
+}
+
+fn new_socket(listen: Listen, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(listen.address), kind, None)?;
+    if listen.address.is_ipv6() {
+        // IPv4 peers have sockets of their own, so that no address is ever written as ::ffff:a.b.c.d.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn bind_error(listen: Listen, source: io::Error) -> BindError {
+    let Listen { protocol, address } = listen;
+    if source.kind() == io::ErrorKind::AddrInUse {
+        return BindError::InUse(protocol, address);
+    }
+    BindError::Refused {
+        protocol,
+        address,
+        source,
+    }
+}
+
+fn scheme(protocol: Protocol) -> String {
+    protocol.as_str().to_ascii_lowercase()
+}

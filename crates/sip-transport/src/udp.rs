@@ -1,0 +1,157 @@
+//! The task that owns one UDP socket: reads, drives the transactions, writes. Must not know SIP.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sip::{Flow, Protocol};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use crate::alarm::Alarm;
+use crate::counters::Counters;
+use crate::driver::{Driver, Outgoing};
+use crate::flows::Command;
+use crate::receive::{Extent, Receiver};
+use crate::transport::{BoundSocket, Shared};
+
+/// One socket with all it needs.
+pub(crate) struct DatagramTask {
+    shared: Arc<Shared>,
+    socket: UdpSocket,
+    bound: BoundSocket,
+    driver: Driver,
+    commands: mpsc::Receiver<Command>,
+    receiver: Receiver,
+    /// What the kernel would not take yet.
+    waiting: VecDeque<Outgoing>,
+}
+
+/// Commands taken before the socket is looked at again.
+const COMMANDS_AT_A_TIME: usize = 64;
+
+impl DatagramTask {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        socket: UdpSocket,
+        bound: BoundSocket,
+        driver: Driver,
+        commands: mpsc::Receiver<Command>,
+    ) -> Self {
+        let receiver = Receiver::new(shared.config.longest_datagram);
+        Self {
+            shared,
+            socket,
+            bound,
+            driver,
+            commands,
+            receiver,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Runs until stopped, or drained after the signal to drain.
+    pub(crate) async fn run(mut self) {
+        let (stop, drain) = (self.shared.stop.clone(), self.shared.drain.clone());
+        let (stopped, draining) = (stop.cancelled(), drain.cancelled());
+        tokio::pin!(stopped, draining);
+        let mut alarm = Alarm::new();
+        let mut is_draining = false;
+        let mut batch = Vec::with_capacity(COMMANDS_AT_A_TIME);
+        loop {
+            alarm.set(self.driver.next_timeout());
+            let interest = if self.waiting.is_empty() {
+                Interest::READABLE
+            } else {
+                Interest::READABLE | Interest::WRITABLE
+            };
+            tokio::select! {
+                () = &mut stopped => break,
+                () = &mut draining, if !is_draining => {
+                    is_draining = true;
+                    self.driver.drain();
+                }
+                taken = self.commands.recv_many(&mut batch, COMMANDS_AT_A_TIME) => {
+                    if taken == 0 {
+                        break;
+                    }
+                    let now = Instant::now();
+                    for command in batch.drain(..) {
+                        self.driver.handle_command(command, now);
+                    }
+                }
+                ready = self.socket.ready(interest) => match ready {
+                    Ok(ready) if ready.is_readable() => self.receive(),
+                    Ok(_) => {}
+                    Err(error) => {
+                        warn!(%error, local = %self.bound.local, "socket lost");
+                        break;
+                    }
+                },
+                () = alarm.rung() => self.driver.handle_timeout(Instant::now()),
+            }
+            self.driver.flush_counts();
+            self.send();
+            if self.driver.is_drained() && self.waiting.is_empty() && self.commands.is_empty() {
+                break;
+            }
+        }
+        self.driver.handle_closed(Instant::now());
+        self.shared.flows.remove_socket(self.bound.id);
+    }
+
+    fn receive(&mut self) {
+        let datagrams = match self.receiver.receive(&self.socket, self.bound.local) {
+            Ok(datagrams) => datagrams,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => {
+                debug!(%error, local = %self.bound.local, "nothing read");
+                return;
+            }
+        };
+        let now = Instant::now();
+        for datagram in datagrams {
+            let flow = Flow {
+                transport: Protocol::Udp,
+                local: self.bound.local,
+                remote: datagram.source,
+                id: self.bound.id,
+            };
+            match datagram.extent {
+                Extent::Whole => {
+                    self.driver.handle_bytes(flow, datagram.bytes, now);
+                }
+                Extent::Cut => self.driver.handle_oversized(flow, datagram.bytes, now),
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        let counters = &self.shared.counters;
+        let limit = self.shared.config.datagrams_waiting;
+        for outgoing in self.driver.take_outgoing() {
+            if self.waiting.len() < limit {
+                self.waiting.push_back(outgoing);
+            } else {
+                Counters::count(&counters.send_queue_full);
+            }
+        }
+        let mut sent = 0;
+        while let Some(Outgoing { remote, bytes }) = self.waiting.front() {
+            match self.socket.try_send_to(bytes, *remote) {
+                Ok(_) => sent += 1,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    // This one will never go; the next one may.
+                    Counters::count(&counters.send_errors);
+                    debug!(%error, %remote, length = bytes.len(), "datagram not sent");
+                }
+            }
+            self.waiting.pop_front();
+        }
+        Counters::add(&counters.sent, sent);
+    }
+}

@@ -1,0 +1,276 @@
+//! A running transport with a service whose answer depends on the method, and peers made of plain sockets.
+#![allow(
+    dead_code,
+    reason = "each test program uses the part of it that it needs"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sip::{Flow, Method, Protocol, Request, ResponseBuilder, StatusCode};
+use sip_transport::{
+    Config, Counters, Exchange, Handling, Listen, PendingAnswer, Sender, Service, Transport,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Nothing on loopback takes this long.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+pub(crate) struct Desk {
+    pub(crate) udp: SocketAddr,
+    pub(crate) tcp: SocketAddr,
+    pub(crate) sender: Sender,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) service: Arc<Clerk>,
+    pub(crate) deferred: mpsc::Receiver<(Request, PendingAnswer)>,
+    pub(crate) closed: mpsc::Receiver<Flow>,
+    shutdown: CancellationToken,
+    run: JoinHandle<()>,
+}
+
+/// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE by the test, OPTIONS 503, INFO never,
+/// SUBSCRIBE 200 with a long body; NOTIFY panics.
+pub(crate) struct Clerk {
+    pub(crate) seen: Mutex<Vec<(Method, Flow)>>,
+    deferred: mpsc::Sender<(Request, PendingAnswer)>,
+    closed: mpsc::Sender<Flow>,
+}
+
+impl Desk {
+    pub(crate) async fn open() -> Self {
+        Self::open_with(Config::default(), "127.0.0.1:0").await
+    }
+
+    pub(crate) async fn open_with(mut config: Config, address: &str) -> Self {
+        let address = address.parse().unwrap();
+        config.listen = [Protocol::Udp, Protocol::Tcp]
+            .map(|protocol| Listen { protocol, address })
+            .to_vec();
+        let transport = Transport::bind(config).await.unwrap();
+        let [(Protocol::Udp, udp), (Protocol::Tcp, tcp)] = *transport.local_addresses() else {
+            panic!("bound to something else");
+        };
+        let (deferred_sender, deferred) = mpsc::channel(1000);
+        let (closed_sender, closed) = mpsc::channel(1000);
+        let service = Arc::new(Clerk {
+            seen: Mutex::new(Vec::new()),
+            deferred: deferred_sender,
+            closed: closed_sender,
+        });
+        let (sender, counters) = (transport.sender(), transport.counters());
+        let shutdown = CancellationToken::new();
+        let run = tokio::spawn(transport.run(Arc::clone(&service) as _, shutdown.clone()));
+        Self {
+            udp,
+            tcp,
+            sender,
+            counters,
+            service,
+            deferred,
+            closed,
+            shutdown,
+            run,
+        }
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Method> {
+        let seen = self.service.seen.lock().unwrap();
+        seen.iter().map(|(method, _)| *method).collect()
+    }
+
+    /// The flow of the newest request.
+    pub(crate) fn flow(&self) -> Flow {
+        let seen = self.service.seen.lock().unwrap();
+        seen.last().unwrap().1
+    }
+
+    pub(crate) async fn deferred(&mut self) -> (Request, PendingAnswer) {
+        timeout(LIMIT, self.deferred.recv()).await.unwrap().unwrap()
+    }
+
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        let mut each = self.counters.each();
+        each.find(|(other, _)| *other == name).unwrap().1
+    }
+
+    pub(crate) fn shut_down(&self) {
+        self.shutdown.cancel();
+    }
+
+    pub(crate) async fn ended(self) {
+        self.shutdown.cancel();
+        timeout(LIMIT, self.run).await.unwrap().unwrap();
+    }
+}
+
+impl Service for Clerk {
+    fn handle_request(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
+        let method = request.method();
+        let seen = (method, exchange.flow());
+        self.seen.lock().unwrap().push(seen);
+        match method {
+            Method::Publish => Handling::Answer(answer(request, 200)),
+            Method::Register => Handling::AnswerStateless(answer(request, 401)),
+            Method::Message => match exchange.defer() {
+                Ok(pending) => {
+                    self.deferred.try_send((request.clone(), pending)).unwrap();
+                    Handling::Later
+                }
+                Err(_) => Handling::Overloaded,
+            },
+            Method::Options => Handling::Overloaded,
+            Method::Info => Handling::Ignore,
+            Method::Subscribe => {
+                let response = ResponseBuilder::answer(request, StatusCode::OK);
+                Handling::Answer(response.body("text/plain", long_body()).build())
+            }
+            _ => panic!("this clerk knows no {method}"),
+        }
+    }
+
+    fn handle_flow_closed(&self, flow: Flow) {
+        self.closed.try_send(flow).unwrap();
+    }
+}
+
+pub(crate) fn answer(request: &Request, status: u16) -> bytes::Bytes {
+    ResponseBuilder::answer(request, StatusCode::new(status).unwrap())
+        .to_tag("desk")
+        .build()
+}
+
+/// Longer than a kernel takes at once from a sender whose peer does not read.
+pub(crate) fn long_body() -> String {
+    (0..8_000).map(|n| format!("{n:08}")).collect()
+}
+
+/// A request as a peer writes it.
+pub(crate) fn request(method: &str, branch: &str) -> String {
+    let body = "ring";
+    format!(
+        "{method} sip:alice@shop.example SIP/2.0\r\n\
+         Via: SIP/2.0/UDP peer.invalid;branch=z9hG4bK{branch};rport\r\n\
+         Max-Forwards: 70\r\n\
+         From: <sip:alice@shop.example>;tag=one\r\n\
+         To: <sip:alice@shop.example>\r\n\
+         Call-ID: {branch}\r\n\
+         CSeq: 1 {method}\r\n\
+         Content-Type: text/plain\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The 200 a peer writes to a request of ours.
+pub(crate) fn ok(request: &str) -> String {
+    let lines = request.lines().filter(|line| {
+        ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
+            .iter()
+            .any(|name| line.starts_with(name))
+    });
+    let copied: String = lines.map(|line| format!("{line}\r\n")).collect();
+    format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n")
+}
+
+/// The status line and the branch of each message in the text.
+pub(crate) fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}
+
+pub(crate) struct UdpPeer {
+    pub(crate) socket: UdpSocket,
+}
+
+impl UdpPeer {
+    pub(crate) async fn towards(desk: SocketAddr) -> Self {
+        let any = if desk.is_ipv4() {
+            "127.0.0.1:0"
+        } else {
+            "[::1]:0"
+        };
+        let socket = UdpSocket::bind(any).await.unwrap();
+        socket.connect(desk).await.unwrap();
+        Self { socket }
+    }
+
+    pub(crate) async fn send(&self, text: &str) {
+        self.socket.send(text.as_bytes()).await.unwrap();
+    }
+
+    pub(crate) async fn receive(&self) -> String {
+        let mut buffer = vec![0; 65_536];
+        let length = timeout(LIMIT, self.socket.recv(&mut buffer)).await;
+        buffer.truncate(length.unwrap().unwrap());
+        String::from_utf8(buffer).unwrap()
+    }
+
+    /// Sends a request and gives the status line of its answer.
+    pub(crate) async fn ask(&self, text: &str) -> String {
+        self.send(text).await;
+        first_line(&self.receive().await).to_owned()
+    }
+}
+
+pub(crate) struct TcpPeer {
+    pub(crate) stream: TcpStream,
+    buffer: String,
+}
+
+impl TcpPeer {
+    pub(crate) async fn towards(desk: SocketAddr) -> Self {
+        Self::over(TcpStream::connect(desk).await.unwrap())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        Self {
+            stream,
+            buffer: String::new(),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// The next message; all of ours here either end with their header block or with `ring`.
+    pub(crate) async fn receive(&mut self) -> String {
+        loop {
+            if let Some(end) = self.buffer.find("\r\n\r\n") {
+                let has_body = self.buffer[..end].contains("Content-Length: 4");
+                let end = end + 4 + if has_body { 4 } else { 0 };
+                if end <= self.buffer.len() {
+                    let rest = self.buffer.split_off(end);
+                    return std::mem::replace(&mut self.buffer, rest);
+                }
+            }
+            let text = self.receive_some().await;
+            assert!(!text.is_empty(), "closed after {:?}", self.buffer);
+            self.buffer.push_str(&text);
+        }
+    }
+
+    /// Whatever comes next; nothing at the end.
+    pub(crate) async fn receive_some(&mut self) -> String {
+        let mut buffer = vec![0; 65_536];
+        let length = timeout(LIMIT, self.stream.read(&mut buffer)).await;
+        buffer.truncate(length.unwrap().unwrap_or(0));
+        String::from_utf8(buffer).unwrap()
+    }
+
+    pub(crate) async fn ask(&mut self, text: &str) -> String {
+        self.send(text).await;
+        first_line(&self.receive().await).to_owned()
+    }
+}
