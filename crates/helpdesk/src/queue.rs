@@ -67,13 +67,14 @@ fn overtaking(ahead: &Waiting, behind: &Waiting, now: Moment) -> Option<Moment> 
     Some(now.after(wait))
 }
 
+/// Equals go in the order of arrival, so that a click never goes before whoever waits already unless
+/// its tier says so at any time.
 fn compare(one: &Waiting, other: &Waiting, priority: Priority, now: Moment) -> Ordering {
-    let by_score = match priority {
+    let by_priority = match priority {
         Priority::Weighted => score(other, now).total_cmp(&score(one, now)),
-        Priority::Strict => Ordering::Equal,
+        Priority::Strict => other.weight.total_cmp(&one.weight),
     };
-    by_score
-        .then_with(|| other.weight.total_cmp(&one.weight))
+    by_priority
         .then_with(|| one.since.cmp(&other.since))
         .then_with(|| one.number.cmp(&other.number))
 }
