@@ -166,7 +166,11 @@ fn apply(
     match edit {
         Edit::Add(document, lease, publisher) => {
             if publications.len() >= most_publications {
-                return Err(PublishError::TooManyPublications);
+                let forgotten = publications
+                    .iter()
+                    .position(|publication| publication.standing == Standing::Forgotten)
+                    .ok_or(PublishError::TooManyPublications)?;
+                publications.remove(forgotten);
             }
             for earlier in publications.iter_mut() {
                 if publisher.is_some() && earlier.publisher == *publisher {

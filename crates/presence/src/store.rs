@@ -33,7 +33,8 @@ pub struct StoreConfig {
     pub default_lifetime: Duration,
     /// Longer lifetimes are shortened to this in the answer; 3600 s. A year at most.
     pub longest_lifetime: Duration,
-    /// Publications one presentity may have at a time; 16, which leaves room for what crashed phones left behind.
+    /// Publications one presentity may have at a time; 64, which leaves room for what crashed phones left behind. Beyond it
+    /// a forgotten one makes room (see [`Publisher`](crate::Publisher)).
     pub most_publications: usize,
     /// Presentities that may be published at a time, and whose changes may wait to be read; 100 000.
     /// Writers that race for the last places may overshoot by one each.
@@ -49,7 +50,7 @@ impl StoreConfig {
             shortest_lifetime: Duration::from_secs(10),
             default_lifetime: Duration::from_secs(300),
             longest_lifetime: Duration::from_secs(3600),
-            most_publications: 16,
+            most_publications: 64,
             most_presentities: 100_000,
             seed,
         }
