@@ -3,9 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::process::Command;
 use std::time::Duration;
 
 use examples::document::{Activity, Basic};
+use examples::peer;
+use examples::peer::baresip::Baresip;
+use examples::peer::linphone::Linphone;
+use examples::peer::terminal::Terminal;
 use examples::phone::TestPhone;
 use examples::phone::watcher::{Arrival, Watcher, granted};
 use examples::rsip::headers::{self, UntypedHeader};
@@ -18,6 +23,9 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// A change that follows another one closely waits for up to five seconds (RFC 3856 §6.10).
 const PACED: Duration = Duration::from_secs(7);
+
+/// How long a program may take to start, to show what it was told, or to end.
+const PHONE_LIMIT: Duration = Duration::from_secs(20);
 
 fn start() -> Server {
     Server::start(env!("CARGO_BIN_EXE_deskbell")).unwrap()
@@ -316,4 +324,107 @@ fn a_subscription_comes_back_over_another_connection() {
     watcher.next_notify(SOON).unwrap().unwrap();
     alice.publish(Basic::Open, Activity::Busy, 60).unwrap();
     watcher.wait_notify("<rpid:busy/>", PACED).unwrap();
+}
+
+#[test]
+fn deskbell_watch_prints_each_state_and_says_goodbye() {
+    let server = start();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deskbell"));
+    command
+        .args(["watch", &aor(&server, "alice"), "--user", "bob", "--server"])
+        .arg(server.sip().to_string())
+        .env("DESKBELL_PASSWORD", &server.rep("bob").unwrap().password);
+    let mut terminal = Terminal::start(&mut command).unwrap();
+    let alice_is = |state: &str| format!("{} {state}", aor(&server, "alice"));
+    terminal
+        .wait_for(&alice_is("offline"), PHONE_LIMIT)
+        .unwrap();
+    let mut alice = publisher(&server, "alice");
+    alice
+        .publish(Basic::Open, Activity::OnThePhone, 60)
+        .unwrap();
+    let busy = alice_is("busy, on-the-phone by the line");
+    terminal.wait_for(&busy, PACED).unwrap();
+    terminal.terminate().unwrap();
+    assert!(terminal.wait_exit(PHONE_LIMIT).unwrap().success());
+}
+
+#[test]
+fn deskbell_watch_says_what_is_wrong() {
+    let server = start();
+    let watch = |uri: &str, password: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_deskbell"))
+            .args(["watch", uri, "--user", "bob", "--server"])
+            .arg(server.sip().to_string())
+            .env("DESKBELL_PASSWORD", password)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = watch(&aor(&server, "alice"), "guess");
+    assert!(told.contains("password"), "{told}");
+    let password = &server.rep("bob").unwrap().password;
+    let told = watch(&aor(&server, "nobody"), password);
+    assert!(told.contains("no such rep"), "{told}");
+    let told = watch("alice", password);
+    assert!(told.contains("sip:alice@shop.example"), "{told}");
+}
+
+/// baresip takes the words of the document literally. It has no word for away: it shows such a contact as offline.
+#[test]
+fn the_contact_list_of_baresip_follows_a_rep() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let server = start();
+    let mut alice = publisher(&server, "alice");
+    let bob = server.rep("bob").unwrap();
+    let watched = format!("sip:alice@{}", server.sip());
+    let mut baresip =
+        Baresip::start_watching(&program, server.sip(), "bob", &bob.password, &watched).unwrap();
+    baresip.wait_registered().unwrap();
+    for (activity, shown) in [
+        (Activity::Busy, "Busy"),
+        (Activity::Away, "Offline"),
+        (Activity::OnThePhone, "Busy"),
+        (Activity::None, "Online"),
+    ] {
+        alice.publish(Basic::Open, activity, 60).unwrap();
+        baresip.wait_contact(shown, PHONE_LIMIT).unwrap();
+    }
+    alice.publish(Basic::Closed, Activity::None, 60).unwrap();
+    baresip.wait_contact("Offline", PHONE_LIMIT).unwrap();
+    baresip.quit().unwrap();
+}
+
+#[test]
+fn a_friend_of_linphonec_is_shown_as_published() {
+    let Some(program) = peer::find("linphonec") else {
+        return;
+    };
+    let server = start();
+    let mut alice = publisher(&server, "alice");
+    let bob = server.rep("bob").unwrap();
+    let realm = &server.demo().domain;
+    let watched = format!("sip:alice@{}", server.sip());
+    let mut linphone = Linphone::start_watching(
+        &program,
+        server.sip(),
+        realm,
+        "bob",
+        &bob.password,
+        &watched,
+    )
+    .unwrap();
+    linphone.wait_registered().unwrap();
+    for (activity, shown) in [
+        (Activity::Busy, "is Busy"),
+        (Activity::Away, "is Away"),
+        (Activity::OnThePhone, "is On the phone"),
+    ] {
+        alice.publish(Basic::Open, activity, 60).unwrap();
+        linphone.wait_text(shown, PHONE_LIMIT).unwrap();
+    }
+    linphone.quit().unwrap();
 }
