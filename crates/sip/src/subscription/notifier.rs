@@ -21,7 +21,8 @@ use crate::write::response::ResponseBuilder;
 #[derive(Debug)]
 pub struct Notifier<R> {
     config: Config,
-    subscriptions: HashMap<SubscriptionId, Subscription<R>>,
+    /// Boxed, because a table keeps room for nearly as many again.
+    subscriptions: HashMap<SubscriptionId, Box<Subscription<R>>>,
     ids_by_tag: HashMap<Box<str>, SubscriptionId>,
     ids_by_resource: HashMap<R, BTreeSet<SubscriptionId>>,
     count_by_watcher: HashMap<Box<str>, usize>,
@@ -306,7 +307,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             .or_default() += 1;
         let retention = subscription.retention;
         let resource = subscription.resource.clone();
-        self.subscriptions.insert(id, subscription);
+        self.subscriptions.insert(id, Box::new(subscription));
         self.tell_watchers_changed(resource, retention);
         id
     }
