@@ -436,6 +436,28 @@ fn the_contact_list_of_baresip_follows_a_rep() {
 }
 
 #[test]
+fn the_contact_list_of_baresip_follows_a_group() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let server = start();
+    let bob = server.rep("bob").unwrap();
+    let watched = format!("sip:lenses.gold@{}", server.sip());
+    let mut baresip =
+        Baresip::start_watching(&program, server.sip(), "bob", &bob.password, &watched).unwrap();
+    baresip.wait_registered().unwrap();
+    baresip.wait_contact("Offline", PHONE_LIMIT).unwrap();
+    let mut alice = publisher(&server, "alice");
+    alice.publish(Basic::Open, Activity::None, 60).unwrap();
+    baresip.wait_contact("Online", PHONE_LIMIT).unwrap();
+    alice
+        .publish(Basic::Open, Activity::OnThePhone, 60)
+        .unwrap();
+    baresip.wait_contact("Busy", PHONE_LIMIT).unwrap();
+    baresip.quit().unwrap();
+}
+
+#[test]
 fn a_friend_of_linphonec_is_shown_as_published() {
     let Some(program) = peer::find("linphonec") else {
         return;

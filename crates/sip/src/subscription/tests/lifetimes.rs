@@ -146,6 +146,23 @@ fn the_last_word_waits_for_the_answer_to_the_one_before() {
 }
 
 #[test]
+fn a_subscription_whose_time_is_over_cannot_be_refreshed() {
+    check(
+        |script| {
+            let phone = Phone::new("bob").with("Expires: 600", "Expires: 10");
+            script.subscribe(&phone);
+            script.wait(20);
+            script.subscribe(&phone.again("ours-1"));
+        },
+        expect![[r#"
+            at 0: answer #1: 200 OK expires 10
+            at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 7 cseq 1: active;expires=10
+            at 20: answer #2: 481 Subscription Does Not Exist
+        "#]],
+    );
+}
+
+#[test]
 fn two_ids_of_one_watcher_are_two_subscriptions() {
     check(
         |script| {
