@@ -165,7 +165,7 @@ impl Agent {
             Watched::Rep(rep) => draft.body(PIDF, rep_document(rep, address, &self.store)),
             Watched::Group(name) => draft.body(PIDF, group_document(name, address, &self.groups)),
             Watched::WatchersOf(rep) => {
-                // NOTIFYs are numbered from 1, versions from 0 (RFC 3858 §3.2).
+                // NOTIFYs are numbered from 1, versions from 0 (RFC 3858 §3).
                 let version = draft.cseq_number().saturating_sub(1);
                 let watchers = self.notifier.watchers(&Watched::Rep(rep.clone()));
                 let body = watchers_document(address, version, watchers, Instant::now());

@@ -101,7 +101,7 @@ impl SipService {
             }
         };
         let watcher = self.watcher(request, exchange)?;
-        // RFC 6665 §4.2.1.3: without Accept, the package's own type is meant (RFC 3856 §6.7, RFC 3857 §4.4).
+        // RFC 3856 §6.5, RFC 3857 §4.5: without Accept, the package's own type is meant.
         let mut accepted = request.values(HeaderName::Accept).peekable();
         if accepted.peek().is_some() && !accepted.any(|range| takes(range, package.media_type())) {
             return Err(refuse(

@@ -8,7 +8,7 @@ use crate::xml::escaped;
 const WATCHERINFO: &str = "urn:ietf:params:xml:ns:watcherinfo";
 
 /// All watchers of the presence of `resource`. `version` starts at 0 and rises by one with each document of a
-/// subscription (RFC 3858 §3.2).
+/// subscription (RFC 3858 §3).
 pub fn write_watcherinfo(resource: &str, version: u32, watchers: &[Watcher]) -> Vec<u8> {
     let mut text = String::with_capacity(256 + watchers.len() * 160);
     text += r#"<?xml version="1.0" encoding="UTF-8"?>"#;
@@ -26,7 +26,7 @@ pub fn write_watcherinfo(resource: &str, version: u32, watchers: &[Watcher]) -> 
     for watcher in watchers {
         push(
             &mut text,
-            // RFC 3858 §3.2.3: nobody had to approve it, so the subscription itself made it active.
+            // RFC 3858 §3: nobody had to approve it, so the subscription itself made it active.
             format_args!(
                 "<watcher id=\"{}\" status=\"active\" event=\"subscribe\" expiration=\"{}\" duration-subscribed=\"{}\">{}</watcher>\n",
                 escaped(&watcher.id),

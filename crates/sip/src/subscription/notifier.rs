@@ -170,7 +170,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         })
     }
 
-    /// RFC 6665 §4.2.1.1: a SUBSCRIBE inside a dialog refreshes or ends the subscription there.
+    /// RFC 6665 §4.2.1.4: a SUBSCRIBE inside a dialog refreshes or ends the subscription there.
     fn refresh(
         &mut self,
         request: &Request,

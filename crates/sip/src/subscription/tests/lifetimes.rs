@@ -85,7 +85,7 @@ fn a_fetch_is_told_the_state_once_and_leaves_nothing() {
     );
 }
 
-/// RFC 6665 §4.2.1.4. Linphone answers 481 to the last NOTIFY, which changes nothing.
+/// RFC 6665 §4.1.2.3. Linphone answers 481 to the last NOTIFY, which changes nothing.
 #[test]
 fn an_unsubscription_is_told_the_state_for_the_last_time() {
     check(
