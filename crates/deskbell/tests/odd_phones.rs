@@ -1,0 +1,48 @@
+//! What real phones do now and then and most servers get wrong: extensions that are required, packed bodies,
+//! two phones on one desk. Must not know the server's inside.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use examples::phone::TestPhone;
+use examples::rsip::headers::{self, UntypedHeader};
+use examples::rsip::{Method, Response};
+use examples::server::Server;
+use examples::wire::Protocol;
+
+fn start() -> Server {
+    Server::start(env!("CARGO_BIN_EXE_deskbell")).unwrap()
+}
+
+fn code(response: &Response) -> u16 {
+    response.status_code.code()
+}
+
+/// The value of the first header line that is called so.
+fn header(response: &Response, name: &str) -> Option<String> {
+    let prefix = format!("{name}: ");
+    response.headers.iter().find_map(|header| {
+        let line = header.to_string();
+        line.strip_prefix(&prefix).map(str::to_owned)
+    })
+}
+
+#[test]
+fn an_extension_that_is_required_and_not_there_is_named() {
+    let server = start();
+    for protocol in [Protocol::Udp, Protocol::Tcp] {
+        let mut alice = server.phone(protocol, "alice").unwrap();
+        let aor = alice.aor();
+        for method in [
+            Method::Options,
+            Method::Register,
+            Method::Publish,
+            Method::Message,
+        ] {
+            let required = vec![headers::Require::new("path, teleport").into()];
+            let answer = alice.request(method, &aor, required, b"").unwrap();
+            assert_eq!(code(&answer), 420, "{method}");
+            let unsupported = header(&answer, "Unsupported");
+            assert_eq!(unsupported.as_deref(), Some("path, teleport"), "{method}");
+        }
+    }
+}
