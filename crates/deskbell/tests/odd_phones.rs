@@ -13,6 +13,12 @@ fn start() -> Server {
     Server::start(env!("CARGO_BIN_EXE_deskbell")).unwrap()
 }
 
+fn registered(server: &Server, protocol: Protocol, rep: &str) -> TestPhone {
+    let mut phone = server.phone(protocol, rep).unwrap();
+    assert_eq!(code(&phone.register(60).unwrap()), 200);
+    phone
+}
+
 fn code(response: &Response) -> u16 {
     response.status_code.code()
 }
@@ -45,4 +51,23 @@ fn an_extension_that_is_required_and_not_there_is_named() {
             assert_eq!(unsupported.as_deref(), Some("path, teleport"), "{method}");
         }
     }
+}
+
+#[test]
+fn a_packed_text_is_refused_with_what_is_read() {
+    let server = start();
+    let mut alice = registered(&server, Protocol::Udp, "alice");
+    let packed = vec![
+        headers::ContentType::new("text/plain").into(),
+        headers::ContentEncoding::new("gzip").into(),
+    ];
+    let desk = format!("sip:desk@{}", server.demo().domain);
+    let answer = alice
+        .request(Method::Message, &desk, packed, b"\x1f\x8b\x08")
+        .unwrap();
+    assert_eq!(code(&answer), 415);
+    assert_eq!(
+        header(&answer, "Accept-Encoding").as_deref(),
+        Some("identity")
+    );
 }

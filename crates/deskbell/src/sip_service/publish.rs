@@ -10,7 +10,7 @@ use presence::{
 use sip::{Flow, HeaderError, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
-use super::answer::{answer, bad, refuse};
+use super::answer::{answer, bad, is_encoded, refuse};
 use super::directory::Resource;
 use super::{ALLOW_EVENTS, SipService};
 
@@ -186,10 +186,7 @@ fn read_document(request: &Request) -> Result<Document, Unreadable> {
     {
         return Err(Unreadable::MediaType);
     }
-    if request
-        .values(HeaderName::ContentEncoding)
-        .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
-    {
+    if is_encoded(request) {
         return Err(Unreadable::Encoding);
     }
     Document::read_pidf(request.body()).map_err(Unreadable::Body)
