@@ -3,11 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::time::Duration;
+
 use examples::phone::TestPhone;
 use examples::rsip::headers::{self, UntypedHeader};
 use examples::rsip::{Method, Response};
 use examples::server::Server;
-use examples::wire::Protocol;
+use examples::wire::{self, Protocol};
+
+/// How long anything may take that happens at once.
+const LIMIT: Duration = Duration::from_secs(5);
 
 fn start() -> Server {
     Server::start(env!("CARGO_BIN_EXE_deskbell")).unwrap()
@@ -70,4 +75,25 @@ fn a_packed_text_is_refused_with_what_is_read() {
         header(&answer, "Accept-Encoding").as_deref(),
         Some("identity")
     );
+}
+
+#[test]
+fn a_registrar_of_another_domain_is_not_found_here() {
+    let server = start();
+    let domain = &server.demo().domain;
+    let call_id = examples::unique::token();
+    let request = format!(
+        "REGISTER sip:elsewhere.example SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 127.0.0.1:5999;branch=z9hG4bK{call_id};rport\r\n\
+         From: <sip:alice@{domain}>;tag=a\r\n\
+         To: <sip:alice@{domain}>\r\n\
+         Call-ID: {call_id}\r\n\
+         CSeq: 1 REGISTER\r\n\
+         Contact: <sip:alice@127.0.0.1:9>\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    let answer = wire::exchange(Protocol::Udp, server.sip(), request.as_bytes(), LIMIT)
+        .unwrap()
+        .unwrap();
+    assert!(answer.starts_with("SIP/2.0 404 "), "{answer}");
 }
