@@ -5,14 +5,19 @@
 
 use std::time::Duration;
 
+use examples::document::{Activity, Basic};
 use examples::phone::TestPhone;
 use examples::rsip::headers::{self, UntypedHeader};
 use examples::rsip::{Method, Response};
 use examples::server::Server;
+use examples::site::Site;
 use examples::wire::{self, Protocol};
 
 /// How long anything may take that happens at once.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long the absence of something is watched.
+const A_WHILE: Duration = Duration::from_millis(300);
 
 fn start() -> Server {
     Server::start(env!("CARGO_BIN_EXE_deskbell")).unwrap()
@@ -96,4 +101,31 @@ fn a_registrar_of_another_domain_is_not_found_here() {
         .unwrap()
         .unwrap();
     assert!(answer.starts_with("SIP/2.0 404 "), "{answer}");
+}
+
+#[test]
+fn the_conversation_stays_on_the_phone_that_took_it() {
+    let server = start();
+    let site = Site::new(server.http(), "shop");
+    let mut desk_phone = registered(&server, Protocol::Udp, "alice");
+    let mut mobile = registered(&server, Protocol::Tcp, "alice");
+    let published = desk_phone.publish(Basic::Open, Activity::None, 60).unwrap();
+    assert_eq!(code(&published), 200);
+    site.wait_state("cameras", "available", LIMIT).unwrap();
+    let ticket = site.ask("cameras", "Sam", "which camera?").unwrap();
+    let offer = mobile.next_text(LIMIT).unwrap().unwrap();
+    assert!(offer.text.contains("which camera?"), "{offer:?}");
+
+    let desk = format!("sip:desk@{}", server.demo().domain);
+    assert_eq!(
+        code(&desk_phone.send_text(&desk, "for birds?").unwrap()),
+        200
+    );
+    ticket.wait_state("open", LIMIT).unwrap();
+    // The other phone's refresh does not take the conversation away.
+    assert_eq!(code(&mobile.register(60).unwrap()), 200);
+    ticket.say("a", "yes, for birds").unwrap();
+    let line = desk_phone.next_text(LIMIT).unwrap().unwrap();
+    assert_eq!(line.text, "yes, for birds");
+    assert_eq!(mobile.next_text(A_WHILE).unwrap(), None);
 }

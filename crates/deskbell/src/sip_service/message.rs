@@ -25,6 +25,7 @@ impl SipService {
             Ok(read) => read,
             Err(refusal) => return refusal,
         };
+        self.bindings.handle_use(&rep, exchange.flow());
         self.happenings
             .sip(|| format!("MESSAGE: {rep} writes {} characters", text.chars().count()));
         let heard = answer(request, &exchange, StatusCode::OK).build();
