@@ -19,10 +19,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Credentials, DigestAlgorithm, Settings};
-use crate::desk::{Carrier, Owner, OwnerInputs, PresenceSignal};
+use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
-use crate::sip_service::{self, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService};
+use crate::sip_service::{
+    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService,
+};
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
 const INPUTS: usize = 1024;
@@ -92,14 +94,16 @@ impl Server {
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
         let (letters_in, letters) = mpsc::channel(INPUTS);
+        let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
+        let changes = PresenceChanges::default();
         let bindings = Arc::new(Bindings::default());
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
             gateway_config(&settings, &happenings),
-            Desk::new(commands_in, snapshots),
+            Desk::new(commands_in, snapshots.clone()),
         )
         .await
         .context("failed to listen for HTTP")?;
@@ -119,6 +123,7 @@ impl Server {
             store: store.clone(),
             presence: presence.clone(),
             rep_says: rep_says_in,
+            subscribes: subscribes_in,
             registration_lifetimes: Lifetimes {
                 shortest: settings.sip.expires.min,
                 default: settings.sip.expires.default,
@@ -126,6 +131,17 @@ impl Server {
             },
             happenings: happenings.clone(),
         });
+        let agent = Agent::new(
+            sip::subscription::Config::default(),
+            store.clone(),
+            AgentInputs {
+                subscribes,
+                changes: changes.clone(),
+                snapshots,
+            },
+            transport.sender(),
+            happenings.clone(),
+        );
         let owner = Owner::new(
             helpdesk,
             store,
@@ -138,6 +154,7 @@ impl Server {
             },
             batches_in,
             snapshots_in,
+            changes,
         );
         let carrier = Carrier::new(journal.clone(), batches, letters_in);
         let mail = Mail::new(
@@ -164,6 +181,11 @@ impl Server {
         let stop = shutdown.clone();
         tasks.spawn(async move {
             owner.run(stop).await;
+            Ok(())
+        });
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            agent.run(stop).await;
             Ok(())
         });
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
@@ -271,6 +293,18 @@ fn directory(settings: &Settings) -> Directory {
             .credentials_by_rep
             .iter()
             .map(|(rep, credentials)| (rep.clone(), secrets(rep, credentials, &settings.sip.realm)))
+            .collect(),
+        skills: settings
+            .helpdesk
+            .skills
+            .iter()
+            .map(|skill| skill.id.clone())
+            .collect(),
+        tiers: settings
+            .helpdesk
+            .tiers
+            .iter()
+            .map(|tier| tier.id.clone())
             .collect(),
         open: settings.dangerous.open_domain,
     }

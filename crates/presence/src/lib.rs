@@ -22,6 +22,7 @@ pub use composed::{Composed, Source, compose};
 pub use document::{Basic, Document, UserInput};
 pub use entity_tag::EntityTag;
 pub use groups::GroupCounts;
+pub use marks::Marks;
 pub use pidf::{DocumentError, write_pidf};
 pub use presentity::Presentity;
 pub use presentity_id::PresentityId;
