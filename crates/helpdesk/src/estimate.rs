@@ -1,8 +1,12 @@
 //! How long a ticket will wait: the queue-length estimate, and the handling times it learns.
 //! Must not know tickets or reps, only their numbers.
 
+mod range;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub(crate) use range::{Forecast, count};
 
 use crate::ids::SkillId;
 use crate::snapshot::Wait;

@@ -23,6 +23,7 @@ mod restore;
 mod roster;
 mod routing;
 mod shoppers;
+pub mod simulation;
 pub mod snapshot;
 pub mod ticket;
 mod tickets;
