@@ -206,6 +206,11 @@ impl TestPhone {
         self.refresh(0)
     }
 
+    /// Forgets what is published without taking it back, as baresip does when it starts twice within a moment.
+    pub fn forget_publication(&mut self) {
+        self.entity_tag = None;
+    }
+
     /// Publishes any document for any address, as `publish`, `refresh` and `unpublish` do for their own.
     ///
     /// # Errors

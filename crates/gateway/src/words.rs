@@ -76,13 +76,14 @@ impl Outlook {
             return None;
         };
         let times = (wait.confidence * 10.0).round().clamp(0.0, 10.0);
-        let low = wait.low / 60;
-        let high = wait.high.div_ceil(60).max(1);
-        Some(if low == 0 {
-            format!("Up to {}, {times} times out of 10", duration(high))
-        } else {
-            format!("{low} to {}, {times} times out of 10", duration(high))
-        })
+        let low = round_down(wait.low);
+        let high = duration(wait.high.div_ceil(60).max(1));
+        let range = match high.strip_suffix(" minutes") {
+            _ if low == 0 => format!("Up to {high}"),
+            Some(high) => format!("{low} to {high} minutes"),
+            None => format!("{} to {high}", duration(low)),
+        };
+        Some(format!("{range}, {times} times out of 10"))
     }
 }
 
@@ -93,6 +94,16 @@ fn round_up(seconds: u32) -> u32 {
         .into_iter()
         .find(|step| minutes <= *step)
         .unwrap_or(minutes)
+}
+
+/// Whole minutes, and from an hour on whole hours.
+fn round_down(seconds: u32) -> u32 {
+    let minutes = seconds / 60;
+    if minutes > 60 {
+        minutes / 60 * 60
+    } else {
+        minutes
+    }
 }
 
 fn duration(minutes: u32) -> String {
@@ -154,7 +165,17 @@ mod tests {
         check(
             wait(7000),
             "About 2 hours",
-            range("58 to 4 hours, 8 times out of 10"),
+            range("58 minutes to 4 hours, 8 times out of 10"),
+        );
+        check(
+            wait(900),
+            "About 15 minutes",
+            range("7 minutes to half an hour, 8 times out of 10"),
+        );
+        check(
+            wait(15_000),
+            "About 5 hours",
+            range("2 hours to 9 hours, 8 times out of 10"),
         );
     }
 

@@ -9,10 +9,10 @@ use presence::Availability;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::estimate::{self, HandlingTimes};
-use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::ids::{SkillId, TicketId, TierId};
 use crate::queue::{self, Waiting};
 use crate::roster::{Roster, Seat};
-use crate::routing::{self, Decision, Demand};
+use crate::routing::{self, Demand};
 use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
 use crate::tickets::{Ticket, Tickets};
 
@@ -106,15 +106,15 @@ fn group(
         handed_on_by: None,
         waited: Duration::ZERO,
     };
-    let routing = &desk.config.routing;
     let pool = Pool::of(&demand, desk);
-    let (state, wait) = match routing::decide(&demand, desk.roster, routing, desk.now) {
-        Decision::Offer { .. } => (GroupState::Available, None),
-        Decision::Wait => {
-            let ahead = line.ahead_of_click(&pool, weight, desk);
-            (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
-        }
-        Decision::Closed => (GroupState::Closed, None),
+    // A click names nobody and nobody has refused it, so that routing::decide comes down to this.
+    let (state, wait) = if pool.seats.iter().any(|seat| seat.is_free()) {
+        (GroupState::Available, None)
+    } else if routing::could_ever(&demand, desk.roster, &desk.config.routing) {
+        let ahead = line.ahead_of_click(&pool, weight, desk);
+        (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
+    } else {
+        (GroupState::Closed, None)
     };
     let mut snapshot = GroupSnapshot {
         skill: skill.clone(),
@@ -171,17 +171,19 @@ impl<'a> Line<'a> {
     fn promises(&self, desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
         let mut promises = BTreeMap::new();
         for (place, competitor) in self.competitors.iter().enumerate() {
-            let ahead = self
-                .competitors
-                .iter()
-                .take(place)
-                .filter(|other| other.pool.meets(&competitor.pool))
+            let before = self.competitors.iter().take(place);
+            let mine = &competitor.pool;
+            let position = 1 + before
+                .clone()
+                .filter(|other| other.pool.meets(mine))
                 .count();
-            let ahead = count(ahead);
+            let ahead = before
+                .filter(|other| other.pool.meets_at_work(mine))
+                .count();
             let skill = competitor.ticket.skills.first();
             let promise = Promise {
-                position: ahead.saturating_add(1),
-                wait: wait(desk, ahead, &competitor.pool, skill),
+                position: count(position),
+                wait: wait(desk, count(ahead), mine, skill),
             };
             promises.insert(competitor.waiting.ticket.clone(), promise);
         }
@@ -195,7 +197,7 @@ impl<'a> Line<'a> {
             .competitors
             .iter()
             .filter(|other| queue::precedes_click(&other.waiting, weight, priority, desk.now))
-            .filter(|other| other.pool.meets(pool))
+            .filter(|other| other.pool.meets_at_work(pool))
             .count();
         count(ahead)
     }
@@ -212,31 +214,38 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The reps who may serve a demand, in order of identity.
+/// The reps who may serve a demand.
 struct Pool<'a> {
     seats: Vec<&'a Seat>,
+    all: Places,
+    at_work: Places,
 }
 
 impl<'a> Pool<'a> {
     fn of(demand: &Demand<'a>, desk: Desk<'a>) -> Self {
-        Self {
-            seats: routing::members(demand, desk.roster, &desk.config.routing).collect(),
-        }
-    }
-
-    /// Whether a rep may serve both.
-    fn meets(&self, other: &Self) -> bool {
-        let id = |seat: &&'a Seat| -> &'a RepId { &seat.rep.id };
-        let (mut mine, mut others) = (self.seats.iter().map(id), other.seats.iter().map(id));
-        let (mut one, mut two) = (mine.next(), others.next());
-        while let (Some(left), Some(right)) = (one, two) {
-            match left.cmp(right) {
-                std::cmp::Ordering::Less => one = mine.next(),
-                std::cmp::Ordering::Equal => return true,
-                std::cmp::Ordering::Greater => two = others.next(),
+        let mut pool = Self {
+            seats: Vec::new(),
+            all: Places::default(),
+            at_work: Places::default(),
+        };
+        for (place, seat) in routing::members(demand, desk.roster, &desk.config.routing) {
+            pool.seats.push(seat);
+            pool.all.insert(place);
+            if seat.is_at_work() {
+                pool.at_work.insert(place);
             }
         }
-        false
+        pool
+    }
+
+    /// Whether a rep may serve both, on duty or not: places do not change when reps come and go.
+    fn meets(&self, other: &Self) -> bool {
+        self.all.meets(&other.all)
+    }
+
+    /// Whether a rep at work may serve both: nobody waits for what others want of those who are not there.
+    fn meets_at_work(&self, other: &Self) -> bool {
+        self.at_work.meets(&other.at_work)
     }
 
     /// Conversations the reps at work can hold at once.
@@ -245,6 +254,29 @@ impl<'a> Pool<'a> {
             .iter()
             .filter(|seat| seat.is_at_work())
             .fold(0, |sum, seat| sum.saturating_add(seat.rep.capacity))
+    }
+}
+
+/// A set of places in the roster, one bit each.
+#[derive(Default)]
+struct Places {
+    words: Vec<u64>,
+}
+
+impl Places {
+    fn insert(&mut self, place: usize) {
+        let (word, bit) = (place / 64, place % 64);
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(word) {
+            *word |= 1 << bit;
+        }
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        let mut pairs = self.words.iter().zip(&other.words);
+        pairs.any(|(mine, theirs)| mine & theirs != 0)
     }
 }
 

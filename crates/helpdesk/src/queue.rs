@@ -82,14 +82,14 @@ fn compare(one: &Waiting, other: &Waiting, priority: Priority, now: Moment) -> O
     compare_places(&one.place(), &other.place(), priority, now.0)
 }
 
-/// Which of two is served first: the lesser.
+/// Which of two is served first: the lesser. Equals go in the order of arrival, so that a click never goes
+/// before whoever waits already unless its tier says so at any time.
 pub(crate) fn compare_places(one: &Place, other: &Place, priority: Priority, now: i64) -> Ordering {
-    let by_score = match priority {
+    let by_priority = match priority {
         Priority::Weighted => other.score(now).total_cmp(&one.score(now)),
-        Priority::Strict => Ordering::Equal,
+        Priority::Strict => other.weight.total_cmp(&one.weight),
     };
-    by_score
-        .then_with(|| other.weight.total_cmp(&one.weight))
+    by_priority
         .then_with(|| one.since.cmp(&other.since))
         .then_with(|| one.number.cmp(&other.number))
 }

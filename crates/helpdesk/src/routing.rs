@@ -139,16 +139,18 @@ pub(crate) fn explain(
         .collect()
 }
 
-/// Reps who may serve the ticket as far as it is relaxed by now, whatever they do at the moment.
+/// Reps who may serve the ticket as far as it is relaxed by now, whatever they do at the moment, each
+/// with its place in the roster.
 pub(crate) fn members<'r>(
     demand: &Demand<'r>,
     roster: &'r Roster,
     routing: &'r Routing,
-) -> impl Iterator<Item = &'r Seat> {
+) -> impl Iterator<Item = (usize, &'r Seat)> {
     let terms = Terms::of(demand, roster, routing);
     roster
         .seats()
-        .filter(move |seat| terms.misfit(seat).is_none())
+        .enumerate()
+        .filter(move |(_, seat)| terms.misfit(seat).is_none())
 }
 
 /// Whether anybody on duty could take the ticket at the end of all relaxing.

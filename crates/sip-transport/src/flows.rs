@@ -111,3 +111,54 @@ impl Drop for Turn<'_> {
             .remove_if(&self.remote, |_, lock| Arc::strong_count(lock) <= 2);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sip::{Flow, Protocol};
+    use tokio::sync::mpsc;
+
+    use super::Flows;
+
+    fn flow() -> Flow {
+        Flow {
+            transport: Protocol::Tcp,
+            local: "127.0.0.1:5060".parse().unwrap(),
+            remote: "127.0.0.1:40000".parse().unwrap(),
+            id: Flows::next_id(),
+        }
+    }
+
+    #[test]
+    fn a_removed_connection_is_found_no_more() {
+        let flows = Flows::default();
+        let flow = flow();
+        flows.add_connection(flow, mpsc::channel(1).0);
+        assert_eq!(flows.connection_to(flow.remote), Some(flow));
+        flows.remove_connection(flow);
+        assert!(flows.commands(flow.id).is_none());
+        assert_eq!(flows.connection_to(flow.remote), None);
+    }
+
+    #[test]
+    fn an_older_connection_to_the_same_address_goes_without_the_newer() {
+        let flows = Flows::default();
+        let (older, newer) = (flow(), flow());
+        flows.add_connection(older, mpsc::channel(1).0);
+        flows.add_connection(newer, mpsc::channel(1).0);
+        flows.remove_connection(older);
+        assert_eq!(flows.connection_to(newer.remote), Some(newer));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_when_nobody_waits_to_connect() {
+        let flows = Flows::default();
+        let first = flows.turn_to_connect(flow().remote);
+        let second = flows.turn_to_connect(flow().remote);
+        drop(first.taken().await);
+        drop(first);
+        drop(second.taken().await);
+        assert_eq!(flows.turns_by_remote.len(), 1);
+        drop(second);
+        assert_eq!(flows.turns_by_remote.len(), 0);
+    }
+}

@@ -102,6 +102,19 @@ async fn a_socket_bound_to_every_address_names_the_one_on_the_route() {
 }
 
 #[tokio::test]
+async fn ipv6_works_as_ipv4_does() {
+    let desk = Desk::open_with(Config::default(), "[::1]:0").await;
+    let mut phone = TcpPeer::towards(desk.tcp).await;
+    assert_eq!(phone.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
+    let sent = send(&desk.sender, Target::Flow(desk.flow()));
+    let message = phone.receive().await;
+    let via = format!("Via: SIP/2.0/TCP [::1]:{};", desk.tcp.port());
+    assert!(message.contains(&via), "{message}");
+    phone.send(&ok(&message)).await;
+    check_ok(sent.await.unwrap());
+}
+
+#[tokio::test]
 async fn one_connection_is_opened_and_used_by_all() {
     let desk = Desk::open().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,11 +3,12 @@
 
 mod desk;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use desk::{Desk, LIMIT, TcpPeer, answer, first_line, request};
+use desk::{Desk, LIMIT, TcpPeer, answer, first_line, long_body, request};
 use sip::Method;
 use sip_transport::Config;
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 fn config() -> Config {
@@ -133,6 +134,85 @@ async fn a_silent_connection_is_closed() {
     let mut peer = TcpPeer::towards(desk.tcp).await;
     assert_eq!(peer.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
     assert_eq!(peer.receive_some().await, "");
+}
+
+#[tokio::test]
+async fn after_a_good_request_only_silence_ends_a_connection() {
+    let idle_time = Duration::from_millis(500);
+    let desk = open_with(Config {
+        first_request_time: Duration::from_millis(50),
+        message_time: Duration::from_millis(50),
+        idle_time,
+        ..config()
+    })
+    .await;
+    let mut peer = TcpPeer::towards(desk.tcp).await;
+    assert_eq!(peer.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
+    let before = Instant::now();
+    // A single line end is a keepalive of some phones, not half a message.
+    peer.send("\r\n").await;
+    assert_eq!(peer.receive_some().await, "");
+    assert!(before.elapsed() >= idle_time, "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn answers_arrive_whole_at_a_peer_that_reads_late() {
+    const COUNT: usize = 100;
+    let desk = open_with(Config {
+        bytes_waiting: usize::MAX,
+        ..config()
+    })
+    .await;
+    // A small window, so that the kernel takes long answers in part.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut peer = TcpPeer::over(socket.connect(desk.tcp).await.unwrap());
+    let all: String = (0..COUNT)
+        .map(|n| request("SUBSCRIBE", &format!("n{n}")))
+        .collect();
+    peer.send(&all).await;
+    let mut text = String::new();
+    for n in 0..COUNT {
+        let body = long_body();
+        let message = loop {
+            if let Some((head, rest)) = text.split_once("\r\n\r\n")
+                && rest.len() >= body.len()
+            {
+                let rest = text.split_off(head.len() + 4 + body.len());
+                break std::mem::replace(&mut text, rest);
+            }
+            text += &peer.receive_some().await;
+        };
+        assert!(message.starts_with("SIP/2.0 200 OK\r\n"), "{n}");
+        assert!(message.contains(&format!("z9hG4bKn{n};")), "{n}");
+        assert!(message.ends_with(&body), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn a_burst_that_ends_in_resets_leaves_nothing_behind() {
+    const COUNT: u64 = 60;
+    let mut desk = Desk::open().await;
+    for n in 0..COUNT {
+        let mut peer = TcpPeer::towards(desk.tcp).await;
+        let text = request("PUBLISH", "a") + &request("MESSAGE", "b") + &request("PUBLISH", "c");
+        let cut = usize::try_from(n * 23).unwrap() % text.len();
+        peer.send(text.split_at(cut).0).await;
+        // Closing so resets the connection.
+        peer.stream.set_zero_linger().unwrap();
+    }
+    for _ in 0..COUNT {
+        assert!(timeout(LIMIT, desk.closed.recv()).await.unwrap().is_some());
+    }
+    assert_eq!(desk.count("connections_opened"), COUNT);
+    assert_eq!(desk.count("connections_closed"), COUNT);
+    while let Ok((message, pending)) = desk.deferred.try_recv() {
+        pending.answer(answer(&message, 200));
+    }
+    let mut peer = TcpPeer::towards(desk.tcp).await;
+    assert_eq!(peer.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
+    drop(peer);
+    desk.ended().await;
 }
 
 #[tokio::test]

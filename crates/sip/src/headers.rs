@@ -1,6 +1,8 @@
 //! The header block as a list of ranges over one `Bytes`: found once, read only when asked.
 //! Must not know what any header means, beyond Content-Length, which bounds the body.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use memchr::{memchr, memmem};
 use smallvec::SmallVec;
@@ -63,16 +65,16 @@ struct HeaderLine {
 const INLINE_LINES: usize = 20;
 
 impl Headers {
-    /// Indexes the header block that starts at `start` of `bytes`.
+    /// Indexes the header block of `bytes`, whose first line is `first_line`.
     pub(crate) fn index(
         bytes: Bytes,
-        start: usize,
+        first_line: Range<usize>,
         first_line_defect: Option<Defect>,
     ) -> Result<Self, ParseError> {
         if bytes.len() > MAX_MESSAGE_LENGTH {
             return Err(ParseError::TooLong);
         }
-        let (index, body_start) = Index::of(&bytes, start, first_line_defect)?;
+        let (index, body_start) = Index::of(&bytes, first_line, first_line_defect)?;
         let bytes = if index.folded {
             unfolded(&bytes, &index.lines)
         } else {
@@ -187,15 +189,13 @@ struct Index {
 /// # Errors
 /// Where two readers of the block could differ about it.
 pub(crate) fn announced_body(head: &[u8]) -> Result<Option<usize>, BadRequest> {
-    let start = memchr(b'\n', head).map_or(0, |end| end + 1);
+    let first_line = 0..memchr(b'\n', head).map_or(0, |end| end + 1);
     let unreadable = BadRequest::from(Defect::NoHeader(None));
-    let (index, end) = Index::of(head, start, None).map_err(|_| unreadable.clone())?;
+    let (index, end) = Index::of(head, first_line, None).map_err(|_| unreadable.clone())?;
     // A line that is no header, or is not indexed any more, could hide a length.
     let hidden = match index.defect {
-        Some(Defect::NoHeader(_) | Defect::TooManyLines) => index.defect,
-        Some(Defect::ControlCharacter(_) | Defect::LineTooLong(_) | Defect::FirstLine) | None => {
-            None
-        }
+        Some(Defect::NoHeader(_) | Defect::TooManyLines | Defect::FirstLine) => index.defect,
+        Some(Defect::ControlCharacter(_) | Defect::LineTooLong(_)) | None => None,
     };
     if let Some(defect) = hidden {
         return Err(defect.into());
@@ -213,10 +213,10 @@ pub(crate) fn announced_body(head: &[u8]) -> Result<Option<usize>, BadRequest> {
 }
 
 impl Index {
-    /// Indexes the header block from `start`; also tells where the body starts.
+    /// Indexes the header block behind `first_line`; also tells where the body starts.
     fn of(
         bytes: &[u8],
-        start: usize,
+        first_line: Range<usize>,
         first_line_defect: Option<Defect>,
     ) -> Result<(Self, usize), ParseError> {
         let mut index = Self {
@@ -225,10 +225,10 @@ impl Index {
             folded: false,
             feeds: 0,
         };
-        let body_start = index.find_lines(bytes, start)?;
-        let lines = bytes.get(start..body_start).unwrap_or_default();
-        if !is_clean(lines, index.feeds) {
-            index.blame_control_character(bytes);
+        let body_start = index.find_lines(bytes, first_line.end)?;
+        let head = bytes.get(first_line.start..body_start).unwrap_or_default();
+        if !is_clean(head, index.feeds + 1) {
+            index.blame_control_character(bytes, first_line);
         }
         Ok((index, body_start))
     }
@@ -267,18 +267,13 @@ impl Index {
     }
 
     fn push(&mut self, line: &[u8], at: usize) {
-        let Some((name, value)) = parts(line) else {
+        let Some((name, value, known)) = parts(line) else {
             return self.blame(Defect::NoHeader(HeaderName::from_bytes(leading_token(
                 line,
             ))));
         };
-        let known = HeaderName::from_bytes(name);
-        let name_length = match u8::try_from(name.len()) {
-            Ok(length) if known.is_some() || is_name(name) => length,
-            Ok(_) | Err(_) => {
-                let begun = HeaderName::from_bytes(leading_token(line));
-                return self.blame(Defect::NoHeader(begun));
-            }
+        let Ok(name_length) = u8::try_from(name.len()) else {
+            return self.blame(Defect::NoHeader(known));
         };
         if line.len() > MAX_HEADER_LENGTH {
             self.blame(Defect::LineTooLong(known));
@@ -302,7 +297,10 @@ impl Index {
     }
 
     /// Finds which value holds the control character; otherwise it stands between the values.
-    fn blame_control_character(&mut self, bytes: &[u8]) {
+    fn blame_control_character(&mut self, bytes: &[u8], first_line: Range<usize>) {
+        if !is_clean(bytes.get(first_line).unwrap_or_default(), 1) {
+            return self.blame(Defect::FirstLine);
+        }
         let culprit = self.lines.iter().find(|line| {
             let value = line.value.of(bytes);
             let folds = memmem::find_iter(value, b"\r\n").count();
@@ -315,19 +313,20 @@ impl Index {
     }
 }
 
-/// What stands before the colon, without the blanks after it, and what stands behind the colon.
-fn parts(line: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The name before the colon and what stands behind it, where the line is a header.
+fn parts(line: &[u8]) -> Option<(&[u8], &[u8], Option<HeaderName>)> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (mut name, value) = line.split_at_checked(colon)?;
+    let value = value.get(1..)?;
+    if let Some(known) = HeaderName::from_bytes(name) {
+        return Some((name, value, Some(known)));
+    }
     // RFC 3261 §25.1 HCOLON: SP and HTAB alone may stand before the colon.
     while let [rest @ .., b' ' | b'\t'] = name {
         name = rest;
     }
-    Some((name, value.get(1..)?))
-}
-
-fn is_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().copied().all(is_token)
+    let is_name = !name.is_empty() && name.iter().copied().all(is_token);
+    is_name.then(|| (name, value, HeaderName::from_bytes(name)))
 }
 
 fn leading_token(line: &[u8]) -> &[u8] {
@@ -349,8 +348,8 @@ fn is_blank_or_fold(byte: u8) -> bool {
     is_blank(byte) || byte == b'\r' || byte == b'\n'
 }
 
-/// Whether bytes that hold `feeds` CRLFs hold no other control character, a HTAB aside.
-pub(crate) fn is_clean(bytes: &[u8], feeds: usize) -> bool {
+/// Whether bytes with `feeds` line feeds have them in CRLFs, and hold no other control character, a HTAB aside.
+fn is_clean(bytes: &[u8], feeds: usize) -> bool {
     // With no more low bytes than the line ends have, nothing is left to look at.
     (low_bytes(bytes) == 2 * feeds && memchr(0x7f, bytes).is_none())
         || !bytes.iter().enumerate().any(|(at, &byte)| match byte {

@@ -8,7 +8,7 @@ use memchr::{memchr, memrchr};
 
 use crate::error::{ParseError, UriError};
 use crate::grammar::bytes::{is_token, trim};
-use crate::headers::{self, Defect, Headers, Span};
+use crate::headers::{Defect, Headers, Span};
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::uri::Uri;
@@ -67,10 +67,9 @@ impl Message {
         let first = FirstLine::read(line, start)?;
         let defect = match bytes.get(end + 1) {
             Some(b' ' | b'\t') => Some(Defect::FirstLine),
-            _ if !headers::is_clean(line, 0) => Some(Defect::FirstLine),
             _ => first.defect(),
         };
-        let headers = Headers::index(bytes, end + 1, defect)?;
+        let headers = Headers::index(bytes, start..end + 1, defect)?;
         Ok(match first {
             FirstLine::Request {
                 method,

@@ -23,10 +23,16 @@ impl AddAssign for Count {
 /// A test that said `skipped: needs …` passed in the runner's eyes and is skipped in ours.
 pub(crate) fn count_tests(lines: &[String]) -> Count {
     let mut count = Count::default();
+    // nextest shows the words of some tests, with a closing line for each that its summary counts already.
+    let by_nextest = lines.iter().any(|line| summary_of_nextest(line).is_some());
     for line in lines {
-        if let Some(words) = line.trim_start().strip_prefix("Summary [") {
+        if let Some(words) = summary_of_nextest(line) {
             count += read_words(words);
-        } else if let Some(words) = line.trim_start().strip_prefix("test result: ") {
+        }
+        if by_nextest {
+            continue;
+        }
+        if let Some(words) = line.strip_prefix("test result: ") {
             count += read_words(words);
         } else if let Some(words) = line.strip_prefix("# ").or(line.strip_prefix("ℹ ")) {
             count += read_node(words);
@@ -36,6 +42,10 @@ pub(crate) fn count_tests(lines: &[String]) -> Count {
     count.passed -= skipped;
     count.skipped += skipped;
     count
+}
+
+fn summary_of_nextest(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("Summary [")
 }
 
 fn count_skipped(lines: &[String]) -> u64 {
@@ -112,6 +122,16 @@ mod tests {
             "     Summary [   0.1s] 5/12 tests run: 4 passed (1 leaky), 1 failed, 0 skipped",
             4,
             1,
+            0,
+        );
+    }
+
+    #[test]
+    fn a_test_whose_words_nextest_shows_is_counted_once() {
+        check(
+            "    test result: ok. 1 passed; 0 failed; 0 ignored\n     Summary [   1.2s] 2 tests run: 2 passed, 0 skipped",
+            2,
+            0,
             0,
         );
     }

@@ -1,8 +1,8 @@
 //! How every answer of this server begins, and the refusals that all methods share.
 //! Must not know what is answered.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use sip::{HeaderName, Request, ResponseBuilder, StatusCode};
 use sip_transport::{Exchange, Handling};
@@ -15,7 +15,7 @@ pub(super) fn answer<'a>(
 ) -> ResponseBuilder<'a> {
     ResponseBuilder::answer(request, status)
         .received_from(exchange.flow().remote)
-        .to_tag(fresh_tag())
+        .to_tag(format!("{:x}", fingerprint(request, exchange)))
 }
 
 /// Refuses without remembering it: asked again, the same request is refused again.
@@ -31,11 +31,14 @@ pub(super) fn bad(request: &Request, exchange: &Exchange<'_>, header: HeaderName
     )
 }
 
-/// RFC 3261 §19.3 asks for tags that are unique in the world for dialogs; these answers open none.
-fn fresh_tag() -> String {
-    static START: LazyLock<u64> =
-        LazyLock::new(|| crate::random::bytes::<8>().map_or(0, u64::from_ne_bytes));
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{:x}", START.wrapping_add(count))
+/// A number that is the same for every copy of one request and differs between requests; nobody outside can
+/// foresee it. RFC 3261 §8.2.7: an answer that is not remembered must come out the same for a retransmission.
+pub(super) fn fingerprint(request: &Request, exchange: &Exchange<'_>) -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one((
+        exchange.flow().remote,
+        request.header(HeaderName::Via),
+        request.header(HeaderName::CallId),
+        request.header(HeaderName::CSeq),
+    ))
 }

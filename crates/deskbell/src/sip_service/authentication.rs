@@ -2,7 +2,6 @@
 //! Must not know what the sender may do.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -11,11 +10,15 @@ use sip::digest::{Algorithm, Authenticator, Freshness, NonceKeeper, Verdict};
 use sip::{HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
-use super::answer::{answer, bad, refuse};
+use super::answer::{answer, bad, fingerprint, refuse};
 use super::directory::SharedDirectory;
 
 /// How long a nonce serves. A phone that comes later is challenged again with `stale=true`.
 const NONCE_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Nonces carry their time in steps of this, so that a retransmitted request is challenged with the same
+/// nonce; longer than it takes to retransmit a few times (RFC 3261 §17.1.2.2).
+const NONCE_TICK: Duration = Duration::from_secs(8);
 
 /// Wrong tries are forgotten after this long.
 const TRIES_REMEMBERED: Duration = Duration::from_secs(60);
@@ -28,7 +31,7 @@ pub(super) struct Login {
     directory: SharedDirectory,
     authenticator: Authenticator,
     tries: WrongTries,
-    next_salt: AtomicU64,
+    started: Instant,
 }
 
 impl Login {
@@ -41,7 +44,8 @@ impl Login {
         limit: u32,
     ) -> Self {
         let realm = directory.load().realm.clone();
-        let nonces = NonceKeeper::new(nonce_key, NONCE_LIFETIME, Instant::now());
+        let started = Instant::now();
+        let nonces = NonceKeeper::new(nonce_key, NONCE_LIFETIME, started);
         Self {
             directory,
             authenticator: Authenticator::new(realm, algorithms, nonces),
@@ -49,8 +53,7 @@ impl Login {
                 limit,
                 by_pair: DashMap::new(),
             },
-            // Salts only have to differ; the nonce's HMAC makes it unguessable.
-            next_salt: AtomicU64::new(0),
+            started,
         }
     }
 
@@ -107,12 +110,12 @@ impl Login {
         exchange: &Exchange<'_>,
         freshness: Freshness,
     ) -> Handling {
-        let salt = self.next_salt.fetch_add(1, Ordering::Relaxed);
+        let salt = fingerprint(request, exchange);
+        let since_start = exchange.now().saturating_duration_since(self.started);
+        let ticks = since_start.as_secs() / NONCE_TICK.as_secs();
+        let now = self.started + NONCE_TICK * u32::try_from(ticks).unwrap_or(u32::MAX);
         let mut response = answer(request, exchange, StatusCode::UNAUTHORIZED);
-        for challenge in self
-            .authenticator
-            .challenges(salt, freshness, exchange.now())
-        {
+        for challenge in self.authenticator.challenges(salt, freshness, now) {
             response = response.header(HeaderName::WwwAuthenticate, challenge);
         }
         refuse(response)

@@ -19,7 +19,7 @@ use sip::{Flow, HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling, Service};
 use tokio::sync::mpsc;
 
-use self::answer::answer;
+use self::answer::{answer, refuse};
 use self::authentication::Login;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
@@ -100,30 +100,30 @@ impl Service for SipService {
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             // RFC 6665 §4.2.1.1: an event package that is not served is a bad event.
-            Method::Subscribe => Handling::Answer(
+            Method::Subscribe => refuse(
                 answer(request, &exchange, StatusCode::BAD_EVENT)
-                    .header(HeaderName::AllowEvents, ALLOW_EVENTS)
-                    .build(),
+                    .header(HeaderName::AllowEvents, ALLOW_EVENTS),
             ),
-            // RFC 6665 §4.1.3: a NOTIFY outside any subscription.
-            Method::Notify | Method::Bye => Handling::Answer(
-                answer(
-                    request,
-                    &exchange,
-                    StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
-                )
-                .build(),
-            ),
+            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in.
+            Method::Notify | Method::Bye => refuse(answer(
+                request,
+                &exchange,
+                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+            )),
             Method::Ack => Handling::Ignore,
-            Method::Other => Handling::Answer(
+            Method::Other => refuse(
                 answer(request, &exchange, StatusCode::NOT_IMPLEMENTED)
-                    .header(HeaderName::Allow, ALLOW)
-                    .build(),
+                    .header(HeaderName::Allow, ALLOW),
             ),
-            _ => Handling::Answer(
+            // Not remembered: an INVITE's refusal would be sent again and again to whoever seems to have sent it.
+            Method::Invite
+            | Method::Cancel
+            | Method::Info
+            | Method::Prack
+            | Method::Refer
+            | Method::Update => refuse(
                 answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
-                    .header(HeaderName::Allow, ALLOW)
-                    .build(),
+                    .header(HeaderName::Allow, ALLOW),
             ),
         }
     }

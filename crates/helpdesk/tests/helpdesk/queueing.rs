@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use expect_test::expect;
+use helpdesk::Config;
 
-use crate::room::{check, check_with, routed, strict, with_capacity};
+use crate::room::{check, check_with, rep, routed, sample, strict, with_capacity};
 
 #[test]
 fn a_freed_rep_pulls_the_oldest_ticket() {
@@ -189,22 +190,43 @@ fn under_strict_priority_weight_comes_first() {
 
 #[test]
 fn places_count_only_those_who_want_the_same_reps() {
+    check_with(
+        Config {
+            reps: vec![rep("alice", "cameras 70"), rep("bob", "lenses 70")],
+            ..sample()
+        },
+        "
+        alice, bob busy
+        ask t1 cameras
+        ask t2 lenses
+        ask t3 cameras
+        ask t4 lenses
+        ",
+        expect![[r#"
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 1, 250 s (26 to 576)
+            = t3 queued at 2, 500 s (133 to 972)
+            = t4 queued at 2, 500 s (133 to 972)
+        "#]],
+    );
+}
+
+#[test]
+fn a_wait_counts_only_those_who_want_the_same_reps_at_work() {
     check(
         "
         bob, carol busy
         ask t1 cameras
         ask t2 lenses gold
-        ask t3 cameras
-        ask t4 lenses gold
+        group lenses gold
+        erin busy
         ",
         expect![[r#"
             = t1 queued at 1, 250 s (26 to 576)
-            = t2 queued at 1, 250 s (26 to 576)
-            < t1 is queued at 2, 500 s (133 to 972)
-            = t3 queued at 3, 750 s (276 to 1331)
-            = t4 queued at 2, 500 s (133 to 972)
-            < t1 is queued at 3, 750 s (276 to 1331)
-            < t3 is queued at 4, 1000 s (436 to 1670)
+            = t2 queued at 2, 250 s (26 to 576)
+            lenses gold wait: 0 available, 1 busy, 0 away, 2 offline, 1 queued, 500 s (133 to 972)
+            < t1 is queued at 1, 125 s (13 to 288)
+            < t2 is queued at 2, 250 s (66 to 486)
         "#]],
     );
 }

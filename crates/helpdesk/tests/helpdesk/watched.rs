@@ -31,6 +31,8 @@ pub(crate) enum Event {
     /// Fails one of the last messages to reps.
     Fail(usize),
     Pass(u64),
+    /// Everything but the journal is forgotten.
+    Restart,
 }
 
 pub(crate) const REPS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
@@ -203,6 +205,23 @@ impl Watched {
                 }
                 self.now = until;
             }
+            Event::Restart => self.restart(),
+        }
+    }
+
+    fn restart(&mut self) {
+        self.desk = self.restored();
+        self.version = 0;
+        self.deliveries.clear();
+        for hands in self.reps.values_mut() {
+            hands.availability = Availability::Offline;
+            hands.doubted_until = None;
+            hands.perhaps_doubted_until = None;
+        }
+        self.drain();
+        self.version = self.desk.snapshot().version;
+        for (id, account) in &mut self.tickets {
+            account.told = self.desk.ticket(id);
         }
     }
 

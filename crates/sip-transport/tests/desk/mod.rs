@@ -39,7 +39,8 @@ pub(crate) struct Desk {
     run: JoinHandle<()>,
 }
 
-/// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE by the test, OPTIONS 503, INFO never; NOTIFY panics.
+/// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE by the test, OPTIONS 503, INFO never,
+/// SUBSCRIBE 200 with a long body; NOTIFY panics.
 pub(crate) struct Clerk {
     pub(crate) seen: Mutex<Vec<(Method, Flow)>>,
     deferred: mpsc::Sender<(Request, PendingAnswer)>,
@@ -130,6 +131,10 @@ impl Service for Clerk {
             },
             Method::Options => Handling::Overloaded,
             Method::Info => Handling::Ignore,
+            Method::Subscribe => {
+                let response = ResponseBuilder::answer(request, StatusCode::OK);
+                Handling::Answer(response.body("text/plain", long_body()).build())
+            }
             _ => panic!("this clerk knows no {method}"),
         }
     }
@@ -143,6 +148,11 @@ pub(crate) fn answer(request: &Request, status: u16) -> bytes::Bytes {
     ResponseBuilder::answer(request, StatusCode::new(status).unwrap())
         .to_tag("desk")
         .build()
+}
+
+/// Longer than a kernel takes at once from a sender whose peer does not read.
+pub(crate) fn long_body() -> String {
+    (0..8_000).map(|n| format!("{n:08}")).collect()
 }
 
 /// A request as a peer writes it.

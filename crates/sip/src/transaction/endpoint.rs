@@ -1,41 +1,37 @@
 //! One endpoint: finds the transaction of each input, runs its machine, carries out what it says.
 //! Must not know sockets, nor what requests mean.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::arena::{Arena, Id};
-use super::client::{Client, News};
+use super::clients::{Clients, Outbound};
+use super::effects::Effects;
 use super::invite_server::InviteServer;
-use super::key::{ClientKey, KeyMap, Keys, ServerKey};
+use super::key::{KeyMap, Keys, ServerKey};
 use super::server::{Answered, Pending, may_answer, trying_delay};
 use super::step::{Fate, Step};
-use super::timers::{Timer, Timers};
-use super::{Config, Counts, Failure, Input, Output, RequestToken, ServerTransactionId, reply};
+use super::timers::Timer;
+use super::{Config, Counts, Input, Output, ServerTransactionId, reply};
 use crate::error::BadRequest;
 use crate::flow::Flow;
 use crate::header_name::HeaderName;
-use crate::message::{Message, Request, Response};
+use crate::message::{Message, Request};
 use crate::method::Method;
 use crate::status::StatusCode;
-use crate::write::request::RequestDraft;
 use crate::write::response::ResponseBuilder;
 
 /// All transactions of one datagram socket or one connection.
 pub struct Endpoint {
     config: Config,
     keys: Keys,
-    timers: Timers,
     slots: KeyMap<ServerKey, ServerSlot>,
     pending: Arena<Pending>,
     answered: Arena<Answered>,
     invites: Arena<InviteServer>,
-    client_ids: KeyMap<ClientKey, Id>,
-    clients: Arena<Client>,
-    outputs: VecDeque<Output>,
-    counts: Counts,
+    clients: Clients,
+    effects: Effects,
     latest: Option<Instant>,
 }
 
@@ -60,15 +56,12 @@ impl Endpoint {
         Self {
             config,
             keys: Keys::new(secret),
-            timers: Timers::new(),
             slots: KeyMap::default(),
             pending: Arena::new(),
             answered: Arena::new(),
             invites: Arena::new(),
-            client_ids: KeyMap::default(),
-            clients: Arena::new(),
-            outputs: VecDeque::new(),
-            counts: Counts::default(),
+            clients: Clients::new(config),
+            effects: Effects::new(),
             latest: None,
         }
     }
@@ -77,13 +70,17 @@ impl Endpoint {
     pub fn handle(&mut self, input: Input, now: Instant) {
         let now = self.latest.map_or(now, |latest| latest.max(now));
         self.latest = Some(now);
-        while let Some((timer, id)) = self.timers.pop_due(now) {
+        while let Some((timer, id)) = self.effects.timers.pop_due(now) {
             self.handle_timer(timer, id, now);
         }
         match input {
             Input::Received { flow, message } => match message {
                 Message::Request(request) => self.handle_request(flow, request, now),
-                Message::Response(response) => self.handle_response(response, now),
+                Message::Response(response) => {
+                    let key = self.keys.of_response(&response).ok();
+                    self.clients
+                        .handle_response(key, response, &mut self.effects, now);
+                }
             },
             Input::Answer {
                 transaction,
@@ -108,7 +105,16 @@ impl Endpoint {
                 flow,
                 draft,
                 branch,
-            } => self.handle_send(token, flow, &draft, &branch, now),
+            } => {
+                let outbound = Outbound {
+                    key: self.keys.of_sent(&branch, draft.method().as_str()),
+                    token,
+                    flow,
+                    draft: &draft,
+                    branch: &branch,
+                };
+                self.clients.send(&outbound, &mut self.effects, now);
+            }
             Input::Timeout => {}
             Input::FlowClosed => self.handle_flow_closed(),
         }
@@ -117,12 +123,12 @@ impl Endpoint {
 
     /// The next effect; to be asked until there is none before the next [`Self::handle`].
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.effects.outputs.pop_front()
     }
 
     /// When to come back with [`Input::Timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.effects.timers.next()
     }
 
     /// Transactions held, of either side and in any state.
@@ -137,7 +143,7 @@ impl Endpoint {
 
     /// What was counted since this was last asked.
     pub fn take_counts(&mut self) -> Counts {
-        std::mem::take(&mut self.counts)
+        std::mem::take(&mut self.effects.counts)
     }
 
     fn handle_request(&mut self, flow: Flow, request: Request, now: Instant) {
@@ -146,7 +152,7 @@ impl Endpoint {
             let key = self.keys.of_request(&request, &via, flow)?;
             Ok((key, reply::answer_flow(&via, flow)))
         }) else {
-            self.counts.strays += 1;
+            self.effects.counts.strays += 1;
             return;
         };
         let slot = self.slots.get(&key).copied();
@@ -167,8 +173,8 @@ impl Endpoint {
             self.handle_cancel(&request, flow, slot, key, now);
             return;
         }
-        self.counts.requests += 1;
-        self.outputs.push_back(Output::Request {
+        self.effects.counts.requests += 1;
+        self.effects.outputs.push_back(Output::Request {
             transaction: ServerTransactionId(slot),
             flow,
             request,
@@ -176,7 +182,7 @@ impl Endpoint {
     }
 
     fn handle_retransmission(&mut self, slot: ServerSlot, answer_flow: Flow, now: Instant) {
-        self.counts.retransmissions_absorbed += 1;
+        self.effects.counts.retransmissions_absorbed += 1;
         let response = match slot {
             ServerSlot::Pending(id) => self.pending.entry(id).and_then(|it| it.trying.clone()),
             ServerSlot::Answered(id) => self.answered.entry(id).map(|it| it.response.clone()),
@@ -189,14 +195,14 @@ impl Endpoint {
             }
         };
         if let Some(response) = response {
-            self.transmit(answer_flow, response);
+            self.effects.transmit(answer_flow, response);
         }
     }
 
     fn handle_ack(&mut self, slot: Option<ServerSlot>, now: Instant) {
         // An ACK that belongs to no refusal belongs to a 2xx, thus to a call; it is never answered.
         let Some(ServerSlot::Invite(id)) = slot else {
-            self.counts.strays += 1;
+            self.effects.counts.strays += 1;
             return;
         };
         if let Some(invite) = self.invites.entry_mut(id) {
@@ -237,7 +243,7 @@ impl Endpoint {
         now: Instant,
     ) {
         let Some(status) = reply::status_of(&response) else {
-            self.counts.answers_dropped += 1;
+            self.effects.counts.answers_dropped += 1;
             return;
         };
         match transaction.0 {
@@ -250,9 +256,9 @@ impl Endpoint {
                 match self.invites.remove(id) {
                     Some(InviteServer { key, flow, .. }) => {
                         self.forget(key);
-                        self.transmit(flow, response);
+                        self.effects.transmit(flow, response);
                     }
-                    None => self.counts.answers_dropped += 1,
+                    None => self.effects.counts.answers_dropped += 1,
                 }
             }
             ServerSlot::Invite(id) => {
@@ -262,17 +268,19 @@ impl Endpoint {
                     .and_then(|invite| invite.handle_answer(status, response, &self.config));
                 match step {
                     Some(step) => self.carry_out_invite(id, step, now),
-                    None => self.counts.answers_dropped += 1,
+                    None => self.effects.counts.answers_dropped += 1,
                 }
             }
-            ServerSlot::Pending(_) | ServerSlot::Answered(_) => self.counts.answers_dropped += 1,
+            ServerSlot::Pending(_) | ServerSlot::Answered(_) => {
+                self.effects.counts.answers_dropped += 1
+            }
         }
     }
 
     fn finish_pending(&mut self, id: Id, response: Bytes, memory: Memory, now: Instant) {
         let Some(Pending { key, flow, .. }) = self.pending.remove(id) else {
             // RFC 4320 §4.2: a late answer is of no use to anybody.
-            self.counts.answers_dropped += 1;
+            self.effects.counts.answers_dropped += 1;
             return;
         };
         // Timer J is zero where nothing is repeated.
@@ -284,9 +292,11 @@ impl Endpoint {
                 response: response.clone(),
             });
             self.slots.insert(key, ServerSlot::Answered(id));
-            self.timers.set(Timer::J, self.config.patience(), id, now);
+            self.effects
+                .timers
+                .set(Timer::J, self.config.patience(), id, now);
         }
-        self.transmit(flow, response);
+        self.effects.transmit(flow, response);
     }
 
     /// Answers a request without its user.
@@ -327,10 +337,10 @@ impl Endpoint {
     fn handle_malformed(&mut self, flow: Flow, request: &Request, error: &BadRequest) {
         // Without a Via no answer finds its way; an ACK is never answered.
         if request.header(HeaderName::Via).is_none() || request.method() == Method::Ack {
-            self.counts.strays += 1;
+            self.effects.counts.strays += 1;
             return;
         }
-        self.counts.bad_requests += 1;
+        self.effects.counts.bad_requests += 1;
         let answer_flow = request
             .via()
             .map_or(flow, |via| reply::answer_flow(&via, flow));
@@ -340,7 +350,7 @@ impl Endpoint {
             .received_from(flow.remote)
             .to_tag(tag)
             .build();
-        self.transmit(answer_flow, response);
+        self.effects.transmit(answer_flow, response);
     }
 
     fn handle_forget(&mut self, transaction: ServerTransactionId) {
@@ -354,98 +364,19 @@ impl Endpoint {
         }
     }
 
-    fn handle_response(&mut self, response: Response, now: Instant) {
-        let key = self.keys.of_response(&response).ok();
-        let Some(id) = key.and_then(|key| self.client_ids.get(&key).copied()) else {
-            self.counts.strays += 1;
-            return;
-        };
-        let Some(client) = self.clients.entry_mut(id) else {
-            return;
-        };
-        let token = client.token;
-        let (step, news) = if response.status().is_provisional() {
-            client.handle_provisional()
-        } else {
-            client.handle_final(&self.config)
-        };
-        match news {
-            News::Provisional => self
-                .outputs
-                .push_back(Output::Provisional { token, response }),
-            News::Final => self.outputs.push_back(Output::Final { token, response }),
-            News::Repeated => {}
-        }
-        self.carry_out_client(id, step, now);
-    }
-
-    fn handle_send(
-        &mut self,
-        token: RequestToken,
-        flow: Flow,
-        draft: &RequestDraft,
-        branch: &str,
-        now: Instant,
-    ) {
-        let key = self.keys.of_sent(branch, draft.method().as_str());
-        let failure = if matches!(draft.method(), Method::Invite | Method::Ack)
-            || self.client_ids.contains_key(&key)
-        {
-            Some(Failure::Misuse)
-        } else if self.clients.len() >= self.config.client_transactions as usize {
-            Some(Failure::Overload)
-        } else {
-            None
-        };
-        if let Some(cause) = failure {
-            self.outputs.push_back(Output::Failed { token, cause });
-            return;
-        }
-        let bytes = draft.print(&format!("{} {}", flow.transport, flow.local), branch);
-        let (client, step) = Client::start(key, token, flow, bytes, &self.config);
-        let id = self.clients.insert(client);
-        self.client_ids.insert(key, id);
-        self.carry_out_client(id, step, now);
-    }
-
     fn handle_flow_closed(&mut self) {
         self.pending.drain().for_each(drop);
         self.answered.drain().for_each(drop);
         self.invites.drain().for_each(drop);
         self.slots = KeyMap::default();
-        self.client_ids = KeyMap::default();
-        for client in self.clients.drain() {
-            if client.is_open() {
-                self.outputs.push_back(Output::Failed {
-                    token: client.token,
-                    cause: Failure::FlowClosed,
-                });
-            }
-        }
+        self.clients.handle_flow_closed(&mut self.effects);
     }
 
     fn handle_timer(&mut self, timer: Timer, id: Id, now: Instant) {
         match timer {
-            Timer::E => {
-                if let Some(client) = self.clients.entry_mut(id) {
-                    let step = client.handle_retransmit(&self.config);
-                    self.counts.retransmissions_sent += u64::from(step.transmit.is_some());
-                    self.carry_out_client(id, step, now);
-                }
-            }
-            Timer::F => {
-                if let Some(client) = self.clients.entry(id)
-                    && client.is_open()
-                {
-                    self.counts.timeouts += 1;
-                    self.outputs.push_back(Output::Failed {
-                        token: client.token,
-                        cause: Failure::Timeout,
-                    });
-                    self.carry_out_client(id, Step::end(), now);
-                }
-            }
-            Timer::K => self.carry_out_client(id, Step::end(), now),
+            Timer::E => self.clients.handle_retransmit(id, &mut self.effects, now),
+            Timer::F => self.clients.handle_give_up(id, &mut self.effects, now),
+            Timer::K => self.clients.handle_end(id, &mut self.effects, now),
             Timer::Trying => self.say_trying(id, now),
             Timer::Abandon => self.handle_forget(ServerTransactionId(ServerSlot::Pending(id))),
             Timer::J => {
@@ -458,7 +389,7 @@ impl Endpoint {
             Timer::G => {
                 if let Some(invite) = self.invites.entry_mut(id) {
                     let step = invite.handle_retransmit(&self.config);
-                    self.counts.retransmissions_sent += u64::from(step.transmit.is_some());
+                    self.effects.counts.retransmissions_sent += u64::from(step.transmit.is_some());
                     self.carry_out_invite(id, step, now);
                 }
             }
@@ -481,9 +412,9 @@ impl Endpoint {
         let config = &self.config;
         let waited = trying_delay(config.round_trip, config.longest_interval);
         let rest = config.patience().saturating_sub(waited);
-        self.timers.set(Timer::Abandon, rest, id, now);
+        self.effects.timers.set(Timer::Abandon, rest, id, now);
         if let Some(trying) = trying {
-            self.transmit(flow, trying);
+            self.effects.transmit(flow, trying);
         }
     }
 
@@ -542,7 +473,7 @@ impl Endpoint {
                 trying: None,
             });
             let delay = trying_delay(self.config.round_trip, self.config.longest_interval);
-            self.timers.set(Timer::Trying, delay, id, now);
+            self.effects.timers.set(Timer::Trying, delay, id, now);
             ServerSlot::Pending(id)
         };
         self.slots.insert(key, slot);
@@ -553,11 +484,11 @@ impl Endpoint {
     fn make_room(&mut self) -> bool {
         let limit = self.config.server_transactions as usize;
         while self.server_transactions() >= limit {
-            let Some(id) = self.timers.pop_first(Timer::J) else {
+            let Some(id) = self.effects.timers.pop_first(Timer::J) else {
                 return false;
             };
             if let Some(oldest) = self.answered.remove(id) {
-                self.counts.evicted += 1;
+                self.effects.counts.evicted += 1;
                 self.forget(oldest.key);
             }
         }
@@ -566,58 +497,26 @@ impl Endpoint {
 
     /// Answers 503 without keeping anything.
     fn refuse(&mut self, request: &Request, key: ServerKey, flow: Flow) {
-        self.counts.refused += 1;
+        self.effects.counts.refused += 1;
         let retry_after = self.config.retry_after.as_secs().max(1).to_string();
         let response = ResponseBuilder::answer(request, StatusCode::SERVICE_UNAVAILABLE)
             .received_from(flow.remote)
             .to_tag(self.keys.tag(key))
             .header(HeaderName::RetryAfter, retry_after)
             .build();
-        self.transmit(flow, response);
-    }
-
-    fn carry_out_client(&mut self, id: Id, step: Step, now: Instant) {
-        let Some(client) = self.clients.entry(id) else {
-            return;
-        };
-        let (flow, key) = (client.flow, client.key);
-        self.carry_out(id, flow, step.transmit, step.timers, now);
-        if step.fate == Fate::Ends {
-            self.clients.remove(id);
-            self.client_ids.remove(&key);
-        }
+        self.effects.transmit(flow, response);
     }
 
     fn carry_out_invite(&mut self, id: Id, step: Step, now: Instant) {
         let Some(invite) = self.invites.entry(id) else {
             return;
         };
-        let (flow, key) = (invite.flow, invite.key);
-        self.carry_out(id, flow, step.transmit, step.timers, now);
-        if step.fate == Fate::Ends {
+        let (flow, key, fate) = (invite.flow, invite.key, step.fate);
+        self.effects.carry_out(id, flow, step, now);
+        if fate == Fate::Ends {
             self.invites.remove(id);
             self.forget(key);
         }
-    }
-
-    fn carry_out(
-        &mut self,
-        id: Id,
-        flow: Flow,
-        transmit: Option<Bytes>,
-        timers: [Option<(Timer, std::time::Duration)>; 2],
-        now: Instant,
-    ) {
-        for (timer, delay) in timers.into_iter().flatten() {
-            self.timers.set(timer, delay, id, now);
-        }
-        if let Some(bytes) = transmit {
-            self.transmit(flow, bytes);
-        }
-    }
-
-    fn transmit(&mut self, flow: Flow, bytes: Bytes) {
-        self.outputs.push_back(Output::Transmit { flow, bytes });
     }
 
     fn forget(&mut self, key: ServerKey) {
@@ -629,16 +528,15 @@ impl Endpoint {
 
     fn skip_stale_timers(&mut self) {
         let Self {
-            timers,
+            effects,
             pending,
             answered,
             invites,
             clients,
             ..
         } = self;
-        timers.skip_stale(|timer, id| match timer {
-            Timer::E | Timer::F => clients.entry(id).is_some_and(Client::is_open),
-            Timer::K => clients.entry(id).is_some(),
+        effects.timers.skip_stale(|timer, id| match timer {
+            Timer::E | Timer::F | Timer::K => clients.awaits(timer, id),
             Timer::Trying | Timer::Abandon => pending.entry(id).is_some(),
             Timer::J => answered.entry(id).is_some(),
             Timer::InviteTrying

@@ -3,6 +3,8 @@
 
 mod arena;
 mod client;
+mod clients;
+mod effects;
 mod endpoint;
 mod invite_server;
 mod key;
