@@ -12,6 +12,7 @@ mod logging;
 mod random;
 mod serve;
 mod server;
+mod simulate;
 mod sip_service;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments.config),
         Command::Check(arguments) => check::run(&arguments.config),
         Command::Config => check::print_default(),
+        Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,8 @@
 //! How long a ticket will wait: the queue-length estimate, and the handling times it learns.
 //! Must not know tickets or reps, only their numbers.
 
+pub(crate) mod experience;
+pub(crate) mod forward;
 mod range;
 
 use std::collections::BTreeMap;

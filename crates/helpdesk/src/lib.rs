@@ -17,6 +17,7 @@ pub mod io;
 mod offers;
 mod promises;
 mod queue;
+mod random;
 pub mod record;
 mod rep_messages;
 mod restore;

@@ -3,7 +3,6 @@
 
 mod law;
 mod play;
-mod random;
 mod report;
 mod rivals;
 mod scenario;

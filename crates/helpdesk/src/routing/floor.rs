@@ -162,6 +162,13 @@ impl Floor {
             .min()
     }
 
+    /// Takes out of their lines all tickets that `keep` does not want.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Queued) -> bool) {
+        for line in &mut self.lines {
+            line.retain(&keep);
+        }
+    }
+
     /// The lines, by kind, each in order of arrival.
     pub(crate) fn lines(&self) -> &[VecDeque<Queued>] {
         &self.lines

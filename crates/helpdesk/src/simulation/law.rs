@@ -1,6 +1,6 @@
 //! The laws that handling times and patience follow. Must not know which is which.
 
-use super::random::Random;
+use crate::random::Random;
 
 /// A law of times, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,6 +11,9 @@ use super::score::{Sample, Scores};
 use super::shoppers::{Asking, Shoppers, seconds};
 use super::staff::Staff;
 use super::tally::{End, Tally};
+use crate::estimate::Forecast;
+use crate::estimate::experience::{Experience, WaitEnd};
+use crate::estimate::forward::{self, InHand, Scene};
 use crate::routing::floor::{Floor, Match};
 use crate::routing::plan::{Plan, Tick};
 
@@ -60,6 +63,10 @@ struct Play<'s> {
     vacant: Vec<u32>,
     /// Shoppers who wait, by class; those who left and whose wait is still reckoned left out.
     waiting: Vec<usize>,
+    /// Tickets that reps have in hand.
+    in_hand: Vec<u32>,
+    experience: Experience,
+    skill_by_class: Vec<usize>,
     past: Vec<Past>,
     /// Everything known of conversations, by class.
     handling: Vec<Sum>,
@@ -75,7 +82,7 @@ enum Event {
     /// A conversation ends.
     Ended { ticket: u32 },
     /// The rest after a conversation ends.
-    Rested { rep: u32 },
+    Rested { ticket: u32 },
     /// A shopper's patience ends; the number tells whether the ticket is still the same.
     Leaves { ticket: u32, number: u64 },
 }
@@ -104,6 +111,12 @@ enum Stage {
     Left,
     Open {
         rep: usize,
+        since: Tick,
+    },
+    /// The conversation is over; the rep rests.
+    Resting {
+        rep: usize,
+        until: Tick,
     },
 }
 
@@ -125,6 +138,16 @@ impl<'s> Play<'s> {
         let classes = scenario.classes.len();
         let mut shoppers = Shoppers::new(scenario);
         let asking = shoppers.next()?;
+        let mut skills = Vec::new();
+        let mut skill_by_class = Vec::new();
+        for class in &scenario.classes {
+            let first = class.skills.first();
+            let known = skills.iter().position(|&skill| skill == first);
+            skill_by_class.push(known.unwrap_or(skills.len()));
+            if known.is_none() {
+                skills.push(first);
+            }
+        }
         let wanted = match &scenario.arrivals {
             Arrivals::Chance(count) => *count,
             Arrivals::Trace(rows) => {
@@ -148,6 +171,9 @@ impl<'s> Play<'s> {
             tickets: Vec::new(),
             vacant: Vec::new(),
             waiting: vec![0; classes],
+            in_hand: Vec::new(),
+            experience: Experience::new(skills.len(), classes),
+            skill_by_class,
             past: vec![Past::default(); classes],
             handling: vec![Sum::default(); classes],
             leaving: vec![Sum::default(); classes],
@@ -182,6 +208,8 @@ impl<'s> Play<'s> {
 
     fn ask(&mut self, asking: Asking) {
         let index = self.asked;
+        self.experience
+            .learn_arrival(asking.class, seconds(self.now));
         self.asked += 1;
         let counted = index.checked_sub(self.scenario.warm_up);
         if counted == Some(0) || (counted == Some(self.wanted)) {
@@ -208,15 +236,16 @@ impl<'s> Play<'s> {
             }
             return;
         }
-        let forecasts = match counted {
-            Counted::At(_) => self.forecasts(asking.class),
-            Counted::No => Forecasts::default(),
+        let (forecasts, sample) = match counted {
+            Counted::At(_) => self.forecasts(asking.class, index),
+            Counted::No => (Forecasts::default(), Sample::NotQuoted),
         };
         let slot = self.open_ticket(&asking, counted);
         let queued = self.floor.enqueue(asking.class, slot, self.now);
         if let Some(ticket) = self.ticket_mut(slot) {
             ticket.number = queued.number;
             ticket.forecasts = forecasts;
+            ticket.sample = sample;
         }
         if let Counted::At(_) = counted {
             self.outstanding += 1;
@@ -240,33 +269,48 @@ impl<'s> Play<'s> {
         };
         match event {
             Event::Ended { ticket } => self.end(ticket),
-            Event::Rested { rep } => self.free(rep as usize),
+            Event::Rested { ticket } => self.free(ticket),
             Event::Leaves { ticket, number } => self.leave(ticket, number),
         }
     }
 
     fn end(&mut self, slot: u32) {
-        let Some(ticket) = self.tickets.get(slot as usize) else {
+        let wrap_up = self.plan.wrap_up;
+        let until = self.now.saturating_add(wrap_up);
+        let Some(ticket) = self.tickets.get_mut(slot as usize) else {
             return;
         };
-        let (class, service, stage) = (ticket.class, ticket.service, ticket.stage);
-        let Stage::Open { rep } = stage else { return };
-        self.vacant.push(slot);
+        let Stage::Open { rep, .. } = ticket.stage else {
+            return;
+        };
+        let (class, service) = (ticket.class, seconds(ticket.service));
+        ticket.stage = Stage::Resting { rep, until };
         if let Some(handling) = self.handling.get_mut(class) {
             handling.count += 1.0;
-            handling.sum += seconds(service.saturating_add(self.plan.wrap_up));
+            handling.sum += service + seconds(wrap_up);
+        }
+        if let Some(&skill) = self.skill_by_class.get(class) {
+            self.experience.learn_handling(skill, service);
         }
         self.floor.note_activity(rep, self.now);
-        if self.plan.wrap_up > 0 {
-            let rested = self.now.saturating_add(self.plan.wrap_up);
-            let rep = u32::try_from(rep).unwrap_or(u32::MAX);
-            self.schedule(rested, Event::Rested { rep });
+        if wrap_up > 0 {
+            self.schedule(until, Event::Rested { ticket: slot });
         } else {
-            self.free(rep);
+            self.free(slot);
         }
     }
 
-    fn free(&mut self, rep: usize) {
+    fn free(&mut self, slot: u32) {
+        let Some(ticket) = self.tickets.get(slot as usize) else {
+            return;
+        };
+        let Stage::Resting { rep, .. } = ticket.stage else {
+            return;
+        };
+        self.vacant.push(slot);
+        if let Some(place) = self.in_hand.iter().position(|&held| held == slot) {
+            self.in_hand.swap_remove(place);
+        }
         self.floor.free(rep);
         self.staff.free(rep, self.now);
         self.drain();
@@ -286,7 +330,7 @@ impl<'s> Play<'s> {
             seconds(now.saturating_sub(ticket.asked)),
             ticket.counted,
         );
-        self.stop_waiting(class, wait, 1.0);
+        self.stop_waiting(class, wait, WaitEnd::Left);
         self.count(class, End::Abandoned, wait, counted);
     }
 
@@ -310,11 +354,11 @@ impl<'s> Play<'s> {
         }
         match stage {
             Stage::Waiting => {
-                self.stop_waiting(class, wait, 0.0);
+                self.stop_waiting(class, wait, WaitEnd::Served);
                 self.begin(slot, found.rep, found.step);
             }
             Stage::Left => self.vacant.push(slot),
-            Stage::Open { .. } => {}
+            Stage::Open { .. } | Stage::Resting { .. } => {}
         }
     }
 
@@ -323,7 +367,11 @@ impl<'s> Play<'s> {
         let Some(ticket) = self.tickets.get_mut(slot as usize) else {
             return;
         };
-        ticket.stage = Stage::Open { rep };
+        ticket.stage = Stage::Open {
+            rep,
+            since: self.now,
+        };
+        self.in_hand.push(slot);
         let (class, service, counted) = (ticket.class, ticket.service, ticket.counted);
         let wait = seconds(self.now.saturating_sub(ticket.asked));
         self.floor.occupy(&self.plan, rep, self.now);
@@ -348,12 +396,16 @@ impl<'s> Play<'s> {
         self.count(class, end, wait, counted);
     }
 
-    fn stop_waiting(&mut self, class: usize, wait: f64, left: f64) {
+    fn stop_waiting(&mut self, class: usize, wait: f64, end: WaitEnd) {
+        self.experience.learn_patience(class, wait, end);
         if let Some(waiting) = self.waiting.get_mut(class) {
             *waiting = waiting.saturating_sub(1);
         }
         if let Some(leaving) = self.leaving.get_mut(class) {
-            leaving.count += left;
+            leaving.count += match end {
+                WaitEnd::Left => 1.0,
+                WaitEnd::Served => 0.0,
+            };
             leaving.sum += wait;
         }
     }
@@ -368,18 +420,50 @@ impl<'s> Play<'s> {
         }
     }
 
-    fn forecasts(&self, class: usize) -> Forecasts {
-        let Some(view) = self.view(class) else {
-            return Forecasts::default();
+    /// What each estimator says to a newcomer of the class, the `index`th to ask.
+    fn forecasts(&mut self, class: usize, index: u64) -> (Forecasts, Sample) {
+        let simple = self.view(class).zip(self.past.get(class));
+        let simple = simple.map(|(view, past)| past.forecasts(&view));
+        let every = self.wanted.checked_div(self.scenario.quotes);
+        let sample = match every.map(|every| index.checked_rem(every.max(1))) {
+            Some(Some(0)) => Sample::Quoted,
+            Some(_) | None => Sample::NotQuoted,
         };
-        Forecasts {
-            quoted: None,
-            simple: self
-                .past
-                .get(class)
-                .map(|past| past.forecasts(&view))
-                .unwrap_or_default(),
-        }
+        let quoted = match sample {
+            Sample::Quoted => self.quote(class, index),
+            Sample::NotQuoted => None,
+        };
+        let simple = simple.unwrap_or_default();
+        (Forecasts { quoted, simple }, sample)
+    }
+
+    fn quote(&mut self, class: usize, index: u64) -> Option<Forecast> {
+        let held = |&slot: &u32| {
+            let ticket = self.tickets.get(slot as usize)?;
+            let skill = *self.skill_by_class.get(ticket.class)?;
+            match ticket.stage {
+                Stage::Open { rep, since } => Some(InHand::Conversation { rep, skill, since }),
+                Stage::Resting { rep, until } => Some(InHand::Rest { rep, until }),
+                Stage::Waiting | Stage::Left => None,
+            }
+        };
+        let in_hand: Vec<InHand> = self.in_hand.iter().filter_map(held).collect();
+        let mut floor = self.floor.clone();
+        floor.retain(|queued| {
+            let ticket = self.tickets.get(queued.ticket as usize);
+            ticket.is_some_and(|ticket| ticket.stage == Stage::Waiting)
+        });
+        self.experience.refresh();
+        let scene = Scene {
+            plan: &self.plan,
+            floor: &floor,
+            in_hand: &in_hand,
+            experience: &self.experience,
+            skill_by_kind: &self.skill_by_class,
+            now: self.now,
+        };
+        let forecasts = forward::play(&scene, &[class], index);
+        forecasts?.first().copied()
     }
 
     fn view(&self, class: usize) -> Option<View> {

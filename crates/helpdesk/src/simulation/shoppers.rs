@@ -1,6 +1,6 @@
 //! Who asks next: by chance or as recorded. Must not know what becomes of an ask.
 
-use super::random::Random;
+use crate::random::Random;
 use super::scenario::{Arrivals, Class, Scenario, ScenarioError};
 use crate::routing::plan::Tick;
 
