@@ -52,7 +52,10 @@ impl<'a> Notes<'a> {
     }
 
     /// What was read, with the warnings, if there was no mistake, else the mistakes.
-    pub(super) fn judge_plainly<T>(self, read: Option<T>) -> Result<(T, Vec<Mistake>), Vec<Mistake>> {
+    pub(super) fn judge_plainly<T>(
+        self,
+        read: Option<T>,
+    ) -> Result<(T, Vec<Mistake>), Vec<Mistake>> {
         match read {
             Some(read) if self.mistakes.borrow().is_empty() => Ok((read, in_order(self.warnings))),
             Some(_) | None => Err(self.into_mistakes()),

@@ -119,7 +119,9 @@ fn read_root(root: &Section<'_>) -> (Scenario, Option<String>) {
 fn skills_of<'a>(pools: &[Section<'a>]) -> Vec<&'a str> {
     let mut known = Vec::new();
     for pool in pools {
-        let skills = pool.value("skills").and_then(|skills| skills.written_table());
+        let skills = pool
+            .value("skills")
+            .and_then(|skills| skills.written_table());
         for (skill, _) in skills.iter().flat_map(Section::entries) {
             if !known.contains(&skill) {
                 known.push(skill);

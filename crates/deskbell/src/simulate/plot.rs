@@ -107,7 +107,10 @@ fn draw_promises(area: &Area<'_>, report: &Report) -> Drawn {
     chart.draw_series(LineSeries::new(diagonal, BLACK.mix(0.4)))?;
     let [colour, ..] = COLOURS;
     chart.draw_series(promises.iter().map(|promise| {
-        let range = [(promise.low, promise.actual), (promise.high, promise.actual)];
+        let range = [
+            (promise.low, promise.actual),
+            (promise.high, promise.actual),
+        ];
         PathElement::new(range, colour.mix(0.4).stroke_width(2))
     }))?;
     chart.draw_series(

@@ -9,7 +9,10 @@ use serde_json::{Map, Value, json};
 /// The results as one JSON object.
 pub(super) fn json(report: &Report) -> String {
     let classes = named(&report.classes, class_json);
-    let pools = named(&report.pools, |pool| json!({ "utilisation": pool.utilisation }));
+    let pools = named(
+        &report.pools,
+        |pool| json!({ "utilisation": pool.utilisation }),
+    );
     let document = json!({
         "total": class_json(&report.total),
         "classes": classes,
@@ -70,13 +73,25 @@ fn promise_json(promise: &PromiseReport) -> Value {
 pub(super) fn text(report: &Report) -> String {
     let mut rows = vec![
         [
-            "class", "arrivals", "served", "left", "blocked", "P(wait)", "mean", "median", "p80",
-            "p95", "first choice",
+            "class",
+            "arrivals",
+            "served",
+            "left",
+            "blocked",
+            "P(wait)",
+            "mean",
+            "median",
+            "p80",
+            "p95",
+            "first choice",
         ]
         .map(str::to_owned)
         .to_vec(),
     ];
-    let classes = report.classes.iter().map(|(name, class)| (name.as_str(), class));
+    let classes = report
+        .classes
+        .iter()
+        .map(|(name, class)| (name.as_str(), class));
     rows.extend(
         classes
             .chain([("total", &report.total)])
@@ -97,9 +112,16 @@ pub(super) fn text(report: &Report) -> String {
 
     text.push_str("\nEstimators, over the tickets that were quoted\n");
     let mut rows = vec![
-        ["estimator", "scored", "unknown", "bias", "mean square", "in its 80 % range"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "estimator",
+            "scored",
+            "unknown",
+            "bias",
+            "mean square",
+            "in its 80 % range",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     rows.extend(
         report
@@ -120,7 +142,11 @@ fn class_row(name: &str, class: &ClassReport) -> Vec<String> {
         class.abandoned.to_string(),
         class.blocked.to_string(),
         percent(class.p_wait.value),
-        format!("{} ±{}", number(class.mean_wait.value), number(class.mean_wait.error)),
+        format!(
+            "{} ±{}",
+            number(class.mean_wait.value),
+            number(class.mean_wait.error)
+        ),
         number(class.p50_wait),
         number(class.p80_wait),
         number(class.p95_wait),

@@ -20,7 +20,9 @@ pub(super) fn read(path: &Path, classes: &[Class]) -> anyhow::Result<Vec<Arrival
 fn parse(text: &str, classes: &[Class]) -> anyhow::Result<Vec<Arrival>> {
     let mut lines = text.lines().zip(1_usize..);
     let Some((header, _)) = lines.next() else {
-        bail!("1: is empty; the first line names the columns: arrival_s,class,patience_s,service_s");
+        bail!(
+            "1: is empty; the first line names the columns: arrival_s,class,patience_s,service_s"
+        );
     };
     let columns = Columns::read(header)?;
     let mut rows: Vec<Arrival> = Vec::new();
@@ -55,7 +57,10 @@ impl Columns {
         let names: Vec<&str> = cells(header).collect();
         let known = ["arrival_s", "class", "patience_s", "service_s"];
         if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
-            bail!("1: {unknown}: is no column of a trace; known: {}", known.join(", "));
+            bail!(
+                "1: {unknown}: is no column of a trace; known: {}",
+                known.join(", ")
+            );
         }
         let place = |name: &str| names.iter().position(|known| *known == name);
         let required =

@@ -277,7 +277,9 @@ mod tests {
         let mut random = Random::new(1, 1);
         let over = times.over_by(60.0);
         let draws = 20_000;
-        let sum: f64 = (0..draws).map(|_| times.rest(over, 60.0, &mut random)).sum();
+        let sum: f64 = (0..draws)
+            .map(|_| times.rest(over, 60.0, &mut random))
+            .sum();
         let mean = sum / f64::from(draws);
         assert!((mean - 20.5).abs() < 0.3, "{mean}");
         assert!(times.rest(100, 500.0, &mut random) > 0.0);

@@ -48,11 +48,7 @@ pub(crate) enum InHand {
 /// too little is known, or the queue is too long to be played often enough.
 ///
 /// A probe takes no rep away from anybody: it only tells when it would be its turn.
-pub(crate) fn play(
-    scene: &Scene<'_>,
-    probes: &[usize],
-    seed: u64,
-) -> Option<Vec<Forecast>> {
+pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec<Forecast>> {
     let mut stage = Stage::new(scene, probes)?;
     let mut random = Random::new(seed, 0);
     let mut waits = vec![Vec::with_capacity(DRAWS); probes.len()];
@@ -122,7 +118,11 @@ impl<'a> Stage<'a> {
     fn new(scene: &Scene<'a>, probes: &'a [usize]) -> Option<Self> {
         let experience = scene.experience;
         let handling = |skill: &usize| experience.handling(*skill);
-        let handling: Vec<_> = scene.skill_by_kind.iter().map(handling).collect::<Option<_>>()?;
+        let handling: Vec<_> = scene
+            .skill_by_kind
+            .iter()
+            .map(handling)
+            .collect::<Option<_>>()?;
         let kinds = 0..scene.plan.kinds();
         let now = seconds(scene.now);
         let rates: Vec<f64> = if scene.plan.later_ones_matter() {

@@ -1,7 +1,7 @@
 //! Who asks next: by chance or as recorded. Must not know what becomes of an ask.
 
-use crate::random::Random;
 use super::scenario::{Arrivals, Class, Scenario, ScenarioError};
+use crate::random::Random;
 use crate::routing::plan::Tick;
 
 /// Nanoseconds in a second.

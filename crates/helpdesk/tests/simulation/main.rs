@@ -6,5 +6,6 @@
     reason = "tests may fail loudly"
 )]
 
+mod estimators;
 mod exact;
 mod scenarios;
