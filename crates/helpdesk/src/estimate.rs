@@ -2,8 +2,11 @@
 //! Must not know tickets or reps, only their numbers.
 
 pub(crate) mod experience;
-pub(crate) mod forward;
+mod forward;
+pub(crate) mod quick;
+pub(crate) mod quote;
 mod range;
+pub(crate) mod scene;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

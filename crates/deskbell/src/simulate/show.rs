@@ -20,6 +20,7 @@ pub(super) fn json(report: &Report) -> String {
         "estimators": named(&report.estimators, estimator_json),
         "estimators_beside_quoted": named(&report.estimators_beside_quoted, estimator_json),
         "promises": report.promises.iter().map(promise_json).collect::<Vec<_>>(),
+        "quoted_by_formula": report.quoted_by_formula,
         "seconds": report.seconds,
     });
     format!("{document:#}")
@@ -130,6 +131,12 @@ pub(super) fn text(report: &Report) -> String {
             .map(|(name, estimator)| estimator_row(name, estimator)),
     );
     write_table(&mut text, &rows);
+    if report.quoted_by_formula > 0 {
+        text.push_str(&format!(
+            "{} quoted by formula, the queue being too long to be played forward",
+            report.quoted_by_formula
+        ));
+    }
     text.truncate(text.trim_end().len());
     text
 }

@@ -4,11 +4,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::experience::{Experience, HandlingTimes};
+use super::experience::HandlingTimes;
 use super::range::Forecast;
+use super::scene::{InHand, Scene};
 use crate::random::Random;
 use crate::routing::floor::Floor;
-use crate::routing::plan::{Plan, Tick};
+use crate::routing::plan::Tick;
 
 /// Times that the queue is played where it is short.
 const DRAWS: usize = 200;
@@ -18,31 +19,6 @@ const FEWEST_DRAWS: usize = 16;
 const ENOUGH_FOR_QUANTILES: usize = 100;
 /// Conversations, leaves and arrivals that may be played for one forecast: about two milliseconds.
 const EVENTS: usize = 24_000;
-
-/// The desk at one moment.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Scene<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) floor: &'a Floor,
-    pub(crate) in_hand: &'a [InHand],
-    pub(crate) experience: &'a Experience,
-    /// The skill by which tickets of each kind are handled.
-    pub(crate) skill_by_kind: &'a [usize],
-    pub(crate) now: Tick,
-}
-
-/// What a rep has in hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InHand {
-    /// A conversation of this skill.
-    Conversation {
-        rep: usize,
-        skill: usize,
-        since: Tick,
-    },
-    /// The rest after one.
-    Rest { rep: usize, until: Tick },
-}
 
 /// Plays forward until every newcomer in `probes`, one of each kind named, has come to a rep. `None` where
 /// too little is known, or the queue is too long to be played often enough.
@@ -92,7 +68,8 @@ struct Stage<'a> {
     rates: Vec<f64>,
     all_rates: f64,
     waits: Vec<Option<f64>>,
-    open_probes: usize,
+    /// Waits that are not known yet.
+    unknown: usize,
     now: Tick,
 }
 
@@ -110,8 +87,8 @@ enum Event {
     Arrival,
 }
 
-/// Tickets from here on are probes, by their place among them.
-const FIRST_PROBE: u32 = u32::MAX / 2;
+/// The number of those who come later.
+const LATER: u32 = u32::MAX;
 const SECOND: f64 = 1e9;
 
 impl<'a> Stage<'a> {
@@ -157,8 +134,8 @@ impl<'a> Stage<'a> {
             impatience: kinds.map(|kind| experience.impatience(kind)).collect(),
             all_rates: rates.iter().sum(),
             rates,
-            waits: vec![None; probes.len()],
-            open_probes: probes.len(),
+            waits: vec![None; scene.tickets + probes.len()],
+            unknown: 0,
             now: scene.now,
         })
     }
@@ -185,21 +162,22 @@ impl<'a> Stage<'a> {
             }
         }
         self.waits.fill(None);
-        self.open_probes = self.probes.len();
-        for (ticket, &kind) in (FIRST_PROBE..).zip(self.probes) {
+        self.unknown = self.waits.len();
+        let first_probe = u32::try_from(self.scene.tickets).ok()?;
+        for (ticket, &kind) in (first_probe..).zip(self.probes) {
             self.floor.enqueue(kind, ticket, self.now);
         }
         self.schedule_arrival(random);
         Some(())
     }
 
-    /// Plays until every probe has come to its turn. `None` when nothing would ever bring one there, or
-    /// the budget is out before enough could be drawn.
+    /// Plays until every wait is known. `None` when one would never end, or takes so long that too few
+    /// draws could be made.
     fn play(&mut self, random: &mut Random, budget: &mut usize) -> Option<()> {
         let fair_share = EVENTS / FEWEST_DRAWS;
         let mut played = 0;
         self.drain(random);
-        while self.open_probes > 0 {
+        while self.unknown > 0 {
             played += 1;
             if played > fair_share {
                 return None;
@@ -232,7 +210,7 @@ impl<'a> Stage<'a> {
                 match self.floor.rep_for_newcomer(self.scene.plan, kind) {
                     Some(rep) => self.begin(kind, rep, random),
                     None => {
-                        self.floor.enqueue(kind, 0, at);
+                        self.floor.enqueue(kind, LATER, at);
                     }
                 }
                 self.schedule_arrival(random);
@@ -243,13 +221,15 @@ impl<'a> Stage<'a> {
 
     fn drain(&mut self, random: &mut Random) {
         while let Some(found) = self.floor.next_match(self.scene.plan, self.now) {
-            if let Some(probe) = found.queued.ticket.checked_sub(FIRST_PROBE) {
-                let wait = seconds(self.now.saturating_sub(self.scene.now));
-                if let Some(place) = self.waits.get_mut(probe as usize) {
-                    *place = Some(wait);
-                    self.open_probes -= 1;
+            let ticket = found.queued.ticket as usize;
+            if let Some(wait) = self.waits.get_mut(ticket) {
+                *wait = Some(seconds(self.now.saturating_sub(self.scene.now)));
+                self.unknown -= 1;
+                if ticket >= self.scene.tickets {
+                    continue;
                 }
-            } else if self.is_still_there(found.kind, found.queued.since, random) {
+            }
+            if self.is_still_there(found.kind, found.queued.since, random) {
                 self.begin(found.kind, found.rep, random);
             }
         }
@@ -295,7 +275,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn seconds(ticks: Tick) -> f64 {
+pub(super) fn seconds(ticks: Tick) -> f64 {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a wait has far fewer than 53 bits of meaning"

@@ -52,12 +52,6 @@ impl RepSet {
         words.flat_map(|(index, (one, other))| bits(one & other, index * BITS))
     }
 
-    /// The reps of the set, ascending.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        let words = self.words.iter().enumerate();
-        words.flat_map(|(index, &word)| bits(word, index * BITS))
-    }
-
     /// Takes the other set's reps; both have the same room.
     pub(crate) fn copy(&mut self, other: &Self) {
         self.words.clone_from(&other.words);
@@ -89,7 +83,8 @@ mod tests {
 
     #[test]
     fn reps_come_out_in_order_once_each() {
-        let reps: Vec<usize> = set(&[130, 0, 63, 64, 64]).iter().collect();
+        let set = set(&[130, 0, 63, 64, 64]);
+        let reps: Vec<usize> = set.in_both(&set).collect();
         assert_eq!(reps, [0, 63, 64, 130]);
     }
 

@@ -11,9 +11,10 @@ use super::score::{Sample, Scores};
 use super::shoppers::{Asking, Shoppers, seconds};
 use super::staff::Staff;
 use super::tally::{End, Tally};
-use crate::estimate::Forecast;
 use crate::estimate::experience::{Experience, WaitEnd};
-use crate::estimate::forward::{self, InHand, Scene};
+use crate::estimate::quick::Length;
+use crate::estimate::quote::{Form, Quote, quote};
+use crate::estimate::scene::{InHand, Scene};
 use crate::routing::floor::{Floor, Match};
 use crate::routing::plan::{Plan, Tick};
 
@@ -75,6 +76,7 @@ struct Play<'s> {
     tallies: Vec<Tally>,
     total: Tally,
     scores: Scores,
+    quoted_by_formula: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,6 +182,7 @@ impl<'s> Play<'s> {
             tallies: vec![Tally::default(); classes],
             total: Tally::default(),
             scores: Scores::default(),
+            quoted_by_formula: 0,
         })
     }
 
@@ -433,11 +436,19 @@ impl<'s> Play<'s> {
             Sample::Quoted => self.quote(class, index),
             Sample::NotQuoted => None,
         };
+        if let Some(Quote {
+            form: Form::Formula,
+            ..
+        }) = quoted
+        {
+            self.quoted_by_formula += 1;
+        }
+        let quoted = quoted.map(|quote| quote.forecast);
         let simple = simple.unwrap_or_default();
         (Forecasts { quoted, simple }, sample)
     }
 
-    fn quote(&mut self, class: usize, index: u64) -> Option<Forecast> {
+    fn quote(&mut self, class: usize, index: u64) -> Option<Quote> {
         let held = |&slot: &u32| {
             let ticket = self.tickets.get(slot as usize)?;
             let skill = *self.skill_by_class.get(ticket.class)?;
@@ -460,10 +471,10 @@ impl<'s> Play<'s> {
             in_hand: &in_hand,
             experience: &self.experience,
             skill_by_kind: &self.skill_by_class,
+            tickets: 0,
             now: self.now,
         };
-        let forecasts = forward::play(&scene, &[class], index);
-        forecasts?.first().copied()
+        quote(&scene, &[class], index)?.newcomers.first().copied()
     }
 
     fn view(&self, class: usize) -> Option<View> {
@@ -494,11 +505,15 @@ impl<'s> Play<'s> {
             let ticket = self.tickets.get(queued.ticket as usize);
             ticket.is_some_and(|ticket| ticket.stage == Stage::Waiting)
         });
-        Some(View {
+        let length = Length {
             ahead,
             servers: f64::from(self.plan.servers(class, 0)),
             handling: handling.sum / handling.count,
             impatience: if waited > 0.0 { leaves / waited } else { 0.0 },
+            overtaking: 0.0,
+        };
+        Some(View {
+            length,
             head_wait: head.map_or(0.0, |head| seconds(self.now.saturating_sub(head.since))),
         })
     }
@@ -546,6 +561,7 @@ impl<'s> Play<'s> {
             estimators: self.scores.report(),
             estimators_beside_quoted: self.scores.report_beside_quoted(),
             promises: self.scores.promises(),
+            quoted_by_formula: self.quoted_by_formula,
             seconds: self.staff.counted_seconds(),
         }
     }

@@ -2,6 +2,7 @@
 //! Must not know how a ticket is routed.
 
 use crate::estimate::Forecast;
+use crate::estimate::quick::{Length, by_length};
 
 /// A running mean of every wait so far is what `long_mean` promises; `ewma` weighs the last ones more.
 const EWMA_WEIGHT: f64 = 0.1;
@@ -9,14 +10,7 @@ const EWMA_WEIGHT: f64 = 0.1;
 /// What the estimators see at the moment of an ask.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct View {
-    /// Tickets that go first and compete for the same reps.
-    pub(super) ahead: usize,
-    /// Conversations that those who may take the ticket can hold at once.
-    pub(super) servers: f64,
-    /// Mean of a conversation and the rest after it, in seconds.
-    pub(super) handling: f64,
-    /// Leaves per second of waiting of each that waits.
-    pub(super) impatience: f64,
+    pub(super) length: Length,
     /// How long the head of the class's line has waited, in seconds.
     pub(super) head_wait: f64,
 }
@@ -53,29 +47,21 @@ impl Past {
     }
 
     pub(super) fn forecasts(&self, view: &View) -> [Option<Forecast>; 6] {
-        let stage = view.handling / view.servers;
+        let length = &view.length;
+        let stage = length.handling / length.servers;
         let by_history = |wait: f64| Forecast::gamma(wait, 2.0 * stage * (wait + stage));
         let exponential = |mean: f64| Forecast::gamma(mean, mean * mean);
         let long_mean = (self.delayed > 0.0).then(|| self.delayed_sum / self.delayed);
         [
-            Some(queue_length(view, 0.0)),
-            Some(queue_length(view, view.impatience)),
+            Some(by_length(&Length {
+                impatience: 0.0,
+                ..*length
+            })),
+            Some(by_length(length)),
             Some(by_history(self.last)),
             Some(by_history(view.head_wait)),
             self.ewma.map(exponential),
             long_mean.map(exponential),
         ]
     }
-}
-
-/// One stage for each ticket ahead and one for oneself, each the shorter the more may leave meanwhile.
-fn queue_length(view: &View, impatience: f64) -> Forecast {
-    let (mut mean, mut variance, mut waiting) = (0.0, 0.0, 0.0);
-    for _ in 0..=view.ahead {
-        let stage = 1.0 / (view.servers / view.handling + waiting * impatience);
-        mean += stage;
-        variance += stage * stage;
-        waiting += 1.0;
-    }
-    Forecast::gamma(mean, variance)
 }

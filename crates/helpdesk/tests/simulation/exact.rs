@@ -23,8 +23,11 @@ fn check(what: &str, measured: Measured, exact: f64, digits: i32) {
     assert!(off <= 3.0 * error, "{what}: {value} not {exact} +- {error}");
 }
 
-/// Share that waits, and mean wait, of M/M/s with handling time 1.
-const MARKOV: [(u32, [(f64, f64, f64, i32); 5]); 7] = [
+/// Load, share that waits, mean wait, and how many of its decimals are published.
+type Row = (f64, f64, f64, i32);
+
+/// M/M/s with handling time 1, by servers.
+const MARKOV: [(u32, [Row; 5]); 7] = [
     (
         1,
         [

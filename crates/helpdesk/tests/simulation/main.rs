@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests may fail loudly"
+    clippy::print_stdout,
+    reason = "tests may fail loudly, and say what they measured"
 )]
 
 mod estimators;
