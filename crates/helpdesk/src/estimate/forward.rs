@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 
 use super::experience::HandlingTimes;
 use super::range::Forecast;
-use super::scene::{InHand, Scene};
+use super::scene::{InHand, Scene, UNNAMED};
 use crate::random::Random;
 use crate::routing::floor::Floor;
 use crate::routing::plan::Tick;
@@ -87,8 +87,6 @@ enum Event {
     Arrival,
 }
 
-/// The number of those who come later.
-const LATER: u32 = u32::MAX;
 const SECOND: f64 = 1e9;
 
 impl<'a> Stage<'a> {
@@ -210,7 +208,7 @@ impl<'a> Stage<'a> {
                 match self.floor.rep_for_newcomer(self.scene.plan, kind) {
                     Some(rep) => self.begin(kind, rep, random),
                     None => {
-                        self.floor.enqueue(kind, LATER, at);
+                        self.floor.enqueue(kind, UNNAMED, at);
                     }
                 }
                 self.schedule_arrival(random);

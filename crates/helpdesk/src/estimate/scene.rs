@@ -18,6 +18,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) now: Tick,
 }
 
+/// The number of a ticket whose wait nobody asks for.
+pub(crate) const UNNAMED: u32 = u32::MAX;
+
 /// What a rep has in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InHand {

@@ -162,10 +162,10 @@ impl Floor {
             .min()
     }
 
-    /// Takes out of their lines all tickets that `keep` does not want.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&Queued) -> bool) {
+    /// Takes out of their lines all tickets that `keep` does not want; it may rename the others.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut Queued) -> bool) {
         for line in &mut self.lines {
-            line.retain(&keep);
+            line.retain_mut(&mut keep);
         }
     }
 

@@ -14,7 +14,7 @@ use super::tally::{End, Tally};
 use crate::estimate::experience::{Experience, WaitEnd};
 use crate::estimate::quick::Length;
 use crate::estimate::quote::{Form, Quote, quote};
-use crate::estimate::scene::{InHand, Scene};
+use crate::estimate::scene::{InHand, Scene, UNNAMED};
 use crate::routing::floor::{Floor, Match};
 use crate::routing::plan::{Plan, Tick};
 
@@ -462,6 +462,7 @@ impl<'s> Play<'s> {
         let mut floor = self.floor.clone();
         floor.retain(|queued| {
             let ticket = self.tickets.get(queued.ticket as usize);
+            queued.ticket = UNNAMED;
             ticket.is_some_and(|ticket| ticket.stage == Stage::Waiting)
         });
         self.experience.refresh();
