@@ -25,6 +25,6 @@ pub use groups::GroupCounts;
 pub use pidf::{DocumentError, write_pidf};
 pub use presentity::Presentity;
 pub use presentity_id::PresentityId;
-pub use publication::{Change, Publication, Publish, PublishError, Published};
+pub use publication::{Change, Publication, Publish, PublishError, Published, Publisher};
 pub use store::{Store, StoreConfig};
 pub use xml::Position;
