@@ -15,6 +15,7 @@ mod estimate;
 pub mod ids;
 pub mod io;
 mod offers;
+mod outlook;
 mod promises;
 mod queue;
 mod random;

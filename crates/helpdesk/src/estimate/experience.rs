@@ -38,6 +38,19 @@ impl Experience {
         }
     }
 
+    /// Makes room for more skills and kinds.
+    pub(crate) fn widen(&mut self, skills: usize, kinds: usize) {
+        self.handling_by_skill
+            .resize_with(skills, HandlingTimes::default);
+        self.patience_by_kind.resize_with(kinds, Patience::default);
+        self.arrivals_by_kind.resize_with(kinds, VecDeque::new);
+    }
+
+    /// Whether anything can be said of handling times.
+    pub(crate) fn knows_enough(&self) -> bool {
+        self.handling_of_all.latest.len() >= LEAST
+    }
+
     /// A conversation took this many seconds.
     pub(crate) fn learn_handling(&mut self, skill: usize, seconds: f64) {
         if let Some(times) = self.handling_by_skill.get_mut(skill) {

@@ -14,11 +14,11 @@ use crate::routing::plan::Tick;
 /// Times that the queue is played where it is short.
 const DRAWS: usize = 200;
 /// Times that it must have been played for its waits to be quoted.
-const FEWEST_DRAWS: usize = 16;
+const FEWEST_DRAWS: usize = 10;
 /// From this many draws the range is read off them; of fewer it is that of a gamma law.
 const ENOUGH_FOR_QUANTILES: usize = 100;
 /// Conversations, leaves and arrivals that may be played for one forecast: about two milliseconds.
-const EVENTS: usize = 24_000;
+const EVENTS: usize = 14_000;
 
 /// Plays forward until every newcomer in `probes`, one of each kind named, has come to a rep. `None` where
 /// too little is known, or the queue is too long to be played often enough.
@@ -248,7 +248,7 @@ impl<'a> Stage<'a> {
             return;
         };
         let took = ticks(times.draw(random)).saturating_add(self.scene.plan.wrap_up);
-        self.floor.occupy(self.scene.plan, rep, self.now);
+        self.floor.take(self.scene.plan, rep, self.now);
         if let Ok(rep) = u32::try_from(rep) {
             let free = self.now.saturating_add(took);
             self.events.push(Reverse((free, Event::Free { rep })));

@@ -29,28 +29,30 @@ pub(crate) enum Form {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Quotes {
     /// Of the scene's tickets, by number; they go on from now.
-    pub(crate) tickets: Vec<Quote>,
+    pub(crate) tickets: Vec<Option<Quote>>,
     /// Of a newcomer of each kind asked for.
-    pub(crate) newcomers: Vec<Quote>,
+    pub(crate) newcomers: Vec<Option<Quote>>,
 }
 
 /// The waits of the scene's tickets, and of newcomers of these kinds; `None` while too little is known.
 pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option<Quotes> {
     if let Some(forecasts) = forward::play(scene, newcomers, seed) {
-        let mut quotes = forecasts.into_iter().map(|forecast| Quote {
-            forecast,
-            form: Form::Played,
-        });
+        let form = Form::Played;
+        let quoted = |forecast| Some(Quote { forecast, form });
+        let mut quotes = forecasts.into_iter().map(quoted);
         return Some(Quotes {
             tickets: quotes.by_ref().take(scene.tickets).collect(),
             newcomers: quotes.collect(),
         });
     }
+    if !scene.experience.knows_enough() {
+        return None;
+    }
     let mut tickets = vec![None; scene.tickets];
     for (kind, line) in scene.floor.lines().iter().enumerate() {
         for (place, queued) in line.iter().enumerate() {
             if let Some(quote) = tickets.get_mut(queued.ticket as usize) {
-                *quote = Some(by_formula(scene, kind, queued.since, place)?);
+                *quote = by_formula(scene, kind, queued.since, place);
             }
         }
     }
@@ -59,8 +61,8 @@ pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option
         by_formula(scene, kind, scene.now, line.len())
     });
     Some(Quotes {
-        tickets: tickets.into_iter().collect::<Option<_>>()?,
-        newcomers: newcomers.collect::<Option<_>>()?,
+        tickets,
+        newcomers: newcomers.collect(),
     })
 }
 

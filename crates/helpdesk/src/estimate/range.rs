@@ -1,7 +1,8 @@
 //! A waiting time as a law: its mean, and the range that holds eight waits of ten.
 //! Must not know where the law comes from.
 
-use super::CONFIDENCE;
+use super::{CONFIDENCE, whole};
+use crate::snapshot::Wait;
 
 /// The standard normal quantile of 90 %; the range leaves out 10 % on either side.
 const NORMAL_90: f64 = 1.281_551_565_544_600_4;
@@ -42,6 +43,22 @@ impl Forecast {
             low: quantile(draws, tail)?,
             high: quantile(draws, 1.0 - tail)?,
         })
+    }
+
+    /// What people are told: rounded so that nobody counts seconds that are not known, and the range never
+    /// narrower for it.
+    pub(crate) fn promise(&self) -> Wait {
+        let step = match self.mean {
+            mean if mean < 60.0 => 5.0,
+            mean if mean < 600.0 => 15.0,
+            _ => 60.0,
+        };
+        Wait {
+            seconds: whole((self.mean / step).round() * step),
+            low: whole((self.low / step).floor() * step),
+            high: whole((self.high / step).ceil() * step),
+            confidence: CONFIDENCE,
+        }
     }
 
     pub(crate) fn holds(&self, wait: f64) -> bool {

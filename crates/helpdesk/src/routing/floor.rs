@@ -123,8 +123,14 @@ impl Floor {
         })
     }
 
+    /// The rep takes a ticket.
+    pub(crate) fn take(&mut self, plan: &Plan, rep: usize, now: Tick) {
+        self.occupy(plan, rep);
+        self.note_activity(rep, now);
+    }
+
     /// The rep has one more ticket in hand.
-    pub(crate) fn occupy(&mut self, plan: &Plan, rep: usize, now: Tick) {
+    pub(crate) fn occupy(&mut self, plan: &Plan, rep: usize) {
         if let (Some(in_hand), Some(&capacity)) =
             (self.in_hand.get_mut(rep), plan.capacities.get(rep))
         {
@@ -133,10 +139,9 @@ impl Floor {
                 self.free.remove(rep);
             }
         }
-        self.note_activity(rep, now);
     }
 
-    /// The rep has ended a conversation and is idle since, though perhaps not yet free for the next.
+    /// The rep has taken a ticket or ended a conversation: idle since then, though perhaps not free.
     pub(crate) fn note_activity(&mut self, rep: usize, now: Tick) {
         if let Some(idle_since) = self.idle_since.get_mut(rep) {
             *idle_since = now;

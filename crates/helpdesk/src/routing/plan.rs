@@ -94,6 +94,11 @@ impl Plan {
         self.at(kind, step).map_or(0, |step| step.servers)
     }
 
+    /// Whether anybody may take a ticket of the kind at the end of all relaxing.
+    pub(crate) fn can_ever(&self, kind: usize) -> bool {
+        self.servers(kind, self.fires.len()) > 0
+    }
+
     /// The rep's place among those who may take a ticket of the kind at this step, the least first.
     pub(crate) fn place(&self, kind: usize, step: usize, rep: usize) -> u16 {
         self.at(kind, step)

@@ -377,7 +377,7 @@ impl<'s> Play<'s> {
         self.in_hand.push(slot);
         let (class, service, counted) = (ticket.class, ticket.service, ticket.counted);
         let wait = seconds(self.now.saturating_sub(ticket.asked));
-        self.floor.occupy(&self.plan, rep, self.now);
+        self.floor.take(&self.plan, rep, self.now);
         self.staff.occupy(rep, self.now);
         self.schedule(
             self.now.saturating_add(service),
@@ -475,7 +475,7 @@ impl<'s> Play<'s> {
             tickets: 0,
             now: self.now,
         };
-        quote(&scene, &[class], index)?.newcomers.first().copied()
+        *quote(&scene, &[class], index)?.newcomers.first()?
     }
 
     fn view(&self, class: usize) -> Option<View> {

@@ -65,9 +65,8 @@ impl Staff {
         let reps: Vec<&Rep> = reps.iter().collect();
         let plan = Plan::new(&reps, &at_work, &kinds, &scenario.routing);
         check_arrivals(scenario)?;
-        let last_step = scenario.routing.relax.len();
         for (index, class) in scenario.classes.iter().enumerate() {
-            if plan.servers(index, last_step) == 0 {
+            if !plan.can_ever(index) {
                 return Err(ScenarioError::NobodyForClass {
                     class: class.name.clone(),
                 });
