@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 /// Asks whoever sits at the terminal; without one, reads a line of standard input.
-pub(super) fn ask(user: &str) -> anyhow::Result<String> {
+pub(crate) fn ask(user: &str) -> anyhow::Result<String> {
     let password = if stdin().is_terminal() {
         let mut err = anstream::stderr().lock();
         write!(err, "Password of {user}: ")?;
