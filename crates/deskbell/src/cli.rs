@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Check(ConfigArguments),
     /// Print an annotated default configuration
     Config,
+    /// Run the routing and estimating code on simulated or recorded traffic
+    Simulate(SimulateArguments),
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +86,22 @@ pub(crate) struct ConfigArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "deskbell.toml")]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArguments {
+    /// The scenario: who comes, who serves, by which rules
+    #[arg(value_name = "SCENARIO.toml")]
+    pub(crate) scenario: PathBuf,
+    /// Play with this seed instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Print JSON for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draw the waits of each class, and the promised against the actual ones
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
 }
 
 /// A user of a domain, from a SIP URI.

@@ -17,6 +17,7 @@ mod rep;
 mod serve;
 mod server;
 mod server_address;
+mod simulate;
 mod sip_service;
 mod watch;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments.config),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Config => check::print_default(),
+        Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

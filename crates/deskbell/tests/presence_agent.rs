@@ -299,6 +299,43 @@ fn what_cannot_be_watched_is_refused_by_the_book() {
     server.check_alive().unwrap();
 }
 
+/// RFC 3857.
+#[test]
+fn a_rep_sees_who_watches_and_nobody_else_does() {
+    let mut server = start();
+    let alice = aor(&server, "alice");
+    let mut own = server.watcher(Protocol::Udp, "alice").unwrap();
+    assert_eq!(code(&own.subscribe_to_watchers(&alice, 600).unwrap()), 200);
+    let first = own.next_notify(SOON).unwrap().unwrap();
+    assert_eq!(first.content_type, "application/watcherinfo+xml");
+    assert!(
+        first.body.contains("version=\"0\" state=\"full\""),
+        "{first:?}"
+    );
+    assert!(!first.body.contains("<watcher "), "{first:?}");
+
+    let mut bob = watcher_of(&server, Protocol::Tcp, "bob", "alice");
+    watcher_of(&server, Protocol::Udp, "carol", "alice");
+    let two = own.wait_notify(&aor(&server, "carol"), PACED).unwrap();
+    assert!(two.body.contains(&aor(&server, "bob")), "{two:?}");
+    bob.refresh(0).unwrap();
+    let one = own.next_notify(PACED).unwrap().unwrap();
+    assert!(!one.body.contains(&aor(&server, "bob")), "{one:?}");
+    assert!(
+        one.body.contains(&format!("version=\"{}\"", one.cseq - 1)),
+        "{one:?}"
+    );
+
+    let mut nosy = server.watcher(Protocol::Udp, "bob").unwrap();
+    assert_eq!(code(&nosy.subscribe_to_watchers(&alice, 600).unwrap()), 403);
+    let cameras = aor(&server, "cameras");
+    assert_eq!(
+        code(&nosy.subscribe_to_watchers(&cameras, 600).unwrap()),
+        403
+    );
+    server.check_alive().unwrap();
+}
+
 /// Nobody watches without an account, and nobody in another's name.
 #[test]
 fn a_stranger_watches_nobody() {

@@ -14,6 +14,7 @@ mod presentity;
 mod presentity_id;
 mod publication;
 mod store;
+pub mod watchers;
 mod xml;
 
 pub use activity::Activity;

@@ -69,6 +69,7 @@ struct Dialog {
     to_tag: Option<String>,
     /// Where requests of the dialog go.
     target: String,
+    event: &'static str,
     sequence: u32,
 }
 
@@ -119,6 +120,16 @@ impl Watcher {
     ) -> anyhow::Result<Response> {
         self.dialog = Dialog::new(uri);
         self.converse(expires, extra)
+    }
+
+    /// Subscribes to who watches an address, in a new dialog.
+    ///
+    /// # Errors
+    /// Where no final answer comes. A refusal is an answer.
+    pub fn subscribe_to_watchers(&mut self, uri: &str, expires: u32) -> anyhow::Result<Response> {
+        self.dialog = Dialog::new(uri);
+        self.dialog.event = "presence.winfo";
+        self.converse(Some(expires), Vec::new())
     }
 
     /// Subscribes once more in the same dialog; 0 ends it.
@@ -315,7 +326,7 @@ impl Watcher {
             headers::To::new(to).into(),
             headers::CallId::new(&dialog.call_id).into(),
             headers::CSeq::new(cseq).into(),
-            headers::Event::new("presence").into(),
+            headers::Event::new(dialog.event).into(),
             headers::Contact::new(contact).into(),
         ];
         headers.extend(expires.map(|seconds| headers::Expires::new(seconds.to_string()).into()));
@@ -341,6 +352,7 @@ impl Dialog {
             to: to.to_owned(),
             to_tag: None,
             target: to.to_owned(),
+            event: "presence",
             sequence: 0,
         }
     }

@@ -10,11 +10,13 @@ mod names;
 mod nearest;
 mod reps;
 mod routing;
+mod scenario;
 mod secret;
 mod settings;
 mod sip;
 mod sites;
 mod summary;
+mod tls;
 
 use std::env;
 use std::fs;
@@ -28,6 +30,7 @@ use secret::Environment;
 use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
+pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use secret::Credentials;
 pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
 pub(crate) use summary::summary;
@@ -90,7 +93,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     };
     let tables = Tables::open(root);
     let names = tables.names();
-    let sip = sip::read(root);
+    let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
     let (sites, faces) = sites::read(&tables.sites, &names, secrets);
@@ -99,6 +102,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     warn_of_gaps(root, &tables, &sites, &reps);
     Settings {
         sip,
+        tls,
         http: read_http(root),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {

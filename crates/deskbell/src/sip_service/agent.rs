@@ -14,8 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use super::subscribe::{PIDF, SubscribeAsk};
-use super::watched::{Groups, Watched, document};
+use super::subscribe::SubscribeAsk;
+use super::watched::{
+    Groups, PIDF, WATCHERINFO, Watched, group_document, rep_document, watchers_document,
+};
 use crate::desk::PresenceChanges;
 use crate::happenings::Happenings;
 
@@ -90,6 +92,9 @@ impl Agent {
             match &subscribe.resource {
                 Some(Watched::Rep(rep)) => format!("SUBSCRIBE: {watcher} watches {rep}"),
                 Some(Watched::Group(group)) => format!("SUBSCRIBE: {watcher} watches {group}"),
+                Some(Watched::WatchersOf(_)) => {
+                    format!("SUBSCRIBE: {watcher} wants to know who watches")
+                }
                 None => format!("SUBSCRIBE: {watcher} goes on watching"),
             }
         });
@@ -123,6 +128,7 @@ impl Agent {
 
     /// Answer and NOTIFY go through one queue of the flow, so that they leave in this order.
     fn carry_out(&mut self, mut pending: Option<PendingAnswer>) {
+        let mut watched_otherwise = Vec::new();
         while let Some(output) = self.notifier.poll_output() {
             match output {
                 Output::Answer { response } => match pending.take() {
@@ -136,12 +142,34 @@ impl Agent {
                     flow,
                     draft,
                 } => {
-                    let body = document(&resource, &address, &self.store, &self.groups);
-                    let notify = draft.body(PIDF, body);
+                    let notify = self.fill(*draft, &resource, &address);
                     let sender = self.sender.clone();
                     self.notifying
                         .spawn(async move { (subscription, deliver(&sender, notify, flow).await) });
                 }
+                Output::WatchersChanged { resource } => match resource {
+                    Watched::Rep(rep) => watched_otherwise.push(rep),
+                    Watched::Group(_) | Watched::WatchersOf(_) => {}
+                },
+            }
+        }
+        for rep in watched_otherwise {
+            let resource = Watched::WatchersOf(rep);
+            self.feed(Input::Changed { resource });
+        }
+    }
+
+    /// Gives a NOTIFY its body: the state at this moment.
+    fn fill(&self, draft: RequestDraft, watched: &Watched, address: &str) -> RequestDraft {
+        match watched {
+            Watched::Rep(rep) => draft.body(PIDF, rep_document(rep, address, &self.store)),
+            Watched::Group(name) => draft.body(PIDF, group_document(name, address, &self.groups)),
+            Watched::WatchersOf(rep) => {
+                // NOTIFYs are numbered from 1, versions from 0 (RFC 3858 §3.2).
+                let version = draft.cseq_number().saturating_sub(1);
+                let watchers = self.notifier.watchers(&Watched::Rep(rep.clone()));
+                let body = watchers_document(address, version, watchers, Instant::now());
+                draft.body(WATCHERINFO, body)
             }
         }
     }

@@ -38,8 +38,8 @@ pub(crate) use subscribe::SubscribeAsk;
 /// The methods of the outer face, as an Allow header lists them.
 const ALLOW: &str = "REGISTER, PUBLISH, MESSAGE, OPTIONS, SUBSCRIBE";
 
-/// The event packages served.
-const ALLOW_EVENTS: &str = "presence";
+/// The event packages that can be subscribed to.
+const ALLOW_EVENTS: &str = "presence, presence.winfo";
 
 /// Everything a request may touch.
 pub(crate) struct SipService {

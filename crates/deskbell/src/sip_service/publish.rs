@@ -10,9 +10,12 @@ use presence::{
 use sip::{Flow, HeaderError, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
+use super::SipService;
 use super::answer::{answer, bad, is_encoded, refuse};
 use super::directory::Resource;
-use super::{ALLOW_EVENTS, SipService};
+
+/// The event packages that can be published.
+const PUBLISHED_EVENTS: &str = "presence";
 
 /// The one document type that is read.
 const PIDF: &str = "application/pidf+xml";
@@ -61,7 +64,7 @@ impl SipService {
             .map_err(|error| bad(request, exchange, error.header))?;
         if event.is_none_or(|event| event.package != "presence") {
             return Err(refuse(
-                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, ALLOW_EVENTS),
+                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, PUBLISHED_EVENTS),
             ));
         }
         // RFC 3903 §6 step 3.

@@ -1,5 +1,5 @@
-//! SUBSCRIBE: a phone wants to be told of a rep's or a group's presence (RFC 6665 §4.2.1, RFC 3856 §6).
-//! What is sound goes to the agent, which keeps the subscriptions. Must not know what becomes of them.
+//! SUBSCRIBE: a phone wants to be told of a rep's or a group's presence (RFC 6665 §4.2.1, RFC 3856 §6), or of
+//! who watches it (RFC 3857). What is sound goes to the agent, which keeps the subscriptions. Must not know what becomes of them.
 
 use helpdesk::RepId;
 use sip::subscription::Subscribe;
@@ -9,15 +9,19 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::answer::{answer, bad, refuse};
 use super::directory::Resource;
-use super::watched::Watched;
+use super::watched::{PIDF, WATCHERINFO, Watched};
 use super::{ALLOW_EVENTS, SipService};
 use crate::random;
 
-/// The one document type that is sent.
-pub(super) const PIDF: &str = "application/pidf+xml";
-
 /// When a phone that met a busy agent may try again, in seconds.
 const RETRY_AFTER: &str = "5";
+
+/// What can be subscribed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Package {
+    Presence,
+    WatcherInfo,
+}
 
 /// A sound SUBSCRIBE, and the SIP answer that is owed.
 #[derive(Debug)]
@@ -87,17 +91,21 @@ impl SipService {
         }
         // RFC 6665 §4.2.1.1.
         let event = request.event().map_err(|error| bad(error.header))?;
-        if event.is_none_or(|event| event.package != "presence") {
-            return Err(refuse(
-                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, ALLOW_EVENTS),
-            ));
-        }
+        let package = match event.map(|event| event.package) {
+            Some("presence") => Package::Presence,
+            Some("presence.winfo") => Package::WatcherInfo,
+            Some(_) | None => {
+                return Err(refuse(
+                    fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, ALLOW_EVENTS),
+                ));
+            }
+        };
         let watcher = self.watcher(request, exchange)?;
-        // RFC 6665 §4.2.1.3, RFC 3856 §6.7: without Accept, PIDF is meant.
+        // RFC 6665 §4.2.1.3: without Accept, the package's own type is meant (RFC 3856 §6.7, RFC 3857 §4.4).
         let mut accepted = request.values(HeaderName::Accept).peekable();
-        if accepted.peek().is_some() && !accepted.any(takes_pidf) {
+        if accepted.peek().is_some() && !accepted.any(|range| takes(range, package.media_type())) {
             return Err(refuse(
-                fail(StatusCode::NOT_ACCEPTABLE).header(HeaderName::Accept, PIDF),
+                fail(StatusCode::NOT_ACCEPTABLE).header(HeaderName::Accept, package.media_type()),
             ));
         }
         let to = request.to().map_err(|error| bad(error.header))?;
@@ -108,14 +116,24 @@ impl SipService {
             .uri()
             .ok()
             .and_then(|uri| self.directory.load().resource(&uri));
-        // Every rep may watch every rep and every group; nobody else has an account.
-        match resource {
-            Some(Resource::Rep(rep)) => Ok((watcher, Some(Watched::Rep(rep)))),
-            Some(Resource::Group(group)) => Ok((watcher, Some(Watched::Group(group)))),
-            Some(Resource::Domain | Resource::Desk | Resource::Other(_)) | None => {
-                Err(refuse(fail(StatusCode::NOT_FOUND)))
+        let watched = match (package, resource) {
+            // Every rep may watch every rep and every group; nobody else has an account.
+            (Package::Presence, Some(Resource::Rep(rep))) => Watched::Rep(rep),
+            (Package::Presence, Some(Resource::Group(group))) => Watched::Group(group),
+            // RFC 3857 §4.6: who watches is for the eyes of the presentity.
+            (Package::WatcherInfo, Some(Resource::Rep(rep))) if rep == watcher => {
+                Watched::WatchersOf(rep)
             }
-        }
+            (Package::WatcherInfo, Some(Resource::Rep(_) | Resource::Group(_))) => {
+                return Err(refuse(
+                    fail(StatusCode::FORBIDDEN).reason("You May Only See Your Own Watchers"),
+                ));
+            }
+            (_, Some(Resource::Domain | Resource::Desk | Resource::Other(_)) | None) => {
+                return Err(refuse(fail(StatusCode::NOT_FOUND)));
+            }
+        };
+        Ok((watcher, Some(watched)))
     }
 
     fn watcher(&self, request: &Request, exchange: &Exchange<'_>) -> Result<RepId, Handling> {
@@ -130,11 +148,20 @@ impl SipService {
     }
 }
 
-/// Whether one value of Accept covers PIDF; its parameters do not matter (RFC 3261 §20.1).
-fn takes_pidf(range: &[u8]) -> bool {
+impl Package {
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Presence => PIDF,
+            Self::WatcherInfo => WATCHERINFO,
+        }
+    }
+}
+
+/// Whether one value of Accept covers a type; its parameters do not matter (RFC 3261 §20.1).
+fn takes(range: &[u8], media_type: &str) -> bool {
     let kind = range.split(|byte| *byte == b';').next().unwrap_or_default();
     let kind = kind.trim_ascii();
-    ["*/*", "application/*", PIDF]
+    ["*/*", "application/*", media_type]
         .iter()
         .any(|covering| kind.eq_ignore_ascii_case(covering.as_bytes()))
 }
@@ -161,7 +188,7 @@ fn contact(request: &Request, flow: Flow) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::takes_pidf;
+    use super::{PIDF, takes};
 
     #[test]
     fn accept_covers_pidf_by_name_and_by_star() {
@@ -171,10 +198,10 @@ mod tests {
             "application/* ; q=1",
             "*/*",
         ] {
-            assert!(takes_pidf(covering.as_bytes()), "{covering}");
+            assert!(takes(covering.as_bytes(), PIDF), "{covering}");
         }
         for other in ["application/xpidf+xml", "text/*", "", "application"] {
-            assert!(!takes_pidf(other.as_bytes()), "{other}");
+            assert!(!takes(other.as_bytes(), PIDF), "{other}");
         }
     }
 }

@@ -1,21 +1,31 @@
-//! What can be watched, and its state as a presence document: reps as they publish, groups as the helpdesk
-//! counts them. Must not know who watches.
+//! What can be watched, and its state as a document: reps as they publish, groups as the helpdesk counts them,
+//! and a rep's watchers. Must not know how it is watched.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::time::Instant;
 
 use helpdesk::{GroupSnapshot, GroupState, RepId, Snapshot};
+use presence::watchers::{Watcher, write_watcherinfo};
 use presence::{Availability, Composed, PresentityId, Source, Store, write_pidf};
 
 use super::directory::GroupName;
 
-/// Whose presence a watcher is told.
+/// The type of a presence document.
+pub(super) const PIDF: &str = "application/pidf+xml";
+
+/// The type of a document about watchers.
+pub(super) const WATCHERINFO: &str = "application/watcherinfo+xml";
+
+/// What a subscription is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Watched {
-    /// A rep.
+    /// A rep's presence.
     Rep(RepId),
-    /// The reps for a skill.
+    /// The presence of the reps for a skill.
     Group(GroupName),
+    /// Those who watch a rep's presence.
+    WatchersOf(RepId),
 }
 
 /// The states of all groups at one moment.
@@ -69,21 +79,34 @@ impl Groups {
     }
 }
 
-/// The newest state of what is watched, as a PIDF document about `address`.
-pub(super) fn document(
-    watched: &Watched,
+/// The newest state of a rep, as PIDF about `address`.
+pub(super) fn rep_document(rep: &RepId, address: &str, store: &Store) -> Vec<u8> {
+    let presentity = store.presentity(&PresentityId::new(rep.as_str()));
+    let composed = presentity.as_ref().map(|presentity| presentity.composed());
+    write_pidf(address, composed.unwrap_or(&Composed::NOTHING))
+}
+
+/// The newest state of a group, as PIDF about `address`.
+pub(super) fn group_document(name: &GroupName, address: &str, groups: &Groups) -> Vec<u8> {
+    write_pidf(address, groups.state(name))
+}
+
+/// A rep's watchers at this moment. `version` counts the documents of one subscription from 0.
+pub(super) fn watchers_document(
     address: &str,
-    store: &Store,
-    groups: &Groups,
+    version: u32,
+    watchers: impl Iterator<Item = sip::subscription::Watcher>,
+    now: Instant,
 ) -> Vec<u8> {
-    match watched {
-        Watched::Rep(rep) => {
-            let presentity = store.presentity(&PresentityId::new(rep.as_str()));
-            let composed = presentity.as_ref().map(|presentity| presentity.composed());
-            write_pidf(address, composed.unwrap_or(&Composed::NOTHING))
-        }
-        Watched::Group(name) => write_pidf(address, groups.state(name)),
-    }
+    let watchers: Vec<_> = watchers
+        .map(|watcher| Watcher {
+            id: format!("w{}", watcher.subscription),
+            address: watcher.address.into(),
+            subscribed_for: now.saturating_duration_since(watcher.since),
+            expires_in: watcher.until.saturating_duration_since(now),
+        })
+        .collect();
+    write_watcherinfo(address, version, &watchers)
 }
 
 /// A skill alone is as available as the tier for which most is available, and tells that tier's numbers.

@@ -8,7 +8,8 @@ mod one;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -60,7 +61,7 @@ pub struct Subscribe<R> {
 /// What a [`Notifier`] wants done. An answer comes before the NOTIFY that follows from it.
 #[derive(Debug)]
 pub enum Output<R> {
-    /// Answer the SUBSCRIBE that was handled last. Comes once for each, before any other output of it.
+    /// Answer the SUBSCRIBE that was handled last. Comes once for each, before its NOTIFY.
     Answer {
         /// The whole response.
         response: Bytes,
@@ -75,14 +76,38 @@ pub enum Output<R> {
         address: Box<str>,
         /// The way to the watcher.
         flow: Flow,
-        /// All but Via and body.
+        /// All but Via and body. The first NOTIFY of a subscription has CSeq 1, the next 2, and so on.
         draft: Box<RequestDraft>,
     },
+    /// Somebody watches a resource who did not, or does not any more.
+    WatchersChanged {
+        /// Which.
+        resource: R,
+    },
+}
+
+/// One who watches a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watcher {
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// The watcher's address, as From has it.
+    pub address: Box<str>,
+    /// When the subscription began.
+    pub since: Instant,
+    /// When it ends unless refreshed.
+    pub until: Instant,
 }
 
 /// Names a subscription; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriptionId(pub(crate) u64);
+
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
 
 /// What became of a NOTIFY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

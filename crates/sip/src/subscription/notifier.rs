@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Instant;
 
-use super::one::{Next, Subscription, Terms};
-use super::{Config, Dialog, Input, Outcome, Output, Subscribe, SubscriptionId};
+use super::one::{Next, Retention, Subscription, Terms};
+use super::{Config, Dialog, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
 use crate::error::BadRequest;
 use crate::header_name::HeaderName;
 use crate::message::Request;
@@ -66,6 +66,21 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
     /// When [`Input::Timeout`] is due.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Who watches a resource, the longest-standing first.
+    pub fn watchers<'a>(&'a self, resource: &R) -> impl Iterator<Item = Watcher> + use<'a, R> {
+        let ids = self.ids_by_resource.get(resource).into_iter().flatten();
+        ids.filter_map(|id| {
+            let subscription = self.subscriptions.get(id)?;
+            let (since, until) = subscription.span()?;
+            Some(Watcher {
+                subscription: *id,
+                address: subscription.dialog.remote_uri().into(),
+                since,
+                until,
+            })
+        })
     }
 
     /// How many subscriptions there are.
@@ -289,7 +304,10 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             .count_by_watcher
             .entry(subscription.watcher.clone())
             .or_default() += 1;
+        let retention = subscription.retention;
+        let resource = subscription.resource.clone();
         self.subscriptions.insert(id, subscription);
+        self.tell_watchers_changed(resource, retention);
         id
     }
 
@@ -312,6 +330,14 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             if *count == 0 {
                 self.count_by_watcher.remove(&gone.watcher);
             }
+        }
+        self.tell_watchers_changed(gone.resource, gone.retention);
+    }
+
+    fn tell_watchers_changed(&mut self, resource: R, retention: Retention) {
+        match retention {
+            Retention::Once => {}
+            Retention::UntilExpiry => self.outputs.push_back(Output::WatchersChanged { resource }),
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Subscription<R> {
     event: Box<str>,
     contact: Box<str>,
     flow: Flow,
+    since: Instant,
+    pub(super) retention: Retention,
     phase: Phase,
     way: Way,
     /// When the next NOTIFY wants to go out.
@@ -40,6 +42,15 @@ enum Phase {
     Ending {
         reason: EndReason,
     },
+}
+
+/// How long a new subscription is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retention {
+    /// For its one NOTIFY: a fetch (RFC 6665 §4.4.3), which makes nobody a watcher.
+    Once,
+    /// Until its time is over.
+    UntilExpiry,
 }
 
 /// Whether a NOTIFY can go out.
@@ -92,6 +103,12 @@ impl<R> Subscription<R> {
             event: terms.event,
             contact: terms.contact,
             flow: terms.flow,
+            since: now,
+            retention: if terms.lifetime.is_zero() {
+                Retention::Once
+            } else {
+                Retention::UntilExpiry
+            },
             phase: phase(terms.lifetime, now),
             way: Way::Free,
             due: Some(now),
@@ -190,6 +207,14 @@ impl<R> Subscription<R> {
 
     pub(super) fn is_lost(&self) -> bool {
         self.way == Way::Lost
+    }
+
+    /// Since when and until when it lasts, while it does.
+    pub(super) fn span(&self) -> Option<(Instant, Instant)> {
+        match self.phase {
+            Phase::Active { until } => Some((self.since, until)),
+            Phase::Ending { .. } => None,
+        }
     }
 
     pub(super) fn event(&self) -> &str {

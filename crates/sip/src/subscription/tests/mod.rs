@@ -5,3 +5,4 @@ mod lifetimes;
 mod limits;
 mod notifying;
 mod script;
+mod watchers;

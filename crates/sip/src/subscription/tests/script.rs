@@ -104,6 +104,7 @@ pub(super) struct Script {
     /// Drafts of all NOTIFYs, printed.
     pub(super) notifies: Vec<Request>,
     pub(super) responses: Vec<Response>,
+    pub(super) watchers_changed: Vec<&'static str>,
     subscribes: u64,
 }
 
@@ -128,6 +129,7 @@ impl Script {
             notified: Vec::new(),
             notifies: Vec::new(),
             responses: Vec::new(),
+            watchers_changed: Vec::new(),
             subscribes: 0,
         }
     }
@@ -176,6 +178,17 @@ impl Script {
         self.now = end;
     }
 
+    /// Addresses and remaining seconds of those who watch alice.
+    pub(super) fn watchers(&self) -> Vec<(String, u64)> {
+        self.notifier
+            .watchers(&"alice")
+            .map(|watcher| {
+                let left = watcher.until.duration_since(self.now).as_secs();
+                (watcher.address.into(), left)
+            })
+            .collect()
+    }
+
     fn handle(&mut self, input: Input<&'static str>) {
         self.notifier.handle(input, self.now);
         while let Some(output) = self.notifier.poll_output() {
@@ -220,6 +233,10 @@ impl Script {
                     );
                     self.notifies.push(request);
                     said
+                }
+                Output::WatchersChanged { resource } => {
+                    self.watchers_changed.push(resource);
+                    continue;
                 }
             };
             writeln!(self.log, "at {at}: {said}").unwrap();
