@@ -75,7 +75,7 @@ impl Server {
             ..sip_transport::Config::default()
         })
         .await
-        .context("failed to listen for SIP")?;
+        .context("failed to listen for SIP; free the address or choose another")?;
         let store = Arc::new(Store::new(StoreConfig {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
@@ -114,7 +114,7 @@ impl Server {
             Desk::new(commands_in, snapshots.clone()),
         )
         .await
-        .context("failed to listen for HTTP")?;
+        .context("failed to listen for HTTP; free the address or choose another")?;
 
         let reload = Reload {
             directory: directory.clone(),
