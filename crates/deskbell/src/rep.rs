@@ -21,6 +21,9 @@ const LIFETIME: Duration = Duration::from_secs(180);
 /// How often they are refreshed: twice within a lifetime that may be lost once.
 const REFRESH: Duration = Duration::from_secs(60);
 
+/// How long the server may take to answer at first.
+const ARRIVE_TIME: Duration = Duration::from_secs(10);
+
 /// How long leaving may take; the server notices by itself when the lifetime is over.
 const LEAVE_TIME: Duration = Duration::from_secs(5);
 
@@ -43,9 +46,9 @@ pub(crate) fn run(arguments: RepArguments) -> anyhow::Result<()> {
         None => password::ask(&address.user)?,
     };
     runtime()?.block_on(async {
-        let server = server.as_deref().unwrap_or(&address.domain);
+        let server = server_address::find(server.as_deref().unwrap_or(&address.domain)).await?;
         let (phone, incoming) = Phone::start(Account {
-            server: server_address::find(server).await?,
+            server,
             user: address.user,
             password,
             domain: address.domain,
@@ -56,7 +59,12 @@ pub(crate) fn run(arguments: RepArguments) -> anyhow::Result<()> {
             entity_tag: None,
             mood: Mood::Free,
         };
-        rep.arrive().await?;
+        match timeout(ARRIVE_TIME, rep.arrive()).await {
+            Ok(arrived) => arrived?,
+            Err(_) => {
+                bail!("the server at {server} does not answer; name the right one with --server")
+            }
+        }
         let worked = tokio::select! {
             worked = rep.work(incoming) => worked,
             stopped = stop_signal() => stopped,

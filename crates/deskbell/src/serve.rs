@@ -31,11 +31,8 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
             tokio::select! {
                 stopped = &mut stop => break stopped.err(),
                 error = server.failed() => break Some(error),
-                _ = hangup.recv() => match config::load_or_explain(path) {
-                    Ok(settings) => {
-                        server.reload(settings).await;
-                        tracing::info!("the new configuration is in force");
-                    }
+                _ = hangup.recv() => match reload(&server, path).await {
+                    Ok(()) => tracing::info!("the new configuration is in force"),
                     Err(error) => tracing::error!("the old configuration stays in force: {error:#}"),
                 },
             }
@@ -47,6 +44,14 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
             None => stopped,
         }
     })
+}
+
+async fn reload(server: &Server, path: &Path) -> anyhow::Result<()> {
+    let settings = config::load_or_explain(path)?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    server.reload(settings).await
 }
 
 /// The runtime of every command that serves.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use gateway::{ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, RepId};
@@ -75,7 +75,7 @@ impl Server {
             ..sip_transport::Config::default()
         })
         .await
-        .context("failed to listen for SIP")?;
+        .context("failed to listen for SIP; free the address or choose another")?;
         let store = Arc::new(Store::new(StoreConfig {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
@@ -114,7 +114,7 @@ impl Server {
             Desk::new(commands_in, snapshots.clone()),
         )
         .await
-        .context("failed to listen for HTTP")?;
+        .context("failed to listen for HTTP; free the address or choose another")?;
 
         let reload = Reload {
             directory: directory.clone(),
@@ -254,7 +254,13 @@ impl Server {
 
     /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal and the digest order
     /// stay until a restart; certificates are shown to the next connection.
-    pub(crate) async fn reload(&self, settings: Settings) {
+    ///
+    /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
+    pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
+        let realm = &self.reload.directory.load().realm;
+        if *realm != settings.sip.realm {
+            bail!("[sip] realm is {realm:?} until a restart");
+        }
         self.reload.directory.store(Arc::new(directory(&settings)));
         let Reload {
             happenings,
@@ -269,6 +275,7 @@ impl Server {
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }
+        Ok(())
     }
 
     /// Returns when a part has failed or stopped by itself.

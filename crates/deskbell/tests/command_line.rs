@@ -125,4 +125,18 @@ fn an_address_in_use_is_one_sentence_and_exit_code_1() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains(&address), "{told}");
+    assert!(told.contains("choose another"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_had_is_one_sentence_and_exit_code_1() {
+    let folder = Folder::new("config").unwrap();
+    let file = folder.write("file", "").unwrap();
+    let data = file.join("data");
+    let output = deskbell(&["demo", "--no-robots", "--data", data.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("--data"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
 }

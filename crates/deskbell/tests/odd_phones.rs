@@ -129,3 +129,17 @@ fn the_conversation_stays_on_the_phone_that_took_it() {
     assert_eq!(line.text, "yes, for birds");
     assert_eq!(mobile.next_text(A_WHILE).unwrap(), None);
 }
+
+#[test]
+fn a_phone_that_has_gone_without_a_word_does_not_keep_the_offer() {
+    let server = start();
+    let site = Site::new(server.http(), "shop");
+    let mut desk_phone = registered(&server, Protocol::Udp, "alice");
+    let published = desk_phone.publish(Basic::Open, Activity::None, 60).unwrap();
+    assert_eq!(code(&published), 200);
+    drop(registered(&server, Protocol::Udp, "alice"));
+    site.wait_state("cameras", "available", LIMIT).unwrap();
+    site.ask("cameras", "Sam", "which camera?").unwrap();
+    let offer = desk_phone.next_text(2 * LIMIT).unwrap().unwrap();
+    assert!(offer.text.contains("which camera?"), "{offer:?}");
+}

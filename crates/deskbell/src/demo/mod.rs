@@ -39,8 +39,12 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
         Some(directory) => Data::Kept(directory.clone()),
         None => Data::temporary()?,
     };
-    std::fs::create_dir_all(data.path())
-        .with_context(|| format!("failed to make the directory {}", data.path().display()))?;
+    std::fs::create_dir_all(data.path()).with_context(|| {
+        format!(
+            "failed to make the directory {}; choose another with --data",
+            data.path().display()
+        )
+    })?;
     runtime()?.block_on(serve(arguments, data.path()))
 }
 

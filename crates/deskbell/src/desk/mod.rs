@@ -9,3 +9,6 @@ mod owner;
 pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{Carrier, RepMail};
 pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};
+
+#[cfg(test)]
+mod tests;

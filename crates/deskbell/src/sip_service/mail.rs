@@ -24,6 +24,10 @@ const WAITING_PER_REP: usize = 64;
 /// A rep's courier goes home after this long without a message.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// A phone that is silent for this long lets the rep's next one have the message: an offer does not last
+/// as long as the 64*T1 after which a phone counts as gone.
+const NEXT_PHONE: Duration = Duration::from_secs(3);
+
 /// The body type that every phone takes.
 const PLAIN_TEXT: &str = "text/plain;charset=UTF-8";
 
@@ -124,12 +128,28 @@ impl Courier {
 
     /// Tries the rep's phones, the one that registered last first, until one takes it.
     async fn deliver(&self, letter: &RepMail) -> DeliveryOutcome {
-        for phone in self.bindings.phones(&letter.rep, Instant::now()) {
+        let mut phones = self
+            .bindings
+            .phones(&letter.rep, Instant::now())
+            .into_iter()
+            .peekable();
+        while let Some(phone) = phones.next() {
             let Ok(draft) = message(letter, &phone) else {
                 tracing::error!("the operating system gave no randomness");
                 return DeliveryOutcome::Undeliverable;
             };
-            match self.sender.request(draft, Target::Flow(phone.flow)).await {
+            let answered = self.sender.request(draft, Target::Flow(phone.flow));
+            let answered = match phones.peek() {
+                Some(_) => match timeout(NEXT_PHONE, answered).await {
+                    Ok(answered) => answered,
+                    Err(_) => {
+                        tracing::debug!(rep = %letter.rep, "a phone is silent, the next is tried");
+                        continue;
+                    }
+                },
+                None => answered.await,
+            };
+            match answered {
                 Ok(response) if response.status().is_success() => {
                     self.happenings
                         .sip(|| format!("MESSAGE: {} has a message on the phone", letter.rep));
