@@ -2,6 +2,7 @@
 //! wait, and of a click, are played forward. Must not know who is told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use presence::Availability;
 
@@ -110,6 +111,12 @@ impl Learnt {
             let waited = at.since(ticket.asked_at).as_secs_f64();
             self.experience.learn_patience(kind, waited, end);
         }
+    }
+
+    /// Mean of a conversation of the skill; `None` while too little is known.
+    pub(crate) fn mean_handling(&self, skill: &SkillId) -> Option<Duration> {
+        let times = self.experience.handling(self.skill(skill)?)?;
+        Duration::try_from_secs_f64(times.mean().max(1.0)).ok()
     }
 
     /// Brings the plan in line with who is at work.

@@ -8,7 +8,7 @@ use presence::Availability;
 
 use crate::clock::Moment;
 use crate::config::{Config, Tier};
-use crate::estimate::{self, HandlingTimes};
+use crate::estimate;
 use crate::ids::{SkillId, TicketId, TierId};
 use crate::outlook::{Learnt, Outlook};
 use crate::queue::{self, Waiting};
@@ -23,7 +23,6 @@ pub(crate) struct Desk<'a> {
     pub(crate) config: &'a Config,
     pub(crate) roster: &'a Roster,
     pub(crate) tickets: &'a Tickets,
-    pub(crate) handling: &'a HandlingTimes,
     pub(crate) learnt: &'a Learnt,
     pub(crate) now: Moment,
 }
@@ -288,9 +287,10 @@ impl Places {
     }
 }
 
+/// The quick form, for who cannot be played forward; `None` while too little is known.
 fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
     let wrap_up = desk.config.routing.wrap_up;
-    let handling = desk.handling.mean(skill?).saturating_add(wrap_up);
+    let handling = desk.learnt.mean_handling(skill?)?.saturating_add(wrap_up);
     estimate::queue_length(ahead, pool.servers(), handling)
 }
 
