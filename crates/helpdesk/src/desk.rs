@@ -16,7 +16,7 @@ use crate::deliveries::Deliveries;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Input, Output, ShopperEvent};
 use crate::offers::OfferEnd;
-use crate::outlook::Learnt;
+use crate::outlook::{Learnt, Live};
 use crate::promises::{self, Desk, Promise};
 use crate::roster::Roster;
 use crate::routing::{self, Standing};
@@ -223,9 +223,12 @@ impl Helpdesk {
     }
 
     fn refresh_learnt(&mut self) {
-        let at_work = self.roster.seats().filter(|seat| seat.is_at_work());
-        let at_work: Vec<_> = at_work.collect();
-        self.learnt.refresh(&self.config, &at_work);
+        self.learnt.refresh(Live {
+            config: &self.config,
+            roster: &self.roster,
+            tickets: &self.tickets,
+            now: self.now,
+        });
     }
 
     /// Tells every shopper whose ticket stands differently from what was told last.

@@ -51,10 +51,10 @@ pub(crate) fn promises(desk: Desk<'_>) -> Promises {
     let priority = desk.config.routing.priority;
     let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
     let line = Line::of(order, desk);
-    let outlook = desk.learnt.outlook(desk).unwrap_or_default();
+    let outlook = desk.learnt.outlook();
     Promises {
-        tickets: line.promises(desk, &outlook),
-        sites: groups(desk, &line, &outlook),
+        tickets: line.promises(desk, outlook),
+        sites: groups(desk, &line, outlook),
         next_overtaking,
     }
 }
@@ -75,7 +75,7 @@ pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
     order
 }
 
-fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook<'_>) -> Vec<SiteSnapshot> {
+fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook) -> Vec<SiteSnapshot> {
     desk.config
         .sites
         .iter()
@@ -94,7 +94,7 @@ fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook<'_>) -> Vec<SiteSna
 fn group(
     desk: Desk<'_>,
     line: &Line<'_>,
-    outlook: &Outlook<'_>,
+    outlook: &Outlook,
     skill: &SkillId,
     tier: &Tier,
 ) -> GroupSnapshot {
@@ -173,7 +173,7 @@ impl<'a> Line<'a> {
         Self { competitors }
     }
 
-    fn promises(&self, desk: Desk<'_>, outlook: &Outlook<'_>) -> BTreeMap<TicketId, Promise> {
+    fn promises(&self, desk: Desk<'_>, outlook: &Outlook) -> BTreeMap<TicketId, Promise> {
         let mut promises = BTreeMap::new();
         for (place, competitor) in self.competitors.iter().enumerate() {
             let before = self.competitors.iter().take(place);
