@@ -9,11 +9,17 @@ mod demo;
 mod desk;
 mod happenings;
 mod logging;
+mod mood;
+mod password;
+mod phone;
 mod random;
+mod rep;
 mod serve;
 mod server;
+mod server_address;
 mod simulate;
 mod sip_service;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -29,7 +35,9 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments.config),
+        Command::Rep(arguments) => rep::run(arguments),
         Command::Check(arguments) => check::run(&arguments.config),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Config => check::print_default(),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };

@@ -7,28 +7,33 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use gateway::{ConfigHandle, Desk, Gateway};
+use gateway::{ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, RepId};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
 use sip::digest::{Algorithm, Ha1};
-use sip_transport::{Listen, Transport};
+use sip_transport::{Listen, TlsHandle, Transport};
 use storage::Journal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Credentials, DigestAlgorithm, Settings};
-use crate::desk::{Carrier, Owner, OwnerInputs, PresenceSignal};
+use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
-use crate::sip_service::{self, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService};
+use crate::sip_service::{
+    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService,
+};
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
 const INPUTS: usize = 1024;
 
 /// Batches that may wait for the journal; beyond it the owner waits.
 const BATCHES: usize = 256;
+
+/// WebSockets of softphones that may wait to be taken over; beyond it HTTP answers 503.
+const SOCKETS: usize = 64;
 
 /// How far back ended tickets are read from the journal at start, so that a shopper can still rate them.
 const ENDED_KEPT: Duration = Duration::from_secs(30 * 60);
@@ -51,6 +56,8 @@ pub(crate) struct Server {
 struct Reload {
     directory: SharedDirectory,
     gateway: ConfigHandle,
+    tls: TlsHandle,
+    sockets: mpsc::Sender<SoftphoneSocket>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
 }
@@ -63,6 +70,8 @@ impl Server {
             .with_context(|| format!("failed to open the journal {}", settings.storage.url))?;
         let transport = Transport::bind(sip_transport::Config {
             listen: listeners(&settings),
+            tls: settings.tls.clone(),
+            websocket_origins: settings.sip.origins.clone(),
             ..sip_transport::Config::default()
         })
         .await
@@ -92,14 +101,17 @@ impl Server {
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
         let (letters_in, letters) = mpsc::channel(INPUTS);
+        let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
+        let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
+        let changes = PresenceChanges::default();
         let bindings = Arc::new(Bindings::default());
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
-            gateway_config(&settings, &happenings),
-            Desk::new(commands_in, snapshots),
+            gateway_config(&settings, &happenings, &sockets_in),
+            Desk::new(commands_in, snapshots.clone()),
         )
         .await
         .context("failed to listen for HTTP")?;
@@ -107,6 +119,8 @@ impl Server {
         let reload = Reload {
             directory: directory.clone(),
             gateway: gateway.config_handle(),
+            tls: transport.tls_handle(),
+            sockets: sockets_in,
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
         };
@@ -119,6 +133,7 @@ impl Server {
             store: store.clone(),
             presence: presence.clone(),
             rep_says: rep_says_in,
+            subscribes: subscribes_in,
             registration_lifetimes: Lifetimes {
                 shortest: settings.sip.expires.min,
                 default: settings.sip.expires.default,
@@ -126,6 +141,17 @@ impl Server {
             },
             happenings: happenings.clone(),
         });
+        let agent = Agent::new(
+            sip::subscription::Config::default(),
+            store.clone(),
+            AgentInputs {
+                subscribes,
+                changes: changes.clone(),
+                snapshots,
+            },
+            transport.sender(),
+            happenings.clone(),
+        );
         let owner = Owner::new(
             helpdesk,
             store,
@@ -138,6 +164,7 @@ impl Server {
             },
             batches_in,
             snapshots_in,
+            changes,
         );
         let carrier = Carrier::new(journal.clone(), batches, letters_in);
         let mail = Mail::new(
@@ -147,6 +174,7 @@ impl Server {
             happenings,
         );
 
+        let upgraded = transport.upgraded();
         let sip_addresses = transport.local_addresses().to_vec();
         let http_address = gateway.local_address();
         let shutdown = CancellationToken::new();
@@ -163,7 +191,26 @@ impl Server {
         });
         let stop = shutdown.clone();
         tasks.spawn(async move {
+            while let Some(Some(socket)) = stop.run_until_cancelled(sockets.recv()).await {
+                let SoftphoneSocket {
+                    stream,
+                    local,
+                    remote,
+                } = socket;
+                if let Err(error) = upgraded.serve(stream, local, remote) {
+                    tracing::debug!(%remote, %error, "a softphone's WebSocket was closed");
+                }
+            }
+            Ok(())
+        });
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
             owner.run(stop).await;
+            Ok(())
+        });
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            agent.run(stop).await;
             Ok(())
         });
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
@@ -205,12 +252,20 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the journal and the digest order stay until a restart.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal and the digest order
+    /// stay until a restart; certificates are shown to the next connection.
     pub(crate) async fn reload(&self, settings: Settings) {
         self.reload.directory.store(Arc::new(directory(&settings)));
-        self.reload
-            .gateway
-            .replace(gateway_config(&settings, &self.reload.happenings));
+        let Reload {
+            happenings,
+            sockets,
+            ..
+        } = &self.reload;
+        let gateway = gateway_config(&settings, happenings, sockets);
+        self.reload.gateway.replace(gateway);
+        if let Some(identity) = settings.tls {
+            self.reload.tls.replace(identity);
+        }
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }
@@ -255,6 +310,9 @@ fn listeners(settings: &Settings) -> Vec<Listen> {
             protocol: match listen.protocol {
                 config::Protocol::Udp => Protocol::Udp,
                 config::Protocol::Tcp => Protocol::Tcp,
+                config::Protocol::Tls => Protocol::Tls,
+                config::Protocol::Ws => Protocol::Ws,
+                config::Protocol::Wss => Protocol::Wss,
             },
             address: listen.address,
         })
@@ -271,6 +329,18 @@ fn directory(settings: &Settings) -> Directory {
             .credentials_by_rep
             .iter()
             .map(|(rep, credentials)| (rep.clone(), secrets(rep, credentials, &settings.sip.realm)))
+            .collect(),
+        skills: settings
+            .helpdesk
+            .skills
+            .iter()
+            .map(|skill| skill.id.clone())
+            .collect(),
+        tiers: settings
+            .helpdesk
+            .tiers
+            .iter()
+            .map(|tier| tier.id.clone())
             .collect(),
         open: settings.dangerous.open_domain,
     }
@@ -302,7 +372,11 @@ fn algorithm(algorithm: &DigestAlgorithm) -> Algorithm {
     }
 }
 
-fn gateway_config(settings: &Settings, happenings: &Happenings) -> gateway::Config {
+fn gateway_config(
+    settings: &Settings,
+    happenings: &Happenings,
+    sockets: &mpsc::Sender<SoftphoneSocket>,
+) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
         skills: settings
@@ -319,6 +393,10 @@ fn gateway_config(settings: &Settings, happenings: &Happenings) -> gateway::Conf
             .collect(),
         demo: happenings.events().map(|events| gateway::DemoFace {
             events: events.clone(),
+        }),
+        softphones: Some(SoftphoneDoor {
+            origins: settings.sip.origins.clone(),
+            sockets: sockets.clone(),
         }),
     }
 }

@@ -1,11 +1,13 @@
 //! What the gateway is told at start. Must not know the file it was read from.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use helpdesk::{SiteId, SkillId, TierId};
-use tokio::sync::broadcast;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::sync::{broadcast, mpsc};
 
 /// Everything the gateway needs to know beside the desk.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct Config {
     pub tiers: Vec<TierId>,
     /// Pages and addresses that only the demo has.
     pub demo: Option<DemoFace>,
+    /// Where softphones connect; without it `/sip` is not found.
+    pub softphones: Option<SoftphoneDoor>,
 }
 
 impl Config {
@@ -48,6 +52,26 @@ pub struct SiteFace {
     pub origins: Vec<String>,
     /// Verifies the shop's tokens; without it every shopper has the first tier.
     pub secret: Option<Secret>,
+}
+
+/// The door for softphones at `/sip`: a WebSocket is negotiated by the gateway and handed over unread.
+#[derive(Debug, Clone)]
+pub struct SoftphoneDoor {
+    /// Origins whose pages may come in; the gateway's own origin always may.
+    pub origins: Vec<String>,
+    /// Takes the sockets; when it is full, softphones are told to come back.
+    pub sockets: mpsc::Sender<SoftphoneSocket>,
+}
+
+/// A WebSocket after its opening handshake, with the subprotocol `sip`.
+#[derive(Debug)]
+pub struct SoftphoneSocket {
+    /// What comes next on it are WebSocket frames.
+    pub stream: TokioIo<Upgraded>,
+    /// Our end of its connection.
+    pub local: SocketAddr,
+    /// The other end, which may be a proxy's.
+    pub remote: SocketAddr,
 }
 
 /// How the listener behaves; the default is right for a listener behind a proxy on the same machine.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -15,6 +15,15 @@ use tokio::time::{Sleep, sleep};
 
 use crate::config::Options;
 use crate::metrics::Counted;
+
+/// The two ends of a connection, told to each of its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    /// Ours.
+    pub(crate) local: SocketAddr,
+    /// The peer's, which may be a proxy.
+    pub(crate) remote: SocketAddr,
+}
 
 /// Time a peer may take to accept more bytes before it is dropped.
 const WRITE_DEADLINE: Duration = Duration::from_secs(20);

@@ -24,7 +24,9 @@ mod words;
 pub mod config;
 pub mod desk;
 
-pub use config::{Config, DemoEvent, DemoFace, Options, Secret, SiteFace};
+pub use config::{
+    Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
+};
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;
 pub use server::{BindError, Gateway};

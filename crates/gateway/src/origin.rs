@@ -38,7 +38,7 @@ pub(crate) async fn guard(State(face): State<Face>, request: Request, next: Next
     let headers = response.headers_mut();
     match scope {
         Scope::Anybody => {}
-        Scope::Site(_) | Scope::Tickets => {
+        Scope::Site(_) | Scope::Tickets | Scope::Softphones => {
             headers.append(header::VARY, HeaderValue::from_static("origin"));
         }
     }
@@ -125,6 +125,8 @@ enum Scope<'a> {
     Site(&'a str),
     /// A ticket: the path does not say whose, so any site's origin may knock; the token opens.
     Tickets,
+    /// Where softphones connect.
+    Softphones,
     /// Everything else is open to reading by any page that can load it.
     Anybody,
 }
@@ -135,6 +137,8 @@ impl<'a> Scope<'a> {
             Self::Site(rest.split('/').next().unwrap_or(rest))
         } else if path.starts_with("/v1/tickets/") {
             Self::Tickets
+        } else if path == "/sip" {
+            Self::Softphones
         } else {
             Self::Anybody
         }
@@ -158,6 +162,11 @@ impl<'a> Scope<'a> {
                 .sites
                 .iter()
                 .flat_map(|site| &site.origins)
+                .any(|listed| listed == origin),
+            Self::Softphones => config
+                .softphones
+                .iter()
+                .flat_map(|door| &door.origins)
                 .any(|listed| listed == origin),
             Self::Anybody => false,
         };
@@ -208,9 +217,10 @@ impl<'a> Own<'a> {
 #[cfg(test)]
 mod tests {
     use helpdesk::SiteId;
+    use tokio::sync::mpsc;
 
     use super::*;
-    use crate::config::SiteFace;
+    use crate::config::{SiteFace, SoftphoneDoor};
 
     fn check(path: &str, origin: &str, expected: &str) {
         let site = |id: &str, origin: &str| SiteFace {
@@ -228,6 +238,10 @@ mod tests {
             skills: Vec::new(),
             tiers: Vec::new(),
             demo: None,
+            softphones: Some(SoftphoneDoor {
+                origins: vec!["https://phone.example".to_owned()],
+                sockets: mpsc::channel(1).0,
+            }),
         };
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, origin.parse().unwrap());
@@ -284,5 +298,13 @@ mod tests {
         check("/v1/tickets/x/ws", "https://evil.example", "foreign");
         check("/v1/sites/none/presence", "https://shop.example", "foreign");
         check("/metrics", "https://shop.example", "foreign");
+    }
+
+    #[test]
+    fn softphones_have_origins_of_their_own() {
+        check("/sip", "https://phone.example", "listed");
+        check("/sip", "http://help.example:8080", "own");
+        check("/sip", "https://shop.example", "foreign");
+        check("/sip/", "https://phone.example", "foreign");
     }
 }

@@ -20,7 +20,7 @@ use tower::Service;
 use tracing::{debug, info, warn};
 
 use crate::config::{Config, Options};
-use crate::connection::{Connection, Places};
+use crate::connection::{Connection, Ends, Places};
 use crate::desk::Desk;
 use crate::face::{ConfigHandle, Face};
 use crate::metrics::Counted;
@@ -75,7 +75,11 @@ impl Gateway {
 
     /// Serves until `shutdown` is cancelled, then lets open answers end for a few seconds.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { listener, face, .. } = self;
+        let Self {
+            listener,
+            local_address,
+            face,
+        } = self;
         let app = routes::router(face.clone());
         let places = Places::new(&face.options);
         // Conversations outlive their connections' tasks, but not this one, however it ends.
@@ -97,9 +101,14 @@ impl Gateway {
                         if let Err(error) = stream.set_nodelay(true) {
                             debug!(%error, "no TCP_NODELAY");
                         }
+                        let ends = Ends {
+                            local: stream.local_addr().unwrap_or(local_address),
+                            remote: peer,
+                        };
                         let counted = Counted::new(&face.metrics.connections);
                         let connection = Connection::new(stream, place, counted);
-                        connections.spawn(serve(connection, app.clone(), graceful.watcher()));
+                        let watcher = graceful.watcher();
+                        connections.spawn(serve(connection, ends, app.clone(), watcher));
                     }
                     Err(error) => pause_after(&error).await,
                 },
@@ -129,8 +138,11 @@ impl Gateway {
     }
 }
 
-async fn serve(connection: Connection<TcpStream>, app: Router, watcher: Watcher) {
-    let service = service_fn(move |request: http::Request<Incoming>| app.clone().call(request));
+async fn serve(connection: Connection<TcpStream>, ends: Ends, app: Router, watcher: Watcher) {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(ends);
+        app.clone().call(request)
+    });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

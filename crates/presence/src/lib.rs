@@ -14,6 +14,7 @@ mod presentity;
 mod presentity_id;
 mod publication;
 mod store;
+pub mod watchers;
 mod xml;
 
 pub use activity::Activity;
@@ -22,6 +23,7 @@ pub use composed::{Composed, Source, compose};
 pub use document::{Basic, Document, UserInput};
 pub use entity_tag::EntityTag;
 pub use groups::GroupCounts;
+pub use marks::Marks;
 pub use pidf::{DocumentError, write_pidf};
 pub use presentity::Presentity;
 pub use presentity_id::PresentityId;

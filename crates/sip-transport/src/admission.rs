@@ -20,7 +20,8 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 pub(crate) struct Place {
     admission: Arc<Admission>,
-    source: IpAddr,
+    /// None where somebody else counts by source.
+    source: Option<IpAddr>,
 }
 
 impl Admission {
@@ -53,7 +54,19 @@ impl Admission {
         drop(count);
         Some(Place {
             admission: Arc::clone(self),
-            source,
+            source: Some(source),
+        })
+    }
+
+    /// A place for a connection whose source is counted by whoever accepted it.
+    pub(crate) fn admit_counted(self: &Arc<Self>) -> Option<Place> {
+        if self.total.fetch_add(1, Ordering::Relaxed) >= self.limit {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Place {
+            admission: Arc::clone(self),
+            source: None,
         })
     }
 }
@@ -61,7 +74,8 @@ impl Admission {
 impl Drop for Place {
     fn drop(&mut self) {
         self.admission.total.fetch_sub(1, Ordering::Relaxed);
-        if let Entry::Occupied(mut count) = self.admission.by_source.entry(self.source) {
+        let Some(source) = self.source else { return };
+        if let Entry::Occupied(mut count) = self.admission.by_source.entry(source) {
             *count.get_mut() = count.get().saturating_sub(1);
             if *count.get() == 0 {
                 count.remove();

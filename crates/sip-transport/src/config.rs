@@ -6,10 +6,12 @@ use std::time::Duration;
 use sip::framing::MAX_DATAGRAM_LENGTH;
 use sip::{Protocol, transaction};
 
+use crate::tls::TlsIdentity;
+
 /// One address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// UDP or TCP.
+    /// UDP, TCP, TLS, WebSocket or WebSocket inside TLS.
     pub protocol: Protocol,
     /// Port 0 lets the system choose.
     pub address: SocketAddr,
@@ -20,12 +22,16 @@ pub struct Listen {
 pub struct Config {
     /// Where to listen.
     pub listen: Vec<Listen>,
+    /// What TLS listeners show; they cannot be had without.
+    pub tls: Option<TlsIdentity>,
+    /// Pages of these origins may open WebSockets, beside those of the host they connect to.
+    pub websocket_origins: Vec<String>,
     /// Times and limits of each socket's and connection's transactions.
     pub transactions: transaction::Config,
     /// Requests to send and answers outstanding per UDP socket. Beyond it a request of ours fails with
     /// `Overloaded` and a request that wants a deferred answer gets 503.
     pub queue_per_socket: usize,
-    /// The same per TCP connection.
+    /// The same per connection.
     pub queue_per_connection: usize,
     /// Longest datagram taken in, in bytes; longer ones are answered 413.
     pub longest_datagram: usize,
@@ -33,16 +39,20 @@ pub struct Config {
     pub datagrams_waiting: usize,
     /// Kernel buffer asked for each UDP socket and direction, in bytes.
     pub socket_buffer: usize,
-    /// TCP connections at a time, of both directions.
+    /// Connections at a time, of all kinds and both directions.
     pub connections: usize,
-    /// TCP connections at a time from one address.
+    /// Connections at a time from one address.
     pub connections_per_source: usize,
+    /// TLS and WebSocket have to be agreed on by then, else the connection is closed.
+    pub handshake_time: Duration,
     /// A connection that has not brought a good request by then is closed.
     pub first_request_time: Duration,
     /// A message begun must be complete by then, else its connection is closed.
     pub message_time: Duration,
     /// A connection silent for so long is closed; longer than any registration lasts.
     pub idle_time: Duration,
+    /// A WebSocket silent for so long is asked for a sign of life, and closed when none comes in as long again.
+    pub probe_time: Duration,
     /// Bytes waiting to be written on one connection; a reader slower than that is dropped.
     pub bytes_waiting: usize,
     /// A reader that takes nothing for so long while something waits for it is dropped.
@@ -57,6 +67,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            tls: None,
+            websocket_origins: Vec::new(),
             transactions: transaction::Config::default(),
             queue_per_socket: 8192,
             queue_per_connection: 256,
@@ -65,9 +77,11 @@ impl Default for Config {
             socket_buffer: 4 * 1024 * 1024,
             connections: 10_000,
             connections_per_source: 64,
+            handshake_time: Duration::from_secs(5),
             first_request_time: Duration::from_secs(10),
             message_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(65 * 60),
+            probe_time: Duration::from_secs(45),
             bytes_waiting: 256 * 1024,
             write_time: Duration::from_secs(20),
             connect_time: Duration::from_secs(5),

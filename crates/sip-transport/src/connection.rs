@@ -1,16 +1,16 @@
-//! The task that owns one TCP connection: reads, frames, drives the transactions, writes. Must not know SIP.
+//! The task that owns one connection: reads, drives the transactions, writes. Must not know SIP, nor what the
+//! connection is made of.
 
-use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sip::framing::{Frame, StreamFramer};
+use sip::framing::Frame;
 use sip::{Flow, Protocol};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -20,23 +20,25 @@ use crate::admission::Place;
 use crate::alarm::Alarm;
 use crate::counters::Counters;
 use crate::driver::{Driver, Incoming};
-use crate::flows::Command;
+use crate::flows::{Command, Flows};
+use crate::handshake;
 use crate::random;
 use crate::sender::RequestError;
+use crate::stream::ByteWire;
 use crate::transport::Shared;
+use crate::wire::{Arrival, Outbox, Probe, Progress, Wire};
 
 /// One connection with all it needs.
-struct ConnectionTask {
+struct ConnectionTask<W> {
     shared: Arc<Shared>,
-    stream: TcpStream,
+    wire: W,
     flow: Flow,
     driver: Driver,
     commands: mpsc::Receiver<Command>,
-    framer: StreamFramer,
-    waiting: VecDeque<Bytes>,
-    bytes_waiting: usize,
+    outbox: Outbox,
     /// When the peer has to have done what, if it owes something.
     dues: Dues,
+    liveness: Liveness,
     phase: Phase,
     _place: Place,
 }
@@ -53,6 +55,17 @@ struct Dues {
     activity: Instant,
 }
 
+impl Dues {
+    const fn each(&self) -> [Option<Instant>; 4] {
+        [
+            self.first_request,
+            self.message,
+            self.write,
+            Some(self.activity),
+        ]
+    }
+}
+
 /// How far the connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -63,25 +76,33 @@ enum Phase {
     Lost,
 }
 
-const READ_AT_A_TIME: usize = 16 * 1024;
-const SLICES_AT_A_TIME: usize = 16;
+/// Whether a silent peer is asked for a sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Liveness {
+    /// The system looks after that.
+    Unwatched,
+    /// It is asked then.
+    ProbeAt(Instant),
+    /// It was asked.
+    AnswerBy(Instant),
+}
+
+/// What a poll of the wire has brought.
+enum Moved {
+    Received(io::Result<Arrival>),
+    Sent(io::Result<Progress>),
+}
+
+/// What the wire is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    reading: bool,
+    writing: bool,
+}
+
 const COMMANDS_AT_A_TIME: usize = 64;
 /// How long the last answer may take to arrive after a connection was ended for bad framing.
 const LINGER: Duration = Duration::from_secs(1);
-/// A dead peer shows within about two minutes.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-
-/// Serves a connection a peer has opened.
-pub(crate) fn accept(
-    shared: &Arc<Shared>,
-    stream: TcpStream,
-    remote: SocketAddr,
-    place: Place,
-) -> io::Result<()> {
-    let first_request = Instant::now() + shared.config.first_request_time;
-    start(shared, stream, remote, place, Some(first_request)).map(|_| ())
-}
 
 /// Opens a connection.
 pub(crate) async fn open(shared: &Arc<Shared>, remote: SocketAddr) -> Result<Flow, RequestError> {
@@ -98,29 +119,32 @@ pub(crate) async fn open(shared: &Arc<Shared>, remote: SocketAddr) -> Result<Flo
         .await
         .map_err(|_| failed(io::ErrorKind::TimedOut.into()))?
         .map_err(failed)?;
-    start(shared, stream, remote, place, None).map_err(failed)
+    handshake::prepare(&stream).map_err(failed)?;
+    let flow = new_flow(Protocol::Tcp, stream.local_addr().map_err(failed)?, remote);
+    start(shared, ByteWire::new(stream), flow, place, None).map_err(failed)?;
+    Ok(flow)
 }
 
-fn start(
+/// A flow that was never used.
+pub(crate) fn new_flow(transport: Protocol, local: SocketAddr, remote: SocketAddr) -> Flow {
+    Flow {
+        transport,
+        local,
+        remote,
+        id: Flows::next_id(),
+    }
+}
+
+/// Starts the task of a connection; a peer that has opened it owes a good request by `first_request`.
+pub(crate) fn start<W: Wire>(
     shared: &Arc<Shared>,
-    stream: TcpStream,
-    remote: SocketAddr,
+    wire: W,
+    flow: Flow,
     place: Place,
     first_request: Option<Instant>,
-) -> io::Result<Flow> {
+) -> io::Result<()> {
     let Some(service) = shared.service.get() else {
         return Err(io::Error::other("the transport is not running"));
-    };
-    stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_TIME)
-        .with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    let flow = Flow {
-        transport: Protocol::Tcp,
-        local: stream.local_addr()?,
-        remote,
-        id: crate::flows::Flows::next_id(),
     };
     let (sender, commands) = mpsc::channel(shared.config.queue_per_connection.max(1));
     let secret = random::secret().map_err(io::Error::other)?;
@@ -131,31 +155,31 @@ fn start(
         sender.clone(),
         secret,
     );
+    let now = Instant::now();
     let task = ConnectionTask {
         shared: Arc::clone(shared),
-        stream,
+        wire,
         flow,
         driver,
         commands,
-        framer: StreamFramer::new(),
-        waiting: VecDeque::new(),
-        bytes_waiting: 0,
+        outbox: Outbox::default(),
         dues: Dues {
             first_request,
             message: None,
             write: None,
-            activity: Instant::now() + shared.config.idle_time,
+            activity: now + shared.config.idle_time,
         },
+        liveness: Liveness::ProbeAt(now + shared.config.probe_time),
         phase: Phase::Open,
         _place: place,
     };
     shared.flows.add_connection(flow, sender);
     Counters::count(&shared.counters.connections_opened);
     shared.tasks.spawn(task.run());
-    Ok(flow)
+    Ok(())
 }
 
-impl ConnectionTask {
+impl<W: Wire> ConnectionTask<W> {
     async fn run(mut self) {
         let (stop, drain) = (self.shared.stop.clone(), self.shared.drain.clone());
         let (stopped, draining) = (stop.cancelled(), drain.cancelled());
@@ -165,8 +189,15 @@ impl ConnectionTask {
         let mut batch = Vec::new();
         while self.is_wanted() {
             alarm.set(self.next_timeout());
+            let wanted = Wanted {
+                reading: self.phase == Phase::Open,
+                writing: self.is_sending(),
+            };
             tokio::select! {
-                () = &mut stopped => break,
+                () = &mut stopped => {
+                    self.phase = Phase::Lost;
+                    break;
+                }
                 () = &mut draining, if !is_draining => {
                     is_draining = true;
                     self.driver.drain();
@@ -177,67 +208,72 @@ impl ConnectionTask {
                         self.driver.handle_command(command, now);
                     }
                 }
-                ready = ready(&self.stream, self.phase, self.bytes_waiting) => match ready {
-                    Ok(ready) if ready.is_readable() => self.read(),
-                    Ok(_) => {}
-                    Err(_) => self.phase = Phase::Lost,
+                moved = poll_fn(|context| {
+                    poll_move(&mut self.wire, &mut self.outbox, wanted, context)
+                }) => match moved {
+                    Moved::Received(received) => self.handle_received(received),
+                    Moved::Sent(sent) => self.handle_sent(sent),
                 },
                 () = alarm.rung() => self.handle_timeout(Instant::now()),
             }
             self.driver.flush_counts();
-            self.write();
+            self.collect_outgoing();
+            self.send().await;
         }
         self.close().await;
+    }
+
+    /// A write is under way, and stands still.
+    fn is_sending(&self) -> bool {
+        self.dues.write.is_some()
     }
 
     fn is_wanted(&self) -> bool {
         match self.phase {
             Phase::Open => {
-                !(self.driver.is_drained() && self.waiting.is_empty() && self.commands.is_empty())
+                !(self.driver.is_drained() && !self.is_sending() && self.commands.is_empty())
             }
-            Phase::Closing => !self.waiting.is_empty(),
+            Phase::Closing => self.is_sending(),
             Phase::Lost => false,
         }
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        let Dues {
-            first_request,
-            message,
-            write,
-            activity,
-        } = self.dues;
-        let dues = [first_request, message, write, Some(activity)];
-        let dues = dues.into_iter().flatten();
+        let liveness = match self.liveness {
+            Liveness::Unwatched => None,
+            Liveness::ProbeAt(at) | Liveness::AnswerBy(at) => Some(at),
+        };
+        let dues = self.dues.each().into_iter().flatten().chain(liveness);
         dues.chain(self.driver.next_timeout()).min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         self.driver.handle_timeout(now);
-        let Dues {
-            first_request,
-            message,
-            write,
-            activity,
-        } = self.dues;
-        let mut dues = [first_request, message, write, Some(activity)].into_iter();
-        if dues.any(|due| due.is_some_and(|due| due <= now)) {
-            Counters::count(&self.shared.counters.connections_timed_out);
-            debug!(flow = %self.flow, dues = ?self.dues, "connection closed, the peer is too slow");
-            self.phase = Phase::Lost;
+        match self.liveness {
+            Liveness::ProbeAt(at) if at <= now => {
+                self.liveness = match self.wire.probe() {
+                    Probe::Asked => Liveness::AnswerBy(now + self.shared.config.probe_time),
+                    Probe::NotNeeded => Liveness::Unwatched,
+                };
+            }
+            Liveness::AnswerBy(by) if by <= now => self.give_up(),
+            Liveness::Unwatched | Liveness::ProbeAt(_) | Liveness::AnswerBy(_) => {}
+        }
+        let mut dues = self.dues.each().into_iter().flatten();
+        if dues.any(|due| due <= now) {
+            self.give_up();
         }
     }
 
-    fn read(&mut self) {
-        let mut scratch = [0; READ_AT_A_TIME];
-        let length = match self.stream.try_read(&mut scratch) {
-            Ok(0) => {
-                // The peer may still listen: what is to be written goes before the end.
-                self.phase = Phase::Closing;
-                return;
-            }
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+    fn give_up(&mut self) {
+        Counters::count(&self.shared.counters.connections_timed_out);
+        debug!(flow = %self.flow, dues = ?self.dues, "connection closed, the peer is too slow");
+        self.phase = Phase::Lost;
+    }
+
+    fn handle_received(&mut self, received: io::Result<Arrival>) {
+        let arrival = match received {
+            Ok(arrival) => arrival,
             Err(error) => {
                 debug!(flow = %self.flow, %error, "connection lost");
                 self.phase = Phase::Lost;
@@ -246,11 +282,21 @@ impl ConnectionTask {
         };
         let now = Instant::now();
         self.dues.activity = now + self.shared.config.idle_time;
-        let bytes = scratch.get(..length).unwrap_or_default();
-        self.framer.push(bytes);
+        if self.liveness != Liveness::Unwatched {
+            self.liveness = Liveness::ProbeAt(now + self.shared.config.probe_time);
+        }
+        match arrival {
+            Arrival::Bytes => self.handle_frames(now),
+            Arrival::Liveness => Counters::count(&self.shared.counters.keepalives),
+            // The peer may still listen: what is to be written goes before the end.
+            Arrival::End => self.phase = Phase::Closing,
+        }
+    }
+
+    fn handle_frames(&mut self, now: Instant) {
         let mut is_new_message = self.dues.message.is_none();
         while self.phase == Phase::Open {
-            match self.framer.poll_frame() {
+            match self.wire.next_frame() {
                 Ok(Some(Frame::Message(bytes))) => {
                     is_new_message = true;
                     match self.driver.handle_bytes(self.flow, bytes, now) {
@@ -263,7 +309,8 @@ impl ConnectionTask {
                 Ok(Some(Frame::KeepAlive)) => {
                     // RFC 5626 §4.4.1: a double CRLF is answered by a single one.
                     Counters::count(&self.shared.counters.keepalives);
-                    self.enqueue(Bytes::from_static(b"\r\n"));
+                    self.outbox.push(Bytes::from_static(b"\r\n"));
+                    self.check_waiting();
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -274,82 +321,60 @@ impl ConnectionTask {
                 }
             }
         }
-        // Line ends alone are a keepalive, of which no more need come.
-        let is_line_ends = bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
-        if !self.framer.is_mid_message() {
+        if !self.wire.is_mid_message() {
             self.dues.message = None;
-        } else if is_new_message && !is_line_ends {
+        } else if is_new_message {
             self.dues.message = Some(now + self.shared.config.message_time);
         }
     }
 
     fn collect_outgoing(&mut self) {
-        let Self {
-            driver,
-            waiting,
-            bytes_waiting,
-            ..
-        } = self;
-        for outgoing in driver.take_outgoing() {
-            *bytes_waiting += outgoing.bytes.len();
-            waiting.push_back(outgoing.bytes);
+        for outgoing in self.driver.take_outgoing() {
+            self.outbox.push(outgoing.bytes);
         }
         self.check_waiting();
     }
 
-    fn enqueue(&mut self, bytes: Bytes) {
-        self.bytes_waiting += bytes.len();
-        self.waiting.push_back(bytes);
-        self.check_waiting();
-    }
-
     fn check_waiting(&mut self) {
-        if self.bytes_waiting > self.shared.config.bytes_waiting {
+        if self.phase != Phase::Lost && self.outbox.bytes() > self.shared.config.bytes_waiting {
             Counters::count(&self.shared.counters.connections_timed_out);
             debug!(flow = %self.flow, "connection closed, the peer reads too slowly");
             self.phase = Phase::Lost;
         }
     }
 
-    fn write(&mut self) {
-        self.collect_outgoing();
-        while self.phase != Phase::Lost && !self.waiting.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES_AT_A_TIME];
-            for (slice, bytes) in slices.iter_mut().zip(&self.waiting) {
-                *slice = IoSlice::new(bytes);
-            }
-            match self.stream.try_write_vectored(&slices) {
-                Ok(written) => {
-                    self.dues.write = None;
-                    self.forget_written(written);
+    /// Writes what the peer takes at once.
+    async fn send(&mut self) {
+        while self.phase != Phase::Lost {
+            let sent =
+                poll_fn(|context| Poll::Ready(self.wire.poll_send(&mut self.outbox, context)));
+            match sent.await {
+                Poll::Ready(sent) => {
+                    let is_done = matches!(sent, Ok(Progress::Done));
+                    self.handle_sent(sent);
+                    if is_done {
+                        return;
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Poll::Pending => {
                     let limit = Instant::now() + self.shared.config.write_time;
                     self.dues.write.get_or_insert(limit);
                     return;
-                }
-                Err(error) => {
-                    Counters::count(&self.shared.counters.send_errors);
-                    debug!(flow = %self.flow, %error, "connection lost");
-                    self.phase = Phase::Lost;
                 }
             }
         }
     }
 
-    fn forget_written(&mut self, mut written: usize) {
-        self.bytes_waiting = self.bytes_waiting.saturating_sub(written);
-        let mut sent = 0;
-        while let Some(first) = self.waiting.front_mut() {
-            if written < first.len() {
-                bytes::Buf::advance(first, written);
-                break;
+    fn handle_sent(&mut self, sent: io::Result<Progress>) {
+        match sent {
+            Ok(Progress::Some | Progress::Done) => self.dues.write = None,
+            Err(error) => {
+                Counters::count(&self.shared.counters.send_errors);
+                debug!(flow = %self.flow, %error, "connection lost");
+                self.phase = Phase::Lost;
             }
-            written -= first.len();
-            sent += 1;
-            self.waiting.pop_front();
         }
-        Counters::add(&self.shared.counters.sent, sent);
+        Counters::add(&self.shared.counters.sent, self.outbox.take_count());
     }
 
     async fn close(mut self) {
@@ -364,36 +389,41 @@ impl ConnectionTask {
         if let Some(service) = self.shared.service.get() {
             service.handle_flow_closed(self.flow);
         }
-        if self.phase == Phase::Closing && self.stream.shutdown().await.is_ok() {
+        if self.phase == Phase::Lost {
+            return;
+        }
+        let (wire, phase) = (&mut self.wire, self.phase);
+        let parting = async {
+            poll_fn(|context| wire.poll_close(context)).await?;
             // Closing with bytes unread resets the connection, which may overtake the last answer.
-            let drained = async {
-                let mut scratch = [0; 1024];
-                while self.stream.readable().await.is_ok() {
-                    match self.stream.try_read(&mut scratch) {
-                        Ok(0) => return,
-                        Ok(_) => {}
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                        Err(_) => return,
-                    }
-                }
-            };
-            if timeout(LINGER, drained).await.is_err() {
-                debug!(flow = %self.flow, "peer does not close");
+            while phase == Phase::Closing
+                && poll_fn(|context| wire.poll_receive(context)).await? != Arrival::End
+            {
+                while let Ok(Some(_)) = wire.next_frame() {}
             }
+            io::Result::Ok(())
+        };
+        match timeout(LINGER, parting).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(flow = %self.flow, %error, "peer is gone"),
+            Err(_) => debug!(flow = %self.flow, "peer does not close"),
         }
     }
 }
 
-/// Waits for what the phase asks for.
-async fn ready(
-    stream: &TcpStream,
-    phase: Phase,
-    bytes_waiting: usize,
-) -> io::Result<tokio::io::Ready> {
-    let interest = match (phase, bytes_waiting) {
-        (Phase::Open, 0) => Interest::READABLE,
-        (Phase::Open, _) => Interest::READABLE | Interest::WRITABLE,
-        (Phase::Closing | Phase::Lost, _) => Interest::WRITABLE,
-    };
-    stream.ready(interest).await
+fn poll_move<W: Wire>(
+    wire: &mut W,
+    outbox: &mut Outbox,
+    wanted: Wanted,
+    context: &mut Context<'_>,
+) -> Poll<Moved> {
+    if wanted.writing
+        && let Poll::Ready(sent) = wire.poll_send(outbox, context)
+    {
+        return Poll::Ready(Moved::Sent(sent));
+    }
+    if wanted.reading {
+        return wire.poll_receive(context).map(Moved::Received);
+    }
+    Poll::Pending
 }

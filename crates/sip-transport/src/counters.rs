@@ -62,6 +62,8 @@ counters! {
     connections_closed,
     /// Connections closed at once because there were too many.
     connections_refused,
+    /// Connections that did not become TLS or WebSocket in time, or at all.
+    handshakes_failed,
     /// Connections closed because of silence, slow messages or slow reading.
     connections_timed_out,
     /// Connections closed because the bytes could not be cut into messages.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use dashmap::DashMap;
 use sip::transaction::ServerTransactionId;
-use sip::{Flow, RequestDraft, Response};
+use sip::{Flow, Protocol, RequestDraft, Response};
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
 use crate::sender::RequestError;
@@ -34,8 +34,8 @@ pub(crate) enum Command {
 #[derive(Debug, Default)]
 pub(crate) struct Flows {
     by_id: DashMap<u64, mpsc::Sender<Command>>,
-    /// Connections by the address at their other end; the newest, should there be several.
-    connections_by_remote: DashMap<SocketAddr, Flow>,
+    /// Connections by what they speak and the address at their other end; the newest, should there be several.
+    connections_by_remote: DashMap<(Protocol, SocketAddr), Flow>,
     /// Whose turn it is to connect to an address, so that one connection is opened and not many.
     turns_by_remote: DashMap<SocketAddr, Arc<Mutex<()>>>,
 }
@@ -62,7 +62,8 @@ impl Flows {
 
     pub(crate) fn add_connection(&self, flow: Flow, commands: mpsc::Sender<Command>) {
         self.by_id.insert(flow.id, commands);
-        self.connections_by_remote.insert(flow.remote, flow);
+        self.connections_by_remote
+            .insert((flow.transport, flow.remote), flow);
     }
 
     pub(crate) fn remove_socket(&self, id: u64) {
@@ -72,7 +73,9 @@ impl Flows {
     pub(crate) fn remove_connection(&self, flow: Flow) {
         self.by_id.remove(&flow.id);
         self.connections_by_remote
-            .remove_if(&flow.remote, |_, newest| newest.id == flow.id);
+            .remove_if(&(flow.transport, flow.remote), |_, newest| {
+                newest.id == flow.id
+            });
     }
 
     /// The queue of the task that owns a flow.
@@ -90,9 +93,11 @@ impl Flows {
         }
     }
 
-    /// An open connection to this address.
+    /// An open TCP connection to this address.
     pub(crate) fn connection_to(&self, remote: SocketAddr) -> Option<Flow> {
-        self.connections_by_remote.get(&remote).map(|flow| *flow)
+        self.connections_by_remote
+            .get(&(Protocol::Tcp, remote))
+            .map(|flow| *flow)
     }
 }
 

@@ -1,5 +1,5 @@
-//! UDP and TCP sockets that drive the pure `sip` crate: bytes in, requests to a [`Service`], answers out.
-//! One task per UDP socket and per TCP connection owns its sockets, framing and transactions.
+//! Sockets (UDP, TCP, TLS, WebSocket) that drive the pure `sip` crate: bytes in, requests to a [`Service`], answers out.
+//! One task per UDP socket and per connection owns its sockets, framing and transactions.
 //! Must not know presence or helpdesk, nor what any request means.
 
 mod admission;
@@ -9,17 +9,25 @@ mod connection;
 mod counters;
 mod driver;
 mod flows;
+mod handshake;
 mod listener;
 mod random;
 mod receive;
 mod sender;
 mod service;
+mod stream;
+mod tls;
 mod transport;
 mod udp;
+mod upgraded;
+mod websocket;
+mod wire;
 
 pub use crate::config::{Config, Listen};
 pub use crate::counters::Counters;
 pub use crate::random::NoRandomness;
 pub use crate::sender::{RequestError, Sender, Target};
 pub use crate::service::{Exchange, Handling, Overloaded, PendingAnswer, Service};
-pub use crate::transport::{BindError, Transport};
+pub use crate::tls::{TlsError, TlsIdentity};
+pub use crate::transport::{BindError, TlsHandle, Transport};
+pub use crate::upgraded::{NotTaken, Upgraded};

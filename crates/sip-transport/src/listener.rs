@@ -1,21 +1,22 @@
-//! Accepts TCP connections. Must not read them.
+//! Accepts connections. Must not read them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sip::Protocol;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use crate::connection;
 use crate::counters::Counters;
+use crate::handshake;
 use crate::transport::Shared;
 
 /// How long to wait when the system has no more descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until the signal to drain.
-pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+pub(crate) async fn run(shared: Arc<Shared>, protocol: Protocol, listener: TcpListener) {
     let drain = shared.drain.clone();
     let draining = drain.cancelled();
     tokio::pin!(draining);
@@ -39,7 +40,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
             debug!(%remote, "connection refused, there are too many");
             continue;
         };
-        if let Err(error) = connection::accept(&shared, stream, remote, place) {
+        if let Err(error) = handshake::begin(&shared, protocol, stream, remote, place) {
             debug!(%error, %remote, "connection lost at once");
         }
     }

@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
+use rustls::ServerConfig;
 use sip::Protocol;
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
@@ -23,14 +25,16 @@ use crate::listener;
 use crate::random::{self, NoRandomness};
 use crate::sender::Sender;
 use crate::service::Service;
+use crate::tls::TlsIdentity;
 use crate::udp::DatagramTask;
+use crate::upgraded::Upgraded;
 
 /// Bound sockets, ready to run.
 pub struct Transport {
     shared: Arc<Shared>,
     addresses: Vec<(Protocol, SocketAddr)>,
     sockets: Vec<Prepared>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(Protocol, TcpListener)>,
 }
 
 /// A UDP socket before its task starts.
@@ -40,6 +44,17 @@ struct Prepared {
     secret: [u64; 2],
     commands: mpsc::Sender<Command>,
     queue: mpsc::Receiver<Command>,
+}
+
+/// Replaces what TLS listeners show; cheap to clone.
+#[derive(Clone)]
+pub struct TlsHandle(Arc<Shared>);
+
+impl TlsHandle {
+    /// Shows `identity` to every connection from the next on; open ones stay as they are.
+    pub fn replace(&self, identity: TlsIdentity) {
+        self.0.tls.store(Some(identity.into_config()));
+    }
 }
 
 /// A listener that cannot be had.
@@ -62,12 +77,9 @@ pub enum BindError {
     /// Nothing can be matched or sent safely without randomness.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
-    /// Not a protocol of this transport.
-    #[error("listen on {protocol}: only UDP and TCP are served")]
-    Unsupported {
-        /// Wanted.
-        protocol: Protocol,
-    },
+    /// TLS needs a certificate, and the configuration has none.
+    #[error("listen on {protocol}://{address}: there is no certificate", protocol = scheme(*.0), address = .1)]
+    NoIdentity(Protocol, SocketAddr),
 }
 
 /// What all tasks of one transport share.
@@ -76,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) flows: Flows,
     pub(crate) admission: Arc<Admission>,
     pub(crate) counters: Arc<Counters>,
+    /// What the next TLS connection is shown.
+    pub(crate) tls: ArcSwapOption<ServerConfig>,
     /// The bound UDP sockets.
     pub(crate) sockets: Vec<BoundSocket>,
     /// Every task of sockets, listeners and connections.
@@ -127,14 +141,14 @@ impl Transport {
                         queue,
                     });
                 }
-                Protocol::Tcp => {
+                protocol @ (Protocol::Tls | Protocol::Wss) if config.tls.is_none() => {
+                    return Err(BindError::NoIdentity(protocol, listen.address));
+                }
+                protocol @ (Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss) => {
                     let (listener, local) =
                         bind_tcp(*listen).map_err(|source| bind_error(*listen, source))?;
-                    addresses.push((Protocol::Tcp, local));
-                    listeners.push(listener);
-                }
-                protocol @ (Protocol::Tls | Protocol::Ws | Protocol::Wss) => {
-                    return Err(BindError::Unsupported { protocol });
+                    addresses.push((protocol, local));
+                    listeners.push((protocol, listener));
                 }
             }
         }
@@ -148,6 +162,7 @@ impl Transport {
             service: OnceLock::new(),
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
+            tls: ArcSwapOption::new(config.tls.clone().map(TlsIdentity::into_config)),
             config,
         };
         Ok(Self {
@@ -166,6 +181,16 @@ impl Transport {
     /// Sends requests of ours; it works while the transport runs.
     pub fn sender(&self) -> Sender {
         Sender::new(Arc::clone(&self.shared))
+    }
+
+    /// Takes over WebSockets accepted elsewhere; it works while the transport runs.
+    pub fn upgraded(&self) -> Upgraded {
+        Upgraded::new(Arc::clone(&self.shared))
+    }
+
+    /// Replaces what TLS listeners show.
+    pub fn tls_handle(&self) -> TlsHandle {
+        TlsHandle(Arc::clone(&self.shared))
     }
 
     /// What the transport does, counted.
@@ -202,10 +227,10 @@ impl Transport {
             );
             shared.tasks.spawn(task.run());
         }
-        for listener in listeners {
+        for (protocol, listener) in listeners {
             shared
                 .tasks
-                .spawn(listener::run(Arc::clone(&shared), listener));
+                .spawn(listener::run(Arc::clone(&shared), protocol, listener));
         }
         for (protocol, address) in addresses {
             info!(%protocol, %address, "listening");

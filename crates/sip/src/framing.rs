@@ -77,9 +77,10 @@ impl StreamFramer {
         })
     }
 
-    /// Whether part of a message waits for its rest, so that a silent peer can be timed out.
+    /// Whether part of a message waits for its rest, so that a silent peer can be timed out. Line ends alone
+    /// belong to no message.
     pub fn is_mid_message(&self) -> bool {
-        !self.buffer.is_empty()
+        !self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, FramingError> {
@@ -368,6 +369,22 @@ mod tests {
         let mut framer = StreamFramer::new();
         assert!(!framer.is_mid_message());
         framer.push(b"MESS");
+        assert_eq!(framer.poll_frame(), Ok(None));
+        assert!(framer.is_mid_message());
+    }
+
+    #[test]
+    fn line_ends_after_a_message_begin_none() {
+        let mut framer = StreamFramer::new();
+        framer.push(format!("{}\r\n", with_length("x")).as_bytes());
+        assert!(matches!(framer.poll_frame(), Ok(Some(Frame::Message(_)))));
+        for rest in [&b""[..], b"\r"] {
+            framer.push(rest);
+            assert_eq!(framer.poll_frame(), Ok(None));
+            assert!(!framer.is_mid_message());
+        }
+        framer.push(b"\nMESS");
+        assert_eq!(framer.poll_frame(), Ok(Some(Frame::KeepAlive)));
         assert_eq!(framer.poll_frame(), Ok(None));
         assert!(framer.is_mid_message());
     }

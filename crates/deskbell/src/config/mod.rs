@@ -16,6 +16,7 @@ mod settings;
 mod sip;
 mod sites;
 mod summary;
+mod tls;
 
 use std::env;
 use std::fs;
@@ -92,7 +93,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     };
     let tables = Tables::open(root);
     let names = tables.names();
-    let sip = sip::read(root);
+    let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
     let (sites, faces) = sites::read(&tables.sites, &names, secrets);
@@ -101,6 +102,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     warn_of_gaps(root, &tables, &sites, &reps);
     Settings {
         sip,
+        tls,
         http: read_http(root),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {

@@ -168,14 +168,16 @@ fn read_short(path: &Path) -> io::Result<(String, std::fs::Metadata)> {
     Ok((text, metadata))
 }
 
+/// Whether every user of the machine may read the file.
 #[cfg(unix)]
-fn is_open_to_all(metadata: &std::fs::Metadata) -> bool {
+pub(super) fn is_open_to_all(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
 
     metadata.mode() & 0o004 != 0
 }
 
+/// Whether every user of the machine may read the file.
 #[cfg(not(unix))]
-fn is_open_to_all(_metadata: &std::fs::Metadata) -> bool {
+pub(super) fn is_open_to_all(_metadata: &std::fs::Metadata) -> bool {
     false
 }

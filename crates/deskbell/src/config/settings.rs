@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gateway::SiteFace;
 use helpdesk::RepId;
+use sip_transport::TlsIdentity;
 
 use super::mistake::Mistake;
 use super::secret::Credentials;
@@ -16,6 +17,8 @@ use super::secret::Credentials;
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
+    /// What TLS listeners show; there is one where one of them is listed.
+    pub(crate) tls: Option<TlsIdentity>,
     pub(crate) http: HttpSettings,
     pub(crate) storage: StorageSettings,
     pub(crate) helpdesk: helpdesk::Config,
@@ -44,6 +47,8 @@ pub(crate) struct SipSettings {
     pub(crate) expires: ExpiresBounds,
     /// Wrong passwords in a row from one source after which it is refused with 403.
     pub(crate) login_tries: u32,
+    /// Origins whose pages may open WebSockets for SIP, beside the server's own.
+    pub(crate) origins: Vec<String>,
 }
 
 /// One SIP listener.
@@ -65,6 +70,9 @@ impl fmt::Display for Listen {
 pub(crate) enum Protocol {
     Udp,
     Tcp,
+    Tls,
+    Ws,
+    Wss,
 }
 
 impl fmt::Display for Protocol {
@@ -72,6 +80,9 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
         })
     }
 }

@@ -2,14 +2,19 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
+
+use sip_transport::TlsIdentity;
 
 use super::document::{Section, Value};
 use super::duration;
 use super::hosts;
 use super::settings::{DigestAlgorithm, ExpiresBounds, Listen, Protocol, SipSettings};
+use super::sites;
+use super::tls;
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 9] = [
     "domain",
     "aliases",
     "realm",
@@ -17,11 +22,14 @@ const KEYS: [&str; 7] = [
     "digest",
     "expires",
     "login_tries",
+    "origins",
+    "tls",
 ];
 
 const DEFAULT_LOGIN_TRIES: u32 = 5;
 
-pub(super) fn read(root: &Section<'_>) -> SipSettings {
+/// Files of certificates are looked for in `directory`.
+pub(super) fn read(root: &Section<'_>, directory: &Path) -> (SipSettings, Option<TlsIdentity>) {
     let table = root.table("sip", "[sip]", &KEYS);
     if root.value("sip").is_none() {
         root.mistake(
@@ -37,7 +45,7 @@ pub(super) fn read(root: &Section<'_>) -> SipSettings {
         .and_then(|domain| hosts::read_host(&domain))
         .unwrap_or_default();
     let realm = value("realm").and_then(|realm| read_realm(&realm));
-    SipSettings {
+    let settings = SipSettings {
         aliases: value("aliases").map_or_else(Vec::new, |aliases| read_aliases(&aliases, &domain)),
         realm: realm.unwrap_or_else(|| domain.clone()),
         domain,
@@ -53,7 +61,29 @@ pub(super) fn read(root: &Section<'_>) -> SipSettings {
         login_tries: value("login_tries")
             .and_then(|tries| tries.whole(1..=1000))
             .unwrap_or(DEFAULT_LOGIN_TRIES),
-    }
+        origins: value("origins").map_or_else(Vec::new, |origins| sites::read_origins(&origins)),
+    };
+    let shows_certificate = settings
+        .listen
+        .iter()
+        .any(|listen| matches!(listen.protocol, Protocol::Tls | Protocol::Wss));
+    let tls = match (sip, value("tls")) {
+        (_, Some(table)) => {
+            if !shows_certificate {
+                table.warning("is not used: no listener is tls:// or wss://");
+            }
+            tls::read(&table, directory)
+        }
+        (Some(sip), None) if shows_certificate => {
+            sip.mistake(
+                "tls",
+                "is missing; write [sip.tls] and below it certificate = \"…\" and key = \"…\"",
+            );
+            None
+        }
+        (_, None) => None,
+    };
+    (settings, tls)
 }
 
 fn default_listen() -> Vec<Listen> {
@@ -123,15 +153,12 @@ fn read_listener(value: &Value<'_>) -> Option<Listen> {
     let protocol = match scheme {
         "udp" => Protocol::Udp,
         "tcp" => Protocol::Tcp,
-        "tls" | "ws" | "wss" => {
-            value.mistake(format!(
-                "this version serves SIP over udp and tcp only, not over {scheme}"
-            ));
-            return None;
-        }
+        "tls" => Protocol::Tls,
+        "ws" => Protocol::Ws,
+        "wss" => Protocol::Wss,
         other => {
             value.mistake(format!(
-                "SIP is not served over {other}; write udp:// or tcp://"
+                "SIP is not served over {other}; write udp://, tcp://, tls://, ws:// or wss://"
             ));
             return None;
         }

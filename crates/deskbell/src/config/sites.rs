@@ -104,7 +104,8 @@ fn read_secret(table: &Section<'_>, secrets: Sources<'_>) -> Option<Secret> {
     }
 }
 
-fn read_origins(value: &Value<'_>) -> Vec<String> {
+/// Origins as browsers send them.
+pub(super) fn read_origins(value: &Value<'_>) -> Vec<String> {
     let mut origins: Vec<String> = Vec::new();
     for item in value.items().unwrap_or_default() {
         let Some(text) = item.text() else { continue };

@@ -72,6 +72,15 @@ fn sip_rows(settings: &Settings) -> Vec<Row> {
     let mut rows = vec![vec![domain]];
     rows.extend(sip.listen.iter().map(|listen| vec![listen.to_string()]));
     rows.push(vec![format!(
+        "ws://{}/sip, for pages of {}",
+        settings.http.listen,
+        if sip.origins.is_empty() {
+            "this server only".to_owned()
+        } else {
+            format!("this server and {}", sip.origins.join(", "))
+        }
+    )]);
+    rows.push(vec![format!(
         "digest {} in realm {}, refused after {} wrong passwords",
         digest.join(", "),
         sip.realm,

@@ -135,10 +135,15 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
+    let (certificate, key) = certificate();
+    scratch.write("sip.crt", &certificate);
+    scratch.write("sip.key", &key);
+    scratch.write("phones.crt", &certificate);
     scratch.check_with(&text, expect![[r#"
         served
-        DIR/deskbell.toml:45:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:46:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:20:1: [sip] tls: is not used: no listener is tls:// or wss://
+        DIR/deskbell.toml:52:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:53:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
     "#]]);
 }
 
@@ -332,6 +337,7 @@ fn summary_says_what_would_be_served() {
         SIP      domain shop.example (also 127.0.0.1)
                  udp://0.0.0.0:5060
                  tcp://0.0.0.0:5060
+                 ws://0.0.0.0:8080/sip, for pages of this server only
                  digest SHA-256, MD5 in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
@@ -363,6 +369,7 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
         SIP      domain shop.example
                  udp://0.0.0.0:5060
                  tcp://0.0.0.0:5060
+                 ws://0.0.0.0:8080/sip, for pages of this server only
                  digest MD5 in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
@@ -584,11 +591,9 @@ fn listeners_are_checked() {
          \"ws://0.0.0.0:80\",\n \"wss://0.0.0.0:443\",\n \"sctp://0.0.0.0:5060\",\n \"0.0.0.0:5060\",\n \"udp://localhost:5060\",\n \
          \"tcp://0.0.0.0\",\n \"tcp://[::1]:5060\",\n 5060,\n]\n",
         expect![[r#"
+            deskbell.toml:1:1: [sip] tls: is missing; write [sip.tls] and below it certificate = "…" and key = "…"
             deskbell.toml:5:2: [sip] listen: names udp://0.0.0.0:5060 twice
-            deskbell.toml:6:2: [sip] listen: this version serves SIP over udp and tcp only, not over tls
-            deskbell.toml:7:2: [sip] listen: this version serves SIP over udp and tcp only, not over ws
-            deskbell.toml:8:2: [sip] listen: this version serves SIP over udp and tcp only, not over wss
-            deskbell.toml:9:2: [sip] listen: SIP is not served over sctp; write udp:// or tcp://
+            deskbell.toml:9:2: [sip] listen: SIP is not served over sctp; write udp://, tcp://, tls://, ws:// or wss://
             deskbell.toml:10:2: [sip] listen: "0.0.0.0:5060" is no listener; write "udp://0.0.0.0:5060" or "tcp://0.0.0.0:5060"
             deskbell.toml:11:2: [sip] listen: "localhost:5060" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
             deskbell.toml:12:2: [sip] listen: "0.0.0.0" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
@@ -618,6 +623,86 @@ fn listeners_are_checked() {
         expect![[r#"
             deskbell.toml:2:10: [http] listen: "*:8080" is no address to listen on; write IP:PORT, where 0.0.0.0 means every address of this machine and 127.0.0.1 this machine only
         "#]],
+    );
+}
+
+/// A certificate and its key in PEM.
+fn certificate() -> (String, String) {
+    let names = vec!["sip.shop.example".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[test]
+fn certificates_are_checked() {
+    let scratch = Scratch::new();
+    let (chain, key) = certificate();
+    let (_, other_key) = certificate();
+    for (name, text) in [
+        ("sip.crt", &chain),
+        ("sip.key", &key),
+        ("other.key", &other_key),
+        ("open.key", &key),
+    ] {
+        scratch.write(name, text);
+    }
+    let open = Permissions::from_mode(0o644);
+    fs::set_permissions(scratch.0.join("open.key"), open).unwrap();
+    let check = |tls: &str, expected: Expect| {
+        let sip = "[sip]\ndomain = \"a.b\"\nlisten = [\"tls://0.0.0.0:5061\"]\n";
+        scratch.check_with(&format!("{sip}[sip.tls]\n{tls}"), expected);
+    };
+    check(
+        "certificate = \"sip.crt\"\nkey = \"sip.key\"\nclient_authorities = \"sip.crt\"\n",
+        expect![[r#"
+            served
+        "#]],
+    );
+    check(
+        "certificate = \"sip.crt\"\nkey = \"open.key\"\n",
+        expect![[r#"
+            served
+            DIR/deskbell.toml:6:7: [sip] tls.key: can be read by every user of this machine; run chmod 600 on it
+        "#]],
+    );
+    check(
+        "certificate = \"sip.crt\"\nkey = \"other.key\"\n",
+        expect![[r#"
+            DIR/deskbell.toml:6:7: [sip] tls.key: does not belong to the certificate
+        "#]],
+    );
+    check(
+        "certificate = \"sip.key\"\nkey = \"sip.key\"\n",
+        expect![[r#"
+            DIR/deskbell.toml:5:15: [sip] tls.certificate: holds no PEM block CERTIFICATE that can be read
+        "#]],
+    );
+    check(
+        "certificate = \"sip.crt\"\nkey = \"sip.crt\"\n",
+        expect![[r#"
+            DIR/deskbell.toml:6:7: [sip] tls.key: holds no PEM block PRIVATE KEY that can be read
+        "#]],
+    );
+    check(
+        "certificate = \"gone.crt\"\nkey = \"gone.key\"\n",
+        expect![[r#"
+            DIR/deskbell.toml:5:15: [sip] tls.certificate: DIR/gone.crt cannot be read: No such file or directory (os error 2)
+            DIR/deskbell.toml:6:7: [sip] tls.key: DIR/gone.key cannot be read: No such file or directory (os error 2)
+        "#]],
+    );
+    check(
+        "certificate = \"sip.crt\"\nkey = \"sip.key\"\nclient_authorities = \"sip.key\"\n",
+        expect![[r#"
+            DIR/deskbell.toml:7:22: [sip] tls.client_authorities: cannot be used: there is no PEM block CERTIFICATE that can be read
+        "#]],
+    );
+    check(
+        "certificat = \"sip.crt\"\n",
+        expect![[r#"
+        DIR/deskbell.toml:4:1: [sip] tls.certificate: is missing; name the file of the certificate in PEM
+        DIR/deskbell.toml:4:1: [sip] tls.key: is missing; name the file of the certificate's key in PEM
+        DIR/deskbell.toml:5:1: [sip] tls.certificat: is unknown; did you mean certificate?
+    "#]],
     );
 }
 

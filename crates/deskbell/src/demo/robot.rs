@@ -12,8 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::facts::{Facts, RepFacts};
-use super::phone::{Account, Incoming, Phone};
-use super::words::{self, Mood};
+use super::words;
+use crate::mood::{Mood, pidf};
+use crate::phone::{Account, Incoming, Phone, Text};
 use crate::random;
 use crate::sip_service::Bindings;
 
@@ -37,6 +38,7 @@ pub(super) fn start(players: &mut JoinSet<()>, facts: &Facts, bindings: &Arc<Bin
             account: Account {
                 user: rep.user.clone(),
                 password: rep.password.clone(),
+                domain: facts.sip.to_string(),
                 server: facts.sip,
             },
             bindings: bindings.clone(),
@@ -96,7 +98,7 @@ impl Robot {
             lines_by_conversation: HashMap::new(),
             drafts: Vec::new(),
         };
-        shift.publish(&self.rep.user, Mood::Free).await?;
+        shift.publish(Mood::Free).await?;
         let worked = self.answer_until_replaced(&mut shift, &mut incoming).await;
         // The rep's own phone has the word now: the robot takes its publication and its contact back.
         shift.leave().await?;
@@ -115,7 +117,8 @@ impl Robot {
             let glance = Instant::now() + GLANCE;
             tokio::select! {
                 message = incoming.recv() => match message {
-                    Some(message) => shift.hear(&self.rep.user, message),
+                    Some(Incoming::Text(text)) => shift.hear(&self.rep.user, text),
+                    Some(Incoming::Notify(_)) => {}
                     None => return Ok(()),
                 },
                 () = sleep_until(next_draft.unwrap_or(glance).min(glance)) => {}
@@ -132,7 +135,7 @@ impl Robot {
             }
             if now >= mood_ends && shift.drafts.is_empty() {
                 let (mood, lasts) = shift.next_mood();
-                shift.publish(&self.rep.user, mood).await?;
+                shift.publish(mood).await?;
                 mood_ends = now + lasts;
             }
         }
@@ -140,9 +143,9 @@ impl Robot {
 }
 
 impl Shift {
-    async fn publish(&mut self, user: &str, mood: Mood) -> anyhow::Result<()> {
+    async fn publish(&mut self, mood: Mood) -> anyhow::Result<()> {
         self.mood = mood;
-        let document = words::pidf(user, mood);
+        let document = pidf(&self.phone.address_of_record(), mood);
         let tag = self.entity_tag.take();
         self.entity_tag = self
             .phone
@@ -178,7 +181,7 @@ impl Shift {
         (mood, seconds_between(8, 20))
     }
 
-    fn hear(&mut self, user: &str, message: Incoming) {
+    fn hear(&mut self, user: &str, message: Text) {
         let is_offer = message.text.contains("/no to pass");
         if self.lines_by_conversation.len() >= REMEMBERED {
             self.lines_by_conversation.clear();

@@ -10,9 +10,12 @@ use presence::{
 use sip::{Flow, HeaderError, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
-use super::answer::{answer, bad, refuse};
+use super::SipService;
+use super::answer::{answer, bad, is_encoded, refuse};
 use super::directory::Resource;
-use super::{ALLOW_EVENTS, SipService};
+
+/// The event packages that can be published.
+const PUBLISHED_EVENTS: &str = "presence";
 
 /// The one document type that is read.
 const PIDF: &str = "application/pidf+xml";
@@ -61,7 +64,7 @@ impl SipService {
             .map_err(|error| bad(request, exchange, error.header))?;
         if event.is_none_or(|event| event.package != "presence") {
             return Err(refuse(
-                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, ALLOW_EVENTS),
+                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, PUBLISHED_EVENTS),
             ));
         }
         // RFC 3903 §6 step 3.
@@ -186,10 +189,7 @@ fn read_document(request: &Request) -> Result<Document, Unreadable> {
     {
         return Err(Unreadable::MediaType);
     }
-    if request
-        .values(HeaderName::ContentEncoding)
-        .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
-    {
+    if is_encoded(request) {
         return Err(Unreadable::Encoding);
     }
     Document::read_pidf(request.body()).map_err(Unreadable::Body)

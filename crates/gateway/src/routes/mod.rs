@@ -22,6 +22,7 @@ mod operations;
 mod presence;
 mod presence_events;
 mod rating;
+mod softphone;
 mod ticket;
 mod ticket_events;
 mod ticket_messages;
@@ -48,6 +49,7 @@ fn addresses() -> Router<Face> {
         .route("/v1/tickets/{id}/messages", post(ticket_messages::post))
         .route("/v1/tickets/{id}/events", get(ticket_events::stream))
         .route("/v1/tickets/{id}/ws", get(ticket_ws::open))
+        .route("/sip", get(softphone::open))
         .route("/demo/token", get(demo::token))
         .route("/demo/events", get(demo::events))
         .route("/healthz", get(operations::healthz))
@@ -109,6 +111,7 @@ mod tests {
             skills: Vec::new(),
             tiers: Vec::new(),
             demo: None,
+            softphones: None,
         };
         let snapshot = Arc::new(Snapshot {
             version: 1,

@@ -16,5 +16,6 @@ mod pages;
 mod presence;
 mod problems;
 mod sockets;
+mod softphones;
 mod tickets;
 mod world;

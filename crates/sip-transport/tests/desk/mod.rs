@@ -9,15 +9,18 @@
     reason = "a test that cannot go on fails"
 )]
 
+pub(crate) mod certificates;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sip::{Flow, Method, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{
-    Config, Counters, Exchange, Handling, Listen, PendingAnswer, Sender, Service, Transport,
+    Config, Counters, Exchange, Handling, Listen, PendingAnswer, Sender, Service, TlsHandle,
+    Transport, Upgraded,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -30,6 +33,9 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Desk {
     pub(crate) udp: SocketAddr,
     pub(crate) tcp: SocketAddr,
+    pub(crate) more: Vec<(Protocol, SocketAddr)>,
+    pub(crate) tls: TlsHandle,
+    pub(crate) upgraded: Upgraded,
     pub(crate) sender: Sender,
     pub(crate) counters: Arc<Counters>,
     pub(crate) service: Arc<Clerk>,
@@ -52,15 +58,29 @@ impl Desk {
         Self::open_with(Config::default(), "127.0.0.1:0").await
     }
 
-    pub(crate) async fn open_with(mut config: Config, address: &str) -> Self {
+    pub(crate) async fn open_with(config: Config, address: &str) -> Self {
+        Self::open_on(config, &[], address).await
+    }
+
+    /// Listens on these protocols beside UDP and TCP.
+    pub(crate) async fn open_on(mut config: Config, more: &[Protocol], address: &str) -> Self {
         let address = address.parse().unwrap();
         config.listen = [Protocol::Udp, Protocol::Tcp]
-            .map(|protocol| Listen { protocol, address })
-            .to_vec();
+            .iter()
+            .chain(more)
+            .map(|protocol| Listen {
+                protocol: *protocol,
+                address,
+            })
+            .collect();
         let transport = Transport::bind(config).await.unwrap();
-        let [(Protocol::Udp, udp), (Protocol::Tcp, tcp)] = *transport.local_addresses() else {
+        let [(Protocol::Udp, udp), (Protocol::Tcp, tcp), ref more @ ..] =
+            *transport.local_addresses()
+        else {
             panic!("bound to something else");
         };
+        let more = more.to_vec();
+        let (tls, upgraded) = (transport.tls_handle(), transport.upgraded());
         let (deferred_sender, deferred) = mpsc::channel(1000);
         let (closed_sender, closed) = mpsc::channel(1000);
         let service = Arc::new(Clerk {
@@ -74,6 +94,9 @@ impl Desk {
         Self {
             udp,
             tcp,
+            more,
+            tls,
+            upgraded,
             sender,
             counters,
             service,
@@ -82,6 +105,11 @@ impl Desk {
             shutdown,
             run,
         }
+    }
+
+    pub(crate) fn address(&self, protocol: Protocol) -> SocketAddr {
+        let mut more = self.more.iter();
+        more.find(|(found, _)| *found == protocol).unwrap().1
     }
 
     pub(crate) fn seen(&self) -> Vec<Method> {
@@ -222,18 +250,24 @@ impl UdpPeer {
     }
 }
 
-pub(crate) struct TcpPeer {
-    pub(crate) stream: TcpStream,
+pub(crate) type TcpPeer = Peer<TcpStream>;
+
+/// The other end of a stream.
+pub(crate) struct Peer<S> {
+    pub(crate) stream: S,
     buffer: String,
 }
 
 impl TcpPeer {
     pub(crate) async fn towards(desk: SocketAddr) -> Self {
-        Self::over(TcpStream::connect(desk).await.unwrap())
-    }
-
-    pub(crate) fn over(stream: TcpStream) -> Self {
+        let stream = TcpStream::connect(desk).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    pub(crate) fn over(stream: S) -> Self {
         Self {
             stream,
             buffer: String::new(),
@@ -242,6 +276,7 @@ impl TcpPeer {
 
     pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
+        self.stream.flush().await.unwrap();
     }
 
     /// The next message; all of ours here either end with their header block or with `ring`.
@@ -273,4 +308,14 @@ impl TcpPeer {
         self.send(text).await;
         first_line(&self.receive().await).to_owned()
     }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    let so = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, so).await.unwrap();
 }
