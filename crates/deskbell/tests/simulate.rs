@@ -73,7 +73,10 @@ fn check_refused(sound: &str, broken: &str, line_of: &str, says: &str) {
     let output = simulate(&path, &[]);
     let told = told(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    let line = 1 + text.lines().position(|line| line.contains(line_of)).unwrap();
+    let line = 1 + text
+        .lines()
+        .position(|line| line.contains(line_of))
+        .unwrap();
     let place = format!("broken.toml:{line}:");
     assert!(told.contains(&place), "not told at {place}: {told}");
     assert!(told.contains(says), "{says:?} is not said: {told}");
@@ -84,10 +87,23 @@ fn the_json_holds_what_scripts_rely_on_and_the_exact_waits() {
     let folder = Folder::new("scenario").unwrap();
     let path = folder.write("scenario.toml", SCENARIO).unwrap();
     let result = json(&simulate(&path, &["--json"]));
-    for of in [&result["total"], &result["classes"]["gold"], &result["classes"]["other"]] {
+    for of in [
+        &result["total"],
+        &result["classes"]["gold"],
+        &result["classes"]["other"],
+    ] {
         for key in [
-            "arrivals", "served", "abandoned", "blocked", "p_wait", "mean_wait",
-            "mean_wait_served", "p50_wait", "p80_wait", "p95_wait", "served_by_first_choice",
+            "arrivals",
+            "served",
+            "abandoned",
+            "blocked",
+            "p_wait",
+            "mean_wait",
+            "mean_wait_served",
+            "p50_wait",
+            "p80_wait",
+            "p95_wait",
+            "served_by_first_choice",
         ] {
             assert!(of[key].is_number(), "{key}: {of}");
         }
@@ -99,9 +115,18 @@ fn the_json_holds_what_scripts_rely_on_and_the_exact_waits() {
     }
     assert_eq!(result["total"]["arrivals"], 200_000);
     let near = |value: &Value, exact: f64| (value.as_f64().unwrap() / exact - 1.0).abs() < 0.1;
-    assert!(near(&result["pools"]["desk"]["utilisation"], 0.9), "{result}");
-    assert!(near(&result["classes"]["gold"]["mean_wait"], 0.095_533), "{result}");
-    assert!(near(&result["classes"]["other"]["mean_wait"], 0.955_331), "{result}");
+    assert!(
+        near(&result["pools"]["desk"]["utilisation"], 0.9),
+        "{result}"
+    );
+    assert!(
+        near(&result["classes"]["gold"]["mean_wait"], 0.095_533),
+        "{result}"
+    );
+    assert!(
+        near(&result["classes"]["other"]["mean_wait"], 0.955_331),
+        "{result}"
+    );
 }
 
 #[test]
@@ -147,7 +172,10 @@ fn a_mistake_in_a_trace_names_its_line_and_column() {
     for (trace, says) in [
         ("arrival_s,class\n0,gold\n1,silver\n", "calls.csv:3: class"),
         ("arrival_s,class\n-1,gold\n", "calls.csv:2: arrival_s"),
-        ("arrival_s,class\n5,gold\n4,gold\n", "calls.csv:3: arrival_s"),
+        (
+            "arrival_s,class\n5,gold\n4,gold\n",
+            "calls.csv:3: arrival_s",
+        ),
         ("arrival_s,kind\n", "calls.csv:1: kind"),
         ("", "calls.csv:1:"),
     ] {
@@ -217,7 +245,10 @@ fn the_examples_show_the_quoted_wait_ahead() {
         let beside = &result["estimators_beside_quoted"];
         let mse = |name: &str| beside[name]["mse"].as_f64().unwrap();
         for rival in ["les", "hol", "ewma", "long_mean"] {
-            assert!(mse("quoted") < 0.8 * mse(rival), "{name}, {rival}: {beside}");
+            assert!(
+                mse("quoted") < 0.8 * mse(rival),
+                "{name}, {rival}: {beside}"
+            );
         }
         let svg = std::fs::read_to_string(&drawing).unwrap();
         assert!(svg.starts_with("<svg") && svg.contains("</svg>"), "{name}");
