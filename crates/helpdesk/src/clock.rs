@@ -39,6 +39,10 @@ impl Moment {
         Self(self.0.saturating_add(millis(wait)))
     }
 
+    pub(crate) fn before(self, wait: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(wait)))
+    }
+
     /// Time passed since `earlier`, zero when it lies ahead.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let passed = self.0.saturating_sub(earlier.0);

@@ -88,7 +88,6 @@ impl Helpdesk {
             }
             Stage::Open { rep, since } => {
                 if let Some(skill) = ticket.skills.first() {
-                    self.handling.learn(skill, at.since(since));
                     self.learnt.learn_handling(skill, since, at);
                 }
                 self.free_rep(&rep, id, at);

@@ -13,11 +13,10 @@ use crate::config::Config;
 use crate::config_error::ConfigError;
 use crate::conversation::Line;
 use crate::deliveries::Deliveries;
-use crate::estimate::HandlingTimes;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Input, Output, ShopperEvent};
 use crate::offers::OfferEnd;
-use crate::outlook::Learnt;
+use crate::outlook::{Learnt, Live};
 use crate::promises::{self, Desk, Promise};
 use crate::roster::Roster;
 use crate::routing::{self, Standing};
@@ -37,7 +36,6 @@ pub struct Helpdesk {
     pub(crate) now: Moment,
     pub(crate) roster: Roster,
     pub(crate) tickets: Tickets,
-    pub(crate) handling: HandlingTimes,
     pub(crate) learnt: Learnt,
     pub(crate) deliveries: Deliveries,
     /// Tickets whose shoppers may have to be told of a change.
@@ -61,7 +59,6 @@ impl Helpdesk {
             now,
             roster,
             tickets: Tickets::default(),
-            handling: HandlingTimes::default(),
             learnt: Learnt::default(),
             deliveries: Deliveries::default(),
             touched: BTreeSet::new(),
@@ -188,7 +185,6 @@ impl Helpdesk {
             config: &self.config,
             roster: &self.roster,
             tickets: &self.tickets,
-            handling: &self.handling,
             learnt: &self.learnt,
             now: self.now,
         }
@@ -227,9 +223,12 @@ impl Helpdesk {
     }
 
     fn refresh_learnt(&mut self) {
-        let at_work = self.roster.seats().filter(|seat| seat.is_at_work());
-        let at_work: Vec<_> = at_work.collect();
-        self.learnt.refresh(&self.config, &at_work);
+        self.learnt.refresh(Live {
+            config: &self.config,
+            roster: &self.roster,
+            tickets: &self.tickets,
+            now: self.now,
+        });
     }
 
     /// Tells every shopper whose ticket stands differently from what was told last.

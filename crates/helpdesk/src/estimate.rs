@@ -1,5 +1,5 @@
-//! How long a ticket will wait: the queue-length estimate, and the handling times it learns.
-//! Must not know tickets or reps, only their numbers.
+//! How long a ticket will wait: played forward where that can be done, else by the length of the queue.
+//! Must not know who is told.
 
 pub(crate) mod experience;
 mod forward;
@@ -8,24 +8,16 @@ pub(crate) mod quote;
 mod range;
 pub(crate) mod scene;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(crate) use range::{Forecast, count};
 
-use crate::ids::SkillId;
 use crate::snapshot::Wait;
 
 /// Share of waits that fall into the promised range.
 const CONFIDENCE: f64 = 0.8;
 /// The standard normal quantile of 90 %; the range leaves out 10 % on either side.
 const NORMAL_90: f64 = 1.281_551_565_544_600_4;
-/// Handling time assumed before anything is known.
-const PRIOR_SECONDS: f64 = 240.0;
-/// Conversations the assumption is worth.
-const PRIOR_WEIGHT: u32 = 5;
-/// Conversations remembered; older ones fade.
-const MEMORY: u32 = 50;
 /// Up to this many stages quantiles are found exactly; beyond, the approximation errs by under 0.1 %.
 const EXACT_STAGES: u32 = 30;
 
@@ -46,38 +38,6 @@ pub(crate) fn queue_length(ahead: u32, servers: u32, handling: Duration) -> Opti
         high: whole(stage * erlang_quantile(stages, Tail::High)),
         confidence: CONFIDENCE,
     })
-}
-
-/// Mean handling time of each skill.
-#[derive(Debug, Default)]
-pub(crate) struct HandlingTimes {
-    by_skill: BTreeMap<SkillId, Learnt>,
-}
-
-#[derive(Debug)]
-struct Learnt {
-    mean_seconds: f64,
-    weight: u32,
-}
-
-impl HandlingTimes {
-    pub(crate) fn learn(&mut self, skill: &SkillId, took: Duration) {
-        let learnt = self.by_skill.entry(skill.clone()).or_insert(Learnt {
-            mean_seconds: PRIOR_SECONDS,
-            weight: PRIOR_WEIGHT,
-        });
-        learnt.weight = learnt.weight.saturating_add(1).min(MEMORY);
-        learnt.mean_seconds +=
-            (took.as_secs_f64() - learnt.mean_seconds) / f64::from(learnt.weight);
-    }
-
-    pub(crate) fn mean(&self, skill: &SkillId) -> Duration {
-        let seconds = self
-            .by_skill
-            .get(skill)
-            .map_or(PRIOR_SECONDS, |learnt| learnt.mean_seconds);
-        Duration::from_secs_f64(seconds.max(1.0))
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -194,22 +154,5 @@ mod tests {
             assert!((low - 0.1).abs() < 1e-3, "{stages}: {low}");
             assert!((high - 0.9).abs() < 1e-3, "{stages}: {high}");
         }
-    }
-
-    #[test]
-    fn handling_times_start_at_the_prior_and_come_to_what_happens() {
-        let skill = SkillId::new("cameras");
-        let mut times = HandlingTimes::default();
-        assert_eq!(times.mean(&skill), Duration::from_secs(240));
-        times.learn(&skill, Duration::from_secs(0));
-        assert_eq!(times.mean(&skill), Duration::from_secs(200));
-        for _ in 0..500 {
-            times.learn(&skill, Duration::from_secs(600));
-        }
-        assert!(times.mean(&skill).abs_diff(Duration::from_secs(600)) < Duration::from_secs(1));
-        assert_eq!(
-            times.mean(&SkillId::new("lenses")),
-            Duration::from_secs(240)
-        );
     }
 }

@@ -2,6 +2,7 @@
 //! wait, and of a click, are played forward. Must not know who is told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use presence::Availability;
 
@@ -9,19 +10,21 @@ use crate::clock::Moment;
 use crate::config::{Config, Rep};
 use crate::estimate::Forecast;
 use crate::estimate::experience::{Experience, WaitEnd};
-use crate::estimate::quote::{Quote, Quotes, quote};
+use crate::estimate::quote::{Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
 use crate::ids::{RepId, SkillId, TicketId, TierId};
-use crate::promises::Desk;
-use crate::roster::Seat;
+use crate::roster::{Roster, Seat};
 use crate::routing::floor::Floor;
 use crate::routing::plan::{Kind, Plan, Tick};
 use crate::routing::reps::RepSet;
 use crate::snapshot::Wait;
-use crate::tickets::{Stage, Ticket};
+use crate::tickets::{Stage, Ticket, Tickets};
 
 /// The same random numbers each time, so that a wait changes only because the desk does.
 const SEED: u64 = 1;
+/// How long an outlook holds while nobody comes, goes or is taken.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+/// In a millisecond.
 const NANOSECONDS: i64 = 1_000_000;
 
 /// What the desk has learnt of each skill, and of each skill and tier.
@@ -31,6 +34,8 @@ pub(crate) struct Learnt {
     skills: Vec<SkillId>,
     kinds: Vec<(SkillId, TierId)>,
     planned: Option<Planned>,
+    known: Option<Known>,
+    unknown: Outlook,
 }
 
 /// A plan and what it was made for.
@@ -43,12 +48,30 @@ struct Planned {
 
 /// The waits of this moment.
 #[derive(Debug, Default)]
-pub(crate) struct Outlook<'a> {
-    tickets: BTreeMap<&'a TicketId, Forecast>,
-    clicks: BTreeMap<(&'a SkillId, &'a TierId), Forecast>,
+pub(crate) struct Outlook {
+    tickets: BTreeMap<TicketId, Forecast>,
+    clicks: BTreeMap<(SkillId, TierId), Forecast>,
 }
 
-impl Outlook<'_> {
+/// An outlook and what it was made from.
+#[derive(Debug)]
+struct Known {
+    in_hand: Vec<InHand>,
+    waiting: Vec<TicketId>,
+    at: Moment,
+    outlook: Outlook,
+}
+
+/// The desk at this moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Live<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) roster: &'a Roster,
+    pub(crate) tickets: &'a Tickets,
+    pub(crate) now: Moment,
+}
+
+impl Outlook {
     /// How much longer a waiting ticket waits.
     pub(crate) fn ticket(&self, ticket: &TicketId) -> Option<Wait> {
         self.tickets.get(ticket).map(Forecast::promise)
@@ -56,7 +79,8 @@ impl Outlook<'_> {
 
     /// How long a click of this moment would wait.
     pub(crate) fn click(&self, skill: &SkillId, tier: &TierId) -> Option<Wait> {
-        self.clicks.get(&(skill, tier)).map(Forecast::promise)
+        let click = (skill.clone(), tier.clone());
+        self.clicks.get(&click).map(Forecast::promise)
     }
 }
 
@@ -67,6 +91,8 @@ impl Default for Learnt {
             skills: Vec::new(),
             kinds: Vec::new(),
             planned: None,
+            known: None,
+            unknown: Outlook::default(),
         }
     }
 }
@@ -87,6 +113,7 @@ impl Learnt {
         }
         self.experience.widen(self.skills.len(), self.kinds.len());
         self.planned = None;
+        self.known = None;
     }
 
     pub(crate) fn learn_arrival(&mut self, ticket: &Ticket, at: Moment) {
@@ -112,9 +139,50 @@ impl Learnt {
         }
     }
 
-    /// Brings the plan in line with who is at work.
-    pub(crate) fn refresh(&mut self, config: &Config, seats: &[&Seat]) {
+    /// Mean of a conversation of the skill; `None` while too little is known.
+    pub(crate) fn mean_handling(&self, skill: &SkillId) -> Option<Duration> {
+        let times = self.experience.handling(self.skill(skill)?)?;
+        Duration::try_from_secs_f64(times.mean().max(1.0)).ok()
+    }
+
+    /// The waits of those who wait and of a click; none while too little is known.
+    pub(crate) fn outlook(&self) -> &Outlook {
+        let known = self.known.as_ref().map(|known| &known.outlook);
+        known.unwrap_or(&self.unknown)
+    }
+
+    /// Brings the outlook in line with the desk. What is said in conversations changes nothing of it.
+    pub(crate) fn refresh(&mut self, live: Live<'_>) {
+        if !self.experience.knows_enough() {
+            return;
+        }
+        let seats: Vec<&Seat> = at_work(live.roster).collect();
+        let is_planned = self.plan(live.config, &seats);
+        let mut in_hand = Vec::new();
+        for (rep, seat) in seats.iter().enumerate() {
+            self.seat(rep, seat, live, &mut in_hand);
+        }
+        let waiting = live.tickets.waiting();
+        let waiting: Vec<TicketId> = waiting.map(|ticket| ticket.ask.ticket.clone()).collect();
+        let holds = self.known.as_ref().is_some_and(|known| {
+            live.now.since(known.at) < FRESH_FOR
+                && known.in_hand == in_hand
+                && known.waiting == waiting
+        });
+        if is_planned && holds {
+            return;
+        }
         self.experience.refresh();
+        self.known = self.play(live, &in_hand).map(|outlook| Known {
+            in_hand,
+            waiting,
+            at: live.now,
+            outlook,
+        });
+    }
+
+    /// Makes a plan for the reps at work; says whether the one there is was already theirs.
+    fn plan(&mut self, config: &Config, seats: &[&Seat]) -> bool {
         let kinds = self.kinds.iter().map(|(skill, tier)| {
             let known = config.tiers.iter().find(|known| known.id == *tier);
             Kind {
@@ -125,55 +193,45 @@ impl Learnt {
         });
         let kinds: Vec<Kind> = kinds.collect();
         let holds = self.planned.as_ref().is_some_and(|planned| {
+            let mut pairs = planned.reps.iter().zip(seats);
             planned.kinds == kinds
                 && planned.reps.len() == seats.len()
-                && planned
-                    .reps
-                    .iter()
-                    .zip(seats)
-                    .all(|(id, seat)| *id == seat.rep.id)
+                && pairs.all(|(id, seat)| *id == seat.rep.id)
         });
         if holds {
-            return;
+            return true;
         }
-        let mut at_work = RepSet::with_room_for(seats.len());
-        (0..seats.len()).for_each(|rep| at_work.insert(rep));
+        let mut all = RepSet::with_room_for(seats.len());
+        (0..seats.len()).for_each(|rep| all.insert(rep));
         let reps: Vec<&Rep> = seats.iter().map(|seat| &seat.rep).collect();
         self.planned = Some(Planned {
-            plan: Plan::new(&reps, &at_work, &kinds, &config.routing),
+            plan: Plan::new(&reps, &all, &kinds, &config.routing),
             reps: reps.into_iter().map(|rep| rep.id.clone()).collect(),
             kinds,
         });
+        false
     }
 
-    /// The waits of those who wait and of a click; `None` while too little is known.
-    pub(crate) fn outlook<'a>(&'a self, desk: Desk<'a>) -> Option<Outlook<'a>> {
-        let planned = self.planned.as_ref()?;
-        if !self.experience.knows_enough() {
-            return None;
-        }
-        let plan = &planned.plan;
-        let now = ticks(desk.now);
+    fn play(&self, live: Live<'_>, in_hand: &[InHand]) -> Option<Outlook> {
+        let plan = &self.planned.as_ref()?.plan;
+        let now = ticks(live.now);
         let mut floor = Floor::new(plan, now);
-        let mut in_hand = Vec::new();
-        let seats = desk.roster.seats().filter(|seat| seat.is_at_work());
-        for (rep, seat) in seats.enumerate() {
-            self.seat(rep, seat, desk, &mut in_hand);
+        for (rep, seat) in at_work(live.roster).enumerate() {
             floor.note_activity(rep, ticks(seat.idle_since));
         }
-        for held in &in_hand {
+        for held in in_hand {
             let (InHand::Conversation { rep, .. } | InHand::Rest { rep, .. }) = *held;
             floor.occupy(plan, rep);
         }
         let mut tickets = Vec::new();
-        for ticket in desk.tickets.waiting() {
+        for ticket in live.tickets.waiting() {
             // Who waits for one rep, or has been refused by some, is not like others of the kind.
             let is_plain = ticket.named.is_none() && ticket.refused.is_empty();
             let kind = self.kind_of(ticket).filter(|&kind| plan.can_ever(kind));
             if let Some(kind) = kind.filter(|_| is_plain) {
                 let number = u32::try_from(tickets.len()).ok()?;
                 floor.enqueue(kind, number, ticks(ticket.asked_at));
-                tickets.push(&ticket.ask.ticket);
+                tickets.push(ticket.ask.ticket.clone());
             }
         }
         let skill = |(skill, _): &(SkillId, TierId)| self.skill(skill);
@@ -181,46 +239,39 @@ impl Learnt {
         let scene = Scene {
             plan,
             floor: &floor,
-            in_hand: &in_hand,
+            in_hand,
             experience: &self.experience,
             skill_by_kind: &skill_by_kind,
             tickets: tickets.len(),
             now,
         };
-        let clicks: Vec<usize> = (0..self.kinds.len())
-            .filter(|&kind| plan.can_ever(kind))
-            .collect();
-        let Quotes {
-            tickets: waits,
-            newcomers,
-        } = quote(&scene, &clicks, SEED)?;
-        let of_click = |(kind, quote): (&usize, Option<Quote>)| {
-            let (skill, tier) = self.kinds.get(*kind)?;
-            Some(((skill, tier), quote?.forecast))
-        };
+        let mut clicks: Vec<usize> = (0..self.kinds.len()).collect();
+        clicks.retain(|&kind| plan.can_ever(kind));
+        let waits = quote(&scene, &clicks, SEED)?;
         let of_ticket =
-            |(ticket, quote): (&'a TicketId, Option<Quote>)| Some((ticket, quote?.forecast));
+            |(ticket, quote): (TicketId, Option<Quote>)| Some((ticket, quote?.forecast));
+        let of_click = |(kind, quote): (usize, Option<Quote>)| {
+            Some((self.kinds.get(kind)?.clone(), quote?.forecast))
+        };
+        let tickets = tickets.into_iter().zip(waits.tickets);
+        let clicks = clicks.into_iter().zip(waits.newcomers);
         Some(Outlook {
-            tickets: tickets
-                .into_iter()
-                .zip(waits)
-                .filter_map(of_ticket)
-                .collect(),
-            clicks: clicks.iter().zip(newcomers).filter_map(of_click).collect(),
+            tickets: tickets.filter_map(of_ticket).collect(),
+            clicks: clicks.filter_map(of_click).collect(),
         })
     }
 
     /// What a rep at work has in hand. A rep whom presence calls busy without a conversation of ours is
     /// taken to be in one of somebody else's.
-    fn seat(&self, rep: usize, seat: &Seat, desk: Desk<'_>, in_hand: &mut Vec<InHand>) {
+    fn seat(&self, rep: usize, seat: &Seat, live: Live<'_>, in_hand: &mut Vec<InHand>) {
         let before = in_hand.len();
         for id in &seat.conversations {
-            let ticket = desk.tickets.ticket(id);
+            let ticket = live.tickets.ticket(id);
             let skill = ticket.and_then(|ticket| self.skill(ticket.skills.first()?));
             let since = match ticket.map(|ticket| &ticket.stage) {
                 Some(Stage::Open { since, .. }) => *since,
                 Some(Stage::Waiting | Stage::Offered { .. } | Stage::Ended { .. }) | None => {
-                    desk.now
+                    live.now
                 }
             };
             in_hand.push(InHand::Conversation {
@@ -234,7 +285,15 @@ impl Learnt {
             skill: 0,
             since: ticks(since),
         };
-        in_hand.extend(seat.offers.iter().map(|_| elsewhere(desk.now)));
+        let timeout = live.config.routing.offer_timeout;
+        for id in &seat.offers {
+            let stage = live.tickets.ticket(id).map(|ticket| &ticket.stage);
+            let asked = match stage {
+                Some(Stage::Offered { until, .. }) => until.before(timeout),
+                Some(Stage::Waiting | Stage::Open { .. } | Stage::Ended { .. }) | None => live.now,
+            };
+            in_hand.push(elsewhere(asked));
+        }
         in_hand.extend(seat.wrap_ups.iter().map(|&until| InHand::Rest {
             rep,
             until: ticks(until),
@@ -261,6 +320,10 @@ impl Learnt {
         let mut kinds = self.kinds.iter();
         kinds.position(|(known, of)| known == skill && of == tier)
     }
+}
+
+fn at_work(roster: &Roster) -> impl Iterator<Item = &Seat> {
+    roster.seats().filter(|seat| seat.is_at_work())
 }
 
 fn ticks(moment: Moment) -> Tick {

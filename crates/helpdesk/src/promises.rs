@@ -8,7 +8,7 @@ use presence::Availability;
 
 use crate::clock::Moment;
 use crate::config::{Config, Tier};
-use crate::estimate::{self, HandlingTimes};
+use crate::estimate;
 use crate::ids::{SkillId, TicketId, TierId};
 use crate::outlook::{Learnt, Outlook};
 use crate::queue::{self, Waiting};
@@ -23,7 +23,6 @@ pub(crate) struct Desk<'a> {
     pub(crate) config: &'a Config,
     pub(crate) roster: &'a Roster,
     pub(crate) tickets: &'a Tickets,
-    pub(crate) handling: &'a HandlingTimes,
     pub(crate) learnt: &'a Learnt,
     pub(crate) now: Moment,
 }
@@ -52,10 +51,10 @@ pub(crate) fn promises(desk: Desk<'_>) -> Promises {
     let priority = desk.config.routing.priority;
     let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
     let line = Line::of(order, desk);
-    let outlook = desk.learnt.outlook(desk).unwrap_or_default();
+    let outlook = desk.learnt.outlook();
     Promises {
-        tickets: line.promises(desk, &outlook),
-        sites: groups(desk, &line, &outlook),
+        tickets: line.promises(desk, outlook),
+        sites: groups(desk, &line, outlook),
         next_overtaking,
     }
 }
@@ -76,7 +75,7 @@ pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
     order
 }
 
-fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook<'_>) -> Vec<SiteSnapshot> {
+fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook) -> Vec<SiteSnapshot> {
     desk.config
         .sites
         .iter()
@@ -95,7 +94,7 @@ fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook<'_>) -> Vec<SiteSna
 fn group(
     desk: Desk<'_>,
     line: &Line<'_>,
-    outlook: &Outlook<'_>,
+    outlook: &Outlook,
     skill: &SkillId,
     tier: &Tier,
 ) -> GroupSnapshot {
@@ -174,7 +173,7 @@ impl<'a> Line<'a> {
         Self { competitors }
     }
 
-    fn promises(&self, desk: Desk<'_>, outlook: &Outlook<'_>) -> BTreeMap<TicketId, Promise> {
+    fn promises(&self, desk: Desk<'_>, outlook: &Outlook) -> BTreeMap<TicketId, Promise> {
         let mut promises = BTreeMap::new();
         for (place, competitor) in self.competitors.iter().enumerate() {
             let before = self.competitors.iter().take(place);
@@ -288,9 +287,10 @@ impl Places {
     }
 }
 
+/// The quick form, for who cannot be played forward; `None` while too little is known.
 fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
     let wrap_up = desk.config.routing.wrap_up;
-    let handling = desk.handling.mean(skill?).saturating_add(wrap_up);
+    let handling = desk.learnt.mean_handling(skill?)?.saturating_add(wrap_up);
     estimate::queue_length(ahead, pool.servers(), handling)
 }
 

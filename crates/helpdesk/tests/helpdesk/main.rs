@@ -13,6 +13,7 @@ mod conversing;
 mod doubting;
 mod grouping;
 mod offering;
+mod promising;
 mod properties;
 mod queueing;
 mod reconfiguring;

@@ -1,0 +1,74 @@
+//! Waits that are promised: nothing while nothing is known, then what the queue comes to when it is
+//! played forward.
+
+use helpdesk::{TicketId, Wait};
+
+use crate::room::{Room, sample};
+
+/// Alice has held this many conversations of `seconds` each; nobody waits.
+fn after(conversations: u32, seconds: u64) -> Room {
+    let mut room = Room::new(sample());
+    room.play("alice available");
+    for number in 0..conversations {
+        room.play(&format!("ask t9{number} cameras"));
+        room.play(&format!("alice@t9{number}: Hello"));
+        room.play(&format!("{seconds}s"));
+        room.play(&format!("t9{number} end"));
+        room.play("60s");
+    }
+    room
+}
+
+/// Alice has just begun the one conversation that she can hold at once.
+fn fill(room: &mut Room) {
+    room.play("ask t1 cameras");
+    room.play("alice@t1: Hello");
+}
+
+fn wait(room: &Room, ticket: &str) -> Option<Wait> {
+    room.desk.ticket(&TicketId::new(ticket)).unwrap().wait
+}
+
+#[test]
+fn while_too_little_is_known_no_wait_is_promised() {
+    let mut room = after(9, 120);
+    fill(&mut room);
+    room.play("ask t4 cameras");
+    assert_eq!(wait(&room, "t4"), None);
+}
+
+/// Conversations of two minutes each and ten seconds of rest leave no doubt when it is whose turn.
+#[test]
+fn conversations_that_never_differ_give_a_wait_without_doubt() {
+    let mut room = after(12, 120);
+    fill(&mut room);
+    room.play("ask t4 cameras");
+    let first = wait(&room, "t4").unwrap();
+    assert_eq!(first.seconds, 135);
+    assert!(first.low <= 130 && 130 <= first.high, "{first:?}");
+    room.play("ask t5 cameras");
+    let later = wait(&room, "t5").unwrap();
+    assert_eq!(later.seconds, 255, "behind one more");
+}
+
+#[test]
+fn what_has_passed_of_the_conversations_in_hand_shortens_the_wait() {
+    let mut room = after(12, 120);
+    fill(&mut room);
+    room.play("60s");
+    room.play("ask t4 cameras");
+    let wait = wait(&room, "t4").unwrap();
+    assert!(wait.low <= 70 && 70 <= wait.high, "{wait:?}");
+    assert!(wait.high < 100, "{wait:?}");
+}
+
+#[test]
+fn a_restart_forgets_nothing_that_was_learnt() {
+    let mut room = after(12, 120);
+    fill(&mut room);
+    room.play("ask t4 cameras");
+    let before = wait(&room, "t4");
+    room.restart();
+    room.play("alice available");
+    assert_eq!(wait(&room, "t4"), before);
+}
