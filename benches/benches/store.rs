@@ -64,6 +64,7 @@ fn initial() -> Publish<'static> {
     Publish::Initial {
         document: free(),
         lifetime: None,
+        publisher: None,
     }
 }
 

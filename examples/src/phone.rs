@@ -3,6 +3,7 @@
 
 mod answering;
 mod digest;
+pub mod watcher;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

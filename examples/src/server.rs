@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::http::Http;
+use crate::phone::watcher::Watcher;
 use crate::phone::{Account, TestPhone};
 use crate::unique::Folder;
 use crate::wait;
@@ -148,12 +149,23 @@ impl Server {
     /// # Errors
     /// Where the demo has no such rep or SIP does not listen.
     pub fn phone(&self, protocol: Protocol, user: &str) -> anyhow::Result<TestPhone> {
-        let account = Account {
+        TestPhone::connect(protocol, self.demo.sip, self.account(user)?)
+    }
+
+    /// A watching phone for the rep of that name.
+    ///
+    /// # Errors
+    /// Where the demo has no such rep or SIP does not listen.
+    pub fn watcher(&self, protocol: Protocol, user: &str) -> anyhow::Result<Watcher> {
+        Watcher::connect(protocol, self.demo.sip, self.account(user)?)
+    }
+
+    fn account(&self, user: &str) -> anyhow::Result<Account> {
+        Ok(Account {
             user: user.to_owned(),
             password: self.rep(user)?.password.clone(),
             domain: self.demo.domain.clone(),
-        };
-        TestPhone::connect(protocol, self.demo.sip, account)
+        })
     }
 
     /// What the server said so far.

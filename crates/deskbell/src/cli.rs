@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Run the server
     Serve(ConfigArguments),
+    /// Subscribe to the presence of a rep or a group and print each state
+    Watch(WatchArguments),
     /// Read a configuration, say every mistake with its line, print what would be served
     Check(ConfigArguments),
     /// Print an annotated default configuration
@@ -40,6 +42,23 @@ pub(crate) struct DemoArguments {
     /// Start no robots: every rep is yours to play
     #[arg(long)]
     pub(crate) no_robots: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArguments {
+    /// Whom to watch, such as sip:alice@shop.example or sip:cameras.gold@shop.example
+    #[arg(value_name = "SIP-URI")]
+    pub(crate) uri: String,
+    /// Where the server listens for SIP over UDP; host and port of the address if absent
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server: Option<String>,
+    /// The rep who watches; the one in the address if absent
+    #[arg(long, env = "DESKBELL_USER")]
+    pub(crate) user: Option<String>,
+    /// The rep's password; asked for if absent. Other users of the machine can read the command line, not the
+    /// environment
+    #[arg(long, env = "DESKBELL_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
 }
 
 #[derive(Debug, Args)]

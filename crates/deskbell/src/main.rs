@@ -9,10 +9,12 @@ mod demo;
 mod desk;
 mod happenings;
 mod logging;
+mod phone;
 mod random;
 mod serve;
 mod server;
 mod sip_service;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments.config),
         Command::Check(arguments) => check::run(&arguments.config),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Config => check::print_default(),
     };
     match done {

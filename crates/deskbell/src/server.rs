@@ -19,10 +19,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Credentials, DigestAlgorithm, Settings};
-use crate::desk::{Carrier, Owner, OwnerInputs, PresenceSignal};
+use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
-use crate::sip_service::{self, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService};
+use crate::sip_service::{
+    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService,
+};
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
 const INPUTS: usize = 1024;
@@ -100,14 +102,16 @@ impl Server {
         let (batches_in, batches) = mpsc::channel(BATCHES);
         let (letters_in, letters) = mpsc::channel(INPUTS);
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
+        let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
+        let changes = PresenceChanges::default();
         let bindings = Arc::new(Bindings::default());
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
             gateway_config(&settings, &happenings, &sockets_in),
-            Desk::new(commands_in, snapshots),
+            Desk::new(commands_in, snapshots.clone()),
         )
         .await
         .context("failed to listen for HTTP")?;
@@ -129,6 +133,7 @@ impl Server {
             store: store.clone(),
             presence: presence.clone(),
             rep_says: rep_says_in,
+            subscribes: subscribes_in,
             registration_lifetimes: Lifetimes {
                 shortest: settings.sip.expires.min,
                 default: settings.sip.expires.default,
@@ -136,6 +141,17 @@ impl Server {
             },
             happenings: happenings.clone(),
         });
+        let agent = Agent::new(
+            sip::subscription::Config::default(),
+            store.clone(),
+            AgentInputs {
+                subscribes,
+                changes: changes.clone(),
+                snapshots,
+            },
+            transport.sender(),
+            happenings.clone(),
+        );
         let owner = Owner::new(
             helpdesk,
             store,
@@ -148,6 +164,7 @@ impl Server {
             },
             batches_in,
             snapshots_in,
+            changes,
         );
         let carrier = Carrier::new(journal.clone(), batches, letters_in);
         let mail = Mail::new(
@@ -189,6 +206,11 @@ impl Server {
         let stop = shutdown.clone();
         tasks.spawn(async move {
             owner.run(stop).await;
+            Ok(())
+        });
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            agent.run(stop).await;
             Ok(())
         });
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
@@ -307,6 +329,18 @@ fn directory(settings: &Settings) -> Directory {
             .credentials_by_rep
             .iter()
             .map(|(rep, credentials)| (rep.clone(), secrets(rep, credentials, &settings.sip.realm)))
+            .collect(),
+        skills: settings
+            .helpdesk
+            .skills
+            .iter()
+            .map(|skill| skill.id.clone())
+            .collect(),
+        tiers: settings
+            .helpdesk
+            .tiers
+            .iter()
+            .map(|tier| tier.id.clone())
             .collect(),
         open: settings.dangerous.open_domain,
     }

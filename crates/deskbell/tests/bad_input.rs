@@ -299,7 +299,8 @@ fn an_unknown_event_is_answered_489_with_those_that_are_known() {
     for (method, event) in [
         (Method::Publish, "weather"),
         (Method::Subscribe, "weather"),
-        (Method::Subscribe, "presence"),
+        (Method::Publish, "presence.winfo"),
+        (Method::Subscribe, "dialog"),
     ] {
         let headers = vec![
             headers::Event::new(event).into(),

@@ -29,8 +29,8 @@ pub(crate) struct Shared {
     pub(crate) paces: Paces,
     /// Cancelled when the server stops; long answers end with it.
     pub(crate) stop: CancellationToken,
-    /// Open WebSocket conversations.
-    pub(crate) sockets: TaskTracker,
+    /// What outlives its request: WebSocket conversations, and the end of clicks that nobody waited for.
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Face {
@@ -43,7 +43,7 @@ impl Face {
             metrics: Metrics::default(),
             paces: Paces::default(),
             stop: CancellationToken::new(),
-            sockets: TaskTracker::new(),
+            tasks: TaskTracker::new(),
         }))
     }
 

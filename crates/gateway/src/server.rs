@@ -116,9 +116,9 @@ impl Gateway {
         }
         drop(listener);
         face.stop.cancel();
-        face.sockets.close();
+        face.tasks.close();
         let drained = timeout(DRAIN_TIME, async {
-            tokio::join!(graceful.shutdown(), face.sockets.wait());
+            tokio::join!(graceful.shutdown(), face.tasks.wait());
         });
         if drained.await.is_err() {
             warn!("some HTTP answers did not end in time");

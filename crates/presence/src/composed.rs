@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    activity::Activity, availability::Availability, document::Document, publication::Publication,
+    activity::Activity,
+    availability::Availability,
+    document::Document,
+    publication::{Publication, Standing},
 };
 
 /// What kind of source decided a composed state.
@@ -66,12 +69,18 @@ impl Composed {
 /// | 6 | nothing is published | | offline, by nothing |
 ///
 /// A person has one pair of hands: whoever is occupied on one device is occupied for all. Whoever is away
-/// from one device and free on another sits at the other. A device that is switched off hides nothing.
+/// from one device and free on another sits at the other. A device that is switched off hides nothing. A
+/// publication that its phone has forgotten does not count.
 ///
 /// Within one precedence the publication that changed last lends activity and note; the result does not
 /// depend on the order of `publications`.
 pub fn compose(publications: &[Publication]) -> Composed {
-    let deciding = publications.iter().min_by(|one, other| {
+    let counting = || {
+        publications
+            .iter()
+            .filter(|publication| publication.standing == Standing::Counts)
+    };
+    let deciding = counting().min_by(|one, other| {
         precedence(&one.document)
             .cmp(&precedence(&other.document))
             .then_with(|| other.since.cmp(&one.since))
@@ -88,8 +97,7 @@ pub fn compose(publications: &[Publication]) -> Composed {
         activity: deciding.document.activity().cloned(),
         note: deciding.document.note.clone(),
         source: deciding.document.source(),
-        since: publications
-            .iter()
+        since: counting()
             .filter(|publication| publication.document.availability() == availability)
             .map(|publication| publication.since)
             .min(),
@@ -122,7 +130,7 @@ mod tests {
         availability::Availability,
         document::{Basic, Document, UserInput},
         entity_tag::EntityTags,
-        publication::Publication,
+        publication::{Publication, Standing},
     };
 
     /// A document in one word, as the table has them.
@@ -158,6 +166,8 @@ mod tests {
                 document: Arc::new(document),
                 since: start + age,
                 expires_at: start + Duration::from_secs(60),
+                publisher: None,
+                standing: Standing::Counts,
             })
             .collect()
     }

@@ -1,23 +1,27 @@
 //! Which presentities have changed since somebody last asked: a hint to read the newest snapshot, not a message.
 //! Must not know what changed.
 
-use std::sync::atomic::{Ordering, fence};
+use std::{
+    fmt,
+    sync::atomic::{Ordering, fence},
+};
 
 use crossbeam_queue::SegQueue;
 
 use crate::presentity_id::PresentityId;
 
-/// Lock-free and coalescing.
+/// Marked presentities, each once: lock-free and coalescing.
 ///
 /// Invariant: a presentity is in `queue` at most once, because only who puts it into `marked` queues it, and it
 /// leaves `marked` after it left `queue`.
-pub(crate) struct Marks {
+pub struct Marks {
     marked: papaya::HashSet<PresentityId>,
     queue: SegQueue<PresentityId>,
 }
 
 impl Marks {
-    pub(crate) fn new() -> Self {
+    /// No marks.
+    pub fn new() -> Self {
         Self {
             marked: papaya::HashSet::new(),
             queue: SegQueue::new(),
@@ -25,7 +29,7 @@ impl Marks {
     }
 
     /// Marks a presentity whose new snapshot is in the store already.
-    pub(crate) fn mark(&self, presentity: &PresentityId) {
+    pub fn mark(&self, presentity: &PresentityId) {
         // The fences of `mark` and `poll` are a pair. Without them a writer could find the mark still set while
         // the reader that takes it away finds the snapshot from before the writer: nobody would tell of the change.
         fence(Ordering::SeqCst);
@@ -35,7 +39,7 @@ impl Marks {
     }
 
     /// Takes one presentity out; read its snapshot only afterwards.
-    pub(crate) fn poll(&self) -> Option<PresentityId> {
+    pub fn poll(&self) -> Option<PresentityId> {
         let presentity = self.queue.pop()?;
         self.marked.pin().remove(&presentity);
         fence(Ordering::SeqCst);
@@ -44,6 +48,20 @@ impl Marks {
 
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
+    }
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Marks")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-use quick_xml::escape::escape;
 use thiserror::Error;
 
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
     availability::Availability,
     composed::{Composed, Source},
     document::{Basic, Document, UserInput},
-    xml::{Element, Position, XmlError, XmlEvent, XmlReader, is_xml_char, quote},
+    xml::{Element, Position, XmlError, XmlEvent, XmlReader, escaped, quote},
 };
 
 const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
@@ -328,20 +327,6 @@ fn push(text: &mut String, piece: std::fmt::Arguments<'_>) {
     let _ = text.write_fmt(piece);
 }
 
-fn escaped(text: &str) -> String {
-    let writable: String = text
-        .chars()
-        .map(|sign| {
-            if is_xml_char(sign) {
-                sign
-            } else {
-                char::REPLACEMENT_CHARACTER
-            }
-        })
-        .collect();
-    escape(&writable).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -641,7 +626,7 @@ mod tests {
             if let Some(activity) = &state.activity {
                 assert_eq!(document.activity(), Some(activity));
             }
-            let writable = |sign: char| if super::is_xml_char(sign) { sign } else { char::REPLACEMENT_CHARACTER };
+            let writable = |sign: char| if crate::xml::is_xml_char(sign) { sign } else { char::REPLACEMENT_CHARACTER };
             let note = state.note.as_deref().unwrap_or_default().chars().map(writable).collect::<String>();
             // XML 1.0 §2.11 reads every way to end a line as one newline.
             let note = note.replace("\r\n", "\n").replace('\r', "\n");

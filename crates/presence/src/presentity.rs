@@ -10,7 +10,7 @@ use crate::{
     document::Document,
     entity_tag::EntityTag,
     presentity_id::PresentityId,
-    publication::{Publication, PublishError},
+    publication::{Publication, PublishError, Publisher, Standing},
 };
 
 /// Most people have one phone.
@@ -63,7 +63,7 @@ impl Presentity {
 #[derive(Debug)]
 pub(crate) enum Edit {
     /// Adds a publication.
-    Add(Arc<Document>, Lease),
+    Add(Arc<Document>, Lease, Option<Publisher>),
     /// Renews one.
     Refresh(EntityTag, Lease),
     /// Renews one with another document.
@@ -164,15 +164,26 @@ fn apply(
     now: Instant,
 ) -> Result<Effect, PublishError> {
     match edit {
-        Edit::Add(document, lease) => {
+        Edit::Add(document, lease, publisher) => {
             if publications.len() >= most_publications {
-                return Err(PublishError::TooManyPublications);
+                let forgotten = publications
+                    .iter()
+                    .position(|publication| publication.standing == Standing::Forgotten)
+                    .ok_or(PublishError::TooManyPublications)?;
+                publications.remove(forgotten);
+            }
+            for earlier in publications.iter_mut() {
+                if publisher.is_some() && earlier.publisher == *publisher {
+                    earlier.standing = Standing::Forgotten;
+                }
             }
             publications.push(Publication {
                 entity_tag: lease.entity_tag,
                 document: document.clone(),
                 since: now,
                 expires_at: lease.expires_at,
+                publisher: *publisher,
+                standing: Standing::Counts,
             });
             Ok(Effect::SaysSomethingElse)
         }
@@ -180,16 +191,17 @@ fn apply(
             let publication = find(publications, *entity_tag)?;
             publication.entity_tag = lease.entity_tag;
             publication.expires_at = lease.expires_at;
-            Ok(Effect::SaysTheSame)
+            Ok(remember(publication))
         }
         Edit::Modify(entity_tag, document, lease) => {
             let publication = find(publications, *entity_tag)?;
             publication.entity_tag = lease.entity_tag;
             publication.expires_at = lease.expires_at;
+            let remembered = remember(publication);
             let says_the_same = publication.document.says_the_same_as(document);
             publication.document = document.clone();
             if says_the_same {
-                return Ok(Effect::SaysTheSame);
+                return Ok(remembered);
             }
             publication.since = now;
             Ok(Effect::SaysSomethingElse)
@@ -200,6 +212,17 @@ fn apply(
             Ok(Effect::SaysSomethingElse)
         }
         Edit::Expire => Ok(Effect::SaysTheSame),
+    }
+}
+
+/// Its phone has spoken of it: it counts.
+fn remember(publication: &mut Publication) -> Effect {
+    match publication.standing {
+        Standing::Counts => Effect::SaysTheSame,
+        Standing::Forgotten => {
+            publication.standing = Standing::Counts;
+            Effect::SaysSomethingElse
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Publish<'a> {
         document: Document,
         /// The lifetime asked for; `None` leaves it to the store.
         lifetime: Option<Duration>,
+        /// The phone it comes from, where it can be told.
+        publisher: Option<Publisher>,
     },
     /// The same for longer.
     Refresh {
@@ -43,6 +45,14 @@ pub enum Publish<'a> {
         entity_tag: &'a str,
     },
 }
+
+/// One phone, by whatever tells it from the others: the same number for everything that comes from it.
+///
+/// A phone that starts a second publication has forgotten the first (baresip 1 does so whenever it starts,
+/// a phone that crashed does so when it comes back). The first then counts for nothing, unless the phone
+/// proves by a refresh or a change that it knows it still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Publisher(pub u64);
 
 /// The answer to an accepted PUBLISH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +98,17 @@ pub struct Publication {
     pub(crate) document: Arc<Document>,
     pub(crate) since: Instant,
     pub(crate) expires_at: Instant,
+    pub(crate) publisher: Option<Publisher>,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a publication has a say in the composed state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It has.
+    Counts,
+    /// Its phone has started another one since, and not spoken of this one again.
+    Forgotten,
 }
 
 impl Publication {

@@ -33,7 +33,8 @@ pub struct StoreConfig {
     pub default_lifetime: Duration,
     /// Longer lifetimes are shortened to this in the answer; 3600 s. A year at most.
     pub longest_lifetime: Duration,
-    /// Publications one presentity may have at a time; 16, which leaves room for what crashed phones left behind.
+    /// Publications one presentity may have at a time; 64, which leaves room for what crashed phones left behind. Beyond it
+    /// a forgotten one makes room (see [`Publisher`](crate::Publisher)).
     pub most_publications: usize,
     /// Presentities that may be published at a time, and whose changes may wait to be read; 100 000.
     /// Writers that race for the last places may overshoot by one each.
@@ -49,7 +50,7 @@ impl StoreConfig {
             shortest_lifetime: Duration::from_secs(10),
             default_lifetime: Duration::from_secs(300),
             longest_lifetime: Duration::from_secs(3600),
-            most_publications: 16,
+            most_publications: 64,
             most_presentities: 100_000,
             seed,
         }
@@ -129,7 +130,11 @@ impl Store {
             expires_at: now + lifetime,
         };
         let (edit, lifetime) = match publish {
-            Publish::Initial { document, lifetime } => {
+            Publish::Initial {
+                document,
+                lifetime,
+                publisher,
+            } => {
                 let Some(lifetime) = self.config.granted(lifetime) else {
                     // RFC 3903 §4.1 table 1 has no initial publication with lifetime zero. It is taken as one
                     // that lapses at once, which no watcher could see.
@@ -139,7 +144,8 @@ impl Store {
                         change: Change::Unchanged,
                     });
                 };
-                (Edit::Add(Arc::new(document), lease_of(lifetime)), lifetime)
+                let lease = lease_of(lifetime);
+                (Edit::Add(Arc::new(document), lease, publisher), lifetime)
             }
             Publish::Refresh {
                 entity_tag,

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt};
 
 use quick_xml::{
-    escape::{EscapeError, resolve_xml_entity, unescape},
+    escape::{EscapeError, escape, resolve_xml_entity, unescape},
     events::{BytesRef, BytesStart, Event, attributes::AttrError},
     name::{NamespaceError, ResolveResult},
     reader::NsReader,
@@ -295,6 +295,21 @@ impl<'x> XmlReader<'x> {
 // XML 1.0 §2.2.
 pub(crate) fn is_xml_char(sign: char) -> bool {
     matches!(sign, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// Text as it may stand in an element or an attribute; what XML cannot hold becomes U+FFFD.
+pub(crate) fn escaped(text: &str) -> String {
+    let writable: String = text
+        .chars()
+        .map(|sign| {
+            if is_xml_char(sign) {
+                sign
+            } else {
+                char::REPLACEMENT_CHARACTER
+            }
+        })
+        .collect();
+    escape(&writable).into_owned()
 }
 
 /// Shortens what may repeat a stranger's text, and keeps it on one line: it may end up in a header.

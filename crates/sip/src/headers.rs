@@ -2,6 +2,7 @@
 //! Must not know what any header means, beyond Content-Length, which bounds the body.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use memchr::{memchr, memmem};
@@ -24,8 +25,10 @@ pub const MAX_HEADER_LENGTH: usize = 8 * 1024;
 #[derive(Clone, Debug)]
 pub struct Headers {
     bytes: Bytes,
-    body: Bytes,
-    lines: SmallVec<[HeaderLine; INLINE_LINES]>,
+    body_range: Range<usize>,
+    /// Cut out when first asked for, as most messages are served without.
+    body: OnceLock<Bytes>,
+    lines: Lines,
     defect: Option<Defect>,
 }
 
@@ -61,6 +64,8 @@ struct HeaderLine {
     value: Span,
 }
 
+type Lines = SmallVec<[HeaderLine; INLINE_LINES]>;
+
 /// More lines than phones send, so that the index needs no allocation.
 const INLINE_LINES: usize = 20;
 
@@ -74,23 +79,25 @@ impl Headers {
         if bytes.len() > MAX_MESSAGE_LENGTH {
             return Err(ParseError::TooLong);
         }
-        let (index, body_start) = Index::of(&bytes, first_line, first_line_defect)?;
-        let bytes = if index.folded {
-            unfolded(&bytes, &index.lines)
-        } else {
-            bytes
-        };
         let mut headers = Self {
-            body: bytes.slice(body_start..),
             bytes,
-            lines: index.lines,
-            defect: index.defect,
+            body_range: 0..0,
+            body: OnceLock::new(),
+            lines: Lines::new(),
+            defect: None,
         };
+        let mut index = Index::new(&mut headers.lines, first_line_defect);
+        let body_start = index.read(&headers.bytes, first_line)?;
+        headers.defect = index.defect;
+        if index.folded {
+            headers.bytes = unfolded(&headers.bytes, &headers.lines);
+        }
+        headers.body_range = body_start..headers.bytes.len();
         // RFC 3261 §18.3: what follows the announced length in a datagram is discarded.
         if let Ok(Some(length)) = headers.content_length()
-            && length < headers.body.len()
+            && length < headers.body_range.len()
         {
-            headers.body.truncate(length);
+            headers.body_range.end = body_start + length;
         }
         Ok(headers)
     }
@@ -101,8 +108,9 @@ impl Headers {
     }
 
     /// The body: as long as Content-Length says, or to the end of the message without one.
-    pub const fn body(&self) -> &Bytes {
-        &self.body
+    pub fn body(&self) -> &Bytes {
+        self.body
+            .get_or_init(|| self.bytes.slice(self.body_range.clone()))
     }
 
     /// The value of the first line of this name, without blanks at its ends.
@@ -176,8 +184,9 @@ impl Span {
     }
 }
 
-struct Index {
-    lines: SmallVec<[HeaderLine; INLINE_LINES]>,
+/// Finds lines, straight into the place they stay in.
+struct Index<'a> {
+    lines: &'a mut Lines,
     defect: Option<Defect>,
     folded: bool,
     /// Line ends seen, folds and the empty line included.
@@ -191,7 +200,11 @@ struct Index {
 pub(crate) fn announced_body(head: &[u8]) -> Result<Option<usize>, BadRequest> {
     let first_line = 0..memchr(b'\n', head).map_or(0, |end| end + 1);
     let unreadable = BadRequest::from(Defect::NoHeader(None));
-    let (index, end) = Index::of(head, first_line, None).map_err(|_| unreadable.clone())?;
+    let mut lines = Lines::new();
+    let mut index = Index::new(&mut lines, None);
+    let end = index
+        .read(head, first_line)
+        .map_err(|_| unreadable.clone())?;
     // A line that is no header, or is not indexed any more, could hide a length.
     let hidden = match index.defect {
         Some(Defect::NoHeader(_) | Defect::TooManyLines | Defect::FirstLine) => index.defect,
@@ -212,25 +225,24 @@ pub(crate) fn announced_body(head: &[u8]) -> Result<Option<usize>, BadRequest> {
     )?)
 }
 
-impl Index {
-    /// Indexes the header block behind `first_line`; also tells where the body starts.
-    fn of(
-        bytes: &[u8],
-        first_line: Range<usize>,
-        first_line_defect: Option<Defect>,
-    ) -> Result<(Self, usize), ParseError> {
-        let mut index = Self {
-            lines: SmallVec::new(),
+impl<'a> Index<'a> {
+    const fn new(lines: &'a mut Lines, first_line_defect: Option<Defect>) -> Self {
+        Self {
+            lines,
             defect: first_line_defect,
             folded: false,
             feeds: 0,
-        };
-        let body_start = index.find_lines(bytes, first_line.end)?;
-        let head = bytes.get(first_line.start..body_start).unwrap_or_default();
-        if !is_clean(head, index.feeds + 1) {
-            index.blame_control_character(bytes, first_line);
         }
-        Ok((index, body_start))
+    }
+
+    /// Indexes the header block behind `first_line`; returns where the body starts.
+    fn read(&mut self, bytes: &[u8], first_line: Range<usize>) -> Result<usize, ParseError> {
+        let body_start = self.find_lines(bytes, first_line.end)?;
+        let head = bytes.get(first_line.start..body_start).unwrap_or_default();
+        if !is_clean(head, self.feeds + 1) {
+            self.blame_control_character(bytes, first_line);
+        }
+        Ok(body_start)
     }
 
     /// Finds the lines from `at` to the empty line; returns where the body starts.

@@ -16,6 +16,7 @@ mod method;
 #[cfg(feature = "rsip")]
 pub mod rsip;
 mod status;
+pub mod subscription;
 mod text;
 pub mod transaction;
 mod uri;

@@ -183,12 +183,31 @@ impl FirstLine {
     }
 
     fn read_request(line: &[u8], at: usize) -> Option<Self> {
-        let plain = trim(line);
-        let method_end = memchr(b' ', line)?;
-        let method = line.get(..method_end)?;
-        if method.is_empty() || !method.iter().copied().all(is_token) {
+        let method_end = line.iter().position(|byte| !is_token(*byte))?;
+        let (method, rest) = line.split_at_checked(method_end)?;
+        let [b' ', rest @ ..] = rest else {
+            return None;
+        };
+        if method.is_empty() {
             return None;
         }
+        let uri_end = memchr(b' ', rest)?;
+        if uri_end > 0 && rest.get(uri_end + 1..) == Some(b"SIP/2.0") {
+            return Some(Self::Request {
+                method: Method::from_bytes(method),
+                method_text: Span::new(at, at + method_end),
+                uri: Span::new(at + method_end + 1, at + method_end + 1 + uri_end),
+                version: Version::Two,
+                oddly_spaced: None,
+            });
+        }
+        Self::read_odd_request(line, method, at)
+    }
+
+    /// A request line of another version, or with blanks where none belong.
+    fn read_odd_request(line: &[u8], method: &[u8], at: usize) -> Option<Self> {
+        let plain = trim(line);
+        let method_end = method.len();
         let version_at = memrchr(b' ', plain).filter(|found| *found >= method_end)? + 1;
         let version = plain.get(version_at..)?;
         if !starts_with_sip(version) {

@@ -10,9 +10,13 @@ use anyhow::Context;
 
 use super::terminal::Terminal;
 use crate::unique::Folder;
+use crate::wait;
 
 /// How long baresip may take for anything it does.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long it may take to answer a question on its terminal.
+const ASKING: Duration = Duration::from_millis(300);
 
 /// Where Debian keeps baresip's modules.
 const MODULES: &str = "/usr/lib/baresip/modules";
@@ -37,6 +41,32 @@ impl Baresip {
         user: &str,
         password: &str,
     ) -> anyhow::Result<Self> {
+        let desk = format!("\"Desk\" <sip:desk@{server}>\n");
+        Self::launch(program, server, user, password, &desk)
+    }
+
+    /// As `start`, but its one contact is `watched`, whose presence it subscribes to.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_watching(
+        program: &Path,
+        server: SocketAddr,
+        user: &str,
+        password: &str,
+        watched: &str,
+    ) -> anyhow::Result<Self> {
+        let contact = format!("\"Watched\" <{watched}>;presence=p2p\n");
+        Self::launch(program, server, user, password, &contact)
+    }
+
+    fn launch(
+        program: &Path,
+        server: SocketAddr,
+        user: &str,
+        password: &str,
+        contacts: &str,
+    ) -> anyhow::Result<Self> {
         let folder = Folder::new("baresip")?;
         folder.write("config", &config(server))?;
         folder.write(
@@ -45,7 +75,7 @@ impl Baresip {
                 "<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=60;pubint=60;answermode=auto;mwi=no\n"
             ),
         )?;
-        folder.write("contacts", &format!("\"Desk\" <sip:desk@{server}>\n"))?;
+        folder.write("contacts", contacts)?;
         let mut command = Command::new(program);
         command
             .arg("-f")
@@ -68,6 +98,20 @@ impl Baresip {
     /// Where it does not.
     pub fn wait_registered(&mut self) -> anyhow::Result<()> {
         self.terminal.wait_for("200 OK", LIMIT)
+    }
+
+    /// Waits until the list of contacts shows `state`; it is looked at again and again.
+    ///
+    /// # Errors
+    /// Where it does not come within `limit`.
+    pub fn wait_contact(&mut self, state: &str, limit: Duration) -> anyhow::Result<()> {
+        let terminal = &mut self.terminal;
+        wait::until(&format!("{state:?} in the list of contacts"), limit, || {
+            terminal.type_line("/contacts")?;
+            let shown = terminal.wait_for(state, ASKING);
+            Ok(shown.is_ok().then_some(()))
+        })
+        .with_context(|| format!("the terminal shows:\n{}", self.terminal.screen()))
     }
 
     /// Publishes "open".

@@ -38,10 +38,31 @@ impl Linphone {
         user: &str,
         password: &str,
     ) -> anyhow::Result<Self> {
+        Self::launch(program, &settings(server, realm, user, password))
+    }
+
+    /// As `start`, with a friend `watched`, whose presence it subscribes to.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_watching(
+        program: &Path,
+        server: SocketAddr,
+        realm: &str,
+        user: &str,
+        password: &str,
+        watched: &str,
+    ) -> anyhow::Result<Self> {
+        let settings = settings(server, realm, user, password);
+        let friend = format!("[friend_0]\nurl=\"Watched\" <{watched}>\npol=accept\nsubscribe=1\n");
+        Self::launch(program, &format!("{settings}{friend}"))
+    }
+
+    fn launch(program: &Path, settings: &str) -> anyhow::Result<Self> {
         let folder = Folder::new("linphone")?;
         // Without this folder its core does not start.
         std::fs::create_dir_all(folder.path().join(".local/share/linphone"))?;
-        let settings = folder.write("linphonerc", &settings(server, realm, user, password))?;
+        let settings = folder.write("linphonerc", settings)?;
         let mut command = Command::new(program);
         command
             .arg("-c")

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::wait;
 
@@ -105,6 +107,16 @@ impl Terminal {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Asks the program to end, as `kill` does.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        let id = i32::try_from(self.child.id())?;
+        kill(Pid::from_raw(id), Signal::SIGTERM)?;
+        Ok(())
     }
 
     /// Waits for the program's end.

@@ -125,7 +125,7 @@ fn address_of(request: &Request) -> String {
 }
 
 /// RFC 3261 §8.2.6: Via, From, To, Call-ID and CSeq come back as they were, To with a tag.
-fn write_answer(request: &Request, status_code: StatusCode) -> Vec<u8> {
+pub(super) fn write_answer(request: &Request, status_code: StatusCode) -> Vec<u8> {
     let mut headers: Vec<Header> = request
         .headers
         .iter()

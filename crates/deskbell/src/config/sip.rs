@@ -94,8 +94,8 @@ fn default_listen() -> Vec<Listen> {
 }
 
 fn default_digest() -> Vec<DigestAlgorithm> {
-    // SHA-256 first: the phones that know both take the first they know, and some read only the last header.
-    vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5]
+    // Some phones (baresip 1) give up where anything but MD5 is offered beside it.
+    vec![DigestAlgorithm::Md5]
 }
 
 fn read_realm(value: &Value<'_>) -> Option<String> {

@@ -3,7 +3,6 @@
 
 mod facts;
 mod guide;
-mod phone;
 mod robot;
 mod secrets;
 mod shopper;

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::facts::{Facts, RepFacts};
-use super::phone::{Account, Incoming, Phone};
 use super::words::{self, Mood};
+use crate::phone::{Account, Incoming, Phone, Text};
 use crate::random;
 use crate::sip_service::Bindings;
 
@@ -37,6 +37,7 @@ pub(super) fn start(players: &mut JoinSet<()>, facts: &Facts, bindings: &Arc<Bin
             account: Account {
                 user: rep.user.clone(),
                 password: rep.password.clone(),
+                domain: facts.sip.to_string(),
                 server: facts.sip,
             },
             bindings: bindings.clone(),
@@ -115,7 +116,8 @@ impl Robot {
             let glance = Instant::now() + GLANCE;
             tokio::select! {
                 message = incoming.recv() => match message {
-                    Some(message) => shift.hear(&self.rep.user, message),
+                    Some(Incoming::Text(text)) => shift.hear(&self.rep.user, text),
+                    Some(Incoming::Notify(_)) => {}
                     None => return Ok(()),
                 },
                 () = sleep_until(next_draft.unwrap_or(glance).min(glance)) => {}
@@ -178,7 +180,7 @@ impl Shift {
         (mood, seconds_between(8, 20))
     }
 
-    fn hear(&mut self, user: &str, message: Incoming) {
+    fn hear(&mut self, user: &str, message: Text) {
         let is_offer = message.text.contains("/no to pass");
         if self.lines_by_conversation.len() >= REMEMBERED {
             self.lines_by_conversation.clear();

@@ -1,9 +1,11 @@
 //! Runs the helpdesk: one task owns its state, a second commits its records and then carries its
 //! effects out. Must not know how a request reached it.
 
+mod changes;
 mod effects;
 mod followers;
 mod owner;
 
+pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{Carrier, RepMail};
 pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::changes::PresenceChanges;
 use super::effects::{Batch, Effect, RepMail};
 
 /// How often expired publications are looked for. A publication may outlive its lifetime by this much.
@@ -82,19 +83,22 @@ pub(crate) struct Owner {
     inputs: OwnerInputs,
     carrier: mpsc::Sender<Batch>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    changes: PresenceChanges,
     waiting_by_reply: HashMap<ReplyId, Waiting>,
     next_reply: u64,
     batch: Batch,
 }
 
 impl Owner {
-    /// An owner that sends what leaves to `carrier` and each newer group state to `snapshots`.
+    /// An owner that sends what leaves to `carrier`, each newer group state to `snapshots` and each changed
+    /// presentity to `changes`.
     pub(crate) fn new(
         helpdesk: Helpdesk,
         store: Arc<Store>,
         inputs: OwnerInputs,
         carrier: mpsc::Sender<Batch>,
         snapshots: watch::Sender<Arc<Snapshot>>,
+        changes: PresenceChanges,
     ) -> Self {
         Self {
             helpdesk,
@@ -102,6 +106,7 @@ impl Owner {
             inputs,
             carrier,
             snapshots,
+            changes,
             waiting_by_reply: HashMap::new(),
             next_reply: 0,
             batch: Batch::default(),
@@ -160,6 +165,7 @@ impl Owner {
     /// A dirty mark is only a hint: the newest state is read from the store.
     fn read_presence(&mut self) {
         while let Some(presentity) = self.store.poll_changed() {
+            self.changes.mark(&presentity);
             let availability = self.availability(&presentity);
             self.feed(Input::Presence {
                 rep: RepId::new(presentity.as_str()),

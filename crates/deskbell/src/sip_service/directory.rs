@@ -1,11 +1,12 @@
 //! Whom this domain has: which hosts mean it, which users exist, and their credentials.
 //! Replaced as a whole on reload. Must not know SIP methods.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use helpdesk::RepId;
+use helpdesk::{RepId, SkillId, TierId};
 use sip::Uri;
 use sip::digest::{Algorithm, Ha1};
 
@@ -24,6 +25,10 @@ pub(crate) struct Directory {
     pub(crate) hosts: Vec<String>,
     /// Reps and how they prove themselves.
     pub(crate) secrets_by_rep: HashMap<RepId, Vec<Ha1>>,
+    /// With the tiers, what groups are named after.
+    pub(crate) skills: HashSet<SkillId>,
+    /// See `skills`.
+    pub(crate) tiers: HashSet<TierId>,
     /// Any user publishes without credentials; for load tests.
     pub(crate) open: bool,
 }
@@ -35,10 +40,30 @@ pub(crate) enum Resource {
     Domain,
     /// A rep.
     Rep(RepId),
+    /// The reps for a skill.
+    Group(GroupName),
     /// The sender's own current conversation.
     Desk,
     /// None of these: a conversation, or nobody.
     Other(String),
+}
+
+/// The reps who can serve a skill, for a tier or for any: `cameras.gold`, `cameras`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct GroupName {
+    /// What they can help with.
+    pub(crate) skill: SkillId,
+    /// Whom they serve.
+    pub(crate) tier: Option<TierId>,
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tier {
+            Some(tier) => write!(f, "{}.{tier}", self.skill),
+            None => write!(f, "{}", self.skill),
+        }
+    }
 }
 
 impl Directory {
@@ -71,9 +96,81 @@ impl Directory {
             return Some(Resource::Desk);
         }
         let rep = RepId::new(&user);
-        if self.open || self.has(&rep) {
+        if self.has(&rep) {
+            return Some(Resource::Rep(rep));
+        }
+        if let Some(group) = self.group(&user) {
+            return Some(Resource::Group(group));
+        }
+        if self.open {
             return Some(Resource::Rep(rep));
         }
         Some(Resource::Other(user))
+    }
+
+    /// Neither a skill nor a tier has a dot in its name.
+    fn group(&self, user: &str) -> Option<GroupName> {
+        let (skill, tier) = match user.split_once('.') {
+            Some((skill, tier)) => (skill, Some(TierId::new(tier))),
+            None => (user, None),
+        };
+        let skill = SkillId::new(skill);
+        let known = self.skills.contains(&skill)
+            && tier.as_ref().is_none_or(|tier| self.tiers.contains(tier));
+        known.then_some(GroupName { skill, tier })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(uri: &str, expected: Option<Resource>) {
+        let directory = Directory {
+            hosts: vec!["shop.example".to_owned()],
+            secrets_by_rep: HashMap::from([(RepId::new("lenses"), Vec::new())]),
+            skills: HashSet::from([SkillId::new("cameras"), SkillId::new("lenses")]),
+            tiers: HashSet::from([TierId::new("gold")]),
+            ..Directory::default()
+        };
+        let found = directory.resource(&Uri::parse(uri.as_bytes()).unwrap());
+        assert_eq!(found, expected, "{uri}");
+    }
+
+    fn group(skill: &str, tier: Option<&str>) -> Option<Resource> {
+        Some(Resource::Group(GroupName {
+            skill: SkillId::new(skill),
+            tier: tier.map(TierId::new),
+        }))
+    }
+
+    #[test]
+    fn a_group_is_a_skill_or_a_skill_and_a_tier() {
+        check("sip:Cameras@shop.example:5060", group("cameras", None));
+        check(
+            "sip:cameras.gold@shop.example",
+            group("cameras", Some("gold")),
+        );
+        for nobody in [
+            "cameras.tin",
+            "tin.gold",
+            "gold",
+            "cameras.gold.x",
+            "cameras.",
+        ] {
+            let expected = Some(Resource::Other(nobody.to_owned()));
+            check(&format!("sip:{nobody}@shop.example"), expected);
+        }
+        check("sip:cameras@elsewhere.example", None);
+    }
+
+    #[test]
+    fn a_rep_who_is_called_like_a_skill_comes_first() {
+        let rep = Resource::Rep(RepId::new("lenses"));
+        check("sip:lenses@shop.example", Some(rep));
+        check(
+            "sip:lenses.gold@shop.example",
+            group("lenses", Some("gold")),
+        );
     }
 }

@@ -67,7 +67,7 @@ impl SipService {
         let to = match resource {
             Some(Resource::Desk) => Addressee::Desk,
             Some(Resource::Other(user)) => Addressee::Ticket(TicketId::new(&user)),
-            Some(Resource::Domain | Resource::Rep(_)) | None => {
+            Some(Resource::Domain | Resource::Rep(_) | Resource::Group(_)) | None => {
                 return Err(refuse(
                     fail(StatusCode::NOT_FOUND).reason(NO_SUCH_CONVERSATION),
                 ));

@@ -1,6 +1,7 @@
 //! SIP as Deskbell speaks it: hands each request to the file of its method. Everything here runs on the
 //! task that read the request and never waits. Must not know how sockets work or how the helpdesk decides.
 
+mod agent;
 mod answer;
 mod authentication;
 mod bindings;
@@ -10,6 +11,8 @@ mod message;
 mod options;
 mod publish;
 mod register;
+mod subscribe;
+mod watched;
 
 use std::sync::Arc;
 
@@ -24,16 +27,18 @@ use self::authentication::Login;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
 
+pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use bindings::Bindings;
 pub(crate) use directory::{Directory, SharedDirectory};
 pub(crate) use mail::Mail;
 pub(crate) use register::Lifetimes;
+pub(crate) use subscribe::SubscribeAsk;
 
 /// The methods of the outer face, as an Allow header lists them.
 const ALLOW: &str = "REGISTER, PUBLISH, MESSAGE, OPTIONS, SUBSCRIBE";
 
-/// The event packages served.
-const ALLOW_EVENTS: &str = "presence";
+/// The event packages that can be subscribed to.
+const ALLOW_EVENTS: &str = "presence, presence.winfo";
 
 /// Everything a request may touch.
 pub(crate) struct SipService {
@@ -43,6 +48,7 @@ pub(crate) struct SipService {
     store: Arc<Store>,
     presence: PresenceSignal,
     rep_says: mpsc::Sender<RepSays>,
+    subscribes: mpsc::Sender<SubscribeAsk>,
     registration_lifetimes: Lifetimes,
     happenings: Happenings,
 }
@@ -65,6 +71,8 @@ pub(crate) struct Parts {
     pub(crate) presence: PresenceSignal,
     /// Where reps' messages go.
     pub(crate) rep_says: mpsc::Sender<RepSays>,
+    /// Where watchers' SUBSCRIBEs go.
+    pub(crate) subscribes: mpsc::Sender<SubscribeAsk>,
     /// How long a registration may last.
     pub(crate) registration_lifetimes: Lifetimes,
     /// Shows what happens.
@@ -86,6 +94,7 @@ impl SipService {
             store: parts.store,
             presence: parts.presence,
             rep_says: parts.rep_says,
+            subscribes: parts.subscribes,
             registration_lifetimes: parts.registration_lifetimes,
             happenings: parts.happenings,
         }
@@ -99,11 +108,7 @@ impl Service for SipService {
             Method::Publish => self.handle_publish(request, &exchange),
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
-            // RFC 6665 §4.2.1.1: an event package that is not served is a bad event.
-            Method::Subscribe => refuse(
-                answer(request, &exchange, StatusCode::BAD_EVENT)
-                    .header(HeaderName::AllowEvents, ALLOW_EVENTS),
-            ),
+            Method::Subscribe => self.handle_subscribe(request, exchange),
             // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in.
             Method::Notify | Method::Bye => refuse(answer(
                 request,

@@ -1,13 +1,21 @@
 //! PUBLISH: a rep's phone states its presence (RFC 3903 §6). Must not know how states are composed.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
 use helpdesk::RepId;
-use presence::{Change, Document, DocumentError, PresentityId, Publish, PublishError, Published};
-use sip::{HeaderError, HeaderName, Request, StatusCode};
+use presence::{
+    Change, Document, DocumentError, PresentityId, Publish, PublishError, Published, Publisher,
+};
+use sip::{Flow, HeaderError, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
+use super::SipService;
 use super::answer::{answer, bad, refuse};
 use super::directory::Resource;
-use super::{ALLOW_EVENTS, SipService};
+
+/// The event packages that can be published.
+const PUBLISHED_EVENTS: &str = "presence";
 
 /// The one document type that is read.
 const PIDF: &str = "application/pidf+xml";
@@ -56,7 +64,7 @@ impl SipService {
             .map_err(|error| bad(request, exchange, error.header))?;
         if event.is_none_or(|event| event.package != "presence") {
             return Err(refuse(
-                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, ALLOW_EVENTS),
+                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, PUBLISHED_EVENTS),
             ));
         }
         // RFC 3903 §6 step 3.
@@ -73,8 +81,8 @@ impl SipService {
                 fail(StatusCode::FORBIDDEN).reason("You May Only Publish For Yourself"),
             ));
         }
-        let publish =
-            read_publish(request).map_err(|unreadable| unreadable.refusal(request, exchange))?;
+        let publish = read_publish(request, publisher(exchange.flow()))
+            .map_err(|unreadable| unreadable.refusal(request, exchange))?;
         let presentity = PresentityId::new(rep.as_str());
         match self.store.publish(&presentity, publish, exchange.now()) {
             Ok(published) => Ok((rep, published)),
@@ -101,6 +109,12 @@ impl SipService {
             format!("PUBLISH: {rep} is {state}")
         });
     }
+}
+
+/// PUBLISHes of one phone share neither Call-ID nor tags: what they share is where they come from.
+fn publisher(flow: Flow) -> Publisher {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    Publisher(KEYS.hash_one(flow))
 }
 
 /// Why a PUBLISH cannot be read.
@@ -141,7 +155,7 @@ impl Unreadable {
 
 /// Tells the kinds apart: RFC 3903 §4.1, table 1. Judged by the body's length, not by Content-Type:
 /// baresip's refresh has a Content-Type and no body.
-fn read_publish(request: &Request) -> Result<Publish<'_>, Unreadable> {
+fn read_publish(request: &Request, publisher: Publisher) -> Result<Publish<'_>, Unreadable> {
     // RFC 3903 §6 step 4: the store adjusts a lifetime, it never refuses one.
     let lifetime = request.expires()?;
     // RFC 3903 §11.3.2: SIP-If-Match holds one entity-tag.
@@ -151,6 +165,7 @@ fn read_publish(request: &Request) -> Result<Publish<'_>, Unreadable> {
         (None, false) => Ok(Publish::Initial {
             document: read_document(request)?,
             lifetime,
+            publisher: Some(publisher),
         }),
         (Some(entity_tag), _) if lifetime.is_some_and(|lifetime| lifetime.is_zero()) => {
             Ok(Publish::Remove { entity_tag })

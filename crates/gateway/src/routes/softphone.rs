@@ -42,7 +42,7 @@ pub(super) async fn open(
     let upgrade = hyper::upgrade::on(&mut request);
     let stop = face.stop.clone();
     let Ends { local, remote } = ends;
-    face.sockets.spawn(async move {
+    face.tasks.spawn(async move {
         let upgraded = tokio::select! {
             () = stop.cancelled() => return,
             upgraded = upgrade => upgraded,

@@ -62,8 +62,8 @@ pub(super) async fn open(
         None => None,
     };
     Ok(upgrade.on_upgrade(move |socket| {
-        let sockets = face.sockets.clone();
-        sockets.track_future(async move {
+        let tasks = face.tasks.clone();
+        tasks.track_future(async move {
             let _counted = Counted::new(&face.metrics.websockets);
             let mut socket = socket;
             let parting = converse(&mut socket, &face, &id, after, known).await;

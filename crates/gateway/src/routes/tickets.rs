@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::body::JsonBody;
 use crate::config::{Config, SiteFace};
-use crate::desk::Command;
+use crate::desk::{Command, TicketKey};
 use crate::face::Face;
 use crate::identity::{self, Shopper};
 use crate::key;
@@ -51,14 +51,16 @@ pub(super) async fn ask(
         language: body.lang,
     };
     let may_drop_rep = body.rep.is_none();
-    let view = match put(&face, ask.clone()).await? {
+    let unclaimed = Unclaimed::new(&face, &ask);
+    let answer = match put(&face, ask.clone()).await? {
         // The shopper did not choose the rep of the shop's token and cannot mend it.
         Err(AskRefused::UnknownRep(_)) if may_drop_rep => {
             put(&face, Ask { rep: None, ..ask }).await?
         }
         answer => answer,
-    }
-    .map_err(refusal)?;
+    };
+    unclaimed.claim();
+    let view = answer.map_err(refusal)?;
     info!(site = %site.id, state = ?view.state, "ticket opened");
     Ok((
         StatusCode::CREATED,
@@ -72,6 +74,42 @@ pub(super) async fn ask(
         Json(TicketDocument::with_token(&view, &token)),
     )
         .into_response())
+}
+
+/// A click whose answer is still owed. Dropped before it is claimed, because its page has gone, it ends
+/// the ticket: nobody holds the token, and a rep would answer an empty conversation.
+struct Unclaimed {
+    face: Face,
+    key: Option<TicketKey>,
+}
+
+impl Unclaimed {
+    fn new(face: &Face, ask: &Ask) -> Self {
+        Self {
+            face: face.clone(),
+            key: Some(TicketKey {
+                ticket: ask.ticket.clone(),
+                access: ask.access,
+            }),
+        }
+    }
+
+    fn claim(mut self) {
+        self.key = None;
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        let Some(key) = self.key.take() else { return };
+        let desk = self.face.desk.clone();
+        self.face.tasks.spawn(async move {
+            let ended = desk.call(|answer| Command::End { key, answer }).await;
+            if ended.is_ok_and(|view| view.is_some()) {
+                info!("a ticket ended before its page knew of it");
+            }
+        });
+    }
 }
 
 async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Problem> {

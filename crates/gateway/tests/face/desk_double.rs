@@ -10,7 +10,7 @@ use helpdesk::{
     ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, TicketId, TicketState,
     TicketView, TierId,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub(crate) struct DeskDouble {
@@ -25,6 +25,8 @@ struct State {
     signs: Vec<String>,
     ratings: Vec<(u8, Option<String>)>,
     tickets: HashMap<TicketId, Ticket>,
+    /// Answers that never come: those to asks by the name of `late`.
+    late: Vec<oneshot::Sender<Result<TicketView, AskRefused>>>,
 }
 
 struct Ticket {
@@ -61,6 +63,10 @@ impl DeskDouble {
 
     pub(crate) fn asks(&self) -> Vec<Ask> {
         self.state.lock().unwrap().asks.clone()
+    }
+
+    pub(crate) fn state_of(&self, ticket: &TicketId) -> TicketState {
+        self.state.lock().unwrap().tickets[ticket].view.state
     }
 
     pub(crate) fn signs(&self) -> Vec<String> {
@@ -106,8 +112,13 @@ impl State {
     fn handle(&mut self, command: Command) {
         match command {
             Command::Ask { ask, answer } => {
+                let is_late = ask.name.as_deref() == Some("late");
                 let answered = self.open(*ask);
-                let _ = answer.send(answered);
+                if is_late {
+                    self.late.push(answer);
+                } else {
+                    let _ = answer.send(answered);
+                }
             }
             Command::View { key, answer } => {
                 let view = self.find(&key).map(|ticket| ticket.view.clone());

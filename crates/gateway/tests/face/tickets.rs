@@ -2,10 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use helpdesk::TicketState;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
-use crate::world::{SECRET, World};
+use crate::world::{SECRET, World, soon};
 
 const TICKETS: &str = "/v1/sites/shop/tickets";
 
@@ -174,6 +175,30 @@ async fn a_refusal_says_why() {
     assert!(ask("shoes").await.problem(422).contains("shoes"));
     let detail = world.post("/v1/sites/none/tickets", "{}").send().await;
     assert!(detail.problem(404).contains("none"));
+}
+
+#[tokio::test]
+async fn a_click_whose_page_has_gone_leaves_no_ticket_waiting() {
+    let world = World::new().await;
+    let body = r#"{"skills":["cameras"],"name":"late"}"#;
+    let click = tokio::spawn(world.post(TICKETS, body).send());
+    let ask = soon(async {
+        loop {
+            if let Some(ask) = world.desk.asks().pop() {
+                break ask;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(world.desk.state_of(&ask.ticket), TicketState::Queued);
+    click.abort();
+    soon(async {
+        while world.desk.state_of(&ask.ticket) != TicketState::Closed {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use presence::{
     Activity, Availability, Basic, Change, Document, PresentityId, Publish, PublishError,
-    Published, Store, StoreConfig,
+    Published, Publisher, Store, StoreConfig,
 };
 
 /// A store with its clock.
@@ -42,8 +42,19 @@ impl Desk {
             Publish::Initial {
                 document: document(says),
                 lifetime,
+                publisher: None,
             },
         )
+    }
+
+    /// An initial publication for a minute that comes from the phone of this number.
+    pub(crate) fn initial_from(&self, who: &str, says: &str, phone: u64) -> Published {
+        let publish = Publish::Initial {
+            document: document(says),
+            lifetime: Some(Duration::from_secs(60)),
+            publisher: Some(Publisher(phone)),
+        };
+        self.publish(who, publish).unwrap()
     }
 
     pub(crate) fn refresh(

@@ -238,6 +238,7 @@ impl Pair {
                 let publish = Publish::Initial {
                     document: document(WORDS[*says]),
                     lifetime: Some(Duration::from_secs(*seconds)),
+                    publisher: None,
                 };
                 if *seconds == 0 {
                     let published = self
@@ -400,7 +401,7 @@ proptest::proptest! {
         let (alice, now, removed) = (PresentityId::new("alice"), start(), removed.index(words.len()));
         let mut tag = None;
         for (index, says) in words.iter().enumerate() {
-            let initial = || Publish::Initial { document: document(WORDS[*says]), lifetime: None };
+            let initial = || Publish::Initial { document: document(WORDS[*says]), lifetime: None, publisher: None };
             let published = with.publish(&alice, initial(), now).unwrap();
             if index == removed {
                 tag = Some(published.entity_tag.to_string());

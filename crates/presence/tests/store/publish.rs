@@ -229,6 +229,7 @@ fn lifetimes_are_granted_within_bounds_and_never_refused() {
             Publish::Initial {
                 document: document("free"),
                 lifetime,
+                publisher: None,
             },
         );
         published.unwrap().lifetime.as_secs()
@@ -238,6 +239,60 @@ fn lifetimes_are_granted_within_bounds_and_never_refused() {
     assert_eq!(granted(Some(60)), 60);
     assert_eq!(granted(Some(u64::from(u32::MAX))), 3600);
     assert_eq!(granted(Some(u64::MAX)), 3600);
+}
+
+#[test]
+fn what_a_phone_forgot_counts_no_more_also_after_its_new_publication_went() {
+    let desk = Desk::new();
+    desk.initial_from("alice", "free", 1);
+    let known = desk.initial_from("alice", "busy", 1);
+    assert_eq!(desk.availability("alice"), Availability::Busy);
+    let known = desk.modify("alice", &known, "closed", 60).unwrap();
+    assert_eq!(desk.availability("alice"), Availability::Offline);
+    desk.remove("alice", &known).unwrap();
+    assert_eq!(desk.availability("alice"), Availability::Offline);
+}
+
+#[test]
+fn what_another_phone_published_goes_on_counting() {
+    let desk = Desk::new();
+    desk.initial_from("alice", "free", 1);
+    let other = desk.initial_from("alice", "closed", 2);
+    assert_eq!(desk.availability("alice"), Availability::Available);
+    desk.remove("alice", &other).unwrap();
+    assert_eq!(desk.availability("alice"), Availability::Available);
+}
+
+#[test]
+fn a_forgotten_publication_that_its_phone_speaks_of_counts_again() {
+    let desk = Desk::new();
+    let first = desk.initial_from("alice", "busy", 1);
+    let second = desk.initial_from("alice", "free", 1);
+    assert_eq!(desk.availability("alice"), Availability::Available);
+    desk.changed();
+    let first = desk.refresh("alice", &first, 60).unwrap();
+    assert!(matches!(first.change, Change::Changed { .. }));
+    assert_eq!(desk.availability("alice"), Availability::Busy);
+    assert_eq!(desk.changed(), ["alice"]);
+    desk.remove("alice", &second).unwrap();
+    desk.remove("alice", &first).unwrap();
+    assert!(desk.store.is_empty());
+}
+
+#[test]
+fn a_forgotten_publication_makes_room_for_a_new_one() {
+    let mut config = StoreConfig::new([1; 16]);
+    config.most_publications = 2;
+    let desk = Desk::with(config);
+    for _ in 0..5 {
+        desk.initial_from("alice", "free", 1);
+    }
+    assert_eq!(desk.store.publications(), 2);
+    desk.initial_from("alice", "free", 2);
+    assert_eq!(
+        desk.initial("alice", "free", 60),
+        Err(PublishError::TooManyPublications)
+    );
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn of_two_publishes_with_one_tag_exactly_one_wins() {
     let initial = Publish::Initial {
         document: document("free"),
         lifetime: None,
+        publisher: None,
     };
     store.publish(&alice, initial, now).unwrap();
     let arrived = AtomicUsize::new(0);
@@ -90,6 +91,7 @@ fn nothing_is_lost_or_left_over_under_load() {
                     let tag = publish(Publish::Initial {
                         document: free,
                         lifetime,
+                        publisher: None,
                     });
                     let tag = publish(Publish::Refresh {
                         entity_tag: &tag,

@@ -1,7 +1,7 @@
-//! A small SIP user agent: registers, publishes, takes and sends messages. The demo's robots are made of
-//! it. Must not know what its owner says.
+//! A small SIP user agent: registers, publishes, subscribes, takes and sends messages. The demo's robots and
+//! `deskbell watch` are made of it. Must not know what its owner says.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use sip::{
     HeaderName, Method, Protocol, Request, RequestDraft, Response, ResponseBuilder, StatusCode,
 };
 use sip_transport::{Config, Exchange, Handling, Listen, Sender, Service, Target, Transport};
+use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -23,26 +24,37 @@ const INBOX: usize = 32;
 
 /// Who the phone belongs to and where it registers.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(crate) struct Account {
     /// The user part of its address of record.
-    pub(super) user: String,
+    pub(crate) user: String,
     /// Answers challenges.
-    pub(super) password: String,
-    /// The server, which is also the domain of its address of record.
-    pub(super) server: SocketAddr,
+    pub(crate) password: String,
+    /// Host and port of its address of record.
+    pub(crate) domain: String,
+    /// Where its requests go.
+    pub(crate) server: SocketAddr,
+}
+
+/// What reached the phone.
+#[derive(Debug, Clone)]
+pub(crate) enum Incoming {
+    /// A MESSAGE.
+    Text(Text),
+    /// A NOTIFY.
+    Notify(Box<Request>),
 }
 
 /// A message that reached the phone.
 #[derive(Debug, Clone)]
-pub(super) struct Incoming {
+pub(crate) struct Text {
     /// The URI it came from.
-    pub(super) from: String,
+    pub(crate) from: String,
     /// What it says.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// A running phone. Dropped, it stops without a word to the server.
-pub(super) struct Phone {
+pub(crate) struct Phone {
     account: Account,
     sender: Sender,
     contact: String,
@@ -57,20 +69,48 @@ pub(super) struct Phone {
 struct Ask<'a> {
     method: Method,
     uri: String,
+    /// The whole value.
     to: String,
+    /// Another one than the phone's own.
+    call_id: Option<&'a str>,
     headers: Vec<(HeaderName, String)>,
     body: Option<(&'a str, String)>,
 }
 
+/// One subscription as its watcher knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Watching {
+    /// Whose presence.
+    pub(crate) uri: String,
+    /// Tells its NOTIFYs from others.
+    pub(crate) call_id: String,
+    /// The To of the answer to the first SUBSCRIBE, with the notifier's tag.
+    to: Option<String>,
+    /// Where the next SUBSCRIBE goes: the notifier's newest Contact.
+    target: Option<String>,
+}
+
+impl Watching {
+    /// A subscription that has yet to be asked for.
+    pub(crate) fn of(uri: &str) -> Result<Self, getrandom::Error> {
+        Ok(Self {
+            uri: uri.to_owned(),
+            call_id: random::word::<20>()?,
+            to: None,
+            target: None,
+        })
+    }
+}
+
 impl Phone {
     /// Opens a socket for the account; nothing is sent yet.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         account: Account,
     ) -> anyhow::Result<(Self, mpsc::Receiver<Incoming>)> {
         let transport = Transport::bind(Config {
             listen: vec![Listen {
                 protocol: Protocol::Udp,
-                address: SocketAddr::new(account.server.ip(), 0),
+                address: SocketAddr::new(ip_towards(account.server)?, 0),
             }],
             ..Config::default()
         })
@@ -96,17 +136,18 @@ impl Phone {
     }
 
     /// The Contact URI this phone registers.
-    pub(super) fn contact(&self) -> &str {
+    pub(crate) fn contact(&self) -> &str {
         &self.contact
     }
 
     /// REGISTERs for `lifetime`; zero unregisters.
-    pub(super) async fn register(&self, lifetime: Duration) -> anyhow::Result<()> {
+    pub(crate) async fn register(&self, lifetime: Duration) -> anyhow::Result<()> {
         let response = self
             .send(Ask {
                 method: Method::Register,
                 uri: format!("sip:{}", self.account.server),
-                to: self.address_of_record(),
+                to: format!("<{}>", self.address_of_record()),
+                call_id: None,
                 headers: vec![
                     (HeaderName::Contact, format!("<{}>", self.contact)),
                     (HeaderName::Expires, lifetime.as_secs().to_string()),
@@ -119,7 +160,7 @@ impl Phone {
 
     /// PUBLISHes `pidf` (or refreshes without one), in place of what `entity_tag` names; zero removes.
     /// Gives the new entity-tag.
-    pub(super) async fn publish(
+    pub(crate) async fn publish(
         &self,
         pidf: Option<String>,
         entity_tag: Option<&str>,
@@ -136,7 +177,8 @@ impl Phone {
             .send(Ask {
                 method: Method::Publish,
                 uri: self.address_of_record(),
-                to: self.address_of_record(),
+                to: format!("<{}>", self.address_of_record()),
+                call_id: None,
                 headers,
                 body: pidf.map(|pidf| ("application/pidf+xml", pidf)),
             })
@@ -146,12 +188,13 @@ impl Phone {
     }
 
     /// Sends a text to `uri`.
-    pub(super) async fn message(&self, uri: &str, text: String) -> anyhow::Result<()> {
+    pub(crate) async fn message(&self, uri: &str, text: String) -> anyhow::Result<()> {
         let response = self
             .send(Ask {
                 method: Method::Message,
                 uri: uri.to_owned(),
-                to: uri.to_owned(),
+                to: format!("<{uri}>"),
+                call_id: None,
                 headers: Vec::new(),
                 body: Some(("text/plain;charset=UTF-8", text)),
             })
@@ -159,8 +202,48 @@ impl Phone {
         expect_success(&response).context("failed to send a message")
     }
 
+    /// SUBSCRIBEs for `lifetime` (RFC 6665 §4.1.2), or ends the subscription with zero. Gives the lifetime
+    /// granted, or the refusal.
+    pub(crate) async fn subscribe(
+        &self,
+        watching: &mut Watching,
+        lifetime: Duration,
+    ) -> anyhow::Result<Result<Duration, Refusal>> {
+        let Watching {
+            uri,
+            call_id,
+            to,
+            target,
+        } = &*watching;
+        let response = self
+            .send(Ask {
+                method: Method::Subscribe,
+                uri: target.clone().unwrap_or_else(|| uri.clone()),
+                to: to.clone().unwrap_or_else(|| format!("<{uri}>")),
+                call_id: Some(call_id),
+                headers: vec![
+                    (HeaderName::Event, "presence".to_owned()),
+                    (HeaderName::Accept, "application/pidf+xml".to_owned()),
+                    (HeaderName::Contact, format!("<{}>", self.contact)),
+                    (HeaderName::Expires, lifetime.as_secs().to_string()),
+                ],
+                body: None,
+            })
+            .await?;
+        if !response.status().is_success() {
+            return Ok(Err(Refusal::of(&response)));
+        }
+        let to = response.header(HeaderName::To);
+        watching.to = to.map(|to| String::from_utf8_lossy(to).into_owned());
+        let contact = response.contacts().next().and_then(Result::ok);
+        if let Some(uri) = contact.and_then(|contact| contact.address()?.sip_uri().copied()) {
+            watching.target = Some(uri.to_string());
+        }
+        Ok(Ok(response.expires()?.unwrap_or(lifetime)))
+    }
+
     fn address_of_record(&self) -> String {
-        format!("sip:{}@{}", self.account.user, self.account.server)
+        format!("sip:{}@{}", self.account.user, self.account.domain)
     }
 
     /// Sends a request, answering one challenge.
@@ -194,8 +277,8 @@ impl Phone {
     fn draft(&self, ask: &Ask<'_>) -> RequestDraft {
         let mut draft = RequestDraft::new(ask.method, ask.uri.clone())
             .from(&format!("<{}>", self.address_of_record()), &self.tag)
-            .to(format!("<{}>", ask.to))
-            .call_id(self.call_id.clone())
+            .to(ask.to.clone())
+            .call_id(ask.call_id.unwrap_or(&self.call_id))
             .cseq(self.next_cseq.fetch_add(1, Ordering::Relaxed));
         for (name, value) in &ask.headers {
             draft = draft.header(*name, value.clone());
@@ -211,14 +294,41 @@ fn expect_success(response: &Response) -> anyhow::Result<()> {
     if response.status().is_success() {
         return Ok(());
     }
-    bail!(
-        "the server answered {} {}",
-        response.status(),
-        String::from_utf8_lossy(response.reason())
-    )
+    Err(Refusal::of(response).into())
 }
 
-/// Takes messages in, answers everything else 501.
+/// What the server said instead of yes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the server answered {status} {reason}")]
+pub(crate) struct Refusal {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    reason: String,
+}
+
+impl Refusal {
+    fn of(response: &Response) -> Self {
+        Self {
+            status: response.status(),
+            reason: String::from_utf8_lossy(response.reason()).into_owned(),
+        }
+    }
+}
+
+/// Our address on the way to the server, which its answers can reach. Nothing is sent.
+fn ip_towards(server: SocketAddr) -> anyhow::Result<IpAddr> {
+    let any: IpAddr = match server {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let probe = UdpSocket::bind((any, 0))?;
+    probe
+        .connect(server)
+        .with_context(|| format!("failed to find a way to {server}"))?;
+    Ok(probe.local_addr()?.ip())
+}
+
+/// Takes messages and NOTIFYs in, answers everything else 501.
 struct Inbox(mpsc::Sender<Incoming>);
 
 impl Service for Inbox {
@@ -227,22 +337,26 @@ impl Service for Inbox {
             Handling::Answer(
                 ResponseBuilder::answer(request, status)
                     .received_from(exchange.flow().remote)
-                    .to_tag("robot")
+                    .to_tag("phone")
                     .build(),
             )
         };
-        if request.method() != Method::Message {
-            return answer(StatusCode::NOT_IMPLEMENTED);
-        }
-        let from = request
-            .from()
-            .ok()
-            .and_then(|from| from.sip_uri().map(ToString::to_string));
-        let Some(from) = from else {
-            return answer(StatusCode::BAD_REQUEST);
+        let incoming = match request.method() {
+            Method::Notify => Incoming::Notify(Box::new(request.clone())),
+            Method::Message => {
+                let from = request
+                    .from()
+                    .ok()
+                    .and_then(|from| from.sip_uri().map(ToString::to_string));
+                let Some(from) = from else {
+                    return answer(StatusCode::BAD_REQUEST);
+                };
+                let text = String::from_utf8_lossy(request.body()).into_owned();
+                Incoming::Text(Text { from, text })
+            }
+            _ => return answer(StatusCode::NOT_IMPLEMENTED),
         };
-        let text = String::from_utf8_lossy(request.body()).into_owned();
-        match self.0.try_send(Incoming { from, text }) {
+        match self.0.try_send(incoming) {
             Ok(()) => answer(StatusCode::OK),
             Err(_) => answer(StatusCode::BUSY_HERE),
         }

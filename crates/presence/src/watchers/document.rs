@@ -1,0 +1,119 @@
+//! Writes watcher information as XML (RFC 3858). Must not know who may read it.
+
+use std::fmt::Write;
+
+use super::Watcher;
+use crate::xml::escaped;
+
+const WATCHERINFO: &str = "urn:ietf:params:xml:ns:watcherinfo";
+
+/// All watchers of the presence of `resource`. `version` starts at 0 and rises by one with each document of a
+/// subscription (RFC 3858 §3.2).
+pub fn write_watcherinfo(resource: &str, version: u32, watchers: &[Watcher]) -> Vec<u8> {
+    let mut text = String::with_capacity(256 + watchers.len() * 160);
+    text += r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+    push(
+        &mut text,
+        format_args!(
+            "\n<watcherinfo xmlns=\"{WATCHERINFO}\" version=\"{version}\" state=\"full\">\n"
+        ),
+    );
+    let resource = escaped(resource);
+    push(
+        &mut text,
+        format_args!("<watcher-list resource=\"{resource}\" package=\"presence\">\n"),
+    );
+    for watcher in watchers {
+        push(
+            &mut text,
+            // RFC 3858 §3.2.3: nobody had to approve it, so the subscription itself made it active.
+            format_args!(
+                "<watcher id=\"{}\" status=\"active\" event=\"subscribe\" expiration=\"{}\" duration-subscribed=\"{}\">{}</watcher>\n",
+                escaped(&watcher.id),
+                watcher.expires_in.as_secs(),
+                watcher.subscribed_for.as_secs(),
+                escaped(&watcher.address),
+            ),
+        );
+    }
+    text += "</watcher-list>\n</watcherinfo>\n";
+    text.into_bytes()
+}
+
+fn push(text: &mut String, piece: std::fmt::Arguments<'_>) {
+    // Writing to a String never fails.
+    let _ = text.write_fmt(piece);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::{Expect, expect};
+
+    use super::write_watcherinfo;
+    use crate::watchers::Watcher;
+
+    fn check(version: u32, addresses: &[&str], expected: Expect) {
+        let watchers: Vec<_> = addresses
+            .iter()
+            .enumerate()
+            .map(|(place, address)| Watcher {
+                id: format!("w{place}"),
+                address: (*address).to_owned(),
+                subscribed_for: Duration::from_millis(1999),
+                expires_in: Duration::from_secs(60),
+            })
+            .collect();
+        let document = write_watcherinfo("sip:alice@shop.example", version, &watchers);
+        expected.assert_eq(&String::from_utf8(document).unwrap());
+    }
+
+    #[test]
+    fn each_watcher_is_listed() {
+        check(
+            7,
+            &["sip:bob@shop.example", "sip:carol@shop.example"],
+            expect![[r#"
+                <?xml version="1.0" encoding="UTF-8"?>
+                <watcherinfo xmlns="urn:ietf:params:xml:ns:watcherinfo" version="7" state="full">
+                <watcher-list resource="sip:alice@shop.example" package="presence">
+                <watcher id="w0" status="active" event="subscribe" expiration="60" duration-subscribed="1">sip:bob@shop.example</watcher>
+                <watcher id="w1" status="active" event="subscribe" expiration="60" duration-subscribed="1">sip:carol@shop.example</watcher>
+                </watcher-list>
+                </watcherinfo>
+            "#]],
+        );
+    }
+
+    #[test]
+    fn nobody_is_an_empty_list() {
+        check(
+            0,
+            &[],
+            expect![[r#"
+            <?xml version="1.0" encoding="UTF-8"?>
+            <watcherinfo xmlns="urn:ietf:params:xml:ns:watcherinfo" version="0" state="full">
+            <watcher-list resource="sip:alice@shop.example" package="presence">
+            </watcher-list>
+            </watcherinfo>
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_address_cannot_leave_its_element() {
+        check(
+            0,
+            &["sip:<&\">@h\u{1}"],
+            expect![[r#"
+            <?xml version="1.0" encoding="UTF-8"?>
+            <watcherinfo xmlns="urn:ietf:params:xml:ns:watcherinfo" version="0" state="full">
+            <watcher-list resource="sip:alice@shop.example" package="presence">
+            <watcher id="w0" status="active" event="subscribe" expiration="60" duration-subscribed="1">sip:&lt;&amp;&quot;&gt;@h�</watcher>
+            </watcher-list>
+            </watcherinfo>
+        "#]],
+        );
+    }
+}

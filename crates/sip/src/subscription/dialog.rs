@@ -1,0 +1,203 @@
+//! The dialog that a request of the peer opens, from our side (RFC 3261 §12). Must not know what it is used for.
+
+use std::borrow::Cow;
+
+use crate::error::BadRequest;
+use crate::header::contact::Contact;
+use crate::header::name_addr::NameAddr;
+use crate::header_name::HeaderName;
+use crate::message::Request;
+use crate::method::Method;
+use crate::status::StatusCode;
+use crate::uri::AnyUri;
+use crate::write::request::RequestDraft;
+
+/// Bytes of addresses, tags and routes that one dialog may keep; phones need some 300.
+const LONGEST: usize = 4096;
+
+/// What two ends need to send each other requests that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialog {
+    call_id: Box<str>,
+    local_tag: Box<str>,
+    /// Empty for a peer older than RFC 3261, which sends none (§12.1.1).
+    remote_tag: Box<str>,
+    local_uri: Box<str>,
+    remote_uri: Box<str>,
+    /// Where our requests go in the end: the peer's newest Contact.
+    remote_target: Box<str>,
+    /// The proxies on the way there, as Route values.
+    route_set: Box<[Box<str>]>,
+    local_cseq: u32,
+    remote_cseq: u32,
+}
+
+impl Dialog {
+    /// The dialog that `request` opens once it is answered with `local_tag` (RFC 3261 §12.1.1).
+    ///
+    /// # Errors
+    /// Where From, To, Contact or Record-Route cannot be used; the status to answer with.
+    pub fn open(request: &Request, local_tag: &str) -> Result<Self, BadRequest> {
+        let (from, to) = (request.from()?, request.to()?);
+        let mut route_set = Vec::new();
+        // RFC 3261 §12.1.1: the order of Record-Route is kept, and every parameter of it.
+        for route in request.name_addrs(HeaderName::RecordRoute) {
+            route_set.push(written(&route?).into_boxed_str());
+        }
+        let dialog = Self {
+            call_id: request.call_id()?.into(),
+            local_tag: local_tag.into(),
+            remote_tag: from.tag().unwrap_or_default().into(),
+            local_uri: uri_text(&to.uri).into(),
+            remote_uri: uri_text(&from.uri).into(),
+            remote_target: target(request)?.ok_or(MISSING_CONTACT)?.into(),
+            route_set: route_set.into(),
+            local_cseq: 0,
+            remote_cseq: request.cseq()?.number,
+        };
+        if dialog.length() > LONGEST {
+            return Err(BadRequest {
+                status: StatusCode::REQUEST_ENTITY_TOO_LARGE,
+                reason: Cow::Borrowed("Dialog Too Long"),
+            });
+        }
+        Ok(dialog)
+    }
+
+    /// Whether a request of the peer belongs to this dialog (RFC 3261 §12.2.2).
+    pub fn is_of(&self, request: &Request) -> bool {
+        let (Ok(from), Ok(to), Ok(call_id)) = (request.from(), request.to(), request.call_id())
+        else {
+            return false;
+        };
+        call_id == &*self.call_id
+            && to.tag() == Some(&self.local_tag)
+            && from.tag().unwrap_or_default() == &*self.remote_tag
+    }
+
+    /// Takes in a request of the peer that belongs to this dialog and refreshes its target.
+    ///
+    /// # Errors
+    /// Where it is older than one before, or its Contact cannot be used; the status to answer with.
+    pub fn handle_request(&mut self, request: &Request) -> Result<(), BadRequest> {
+        let cseq = request.cseq()?.number;
+        // RFC 3261 §12.2.2: a lower number is out of order; the same one is a retransmission, seen elsewhere.
+        if cseq <= self.remote_cseq {
+            return Err(BadRequest {
+                status: StatusCode::SERVER_INTERNAL_ERROR,
+                reason: Cow::Borrowed("Out Of Order"),
+            });
+        }
+        let target = target(request)?;
+        self.remote_cseq = cseq;
+        if let Some(target) = target {
+            self.remote_target = target.into();
+        }
+        Ok(())
+    }
+
+    /// The next request of ours in this dialog, without what the method wants (RFC 3261 §12.2.1.1).
+    pub fn next_request(&mut self, method: Method) -> RequestDraft {
+        self.local_cseq += 1;
+        let (uri, routes) = self.way();
+        let mut draft = RequestDraft::new(method, uri)
+            .from(&format!("<{}>", self.local_uri), &self.local_tag)
+            .to(self.remote_address())
+            .call_id(&*self.call_id)
+            .cseq(self.local_cseq);
+        for route in routes {
+            draft = draft.header(HeaderName::Route, route);
+        }
+        draft
+    }
+
+    /// Our tag.
+    pub fn local_tag(&self) -> &str {
+        &self.local_tag
+    }
+
+    /// The peer's address, without its tag.
+    pub fn remote_uri(&self) -> &str {
+        &self.remote_uri
+    }
+
+    fn remote_address(&self) -> String {
+        if self.remote_tag.is_empty() {
+            format!("<{}>", self.remote_uri)
+        } else {
+            format!("<{}>;tag={}", self.remote_uri, self.remote_tag)
+        }
+    }
+
+    /// Request-URI and Route values.
+    fn way(&self) -> (String, Vec<String>) {
+        let routes = || self.route_set.iter().map(ToString::to_string);
+        let target = self.remote_target.to_string();
+        let Some(first) = self.route_set.first() else {
+            return (target, Vec::new());
+        };
+        match strict_router(first) {
+            None => (target, routes().collect()),
+            // RFC 3261 §12.2.1.1: a strict router is the Request-URI, and the target goes last.
+            Some(router) => {
+                let last = format!("<{target}>");
+                (router, routes().skip(1).chain([last]).collect())
+            }
+        }
+    }
+
+    fn length(&self) -> usize {
+        let routes: usize = self.route_set.iter().map(|route| route.len()).sum();
+        routes
+            + self.call_id.len()
+            + self.remote_tag.len()
+            + self.local_uri.len()
+            + self.remote_uri.len()
+            + self.remote_target.len()
+    }
+}
+
+const MISSING_CONTACT: BadRequest = BadRequest {
+    status: StatusCode::BAD_REQUEST,
+    reason: Cow::Borrowed("Missing Contact"),
+};
+
+/// The one Contact of a request that may set the target (RFC 3261 §8.1.1.8).
+fn target(request: &Request) -> Result<Option<String>, BadRequest> {
+    let bad = || BadRequest {
+        status: StatusCode::BAD_REQUEST,
+        reason: Cow::Borrowed("Bad Contact"),
+    };
+    let mut contacts = request.contacts();
+    let Some(first) = contacts.next() else {
+        return Ok(None);
+    };
+    if contacts.next().is_some() {
+        return Err(bad());
+    }
+    let first: Contact<'_> = first?;
+    let uri = first
+        .address()
+        .and_then(NameAddr::sip_uri)
+        .ok_or_else(bad)?;
+    Ok(Some(uri.to_string()))
+}
+
+/// The URI of a router that knows no loose routing (RFC 3261 §16.4).
+fn strict_router(route: &str) -> Option<String> {
+    let route = NameAddr::parse(HeaderName::Route, route.as_bytes()).ok()?;
+    let uri = route.sip_uri()?;
+    uri.params.get("lr").is_none().then(|| uri.to_string())
+}
+
+fn uri_text(uri: &AnyUri<'_>) -> String {
+    let mut text = Vec::new();
+    uri.write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn written(address: &NameAddr<'_>) -> String {
+    let mut text = Vec::new();
+    address.write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}

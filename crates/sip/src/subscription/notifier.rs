@@ -1,0 +1,391 @@
+//! All subscriptions of one notifier: finds the one a SUBSCRIBE means, keeps their timers and their numbers.
+//! Must not know what the resources are.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Instant;
+
+use super::one::{Next, Retention, Subscription, Terms};
+use super::{Config, Dialog, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
+use crate::error::BadRequest;
+use crate::header_name::HeaderName;
+use crate::message::Request;
+use crate::status::StatusCode;
+use crate::write::response::ResponseBuilder;
+
+/// The subscriptions to resources of type `R`.
+///
+/// Invariant: every subscription is in `ids_by_tag` under its local tag, in `ids_by_resource` under its resource,
+/// counted in `count_by_watcher`, and in `timers` under [`Subscription::timer`].
+#[derive(Debug)]
+pub struct Notifier<R> {
+    config: Config,
+    subscriptions: HashMap<SubscriptionId, Subscription<R>>,
+    ids_by_tag: HashMap<Box<str>, SubscriptionId>,
+    ids_by_resource: HashMap<R, BTreeSet<SubscriptionId>>,
+    count_by_watcher: HashMap<Box<str>, usize>,
+    timers: BTreeSet<(Instant, SubscriptionId)>,
+    outputs: VecDeque<Output<R>>,
+    last_id: u64,
+}
+
+impl<R: Clone + Eq + Hash> Notifier<R> {
+    /// A notifier that nobody has subscribed to.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            subscriptions: HashMap::new(),
+            ids_by_tag: HashMap::new(),
+            ids_by_resource: HashMap::new(),
+            count_by_watcher: HashMap::new(),
+            timers: BTreeSet::new(),
+            outputs: VecDeque::new(),
+            last_id: 0,
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, input: Input<R>, now: Instant) {
+        match input {
+            Input::Subscribe(subscribe) => self.handle_subscribe(*subscribe, now),
+            Input::Changed { resource } => self.handle_changed(&resource, now),
+            Input::Notified {
+                subscription,
+                outcome,
+            } => self.handle_outcome(subscription, outcome, now),
+            Input::Timeout => self.handle_timeout(now),
+        }
+    }
+
+    /// What is to be done, in order.
+    pub fn poll_output(&mut self) -> Option<Output<R>> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Who watches a resource, the longest-standing first.
+    pub fn watchers<'a>(&'a self, resource: &R) -> impl Iterator<Item = Watcher> + use<'a, R> {
+        let ids = self.ids_by_resource.get(resource).into_iter().flatten();
+        ids.filter_map(|id| {
+            let subscription = self.subscriptions.get(id)?;
+            let (since, until) = subscription.span()?;
+            Some(Watcher {
+                subscription: *id,
+                address: subscription.dialog.remote_uri().into(),
+                since,
+                until,
+            })
+        })
+    }
+
+    /// How many subscriptions there are.
+    pub fn len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Whether nobody has subscribed.
+    pub fn is_empty(&self) -> bool {
+        self.subscriptions.is_empty()
+    }
+
+    fn handle_subscribe(&mut self, subscribe: Subscribe<R>, now: Instant) {
+        let request = subscribe.request.clone();
+        let (flow, tag) = (subscribe.flow, subscribe.local_tag.clone());
+        let begin = |status| {
+            ResponseBuilder::answer(&request, status)
+                .received_from(flow.remote)
+                .to_tag(&*tag)
+        };
+        let contact = subscribe.contact.clone();
+        let (response, id) = match self.subscribe(subscribe, now) {
+            Ok(accepted) => {
+                // RFC 6665 §4.2.1.1: 200 and never 202; what is granted is told.
+                let response = begin(StatusCode::OK)
+                    .copied(HeaderName::RecordRoute)
+                    .header(HeaderName::Contact, contact)
+                    .header(HeaderName::Expires, accepted.seconds.to_string())
+                    .build();
+                (response, Some(accepted.subscription))
+            }
+            Err(Refused(BadRequest { status, reason })) => {
+                let mut response = begin(status).reason(reason);
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    let seconds = self.config.retry_after.as_secs().to_string();
+                    response = response.header(HeaderName::RetryAfter, seconds);
+                }
+                (response.build(), None)
+            }
+        };
+        self.outputs.push_back(Output::Answer { response });
+        if let Some(id) = id {
+            self.advance(id, now);
+        }
+    }
+
+    fn subscribe(&mut self, subscribe: Subscribe<R>, now: Instant) -> Result<Accepted, Refused> {
+        let Subscribe {
+            request,
+            flow,
+            watcher,
+            resource,
+            contact,
+            local_tag,
+        } = subscribe;
+        let lifetime = self
+            .config
+            .granted(request.expires().map_err(BadRequest::from)?);
+        let terms = Terms {
+            event: event_of(&request)?,
+            contact: contact.into(),
+            flow,
+            lifetime,
+        };
+        let seconds = lifetime.as_secs();
+        let to = request.to().map_err(BadRequest::from)?;
+        let (Some(resource), None) = (resource, to.tag()) else {
+            let subscription = self.refresh(&request, &watcher, terms, now)?;
+            return Ok(Accepted {
+                subscription,
+                seconds,
+            });
+        };
+        let dialog = Dialog::open(&request, &local_tag)?;
+        let address = address_of(&request)?;
+        // RFC 6665 §4.4.3: a fetch is answered and nothing is kept, so it counts against no limit.
+        if !lifetime.is_zero() {
+            self.make_room(&watcher)?;
+        }
+        let subscription = self.insert(Subscription::new(
+            dialog, resource, watcher, address, terms, now,
+        ));
+        Ok(Accepted {
+            subscription,
+            seconds,
+        })
+    }
+
+    /// RFC 6665 §4.2.1.1: a SUBSCRIBE inside a dialog refreshes or ends the subscription there.
+    fn refresh(
+        &mut self,
+        request: &Request,
+        watcher: &str,
+        terms: Terms,
+        now: Instant,
+    ) -> Result<SubscriptionId, Refused> {
+        let tag = request.to().map_err(BadRequest::from)?.tag();
+        let id = tag.and_then(|tag| self.ids_by_tag.get(tag)).copied();
+        let found = id.and_then(|id| Some((id, self.subscriptions.get_mut(&id)?)));
+        let Some((id, subscription)) = found.filter(|(_, subscription)| {
+            subscription.dialog.is_of(request)
+                && subscription.event() == &*terms.event
+                && !subscription.is_ending()
+        }) else {
+            return Err(Refused::with(
+                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+                "Subscription Does Not Exist",
+            ));
+        };
+        if &*subscription.watcher != watcher {
+            return Err(Refused::with(
+                StatusCode::FORBIDDEN,
+                "Not Your Subscription",
+            ));
+        }
+        subscription.dialog.handle_request(request)?;
+        subscription.handle_refresh(terms, now);
+        Ok(id)
+    }
+
+    /// Of a watcher with too many, one that cannot be reached any more goes first.
+    fn make_room(&mut self, watcher: &str) -> Result<(), Refused> {
+        let full = Refused::with(StatusCode::SERVICE_UNAVAILABLE, "Too Many Subscriptions");
+        let held = self.count_by_watcher.get(watcher).copied().unwrap_or(0);
+        if held >= self.config.most_per_watcher {
+            let lost = self
+                .subscriptions
+                .iter()
+                .find(|(_, found)| &*found.watcher == watcher && found.is_lost())
+                .map(|(id, _)| *id);
+            self.forget(lost.ok_or_else(|| full.clone())?);
+        }
+        if self.subscriptions.len() >= self.config.most {
+            return Err(full);
+        }
+        Ok(())
+    }
+
+    fn handle_changed(&mut self, resource: &R, now: Instant) {
+        let Some(ids) = self.ids_by_resource.get(resource) else {
+            return;
+        };
+        for id in ids.iter().copied().collect::<Vec<_>>() {
+            if let Some(subscription) = self.subscriptions.get_mut(&id) {
+                subscription.handle_changed(now);
+            }
+            self.advance(id, now);
+        }
+    }
+
+    fn handle_outcome(&mut self, id: SubscriptionId, outcome: Outcome, now: Instant) {
+        // What is unknown has ended meanwhile, and its last NOTIFY needs no answer: Linphone says 481 to it.
+        let Some(subscription) = self.subscriptions.get_mut(&id) else {
+            return;
+        };
+        match subscription.handle_outcome(outcome, &self.config, now) {
+            Next::Forget => self.forget(id),
+            Next::Wait | Next::Notify(_) | Next::NotifyLast(_) => self.advance(id, now),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, id)) = self.timers.first().copied() {
+            if at > now {
+                return;
+            }
+            self.advance(id, now);
+        }
+    }
+
+    /// Does what the time asks of one subscription, and sets its timer anew.
+    fn advance(&mut self, id: SubscriptionId, now: Instant) {
+        let Some(subscription) = self.subscriptions.get_mut(&id) else {
+            return;
+        };
+        let next = subscription.advance(&self.config, now);
+        let last = matches!(next, Next::NotifyLast(_) | Next::Forget);
+        if let Next::Notify(draft) | Next::NotifyLast(draft) = next {
+            self.outputs.push_back(Output::Notify {
+                subscription: id,
+                resource: subscription.resource.clone(),
+                address: subscription.address.clone(),
+                flow: subscription.flow(),
+                draft: Box::new(draft),
+            });
+        }
+        if last {
+            self.forget(id);
+        } else {
+            self.set_timer(id);
+        }
+    }
+
+    fn set_timer(&mut self, id: SubscriptionId) {
+        let Some(subscription) = self.subscriptions.get_mut(&id) else {
+            return;
+        };
+        let next = subscription.next_timeout();
+        if next == subscription.timer {
+            return;
+        }
+        if let Some(at) = subscription.timer {
+            self.timers.remove(&(at, id));
+        }
+        if let Some(at) = next {
+            self.timers.insert((at, id));
+        }
+        subscription.timer = next;
+    }
+
+    fn insert(&mut self, subscription: Subscription<R>) -> SubscriptionId {
+        self.last_id += 1;
+        let id = SubscriptionId(self.last_id);
+        self.ids_by_tag
+            .insert(subscription.dialog.local_tag().into(), id);
+        self.ids_by_resource
+            .entry(subscription.resource.clone())
+            .or_default()
+            .insert(id);
+        *self
+            .count_by_watcher
+            .entry(subscription.watcher.clone())
+            .or_default() += 1;
+        let retention = subscription.retention;
+        let resource = subscription.resource.clone();
+        self.subscriptions.insert(id, subscription);
+        self.tell_watchers_changed(resource, retention);
+        id
+    }
+
+    fn forget(&mut self, id: SubscriptionId) {
+        let Some(gone) = self.subscriptions.remove(&id) else {
+            return;
+        };
+        self.ids_by_tag.remove(gone.dialog.local_tag());
+        if let Some(at) = gone.timer {
+            self.timers.remove(&(at, id));
+        }
+        if let Some(ids) = self.ids_by_resource.get_mut(&gone.resource) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.ids_by_resource.remove(&gone.resource);
+            }
+        }
+        if let Some(count) = self.count_by_watcher.get_mut(&gone.watcher) {
+            *count -= 1;
+            if *count == 0 {
+                self.count_by_watcher.remove(&gone.watcher);
+            }
+        }
+        self.tell_watchers_changed(gone.resource, gone.retention);
+    }
+
+    fn tell_watchers_changed(&mut self, resource: R, retention: Retention) {
+        match retention {
+            Retention::Once => {}
+            Retention::UntilExpiry => self.outputs.push_back(Output::WatchersChanged { resource }),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Accepted {
+    subscription: SubscriptionId,
+    seconds: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Refused(BadRequest);
+
+impl Refused {
+    fn with(status: StatusCode, reason: &'static str) -> Self {
+        Self(BadRequest {
+            status,
+            reason: Cow::Borrowed(reason),
+        })
+    }
+}
+
+impl From<BadRequest> for Refused {
+    fn from(error: BadRequest) -> Self {
+        Self(error)
+    }
+}
+
+/// Package and id, which together tell subscriptions of one dialog apart (RFC 6665 §4.5.2).
+fn event_of(request: &Request) -> Result<Box<str>, BadRequest> {
+    let Some(event) = request.event()? else {
+        return Err(BadRequest {
+            status: StatusCode::BAD_EVENT,
+            reason: Cow::Borrowed("Missing Event"),
+        });
+    };
+    Ok(match event.id() {
+        Some(id) => format!("{};id={id}", event.package).into(),
+        None => event.package.into(),
+    })
+}
+
+fn address_of(request: &Request) -> Result<Box<str>, BadRequest> {
+    let uri = request.uri()?;
+    let user = uri
+        .user
+        .map(|user| format!("{}@", String::from_utf8_lossy(user)))
+        .unwrap_or_default();
+    let port = uri.port.map(|port| format!(":{port}")).unwrap_or_default();
+    Ok(format!("sip:{user}{}{port}", uri.host).into())
+}

@@ -1,0 +1,253 @@
+//! One subscription: until when it lasts and when its next NOTIFY is due (RFC 6665 §4.2.2). At most one NOTIFY is
+//! under way; whatever changes meanwhile costs one more. Must not know the other subscriptions.
+
+use std::time::{Duration, Instant};
+
+use super::{Config, EndReason, Outcome};
+use crate::flow::Flow;
+use crate::header_name::HeaderName;
+use crate::method::Method;
+use crate::subscription::Dialog;
+use crate::write::request::RequestDraft;
+
+#[derive(Debug)]
+pub(super) struct Subscription<R> {
+    pub(super) dialog: Dialog,
+    pub(super) resource: R,
+    pub(super) watcher: Box<str>,
+    /// The address subscribed to, without parameters.
+    pub(super) address: Box<str>,
+    /// The value of Event: the package and, where the watcher named one, the id.
+    event: Box<str>,
+    contact: Box<str>,
+    flow: Flow,
+    since: Instant,
+    pub(super) retention: Retention,
+    phase: Phase,
+    way: Way,
+    /// When the next NOTIFY wants to go out.
+    due: Option<Instant>,
+    /// Before this a change alone sends nothing.
+    paced_until: Instant,
+    /// Where [`super::Notifier`] has this subscription's timer.
+    pub(super) timer: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Active {
+        until: Instant,
+    },
+    /// The last NOTIFY is due.
+    Ending {
+        reason: EndReason,
+    },
+}
+
+/// How long a new subscription is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retention {
+    /// For its one NOTIFY: a fetch (RFC 6665 §4.4.3), which makes nobody a watcher.
+    Once,
+    /// Until its time is over.
+    UntilExpiry,
+}
+
+/// Whether a NOTIFY can go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Free,
+    /// One is under way.
+    Taken,
+    /// The flow is gone; the watcher's next SUBSCRIBE brings another.
+    Lost,
+}
+
+/// What follows from an event.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Nothing before [`Subscription::next_timeout`].
+    Wait,
+    /// Send this; the subscription stays.
+    Notify(RequestDraft),
+    /// Send this; the subscription is over.
+    NotifyLast(RequestDraft),
+    /// The subscription is over without a word.
+    Forget,
+}
+
+/// What a SUBSCRIBE brings with it.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) event: Box<str>,
+    pub(super) contact: Box<str>,
+    pub(super) flow: Flow,
+    pub(super) lifetime: Duration,
+}
+
+impl<R> Subscription<R> {
+    /// A new subscription, whose first NOTIFY is due at once (RFC 6665 §4.2.1.2).
+    pub(super) fn new(
+        dialog: Dialog,
+        resource: R,
+        watcher: Box<str>,
+        address: Box<str>,
+        terms: Terms,
+        now: Instant,
+    ) -> Self {
+        Self {
+            dialog,
+            resource,
+            watcher,
+            address,
+            event: terms.event,
+            contact: terms.contact,
+            flow: terms.flow,
+            since: now,
+            retention: if terms.lifetime.is_zero() {
+                Retention::Once
+            } else {
+                Retention::UntilExpiry
+            },
+            phase: phase(terms.lifetime, now),
+            way: Way::Free,
+            due: Some(now),
+            paced_until: now,
+            timer: None,
+        }
+    }
+
+    /// A refresh, or with a lifetime of zero the end; both are followed by a NOTIFY at once (RFC 6665 §4.2.1.2).
+    pub(super) fn handle_refresh(&mut self, terms: Terms, now: Instant) {
+        self.phase = phase(terms.lifetime, now);
+        self.flow = terms.flow;
+        self.contact = terms.contact;
+        if self.way == Way::Lost {
+            self.way = Way::Free;
+        }
+        self.due = Some(now);
+    }
+
+    pub(super) fn handle_changed(&mut self, now: Instant) {
+        if self.due.is_none() {
+            self.due = Some(self.paced_until.max(now));
+        }
+    }
+
+    /// RFC 6665 §4.2.2: which answers end the subscription.
+    pub(super) fn handle_outcome(
+        &mut self,
+        outcome: Outcome,
+        config: &Config,
+        now: Instant,
+    ) -> Next {
+        self.way = Way::Free;
+        let retry_after = match outcome {
+            Outcome::Answered { status, .. } if status.is_success() => return Next::Wait,
+            Outcome::Answered { status, .. } if ends_subscription(status.code()) => {
+                return Next::Forget;
+            }
+            Outcome::TimedOut => return Next::Forget,
+            Outcome::FlowClosed => {
+                self.way = Way::Lost;
+                Duration::ZERO
+            }
+            Outcome::Answered { retry_after, .. } => retry_after.unwrap_or(config.retry_interval),
+            Outcome::NotSent => config.unsent_interval,
+        };
+        // The state was not taken in, so it is still owed.
+        self.paced_until = now + retry_after.min(config.longest_lifetime);
+        self.due = Some(self.paced_until);
+        Next::Wait
+    }
+
+    /// What the time asks for.
+    pub(super) fn advance(&mut self, config: &Config, now: Instant) -> Next {
+        if let Phase::Active { until } = self.phase
+            && until <= now
+        {
+            self.phase = Phase::Ending {
+                reason: EndReason::Timeout,
+            };
+            self.due = Some(now);
+        }
+        match (self.way, self.phase) {
+            (Way::Taken, _) => Next::Wait,
+            (Way::Lost, Phase::Ending { .. }) => Next::Forget,
+            (Way::Lost, Phase::Active { .. }) => Next::Wait,
+            (Way::Free, _) if self.due.is_none_or(|due| due > now) => Next::Wait,
+            (Way::Free, Phase::Active { until }) => {
+                self.due = None;
+                self.paced_until = now + config.shortest_interval;
+                self.way = Way::Taken;
+                let left = until.saturating_duration_since(now).as_secs_f64().ceil() as u64;
+                Next::Notify(self.notify(&format!("active;expires={left}")))
+            }
+            (Way::Free, Phase::Ending { reason }) => {
+                Next::NotifyLast(self.notify(&format!("terminated;reason={}", reason.as_str())))
+            }
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let end = match self.phase {
+            Phase::Active { until } => Some(until),
+            Phase::Ending { .. } => None,
+        };
+        let due = match self.way {
+            Way::Free => self.due,
+            Way::Taken | Way::Lost => None,
+        };
+        [end, due].into_iter().flatten().min()
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending { .. })
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.way == Way::Lost
+    }
+
+    /// Since when and until when it lasts, while it does.
+    pub(super) fn span(&self) -> Option<(Instant, Instant)> {
+        match self.phase {
+            Phase::Active { until } => Some((self.since, until)),
+            Phase::Ending { .. } => None,
+        }
+    }
+
+    pub(super) fn event(&self) -> &str {
+        &self.event
+    }
+
+    pub(super) fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    fn notify(&mut self, state: &str) -> RequestDraft {
+        self.dialog
+            .next_request(Method::Notify)
+            .header(HeaderName::Event, &*self.event)
+            .header(HeaderName::SubscriptionState, state)
+            // RFC 6665 §4.2.1: NOTIFY refreshes the target, so it carries a Contact.
+            .header(HeaderName::Contact, &*self.contact)
+    }
+}
+
+fn phase(lifetime: Duration, now: Instant) -> Phase {
+    if lifetime.is_zero() {
+        Phase::Ending {
+            reason: EndReason::Timeout,
+        }
+    } else {
+        Phase::Active {
+            until: now + lifetime,
+        }
+    }
+}
+
+/// RFC 6665 §4.2.2, for the reasons of RFC 5057 §5.
+const fn ends_subscription(status: u16) -> bool {
+    matches!(status, 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604)
+}
