@@ -225,8 +225,7 @@ async fn a_source_that_sends_too_much_is_not_answered_any_more() {
     assert_eq!(stream.receive_some().await, "");
 }
 
-/// Security row S12: what is sent before anybody has proven anything is at most as many packets as came, and hardly
-/// longer than they.
+/// What is sent before anybody has proven anything is at most as many packets as came, and hardly longer than they.
 #[tokio::test]
 async fn refusals_amplify_nothing() {
     let desk = Desk::open().await;
