@@ -9,6 +9,8 @@ mod demo;
 mod desk;
 mod happenings;
 mod logging;
+mod passwd;
+mod password;
 mod phone;
 mod random;
 mod serve;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments.config),
         Command::Check(arguments) => check::run(&arguments.config),
         Command::Watch(arguments) => watch::run(&arguments),
+        Command::Passwd(arguments) => passwd::run(&arguments),
         Command::Config => check::print_default(),
     };
     match done {

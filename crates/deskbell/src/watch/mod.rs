@@ -1,7 +1,6 @@
 //! `deskbell watch`: subscribes to a rep or a group as a softphone does and prints each state it is told.
 //! Must not know the server's insides.
 
-mod password;
 mod telling;
 
 use std::io::Write;
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use self::telling::{Telling, tell};
 use crate::cli::WatchArguments;
 use crate::logging;
+use crate::password;
 use crate::phone::{Account, Incoming, Phone, Watching};
 use crate::serve::{runtime, stop_signal};
 

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 /// Asks whoever sits at the terminal; without one, reads a line of standard input.
-pub(super) fn ask(user: &str) -> anyhow::Result<String> {
+pub(crate) fn ask(user: &str) -> anyhow::Result<String> {
     let password = if stdin().is_terminal() {
         let mut err = anstream::stderr().lock();
         write!(err, "Password of {user}: ")?;
@@ -18,7 +18,9 @@ pub(super) fn ask(user: &str) -> anyhow::Result<String> {
         read_line()?
     };
     if password.is_empty() {
-        bail!("there is no password; set DESKBELL_PASSWORD or type it");
+        bail!(
+            "there is no password; type it, or give it on standard input or in DESKBELL_PASSWORD"
+        );
     }
     Ok(password)
 }
