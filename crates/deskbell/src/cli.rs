@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use sip::{Scheme, Uri};
 
 /// A live help bell for web pages, driven by the presence of ordinary SIP softphones.
 #[derive(Debug, Parser)]
@@ -20,6 +22,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Run the server
     Serve(ConfigArguments),
+    /// Be a rep in the terminal: take offers and talk over real SIP
+    Rep(RepArguments),
     /// Subscribe to the presence of a rep or a group and print each state
     Watch(WatchArguments),
     /// Read a configuration, say every mistake with its line, print what would be served
@@ -28,6 +32,8 @@ pub(crate) enum Command {
     Passwd(PasswdArguments),
     /// Print an annotated default configuration
     Config,
+    /// Run the routing and estimating code on simulated or recorded traffic
+    Simulate(SimulateArguments),
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +50,20 @@ pub(crate) struct DemoArguments {
     /// Start no robots: every rep is yours to play
     #[arg(long)]
     pub(crate) no_robots: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepArguments {
+    /// The rep's address, such as sip:alice@shop.example
+    #[arg(value_name = "SIP-URI")]
+    pub(crate) address: RepAddress,
+    /// Where the server listens for SIP over UDP; host and port of the address if absent
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) server: Option<String>,
+    /// The rep's password; asked for if absent. Other users of the machine can read the command line, not the
+    /// environment
+    #[arg(long, env = "DESKBELL_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -78,4 +98,65 @@ pub(crate) struct PasswdArguments {
     /// The realm of the server's challenges: `realm` of [sip], which is the domain if left out
     #[arg(long)]
     pub(crate) realm: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArguments {
+    /// The scenario: who comes, who serves, by which rules
+    #[arg(value_name = "SCENARIO.toml")]
+    pub(crate) scenario: PathBuf,
+    /// Play with this seed instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Print JSON for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draw the waits of each class, and the promised against the actual ones
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+}
+
+/// A user of a domain, from a SIP URI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RepAddress {
+    /// Who.
+    pub(crate) user: String,
+    /// Host, and port where one is written.
+    pub(crate) domain: String,
+}
+
+impl FromStr for RepAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "write it as sip:USER@DOMAIN, for example sip:alice@shop.example";
+        let uri = Uri::parse(text.as_bytes()).map_err(|_| EXPECTED)?;
+        if uri.scheme != Scheme::Sip {
+            return Err("sips: addresses are not called from the terminal; write sip:USER@DOMAIN");
+        }
+        let user = uri.user_decoded().ok_or(EXPECTED)?;
+        Ok(Self {
+            user: user.into_owned(),
+            domain: match uri.port {
+                Some(port) => format!("{}:{port}", uri.host),
+                None => uri.host.to_string(),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rep_is_named_by_a_sip_uri_with_a_user() {
+        let alice: RepAddress = "sip:alice@shop.example".parse().unwrap();
+        assert_eq!((&*alice.user, &*alice.domain), ("alice", "shop.example"));
+        let here: RepAddress = "sip:alice@[::1]:5070;transport=udp".parse().unwrap();
+        assert_eq!(here.domain, "[::1]:5070");
+        for wrong in ["alice", "sip:shop.example", "tel:123", "sip:"] {
+            assert!(wrong.parse::<RepAddress>().is_err(), "{wrong}");
+        }
+    }
 }

@@ -9,12 +9,16 @@ mod demo;
 mod desk;
 mod happenings;
 mod logging;
+mod mood;
 mod passwd;
 mod password;
 mod phone;
 mod random;
+mod rep;
 mod serve;
 mod server;
+mod server_address;
+mod simulate;
 mod sip_service;
 mod watch;
 
@@ -32,10 +36,12 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments.config),
+        Command::Rep(arguments) => rep::run(arguments),
         Command::Check(arguments) => check::run(&arguments.config),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Passwd(arguments) => passwd::run(&arguments),
         Command::Config => check::print_default(),
+        Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

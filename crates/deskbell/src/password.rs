@@ -18,9 +18,7 @@ pub(crate) fn ask(user: &str) -> anyhow::Result<String> {
         read_line()?
     };
     if password.is_empty() {
-        bail!(
-            "there is no password; type it, or give it on standard input or in DESKBELL_PASSWORD"
-        );
+        bail!("there is no password; type it or give it on standard input");
     }
     Ok(password)
 }

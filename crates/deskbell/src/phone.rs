@@ -1,5 +1,5 @@
 //! A small SIP user agent: registers, publishes, subscribes, takes and sends messages. The demo's robots and
-//! `deskbell watch` are made of it. Must not know what its owner says.
+//! `deskbell rep` and `watch` are made of it. Must not know what its owner says.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -121,7 +121,13 @@ impl Phone {
         let (inbox, incoming) = mpsc::channel(INBOX);
         let shutdown = CancellationToken::new();
         let sender = transport.sender();
-        let running = tokio::spawn(transport.run(Arc::new(Inbox(inbox)), shutdown.clone()));
+        let running = tokio::spawn(transport.run(
+            Arc::new(Inbox {
+                server: account.server.ip(),
+                incoming: inbox,
+            }),
+            shutdown.clone(),
+        ));
         let phone = Self {
             contact: format!("sip:{}@{local}", account.user),
             call_id: random::word::<20>()?,
@@ -145,7 +151,7 @@ impl Phone {
         let response = self
             .send(Ask {
                 method: Method::Register,
-                uri: format!("sip:{}", self.account.server),
+                uri: format!("sip:{}", self.account.domain),
                 to: format!("<{}>", self.address_of_record()),
                 call_id: None,
                 headers: vec![
@@ -242,8 +248,14 @@ impl Phone {
         Ok(Ok(response.expires()?.unwrap_or(lifetime)))
     }
 
-    fn address_of_record(&self) -> String {
+    /// The address of record.
+    pub(crate) fn address_of_record(&self) -> String {
         format!("sip:{}@{}", self.account.user, self.account.domain)
+    }
+
+    /// The address that means the rep's own current conversation.
+    pub(crate) fn desk(&self) -> String {
+        format!("sip:desk@{}", self.account.domain)
     }
 
     /// Sends a request, answering one challenge.
@@ -328,8 +340,11 @@ fn ip_towards(server: SocketAddr) -> anyhow::Result<IpAddr> {
     Ok(probe.local_addr()?.ip())
 }
 
-/// Takes messages and NOTIFYs in, answers everything else 501.
-struct Inbox(mpsc::Sender<Incoming>);
+/// Takes the server's messages and NOTIFYs in, answers everything else 501.
+struct Inbox {
+    server: IpAddr,
+    incoming: mpsc::Sender<Incoming>,
+}
 
 impl Service for Inbox {
     fn handle_request(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
@@ -341,6 +356,10 @@ impl Service for Inbox {
                     .build(),
             )
         };
+        // Nobody but the server has something to say to this phone.
+        if exchange.flow().remote.ip() != self.server {
+            return answer(StatusCode::FORBIDDEN);
+        }
         let incoming = match request.method() {
             Method::Notify => Incoming::Notify(Box::new(request.clone())),
             Method::Message => {
@@ -356,7 +375,7 @@ impl Service for Inbox {
             }
             _ => return answer(StatusCode::NOT_IMPLEMENTED),
         };
-        match self.0.try_send(incoming) {
+        match self.incoming.try_send(incoming) {
             Ok(()) => answer(StatusCode::OK),
             Err(_) => answer(StatusCode::BUSY_HERE),
         }

@@ -101,8 +101,8 @@ impl Server {
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
         let (letters_in, letters) = mpsc::channel(INPUTS);
-        let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
+        let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();

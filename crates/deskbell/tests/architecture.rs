@@ -1,5 +1,5 @@
 //! Holds the workspace to ARCHITECTURE.md: the arrows between crates, what a pure crate may stand on,
-//! and the shape of a source file. Each rule is a function that is also shown input that breaks it.
+//! the shape of a source file, the table of RFCs. Each rule is a function that is also shown input that breaks it.
 //! Must not know what any crate does.
 
 #![expect(
@@ -12,6 +12,8 @@
 mod arrows;
 #[path = "architecture/files.rs"]
 mod files;
+#[path = "architecture/rfc_table.rs"]
+mod rfc_table;
 
 use std::path::Path;
 
@@ -87,4 +89,16 @@ fn pure_crates_forbid_unsafe_code() {
 #[test]
 fn every_file_has_a_real_name() {
     assert_none(&files::nameless(&source_files()));
+}
+
+#[test]
+fn the_rfc_table_is_true() {
+    let root = workspace().workspace_root;
+    let table = std::fs::read_to_string(root.join("docs/rfc.md")).unwrap();
+    // An empty table would break no rule.
+    assert!(table.lines().filter(|line| line.starts_with('|')).count() > 20);
+    assert_none(&rfc_table::untrue_rows(
+        &table,
+        root.join("crates").as_std_path(),
+    ));
 }

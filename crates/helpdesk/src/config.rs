@@ -118,6 +118,20 @@ pub struct Relax {
     pub any_tier: bool,
 }
 
+impl Rep {
+    pub(crate) fn level(&self, skill: &SkillId) -> Option<Level> {
+        let (_, level) = self.skills.iter().find(|(known, _)| known == skill)?;
+        Some(*level)
+    }
+
+    pub(crate) fn serves(&self, tier: &TierId) -> bool {
+        match &self.tiers {
+            Some(tiers) => tiers.contains(tier),
+            None => true,
+        }
+    }
+}
+
 impl Default for Routing {
     fn default() -> Self {
         Self {

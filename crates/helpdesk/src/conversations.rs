@@ -7,6 +7,7 @@ use crate::clock::Moment;
 use crate::conversation::{Line, Speaker};
 use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
+use crate::estimate::experience::WaitEnd;
 use crate::ids::{DeliveryId, LineId, RepId, Seq, SkillId, TicketId};
 use crate::io::{Output, SayRefused, ShopperEvent};
 use crate::offers::OfferEnd;
@@ -78,8 +79,9 @@ impl Helpdesk {
             return;
         };
         match ticket.stage.clone() {
-            Stage::Waiting => {}
+            Stage::Waiting => self.learnt.learn_patience(ticket, WaitEnd::Left, at),
             Stage::Offered { rep, .. } => {
+                self.learnt.learn_patience(ticket, WaitEnd::Left, at);
                 if let Some(seat) = self.roster.seat_mut(&rep) {
                     seat.end_offer(id);
                 }
@@ -87,6 +89,7 @@ impl Helpdesk {
             Stage::Open { rep, since } => {
                 if let Some(skill) = ticket.skills.first() {
                     self.handling.learn(skill, at.since(since));
+                    self.learnt.learn_handling(skill, since, at);
                 }
                 self.free_rep(&rep, id, at);
             }

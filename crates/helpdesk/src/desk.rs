@@ -17,6 +17,7 @@ use crate::estimate::HandlingTimes;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Input, Output, ShopperEvent};
 use crate::offers::OfferEnd;
+use crate::outlook::Learnt;
 use crate::promises::{self, Desk, Promise};
 use crate::roster::Roster;
 use crate::routing::{self, Standing};
@@ -37,6 +38,7 @@ pub struct Helpdesk {
     pub(crate) roster: Roster,
     pub(crate) tickets: Tickets,
     pub(crate) handling: HandlingTimes,
+    pub(crate) learnt: Learnt,
     pub(crate) deliveries: Deliveries,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
@@ -60,6 +62,7 @@ impl Helpdesk {
             roster,
             tickets: Tickets::default(),
             handling: HandlingTimes::default(),
+            learnt: Learnt::default(),
             deliveries: Deliveries::default(),
             touched: BTreeSet::new(),
             next_timeout: None,
@@ -71,6 +74,7 @@ impl Helpdesk {
             }),
             outputs: VecDeque::new(),
         };
+        desk.learnt.configure(&desk.config);
         desk.settle();
         desk.outputs.clear();
         Ok(desk)
@@ -125,6 +129,7 @@ impl Helpdesk {
         self.advance(now);
         self.config = config;
         self.roster.configure(&self.config.reps, self.now);
+        self.learnt.configure(&self.config);
         self.release_orphans();
         self.settle();
         Ok(())
@@ -184,6 +189,7 @@ impl Helpdesk {
             roster: &self.roster,
             tickets: &self.tickets,
             handling: &self.handling,
+            learnt: &self.learnt,
             now: self.now,
         }
     }
@@ -209,6 +215,7 @@ impl Helpdesk {
     /// Brings everything derived in line with what has just happened.
     pub(crate) fn settle(&mut self) {
         self.drain_queue();
+        self.refresh_learnt();
         let promises = promises::promises(self.promising());
         self.tell_shoppers(promises.tickets);
         self.publish_snapshot(promises.sites);
@@ -217,6 +224,12 @@ impl Helpdesk {
             .into_iter()
             .chain(promises.next_overtaking)
             .min();
+    }
+
+    fn refresh_learnt(&mut self) {
+        let at_work = self.roster.seats().filter(|seat| seat.is_at_work());
+        let at_work: Vec<_> = at_work.collect();
+        self.learnt.refresh(&self.config, &at_work);
     }
 
     /// Tells every shopper whose ticket stands differently from what was told last.
@@ -258,6 +271,7 @@ impl Helpdesk {
 
     /// Takes all shoppers for told: one by an answer, or all because nobody follows yet.
     pub(crate) fn take_views_as_told(&mut self, of: impl IntoIterator<Item = TicketId>) {
+        self.refresh_learnt();
         let mut promises = promises::promises(self.promising());
         for id in of {
             self.touched.remove(&id);

@@ -1,8 +1,17 @@
 //! How long a ticket will wait: the queue-length estimate, and the handling times it learns.
 //! Must not know tickets or reps, only their numbers.
 
+pub(crate) mod experience;
+mod forward;
+pub(crate) mod quick;
+pub(crate) mod quote;
+mod range;
+pub(crate) mod scene;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub(crate) use range::{Forecast, count};
 
 use crate::ids::SkillId;
 use crate::snapshot::Wait;

@@ -8,6 +8,7 @@ use crate::clock::Moment;
 use crate::conversation::Speaker;
 use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
+use crate::estimate::experience::WaitEnd;
 use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::io::{DeliveryOutcome, Output};
 use crate::promises;
@@ -139,6 +140,9 @@ impl Helpdesk {
             rep: rep.clone(),
             since: now,
         };
+        if let Some(ticket) = self.tickets.ticket(id) {
+            self.learnt.learn_patience(ticket, WaitEnd::Served, now);
+        }
         self.tickets.set_stage(id, stage, now);
         self.push(Output::Record(Record::Accepted {
             ticket: id.clone(),

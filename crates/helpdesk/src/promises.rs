@@ -7,9 +7,10 @@ use std::time::Duration;
 use presence::Availability;
 
 use crate::clock::Moment;
-use crate::config::Config;
+use crate::config::{Config, Tier};
 use crate::estimate::{self, HandlingTimes};
 use crate::ids::{SkillId, TicketId, TierId};
+use crate::outlook::{Learnt, Outlook};
 use crate::queue::{self, Waiting};
 use crate::roster::{Roster, Seat};
 use crate::routing::{self, Demand};
@@ -23,6 +24,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) roster: &'a Roster,
     pub(crate) tickets: &'a Tickets,
     pub(crate) handling: &'a HandlingTimes,
+    pub(crate) learnt: &'a Learnt,
     pub(crate) now: Moment,
 }
 
@@ -50,9 +52,10 @@ pub(crate) fn promises(desk: Desk<'_>) -> Promises {
     let priority = desk.config.routing.priority;
     let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
     let line = Line::of(order, desk);
+    let outlook = desk.learnt.outlook(desk).unwrap_or_default();
     Promises {
-        tickets: line.promises(desk),
-        sites: groups(desk, &line),
+        tickets: line.promises(desk, &outlook),
+        sites: groups(desk, &line, &outlook),
         next_overtaking,
     }
 }
@@ -73,7 +76,7 @@ pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
     order
 }
 
-fn groups(desk: Desk<'_>, line: &Line<'_>) -> Vec<SiteSnapshot> {
+fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook<'_>) -> Vec<SiteSnapshot> {
     desk.config
         .sites
         .iter()
@@ -83,7 +86,7 @@ fn groups(desk: Desk<'_>, line: &Line<'_>) -> Vec<SiteSnapshot> {
                 .skills
                 .iter()
                 .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
-                .map(|(skill, tier)| group(desk, line, skill, &tier.id, tier.weight))
+                .map(|(skill, tier)| group(desk, line, outlook, skill, tier))
                 .collect(),
         })
         .collect()
@@ -92,10 +95,11 @@ fn groups(desk: Desk<'_>, line: &Line<'_>) -> Vec<SiteSnapshot> {
 fn group(
     desk: Desk<'_>,
     line: &Line<'_>,
+    outlook: &Outlook<'_>,
     skill: &SkillId,
-    tier: &TierId,
-    weight: f64,
+    tier: &Tier,
 ) -> GroupSnapshot {
+    let Tier { id: tier, weight } = tier;
     let skills = std::slice::from_ref(skill);
     let nobody = BTreeMap::new();
     let demand = Demand {
@@ -111,8 +115,10 @@ fn group(
     let (state, wait) = if pool.seats.iter().any(|seat| seat.is_free()) {
         (GroupState::Available, None)
     } else if routing::could_ever(&demand, desk.roster, &desk.config.routing) {
-        let ahead = line.ahead_of_click(&pool, weight, desk);
-        (GroupState::Wait, wait(desk, ahead, &pool, Some(skill)))
+        let ahead = line.ahead_of_click(&pool, *weight, desk);
+        let played = outlook.click(skill, tier);
+        let wait = played.or_else(|| wait(desk, ahead, &pool, Some(skill)));
+        (GroupState::Wait, wait)
     } else {
         (GroupState::Closed, None)
     };
@@ -168,7 +174,7 @@ impl<'a> Line<'a> {
         Self { competitors }
     }
 
-    fn promises(&self, desk: Desk<'_>) -> BTreeMap<TicketId, Promise> {
+    fn promises(&self, desk: Desk<'_>, outlook: &Outlook<'_>) -> BTreeMap<TicketId, Promise> {
         let mut promises = BTreeMap::new();
         for (place, competitor) in self.competitors.iter().enumerate() {
             let before = self.competitors.iter().take(place);
@@ -183,7 +189,9 @@ impl<'a> Line<'a> {
             let skill = competitor.ticket.skills.first();
             let promise = Promise {
                 position: count(position),
-                wait: wait(desk, count(ahead), mine, skill),
+                wait: outlook
+                    .ticket(&competitor.waiting.ticket)
+                    .or_else(|| wait(desk, count(ahead), mine, skill)),
             };
             promises.insert(competitor.waiting.ticket.clone(), promise);
         }

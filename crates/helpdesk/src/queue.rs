@@ -20,6 +20,17 @@ pub(crate) struct Waiting {
     pub(crate) weight: f64,
 }
 
+/// A place in the queue. Times are of any unit, the same for all that are compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    /// Order of arrival; the last word between equals.
+    pub(crate) number: u64,
+    /// When it was asked.
+    pub(crate) since: i64,
+    /// The weight of its tier, above zero.
+    pub(crate) weight: f64,
+}
+
 /// Puts the ticket to be served first in front.
 pub(crate) fn sort(waiting: &mut [Waiting], priority: Priority, now: Moment) {
     waiting.sort_by(|one, other| compare(one, other, priority, now));
@@ -67,11 +78,15 @@ fn overtaking(ahead: &Waiting, behind: &Waiting, now: Moment) -> Option<Moment> 
     Some(now.after(wait))
 }
 
-/// Equals go in the order of arrival, so that a click never goes before whoever waits already unless
-/// its tier says so at any time.
 fn compare(one: &Waiting, other: &Waiting, priority: Priority, now: Moment) -> Ordering {
+    compare_places(&one.place(), &other.place(), priority, now.0)
+}
+
+/// Which of two is served first: the lesser. Equals go in the order of arrival, so that a click never goes
+/// before whoever waits already unless its tier says so at any time.
+pub(crate) fn compare_places(one: &Place, other: &Place, priority: Priority, now: i64) -> Ordering {
     let by_priority = match priority {
-        Priority::Weighted => score(other, now).total_cmp(&score(one, now)),
+        Priority::Weighted => other.score(now).total_cmp(&one.score(now)),
         Priority::Strict => other.weight.total_cmp(&one.weight),
     };
     by_priority
@@ -80,5 +95,26 @@ fn compare(one: &Waiting, other: &Waiting, priority: Priority, now: Moment) -> O
 }
 
 fn score(waiting: &Waiting, now: Moment) -> f64 {
-    waiting.weight * now.since(waiting.since).as_secs_f64() * 1_000.0
+    waiting.place().score(now.0)
+}
+
+impl Waiting {
+    fn place(&self) -> Place {
+        Place {
+            number: self.number,
+            since: self.since.0,
+            weight: self.weight,
+        }
+    }
+}
+
+impl Place {
+    fn score(&self, now: i64) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "an age has far fewer than 53 bits of meaning"
+        )]
+        let age = now.saturating_sub(self.since).max(0) as f64;
+        self.weight * age
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::clock::Moment;
 use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
+use crate::estimate::experience::WaitEnd;
 use crate::ids::{RepId, TicketId};
 use crate::io::Output;
 use crate::offers::OfferEnd;
@@ -40,7 +41,9 @@ impl Helpdesk {
         match record {
             Record::Opened { ask, at_unix_ms } => {
                 if self.tickets.ticket(&ask.ticket).is_none() {
-                    self.tickets.open(*ask, Moment(at_unix_ms));
+                    let at = Moment(at_unix_ms);
+                    let ticket = self.tickets.open(*ask, at);
+                    self.learnt.learn_arrival(ticket, at);
                 }
             }
             Record::Line { ticket, line } => {
@@ -125,6 +128,9 @@ impl Helpdesk {
         }
         if let Some(seat) = self.roster.seat_mut(&rep) {
             seat.begin_conversation(id, at);
+        }
+        if let Some(ticket) = self.tickets.ticket(id) {
+            self.learnt.learn_patience(ticket, WaitEnd::Served, at);
         }
         self.tickets
             .set_stage(id, Stage::Open { rep, since: at }, at);

@@ -7,7 +7,7 @@ use presence::Availability;
 
 use crate::clock::Moment;
 use crate::config::Rep;
-use crate::ids::{Level, RepId, SkillId, TicketId, TierId};
+use crate::ids::{RepId, TicketId};
 
 /// All configured reps, in order of identity.
 #[derive(Debug, Default)]
@@ -158,18 +158,6 @@ impl Seat {
             .first()
             .or(self.spoken_in.as_ref())
             .or(self.conversations.last())
-    }
-
-    pub(crate) fn level(&self, skill: &SkillId) -> Option<Level> {
-        let (_, level) = self.rep.skills.iter().find(|(known, _)| known == skill)?;
-        Some(*level)
-    }
-
-    pub(crate) fn serves(&self, tier: &TierId) -> bool {
-        match &self.rep.tiers {
-            Some(tiers) => tiers.contains(tier),
-            None => true,
-        }
     }
 
     pub(crate) fn is_doubted(&self) -> bool {

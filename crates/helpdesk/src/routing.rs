@@ -2,12 +2,16 @@
 //! Must not know how an offer is made, nor the order of the queue: tickets are decided one by one in
 //! that order, so that what an earlier one could take is taken.
 
+pub(crate) mod floor;
+pub(crate) mod plan;
+pub(crate) mod reps;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::config::{Choose, Relax, Routing};
+use crate::config::{Choose, Relax, Rep, Routing};
 use crate::ids::{Level, RepId, SkillId, TierId};
 use crate::roster::{Roster, Seat};
 
@@ -110,16 +114,10 @@ pub(crate) fn choose(
         .filter(|seat| terms.standing(seat, now) == Standing::Ready)
         .min_by_key(|seat| {
             let id = &seat.rep.id;
-            let skill = terms.skill_of(seat);
-            let level = match routing.choose {
-                Choose::Best => skill.map(|skill| skill.level),
-                Choose::LongestIdle => None,
-            };
             (
                 demand.refused.contains_key(id),
                 !demand.names(id),
-                skill.is_none_or(|skill| skill.substitute),
-                Reverse(level),
+                rank(terms.skill_of(seat), routing.choose),
                 seat.idle_since,
                 id,
             )
@@ -232,11 +230,93 @@ enum HandBack {
 }
 
 /// A rep's competence for a ticket.
-#[derive(Clone, Copy)]
-struct SkillFit {
-    level: Level,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SkillFit {
+    pub(crate) level: Level,
     /// By a skill that will only do, not by the very one.
+    pub(crate) substitute: bool,
+}
+
+/// A rep's place among those who may take a ticket, the least first; the longest idle of equals is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
     substitute: bool,
+    level: Reverse<Option<Level>>,
+}
+
+pub(crate) fn rank(skill: Option<SkillFit>, choose: Choose) -> Rank {
+    let level = match choose {
+        Choose::Best => skill.map(|skill| skill.level),
+        Choose::LongestIdle => None,
+    };
+    Rank {
+        substitute: skill.is_none_or(|skill| skill.substitute),
+        level: Reverse(level),
+    }
+}
+
+/// How well a rep fits what is asked for, as far as the rules that have `fired` relax it; levels are not
+/// judged. The error says why the rep does not fit.
+pub(crate) fn fit(
+    skills: &[SkillId],
+    tier: &TierId,
+    rep: &Rep,
+    fired: &[Relax],
+) -> Result<SkillFit, Standing> {
+    if !any_tier(skills, fired) && !rep.serves(tier) {
+        return Err(Standing::OtherTier);
+    }
+    skill_of(skills, rep, fired).ok_or(Standing::LacksSkill)
+}
+
+/// The level that the rules ask for; `None` where no rule speaks of levels and every one will do. Until
+/// the first such rule fires a ticket holds out for the best.
+pub(crate) fn demanded_level(
+    skills: &[SkillId],
+    fired: &[Relax],
+    relax: &[Relax],
+) -> Option<Level> {
+    let skill = skills.first()?;
+    let latest = |rules: &[Relax]| {
+        rules
+            .iter()
+            .filter(|rule| rule.skill.as_ref().is_none_or(|only| only == skill))
+            .filter_map(|rule| rule.min_level)
+            .next_back()
+    };
+    latest(relax)?;
+    Some(latest(fired).unwrap_or(Level::MAX))
+}
+
+/// The rep's level in the first skill, if the rep has every skill or one that will do for it.
+fn skill_of(skills: &[SkillId], rep: &Rep, fired: &[Relax]) -> Option<SkillFit> {
+    let mut all = None;
+    for skill in skills {
+        let fit = match rep.level(skill) {
+            Some(level) => SkillFit {
+                level,
+                substitute: false,
+            },
+            None => SkillFit {
+                level: fired
+                    .iter()
+                    .filter(|rule| rule.skill.as_ref().is_none_or(|only| only == skill))
+                    .flat_map(|rule| &rule.accept)
+                    .filter_map(|accepted| rep.level(accepted))
+                    .max()?,
+                substitute: true,
+            },
+        };
+        let first = all.get_or_insert(fit);
+        first.substitute |= fit.substitute;
+    }
+    all
+}
+
+fn any_tier(skills: &[SkillId], fired: &[Relax]) -> bool {
+    fired
+        .iter()
+        .any(|rule| rule.any_tier && rule.skill.as_ref().is_none_or(|only| skills.contains(only)))
 }
 
 impl<'a> Terms<'a> {
@@ -292,11 +372,9 @@ impl<'a> Terms<'a> {
         if by_colleague {
             return None;
         }
-        if !self.any_tier() && !seat.serves(self.demand.tier) {
-            return Some(Standing::OtherTier);
-        }
-        let Some(skill) = self.skill_of(seat) else {
-            return Some(Standing::LacksSkill);
+        let skill = match fit(self.demand.skills, self.demand.tier, &seat.rep, self.fired) {
+            Ok(skill) => skill,
+            Err(misfit) => return Some(misfit),
         };
         if self.bar.is_some_and(|bar| skill.level < bar) {
             return Some(Standing::BelowLevel);
@@ -304,56 +382,15 @@ impl<'a> Terms<'a> {
         None
     }
 
-    /// The rep's level in the first skill, if the rep has every skill or one that will do for it.
     fn skill_of(&self, seat: &Seat) -> Option<SkillFit> {
-        let mut all = None;
-        for skill in self.demand.skills {
-            let fit = match seat.level(skill) {
-                Some(level) => SkillFit {
-                    level,
-                    substitute: false,
-                },
-                None => SkillFit {
-                    level: self
-                        .fired
-                        .iter()
-                        .filter(|rule| rule.skill.as_ref().is_none_or(|only| only == skill))
-                        .flat_map(|rule| &rule.accept)
-                        .filter_map(|accepted| seat.level(accepted))
-                        .max()?,
-                    substitute: true,
-                },
-            };
-            let first = all.get_or_insert(fit);
-            first.substitute |= fit.substitute;
-        }
-        all
-    }
-
-    fn any_tier(&self) -> bool {
-        self.fired.iter().any(|rule| {
-            rule.any_tier
-                && rule
-                    .skill
-                    .as_ref()
-                    .is_none_or(|only| self.demand.skills.contains(only))
-        })
+        skill_of(self.demand.skills, &seat.rep, self.fired)
     }
 
     /// The least level. Without rules about levels every level will do. With them a ticket holds out for
     /// the best until the first of them, and then for the level of the latest that holds; but never for
     /// a level that nobody at work has, for that would be waiting for ever.
     fn bar(&self, roster: &Roster, routing: &Routing) -> Option<Level> {
-        let skill = self.demand.skills.first()?;
-        let levels = |rules: &[Relax]| {
-            rules
-                .iter()
-                .filter(|rule| rule.skill.as_ref().is_none_or(|only| only == skill))
-                .filter_map(|rule| rule.min_level)
-                .next_back()
-        };
-        levels(&routing.relax)?;
-        let demanded = levels(self.fired).unwrap_or(Level::MAX);
+        let demanded = demanded_level(self.demand.skills, self.fired, &routing.relax)?;
         let best = roster
             .seats()
             .filter(|seat| seat.is_at_work() && self.misfit(seat).is_none())

@@ -111,7 +111,8 @@ impl Helpdesk {
         }));
         let message = ask.message.clone().filter(|text| !text.trim().is_empty());
         let name = ask.name.as_deref().map(Arc::from);
-        self.tickets.open(ask, self.now);
+        let ticket = self.tickets.open(ask, self.now);
+        self.learnt.learn_arrival(ticket, self.now);
         if let Some(message) = message {
             let said = self.say(&id, Speaker::Shopper, name, None, Arc::from(message));
             debug_assert!(said.is_ok(), "the length was checked on admission");

@@ -51,6 +51,17 @@ impl<'a> Notes<'a> {
         })
     }
 
+    /// What was read, with the warnings, if there was no mistake, else the mistakes.
+    pub(super) fn judge_plainly<T>(
+        self,
+        read: Option<T>,
+    ) -> Result<(T, Vec<Mistake>), Vec<Mistake>> {
+        match read {
+            Some(read) if self.mistakes.borrow().is_empty() => Ok((read, in_order(self.warnings))),
+            Some(_) | None => Err(self.into_mistakes()),
+        }
+    }
+
     /// The mistakes in the order of the file.
     pub(super) fn into_mistakes(self) -> Vec<Mistake> {
         in_order(self.mistakes)
@@ -303,6 +314,21 @@ impl<'a> Value<'a> {
         number
     }
 
+    /// A number of 0 or more and at most `most`.
+    pub(super) fn not_negative(&self, most: f64) -> Option<f64> {
+        if let DeValue::Integer(digits) = self.value
+            && digits.as_str() == "0"
+        {
+            return Some(0.0);
+        }
+        if let DeValue::Float(digits) = self.value
+            && digits.as_str().parse() == Ok(0.0)
+        {
+            return Some(0.0);
+        }
+        self.positive(most)
+    }
+
     /// A duration within bounds.
     pub(super) fn duration(&self, bounds: RangeInclusive<Duration>) -> Option<Duration> {
         let DeValue::String(text) = self.value else {
@@ -370,6 +396,12 @@ impl<'a> Value<'a> {
             span,
             table,
         })
+    }
+
+    /// The same without judging whether it is one.
+    pub(super) fn written_table(&self) -> Option<Section<'a>> {
+        self.value.as_table()?;
+        self.open_table()
     }
 
     /// Notes a mistake in the value.

@@ -10,6 +10,7 @@ mod names;
 mod nearest;
 mod reps;
 mod routing;
+mod scenario;
 mod secret;
 mod settings;
 mod sip;
@@ -29,6 +30,7 @@ use secret::Environment;
 use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
+pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use secret::Credentials;
 pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
 pub(crate) use summary::summary;

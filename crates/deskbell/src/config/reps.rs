@@ -89,7 +89,7 @@ fn refuse_address_of_another(table: &Section<'_>, id: &str, names: &Names<'_>) {
     }
 }
 
-fn read_skills(table: &Section<'_>, names: &Names<'_>) -> Vec<(SkillId, Level)> {
+pub(super) fn read_skills(table: &Section<'_>, names: &Names<'_>) -> Vec<(SkillId, Level)> {
     let entries = match table.value("skills") {
         None => Vec::new(),
         Some(value) => match value.open_table() {
@@ -112,7 +112,7 @@ fn read_skills(table: &Section<'_>, names: &Names<'_>) -> Vec<(SkillId, Level)> 
     entries.into_iter().filter_map(read).collect()
 }
 
-fn read_tiers(value: &Value<'_>, names: &Names<'_>) -> Option<Vec<TierId>> {
+pub(super) fn read_tiers(value: &Value<'_>, names: &Names<'_>) -> Option<Vec<TierId>> {
     if value.items_written() == Some(0) {
         value.mistake("is empty: the rep would serve nobody; leave the key out to serve all");
     }

@@ -25,7 +25,17 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn read(root: &Section<'_>, names: &Names<'_>, sites: &[Site], reps: &[Rep]) -> Routing {
-    let usual = Routing::default();
+    read_beside(Routing::default(), root, names, sites, reps)
+}
+
+/// Reads the table; what it leaves out is as in `usual`.
+pub(super) fn read_beside(
+    usual: Routing,
+    root: &Section<'_>,
+    names: &Names<'_>,
+    sites: &[Site],
+    reps: &[Rep],
+) -> Routing {
     let Some(table) = root.table("routing", "[routing]", &KEYS) else {
         return usual;
     };

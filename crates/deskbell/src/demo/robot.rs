@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::facts::{Facts, RepFacts};
-use super::words::{self, Mood};
+use super::words;
+use crate::mood::{Mood, pidf};
 use crate::phone::{Account, Incoming, Phone, Text};
 use crate::random;
 use crate::sip_service::Bindings;
@@ -97,7 +98,7 @@ impl Robot {
             lines_by_conversation: HashMap::new(),
             drafts: Vec::new(),
         };
-        shift.publish(&self.rep.user, Mood::Free).await?;
+        shift.publish(Mood::Free).await?;
         let worked = self.answer_until_replaced(&mut shift, &mut incoming).await;
         // The rep's own phone has the word now: the robot takes its publication and its contact back.
         shift.leave().await?;
@@ -134,7 +135,7 @@ impl Robot {
             }
             if now >= mood_ends && shift.drafts.is_empty() {
                 let (mood, lasts) = shift.next_mood();
-                shift.publish(&self.rep.user, mood).await?;
+                shift.publish(mood).await?;
                 mood_ends = now + lasts;
             }
         }
@@ -142,9 +143,9 @@ impl Robot {
 }
 
 impl Shift {
-    async fn publish(&mut self, user: &str, mood: Mood) -> anyhow::Result<()> {
+    async fn publish(&mut self, mood: Mood) -> anyhow::Result<()> {
         self.mood = mood;
-        let document = words::pidf(user, mood);
+        let document = pidf(&self.phone.address_of_record(), mood);
         let tag = self.entity_tag.take();
         self.entity_tag = self
             .phone

@@ -80,31 +80,3 @@ pub(super) const STORIES: [Story; 5] = [
         ],
     },
 ];
-
-/// What a rep's phone publishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
-    Free,
-    OnThePhone,
-    Away,
-    Gone,
-}
-
-/// The presence document of a mood (RFC 3863, RFC 4480).
-pub(super) fn pidf(user: &str, mood: Mood) -> String {
-    let (basic, activity) = match mood {
-        Mood::Free => ("open", ""),
-        Mood::OnThePhone => ("open", "<rpid:on-the-phone/>"),
-        Mood::Away => ("open", "<rpid:away/>"),
-        Mood::Gone => ("closed", ""),
-    };
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
-         xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" \
-         xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"sip:{user}@shop.example\">\
-         <tuple id=\"robot\"><status><basic>{basic}</basic></status></tuple>\
-         <dm:person id=\"person\"><rpid:activities>{activity}</rpid:activities></dm:person>\
-         </presence>"
-    )
-}

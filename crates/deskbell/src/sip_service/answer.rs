@@ -31,6 +31,13 @@ pub(super) fn bad(request: &Request, exchange: &Exchange<'_>, header: HeaderName
     )
 }
 
+/// Whether the body is packed in a way this server does not unpack (RFC 3261 §20.12).
+pub(super) fn is_encoded(request: &Request) -> bool {
+    request
+        .values(HeaderName::ContentEncoding)
+        .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
+}
+
 /// A number that is the same for every copy of one request and differs between requests; nobody outside can
 /// foresee it. RFC 3261 §8.2.7: an answer that is not remembered must come out the same for a retransmission.
 pub(super) fn fingerprint(request: &Request, exchange: &Exchange<'_>) -> u64 {

@@ -35,6 +35,7 @@ pub(crate) struct OutOfOrder;
 /// Phones by rep. Bounded by the number of reps times [`PHONES_PER_REP`].
 #[derive(Debug, Default)]
 pub(crate) struct Bindings {
+    /// Each rep's phones, the one in hand last.
     phones_by_rep: DashMap<RepId, Vec<Binding>>,
 }
 
@@ -60,9 +61,19 @@ impl Bindings {
             return Err(OutOfOrder);
         }
         for change in changes {
-            phones.retain(|phone| phone.contact != change.contact);
-            if change.expires_at > now {
-                phones.push(change);
+            let place = phones
+                .iter()
+                .position(|phone| phone.contact == change.contact);
+            let earlier = place.map(|place| (place, phones.remove(place)));
+            if change.expires_at <= now {
+                continue;
+            }
+            match earlier {
+                // A refresh says nothing about which phone is in hand.
+                Some((place, earlier)) if earlier.call_id == change.call_id => {
+                    phones.insert(place, change);
+                }
+                Some(_) | None => phones.push(change),
             }
         }
         let surplus = phones.len().saturating_sub(PHONES_PER_REP);
@@ -75,7 +86,15 @@ impl Bindings {
         self.phones_by_rep.remove(rep);
     }
 
-    /// The rep's phones, the one that registered last first.
+    /// Puts the phone at the other end of `flow` first: the rep has it in hand.
+    pub(crate) fn handle_use(&self, rep: &RepId, flow: Flow) {
+        if let Some(mut phones) = self.phones_by_rep.get_mut(rep) {
+            // A stable sort: the others keep their order.
+            phones.sort_by_key(|phone| phone.flow == flow);
+        }
+    }
+
+    /// The rep's phones, the one in hand first: that spoke or came last.
     pub(crate) fn phones(&self, rep: &RepId, now: Instant) -> Vec<Binding> {
         self.phones_by_rep
             .get(rep)
@@ -136,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_phone_that_registered_last_comes_first() {
+    fn the_phone_that_came_last_comes_first_and_a_refresh_does_not_change_that() {
         let (bindings, rep, now) = (Bindings::default(), RepId::new("alice"), Instant::now());
         let later = now + Duration::from_secs(60);
         for (contact, cseq) in [("sip:a@h", 1), ("sip:b@h", 1), ("sip:a@h", 2)] {
@@ -144,7 +163,30 @@ mod tests {
                 .register(&rep, vec![phone(contact, cseq, later)], now)
                 .unwrap();
         }
+        assert_eq!(contacts(&bindings, now), ["sip:b@h", "sip:a@h"]);
+        let restarted = Binding {
+            call_id: Arc::from(&b"two"[..]),
+            ..phone("sip:a@h", 1, later)
+        };
+        bindings.register(&rep, vec![restarted], now).unwrap();
         assert_eq!(contacts(&bindings, now), ["sip:a@h", "sip:b@h"]);
+    }
+
+    #[test]
+    fn the_phone_that_spoke_last_comes_first() {
+        let (bindings, rep, now) = (Bindings::default(), RepId::new("alice"), Instant::now());
+        let later = now + Duration::from_secs(60);
+        for (contact, id) in [("sip:a@h", 1), ("sip:b@h", 2), ("sip:c@h", 3)] {
+            let registered = Binding {
+                flow: flow(id),
+                ..phone(contact, 1, later)
+            };
+            bindings.register(&rep, vec![registered], now).unwrap();
+        }
+        bindings.handle_use(&rep, flow(1));
+        assert_eq!(contacts(&bindings, now), ["sip:a@h", "sip:c@h", "sip:b@h"]);
+        bindings.handle_use(&rep, flow(9));
+        assert_eq!(contacts(&bindings, now), ["sip:a@h", "sip:c@h", "sip:b@h"]);
     }
 
     #[test]

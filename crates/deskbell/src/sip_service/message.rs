@@ -9,7 +9,7 @@ use sip_transport::{Exchange, Handling};
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::SipService;
-use super::answer::{answer, bad, refuse};
+use super::answer::{answer, bad, is_encoded, refuse};
 use super::directory::Resource;
 use crate::desk::RepSays;
 
@@ -25,6 +25,7 @@ impl SipService {
             Ok(read) => read,
             Err(refusal) => return refusal,
         };
+        self.bindings.handle_use(&rep, exchange.flow());
         self.happenings
             .sip(|| format!("MESSAGE: {rep} writes {} characters", text.chars().count()));
         let heard = answer(request, &exchange, StatusCode::OK).build();
@@ -79,6 +80,12 @@ impl SipService {
         if !content_type.is_some_and(|found| found.is("text", "plain")) {
             return Err(refuse(
                 fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, "text/plain"),
+            ));
+        }
+        if is_encoded(request) {
+            return Err(refuse(
+                fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+                    .header(HeaderName::AcceptEncoding, "identity"),
             ));
         }
         let text = String::from_utf8_lossy(request.body());

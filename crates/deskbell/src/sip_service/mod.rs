@@ -6,6 +6,7 @@ mod answer;
 mod authentication;
 mod bindings;
 mod directory;
+mod extensions;
 mod mail;
 mod message;
 mod options;
@@ -103,6 +104,9 @@ impl SipService {
 
 impl Service for SipService {
     fn handle_request(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
+        if let Some(refusal) = extensions::refusal(request, &exchange) {
+            return refusal;
+        }
         match request.method() {
             Method::Register => self.handle_register(request, &exchange),
             Method::Publish => self.handle_publish(request, &exchange),

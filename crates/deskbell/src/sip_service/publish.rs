@@ -11,7 +11,7 @@ use sip::{Flow, HeaderError, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
 use super::SipService;
-use super::answer::{answer, bad, refuse};
+use super::answer::{answer, bad, is_encoded, refuse};
 use super::directory::Resource;
 
 /// The event packages that can be published.
@@ -189,10 +189,7 @@ fn read_document(request: &Request) -> Result<Document, Unreadable> {
     {
         return Err(Unreadable::MediaType);
     }
-    if request
-        .values(HeaderName::ContentEncoding)
-        .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
-    {
+    if is_encoded(request) {
         return Err(Unreadable::Encoding);
     }
     Document::read_pidf(request.body()).map_err(Unreadable::Body)

@@ -36,6 +36,15 @@ impl SipService {
     fn register(&self, request: &Request, exchange: &Exchange<'_>) -> Result<RepId, Handling> {
         let fail = |status| answer(request, exchange, status);
         let bad = |header| bad(request, exchange, header);
+        // RFC 3261 §10.3 step 1: a registrar of another domain is asked for.
+        if request
+            .uri()
+            .ok()
+            .and_then(|uri| self.directory.load().resource(&uri))
+            .is_none()
+        {
+            return Err(refuse(fail(StatusCode::NOT_FOUND)));
+        }
         let sender = self.login.authenticate(request, exchange)?;
         // RFC 3261 §10.3 step 5: the address of record is in To.
         let to = request.to().map_err(|error| bad(error.header))?;

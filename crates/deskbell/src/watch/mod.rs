@@ -4,21 +4,19 @@
 mod telling;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sip::{HeaderName, Request, StatusCode, Uri};
-use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use self::telling::{Telling, tell};
 use crate::cli::WatchArguments;
 use crate::logging;
-use crate::password;
 use crate::phone::{Account, Incoming, Phone, Watching};
 use crate::serve::{runtime, stop_signal};
+use crate::{password, server_address};
 
 /// Asked for; the server may grant less.
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -28,9 +26,6 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// How long the server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// RFC 3261 §19.1.2.
-const SIP_PORT: u16 = 5060;
 
 /// Watches until it is told to stop.
 pub(crate) fn run(arguments: &WatchArguments) -> anyhow::Result<()> {
@@ -76,10 +71,7 @@ impl Plan {
             Some(user) => user.clone(),
             None => uri.user_decoded().unwrap_or_default().into_owned(),
         };
-        let server = arguments.server.clone().unwrap_or_else(|| {
-            let port = uri.port.unwrap_or(SIP_PORT);
-            format!("{}:{port}", uri.host)
-        });
+        let server = arguments.server.clone().unwrap_or_else(|| domain.clone());
         Ok(Self {
             uri: text,
             user,
@@ -94,7 +86,7 @@ async fn watch(plan: Plan, password: String) -> anyhow::Result<()> {
         user: plan.user,
         password,
         domain: plan.domain,
-        server: resolve(&plan.server).await?,
+        server: server_address::find(&plan.server).await?,
     })
     .await?;
     let mut watching = Watching::of(&plan.uri)?;
@@ -202,19 +194,6 @@ fn explained(status: StatusCode, error: anyhow::Error) -> anyhow::Error {
     error.context(hint)
 }
 
-async fn resolve(server: &str) -> anyhow::Result<SocketAddr> {
-    let with_port = if server.parse::<SocketAddr>().is_ok() || server.contains(':') {
-        server.to_owned()
-    } else {
-        format!("{server}:{SIP_PORT}")
-    };
-    lookup_host(&with_port)
-        .await
-        .ok()
-        .and_then(|mut found| found.next())
-        .with_context(|| format!("failed to find {server}: give its address with --server"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,7 +226,7 @@ mod tests {
                 "sip:alice@shop.example",
                 "alice",
                 "shop.example",
-                "shop.example:5060",
+                "shop.example",
             ],
         );
         check(

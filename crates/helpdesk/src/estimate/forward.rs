@@ -1,0 +1,292 @@
+//! Plays the queue forward from where it stands, by the same routing code, many times over: the waits that
+//! come out are the forecast. Must not know what is done with it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::experience::HandlingTimes;
+use super::range::Forecast;
+use super::scene::{InHand, Scene, UNNAMED};
+use crate::random::Random;
+use crate::routing::floor::Floor;
+use crate::routing::plan::Tick;
+
+/// Times that the queue is played where it is short.
+const DRAWS: usize = 200;
+/// Times that it must have been played for its waits to be quoted.
+const FEWEST_DRAWS: usize = 10;
+/// From this many draws the range is read off them; of fewer it is that of a gamma law.
+const ENOUGH_FOR_QUANTILES: usize = 100;
+/// Conversations, leaves and arrivals that may be played for one forecast: about two milliseconds.
+const EVENTS: usize = 14_000;
+
+/// Plays forward until every newcomer in `probes`, one of each kind named, has come to a rep. `None` where
+/// too little is known, or the queue is too long to be played often enough.
+///
+/// A probe takes no rep away from anybody: it only tells when it would be its turn.
+pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec<Forecast>> {
+    let mut stage = Stage::new(scene, probes)?;
+    let mut random = Random::new(seed, 0);
+    let mut waits = vec![Vec::with_capacity(DRAWS); probes.len()];
+    let mut budget = EVENTS;
+    for _ in 0..DRAWS {
+        stage.set(&mut random)?;
+        stage.play(&mut random, &mut budget)?;
+        for (waits, wait) in waits.iter_mut().zip(&stage.waits) {
+            waits.push(wait.unwrap_or_default());
+        }
+        if budget == 0 {
+            break;
+        }
+    }
+    waits.iter_mut().map(|waits| forecast(waits)).collect()
+}
+
+fn forecast(waits: &mut [f64]) -> Option<Forecast> {
+    if waits.len() < FEWEST_DRAWS {
+        return None;
+    }
+    if waits.len() >= ENOUGH_FOR_QUANTILES {
+        return Forecast::of_draws(waits);
+    }
+    let draws = super::count(waits.len());
+    let mean = waits.iter().sum::<f64>() / draws;
+    let squares: f64 = waits.iter().map(|wait| (wait - mean).powi(2)).sum();
+    Some(Forecast::gamma(mean, squares / (draws - 1.0)))
+}
+
+struct Stage<'a> {
+    scene: Scene<'a>,
+    probes: &'a [usize],
+    floor: Floor,
+    events: BinaryHeap<Reverse<(Tick, Event)>>,
+    /// The conversations in hand, with what is known of each.
+    talks: Vec<Talk<'a>>,
+    handling: Vec<&'a HandlingTimes>,
+    impatience: Vec<f64>,
+    /// Arrivals a second, by kind; empty where whoever comes later is of no concern.
+    rates: Vec<f64>,
+    all_rates: f64,
+    waits: Vec<Option<f64>>,
+    /// Waits that are not known yet.
+    unknown: usize,
+    now: Tick,
+}
+
+#[derive(Clone, Copy)]
+struct Talk<'a> {
+    rep: usize,
+    times: &'a HandlingTimes,
+    elapsed: f64,
+    over: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Free { rep: u32 },
+    Arrival,
+}
+
+const SECOND: f64 = 1e9;
+
+impl<'a> Stage<'a> {
+    fn new(scene: &Scene<'a>, probes: &'a [usize]) -> Option<Self> {
+        let experience = scene.experience;
+        let handling = |skill: &usize| experience.handling(*skill);
+        let handling: Vec<_> = scene
+            .skill_by_kind
+            .iter()
+            .map(handling)
+            .collect::<Option<_>>()?;
+        let kinds = 0..scene.plan.kinds();
+        let now = seconds(scene.now);
+        let rates: Vec<f64> = if scene.plan.later_ones_matter() {
+            let rates = kinds.clone().map(|kind| experience.arrival_rate(kind, now));
+            rates.collect()
+        } else {
+            Vec::new()
+        };
+        let mut talks = Vec::new();
+        for in_hand in scene.in_hand {
+            match *in_hand {
+                InHand::Conversation { rep, skill, since } => {
+                    let times = experience.handling(skill)?;
+                    let elapsed = seconds(scene.now.saturating_sub(since));
+                    talks.push(Talk {
+                        rep,
+                        times,
+                        elapsed,
+                        over: times.over_by(elapsed),
+                    });
+                }
+                InHand::Rest { .. } => {}
+            }
+        }
+        Some(Self {
+            scene: *scene,
+            probes,
+            floor: scene.floor.clone(),
+            events: BinaryHeap::with_capacity(scene.in_hand.len() + 1),
+            talks,
+            handling,
+            impatience: kinds.map(|kind| experience.impatience(kind)).collect(),
+            all_rates: rates.iter().sum(),
+            rates,
+            waits: vec![None; scene.tickets + probes.len()],
+            unknown: 0,
+            now: scene.now,
+        })
+    }
+
+    /// Sets the desk as it stands, and draws how long what is in hand still takes.
+    fn set(&mut self, random: &mut Random) -> Option<()> {
+        self.now = self.scene.now;
+        self.floor.copy(self.scene.floor);
+        self.events.clear();
+        for talk in &self.talks {
+            let rest = talk.times.rest(talk.over, talk.elapsed, random);
+            let free = self.now.saturating_add(ticks(rest));
+            let free = free.saturating_add(self.scene.plan.wrap_up);
+            let rep = u32::try_from(talk.rep).ok()?;
+            self.events.push(Reverse((free, Event::Free { rep })));
+        }
+        for in_hand in self.scene.in_hand {
+            match *in_hand {
+                InHand::Conversation { .. } => {}
+                InHand::Rest { rep, until } => {
+                    let rep = u32::try_from(rep).ok()?;
+                    self.events.push(Reverse((until, Event::Free { rep })));
+                }
+            }
+        }
+        self.waits.fill(None);
+        self.unknown = self.waits.len();
+        let first_probe = u32::try_from(self.scene.tickets).ok()?;
+        for (ticket, &kind) in (first_probe..).zip(self.probes) {
+            self.floor.enqueue(kind, ticket, self.now);
+        }
+        self.schedule_arrival(random);
+        Some(())
+    }
+
+    /// Plays until every wait is known. `None` when one would never end, or takes so long that too few
+    /// draws could be made.
+    fn play(&mut self, random: &mut Random, budget: &mut usize) -> Option<()> {
+        let fair_share = EVENTS / FEWEST_DRAWS;
+        let mut played = 0;
+        self.drain(random);
+        while self.unknown > 0 {
+            played += 1;
+            if played > fair_share {
+                return None;
+            }
+            let event = self.events.peek().map(|Reverse((at, _))| *at);
+            let relaxing = self.floor.next_relaxing(self.scene.plan, self.now);
+            match (event, relaxing) {
+                (Some(event), Some(relaxing)) if relaxing < event => self.now = relaxing,
+                (None, Some(relaxing)) => self.now = relaxing,
+                (Some(_), _) => self.happen(random)?,
+                (None, None) => return None,
+            }
+            self.drain(random);
+        }
+        *budget = budget.saturating_sub(played.max(1));
+        Some(())
+    }
+
+    fn happen(&mut self, random: &mut Random) -> Option<()> {
+        let Reverse((at, event)) = self.events.pop()?;
+        self.now = at;
+        match event {
+            Event::Free { rep } => {
+                let rep = rep as usize;
+                self.floor.note_activity(rep, at);
+                self.floor.free(rep);
+            }
+            Event::Arrival => {
+                let kind = self.newcomer(random);
+                match self.floor.rep_for_newcomer(self.scene.plan, kind) {
+                    Some(rep) => self.begin(kind, rep, random),
+                    None => {
+                        self.floor.enqueue(kind, UNNAMED, at);
+                    }
+                }
+                self.schedule_arrival(random);
+            }
+        }
+        Some(())
+    }
+
+    fn drain(&mut self, random: &mut Random) {
+        while let Some(found) = self.floor.next_match(self.scene.plan, self.now) {
+            let ticket = found.queued.ticket as usize;
+            if let Some(wait) = self.waits.get_mut(ticket) {
+                *wait = Some(seconds(self.now.saturating_sub(self.scene.now)));
+                self.unknown -= 1;
+                if ticket >= self.scene.tickets {
+                    continue;
+                }
+            }
+            if self.is_still_there(found.kind, found.queued.since, random) {
+                self.begin(found.kind, found.rep, random);
+            }
+        }
+    }
+
+    /// Whether a shopper has not left since the beginning of the play, or since coming later.
+    fn is_still_there(&self, kind: usize, since: Tick, random: &mut Random) -> bool {
+        let impatience = self.impatience.get(kind).copied().unwrap_or(0.0);
+        if impatience <= 0.0 {
+            return true;
+        }
+        let waited = seconds(self.now.saturating_sub(since.max(self.scene.now)));
+        random.exponential() > waited * impatience
+    }
+
+    fn begin(&mut self, kind: usize, rep: usize, random: &mut Random) {
+        let Some(times) = self.handling.get(kind) else {
+            return;
+        };
+        let took = ticks(times.draw(random)).saturating_add(self.scene.plan.wrap_up);
+        self.floor.take(self.scene.plan, rep, self.now);
+        if let Ok(rep) = u32::try_from(rep) {
+            let free = self.now.saturating_add(took);
+            self.events.push(Reverse((free, Event::Free { rep })));
+        }
+    }
+
+    fn schedule_arrival(&mut self, random: &mut Random) {
+        if self.all_rates > 0.0 {
+            let gap = ticks(random.exponential() / self.all_rates);
+            let at = self.now.saturating_add(gap);
+            self.events.push(Reverse((at, Event::Arrival)));
+        }
+    }
+
+    fn newcomer(&self, random: &mut Random) -> usize {
+        let mut left = random.unit() * self.all_rates;
+        let found = self.rates.iter().position(|rate| {
+            left -= rate;
+            left <= 0.0
+        });
+        found.unwrap_or(0)
+    }
+}
+
+pub(super) fn seconds(ticks: Tick) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a wait has far fewer than 53 bits of meaning"
+    )]
+    let ticks = ticks as f64;
+    ticks / SECOND
+}
+
+fn ticks(seconds: f64) -> Tick {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the cast saturates, and later than 290 years is as good as never"
+    )]
+    let ticks = (seconds * SECOND) as Tick;
+    ticks
+}

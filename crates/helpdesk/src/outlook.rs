@@ -1,0 +1,276 @@
+//! The live desk as estimates see it: what it has learnt, and the scene from which the waits of those who
+//! wait, and of a click, are played forward. Must not know who is told.
+
+use std::collections::BTreeMap;
+
+use presence::Availability;
+
+use crate::clock::Moment;
+use crate::config::{Config, Rep};
+use crate::estimate::Forecast;
+use crate::estimate::experience::{Experience, WaitEnd};
+use crate::estimate::quote::{Quote, Quotes, quote};
+use crate::estimate::scene::{InHand, Scene};
+use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::promises::Desk;
+use crate::roster::Seat;
+use crate::routing::floor::Floor;
+use crate::routing::plan::{Kind, Plan, Tick};
+use crate::routing::reps::RepSet;
+use crate::snapshot::Wait;
+use crate::tickets::{Stage, Ticket};
+
+/// The same random numbers each time, so that a wait changes only because the desk does.
+const SEED: u64 = 1;
+const NANOSECONDS: i64 = 1_000_000;
+
+/// What the desk has learnt of each skill, and of each skill and tier.
+#[derive(Debug)]
+pub(crate) struct Learnt {
+    experience: Experience,
+    skills: Vec<SkillId>,
+    kinds: Vec<(SkillId, TierId)>,
+    planned: Option<Planned>,
+}
+
+/// A plan and what it was made for.
+#[derive(Debug)]
+struct Planned {
+    reps: Vec<RepId>,
+    kinds: Vec<Kind>,
+    plan: Plan,
+}
+
+/// The waits of this moment.
+#[derive(Debug, Default)]
+pub(crate) struct Outlook<'a> {
+    tickets: BTreeMap<&'a TicketId, Forecast>,
+    clicks: BTreeMap<(&'a SkillId, &'a TierId), Forecast>,
+}
+
+impl Outlook<'_> {
+    /// How much longer a waiting ticket waits.
+    pub(crate) fn ticket(&self, ticket: &TicketId) -> Option<Wait> {
+        self.tickets.get(ticket).map(Forecast::promise)
+    }
+
+    /// How long a click of this moment would wait.
+    pub(crate) fn click(&self, skill: &SkillId, tier: &TierId) -> Option<Wait> {
+        self.clicks.get(&(skill, tier)).map(Forecast::promise)
+    }
+}
+
+impl Default for Learnt {
+    fn default() -> Self {
+        Self {
+            experience: Experience::new(0, 0),
+            skills: Vec::new(),
+            kinds: Vec::new(),
+            planned: None,
+        }
+    }
+}
+
+impl Learnt {
+    /// Takes the skills and tiers of a configuration; what is known of others is kept.
+    pub(crate) fn configure(&mut self, config: &Config) {
+        for skill in &config.skills {
+            if !self.skills.contains(&skill.id) {
+                self.skills.push(skill.id.clone());
+            }
+            for tier in &config.tiers {
+                let kind = (skill.id.clone(), tier.id.clone());
+                if !self.kinds.contains(&kind) {
+                    self.kinds.push(kind);
+                }
+            }
+        }
+        self.experience.widen(self.skills.len(), self.kinds.len());
+        self.planned = None;
+    }
+
+    pub(crate) fn learn_arrival(&mut self, ticket: &Ticket, at: Moment) {
+        if let Some(kind) = self.kind_of(ticket) {
+            self.experience.learn_arrival(kind, seconds(at));
+        }
+    }
+
+    pub(crate) fn learn_handling(&mut self, skill: &SkillId, since: Moment, at: Moment) {
+        if let Some(skill) = self.skill(skill) {
+            let took = at.since(since).as_secs_f64();
+            self.experience.learn_handling(skill, took);
+        }
+    }
+
+    /// A ticket that waited since its ask has left the queue.
+    pub(crate) fn learn_patience(&mut self, ticket: &Ticket, end: WaitEnd, at: Moment) {
+        if let Some(kind) = self.kind_of(ticket)
+            && ticket.handed_on_by.is_none()
+        {
+            let waited = at.since(ticket.asked_at).as_secs_f64();
+            self.experience.learn_patience(kind, waited, end);
+        }
+    }
+
+    /// Brings the plan in line with who is at work.
+    pub(crate) fn refresh(&mut self, config: &Config, seats: &[&Seat]) {
+        self.experience.refresh();
+        let kinds = self.kinds.iter().map(|(skill, tier)| {
+            let known = config.tiers.iter().find(|known| known.id == *tier);
+            Kind {
+                skills: vec![skill.clone()],
+                tier: tier.clone(),
+                weight: known.map_or(1.0, |known| known.weight),
+            }
+        });
+        let kinds: Vec<Kind> = kinds.collect();
+        let holds = self.planned.as_ref().is_some_and(|planned| {
+            planned.kinds == kinds
+                && planned.reps.len() == seats.len()
+                && planned
+                    .reps
+                    .iter()
+                    .zip(seats)
+                    .all(|(id, seat)| *id == seat.rep.id)
+        });
+        if holds {
+            return;
+        }
+        let mut at_work = RepSet::with_room_for(seats.len());
+        (0..seats.len()).for_each(|rep| at_work.insert(rep));
+        let reps: Vec<&Rep> = seats.iter().map(|seat| &seat.rep).collect();
+        self.planned = Some(Planned {
+            plan: Plan::new(&reps, &at_work, &kinds, &config.routing),
+            reps: reps.into_iter().map(|rep| rep.id.clone()).collect(),
+            kinds,
+        });
+    }
+
+    /// The waits of those who wait and of a click; `None` while too little is known.
+    pub(crate) fn outlook<'a>(&'a self, desk: Desk<'a>) -> Option<Outlook<'a>> {
+        let planned = self.planned.as_ref()?;
+        if !self.experience.knows_enough() {
+            return None;
+        }
+        let plan = &planned.plan;
+        let now = ticks(desk.now);
+        let mut floor = Floor::new(plan, now);
+        let mut in_hand = Vec::new();
+        let seats = desk.roster.seats().filter(|seat| seat.is_at_work());
+        for (rep, seat) in seats.enumerate() {
+            self.seat(rep, seat, desk, &mut in_hand);
+            floor.note_activity(rep, ticks(seat.idle_since));
+        }
+        for held in &in_hand {
+            let (InHand::Conversation { rep, .. } | InHand::Rest { rep, .. }) = *held;
+            floor.occupy(plan, rep);
+        }
+        let mut tickets = Vec::new();
+        for ticket in desk.tickets.waiting() {
+            // Who waits for one rep, or has been refused by some, is not like others of the kind.
+            let is_plain = ticket.named.is_none() && ticket.refused.is_empty();
+            let kind = self.kind_of(ticket).filter(|&kind| plan.can_ever(kind));
+            if let Some(kind) = kind.filter(|_| is_plain) {
+                let number = u32::try_from(tickets.len()).ok()?;
+                floor.enqueue(kind, number, ticks(ticket.asked_at));
+                tickets.push(&ticket.ask.ticket);
+            }
+        }
+        let skill = |(skill, _): &(SkillId, TierId)| self.skill(skill);
+        let skill_by_kind: Vec<usize> = self.kinds.iter().map(skill).collect::<Option<_>>()?;
+        let scene = Scene {
+            plan,
+            floor: &floor,
+            in_hand: &in_hand,
+            experience: &self.experience,
+            skill_by_kind: &skill_by_kind,
+            tickets: tickets.len(),
+            now,
+        };
+        let clicks: Vec<usize> = (0..self.kinds.len())
+            .filter(|&kind| plan.can_ever(kind))
+            .collect();
+        let Quotes {
+            tickets: waits,
+            newcomers,
+        } = quote(&scene, &clicks, SEED)?;
+        let of_click = |(kind, quote): (&usize, Option<Quote>)| {
+            let (skill, tier) = self.kinds.get(*kind)?;
+            Some(((skill, tier), quote?.forecast))
+        };
+        let of_ticket =
+            |(ticket, quote): (&'a TicketId, Option<Quote>)| Some((ticket, quote?.forecast));
+        Some(Outlook {
+            tickets: tickets
+                .into_iter()
+                .zip(waits)
+                .filter_map(of_ticket)
+                .collect(),
+            clicks: clicks.iter().zip(newcomers).filter_map(of_click).collect(),
+        })
+    }
+
+    /// What a rep at work has in hand. A rep whom presence calls busy without a conversation of ours is
+    /// taken to be in one of somebody else's.
+    fn seat(&self, rep: usize, seat: &Seat, desk: Desk<'_>, in_hand: &mut Vec<InHand>) {
+        let before = in_hand.len();
+        for id in &seat.conversations {
+            let ticket = desk.tickets.ticket(id);
+            let skill = ticket.and_then(|ticket| self.skill(ticket.skills.first()?));
+            let since = match ticket.map(|ticket| &ticket.stage) {
+                Some(Stage::Open { since, .. }) => *since,
+                Some(Stage::Waiting | Stage::Offered { .. } | Stage::Ended { .. }) | None => {
+                    desk.now
+                }
+            };
+            in_hand.push(InHand::Conversation {
+                rep,
+                skill: skill.unwrap_or_default(),
+                since: ticks(since),
+            });
+        }
+        let elsewhere = |since: Moment| InHand::Conversation {
+            rep,
+            skill: 0,
+            since: ticks(since),
+        };
+        in_hand.extend(seat.offers.iter().map(|_| elsewhere(desk.now)));
+        in_hand.extend(seat.wrap_ups.iter().map(|&until| InHand::Rest {
+            rep,
+            until: ticks(until),
+        }));
+        match seat.availability {
+            Availability::Busy => {
+                let room = usize::try_from(seat.rep.capacity).unwrap_or(usize::MAX);
+                let held = in_hand.len() - before;
+                for _ in held..room {
+                    in_hand.push(elsewhere(seat.alive_at));
+                }
+            }
+            Availability::Available | Availability::Away | Availability::Offline => {}
+        }
+    }
+
+    fn skill(&self, skill: &SkillId) -> Option<usize> {
+        self.skills.iter().position(|known| known == skill)
+    }
+
+    fn kind_of(&self, ticket: &Ticket) -> Option<usize> {
+        let skill = ticket.skills.first()?;
+        let tier = &ticket.ask.tier;
+        let mut kinds = self.kinds.iter();
+        kinds.position(|(known, of)| known == skill && of == tier)
+    }
+}
+
+fn ticks(moment: Moment) -> Tick {
+    moment.0.saturating_mul(NANOSECONDS)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of thousands of years fit a double"
+)]
+fn seconds(moment: Moment) -> f64 {
+    moment.0 as f64 / 1_000.0
+}

@@ -1,0 +1,199 @@
+//! The reps' hands and the waiting tickets at one moment, and the one rule that brings them together:
+//! the first in the queue that a free rep may take goes to the best of them.
+//! Must not know what time it is outside, nor what an offer or a conversation is.
+
+use std::collections::VecDeque;
+
+use super::plan::{Plan, Tick};
+use super::reps::RepSet;
+use crate::queue::{self, Place};
+
+/// Who is free since when, and who waits. Tickets of one kind stand in one line in order of arrival: time
+/// relaxes the older no later than the younger, so where the head finds nobody nobody behind it does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Floor {
+    free: RepSet,
+    in_hand: Vec<u32>,
+    idle_since: Vec<Tick>,
+    lines: Vec<VecDeque<Queued>>,
+    last_number: u64,
+}
+
+/// A ticket in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Queued {
+    /// The caller's name for it.
+    pub(crate) ticket: u32,
+    /// Order of arrival.
+    pub(crate) number: u64,
+    pub(crate) since: Tick,
+}
+
+/// A ticket and the rep it goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Match {
+    pub(crate) kind: usize,
+    pub(crate) queued: Queued,
+    /// How many rules had fired for it.
+    pub(crate) step: usize,
+    pub(crate) rep: usize,
+}
+
+impl Floor {
+    /// All reps free since `now`, nobody waiting.
+    pub(crate) fn new(plan: &Plan, now: Tick) -> Self {
+        let reps = plan.capacities.len();
+        let mut free = RepSet::with_room_for(reps);
+        for (rep, &capacity) in plan.capacities.iter().enumerate() {
+            if capacity > 0 {
+                free.insert(rep);
+            }
+        }
+        Self {
+            free,
+            in_hand: vec![0; reps],
+            idle_since: vec![now; reps],
+            lines: vec![VecDeque::new(); plan.kinds()],
+            last_number: 0,
+        }
+    }
+
+    /// Takes the state of another floor of the same plan, keeping the room it has.
+    pub(crate) fn copy(&mut self, other: &Self) {
+        self.free.copy(&other.free);
+        self.in_hand.clone_from(&other.in_hand);
+        self.idle_since.clone_from(&other.idle_since);
+        self.lines.clone_from(&other.lines);
+        self.last_number = other.last_number;
+    }
+
+    /// A new ticket waits; [`next_match`](Self::next_match) says for how long.
+    pub(crate) fn enqueue(&mut self, kind: usize, ticket: u32, now: Tick) -> Queued {
+        self.last_number += 1;
+        let queued = Queued {
+            ticket,
+            number: self.last_number,
+            since: now,
+        };
+        if let Some(line) = self.lines.get_mut(kind) {
+            line.push_back(queued);
+        }
+        queued
+    }
+
+    /// The best free rep for a newcomer, when nobody of its kind waits already.
+    pub(crate) fn rep_for_newcomer(&self, plan: &Plan, kind: usize) -> Option<usize> {
+        let nobody_waits = self.lines.get(kind).is_none_or(VecDeque::is_empty);
+        nobody_waits
+            .then(|| self.choose(plan, kind, plan.step(0)))
+            .flatten()
+    }
+
+    /// The first ticket in the queue that a free rep may take, out of its line, and the best of those reps.
+    pub(crate) fn next_match(&mut self, plan: &Plan, now: Tick) -> Option<Match> {
+        if self.free.is_empty() {
+            return None;
+        }
+        let mut first: Option<(Place, usize, usize)> = None;
+        for (kind, line) in self.lines.iter().enumerate() {
+            let Some(head) = line.front() else { continue };
+            let step = plan.step(now.saturating_sub(head.since));
+            let someone_is_free = plan
+                .eligible(kind, step)
+                .is_some_and(|eligible| eligible.meets(&self.free));
+            if !someone_is_free {
+                continue;
+            }
+            let place = head.place(plan.weight(kind));
+            let precedes = first.is_none_or(|(best, _, _)| {
+                queue::compare_places(&place, &best, plan.priority, now).is_lt()
+            });
+            if precedes {
+                first = Some((place, kind, step));
+            }
+        }
+        let (_, kind, step) = first?;
+        let rep = self.choose(plan, kind, step)?;
+        let queued = self.lines.get_mut(kind)?.pop_front()?;
+        Some(Match {
+            kind,
+            queued,
+            step,
+            rep,
+        })
+    }
+
+    /// The rep takes a ticket.
+    pub(crate) fn take(&mut self, plan: &Plan, rep: usize, now: Tick) {
+        self.occupy(plan, rep);
+        self.note_activity(rep, now);
+    }
+
+    /// The rep has one more ticket in hand.
+    pub(crate) fn occupy(&mut self, plan: &Plan, rep: usize) {
+        if let (Some(in_hand), Some(&capacity)) =
+            (self.in_hand.get_mut(rep), plan.capacities.get(rep))
+        {
+            *in_hand += 1;
+            if *in_hand >= capacity {
+                self.free.remove(rep);
+            }
+        }
+    }
+
+    /// The rep has taken a ticket or ended a conversation: idle since then, though perhaps not free.
+    pub(crate) fn note_activity(&mut self, rep: usize, now: Tick) {
+        if let Some(idle_since) = self.idle_since.get_mut(rep) {
+            *idle_since = now;
+        }
+    }
+
+    /// The rep has one ticket, or the rest after it, less in hand.
+    pub(crate) fn free(&mut self, rep: usize) {
+        if let Some(in_hand) = self.in_hand.get_mut(rep) {
+            *in_hand = in_hand.saturating_sub(1);
+            self.free.insert(rep);
+        }
+    }
+
+    /// When a rule next fires for the head of a line: time alone may then find a rep for it.
+    pub(crate) fn next_relaxing(&self, plan: &Plan, now: Tick) -> Option<Tick> {
+        let heads = self.lines.iter().filter_map(VecDeque::front);
+        heads
+            .filter_map(|head| {
+                let step = plan.step(now.saturating_sub(head.since));
+                Some(head.since.saturating_add(plan.next_step(step)?))
+            })
+            .min()
+    }
+
+    /// Takes out of their lines all tickets that `keep` does not want; it may rename the others.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut Queued) -> bool) {
+        for line in &mut self.lines {
+            line.retain_mut(&mut keep);
+        }
+    }
+
+    /// The lines, by kind, each in order of arrival.
+    pub(crate) fn lines(&self) -> &[VecDeque<Queued>] {
+        &self.lines
+    }
+
+    fn choose(&self, plan: &Plan, kind: usize, step: usize) -> Option<usize> {
+        let eligible = plan.eligible(kind, step)?;
+        eligible.in_both(&self.free).min_by_key(|&rep| {
+            let idle_since = self.idle_since.get(rep).copied().unwrap_or(Tick::MAX);
+            (plan.place(kind, step, rep), idle_since, rep)
+        })
+    }
+}
+
+impl Queued {
+    pub(crate) fn place(&self, weight: f64) -> Place {
+        Place {
+            number: self.number,
+            since: self.since,
+            weight,
+        }
+    }
+}

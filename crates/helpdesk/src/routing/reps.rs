@@ -1,0 +1,103 @@
+//! Sets of reps as bits, so that a choice among a thousand is a few machine words.
+//! Must not know what a rep is.
+
+/// A set of reps by their index in the roster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct RepSet {
+    words: Vec<u64>,
+}
+
+const BITS: usize = 64;
+
+impl RepSet {
+    /// An empty set with room for `reps` of them.
+    pub(crate) fn with_room_for(reps: usize) -> Self {
+        Self {
+            words: vec![0; reps.div_ceil(BITS)],
+        }
+    }
+
+    pub(crate) fn insert(&mut self, rep: usize) {
+        if let Some(word) = self.words.get_mut(rep / BITS) {
+            *word |= 1 << (rep % BITS);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, rep: usize) {
+        if let Some(word) = self.words.get_mut(rep / BITS) {
+            *word &= !(1 << (rep % BITS));
+        }
+    }
+
+    pub(crate) fn contains(&self, rep: usize) -> bool {
+        self.words
+            .get(rep / BITS)
+            .is_some_and(|word| word & (1 << (rep % BITS)) != 0)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.words
+            .iter()
+            .zip(&other.words)
+            .any(|(one, other)| one & other != 0)
+    }
+
+    /// The reps in both sets, ascending.
+    pub(crate) fn in_both<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = usize> + 'a {
+        let words = self.words.iter().zip(&other.words).enumerate();
+        words.flat_map(|(index, (one, other))| bits(one & other, index * BITS))
+    }
+
+    /// Takes the other set's reps; both have the same room.
+    pub(crate) fn copy(&mut self, other: &Self) {
+        self.words.clone_from(&other.words);
+    }
+}
+
+fn bits(mut word: u64, base: usize) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        if word == 0 {
+            return None;
+        }
+        let bit = word.trailing_zeros() as usize;
+        word &= word - 1;
+        Some(base + bit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(reps: &[usize]) -> RepSet {
+        let mut set = RepSet::with_room_for(200);
+        for &rep in reps {
+            set.insert(rep);
+        }
+        set
+    }
+
+    #[test]
+    fn reps_come_out_in_order_once_each() {
+        let set = set(&[130, 0, 63, 64, 64]);
+        let reps: Vec<usize> = set.in_both(&set).collect();
+        assert_eq!(reps, [0, 63, 64, 130]);
+    }
+
+    #[test]
+    fn two_sets_meet_where_both_have_a_rep() {
+        let (one, other) = (set(&[1, 70, 199]), set(&[2, 70, 199]));
+        assert_eq!(one.in_both(&other).collect::<Vec<_>>(), [70, 199]);
+        assert!(one.meets(&other));
+        assert!(!set(&[1]).meets(&set(&[2])));
+    }
+
+    #[test]
+    fn a_rep_beyond_the_room_is_in_no_set() {
+        assert!(!set(&[500]).contains(500));
+    }
+}
