@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Watch(WatchArguments),
     /// Read a configuration, say every mistake with its line, print what would be served
     Check(ConfigArguments),
+    /// Ask for a rep's password and print its hashes, for the configuration to hold in its place
+    Passwd(PasswdArguments),
     /// Print an annotated default configuration
     Config,
     /// Run the routing and estimating code on simulated or recorded traffic
@@ -86,6 +88,16 @@ pub(crate) struct ConfigArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "deskbell.toml")]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PasswdArguments {
+    /// The rep's id
+    #[arg(value_name = "REP")]
+    pub(crate) rep: String,
+    /// The realm of the server's challenges: `realm` of [sip], which is the domain if left out
+    #[arg(long)]
+    pub(crate) realm: String,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod desk;
 mod happenings;
 mod logging;
 mod mood;
+mod passwd;
 mod password;
 mod phone;
 mod random;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Rep(arguments) => rep::run(arguments),
         Command::Check(arguments) => check::run(&arguments.config),
         Command::Watch(arguments) => watch::run(&arguments),
+        Command::Passwd(arguments) => passwd::run(&arguments),
         Command::Config => check::print_default(),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };

@@ -18,7 +18,7 @@ pub(crate) fn ask(user: &str) -> anyhow::Result<String> {
         read_line()?
     };
     if password.is_empty() {
-        bail!("there is no password; set DESKBELL_PASSWORD or type it");
+        bail!("there is no password; type it or give it on standard input");
     }
     Ok(password)
 }

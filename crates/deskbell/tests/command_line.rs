@@ -3,7 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::process::{Command, Output};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 use examples::unique::Folder;
 
@@ -139,4 +140,30 @@ fn a_data_directory_that_cannot_be_had_is_one_sentence_and_exit_code_1() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("--data"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+/// RFC 7616 §3.9.1 gives user, realm and password; the hashes are of Mufasa:http-auth@example.org:Circle of Life.
+#[test]
+fn passwd_prints_hashes_that_the_configuration_takes() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_deskbell"))
+        .args(["passwd", "Mufasa", "--realm", "http-auth@example.org"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(b"Circle of Life\n").unwrap();
+    drop(keyboard);
+    let told = text(&child.wait_with_output().unwrap());
+    assert_eq!(
+        told,
+        "ha1 = { md5 = \"3d78807defe7de2157e2b0b6573a855f\", \"sha-256\" = \"7987c64c30e25f1b74be53f966b49b90f2808aa92faf9a00262392d7b4794232\" }\n"
+    );
+    let config = format!(
+        "[sip]\ndomain = \"shop.example\"\n[[skill]]\nid = \"cameras\"\n[[rep]]\nid = \"alice\"\nskills = {{ cameras = 1 }}\n{told}"
+    );
+    let folder = Folder::new("passwd").unwrap();
+    let path = folder.write("deskbell.toml", &config).unwrap();
+    let checked = deskbell(&["check", "--config", path.to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
 }

@@ -85,7 +85,7 @@ impl Drop for Place {
 }
 
 /// An IPv6 host has its whole /64 to itself, so that counts as one source.
-fn source_of(address: IpAddr) -> IpAddr {
+pub(crate) fn source_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {

@@ -1,11 +1,12 @@
 //! What a transport listens on and the limits it keeps. Must not know files or command lines.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use sip::framing::MAX_DATAGRAM_LENGTH;
 use sip::{Protocol, transaction};
 
+use crate::budget::Rate;
 use crate::tls::TlsIdentity;
 
 /// One address to listen on.
@@ -33,6 +34,11 @@ pub struct Config {
     pub queue_per_socket: usize,
     /// The same per connection.
     pub queue_per_connection: usize,
+    /// Messages from one address (IPv6: one /64), over all sockets and connections. Datagrams beyond it are dropped, and
+    /// a connection is closed: nothing is answered, so that nothing is amplified.
+    pub messages_per_source: Rate,
+    /// Addresses that speak for many and are not counted: this machine's, and proxies.
+    pub uncounted_sources: Vec<IpAddr>,
     /// Longest datagram taken in, in bytes; longer ones are answered 413.
     pub longest_datagram: usize,
     /// Datagrams kept while the kernel's send buffer is full; beyond it the newest is dropped.
@@ -72,6 +78,11 @@ impl Default for Config {
             transactions: transaction::Config::default(),
             queue_per_socket: 8192,
             queue_per_connection: 256,
+            messages_per_source: Rate {
+                per_second: 1000,
+                at_once: 4000,
+            },
+            uncounted_sources: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             longest_datagram: MAX_DATAGRAM_LENGTH,
             datagrams_waiting: 4096,
             socket_buffer: 4 * 1024 * 1024,

@@ -299,6 +299,12 @@ impl<W: Wire> ConnectionTask<W> {
             match self.wire.next_frame() {
                 Ok(Some(Frame::Message(bytes))) => {
                     is_new_message = true;
+                    if !self.shared.budget.take(self.flow.remote.ip(), now) {
+                        Counters::count(&self.shared.counters.over_budget);
+                        debug!(flow = %self.flow, "connection closed, its source sends too much");
+                        self.phase = Phase::Lost;
+                        return;
+                    }
                     match self.driver.handle_bytes(self.flow, bytes, now) {
                         Incoming::GoodRequest => self.dues.first_request = None,
                         Incoming::BadRequest | Incoming::Response | Incoming::Keepalive => {}

@@ -30,6 +30,8 @@ counters! {
     unparseable,
     /// Requests answered 400, 413 or the like before the service saw them.
     bad_requests,
+    /// Messages not looked at because their source sends too many.
+    over_budget,
     /// Keepalives (line ends alone).
     keepalives,
     /// Requests shown to the service.

@@ -4,6 +4,7 @@
 
 mod admission;
 mod alarm;
+mod budget;
 mod config;
 mod connection;
 mod counters;
@@ -23,6 +24,7 @@ mod upgraded;
 mod websocket;
 mod wire;
 
+pub use crate::budget::Rate;
 pub use crate::config::{Config, Listen};
 pub use crate::counters::Counters;
 pub use crate::random::NoRandomness;

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::admission::Admission;
+use crate::budget::Budget;
 use crate::config::{Config, Listen};
 use crate::counters::Counters;
 use crate::driver::Driver;
@@ -88,6 +89,7 @@ pub(crate) struct Shared {
     pub(crate) flows: Flows,
     pub(crate) admission: Arc<Admission>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) budget: Budget,
     /// What the next TLS connection is shown.
     pub(crate) tls: ArcSwapOption<ServerConfig>,
     /// The bound UDP sockets.
@@ -157,6 +159,7 @@ impl Transport {
             flows,
             admission: Arc::new(admission),
             counters: Arc::new(Counters::default()),
+            budget: Budget::new(config.messages_per_source, config.uncounted_sources.clone()),
             sockets: sockets.iter().map(|prepared| prepared.bound).collect(),
             tasks: TaskTracker::new(),
             service: OnceLock::new(),

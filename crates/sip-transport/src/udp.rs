@@ -114,6 +114,10 @@ impl DatagramTask {
         };
         let now = Instant::now();
         for datagram in datagrams {
+            if !self.shared.budget.take(datagram.source.ip(), now) {
+                Counters::count(&self.shared.counters.over_budget);
+                continue;
+            }
             let flow = Flow {
                 transport: Protocol::Udp,
                 local: self.bound.local,

@@ -5,7 +5,7 @@ mod desk;
 
 use desk::{Desk, UdpPeer, answer, first_line, request};
 use sip::Method;
-use sip_transport::Config;
+use sip_transport::{Config, Rate};
 
 #[tokio::test]
 async fn a_request_is_answered_to_its_source() {
@@ -195,4 +195,52 @@ async fn an_address_in_use_is_named() {
     };
     let expected = format!("listen on udp://{}: it is in use", desk.udp);
     assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn a_source_that_sends_too_much_is_not_answered_any_more() {
+    let config = Config {
+        messages_per_source: Rate {
+            per_second: 1,
+            at_once: 20,
+        },
+        uncounted_sources: Vec::new(),
+        ..Config::default()
+    };
+    let desk = Desk::open_with(config, "127.0.0.1:0").await;
+    let peer = UdpPeer::towards(desk.udp).await;
+    for n in 0..500 {
+        peer.send(&request("REGISTER", &format!("n{n}"))).await;
+    }
+    desk::until(|| desk.count("received") + desk.count("over_budget") == 500).await;
+    assert!(
+        (20..25).contains(&desk.seen().len()),
+        "{}",
+        desk.seen().len()
+    );
+
+    // The same source has no better luck over TCP, and is told nothing.
+    let mut stream = desk::TcpPeer::towards(desk.tcp).await;
+    stream.send(&request("PUBLISH", "a")).await;
+    assert_eq!(stream.receive_some().await, "");
+}
+
+/// What is sent before anybody has proven anything is at most as many packets as came, and hardly longer than they.
+#[tokio::test]
+async fn refusals_amplify_nothing() {
+    let desk = Desk::open().await;
+    let peer = UdpPeer::towards(desk.udp).await;
+    let (mut bytes_in, mut bytes_out) = (0, 0);
+    for n in 0..200 {
+        let request = request("REGISTER", &format!("n{n}"));
+        bytes_in += request.len();
+        peer.send(&request).await;
+        bytes_out += peer.receive().await.len();
+    }
+    assert!(
+        bytes_out * 2 <= bytes_in * 3,
+        "{bytes_in} in, {bytes_out} out"
+    );
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    assert_eq!(desk.count("sent"), 200, "a refusal is never sent again");
 }

@@ -324,6 +324,47 @@ mod tests {
         }
     }
 
+    /// Security row S14: no number is cut to a smaller type, and nothing after it becomes a message.
+    #[test]
+    fn no_length_makes_two_messages_of_one() {
+        let smuggled = with_length("");
+        for name in ["Content-Length", "l", "CONTENT-LENGTH "] {
+            for length in [
+                "-1",
+                "+5",
+                "2147483647",
+                "2147483648",
+                "4294967295",
+                "4294967296",
+                "4294967328",
+                "9223372036854775807",
+                "9223372036854775808",
+                "18446744073709551615",
+                "18446744073709551648",
+                "340282366920938463463374607431768211488",
+                "0x10",
+                "1e1",
+                "5 5",
+                "5,5",
+                "5;a=b",
+                "5.0",
+                "\u{665}",
+                "5\u{0}",
+                "five",
+            ] {
+                let stream = message(&format!("{name}: {length}\r\n"), &smuggled);
+                for size in [1, 2, 3, 7, stream.len()] {
+                    let found = frames(stream.as_bytes(), size);
+                    let is_refusal = |text: &String| text.starts_with("answer 4");
+                    assert!(
+                        found.len() == 1 && found.iter().all(is_refusal),
+                        "{name}: {length} in pieces of {size} gave {found:?}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_not_sip_closes() {
         check(

@@ -225,6 +225,27 @@ mod tests {
         assert!(contacts(&bindings, now).is_empty());
     }
 
+    /// Security row S26: at no moment more, and nobody else's phones go for them.
+    #[test]
+    fn ten_thousand_contacts_of_one_rep_leave_five() {
+        let (bindings, rep, now) = (Bindings::default(), RepId::new("alice"), Instant::now());
+        let later = now + Duration::from_secs(60);
+        let bob = RepId::new("bob");
+        let phone_of_bob = vec![phone("sip:bob@h", 1, later)];
+        bindings.register(&bob, phone_of_bob, now).unwrap();
+        for n in 0..10_000 {
+            let flood = vec![phone(&format!("sip:{n}@h"), 1, later)];
+            bindings.register(&rep, flood, now).unwrap();
+            assert!(bindings.phones(&rep, now).len() <= PHONES_PER_REP);
+        }
+        assert_eq!(bindings.phones(&bob, now).len(), 1);
+        let all_at_once = (0..10_000)
+            .map(|n| phone(&format!("sip:x{n}@h"), 1, later))
+            .collect();
+        bindings.register(&rep, all_at_once, now).unwrap();
+        assert_eq!(bindings.phones(&rep, now).len(), PHONES_PER_REP);
+    }
+
     #[test]
     fn a_rep_keeps_the_five_newest_phones() {
         let (bindings, rep, now) = (Bindings::default(), RepId::new("alice"), Instant::now());
