@@ -11,11 +11,19 @@ const FILES = {
   '/': ['storefront/index.html', 'text/html; charset=utf-8'],
   '/storefront.css': ['storefront/storefront.css', 'text/css; charset=utf-8'],
   '/storefront.js': ['storefront/storefront.js', 'text/javascript; charset=utf-8'],
+  '/library/': ['storefront/library.html', 'text/html; charset=utf-8'],
+  '/library.css': ['storefront/library.css', 'text/css; charset=utf-8'],
+  '/library.js': ['storefront/library.js', 'text/javascript; charset=utf-8'],
+  '/bank/': ['storefront/bank.html', 'text/html; charset=utf-8'],
+  '/bank.css': ['storefront/bank.css', 'text/css; charset=utf-8'],
+  '/bank.js': ['storefront/bank.js', 'text/javascript; charset=utf-8'],
+  '/demo.css': ['storefront/demo.css', 'text/css; charset=utf-8'],
+  '/demo.js': ['storefront/demo.js', 'text/javascript; charset=utf-8'],
   '/widget.js': ['widget.js', 'text/javascript; charset=utf-8'],
   '/conversation.js': ['conversation.js', 'text/javascript; charset=utf-8'],
 };
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; report-uri /csp-report";
-const SKILLS = ['cameras', 'lenses', 'printing'];
+const SKILLS = { shop: ['cameras', 'lenses', 'printing'], library: ['research', 'loans', 'study-rooms'], bank: ['mortgages', 'cards', 'accounts'] };
 const TIERS = ['standard', 'gold', 'platinum'];
 const nobody = { state: 'closed', available: 0, busy: 0, away: 0, offline: 2, queued: 0, wait: null };
 
@@ -29,7 +37,7 @@ export async function startMock({ port = 0 } = {}) {
 
 class Mock {
   version = 1;
-  groups = SKILLS.flatMap((skill) => TIERS.map((tier) => ({ skill, tier, ...nobody })));
+  groups = Object.values(SKILLS).flat().flatMap((skill) => TIERS.map((tier) => ({ skill, tier, ...nobody })));
   tickets = new Map();
   streams = new Set();
   drawers = new Set();
@@ -60,8 +68,8 @@ class Mock {
     return new Promise((resolve) => this.server.close(resolve));
   }
 
-  get presence() {
-    return { site: 'shop', version: this.version, at: new Date().toISOString(), groups: this.groups };
+  presence(site) {
+    return { site, version: this.version, at: new Date().toISOString(), groups: this.groups.filter(({ skill }) => SKILLS[site].includes(skill)) };
   }
 
   /** Changes every group that fits `match` and tells every open stream. */
@@ -81,7 +89,7 @@ class Mock {
   }
 
   #tellPresence(stream) {
-    stream.write(`event: presence\nid: ${this.version}\ndata: ${JSON.stringify(this.presence)}\n\n`);
+    stream.write(`event: presence\nid: ${this.version}\ndata: ${JSON.stringify(this.presence(stream.site))}\n\n`);
   }
 
   async #serve(request, response) {
@@ -106,13 +114,15 @@ class Mock {
     }
     if (route === 'GET /demo/token') return this.#json(response, 200, { token: `demo.${searchParams.get('tier')}.unsigned` });
     if (route === 'GET /demo/events') return this.#stream(request, response, this.drawers);
-    if (pathname.startsWith('/v1/sites/shop/presence') && this.refuse.presence) return this.#problem(response, 503, 'Draining');
-    if (route === 'GET /v1/sites/shop/presence') return this.#json(response, 200, this.presence);
-    if (route === 'GET /v1/sites/shop/presence/events') {
+    const [, site, asked] = /^\/v1\/sites\/(shop|library|bank)\/(.*)$/.exec(pathname) ?? [];
+    if (asked?.startsWith('presence') && this.refuse.presence) return this.#problem(response, 503, 'Draining');
+    if (`${request.method} ${asked}` === 'GET presence') return this.#json(response, 200, this.presence(site));
+    if (`${request.method} ${asked}` === 'GET presence/events') {
+      response.site = site;
       this.#stream(request, response, this.streams);
       return this.#tellPresence(response);
     }
-    if (route === 'POST /v1/sites/shop/tickets') return this.#newTicket(response, JSON.parse(await body(request)));
+    if (`${request.method} ${asked}` === 'POST tickets') return this.#newTicket(response, JSON.parse(await body(request)));
     const [, id, rest = ''] = /^\/v1\/tickets\/([^/]+)(\/.*)?$/.exec(pathname) ?? [];
     const ticket = this.tickets.get(id);
     if (!ticket || request.headers.authorization !== `Bearer ${ticket.token}`) return this.#problem(response, 404, 'No such ticket');

@@ -52,6 +52,14 @@ pub(crate) static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "/", PAGE, Demo, "storefront/index.html";
         "/storefront.css", SHEET, Demo, "storefront/storefront.css";
         "/storefront.js", SCRIPT, Demo, "storefront/storefront.js";
+        "/library/", PAGE, Demo, "storefront/library.html";
+        "/library.css", SHEET, Demo, "storefront/library.css";
+        "/library.js", SCRIPT, Demo, "storefront/library.js";
+        "/bank/", PAGE, Demo, "storefront/bank.html";
+        "/bank.css", SHEET, Demo, "storefront/bank.css";
+        "/bank.js", SCRIPT, Demo, "storefront/bank.js";
+        "/demo.css", SHEET, Demo, "storefront/demo.css";
+        "/demo.js", SCRIPT, Demo, "storefront/demo.js";
     }
 });
 

@@ -97,7 +97,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The demo's extra pages: the storefront at `/`, signed demo tokens, and the live list of what happens.
+/// The demo's extra pages: a shop at `/`, a library and a bank, signed demo tokens, and the live list of what happens.
 #[derive(Debug, Clone)]
 pub struct DemoFace {
     /// SIP and HTTP events behind the page, newest last.

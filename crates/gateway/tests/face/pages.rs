@@ -91,9 +91,15 @@ async fn scripts_can_be_embedded_anywhere_and_kept() {
 }
 
 #[tokio::test]
-async fn the_demo_shows_its_shop_under_a_strict_policy() {
+async fn the_demo_shows_its_sites_under_a_strict_policy() {
     let (world, _) = demo_world().await;
-    let page = world.get("/").send().await;
+    for path in ["/", "/library/", "/bank/"] {
+        check_page(&world, path).await;
+    }
+}
+
+async fn check_page(world: &World, path: &str) {
+    let page = world.get(path).send().await;
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(
@@ -102,7 +108,8 @@ async fn the_demo_shows_its_shop_under_a_strict_policy() {
          connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'"
     );
-    // Whatever the page names is served.
+    // Whatever the page names is served, and nothing in it needs a looser policy.
+    assert!(!page.text().contains(" style=") && !page.text().contains("<script>"));
     let named: Vec<&str> = page
         .text()
         .split('"')
@@ -123,6 +130,13 @@ async fn a_demo_token_proves_its_tier() {
     call.bearer(&token).send().await.json(201);
     assert_eq!(world.desk.asks()[0].tier.as_str(), "gold");
     world.get("/demo/token?tier=iron").send().await.problem(404);
+    // A token of one site proves nothing to another, and a site without a secret signs none.
+    let named = world.get("/demo/token?site=shop&tier=gold").send().await;
+    assert!(named.json(200)["token"].is_string());
+    for site in ["library", "nowhere"] {
+        let path = format!("/demo/token?site={site}&tier=gold");
+        world.get(&path).send().await.problem(404);
+    }
     world.get("/demo/token").send().await.problem(400);
 }
 
