@@ -22,6 +22,7 @@ const FILES = {
   '/widget.js': ['widget.js', 'text/javascript; charset=utf-8'],
   '/conversation.js': ['conversation.js', 'text/javascript; charset=utf-8'],
 };
+for (const language of ['ar', 'de', 'es', 'fr', 'tr']) FILES[`/texts/${language}.js`] = [`texts/${language}.js`, 'text/javascript; charset=utf-8'];
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; report-uri /csp-report";
 const SKILLS = { shop: ['cameras', 'lenses', 'printing'], library: ['research', 'loans', 'study-rooms'], bank: ['mortgages', 'cards', 'accounts'] };
 const TIERS = ['standard', 'gold', 'platinum'];
@@ -33,6 +34,24 @@ export async function startMock({ port = 0 } = {}) {
   await new Promise((resolve) => mock.server.listen(port, '127.0.0.1', resolve));
   mock.url = `http://127.0.0.1:${mock.server.address().port}`;
   return mock;
+}
+
+/** An asset as the gateway serves it: scripts without comment lines and indentation. */
+export async function served(path) {
+  const [file, type] = FILES[path];
+  const source = await readFile(new URL(file, ASSETS), 'utf8');
+  return type.startsWith('text/javascript') ? lean(source) : source;
+}
+
+// What src/assets.rs does.
+function lean(source) {
+  let isComment = false;
+  return source.split('\n').map((line) => line.trim()).filter((line) => {
+    isComment ||= line.startsWith('/**');
+    const kept = !isComment && line && !line.startsWith('//');
+    isComment &&= !line.endsWith('*/');
+    return kept;
+  }).map((line) => `${line}\n`).join('');
 }
 
 class Mock {
@@ -107,7 +126,7 @@ class Mock {
     }
     const page = this.pages.get(pathname);
     if (page) return this.#send(response, 200, 'text/html; charset=utf-8', page.html ?? page, page.policy ? { 'content-security-policy': page.policy } : {});
-    if (file) return this.#send(response, 200, file[1], await readFile(new URL(file[0], ASSETS)));
+    if (file) return this.#send(response, 200, file[1], await served(pathname));
     if (route === 'POST /csp-report') {
       this.reports.push(await body(request));
       return this.#send(response, 204);

@@ -2,13 +2,13 @@
 // Must not test the gateway; the Rust tests drive the same page against it.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { startMock } from './mock-gateway.mjs';
+import { served, startMock } from './mock-gateway.mjs';
 import { startBrowser, startShopper } from './page-driver.mjs';
 
 const estimate = { seconds: 240, low: 120, high: 420, confidence: 0.8 };
+const LANGUAGES = ['ar', 'de', 'es', 'fr', 'tr'];
 let browser;
 before(async () => { browser = await startBrowser(); });
 after(() => browser?.close());
@@ -104,7 +104,7 @@ scene('each bell has its own form; in a conversation all bells lead to it', asyn
   await shopper.clickBell({ skill: 'cameras' });
   assert.equal(await title(), 'Help with cameras');
   await shopper.clickBell({ skill: 'lenses' });
-  assert.equal(await title(), 'Help with lenses');
+  await shopper.waitHeader({ text: 'Help with lenses' });
   await shopper.start({ message: 'which one' });
   assert.deepEqual([...mock.tickets.values()].map(({ ask }) => ask.skills), [['lenses']]);
   await shopper.press({ key: 'Escape' });
@@ -494,6 +494,37 @@ scene('in a right-to-left page the bell stands at the left', async (shopper, moc
   assert.equal(box.x, 24);
 }, { page: '/rtl' });
 
+for (const [language, available3, wait4, range, title, button, direction] of [
+  ['de-AT', '3 Personen können jetzt helfen', 'Etwa 4 Minuten', '2 bis 7 Minuten, in 8 von 10 Fällen', 'Hilfe: Kameras', 'Um Hilfe bitten', 'ltr'],
+  ['fr', '3 personnes peuvent vous aider', 'Environ 4 minutes', 'De 2 à 7 minutes, 8 fois sur 10', 'Aide : Kameras', 'Demander de l’aide', 'ltr'],
+  ['es', '3 personas pueden ayudarle ahora', 'Unos 4 minutos', 'De 2 a 7 minutos, 8 de cada 10 veces', 'Ayuda: Kameras', 'Pedir ayuda', 'ltr'],
+  ['tr', 'Şu anda 3 kişi yardım edebilir', 'Yaklaşık 4 dakika', '2 ile 7 dakika arası, 10 seferin 8 tanesinde', 'Yardım: Kameras', 'Yardım iste', 'ltr'],
+  ['ar', '3 أشخاص يمكنهم مساعدتك الآن', 'حوالي 4 دقائق', 'من 2 إلى 7 دقائق، في 8 من كل 10 مرات', 'مساعدة: Kameras', 'اطلب المساعدة', 'rtl'],
+  ['fi', '3 people can help now', 'About 4 minutes', '2 to 7 minutes, 8 times out of 10', 'Help with Kameras', 'Ask for help', 'ltr'],
+]) {
+  scene(`bell and panel speak ${language}`, async (shopper, mock) => {
+    mock.pages.set('/spoken', `<!doctype html><html lang="${language}" dir="${direction}"><title>x</title><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras" topic="Kameras"></deskbell-help>`);
+    await shopper.open({ url: '/spoken' });
+    mock.setGroups({ skill: 'cameras' }, { state: 'wait', busy: 1, wait: estimate });
+    const latin = (text) => text.replace(/[٠-٩]/g, (digit) => digit.charCodeAt(0) - 0x660);
+    await eventually(wait4, async () => latin(await text(shopper)) === wait4);
+    assert.equal(latin((await shopper.state({})).range), range);
+    available(mock);
+    await eventually(available3, async () => latin(await text(shopper)) === available3);
+    await shopper.clickBell();
+    assert.equal((await shopper.header()).title, title);
+    const panel = shopper.panel();
+    assert.equal(await panel.getAttribute('dir'), direction);
+    assert.equal(await panel.getAttribute('lang'), language === 'fi' ? 'en' : language.split('-')[0]);
+    assert.equal(await panel.locator('button[type=submit]').textContent(), button);
+    await shopper.start({ message: 'hello' });
+    await eventually('the ticket', () => mock.tickets.size === 1);
+    assert.equal([...mock.tickets.values()][0].ask.lang, language);
+    const fetched = mock.requests.filter(({ route }) => route.startsWith('GET /texts/')).length;
+    assert.equal(fetched, language === 'fi' ? 0 : 1);
+  }, { page: null });
+}
+
 scene('every target is at least 24 by 24', async (shopper, mock) => {
   const small = async () => shopper.page.locator('deskbell-help :is(button, input:not(.quiet), textarea, label.star):visible').evaluateAll((all) => all
     .map((one) => [one.className || one.id, one.getBoundingClientRect()]).filter(([, { width, height }]) => width < 24 || height < 24).map(([name]) => name));
@@ -542,8 +573,42 @@ for (const scheme of ['light', 'dark']) {
 
 scene('a page that breaks its policy is noticed', async () => {}, { page: '/inline-style', expectViolations: 1 });
 
-test('the bell is at most 6 KiB compressed, the conversation at most 14', () => {
-  const size = (name) => gzipSync(readFileSync(new URL(`../assets/${name}`, import.meta.url)), { level: 9 }).length;
-  assert.ok(size('widget.js') <= 6 * 1024, `widget.js is ${size('widget.js')} bytes`);
-  assert.ok(size('conversation.js') <= 14 * 1024, `conversation.js is ${size('conversation.js')} bytes`);
+test('the bell is at most 6 KiB compressed, the conversation at most 14, a language at most 2.5', async () => {
+  const size = async (path) => gzipSync(await served(path), { level: 9 }).length;
+  for (const [path, limit] of [['/widget.js', 6], ['/conversation.js', 14], ...LANGUAGES.map((language) => [`/texts/${language}.js`, 2.5])]) {
+    const bytes = await size(path);
+    assert.ok(bytes <= limit * 1024, `${path} is ${bytes} bytes`);
+  }
 });
+
+/** The same keys, and functions where English has functions, all the way down. */
+function sameShape(here, there, path = '') {
+  assert.equal(typeof here, typeof there, path);
+  if (typeof here !== 'object') return;
+  assert.deepEqual(Object.keys(here).sort(), Object.keys(there).sort(), path);
+  for (const key of Object.keys(here)) sameShape(here[key], there[key], `${path}.${key}`);
+}
+
+for (const language of LANGUAGES) {
+  test(`the texts in ${language} are whole, and short enough for the bell`, async () => {
+    const english = async (path) => {
+      const source = (await served(path)).match(/const english = \{.*?^\};$/ms)?.[0] ?? '';
+      assert.ok(source, path);
+      return new Function(`${source.replace('const english', 'english')} return english;`.replace('english =', 'const english ='))();
+    };
+    const { bell, panel } = await import(new URL(`../assets/texts/${language}.js`, import.meta.url).href);
+    sameShape(bell, await english('/widget.js'), 'bell');
+    sameShape(panel, await english('/conversation.js'), 'panel');
+    const steps = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 120, 180, 240, 480];
+    const lines = [bell.unknown, bell.lost, bell.someone, bell.noEstimate, bell.closed, bell.back(bell.tomorrow, '09:00'),
+      ...[1, 2, 3, 11, 25, 100].map(bell.people), ...steps.map(bell.about),
+      panel.pill.asking, panel.pill.waiting, panel.pill.ended, panel.pill.open('Alice'), panel.pill.news(2, 'Alice'),
+      ...steps.map((minutes) => panel.pill.place(2, bell.about(minutes)))];
+    for (const line of lines) {
+      assert.ok([...line].length <= 40, line);
+      assert.doesNotMatch(line, /undefined|#/);
+    }
+    for (const low of steps) for (const high of steps.filter((step) => step >= low && step)) assert.doesNotMatch(bell.range(low, high, 0.8), /undefined|#/);
+    for (const n of [1, 2, 5, 11, 30]) assert.doesNotMatch(panel.problem.retry(panel.problem.seconds(n)), /undefined|#/);
+  });
+}

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use helpdesk::{SiteId, SkillId, TierId};
 use tokio::sync::broadcast;
 
+use crate::clicks::ClickRates;
+
 /// Everything the gateway needs to know beside the desk.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -61,7 +63,10 @@ pub struct Options {
     /// Open connections at once from one source: an IPv4 address, or the /64 of an IPv6 one.
     pub connections_per_source: usize,
     /// Sources that speak for many shoppers and are not counted one by one: reverse proxies.
+    /// Their `X-Forwarded-For` is believed.
     pub proxies: Vec<IpAddr>,
+    /// How often help may be asked for.
+    pub clicks: ClickRates,
 }
 
 impl Default for Options {
@@ -71,6 +76,7 @@ impl Default for Options {
             connections: 20_000,
             connections_per_source: 100,
             proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            clicks: ClickRates::default(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::config::Options;
 use crate::metrics::Counted;
+use crate::source::source_of;
 
 /// Time a peer may take to accept more bytes before it is dropped.
 const WRITE_DEADLINE: Duration = Duration::from_secs(20);
@@ -101,14 +102,6 @@ impl Drop for Place {
                 *entry.get_mut() -= 1;
             }
         }
-    }
-}
-
-/// An IPv6 host is given a /64 and can use every address of it.
-fn source_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 

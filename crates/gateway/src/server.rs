@@ -25,6 +25,7 @@ use crate::desk::Desk;
 use crate::face::{ConfigHandle, Face};
 use crate::metrics::Counted;
 use crate::routes;
+use crate::source::Peer;
 
 /// Time a client may take to send a request's headers, and an idle connection may stay open.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,7 +100,8 @@ impl Gateway {
                         }
                         let counted = Counted::new(&face.metrics.connections);
                         let connection = Connection::new(stream, place, counted);
-                        connections.spawn(serve(connection, app.clone(), graceful.watcher()));
+                        let peer = Peer(peer.ip());
+                        connections.spawn(serve(connection, peer, app.clone(), graceful.watcher()));
                     }
                     Err(error) => pause_after(&error).await,
                 },
@@ -129,8 +131,11 @@ impl Gateway {
     }
 }
 
-async fn serve(connection: Connection<TcpStream>, app: Router, watcher: Watcher) {
-    let service = service_fn(move |request: http::Request<Incoming>| app.clone().call(request));
+async fn serve(connection: Connection<TcpStream>, peer: Peer, app: Router, watcher: Watcher) {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        app.clone().call(request)
+    });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
