@@ -101,6 +101,7 @@ const shapes = {
 
 const FINAL = new Set(['closed', 'abandoned']);
 const ANSWER_TIMEOUT = 10_000;
+const POLL_SECONDS = 25;
 const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 15_000;
 
@@ -126,7 +127,7 @@ class Problem extends Error {
 }
 
 /**
- * The line to the gateway: a WebSocket, or SSE and POST where no WebSocket comes through.
+ * The line to the gateway: a WebSocket; SSE and POST where no WebSocket comes through; long polling where no stream does.
  * Reconnects by itself and resumes after the last line seen; frames are those of the HTTP face.
  */
 class Link {
@@ -137,7 +138,7 @@ class Link {
   #abort;
   #timer;
   #tries = 0;
-  #streaming = false;
+  #way = 0;
   #stopped = false;
   #posts = Promise.resolve();
   live = false;
@@ -150,7 +151,7 @@ class Link {
   }
 
   send(frame) {
-    if (this.#streaming) this.#posts = this.#posts.then(() => this.#post(frame));
+    if (this.#way) this.#posts = this.#posts.then(() => this.#post(frame));
     else if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
   }
 
@@ -171,7 +172,9 @@ class Link {
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();
-    this.#abort?.abort();
+    const abort = this.#abort;
+    this.#abort = undefined;
+    abort?.abort();
     this.#lost();
   }
 
@@ -181,7 +184,7 @@ class Link {
   }
 
   #connect() {
-    if (this.#streaming) this.#stream();
+    if (this.#way) this.#fetch(this.#way > 1 ? this.#poll : this.#stream);
     else this.#open();
   }
 
@@ -192,13 +195,7 @@ class Link {
     return address.href;
   }
 
-  #heard(data) {
-    let frame;
-    try {
-      frame = JSON.parse(data);
-    } catch {
-      return; // not a frame of ours; the next one may be
-    }
+  #heard(frame) {
     // The gateway sends what was missed, then the state: with it the line is up to date.
     if (frame.type === 'state' && !this.live) {
       this.live = true;
@@ -218,42 +215,65 @@ class Link {
     this.#socket = socket;
     const patience = setTimeout(() => socket === this.#socket && !this.live && socket.close(), ANSWER_TIMEOUT);
     socket.addEventListener('open', () => socket.send(JSON.stringify({ type: 'open', token: this.#session.token })));
-    socket.addEventListener('message', (event) => socket === this.#socket && this.#heard(event.data));
+    socket.addEventListener('message', (event) => socket === this.#socket && this.#heard(JSON.parse(event.data)));
     socket.addEventListener('close', () => {
       clearTimeout(patience);
       if (socket === this.#socket) this.#failed();
     });
   }
 
-  async #stream() {
+  async #fetch(way) {
     const abort = (this.#abort = new AbortController());
-    try {
-      const answer = await fetch(this.#address(this.#session.events), {
-        headers: { ...this.authorization, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal,
-      });
+    // A stream that something on the way holds back opens, but says nothing.
+    const patience = setTimeout(() => this.live || abort.abort(), ANSWER_TIMEOUT);
+    const ask = async (address, accept) => {
+      const answer = await fetch(address, { headers: { ...this.authorization, accept }, cache: 'no-store', signal: abort.signal });
       if (!answer.ok) throw new Error(answer.statusText);
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      let text = '';
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        const events = (text + value).split(/\r?\n\r?\n/);
-        text = events.pop();
-        for (const event of events) {
-          const data = event.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
-          if (data.length) this.#heard(data.join('\n'));
-        }
-      }
+      return answer;
+    };
+    try {
+      await way.call(this, ask, abort);
     } catch {
-      // a broken stream and an ended one are answered alike
+      // a broken answer and an ended one are met alike
     }
-    if (abort === this.#abort && !abort.signal.aborted) this.#failed();
+    clearTimeout(patience);
+    if (abort === this.#abort) this.#failed();
+  }
+
+  async #stream(ask) {
+    const answer = await ask(this.#address(this.#session.events), 'text/event-stream');
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const events = (text + value).split(/\r?\n\r?\n/);
+      text = events.pop();
+      for (const event of events) {
+        const data = event.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
+        if (data.length) this.#heard(JSON.parse(data.join('\n')));
+      }
+    }
+  }
+
+  async #poll(ask, abort) {
+    let seen = '';
+    while (!abort.signal.aborted) {
+      const late = setTimeout(() => abort.abort(), POLL_SECONDS * 1000 + ANSWER_TIMEOUT);
+      const address = `${this.#address(this.#messages)}&wait=${POLL_SECONDS}&seen=${seen}`;
+      const said = await ask(address, 'application/json').then((answer) => answer.json()).finally(() => clearTimeout(late));
+      seen = said.seen;
+      if (abort === this.#abort) said.frames.forEach((frame) => this.#heard(frame));
+    }
+  }
+
+  get #messages() {
+    return this.#session.events.replace(/events(\?.*)?$/, 'messages');
   }
 
   async #post(frame) {
-    const path = this.#session.events.replace(/events(\?.*)?$/, 'messages');
     try {
-      const answer = await fetch(new URL(path, this.#base), {
+      const answer = await fetch(new URL(this.#messages, this.#base), {
         method: 'POST', headers: { ...this.authorization, 'content-type': 'application/json' }, body: JSON.stringify(frame),
       });
       if (answer.ok) return;
@@ -278,8 +298,8 @@ class Link {
       const answer = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#base), { headers: this.authorization }).catch(() => null);
       if (this.#stopped) return;
       if (answer && [401, 403, 404, 410].includes(answer.status)) return this.#on.gone();
-      // HTTP gets through where the socket twice did not.
-      if (answer?.ok) this.#streaming = true;
+      // A plain request gets through where this way did not.
+      if (answer?.ok) this.#way = Math.min(this.#way + 1, 2);
     }
     const delay = Math.min(15_000, 400 * 2 ** this.#tries) * (0.6 + Math.random() * 0.4);
     clearTimeout(this.#timer);
@@ -387,7 +407,7 @@ export class Conversation {
     parts.foot = make('div', { class: 'foot' });
     parts.status = make('p', { class: 'quiet', role: 'status' });
     this.#panel = make('dialog', { class: 'panel', part: 'panel', popover: 'manual', lang: this.#kit.lang, dir: this.#kit.dir, 'aria-labelledby': 'title' },
-      make('header', { class: 'head', part: 'header' }, parts.who, make('div', { class: 'names' }, parts.title, parts.sub), parts.end, parts.close),
+      make('div', { class: 'head', part: 'header' }, parts.who, make('div', { class: 'names' }, parts.title, parts.sub), parts.end, parts.close),
       parts.strip, parts.body, parts.foot, parts.status);
     parts.close.addEventListener('click', () => this.#hide());
     parts.end.addEventListener('click', () => this.#confirmEnd());
@@ -826,7 +846,7 @@ export class Conversation {
   #drawLine(line) {
     const { make } = this.#kit;
     const group = this.#group(line, this.#parts.said);
-    const shown = make('p', { class: 'line', part: `line line-${line.from}`, textContent: line.text });
+    const shown = make('p', { class: 'line', part: `line line-${line.from}`, dir: 'auto', textContent: line.text });
     const foot = group.querySelector('.when');
     if (foot) foot.before(shown);
     else group.append(shown);

@@ -66,7 +66,7 @@ class Mock {
   /** Origins whose pages may embed the bell. */
   origins = new Set();
   /** Faults that tests switch on. */
-  refuse = { sockets: false, presence: false, tickets: null, confirmations: false, says: null };
+  refuse = { sockets: false, streams: null, presence: false, tickets: null, confirmations: false, says: null };
   /** Every request line served, with its cookie header. */
   requests = [];
   /** Called with each new ticket and each line of a shopper. */
@@ -158,7 +158,10 @@ class Mock {
       ticket.rating = JSON.parse(await body(request));
       return this.#send(response, 204);
     }
+    if (`${request.method} ${rest}` === 'GET /messages') return this.#json(response, 200, await ticket.poll(searchParams));
     if (`${request.method} ${rest}` === 'GET /events') {
+      if (this.refuse.streams === 'closed') return this.#problem(response, 502, 'Bad gateway');
+      if (this.refuse.streams === 'silent') return response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
       this.#stream(request, response, new Set());
       return ticket.follow({ send: (frame) => response.write(`data: ${frame}\n\n`), close: () => response.end() }, Number(searchParams.get('after')));
     }
@@ -246,6 +249,18 @@ class Ticket {
     for (const line of this.lines) if (line.seq > after) follower.send(JSON.stringify(line));
     follower.send(JSON.stringify(this.#stateFrame()));
     this.followers.add(follower);
+  }
+
+  /** What there is after a line, or within `wait` seconds, as the gateway answers a long poll. */
+  async poll(query) {
+    const frames = [];
+    const seen = () => createHash('sha1').update(JSON.stringify(this.#stateFrame())).digest('hex').slice(0, 8);
+    await new Promise((resolve) => {
+      const follower = { send: (frame) => { frames.push(JSON.parse(frame)); if (frames.length > 1 || query.get('seen') !== seen()) resolve(); }, close: resolve };
+      this.follow(follower, Number(query.get('after')));
+      setTimeout(resolve, Number(query.get('wait')) * 1000).unref();
+    });
+    return { frames, seen: seen() };
   }
 
   #stateFrame() {
