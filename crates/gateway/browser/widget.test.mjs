@@ -4,8 +4,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import axe from 'axe-core';
 import { served, startMock } from './mock-gateway.mjs';
 import { startBrowser, startShopper } from './page-driver.mjs';
+import { signToken, startShop } from '../../../examples/storefronts/node/server.mjs';
 
 const estimate = { seconds: 240, low: 120, high: 420, confidence: 0.8 };
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'tr'];
@@ -293,6 +295,29 @@ scene('where no WebSocket comes through, SSE and POST carry the conversation', a
   assert.deepEqual((await shopper.lines()).lines.map((line) => line.text), ['first words', 'by post', 'by stream', 'while cut off']);
 });
 
+for (const streams of ['closed', 'silent']) {
+  scene(`where streams are ${streams} too, long polling carries the conversation`, async (shopper, mock) => {
+    Object.assign(mock.refuse, { sockets: true, streams });
+    available(mock);
+    await shopper.waitState({ state: 'available', skill: 'cameras' });
+    await shopper.clickBell({ skill: 'cameras' });
+    await shopper.start({ message: 'first words' });
+    await shopper.waitLine({ from: 'shopper', text: 'first words', timeout_ms: 20_000 });
+    const [ticket] = mock.tickets.values();
+    ticket.change({ state: 'open', rep: 'Alice' });
+    await shopper.waitHeader({ text: 'Alice' });
+    await shopper.say({ text: 'by post' });
+    await shopper.waitLine({ from: 'shopper', text: 'by post' });
+    ticket.line({ from: 'rep', name: 'Alice', text: 'by poll' });
+    await shopper.waitLine({ from: 'rep', text: 'by poll' });
+    const polls = () => mock.requests.filter(({ route }) => route.startsWith('GET /v1/tickets/') && route.endsWith('/messages')).length;
+    const before = polls();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.ok(polls() - before <= 1, 'a quiet conversation is not asked for again and again');
+    assert.deepEqual((await shopper.lines()).lines.map((line) => line.text), ['first words', 'by post', 'by poll']);
+  });
+}
+
 scene('the whole way by keyboard', async (shopper, mock) => {
   const { page } = shopper;
   available(mock);
@@ -479,6 +504,33 @@ scene('the bell works on a page of another origin under a strict policy', async 
   }
 }, { page: null });
 
+scene('the example shop signs its customers in and their tokens with them', async (shopper, help) => {
+  const secret = 'a secret of thirty-two bytes or more';
+  const shop = await startShop({ help: help.url, secret });
+  try {
+    const url = `http://127.0.0.1:${shop.address().port}`;
+    help.origins.add(url);
+    available(help);
+    await shopper.open({ url });
+    await shopper.waitState({ state: 'available' });
+    assert.equal(await shopper.bell().getAttribute('token'), '');
+    await shopper.page.getByRole('button', { name: 'Noor, gold' }).click();
+    await shopper.page.getByText('You are here as Noor, gold.').waitFor();
+    const token = await shopper.bell().getAttribute('token');
+    const { exp, ...claims } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+    assert.deepEqual(claims, { sub: 'noor', name: 'Noor', tier: 'gold', phone: '+33123456789' });
+    assert.ok(exp > Date.now() / 1000 && exp <= Date.now() / 1000 + 600);
+    assert.equal(token, signToken(claims, secret, (exp - 600) * 1000));
+    await shopper.clickBell();
+    await shopper.start({ message: 'from the example' });
+    await shopper.waitLine({ from: 'shopper', text: 'from the example' });
+    assert.equal((await fetch(`${url}/session`, { method: 'POST', body: 'customer=noor', headers: { 'sec-fetch-site': 'cross-site' } })).status, 403);
+  } finally {
+    shop.closeAllConnections();
+    await new Promise((resolve) => shop.close(resolve));
+  }
+}, { page: null });
+
 scene('on a small screen the panel is the screen', async (shopper, mock) => {
   available(mock);
   await shopper.clickBell({ skill: 'cameras' });
@@ -541,6 +593,76 @@ scene('every target is at least 24 by 24', async (shopper, mock) => {
   await shopper.panel().locator('.star').first().click();
   assert.deepEqual(await small(), []);
 });
+
+/** Fails on anything that axe-core finds against WCAG 2.2 A and AA, in the page and in its shadow trees. */
+async function accessible(shopper, what) {
+  // A panel that is still rising is half transparent.
+  await shopper.page.waitForTimeout(250);
+  await shopper.page.evaluate(axe.source);
+  const violations = await shopper.page.evaluate(async () => {
+    const { violations: found } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(' ')} (${failureSummary})`).join('; ')}`);
+  });
+  assert.deepEqual(violations, [], what);
+}
+
+for (const scheme of ['light', 'dark']) {
+  for (const [page, skill] of [['/', 'cameras'], ['/library/', 'research'], ['/bank/', 'mortgages']]) {
+    scene(`axe-core finds nothing on ${page} in ${scheme}`, async (shopper, mock) => {
+      available(mock, skill);
+      await shopper.waitState({ state: 'available', skill });
+      await accessible(shopper, 'the page');
+      await shopper.page.locator('.drawer-toggle').click();
+      mock.happened('sip', 'PUBLISH sip:alice@shop.example 200 OK');
+      mock.happened('http', 'GET /v1/sites/shop/presence 200');
+      await accessible(shopper, 'the drawer');
+    }, { scheme, page });
+  }
+
+  for (const page of ['/', '/spoken']) {
+    scene(`axe-core finds nothing in any state of the panel on ${page} in ${scheme}`, async (shopper, mock) => {
+      mock.pages.set('/spoken', '<!doctype html><html lang="ar" dir="rtl"><meta name="color-scheme" content="light dark"><title>x</title><main><h1>x</h1></main><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras" topic="x"></deskbell-help>');
+      mock.onTicket = (ticket) => Object.assign(ticket, { position: 2, wait: estimate });
+      await shopper.open({ url: page });
+      await shopper.waitState({ state: 'closed', skill: 'cameras' });
+      await shopper.clickBell({ skill: 'cameras' });
+      await accessible(shopper, 'closed');
+      mock.setGroups({ skill: 'cameras' }, { state: 'wait', busy: 1, wait: estimate });
+      await shopper.waitState({ state: 'wait', skill: 'cameras' });
+      await accessible(shopper, 'the form');
+      mock.refuse.tickets = { status: 429, retryAfter: 30 };
+      await shopper.panel().locator('#message').fill('hello');
+      await shopper.panel().locator('button[type=submit]').click();
+      await shopper.panel().getByRole('alert').filter({ hasText: '30' }).waitFor();
+      await accessible(shopper, 'too many requests');
+      mock.refuse.tickets = null;
+      await shopper.start({ message: 'hello' });
+      await accessible(shopper, 'waiting');
+      const [ticket] = mock.tickets.values();
+      ticket.change({ state: 'offered', rep: 'Alice' });
+      await shopper.waitHeader({ text: 'Alice' });
+      await accessible(shopper, 'offered');
+      ticket.change({ state: 'open', rep: 'Alice' });
+      ticket.line({ from: 'system', text: 'Alice has joined.' });
+      ticket.line({ from: 'rep', name: 'Alice', text: 'Hello' });
+      await shopper.waitLine({ from: 'rep', text: 'Hello' });
+      ticket.typing();
+      await accessible(shopper, 'open, typing');
+      mock.refuse.sockets = true;
+      ticket.drop();
+      await shopper.panel().locator('.strip:not(:empty)').waitFor();
+      await shopper.say({ text: 'still there?' });
+      await accessible(shopper, 'reconnecting');
+      mock.refuse.sockets = false;
+      await shopper.waitLine({ from: 'shopper', text: 'still there?' });
+      await shopper.panel().locator('[part=end]').click();
+      await accessible(shopper, 'asking before the end');
+      await shopper.panel().locator('.confirm .danger').click();
+      await shopper.panel().locator('.star').nth(2).click();
+      await accessible(shopper, 'ended');
+    }, { scheme, page: null });
+  }
+}
 
 for (const scheme of ['light', 'dark']) {
   for (const page of ['/bare', '/']) {
