@@ -577,6 +577,16 @@ for (const [language, available3, wait4, range, title, button, direction] of [
   }, { page: null });
 }
 
+scene('the drawer lets the bells speak another language', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.page.locator('.drawer-toggle').click();
+  for (const [language, words] of [['de', '3 Personen können jetzt helfen'], ['en', '3 people can help now']]) {
+    await shopper.page.getByLabel('The bell speaks').selectOption(language);
+    await eventually(words, async () => (await text(shopper)) === words);
+  }
+});
+
 scene('every target is at least 24 by 24', async (shopper, mock) => {
   const small = async () => shopper.page.locator('deskbell-help :is(button, input:not(.quiet), textarea, label.star):visible').evaluateAll((all) => all
     .map((one) => [one.className || one.id, one.getBoundingClientRect()]).filter(([, { width, height }]) => width < 24 || height < 24).map(([name]) => name));

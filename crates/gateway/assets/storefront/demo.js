@@ -3,6 +3,8 @@
 
 const SITES = [['/', 'The Camera Shop'], ['/library/', 'Riverside Library'], ['/bank/', 'Harbour Bank']];
 
+const LANGUAGES = { en: 'English', de: 'Deutsch', fr: 'Français', es: 'Español', tr: 'Türkçe', ar: 'العربية' };
+
 const bells = document.querySelectorAll('deskbell-help');
 const site = bells[0].getAttribute('site');
 // A site without memberships has one tier.
@@ -51,7 +53,8 @@ function pulse() {
 
 const list = make('ol', { tabIndex: 0, ariaLabel: 'SIP and HTTP behind this page' });
 const sites = make('nav', { className: 'drawer-sites', ariaLabel: 'Sites of this demo' }, ...SITES.map(([href, textContent]) => make('a', { href, textContent })));
-const inside = make('div', { id: 'drawer', hidden: true }, sites, list);
+const language = make('select', {}, ...Object.entries(LANGUAGES).map(([value, textContent]) => make('option', { value, textContent, lang: value })));
+const inside = make('div', { id: 'drawer', hidden: true }, sites, make('label', { className: 'drawer-language' }, 'The bell speaks ', language), list);
 const toggle = make('button', { type: 'button', className: 'drawer-toggle', ariaExpanded: 'false' }, pulse(), make('span', { textContent: 'What is happening' }));
 const drawer = make('aside', { className: 'drawer', ariaLabel: 'What is happening', hidden: true }, toggle, inside);
 toggle.setAttribute('aria-controls', inside.id);
@@ -63,6 +66,10 @@ toggle.addEventListener('click', () => {
   toggle.ariaExpanded = String(open);
   inside.hidden = !open;
   list.scrollTop = list.scrollHeight;
+});
+
+language.addEventListener('change', () => {
+  for (const bell of bells) bell.setAttribute('lang', language.value);
 });
 
 function tell({ at, kind, text }) {
