@@ -1,8 +1,8 @@
 // The conversation: the form, the waiting card, the lines and the end card in one panel.
 // Must not know how presence is followed: the bell that owns it tells it its situation.
 
-/** Every text of the panel, in one place; those of the bell are with the bell. */
-const texts = {
+/** The panel's English; in another language the bell hands the texts over. */
+const english = {
   pill: {
     asking: 'Asking somebody now',
     place: (n, about) => (n === 1 ? 'You are next' : `You are number ${n}`) + (about ? `, ${about[0].toLowerCase()}${about.slice(1)}` : ''),
@@ -101,6 +101,7 @@ const shapes = {
 
 const FINAL = new Set(['closed', 'abandoned']);
 const ANSWER_TIMEOUT = 10_000;
+const POLL_SECONDS = 25;
 const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 15_000;
 
@@ -110,7 +111,7 @@ function initialsOf(name) {
 
 /** A refusal of the gateway in words a shopper can act on. */
 class Problem extends Error {
-  static async from(answer, spokenTime) {
+  static async from(answer, texts, spokenTime) {
     const body = await answer.json().catch(() => ({}));
     const known = String(body.type).endsWith(':queue-full') ? texts.problem.full : texts.problem[answer.status];
     const words = [known ?? (body.detail || body.title || texts.problem.other)];
@@ -126,7 +127,7 @@ class Problem extends Error {
 }
 
 /**
- * The line to the gateway: a WebSocket, or SSE and POST where no WebSocket comes through.
+ * The line to the gateway: a WebSocket; SSE and POST where no WebSocket comes through; long polling where no stream does.
  * Reconnects by itself and resumes after the last line seen; frames are those of the HTTP face.
  */
 class Link {
@@ -137,7 +138,7 @@ class Link {
   #abort;
   #timer;
   #tries = 0;
-  #streaming = false;
+  #way = 0;
   #stopped = false;
   #posts = Promise.resolve();
   live = false;
@@ -150,7 +151,7 @@ class Link {
   }
 
   send(frame) {
-    if (this.#streaming) this.#posts = this.#posts.then(() => this.#post(frame));
+    if (this.#way) this.#posts = this.#posts.then(() => this.#post(frame));
     else if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
   }
 
@@ -171,7 +172,9 @@ class Link {
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();
-    this.#abort?.abort();
+    const abort = this.#abort;
+    this.#abort = undefined;
+    abort?.abort();
     this.#lost();
   }
 
@@ -181,7 +184,7 @@ class Link {
   }
 
   #connect() {
-    if (this.#streaming) this.#stream();
+    if (this.#way) this.#fetch(this.#way > 1 ? this.#poll : this.#stream);
     else this.#open();
   }
 
@@ -192,13 +195,7 @@ class Link {
     return address.href;
   }
 
-  #heard(data) {
-    let frame;
-    try {
-      frame = JSON.parse(data);
-    } catch {
-      return; // not a frame of ours; the next one may be
-    }
+  #heard(frame) {
     // The gateway sends what was missed, then the state: with it the line is up to date.
     if (frame.type === 'state' && !this.live) {
       this.live = true;
@@ -218,42 +215,65 @@ class Link {
     this.#socket = socket;
     const patience = setTimeout(() => socket === this.#socket && !this.live && socket.close(), ANSWER_TIMEOUT);
     socket.addEventListener('open', () => socket.send(JSON.stringify({ type: 'open', token: this.#session.token })));
-    socket.addEventListener('message', (event) => socket === this.#socket && this.#heard(event.data));
+    socket.addEventListener('message', (event) => socket === this.#socket && this.#heard(JSON.parse(event.data)));
     socket.addEventListener('close', () => {
       clearTimeout(patience);
       if (socket === this.#socket) this.#failed();
     });
   }
 
-  async #stream() {
+  async #fetch(way) {
     const abort = (this.#abort = new AbortController());
-    try {
-      const answer = await fetch(this.#address(this.#session.events), {
-        headers: { ...this.authorization, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal,
-      });
+    // A stream that something on the way holds back opens, but says nothing.
+    const patience = setTimeout(() => this.live || abort.abort(), ANSWER_TIMEOUT);
+    const ask = async (address, accept) => {
+      const answer = await fetch(address, { headers: { ...this.authorization, accept }, cache: 'no-store', signal: abort.signal });
       if (!answer.ok) throw new Error(answer.statusText);
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      let text = '';
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        const events = (text + value).split(/\r?\n\r?\n/);
-        text = events.pop();
-        for (const event of events) {
-          const data = event.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
-          if (data.length) this.#heard(data.join('\n'));
-        }
-      }
+      return answer;
+    };
+    try {
+      await way.call(this, ask, abort);
     } catch {
-      // a broken stream and an ended one are answered alike
+      // a broken answer and an ended one are met alike
     }
-    if (abort === this.#abort && !abort.signal.aborted) this.#failed();
+    clearTimeout(patience);
+    if (abort === this.#abort) this.#failed();
+  }
+
+  async #stream(ask) {
+    const answer = await ask(this.#address(this.#session.events), 'text/event-stream');
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const events = (text + value).split(/\r?\n\r?\n/);
+      text = events.pop();
+      for (const event of events) {
+        const data = event.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
+        if (data.length) this.#heard(JSON.parse(data.join('\n')));
+      }
+    }
+  }
+
+  async #poll(ask, abort) {
+    let seen = '';
+    while (!abort.signal.aborted) {
+      const late = setTimeout(() => abort.abort(), POLL_SECONDS * 1000 + ANSWER_TIMEOUT);
+      const address = `${this.#address(this.#messages)}&wait=${POLL_SECONDS}&seen=${seen}`;
+      const said = await ask(address, 'application/json').then((answer) => answer.json()).finally(() => clearTimeout(late));
+      seen = said.seen;
+      if (abort === this.#abort) said.frames.forEach((frame) => this.#heard(frame));
+    }
+  }
+
+  get #messages() {
+    return this.#session.events.replace(/events(\?.*)?$/, 'messages');
   }
 
   async #post(frame) {
-    const path = this.#session.events.replace(/events(\?.*)?$/, 'messages');
     try {
-      const answer = await fetch(new URL(path, this.#base), {
+      const answer = await fetch(new URL(this.#messages, this.#base), {
         method: 'POST', headers: { ...this.authorization, 'content-type': 'application/json' }, body: JSON.stringify(frame),
       });
       if (answer.ok) return;
@@ -278,8 +298,8 @@ class Link {
       const answer = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#base), { headers: this.authorization }).catch(() => null);
       if (this.#stopped) return;
       if (answer && [401, 403, 404, 410].includes(answer.status)) return this.#on.gone();
-      // HTTP gets through where the socket twice did not.
-      if (answer?.ok) this.#streaming = true;
+      // A plain request gets through where this way did not.
+      if (answer?.ok) this.#way = Math.min(this.#way + 1, 2);
     }
     const delay = Math.min(15_000, 400 * 2 ** this.#tries) * (0.6 + Math.random() * 0.4);
     clearTimeout(this.#timer);
@@ -295,6 +315,7 @@ export class Conversation {
   #bell;
   #root;
   #kit;
+  #texts;
   #session;
   #link;
   #last = 0;
@@ -320,6 +341,7 @@ export class Conversation {
     this.#bell = bell;
     this.#root = root;
     this.#kit = kit;
+    this.#texts = kit.texts ?? english;
     if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
     this.#build();
     const on = (target, type, act) => target.addEventListener(type, act, { signal: this.#listeners.signal });
@@ -379,13 +401,13 @@ export class Conversation {
     parts.title = make('h2', { class: 'title', id: 'title' });
     parts.sub = make('p', { class: 'sub' });
     parts.end = make('button', { class: 'plain', type: 'button', part: 'end' });
-    parts.close = make('button', { class: 'square', type: 'button', part: 'close', 'aria-label': texts.talk.minimise, title: texts.talk.minimise }, this.#icon('close'));
+    parts.close = make('button', { class: 'square', type: 'button', part: 'close', 'aria-label': this.#texts.talk.minimise, title: this.#texts.talk.minimise }, this.#icon('close'));
     parts.strip = make('p', { class: 'strip', role: 'status' });
     parts.body = make('div', { class: 'body', part: 'body' });
     parts.foot = make('div', { class: 'foot' });
     parts.status = make('p', { class: 'quiet', role: 'status' });
-    this.#panel = make('dialog', { class: 'panel', part: 'panel', popover: 'manual', lang: 'en', 'aria-labelledby': 'title' },
-      make('header', { class: 'head', part: 'header' }, parts.who, make('div', { class: 'names' }, parts.title, parts.sub), parts.end, parts.close),
+    this.#panel = make('dialog', { class: 'panel', part: 'panel', popover: 'manual', lang: this.#kit.lang, dir: this.#kit.dir, 'aria-labelledby': 'title' },
+      make('div', { class: 'head', part: 'header' }, parts.who, make('div', { class: 'names' }, parts.title, parts.sub), parts.end, parts.close),
       parts.strip, parts.body, parts.foot, parts.status);
     parts.close.addEventListener('click', () => this.#hide());
     parts.end.addEventListener('click', () => this.#confirmEnd());
@@ -469,14 +491,14 @@ export class Conversation {
     parts.message = make('textarea', { id: 'message', rows: 4, maxLength: 2000, required: true, 'aria-describedby': 'hint error' });
     parts.name = make('input', { id: 'name', type: 'text', maxLength: 80, autocomplete: 'given-name' });
     parts.error = make('p', { class: 'error', id: 'error', role: 'alert' });
-    parts.ask = make('button', { class: 'primary wide', type: 'submit', part: 'ask', textContent: texts.form.ask });
+    parts.ask = make('button', { class: 'primary wide', type: 'submit', part: 'ask', textContent: this.#texts.form.ask });
     parts.card = make('div', { class: 'card', part: 'situation' });
     parts.fields = make('div', { class: 'fields' },
-      make('label', { for: 'message', textContent: texts.form.message }),
-      make('p', { class: 'hint', id: 'hint', textContent: texts.form.messageHint }), parts.message,
-      make('label', { for: 'name' }, `${texts.form.name} `, make('span', { class: 'hint', textContent: `(${texts.form.optional})` })), parts.name,
+      make('label', { for: 'message', textContent: this.#texts.form.message }),
+      make('p', { class: 'hint', id: 'hint', textContent: this.#texts.form.messageHint }), parts.message,
+      make('label', { for: 'name' }, `${this.#texts.form.name} `, make('span', { class: 'hint', textContent: `(${this.#texts.form.optional})` })), parts.name,
       parts.error, parts.ask,
-      make('p', { class: 'hint fine', textContent: texts.form.privacy }));
+      make('p', { class: 'hint fine', textContent: this.#texts.form.privacy }));
     const form = make('form', { class: 'form', noValidate: true }, parts.card, parts.fields);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -490,12 +512,12 @@ export class Conversation {
   #fillSituation() {
     const { make, icon } = this.#kit;
     const { text, mark, range, state, back } = this.#bell.situation;
-    const { skill } = this.#bell;
+    const { topic } = this.#bell;
     const closed = state === 'closed';
-    this.#head({ title: skill ? texts.form.about(skill) : texts.form.title, sub: closed ? back || texts.form.closedTitle : text, mark });
+    this.#head({ title: topic ? this.#texts.form.about(topic) : this.#texts.form.title, sub: closed ? back || this.#texts.form.closedTitle : text, mark });
     const card = closed
-      ? [icon(mark), make('div', {}, make('strong', { textContent: texts.form.closedTitle }),
-        make('p', { textContent: back ? texts.form.closedBack(back) : texts.form.closedBody }))]
+      ? [icon(mark), make('div', {}, make('strong', { textContent: this.#texts.form.closedTitle }),
+        make('p', { textContent: back ? this.#texts.form.closedBack(back) : this.#texts.form.closedBody }))]
       : state === 'wait' ? [icon(mark), make('div', {}, make('strong', { textContent: text }), ...(range ? [make('p', { textContent: range })] : []))] : [];
     this.#parts.card.replaceChildren(...card);
     this.#parts.card.hidden = !card.length;
@@ -507,38 +529,36 @@ export class Conversation {
     const message = parts.message.value.trim();
     const name = parts.name.value.trim();
     parts.message.setAttribute('aria-invalid', String(!message));
-    parts.error.textContent = message ? '' : texts.form.messageMissing;
+    parts.error.textContent = message ? '' : this.#texts.form.messageMissing;
     if (!message) return parts.message.focus();
     if (parts.ask.getAttribute('aria-disabled') === 'true') return undefined;
     parts.ask.setAttribute('aria-disabled', 'true');
-    parts.ask.textContent = texts.form.asking;
+    parts.ask.textContent = this.#texts.form.asking;
     const bell = this.#bell;
     const token = bell.getAttribute('token');
-    const body = { message, page: location.origin + location.pathname };
+    const body = { message, page: location.origin + location.pathname, lang: bell.locale };
     if (bell.skill) body.skills = [bell.skill];
     if (bell.getAttribute('rep')) body.rep = bell.getAttribute('rep');
     if (name) body.name = name;
-    const language = bell.getAttribute('lang') || document.documentElement.lang;
-    if (language) body.lang = language;
     try {
       const answer = await fetch(`${bell.address}/tickets`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
         body: JSON.stringify(body),
       });
-      if (!answer.ok) throw await Problem.from(answer, this.#kit.spokenTime);
+      if (!answer.ok) throw await Problem.from(answer, this.#texts, this.#kit.spokenTime);
       this.#begin(await answer.json());
     } catch (failure) {
-      parts.error.textContent = failure instanceof Problem ? failure.message : texts.problem.offline;
+      parts.error.textContent = failure instanceof Problem ? failure.message : this.#texts.problem.offline;
       parts.ask.removeAttribute('aria-disabled');
-      parts.ask.textContent = texts.form.ask;
+      parts.ask.textContent = this.#texts.form.ask;
     }
     return undefined;
   }
 
   #begin(ticket) {
     const { id, token, ws, events } = ticket;
-    this.#session = { id, token, ws, events, skill: this.#bell.skill };
+    this.#session = { id, token, ws, events, skill: this.#bell.skill, topic: this.#bell.topic };
     this.#bell.busy = true;
     this.#state = ticket;
     this.#repName = typeof ticket.rep === 'string' ? ticket.rep : '';
@@ -584,7 +604,7 @@ export class Conversation {
       last: () => this.#last,
       frame: (frame) => this.#frame(frame),
       link: (live) => this.#linkChanged(live),
-      gone: () => this.#finish(texts.ended.gone),
+      gone: () => this.#finish(this.#texts.ended.gone),
     });
     clearInterval(this.#watchdog);
     this.#watchdog = setInterval(() => this.#watch(), 2_000);
@@ -610,7 +630,7 @@ export class Conversation {
     for (const line of this.#pending.values()) line.saidAt = undefined;
     this.#parts.typing.hidden = true;
     this.#stripTimer ??= setTimeout(() => {
-      if (this.#view === 'talk') strip.textContent = this.#caughtUp ? texts.talk.reconnecting : texts.talk.connecting;
+      if (this.#view === 'talk') strip.textContent = this.#caughtUp ? this.#texts.talk.reconnecting : this.#texts.talk.connecting;
       this.#drawPending();
     }, 700);
   }
@@ -629,11 +649,11 @@ export class Conversation {
     parts.waiting = make('section', { class: 'waiting', part: 'waiting', hidden: true });
     parts.said = make('div', { class: 'said' });
     parts.unsaid = make('div', { class: 'unsaid', 'aria-live': 'off' });
-    parts.log = make('div', { class: 'log', role: 'log', part: 'log', tabIndex: 0, 'aria-label': texts.talk.log, 'aria-live': 'off' }, parts.said, parts.unsaid);
+    parts.log = make('div', { class: 'log', role: 'log', part: 'log', tabIndex: 0, 'aria-label': this.#texts.talk.log, 'aria-live': 'off' }, parts.said, parts.unsaid);
     parts.typing = make('p', { class: 'typing', hidden: true }, make('span', { class: 'dots', 'aria-hidden': 'true' }, ...[0, 1, 2].map(() => make('i'))), make('span'));
     parts.end.hidden = false;
     parts.text = make('textarea', { class: 'text-in', rows: 1, maxLength: 2000, part: 'input' });
-    const send = make('button', { class: 'square send', type: 'submit', part: 'send', 'aria-label': texts.talk.send, title: texts.talk.send }, this.#icon('send'));
+    const send = make('button', { class: 'square send', type: 'submit', part: 'send', 'aria-label': this.#texts.talk.send, title: this.#texts.talk.send }, this.#icon('send'));
     const composer = make('form', { class: 'composer' }, parts.text, send);
     composer.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -674,7 +694,7 @@ export class Conversation {
   }
 
   #heardError({ about, id, status, retry_after: seconds = 2 }) {
-    if (about === 'open' && status === 404) return this.#finish(texts.ended.gone);
+    if (about === 'open' && status === 404) return this.#finish(this.#texts.ended.gone);
     const line = this.#pending.get(id);
     if (!line) return undefined;
     line.saidAt = undefined;
@@ -696,7 +716,7 @@ export class Conversation {
   #heardTyping() {
     const { typing } = this.#parts;
     clearTimeout(this.#typingTimer);
-    typing.lastChild.textContent = texts.talk.typing(this.#repName || texts.someoneName);
+    typing.lastChild.textContent = this.#texts.talk.typing(this.#repName || this.#texts.someoneName);
     typing.hidden = false;
     this.#scrollDown(true);
     this.#typingTimer = setTimeout(() => { typing.hidden = true; }, TYPING_SHOWN);
@@ -716,7 +736,7 @@ export class Conversation {
       this.#repName = line.name || this.#repName;
       if (this.#caughtUp && !this.#visible()) {
         this.#unread += 1;
-        this.#bell.announce(texts.pill.news(this.#unread, this.#repName || texts.someoneName));
+        this.#bell.announce(this.#texts.pill.news(this.#unread, this.#repName || this.#texts.someoneName));
       }
     }
     this.#drawLine(line);
@@ -733,7 +753,7 @@ export class Conversation {
     const told = ({ state, position, rep }) => `${state} ${position ?? ''} ${rep ?? ''}`;
     if (told(before) !== told(frame)) this.#announceState();
     this.#speak();
-    if (FINAL.has(frame.state)) this.#finish(frame.state === 'abandoned' ? texts.ended.left : texts.ended.title);
+    if (FINAL.has(frame.state)) this.#finish(frame.state === 'abandoned' ? this.#texts.ended.left : this.#texts.ended.title);
   }
 
   #visible() {
@@ -753,31 +773,31 @@ export class Conversation {
   #stateWords() {
     const { state, position, wait } = this.#state;
     const spoken = wait ? this.#kit.spokenWait(wait) : {};
-    if (state === 'open') return { card: '', sub: texts.talk.here, mark: 'available', pill: texts.pill.open(this.#short()) };
+    if (state === 'open') return { card: '', sub: this.#texts.talk.here, mark: 'available', pill: this.#texts.pill.open(this.#short()) };
     if (state === 'offered') {
-      const sub = texts.talk.offered(this.#state.rep);
-      return { card: sub, body: texts.talk.offeredBody, sub, mark: 'available', pill: texts.pill.asking };
+      const sub = this.#texts.talk.offered(this.#state.rep);
+      return { card: sub, body: this.#texts.talk.offeredBody, sub, mark: 'available', pill: this.#texts.pill.asking };
     }
-    if (state === 'callback') return { card: texts.talk.callback, sub: texts.talk.callback, mark: 'busy', pill: texts.talk.callback };
-    const card = position === 1 ? texts.talk.next : position ? texts.talk.place(position) : texts.talk.waiting;
-    return { card, about: spoken.about, range: spoken.range, sub: spoken.about ?? card, mark: 'busy', pill: position ? texts.pill.place(position, spoken.about) : texts.pill.waiting };
+    if (state === 'callback') return { card: this.#texts.talk.callback, sub: this.#texts.talk.callback, mark: 'busy', pill: this.#texts.talk.callback };
+    const card = position === 1 ? this.#texts.talk.next : position ? this.#texts.talk.place(position) : this.#texts.talk.waiting;
+    return { card, about: spoken.about, range: spoken.range, sub: spoken.about ?? card, mark: 'busy', pill: position ? this.#texts.pill.place(position, spoken.about) : this.#texts.pill.waiting };
   }
 
   #short() {
-    const name = this.#repName || texts.someoneName;
-    return name.length > 18 ? `${name.slice(0, 17)}…` : name;
+    const name = this.#repName || this.#texts.someoneName;
+    return name.length > 16 ? `${name.slice(0, 15)}…` : name;
   }
 
   #speak() {
     if (!this.#session || this.#shown) return this.#bell.speak(undefined);
     const { pill, mark } = this.#stateWords();
-    const text = this.#unread ? texts.pill.news(this.#unread, this.#short()) : pill;
+    const text = this.#unread ? this.#texts.pill.news(this.#unread, this.#short()) : pill;
     return this.#bell.speak({ text, mark, unread: this.#unread });
   }
 
   #announceState() {
     const { card, about, sub } = this.#stateWords();
-    this.#announce(card ? [card, about].filter(Boolean).join('. ') : `${this.#repName || texts.someoneName}: ${sub}`);
+    this.#announce(card ? [card, about].filter(Boolean).join('. ') : `${this.#repName || this.#texts.someoneName}: ${sub}`);
   }
 
   #drawState() {
@@ -787,9 +807,9 @@ export class Conversation {
     const words = this.#stateWords();
     const open = this.#state.state === 'open';
     const named = open || this.#state.rep ? this.#repName : '';
-    const { skill } = this.#bell;
+    const topic = this.#session.topic || this.#bell.topic;
     this.#head({
-      title: named || (this.#session.skill || skill ? texts.form.about(this.#session.skill || skill) : texts.form.title),
+      title: named || (topic ? this.#texts.form.about(topic) : this.#texts.form.title),
       sub: words.sub, mark: words.mark,
       initials: initialsOf(named),
     });
@@ -797,9 +817,9 @@ export class Conversation {
     waiting.replaceChildren(make('p', { class: 'place', textContent: words.card }),
       ...(words.about ? [make('p', { class: 'promise', textContent: words.about }), make('p', { class: 'hint', textContent: words.range })]
         : words.body ? [make('p', { class: 'hint', textContent: words.body })] : []),
-      ...(open ? [] : [make('p', { class: 'keep', textContent: texts.talk.keep })]));
-    end.textContent = open ? texts.talk.end : texts.talk.leave;
-    text.placeholder = open ? texts.talk.write : texts.talk.writeWaiting;
+      ...(open ? [] : [make('p', { class: 'keep', textContent: this.#texts.talk.keep })]));
+    end.textContent = open ? this.#texts.talk.end : this.#texts.talk.leave;
+    text.placeholder = open ? this.#texts.talk.write : this.#texts.talk.writeWaiting;
     text.setAttribute('aria-label', text.placeholder);
   }
 
@@ -812,11 +832,11 @@ export class Conversation {
     const last = into.lastElementChild;
     if (last?.dataset.key === key) return last;
     const group = make('div', { class: `group ${line.from}`, 'data-key': key });
-    if (line.from === 'rep') group.append(make('p', { class: 'name', textContent: line.name || this.#repName || texts.someoneName }));
-    else if (line.from === 'shopper') group.append(make('p', { class: 'quiet', textContent: texts.you }));
+    if (line.from === 'rep') group.append(make('p', { class: 'name', textContent: line.name || this.#repName || this.#texts.someoneName }));
+    else if (line.from === 'shopper') group.append(make('p', { class: 'quiet', textContent: this.#texts.you }));
     if (line.from !== 'system') {
       const foot = make('p', { class: 'when' });
-      if (line.at) foot.append(make('time', { dateTime: at.toISOString(), textContent: at.toLocaleTimeString(this.#bell.getAttribute('lang') || undefined, { hour: 'numeric', minute: '2-digit' }) }));
+      if (line.at) foot.append(make('time', { dateTime: at.toISOString(), textContent: at.toLocaleTimeString(this.#bell.region, { hour: 'numeric', minute: '2-digit' }) }));
       group.append(foot);
     }
     into.append(group);
@@ -826,13 +846,13 @@ export class Conversation {
   #drawLine(line) {
     const { make } = this.#kit;
     const group = this.#group(line, this.#parts.said);
-    const shown = make('p', { class: 'line', part: `line line-${line.from}`, textContent: line.text });
+    const shown = make('p', { class: 'line', part: `line line-${line.from}`, dir: 'auto', textContent: line.text });
     const foot = group.querySelector('.when');
     if (foot) foot.before(shown);
     else group.append(shown);
     if (line.from !== 'shopper') return;
     for (const mark of this.#parts.said.querySelectorAll('.delivery')) mark.remove();
-    foot.append(make('span', { class: 'delivery' }, this.#icon('sent'), texts.talk.sent));
+    foot.append(make('span', { class: 'delivery' }, this.#icon('sent'), this.#texts.talk.sent));
   }
 
   #drawPending() {
@@ -844,7 +864,7 @@ export class Conversation {
       const group = this.#group({ from: 'shopper', at: 0 }, unsaid);
       const foot = group.querySelector('.when');
       foot.before(make('p', { class: 'line', textContent: line.text }));
-      const words = line.refused ? texts.talk.notSent : this.#link?.live ? texts.talk.sending : texts.talk.held;
+      const words = line.refused ? this.#texts.talk.notSent : this.#link?.live ? this.#texts.talk.sending : this.#texts.talk.held;
       foot.replaceChildren(...(line.refused ? [this.#icon('alert')] : []), words);
     }
   }
@@ -867,10 +887,10 @@ export class Conversation {
     const parts = this.#parts;
     if (parts.confirm) return;
     const open = this.#state.state === 'open';
-    const yes = make('button', { class: 'secondary danger', type: 'button', textContent: open ? texts.talk.confirmYes : texts.talk.confirmLeaveYes });
-    const no = make('button', { class: 'secondary', type: 'button', textContent: texts.talk.confirmNo });
+    const yes = make('button', { class: 'secondary danger', type: 'button', textContent: open ? this.#texts.talk.confirmYes : this.#texts.talk.confirmLeaveYes });
+    const no = make('button', { class: 'secondary', type: 'button', textContent: this.#texts.talk.confirmNo });
     parts.confirm = make('div', { class: 'confirm', role: 'group', 'aria-labelledby': 'confirm' },
-      make('p', { id: 'confirm', textContent: open ? texts.talk.confirmEnd : texts.talk.confirmLeave }), yes, no);
+      make('p', { id: 'confirm', textContent: open ? this.#texts.talk.confirmEnd : this.#texts.talk.confirmLeave }), yes, no);
     yes.addEventListener('click', () => this.#end());
     no.addEventListener('click', () => this.#cancelEnd());
     parts.foot.prepend(parts.confirm);
@@ -888,8 +908,8 @@ export class Conversation {
     this.#cancelEnd();
     if (this.#link?.live) return this.#link.send({ type: 'end' });
     const left = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#bell.base), { method: 'DELETE', headers: this.#link.authorization }).catch(() => null);
-    if (left?.ok) this.#finish(texts.ended.title);
-    else this.#announce(texts.problem.offline);
+    if (left?.ok) this.#finish(this.#texts.ended.title);
+    else this.#announce(this.#texts.problem.offline);
     return undefined;
   }
 
@@ -913,14 +933,14 @@ export class Conversation {
     parts.strip.textContent = '';
     parts.typing.hidden = parts.waiting.hidden = parts.end.hidden = true;
     this.#drawPending();
-    this.#head({ title: this.#repName || texts.form.title, sub: title, mark: 'offline', initials: initialsOf(this.#repName) });
+    this.#head({ title: this.#repName || this.#texts.form.title, sub: title, mark: 'offline', initials: initialsOf(this.#repName) });
     parts.endTitle = make('h3', { tabIndex: -1, textContent: title });
-    const again = make('button', { class: 'primary', type: 'button', part: 'again', textContent: texts.ended.again });
+    const again = make('button', { class: 'primary', type: 'button', part: 'again', textContent: this.#texts.ended.again });
     again.addEventListener('click', () => {
       this.#reset();
       this.open();
     });
-    const save = make('button', { class: 'secondary', type: 'button' }, this.#icon('save'), texts.ended.transcript);
+    const save = make('button', { class: 'secondary', type: 'button' }, this.#icon('save'), this.#texts.ended.transcript);
     save.addEventListener('click', () => this.#saveTranscript(session));
     const card = make('section', { class: 'end', part: 'end-card' }, parts.endTitle, ...(rated ? [this.#ratingForm(session)] : []),
       make('div', { class: 'row' }, again, ...(this.#lines.length ? [save] : [])));
@@ -936,18 +956,18 @@ export class Conversation {
     const { make } = this.#kit;
     const stars = [1, 2, 3, 4, 5].map((n) => {
       const input = make('input', { type: 'radio', name: 'stars', value: String(n), class: 'quiet', id: `star-${n}` });
-      return [input, make('label', { class: 'star', for: `star-${n}`, title: texts.ended.stars(n) }, this.#icon('star'), make('span', { class: 'quiet', textContent: `${n}: ${texts.ended.stars(n)}` }))];
+      return [input, make('label', { class: 'star', for: `star-${n}`, title: this.#texts.ended.stars(n) }, this.#icon('star'), make('span', { class: 'quiet', textContent: `${n}: ${this.#texts.ended.stars(n)}` }))];
     }).flat();
-    const comment = make('input', { type: 'text', maxLength: 1000, placeholder: texts.ended.comment, 'aria-label': texts.ended.comment });
-    const send = make('button', { class: 'secondary', type: 'submit', textContent: texts.ended.sendRating });
+    const comment = make('input', { type: 'text', maxLength: 1000, placeholder: this.#texts.ended.comment, 'aria-label': this.#texts.ended.comment });
+    const send = make('button', { class: 'secondary', type: 'submit', textContent: this.#texts.ended.sendRating });
     const more = make('div', { class: 'row more', hidden: true }, comment, send);
     const word = make('p', { class: 'hint word', role: 'status' });
     const form = make('form', { class: 'rating' },
-      make('fieldset', {}, make('legend', { textContent: texts.ended.rate }), make('div', { class: 'stars' }, ...stars), word), more);
+      make('fieldset', {}, make('legend', { textContent: this.#texts.ended.rate }), make('div', { class: 'stars' }, ...stars), word), more);
     const chosen = () => Number(new FormData(form).get('stars'));
     form.addEventListener('change', () => {
       more.hidden = false;
-      word.textContent = chosen() ? texts.ended.stars(chosen()) : '';
+      word.textContent = chosen() ? this.#texts.ended.stars(chosen()) : '';
       form.querySelectorAll('.star').forEach((star, index) => star.classList.toggle('lit', index < chosen()));
       this.#scrollDown();
     });
@@ -958,8 +978,8 @@ export class Conversation {
       const answer = await fetch(new URL(`/v1/tickets/${encodeURIComponent(session.id)}/rating`, this.#bell.base), {
         method: 'POST', headers: { authorization: `Bearer ${session.token}`, 'content-type': 'application/json' }, body: JSON.stringify(body),
       }).catch(() => null);
-      if (answer?.ok) form.replaceChildren(make('p', { class: 'hint', role: 'status', textContent: texts.ended.thanks }));
-      else word.textContent = answer ? (await Problem.from(answer, this.#kit.spokenTime)).message : texts.problem.offline;
+      if (answer?.ok) form.replaceChildren(make('p', { class: 'hint', role: 'status', textContent: this.#texts.ended.thanks }));
+      else word.textContent = answer ? (await Problem.from(answer, this.#texts, this.#kit.spokenTime)).message : this.#texts.problem.offline;
     });
     return form;
   }
@@ -968,8 +988,8 @@ export class Conversation {
 
   #saveTranscript(session) {
     const { make } = this.#kit;
-    const who = ({ from, name }) => (from === 'shopper' ? texts.you : name || '');
-    const lines = this.#saved.map((line) => `${new Date(line.at).toLocaleString()}  ${who(line) ? `${who(line)}: ` : ''}${line.text}`);
+    const who = ({ from, name }) => (from === 'shopper' ? this.#texts.you : name || '');
+    const lines = this.#saved.map((line) => `${new Date(line.at).toLocaleString(this.#bell.region)}  ${who(line) ? `${who(line)}: ` : ''}${line.text}`);
     const address = URL.createObjectURL(new Blob([`${lines.join('\n')}\n`], { type: 'text/plain' }));
     make('a', { href: address, download: `conversation-${session.id}.txt` }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);

@@ -1,8 +1,8 @@
 // The bell: a site's live status on one button, as the custom element <deskbell-help>.
 // Must not know how a conversation is held: that is conversation.js, fetched at the first click.
 
-/** Every text of the bell, in one place; those of the conversation are with it. */
-const texts = {
+/** The bell's English; the panel's is with it, and other languages are fetched from texts/ where a page speaks them. */
+const english = {
   purpose: 'Ask for help.',
   unknown: 'Ask for help',
   lost: 'Not connected',
@@ -10,11 +10,11 @@ const texts = {
   people: (n) => (n === 1 ? '1 person can help now' : `${n} people can help now`),
   noEstimate: "We can't tell how long yet",
   closed: 'Nobody is on duty right now',
-  about: (minutes) => (minutes ? `About ${texts.time(minutes)}` : 'Under a minute'),
+  about: (minutes) => (minutes ? `About ${english.time(minutes)}` : 'Under a minute'),
   time: (n) => ({ 0: 'under a minute', 1: 'a minute', 30: 'half an hour', 60: 'an hour' })[n] ?? (n < 60 ? `${n} minutes` : `${n / 60} hours`),
   range: (low, high, confidence) => {
-    const upper = texts.time(high);
-    const lower = upper.endsWith('minutes') ? low : texts.time(low);
+    const upper = english.time(high);
+    const lower = upper.endsWith('minutes') ? low : english.time(low);
     return `${low && low < high ? `${lower} to ` : 'Up to '}${upper}${confidence ? `, ${Math.round(confidence * 10)} times out of 10` : ''}`;
   },
   back: (day, time) => (day ? `Back ${day} at ${time}` : `Back at ${time}`),
@@ -22,6 +22,7 @@ const texts = {
   on: (day) => `on ${day}`,
   cannotOpen: 'Help could not be opened. Try again.',
 };
+const LANGUAGES = ['de', 'fr', 'es', 'tr', 'ar'];
 
 // Minutes as people say them.
 const STEPS = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 120, 180, 240, 480];
@@ -36,12 +37,12 @@ function nearest(seconds, side = 0) {
 }
 
 /** An estimate in words; its range is rounded outwards, so that it promises no more than was estimated. */
-function spokenWait({ seconds, low, high, confidence }) {
+function spokenWait(texts, { seconds, low, high, confidence }) {
   const minutes = nearest(seconds);
   return { about: texts.about(minutes), range: texts.range(nearest(low, -1), nearest(high, 1), confidence) };
 }
 
-function spokenReturn(opens, language) {
+function spokenReturn(texts, opens, language) {
   const then = new Date(opens);
   if (Number.isNaN(then.getTime())) return texts.closed;
   const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
@@ -220,13 +221,17 @@ class DeskbellHelp extends HTMLElement {
   static observedAttributes = ['skill', 'tier', 'lang'];
 
   #root = this.attachShadow({ mode: 'open' });
+  #texts = english;
+  #panelTexts;
+  #language = 'en';
+  #purpose = make('span', { class: 'quiet' });
   #text = make('span', { part: 'text' });
   #mark = icon('offline');
   #badge = make('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
   #range = make('span', { class: 'range', role: 'tooltip', id: 'range', part: 'range' });
   #status = make('p', { class: 'quiet', role: 'status' });
   #bell = make('button', { class: 'bell', part: 'bell', type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': 'false', 'aria-describedby': 'range' });
-  #frame = make('div', { class: 'frame', lang: 'en' });
+  #frame = make('div', { class: 'frame' });
   #feed;
   #presence;
   #announced;
@@ -234,17 +239,22 @@ class DeskbellHelp extends HTMLElement {
 
   constructor() {
     super();
-    this.#bell.append(icon(BELL), this.#mark, make('span', { class: 'quiet', textContent: texts.purpose }), this.#text, this.#badge);
+    this.#bell.append(icon(BELL), this.#mark, this.#purpose, this.#text, this.#badge);
     this.#frame.append(this.#bell, this.#range);
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.append(this.#frame, this.#status);
+    this.#speakAs('en');
     this.#bell.addEventListener('click', () => (holders.get(this.storageKey) ?? this).open());
     this.#bell.addEventListener('keydown', (event) => { this.#range.hidden = event.key === 'Escape'; });
     for (const type of ['pointerleave', 'focusout']) this.#frame.addEventListener(type, () => { this.#range.hidden = false; });
-    this.#say(UNKNOWN);
   }
 
   get skill() { return this.getAttribute('skill') ?? ''; }
+  get topic() { return this.getAttribute('topic') ?? this.skill.replaceAll('-', ' '); }
+  get locale() { return this.closest('[lang]')?.lang || 'en'; }
+  /** The page's language as it is written where the shopper is: how dates and times are shown. */
+  get region() { return navigator.languages.find((one) => one.startsWith(`${this.locale}-`)) ?? this.locale; }
+  get texts() { return this.#texts; }
   get base() { return new URL(this.getAttribute('src-base') || import.meta.url, location.href).origin; }
   get address() { return `${this.base}/v1/sites/${encodeURIComponent(this.getAttribute('site'))}`; }
   get storageKey() { return `deskbell ${this.address}`; }
@@ -257,7 +267,7 @@ class DeskbellHelp extends HTMLElement {
     bells.set(this.storageKey, here.add(this));
     if (!feeds.has(this.address)) feeds.set(this.address, new Feed(`${this.address}/presence`));
     this.#feed = feeds.get(this.address);
-    this.#feed.join(this);
+    this.#learn().then(() => this.#feed?.join(this));
     queueMicrotask(() => adopt(this.storageKey));
   }
 
@@ -271,7 +281,7 @@ class DeskbellHelp extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    if (this.isConnected) this.#refresh();
+    if (this.isConnected) this.#learn().then(() => this.#refresh());
   }
 
   /** Takes a site's presence; null: the gateway cannot be reached. */
@@ -317,15 +327,37 @@ class DeskbellHelp extends HTMLElement {
     this.#bell.focus(options);
   }
 
+  /** Fetches the texts of the page's language; where there are none, the bell speaks English. */
+  async #learn() {
+    const language = this.locale.split('-')[0].toLowerCase();
+    if (language === this.#language) return;
+    this.#language = language;
+    const learnt = LANGUAGES.includes(language) ? await import(new URL(`./texts/${language}.js`, import.meta.url).href).catch(() => {}) : undefined;
+    if (language === this.#language) this.#speakAs(learnt ? language : 'en', learnt);
+  }
+
+  #speakAs(lang, { bell = english, panel, direction: dir = 'ltr' } = {}) {
+    this.#texts = bell;
+    this.#panelTexts = panel;
+    this.#announced = undefined;
+    for (const part of [this.#frame, this.#status]) Object.assign(part, { lang, dir });
+    this.#purpose.textContent = bell.purpose;
+    this.#refresh();
+  }
+
   async #talk() {
     try {
       const { Conversation } = await import(new URL('./conversation.js', import.meta.url).href);
       if (!this.isConnected) return undefined;
-      this.#conversation ??= new Conversation(this, this.#root, { make, icon, bell: BELL, spokenWait, spokenTime: (seconds) => texts.time(nearest(seconds, 1)) });
+      this.#conversation ??= new Conversation(this, this.#root, {
+        make, icon, bell: BELL, texts: this.#panelTexts, lang: this.#frame.lang, dir: this.#frame.dir,
+        spokenWait: (wait) => spokenWait(this.#texts, wait), spokenTime: (seconds) => this.#texts.time(nearest(seconds, 1)),
+      });
       return this.#conversation;
     } catch {
-      this.#say({ text: texts.cannotOpen, mark: 'offline' });
-      this.announce(texts.cannotOpen);
+      const text = this.#texts.cannotOpen;
+      this.#say({ text, mark: 'offline' });
+      this.announce(text);
       return undefined;
     }
   }
@@ -352,28 +384,28 @@ class DeskbellHelp extends HTMLElement {
     this.#range.textContent = range;
     this.#badge.hidden = !unread;
     this.#badge.textContent = unread;
-    this.#bell.classList.toggle('muted', text === texts.lost);
+    this.#bell.classList.toggle('muted', text === this.#texts.lost);
   }
 }
 
-const UNKNOWN = { text: texts.unknown, mark: 'offline', key: 'unknown' };
-
 function situation(presence, bell) {
-  if (presence === undefined) return UNKNOWN;
+  const { texts } = bell;
+  const unknown = { text: texts.unknown, mark: 'offline', key: 'unknown' };
+  if (presence === undefined) return unknown;
   if (presence === null) return { text: texts.lost, mark: 'offline', key: 'lost' };
   const skilled = presence.groups.filter((group) => !bell.skill || group.skill === bell.skill);
   const group = skilled.find((one) => one.tier === (bell.getAttribute('tier') || 'standard')) ?? skilled[0];
-  if (!group) return UNKNOWN;
+  if (!group) return unknown;
   const { state, wait, opens } = group;
   if (state === 'available') {
     return { state, text: group.available ? texts.people(group.available) : texts.someone, mark: 'available', key: state };
   }
   if (state === 'wait') {
-    const { about: text, range } = wait ? spokenWait(wait) : { about: texts.noEstimate, range: '' };
+    const { about: text, range } = wait ? spokenWait(texts, wait) : { about: texts.noEstimate, range: '' };
     const mark = group.busy || !group.away ? 'busy' : 'away';
     return { state, text, mark, range, key: text };
   }
-  const back = opens ? spokenReturn(opens, bell.getAttribute('lang') || undefined) : '';
+  const back = opens ? spokenReturn(texts, opens, bell.region) : '';
   return { state: 'closed', text: back || texts.closed, back, mark: 'offline', key: 'closed' };
 }
 

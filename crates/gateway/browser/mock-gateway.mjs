@@ -11,11 +11,20 @@ const FILES = {
   '/': ['storefront/index.html', 'text/html; charset=utf-8'],
   '/storefront.css': ['storefront/storefront.css', 'text/css; charset=utf-8'],
   '/storefront.js': ['storefront/storefront.js', 'text/javascript; charset=utf-8'],
+  '/library/': ['storefront/library.html', 'text/html; charset=utf-8'],
+  '/library.css': ['storefront/library.css', 'text/css; charset=utf-8'],
+  '/library.js': ['storefront/library.js', 'text/javascript; charset=utf-8'],
+  '/bank/': ['storefront/bank.html', 'text/html; charset=utf-8'],
+  '/bank.css': ['storefront/bank.css', 'text/css; charset=utf-8'],
+  '/bank.js': ['storefront/bank.js', 'text/javascript; charset=utf-8'],
+  '/demo.css': ['storefront/demo.css', 'text/css; charset=utf-8'],
+  '/demo.js': ['storefront/demo.js', 'text/javascript; charset=utf-8'],
   '/widget.js': ['widget.js', 'text/javascript; charset=utf-8'],
   '/conversation.js': ['conversation.js', 'text/javascript; charset=utf-8'],
 };
+for (const language of ['ar', 'de', 'es', 'fr', 'tr']) FILES[`/texts/${language}.js`] = [`texts/${language}.js`, 'text/javascript; charset=utf-8'];
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; report-uri /csp-report";
-const SKILLS = ['cameras', 'lenses', 'printing'];
+const SKILLS = { shop: ['cameras', 'lenses', 'printing'], library: ['research', 'loans', 'study-rooms'], bank: ['mortgages', 'cards', 'accounts'] };
 const TIERS = ['standard', 'gold', 'platinum'];
 const nobody = { state: 'closed', available: 0, busy: 0, away: 0, offline: 2, queued: 0, wait: null };
 
@@ -27,9 +36,27 @@ export async function startMock({ port = 0 } = {}) {
   return mock;
 }
 
+/** An asset as the gateway serves it: scripts without comment lines and indentation. */
+export async function served(path) {
+  const [file, type] = FILES[path];
+  const source = await readFile(new URL(file, ASSETS), 'utf8');
+  return type.startsWith('text/javascript') ? lean(source) : source;
+}
+
+// What src/assets.rs does.
+function lean(source) {
+  let isComment = false;
+  return source.split('\n').map((line) => line.trim()).filter((line) => {
+    isComment ||= line.startsWith('/**');
+    const kept = !isComment && line && !line.startsWith('//');
+    isComment &&= !line.endsWith('*/');
+    return kept;
+  }).map((line) => `${line}\n`).join('');
+}
+
 class Mock {
   version = 1;
-  groups = SKILLS.flatMap((skill) => TIERS.map((tier) => ({ skill, tier, ...nobody })));
+  groups = Object.values(SKILLS).flat().flatMap((skill) => TIERS.map((tier) => ({ skill, tier, ...nobody })));
   tickets = new Map();
   streams = new Set();
   drawers = new Set();
@@ -39,7 +66,7 @@ class Mock {
   /** Origins whose pages may embed the bell. */
   origins = new Set();
   /** Faults that tests switch on. */
-  refuse = { sockets: false, presence: false, tickets: null, confirmations: false, says: null };
+  refuse = { sockets: false, streams: null, presence: false, tickets: null, confirmations: false, says: null };
   /** Every request line served, with its cookie header. */
   requests = [];
   /** Called with each new ticket and each line of a shopper. */
@@ -60,8 +87,8 @@ class Mock {
     return new Promise((resolve) => this.server.close(resolve));
   }
 
-  get presence() {
-    return { site: 'shop', version: this.version, at: new Date().toISOString(), groups: this.groups };
+  presence(site) {
+    return { site, version: this.version, at: new Date().toISOString(), groups: this.groups.filter(({ skill }) => SKILLS[site].includes(skill)) };
   }
 
   /** Changes every group that fits `match` and tells every open stream. */
@@ -81,7 +108,7 @@ class Mock {
   }
 
   #tellPresence(stream) {
-    stream.write(`event: presence\nid: ${this.version}\ndata: ${JSON.stringify(this.presence)}\n\n`);
+    stream.write(`event: presence\nid: ${this.version}\ndata: ${JSON.stringify(this.presence(stream.site))}\n\n`);
   }
 
   async #serve(request, response) {
@@ -99,20 +126,22 @@ class Mock {
     }
     const page = this.pages.get(pathname);
     if (page) return this.#send(response, 200, 'text/html; charset=utf-8', page.html ?? page, page.policy ? { 'content-security-policy': page.policy } : {});
-    if (file) return this.#send(response, 200, file[1], await readFile(new URL(file[0], ASSETS)));
+    if (file) return this.#send(response, 200, file[1], await served(pathname));
     if (route === 'POST /csp-report') {
       this.reports.push(await body(request));
       return this.#send(response, 204);
     }
     if (route === 'GET /demo/token') return this.#json(response, 200, { token: `demo.${searchParams.get('tier')}.unsigned` });
     if (route === 'GET /demo/events') return this.#stream(request, response, this.drawers);
-    if (pathname.startsWith('/v1/sites/shop/presence') && this.refuse.presence) return this.#problem(response, 503, 'Draining');
-    if (route === 'GET /v1/sites/shop/presence') return this.#json(response, 200, this.presence);
-    if (route === 'GET /v1/sites/shop/presence/events') {
+    const [, site, asked] = /^\/v1\/sites\/(shop|library|bank)\/(.*)$/.exec(pathname) ?? [];
+    if (asked?.startsWith('presence') && this.refuse.presence) return this.#problem(response, 503, 'Draining');
+    if (`${request.method} ${asked}` === 'GET presence') return this.#json(response, 200, this.presence(site));
+    if (`${request.method} ${asked}` === 'GET presence/events') {
+      response.site = site;
       this.#stream(request, response, this.streams);
       return this.#tellPresence(response);
     }
-    if (route === 'POST /v1/sites/shop/tickets') return this.#newTicket(response, JSON.parse(await body(request)));
+    if (`${request.method} ${asked}` === 'POST tickets') return this.#newTicket(response, JSON.parse(await body(request)));
     const [, id, rest = ''] = /^\/v1\/tickets\/([^/]+)(\/.*)?$/.exec(pathname) ?? [];
     const ticket = this.tickets.get(id);
     if (!ticket || request.headers.authorization !== `Bearer ${ticket.token}`) return this.#problem(response, 404, 'No such ticket');
@@ -129,7 +158,10 @@ class Mock {
       ticket.rating = JSON.parse(await body(request));
       return this.#send(response, 204);
     }
+    if (`${request.method} ${rest}` === 'GET /messages') return this.#json(response, 200, await ticket.poll(searchParams));
     if (`${request.method} ${rest}` === 'GET /events') {
+      if (this.refuse.streams === 'closed') return this.#problem(response, 502, 'Bad gateway');
+      if (this.refuse.streams === 'silent') return response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
       this.#stream(request, response, new Set());
       return ticket.follow({ send: (frame) => response.write(`data: ${frame}\n\n`), close: () => response.end() }, Number(searchParams.get('after')));
     }
@@ -217,6 +249,18 @@ class Ticket {
     for (const line of this.lines) if (line.seq > after) follower.send(JSON.stringify(line));
     follower.send(JSON.stringify(this.#stateFrame()));
     this.followers.add(follower);
+  }
+
+  /** What there is after a line, or within `wait` seconds, as the gateway answers a long poll. */
+  async poll(query) {
+    const frames = [];
+    const seen = () => createHash('sha1').update(JSON.stringify(this.#stateFrame())).digest('hex').slice(0, 8);
+    await new Promise((resolve) => {
+      const follower = { send: (frame) => { frames.push(JSON.parse(frame)); if (frames.length > 1 || query.get('seen') !== seen()) resolve(); }, close: resolve };
+      this.follow(follower, Number(query.get('after')));
+      setTimeout(resolve, Number(query.get('wait')) * 1000).unref();
+    });
+    return { frames, seen: seen() };
   }
 
   #stateFrame() {

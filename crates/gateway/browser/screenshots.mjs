@@ -1,4 +1,4 @@
-// Pictures of every state of the bell and the panel, against the mock: `node screenshots.mjs [DIRECTORY]`.
+// Pictures of every state of the bell and the panel, and of the three sites, against the mock: `node screenshots.mjs [DIRECTORY]`.
 // Must not test anything; widget.test.mjs does.
 
 import { mkdirSync } from 'node:fs';
@@ -82,6 +82,44 @@ async function scene(width, height, scheme) {
   await mock.close();
 }
 
+/** The other two sites, whole, and the panel where one reads from right to left. */
+async function places(width, height, scheme) {
+  const mock = await startMock();
+  const shopper = await startShopper({ base: mock.url, width, height, scheme });
+  const shot = (name, options = {}) => shopper.screenshot({ file: `${directory}/${name}-${width}-${scheme}.png`, ...options });
+  mock.pages.set('/ar', '<!doctype html><html lang="ar" dir="rtl"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>x</title><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras" topic="الكاميرات"></deskbell-help>');
+  mock.setGroups({}, { state: 'available', available: 3 });
+  for (const site of ['library', 'bank']) {
+    await shopper.open({ url: `/${site}/` });
+    await shopper.waitState({ state: 'available' });
+    await shot(site, { full: true });
+    await shopper.page.locator('.drawer-toggle').click();
+    mock.happened('sip', `PUBLISH from a rep of the ${site} 200 OK`);
+    await shot(`${site}-drawer`);
+  }
+  mock.onTicket = (ticket) => Object.assign(ticket, { position: 2, wait });
+  await shopper.open({ url: '/ar' });
+  await shopper.waitState({ state: 'available' });
+  await shot('rtl');
+  await shopper.clickBell();
+  await shot('rtl-form');
+  await shopper.start({ name: 'نور', message: 'هل تعمل هذه الكاميرا تحت المطر؟' });
+  await shopper.waitLine({ from: 'shopper', text: 'المطر' });
+  await shot('rtl-waiting');
+  const [ticket] = mock.tickets.values();
+  ticket.change({ state: 'open', rep: 'Alice' });
+  ticket.line({ from: 'rep', name: 'Alice', text: 'أهلًا نور! نعم، هيكلها محمي من المطر.' });
+  await shopper.waitLine({ from: 'rep', text: 'نور' });
+  await shot('rtl-open');
+  await shopper.end();
+  await shot('rtl-ended');
+  await shopper.quit();
+  await mock.close();
+}
+
 for (const [width, height] of [[1280, 800], [360, 720]]) {
-  for (const scheme of ['light', 'dark']) await scene(width, height, scheme);
+  for (const scheme of ['light', 'dark']) {
+    await scene(width, height, scheme);
+    await places(width, height, scheme);
+  }
 }

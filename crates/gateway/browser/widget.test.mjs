@@ -2,13 +2,15 @@
 // Must not test the gateway; the Rust tests drive the same page against it.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { startMock } from './mock-gateway.mjs';
+import axe from 'axe-core';
+import { served, startMock } from './mock-gateway.mjs';
 import { startBrowser, startShopper } from './page-driver.mjs';
+import { signToken, startShop } from '../../../examples/storefronts/node/server.mjs';
 
 const estimate = { seconds: 240, low: 120, high: 420, confidence: 0.8 };
+const LANGUAGES = ['ar', 'de', 'es', 'fr', 'tr'];
 let browser;
 before(async () => { browser = await startBrowser(); });
 after(() => browser?.close());
@@ -104,7 +106,7 @@ scene('each bell has its own form; in a conversation all bells lead to it', asyn
   await shopper.clickBell({ skill: 'cameras' });
   assert.equal(await title(), 'Help with cameras');
   await shopper.clickBell({ skill: 'lenses' });
-  assert.equal(await title(), 'Help with lenses');
+  await shopper.waitHeader({ text: 'Help with lenses' });
   await shopper.start({ message: 'which one' });
   assert.deepEqual([...mock.tickets.values()].map(({ ask }) => ask.skills), [['lenses']]);
   await shopper.press({ key: 'Escape' });
@@ -293,6 +295,29 @@ scene('where no WebSocket comes through, SSE and POST carry the conversation', a
   assert.deepEqual((await shopper.lines()).lines.map((line) => line.text), ['first words', 'by post', 'by stream', 'while cut off']);
 });
 
+for (const streams of ['closed', 'silent']) {
+  scene(`where streams are ${streams} too, long polling carries the conversation`, async (shopper, mock) => {
+    Object.assign(mock.refuse, { sockets: true, streams });
+    available(mock);
+    await shopper.waitState({ state: 'available', skill: 'cameras' });
+    await shopper.clickBell({ skill: 'cameras' });
+    await shopper.start({ message: 'first words' });
+    await shopper.waitLine({ from: 'shopper', text: 'first words', timeout_ms: 20_000 });
+    const [ticket] = mock.tickets.values();
+    ticket.change({ state: 'open', rep: 'Alice' });
+    await shopper.waitHeader({ text: 'Alice' });
+    await shopper.say({ text: 'by post' });
+    await shopper.waitLine({ from: 'shopper', text: 'by post' });
+    ticket.line({ from: 'rep', name: 'Alice', text: 'by poll' });
+    await shopper.waitLine({ from: 'rep', text: 'by poll' });
+    const polls = () => mock.requests.filter(({ route }) => route.startsWith('GET /v1/tickets/') && route.endsWith('/messages')).length;
+    const before = polls();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.ok(polls() - before <= 1, 'a quiet conversation is not asked for again and again');
+    assert.deepEqual((await shopper.lines()).lines.map((line) => line.text), ['first words', 'by post', 'by poll']);
+  });
+}
+
 scene('the whole way by keyboard', async (shopper, mock) => {
   const { page } = shopper;
   available(mock);
@@ -479,6 +504,33 @@ scene('the bell works on a page of another origin under a strict policy', async 
   }
 }, { page: null });
 
+scene('the example shop signs its customers in and their tokens with them', async (shopper, help) => {
+  const secret = 'a secret of thirty-two bytes or more';
+  const shop = await startShop({ help: help.url, secret });
+  try {
+    const url = `http://127.0.0.1:${shop.address().port}`;
+    help.origins.add(url);
+    available(help);
+    await shopper.open({ url });
+    await shopper.waitState({ state: 'available' });
+    assert.equal(await shopper.bell().getAttribute('token'), '');
+    await shopper.page.getByRole('button', { name: 'Noor, gold' }).click();
+    await shopper.page.getByText('You are here as Noor, gold.').waitFor();
+    const token = await shopper.bell().getAttribute('token');
+    const { exp, ...claims } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+    assert.deepEqual(claims, { sub: 'noor', name: 'Noor', tier: 'gold', phone: '+33123456789' });
+    assert.ok(exp > Date.now() / 1000 && exp <= Date.now() / 1000 + 600);
+    assert.equal(token, signToken(claims, secret, (exp - 600) * 1000));
+    await shopper.clickBell();
+    await shopper.start({ message: 'from the example' });
+    await shopper.waitLine({ from: 'shopper', text: 'from the example' });
+    assert.equal((await fetch(`${url}/session`, { method: 'POST', body: 'customer=noor', headers: { 'sec-fetch-site': 'cross-site' } })).status, 403);
+  } finally {
+    shop.closeAllConnections();
+    await new Promise((resolve) => shop.close(resolve));
+  }
+}, { page: null });
+
 scene('on a small screen the panel is the screen', async (shopper, mock) => {
   available(mock);
   await shopper.clickBell({ skill: 'cameras' });
@@ -493,6 +545,47 @@ scene('in a right-to-left page the bell stands at the left', async (shopper, moc
   const box = await shopper.bell().locator('.bell').boundingBox();
   assert.equal(box.x, 24);
 }, { page: '/rtl' });
+
+for (const [language, available3, wait4, range, title, button, direction] of [
+  ['de-AT', '3 Personen können jetzt helfen', 'Etwa 4 Minuten', '2 bis 7 Minuten, in 8 von 10 Fällen', 'Hilfe: Kameras', 'Um Hilfe bitten', 'ltr'],
+  ['fr', '3 personnes peuvent vous aider', 'Environ 4 minutes', 'De 2 à 7 minutes, 8 fois sur 10', 'Aide : Kameras', 'Demander de l’aide', 'ltr'],
+  ['es', '3 personas pueden ayudarle ahora', 'Unos 4 minutos', 'De 2 a 7 minutos, 8 de cada 10 veces', 'Ayuda: Kameras', 'Pedir ayuda', 'ltr'],
+  ['tr', 'Şu anda 3 kişi yardım edebilir', 'Yaklaşık 4 dakika', '2 ile 7 dakika arası, 10 seferin 8 tanesinde', 'Yardım: Kameras', 'Yardım iste', 'ltr'],
+  ['ar', '3 أشخاص يمكنهم مساعدتك الآن', 'حوالي 4 دقائق', 'من 2 إلى 7 دقائق، في 8 من كل 10 مرات', 'مساعدة: Kameras', 'اطلب المساعدة', 'rtl'],
+  ['fi', '3 people can help now', 'About 4 minutes', '2 to 7 minutes, 8 times out of 10', 'Help with Kameras', 'Ask for help', 'ltr'],
+]) {
+  scene(`bell and panel speak ${language}`, async (shopper, mock) => {
+    mock.pages.set('/spoken', `<!doctype html><html lang="${language}" dir="${direction}"><title>x</title><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras" topic="Kameras"></deskbell-help>`);
+    await shopper.open({ url: '/spoken' });
+    mock.setGroups({ skill: 'cameras' }, { state: 'wait', busy: 1, wait: estimate });
+    const latin = (text) => text.replace(/[٠-٩]/g, (digit) => digit.charCodeAt(0) - 0x660);
+    await eventually(wait4, async () => latin(await text(shopper)) === wait4);
+    assert.equal(latin((await shopper.state({})).range), range);
+    available(mock);
+    await eventually(available3, async () => latin(await text(shopper)) === available3);
+    await shopper.clickBell();
+    assert.equal((await shopper.header()).title, title);
+    const panel = shopper.panel();
+    assert.equal(await panel.getAttribute('dir'), direction);
+    assert.equal(await panel.getAttribute('lang'), language === 'fi' ? 'en' : language.split('-')[0]);
+    assert.equal(await panel.locator('button[type=submit]').textContent(), button);
+    await shopper.start({ message: 'hello' });
+    await eventually('the ticket', () => mock.tickets.size === 1);
+    assert.equal([...mock.tickets.values()][0].ask.lang, language);
+    const fetched = mock.requests.filter(({ route }) => route.startsWith('GET /texts/')).length;
+    assert.equal(fetched, language === 'fi' ? 0 : 1);
+  }, { page: null });
+}
+
+scene('the drawer lets the bells speak another language', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.page.locator('.drawer-toggle').click();
+  for (const [language, words] of [['de', '3 Personen können jetzt helfen'], ['en', '3 people can help now']]) {
+    await shopper.page.getByLabel('The bell speaks').selectOption(language);
+    await eventually(words, async () => (await text(shopper)) === words);
+  }
+});
 
 scene('every target is at least 24 by 24', async (shopper, mock) => {
   const small = async () => shopper.page.locator('deskbell-help :is(button, input:not(.quiet), textarea, label.star):visible').evaluateAll((all) => all
@@ -510,6 +603,76 @@ scene('every target is at least 24 by 24', async (shopper, mock) => {
   await shopper.panel().locator('.star').first().click();
   assert.deepEqual(await small(), []);
 });
+
+/** Fails on anything that axe-core finds against WCAG 2.2 A and AA, in the page and in its shadow trees. */
+async function accessible(shopper, what) {
+  // A panel that is still rising is half transparent.
+  await shopper.page.waitForTimeout(250);
+  await shopper.page.evaluate(axe.source);
+  const violations = await shopper.page.evaluate(async () => {
+    const { violations: found } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(' ')} (${failureSummary})`).join('; ')}`);
+  });
+  assert.deepEqual(violations, [], what);
+}
+
+for (const scheme of ['light', 'dark']) {
+  for (const [page, skill] of [['/', 'cameras'], ['/library/', 'research'], ['/bank/', 'mortgages']]) {
+    scene(`axe-core finds nothing on ${page} in ${scheme}`, async (shopper, mock) => {
+      available(mock, skill);
+      await shopper.waitState({ state: 'available', skill });
+      await accessible(shopper, 'the page');
+      await shopper.page.locator('.drawer-toggle').click();
+      mock.happened('sip', 'PUBLISH sip:alice@shop.example 200 OK');
+      mock.happened('http', 'GET /v1/sites/shop/presence 200');
+      await accessible(shopper, 'the drawer');
+    }, { scheme, page });
+  }
+
+  for (const page of ['/', '/spoken']) {
+    scene(`axe-core finds nothing in any state of the panel on ${page} in ${scheme}`, async (shopper, mock) => {
+      mock.pages.set('/spoken', '<!doctype html><html lang="ar" dir="rtl"><meta name="color-scheme" content="light dark"><title>x</title><main><h1>x</h1></main><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras" topic="x"></deskbell-help>');
+      mock.onTicket = (ticket) => Object.assign(ticket, { position: 2, wait: estimate });
+      await shopper.open({ url: page });
+      await shopper.waitState({ state: 'closed', skill: 'cameras' });
+      await shopper.clickBell({ skill: 'cameras' });
+      await accessible(shopper, 'closed');
+      mock.setGroups({ skill: 'cameras' }, { state: 'wait', busy: 1, wait: estimate });
+      await shopper.waitState({ state: 'wait', skill: 'cameras' });
+      await accessible(shopper, 'the form');
+      mock.refuse.tickets = { status: 429, retryAfter: 30 };
+      await shopper.panel().locator('#message').fill('hello');
+      await shopper.panel().locator('button[type=submit]').click();
+      await shopper.panel().getByRole('alert').filter({ hasText: '30' }).waitFor();
+      await accessible(shopper, 'too many requests');
+      mock.refuse.tickets = null;
+      await shopper.start({ message: 'hello' });
+      await accessible(shopper, 'waiting');
+      const [ticket] = mock.tickets.values();
+      ticket.change({ state: 'offered', rep: 'Alice' });
+      await shopper.waitHeader({ text: 'Alice' });
+      await accessible(shopper, 'offered');
+      ticket.change({ state: 'open', rep: 'Alice' });
+      ticket.line({ from: 'system', text: 'Alice has joined.' });
+      ticket.line({ from: 'rep', name: 'Alice', text: 'Hello' });
+      await shopper.waitLine({ from: 'rep', text: 'Hello' });
+      ticket.typing();
+      await accessible(shopper, 'open, typing');
+      mock.refuse.sockets = true;
+      ticket.drop();
+      await shopper.panel().locator('.strip:not(:empty)').waitFor();
+      await shopper.say({ text: 'still there?' });
+      await accessible(shopper, 'reconnecting');
+      mock.refuse.sockets = false;
+      await shopper.waitLine({ from: 'shopper', text: 'still there?' });
+      await shopper.panel().locator('[part=end]').click();
+      await accessible(shopper, 'asking before the end');
+      await shopper.panel().locator('.confirm .danger').click();
+      await shopper.panel().locator('.star').nth(2).click();
+      await accessible(shopper, 'ended');
+    }, { scheme, page: null });
+  }
+}
 
 for (const scheme of ['light', 'dark']) {
   for (const page of ['/bare', '/']) {
@@ -542,8 +705,42 @@ for (const scheme of ['light', 'dark']) {
 
 scene('a page that breaks its policy is noticed', async () => {}, { page: '/inline-style', expectViolations: 1 });
 
-test('the bell is at most 6 KiB compressed, the conversation at most 14', () => {
-  const size = (name) => gzipSync(readFileSync(new URL(`../assets/${name}`, import.meta.url)), { level: 9 }).length;
-  assert.ok(size('widget.js') <= 6 * 1024, `widget.js is ${size('widget.js')} bytes`);
-  assert.ok(size('conversation.js') <= 14 * 1024, `conversation.js is ${size('conversation.js')} bytes`);
+test('the bell is at most 6 KiB compressed, the conversation at most 14, a language at most 2.5', async () => {
+  const size = async (path) => gzipSync(await served(path), { level: 9 }).length;
+  for (const [path, limit] of [['/widget.js', 6], ['/conversation.js', 14], ...LANGUAGES.map((language) => [`/texts/${language}.js`, 2.5])]) {
+    const bytes = await size(path);
+    assert.ok(bytes <= limit * 1024, `${path} is ${bytes} bytes`);
+  }
 });
+
+/** The same keys, and functions where English has functions, all the way down. */
+function sameShape(here, there, path = '') {
+  assert.equal(typeof here, typeof there, path);
+  if (typeof here !== 'object') return;
+  assert.deepEqual(Object.keys(here).sort(), Object.keys(there).sort(), path);
+  for (const key of Object.keys(here)) sameShape(here[key], there[key], `${path}.${key}`);
+}
+
+for (const language of LANGUAGES) {
+  test(`the texts in ${language} are whole, and short enough for the bell`, async () => {
+    const english = async (path) => {
+      const source = (await served(path)).match(/const english = \{.*?^\};$/ms)?.[0] ?? '';
+      assert.ok(source, path);
+      return new Function(`${source.replace('const english', 'english')} return english;`.replace('english =', 'const english ='))();
+    };
+    const { bell, panel } = await import(new URL(`../assets/texts/${language}.js`, import.meta.url).href);
+    sameShape(bell, await english('/widget.js'), 'bell');
+    sameShape(panel, await english('/conversation.js'), 'panel');
+    const steps = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 120, 180, 240, 480];
+    const lines = [bell.unknown, bell.lost, bell.someone, bell.noEstimate, bell.closed, bell.back(bell.tomorrow, '09:00'),
+      ...[1, 2, 3, 11, 25, 100].map(bell.people), ...steps.map(bell.about),
+      panel.pill.asking, panel.pill.waiting, panel.pill.ended, panel.pill.open('Alice'), panel.pill.news(2, 'Alice'),
+      ...steps.map((minutes) => panel.pill.place(2, bell.about(minutes)))];
+    for (const line of lines) {
+      assert.ok([...line].length <= 40, line);
+      assert.doesNotMatch(line, /undefined|#/);
+    }
+    for (const low of steps) for (const high of steps.filter((step) => step >= low && step)) assert.doesNotMatch(bell.range(low, high, 0.8), /undefined|#/);
+    for (const n of [1, 2, 5, 11, 30]) assert.doesNotMatch(panel.problem.retry(panel.problem.seconds(n)), /undefined|#/);
+  });
+}

@@ -9,6 +9,8 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{broadcast, mpsc};
 
+use crate::clicks::ClickRates;
+
 /// Everything the gateway needs to know beside the desk.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -85,7 +87,10 @@ pub struct Options {
     /// Open connections at once from one source: an IPv4 address, or the /64 of an IPv6 one.
     pub connections_per_source: usize,
     /// Sources that speak for many shoppers and are not counted one by one: reverse proxies.
+    /// Their `X-Forwarded-For` is believed.
     pub proxies: Vec<IpAddr>,
+    /// How often help may be asked for.
+    pub clicks: ClickRates,
 }
 
 impl Default for Options {
@@ -95,6 +100,7 @@ impl Default for Options {
             connections: 20_000,
             connections_per_source: 100,
             proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            clicks: ClickRates::default(),
         }
     }
 }
@@ -121,7 +127,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The demo's extra pages: the storefront at `/`, signed demo tokens, and the live list of what happens.
+/// The demo's extra pages: a shop at `/`, a library and a bank, signed demo tokens, and the live list of what happens.
 #[derive(Debug, Clone)]
 pub struct DemoFace {
     /// SIP and HTTP events behind the page, newest last.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::config::Options;
 use crate::metrics::Counted;
+use crate::source::source_of;
 
 /// The two ends of a connection, told to each of its requests.
 #[derive(Debug, Clone, Copy)]
@@ -110,14 +111,6 @@ impl Drop for Place {
                 *entry.get_mut() -= 1;
             }
         }
-    }
-}
-
-/// An IPv6 host is given a /64 and can use every address of it.
-fn source_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 

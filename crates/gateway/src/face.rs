@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clicks::Clicks;
 use crate::config::{Config, Options};
 use crate::desk::Desk;
 use crate::metrics::Metrics;
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// How fast each conversation writes.
     pub(crate) paces: Paces,
+    /// How often help is asked for.
+    pub(crate) clicks: Clicks,
     /// Cancelled when the server stops; long answers end with it.
     pub(crate) stop: CancellationToken,
     /// What outlives its request: WebSocket conversations, and the end of clicks that nobody waited for.
@@ -42,6 +45,7 @@ impl Face {
             options,
             metrics: Metrics::default(),
             paces: Paces::default(),
+            clicks: Clicks::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))

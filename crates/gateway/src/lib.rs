@@ -4,11 +4,14 @@
 
 mod assets;
 mod body;
+mod bucket;
+mod clicks;
 mod connection;
 mod face;
 mod headers;
 mod identity;
 mod key;
+mod language;
 mod mark;
 mod metrics;
 mod origin;
@@ -18,12 +21,15 @@ mod random;
 mod routes;
 mod selection;
 mod server;
+mod source;
 mod wire;
 mod words;
 
 pub mod config;
 pub mod desk;
 
+pub use bucket::Rate;
+pub use clicks::ClickRates;
 pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
 };

@@ -11,6 +11,8 @@ use crate::problem::Problem;
 pub(crate) struct SelectionQuery {
     skill: Option<String>,
     tier: Option<String>,
+    /// What the words of a fragment or badge are in.
+    pub(crate) lang: Option<String>,
 }
 
 /// The groups of one configured site, all or those of a skill, of a tier, or of both.

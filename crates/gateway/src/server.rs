@@ -25,6 +25,7 @@ use crate::desk::Desk;
 use crate::face::{ConfigHandle, Face};
 use crate::metrics::Counted;
 use crate::routes;
+use crate::source::Peer;
 
 /// Time a client may take to send a request's headers, and an idle connection may stay open.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -140,6 +141,7 @@ impl Gateway {
 
 async fn serve(connection: Connection<TcpStream>, ends: Ends, app: Router, watcher: Watcher) {
     let service = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(ends.remote.ip()));
         request.extensions_mut().insert(ends);
         app.clone().call(request)
     });

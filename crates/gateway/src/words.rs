@@ -3,6 +3,8 @@
 
 use helpdesk::{GroupSnapshot, GroupState, Wait};
 
+use crate::language::Language;
+
 /// The state of one or more groups, as a shopper would ask for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Outlook {
@@ -59,31 +61,38 @@ impl Outlook {
     }
 
     /// One line of at most 40 characters.
-    pub(crate) fn line(self) -> String {
+    pub(crate) fn line(self, language: Language) -> String {
         match self {
-            Self::Available(0 | 1) => "Someone can help now".to_owned(),
-            Self::Available(count) => format!("{count} people can help now"),
-            Self::Wait(Some(wait)) if wait.seconds < 60 => "Under a minute".to_owned(),
-            Self::Wait(Some(wait)) => format!("About {}", duration(round_up(wait.seconds))),
-            Self::Wait(None) => "We can't tell how long yet".to_owned(),
-            Self::Closed => "Nobody is here just now".to_owned(),
+            Self::Available(0 | 1) => language.someone().to_owned(),
+            Self::Available(count) => language.people(count),
+            Self::Wait(Some(wait)) if wait.seconds < 60 => language.under_a_minute().to_owned(),
+            Self::Wait(Some(wait)) => language.about(round_up(wait.seconds)),
+            Self::Wait(None) => language.unknown().to_owned(),
+            Self::Closed => language.closed().to_owned(),
         }
     }
 
     /// The range behind the line, where there is one.
-    pub(crate) fn range(self) -> Option<String> {
+    pub(crate) fn range(self, language: Language) -> Option<String> {
         let Self::Wait(Some(wait)) = self else {
             return None;
         };
-        let times = (wait.confidence * 10.0).round().clamp(0.0, 10.0);
         let low = round_down(wait.low);
-        let high = duration(wait.high.div_ceil(60).max(1));
-        let range = match high.strip_suffix(" minutes") {
-            _ if low == 0 => format!("Up to {high}"),
-            Some(high) => format!("{low} to {high} minutes"),
-            None => format!("{} to {high}", duration(low)),
+        let high = wait.high.div_ceil(60).max(1);
+        let range = match low {
+            0 => language.up_to(high),
+            // One word for both where both are told in minutes.
+            _ if high < 60 && high != 30 && high > 1 => {
+                language.between(&low.to_string(), &language.duration(high))
+            }
+            _ => language.between(&language.duration(low), &language.duration(high)),
         };
-        Some(format!("{range}, {times} times out of 10"))
+        let odds = format!("{:.0}", (wait.confidence * 10.0).clamp(0.0, 10.0));
+        Some(format!(
+            "{range}{}{}",
+            language.comma(),
+            language.odds(&odds)
+        ))
     }
 }
 
@@ -106,16 +115,6 @@ fn round_down(seconds: u32) -> u32 {
     }
 }
 
-fn duration(minutes: u32) -> String {
-    match minutes {
-        1 => "a minute".to_owned(),
-        30 => "half an hour".to_owned(),
-        60 => "an hour".to_owned(),
-        61.. => format!("{} hours", minutes.div_ceil(60)),
-        _ => format!("{minutes} minutes"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,9 +129,9 @@ mod tests {
     }
 
     fn check(outlook: Outlook, line: &str, range: Option<&str>) {
-        assert_eq!(outlook.line(), line);
+        assert_eq!(outlook.line(Language::English), line);
         assert!(line.chars().count() <= 40);
-        assert_eq!(outlook.range().as_deref(), range);
+        assert_eq!(outlook.range(Language::English).as_deref(), range);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::secrets::Secrets;
+use super::secrets::{Secrets, secret_name};
 use crate::config::Settings;
 
 /// The file's name in the data directory.
@@ -28,10 +28,26 @@ pub(super) struct Facts {
     pub(super) domain: String,
     /// Opens the admin addresses.
     pub(super) admin_key: String,
-    /// Signs the shop's tokens.
+    /// Signs the first site's tokens.
     pub(super) site_secret: String,
+    /// Every site, the first one first; absent in the file of an earlier version.
+    #[serde(default)]
+    pub(super) sites: Vec<SiteFacts>,
     /// Everybody who can sign in.
     pub(super) reps: Vec<RepFacts>,
+}
+
+/// One site of the demo.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct SiteFacts {
+    /// Its identity in addresses.
+    pub(super) id: String,
+    /// Its name for people.
+    pub(super) name: String,
+    /// Where its page is.
+    pub(super) page: String,
+    /// Signs its tokens.
+    pub(super) secret: String,
 }
 
 /// One rep of the demo.
@@ -83,12 +99,32 @@ impl Facts {
                 },
             })
             .collect();
+        let sites = settings
+            .sites
+            .iter()
+            .enumerate()
+            .map(|(place, site)| match place {
+                0 => SiteFacts {
+                    id: site.id.to_string(),
+                    name: site.name.clone(),
+                    page: format!("http://{http}/"),
+                    secret: secrets.of("site_secret"),
+                },
+                _ => SiteFacts {
+                    id: site.id.to_string(),
+                    name: site.name.clone(),
+                    page: format!("http://{http}/{}/", site.id),
+                    secret: secrets.of(&secret_name(site.id.as_str())),
+                },
+            })
+            .collect();
         Self {
             sip,
             http,
             domain,
             admin_key: secrets.of("admin_key"),
             site_secret: secrets.of("site_secret"),
+            sites,
             reps,
         }
     }

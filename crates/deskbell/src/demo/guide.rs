@@ -24,15 +24,17 @@ pub(super) enum Robots {
 
 fn text(facts: &Facts, data: &Path, robots: Robots) -> String {
     let Facts { sip, http, .. } = facts;
-    let mut text = format!(
-        "Deskbell is ringing.\n\n  \
-         storefront   http://{http}/\n  \
-         presence     http://{http}/v1/sites/shop/presence\n  \
+    let mut text = "Deskbell is ringing.\n\n".to_owned();
+    for site in &facts.sites {
+        text.push_str(&format!("  {:<12} {}\n", site.id, site.page));
+    }
+    text.push_str(&format!(
+        "  presence     http://{http}/v1/sites/shop/presence\n  \
          SIP          {sip} (UDP and TCP)\n  \
          data         {}\n\n\
          Reps\n",
         data.display()
-    );
+    ));
     text.push_str(&format!(
         "  {:<7} {:<11} {:<36} {}\n",
         "user", "password", "skills", "tiers"

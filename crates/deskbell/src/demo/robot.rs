@@ -117,7 +117,7 @@ impl Robot {
             let glance = Instant::now() + GLANCE;
             tokio::select! {
                 message = incoming.recv() => match message {
-                    Some(Incoming::Text(text)) => shift.hear(&self.rep.user, text),
+                    Some(Incoming::Text(text)) => shift.hear(&self.rep, text),
                     Some(Incoming::Notify(_)) => {}
                     None => return Ok(()),
                 },
@@ -181,7 +181,7 @@ impl Shift {
         (mood, seconds_between(8, 20))
     }
 
-    fn hear(&mut self, user: &str, message: Text) {
+    fn hear(&mut self, rep: &RepFacts, message: Text) {
         let is_offer = message.text.contains("/no to pass");
         if self.lines_by_conversation.len() >= REMEMBERED {
             self.lines_by_conversation.clear();
@@ -205,13 +205,16 @@ impl Shift {
         if is_offer {
             match below(6) {
                 0 => say(at, "/no"),
-                _ => say(at, &words::greeting(&capitalised(user))),
+                _ => say(at, &words::greeting(&capitalised(&rep.user))),
             }
         } else if words::is_thanks(&message.text) {
             say(at, words::FAREWELL);
             say(at + Duration::from_secs(2), "/end");
-        } else if let Some(answer) = words::ANSWERS.get(below(words::ANSWERS.len())) {
-            say(at, answer);
+        } else if let Some(skill) = rep.skills.keys().nth(below(rep.skills.len())) {
+            let answers = words::answers(skill);
+            if let Some(answer) = answers.get(below(answers.len())) {
+                say(at, answer);
+            }
         }
     }
 

@@ -41,7 +41,7 @@ impl Secrets {
 
     fn keep_or_invent(&mut self, name: &str) -> Result<(), getrandom::Error> {
         if !self.by_name.contains_key(name) {
-            let secret = if name == "admin_key" || name == "site_secret" {
+            let secret = if name == "admin_key" || name.ends_with("_secret") {
                 random::word::<32>()?
             } else {
                 random::word::<10>()?
@@ -50,6 +50,11 @@ impl Secrets {
         }
         Ok(())
     }
+}
+
+/// The name under which the sample data asks for the secret of a site after the first.
+pub(super) fn secret_name(site: &str) -> String {
+    format!("{site}_secret")
 }
 
 fn known(facts: &Facts) -> BTreeMap<String, String> {
@@ -61,6 +66,13 @@ fn known(facts: &Facts) -> BTreeMap<String, String> {
             ("admin_key".to_owned(), facts.admin_key.clone()),
             ("site_secret".to_owned(), facts.site_secret.clone()),
         ])
+        .chain(
+            facts
+                .sites
+                .iter()
+                .skip(1)
+                .map(|site| (secret_name(&site.id), site.secret.clone())),
+        )
         .collect()
 }
 

@@ -60,7 +60,7 @@ impl Shopper {
         let asked = self
             .call(
                 Method::POST,
-                "/v1/sites/shop/tickets",
+                &format!("/v1/sites/{}/tickets", story.site),
                 None,
                 Some(json!({"skills": [story.skill], "name": story.name, "message": question})),
             )

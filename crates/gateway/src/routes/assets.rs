@@ -39,7 +39,11 @@ fn show(face: &Face, asset: &'static Asset, request: &HeaderMap) -> Result<Respo
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let content_type = HeaderValue::from_static(asset.content_type);
-        ([(header::CONTENT_TYPE, content_type)], asset.content).into_response()
+        (
+            [(header::CONTENT_TYPE, content_type)],
+            asset.content.as_ref(),
+        )
+            .into_response()
     };
     let headers = response.headers_mut();
     if let Ok(etag) = HeaderValue::from_str(&asset.etag) {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::desk::{Command, TicketKey};
 use crate::face::Face;
 use crate::key;
-use crate::pace::{Act, Wait};
+use crate::pace::Act;
 use crate::problem::Problem;
 use crate::wire::frame::{FromBrowser, spoken};
 
@@ -122,11 +122,5 @@ fn pace(
 ) -> Result<(), Problem> {
     face.paces
         .take(key.access, act, Instant::now())
-        .map_err(|wait: Wait| {
-            let seconds = match wait.seconds() {
-                1 => "a second".to_owned(),
-                seconds => format!("{seconds} seconds"),
-            };
-            Problem::too_fast(words(seconds), wait.seconds())
-        })
+        .map_err(|wait| Problem::too_fast(words(wait.text()), wait.seconds()))
 }

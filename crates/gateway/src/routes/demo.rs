@@ -31,6 +31,8 @@ const TOKEN_LIFE: Duration = Duration::from_secs(600);
 #[derive(Debug, Deserialize)]
 pub(super) struct TokenQuery {
     tier: String,
+    /// The first site where none is named.
+    site: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,7 +40,7 @@ struct TokenDocument {
     token: String,
 }
 
-/// A token that the first site's shop might have signed for a customer of this tier.
+/// A token that the site might have signed for a customer of this tier.
 pub(super) async fn token(
     State(face): State<Face>,
     query: Result<Query<TokenQuery>, QueryRejection>,
@@ -53,11 +55,13 @@ pub(super) async fn token(
             query.tier
         )));
     }
-    let secret = config
-        .sites
-        .first()
+    let site = match &query.site {
+        Some(name) => config.site(name),
+        None => config.sites.first(),
+    };
+    let secret = site
         .and_then(|site| site.secret.as_ref())
-        .ok_or_else(|| Problem::not_found("The first site has no secret to sign with."))?;
+        .ok_or_else(|| Problem::not_found("There is no such site, or it has no secret."))?;
     let expires = Timestamp::now() + TOKEN_LIFE;
     let token = identity::sign(&query.tier, expires.as_second(), secret).map_err(|error| {
         tracing::error!(%error, "a demo token cannot be signed");

@@ -7,15 +7,13 @@ use helpdesk::SkillId;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::face::Face;
+use crate::language::Language;
 use crate::mark::{self, escaped};
 use crate::problem::Problem;
 use crate::routes::conditional::Cacheable;
-use crate::routes::presence::select;
+use crate::routes::presence::{select, spoken_in};
 use crate::selection::{Selection, SelectionQuery};
 use crate::words::Outlook;
-
-/// The language of the words; asked for another, the fragment says which it speaks.
-const LANGUAGE: &str = "en";
 
 /// The state of the groups asked for, in one element.
 pub(super) async fn show(
@@ -25,40 +23,43 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let config = face.config();
+    let language = spoken_in(&query);
     let selection = select(&face, &site, query)?.for_one_tier(&config);
     let outlook = Outlook::of(selection.groups(&face.desk.snapshot()));
     let cacheable = Cacheable {
         content_type: "text/html; charset=utf-8",
         cache_control: "public, max-age=5, stale-while-revalidate=30",
-        body: markup(&selection, outlook).into_bytes(),
+        body: markup(&selection, outlook, language).into_bytes(),
     };
     let mut response = cacheable.answer(&headers);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(LANGUAGE));
+    response.headers_mut().insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(language.tag()),
+    );
     Ok(response)
 }
 
-fn markup(selection: &Selection, outlook: Outlook) -> String {
+fn markup(selection: &Selection, outlook: Outlook, language: Language) -> String {
     let skill = selection.skill.as_ref().map_or("", SkillId::as_str);
     let range = outlook
-        .range()
+        .range(language)
         .map(|range| format!(r#" title="{}""#, escaped(&range)))
         .unwrap_or_default();
     format!(
         concat!(
-            r#"<span class="deskbell" lang="{language}" data-site="{site}" data-skill="{skill}" "#,
+            r#"<span class="deskbell" lang="{language}" dir="{direction}" data-site="{site}" data-skill="{skill}" "#,
             r#"data-state="{state}"{range}>"#,
             r#"<svg class="deskbell-mark" viewBox="0 0 12 12" width="12" height="12" "#,
             r#"aria-hidden="true">{mark}</svg> "#,
             r#"<span class="deskbell-line">{line}</span></span>"#
         ),
-        language = LANGUAGE,
+        language = language.tag(),
+        direction = language.direction(),
         site = escaped(selection.site.as_str()),
         skill = escaped(skill),
         state = outlook.state(),
         range = range,
         mark = mark::svg(outlook),
-        line = escaped(&outlook.line()),
+        line = escaped(&outlook.line(language)),
     )
 }

@@ -26,6 +26,7 @@ mod softphone;
 mod ticket;
 mod ticket_events;
 mod ticket_messages;
+mod ticket_poll;
 mod ticket_ws;
 mod tickets;
 
@@ -46,7 +47,10 @@ fn addresses() -> Router<Face> {
         .route("/v1/sites/{site}/tickets", post(tickets::ask))
         .route("/v1/tickets/{id}", get(ticket::show).delete(ticket::cancel))
         .route("/v1/tickets/{id}/rating", post(rating::rate))
-        .route("/v1/tickets/{id}/messages", post(ticket_messages::post))
+        .route(
+            "/v1/tickets/{id}/messages",
+            get(ticket_poll::poll).post(ticket_messages::post),
+        )
         .route("/v1/tickets/{id}/events", get(ticket_events::stream))
         .route("/v1/tickets/{id}/ws", get(ticket_ws::open))
         .route("/sip", get(softphone::open))

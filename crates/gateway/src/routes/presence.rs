@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use crate::face::Face;
+use crate::language::Language;
 use crate::problem::Problem;
 use crate::routes::conditional::Cacheable;
 use crate::selection::{Selection, SelectionQuery};
@@ -25,6 +26,12 @@ pub(super) async fn show(
         body: document(&face, &selection)?,
     };
     Ok(cacheable.answer(&headers))
+}
+
+/// The language that the query asks for.
+pub(super) fn spoken_in(query: &Result<Query<SelectionQuery>, QueryRejection>) -> Language {
+    let tag = query.as_ref().ok().and_then(|query| query.lang.as_deref());
+    Language::of_tag(tag)
 }
 
 /// What the path and the query ask for.

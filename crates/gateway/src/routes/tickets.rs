@@ -1,8 +1,10 @@
 //! `POST /v1/sites/{site}/tickets`: one click for help.
 
-use axum::Json;
+use std::time::Instant;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use helpdesk::{Ask, AskRefused, RepId, SkillId, TicketId, TicketView, TierId};
 use http::{HeaderMap, StatusCode, header};
 use tracing::info;
@@ -15,6 +17,7 @@ use crate::identity::{self, Shopper};
 use crate::key;
 use crate::problem::Problem;
 use crate::random::unguessable;
+use crate::source::{Peer, source_of_request};
 use crate::wire::ask::AskBody;
 use crate::wire::ticket::{TicketDocument, path};
 
@@ -22,6 +25,7 @@ use crate::wire::ticket::{TicketDocument, path};
 pub(super) async fn ask(
     State(face): State<Face>,
     Path(site): Path<String>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<AskBody>,
 ) -> Result<Response, Problem> {
@@ -29,6 +33,9 @@ pub(super) async fn ask(
     let site = config
         .site(&site)
         .ok_or_else(|| Problem::not_found(format!("No site is called {site:?}.")))?;
+    let source = source_of_request(peer, &headers, &face.options.proxies);
+    face.clicks
+        .take(&site.id, source, &face.options.clicks, Instant::now())?;
     let shopper = shopper_of(&headers, site);
     let body = body.bounded()?;
     let token = unguessable()?;

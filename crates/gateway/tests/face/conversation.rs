@@ -1,6 +1,8 @@
 //! The conversation where WebSocket is blocked: POST in, events out, resumed without loss.
 
-use crate::world::World;
+use std::time::Duration;
+
+use crate::world::{World, soon};
 
 #[tokio::test]
 async fn lines_go_in_by_post_and_out_by_events() {
@@ -95,4 +97,54 @@ async fn who_writes_too_fast_is_told_in_words() {
     assert!(number >= 20, "the burst is 20, not {number}");
     assert!(reply.problem(429).starts_with("You are writing faster"));
     assert_eq!(reply.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn where_streams_are_blocked_too_the_page_polls() {
+    let world = World::new().await;
+    let (ticket, token) = world.ticket().await;
+    let path = format!("/v1/tickets/{ticket}/messages");
+    let poll = |query: &str| {
+        let call = world.get(&format!("{path}{query}")).bearer(&token);
+        async move { call.send().await.json(200) }
+    };
+    let body = r#"{"type":"say","id":"a","text":"one"}"#;
+    world
+        .post(&path, body)
+        .bearer(&token)
+        .send()
+        .await
+        .json(200);
+
+    let first = poll("").await;
+    let types = |news: &serde_json::Value| -> Vec<String> {
+        let frames = news["frames"].as_array().unwrap().iter();
+        frames
+            .map(|frame| frame["type"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(types(&first), ["line", "state"]);
+    let seen = first["seen"].as_str().unwrap().to_owned();
+
+    // With nothing new, the answer waits for the time asked for, and no longer.
+    let quiet = poll(&format!("?after=1&wait=1s&seen={seen}")).await;
+    assert_eq!(quiet, serde_json::json!({"frames":[],"seen":seen}));
+
+    // What happens while it waits is answered at once, and what was missed is not waited with.
+    let news = format!("?after=1&wait=25&seen={seen}");
+    let (heard, ()) = soon(async {
+        tokio::join!(poll(&news), async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            world.desk.rep_says(&ticket, "two");
+        })
+    })
+    .await;
+    assert_eq!(heard["frames"][0]["text"], "two");
+    let missed = soon(poll(&news)).await;
+    assert_eq!(missed["frames"][0]["seq"], 2);
+
+    let call = world.get(&format!("{path}?wait=soon")).bearer(&token);
+    call.send().await.problem(400);
+    world.get(&path).send().await.problem(404);
+    world.get(&path).bearer("other").send().await.problem(404);
 }

@@ -1,6 +1,8 @@
 //! What one peer can take up: connections, headers, bytes; and what the counters say of it.
 
-use gateway::Options;
+use std::time::Duration;
+
+use gateway::{ClickRates, Options, Rate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -30,6 +32,62 @@ async fn one_source_gets_so_many_connections_and_no_more() {
         }
     });
     assert!(reply.await.starts_with("HTTP/1.0 200"));
+}
+
+#[tokio::test]
+async fn one_source_asks_so_often_at_a_site_and_is_told_when_again() {
+    let world = asked_at_most(2, 100).await;
+    let click = |site: &str, source: &str| {
+        let path = format!("/v1/sites/{site}/tickets");
+        let call = world.post(&path, r#"{"skills":["lenses"]}"#);
+        call.header("x-forwarded-for", source).send()
+    };
+    for _ in 0..2 {
+        assert_ne!(click("shop", "198.51.100.9").await.status, 429);
+    }
+    let refused = click("shop", "198.51.100.9").await;
+    refused.problem(429);
+    let problem = refused.json(429);
+    assert_eq!(problem["type"], "urn:deskbell:problem:too-fast");
+    let wait: u32 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(problem["retry_after"], wait);
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("{wait} seconds"))
+    );
+    // Nobody else has to wait, and the same source is free at another site.
+    assert_ne!(click("shop", "198.51.100.10").await.status, 429);
+    assert_ne!(click("library", "198.51.100.9").await.status, 429);
+}
+
+#[tokio::test]
+async fn a_site_is_asked_so_often_by_all_together() {
+    let world = asked_at_most(100, 3).await;
+    let mut answers = Vec::new();
+    for source in 0..4 {
+        let call = world.post("/v1/sites/shop/tickets", r#"{"skills":["cameras"]}"#);
+        let source = format!("198.51.100.{source}");
+        answers.push(call.header("x-forwarded-for", &source).send().await.status);
+    }
+    assert_eq!(answers, [201, 201, 201, 429]);
+}
+
+async fn asked_at_most(by_source: u32, at_site: u32) -> World {
+    let a_minute_each = |burst| Rate {
+        burst,
+        interval: Duration::from_secs(60),
+    };
+    let options = Options {
+        clicks: ClickRates {
+            per_source: a_minute_each(by_source),
+            per_site: a_minute_each(at_site),
+        },
+        ..Options::default()
+    };
+    World::with(config(), options).await
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::world::{World, config};
 async fn the_fragment_is_one_safe_element() {
     let world = World::new().await;
     let reply = world
-        .get("/v1/sites/shop/fragment?skill=cameras&lang=fr")
+        .get("/v1/sites/shop/fragment?skill=cameras&lang=fi")
         .send()
         .await;
     assert_eq!(reply.status, 200);
@@ -23,7 +23,7 @@ async fn the_fragment_is_one_safe_element() {
     assert_eq!(
         reply.text(),
         concat!(
-            r#"<span class="deskbell" lang="en" data-site="shop" data-skill="cameras" "#,
+            r#"<span class="deskbell" lang="en" dir="ltr" data-site="shop" data-skill="cameras" "#,
             r#"data-state="available"><svg class="deskbell-mark" viewBox="0 0 12 12" width="12" "#,
             r##"height="12" aria-hidden="true"><circle cx="6" cy="6" r="5" fill="#1a7f4b"/></svg> "##,
             r#"<span class="deskbell-line">2 people can help now</span></span>"#
@@ -41,6 +41,33 @@ async fn the_fragment_is_one_safe_element() {
         .get("/v1/sites/shop/fragment?skill=cameras")
         .header("if-none-match", reply.header("etag"));
     assert_eq!(again.send().await.status, 304);
+}
+
+#[tokio::test]
+async fn fragment_and_badge_speak_the_language_asked_for() {
+    let world = World::new().await;
+    for (lang, language, line) in [
+        ("de-CH", r#"lang="de""#, "2 Personen können jetzt helfen"),
+        ("fr", r#"lang="fr""#, "2 personnes peuvent vous aider"),
+        ("es", r#"lang="es""#, "2 personas pueden ayudarle ahora"),
+        ("tr", r#"lang="tr""#, "Şu anda 2 kişi yardım edebilir"),
+        ("ar", r#"lang="ar" dir="rtl""#, "شخصان يمكنهما مساعدتك الآن"),
+        ("%22%3E", r#"lang="en""#, "2 people can help now"),
+    ] {
+        for path in ["fragment", "badge.svg"] {
+            let path = format!("/v1/sites/shop/{path}?skill=cameras&lang={lang}");
+            let reply = world.get(&path).send().await;
+            assert_eq!(reply.status, 200);
+            assert!(reply.text().contains(line), "{}", reply.text());
+            let tag = reply.header("content-language").to_owned();
+            assert!(language.starts_with(&format!(r#"lang="{tag}""#)), "{tag}");
+            if path.contains("fragment") {
+                assert!(reply.text().contains(language), "{}", reply.text());
+            } else {
+                assert!(reply.text().contains(&format!(r#"xml:lang="{tag}""#)));
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -66,7 +93,15 @@ async fn the_badge_is_a_picture_for_any_page() {
 #[tokio::test]
 async fn scripts_can_be_embedded_anywhere_and_kept() {
     let world = World::new().await;
-    for path in ["/widget.js", "/conversation.js"] {
+    for path in [
+        "/widget.js",
+        "/conversation.js",
+        "/texts/ar.js",
+        "/texts/de.js",
+        "/texts/es.js",
+        "/texts/fr.js",
+        "/texts/tr.js",
+    ] {
         let reply = world.get(path).send().await;
         assert_eq!(reply.status, 200);
         assert_eq!(
@@ -91,9 +126,15 @@ async fn scripts_can_be_embedded_anywhere_and_kept() {
 }
 
 #[tokio::test]
-async fn the_demo_shows_its_shop_under_a_strict_policy() {
+async fn the_demo_shows_its_sites_under_a_strict_policy() {
     let (world, _) = demo_world().await;
-    let page = world.get("/").send().await;
+    for path in ["/", "/library/", "/bank/"] {
+        check_page(&world, path).await;
+    }
+}
+
+async fn check_page(world: &World, path: &str) {
+    let page = world.get(path).send().await;
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(
@@ -102,7 +143,8 @@ async fn the_demo_shows_its_shop_under_a_strict_policy() {
          connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'"
     );
-    // Whatever the page names is served.
+    // Whatever the page names is served, and nothing in it needs a looser policy.
+    assert!(!page.text().contains(" style=") && !page.text().contains("<script>"));
     let named: Vec<&str> = page
         .text()
         .split('"')
@@ -123,6 +165,13 @@ async fn a_demo_token_proves_its_tier() {
     call.bearer(&token).send().await.json(201);
     assert_eq!(world.desk.asks()[0].tier.as_str(), "gold");
     world.get("/demo/token?tier=iron").send().await.problem(404);
+    // A token of one site proves nothing to another, and a site without a secret signs none.
+    let named = world.get("/demo/token?site=shop&tier=gold").send().await;
+    assert!(named.json(200)["token"].is_string());
+    for site in ["library", "nowhere"] {
+        let path = format!("/demo/token?site={site}&tier=gold");
+        world.get(&path).send().await.problem(404);
+    }
     world.get("/demo/token").send().await.problem(400);
 }
 

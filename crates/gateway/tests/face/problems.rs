@@ -14,7 +14,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/sites/shop/tickets", "POST"),
     ("/v1/tickets/T", "GET,HEAD,DELETE"),
     ("/v1/tickets/T/rating", "POST"),
-    ("/v1/tickets/T/messages", "POST"),
+    ("/v1/tickets/T/messages", "GET,HEAD,POST"),
     ("/v1/tickets/T/events", "GET,HEAD"),
     ("/v1/tickets/T/ws", "GET,HEAD"),
     ("/widget.js", "GET,HEAD"),

@@ -1,0 +1,111 @@
+// The bell's and the panel's texts in German; the English ones are with the code.
+
+const rules = new Intl.PluralRules('de');
+const number = new Intl.NumberFormat('de');
+const many = (n, forms) => (forms[rules.select(n)] ?? forms.other).replace('#', number.format(n));
+const time = (n) => ({ 0: 'unter einer Minute', 1: 'eine Minute', 30: 'eine halbe Stunde', 60: 'eine Stunde' })[n]
+  ?? (n < 60 ? many(n, { one: '# Minute', other: '# Minuten' }) : many(n / 60, { one: '# Stunde', other: '# Stunden' }));
+
+export const bell = {
+  purpose: 'Um Hilfe bitten.',
+  unknown: 'Um Hilfe bitten',
+  lost: 'Nicht verbunden',
+  someone: 'Jemand kann jetzt helfen',
+  people: (n) => many(n, { one: '# Person kann jetzt helfen', other: '# Personen können jetzt helfen' }),
+  noEstimate: 'Die Wartezeit ist noch ungewiss',
+  closed: 'Gerade ist niemand im Dienst',
+  about: (minutes) => (minutes ? `Etwa ${time(minutes)}` : 'Unter einer Minute'),
+  time,
+  range: (low, high, confidence) => {
+    const lower = low < 60 && high < 60 && low !== 30 && high !== 30 && low !== 1 ? number.format(low) : time(low);
+    return `${low && low < high ? `${lower} bis ${time(high)}` : `Höchstens ${time(high)}`}${confidence ? `, in ${number.format(Math.round(confidence * 10))} von 10 Fällen` : ''}`;
+  },
+  back: (day, time) => (day ? `Wieder da: ${day} um ${time}` : `Wieder da um ${time}`),
+  tomorrow: 'morgen',
+  on: (day) => day,
+  cannotOpen: 'Die Hilfe ließ sich nicht öffnen. Versuchen Sie es noch einmal.',
+};
+
+export const panel = {
+  pill: {
+    asking: 'Wir fragen gerade jemanden',
+    place: (n, about) => `Platz ${number.format(n)}${about ? `, ${about[0].toLocaleLowerCase('de')}${about.slice(1)}` : ''}`,
+    waiting: 'Sie warten',
+    open: (name) => `${name} ist da`,
+    news: (n, name) => `${many(n, { one: '# neue Nachricht von', other: '# neue Nachrichten von' })} ${name}`,
+    ended: 'Das Gespräch ist beendet',
+  },
+  someoneName: 'Jemand',
+  you: 'Sie',
+  form: {
+    title: 'Um Hilfe bitten',
+    about: (skill) => `Hilfe: ${skill}`,
+    message: 'Wobei können wir helfen?',
+    messageHint: 'Ein Satz genügt.',
+    messageMissing: 'Schreiben Sie zuerst ein paar Worte, damit die richtige Person helfen kann.',
+    name: 'Ihr Name',
+    optional: 'freiwillig',
+    ask: 'Um Hilfe bitten',
+    asking: 'Einen Moment…',
+    privacy: 'Bevor Sie fragen, wird auf diesem Gerät nichts gespeichert.',
+    closedTitle: 'Gerade ist niemand im Dienst',
+    closedBody: 'Lassen Sie dieses Fenster offen: Sobald jemand da ist, können Sie fragen.',
+    closedBack: (back) => `${back}. Lassen Sie dieses Fenster offen: Sobald jemand da ist, können Sie fragen.`,
+  },
+  talk: {
+    log: 'Gespräch',
+    minimise: 'Dieses Fenster schließen',
+    end: 'Beenden',
+    leave: 'Verlassen',
+    connecting: 'Verbindung wird hergestellt…',
+    reconnecting: 'Verbindung wird wiederhergestellt…',
+    sending: 'Wird gesendet…',
+    held: 'Wird gesendet, sobald die Verbindung wieder da ist',
+    sent: 'Gesendet',
+    notSent: 'Nicht gesendet',
+    write: 'Nachricht schreiben',
+    writeWaiting: 'Schreiben Sie etwas dazu, während Sie warten',
+    send: 'Senden',
+    typing: (name) => `${name} schreibt`,
+    here: 'Ist für Sie da',
+    offered: (name) => (name ? `Wir fragen gerade ${name}` : 'Wir fragen gerade jemanden'),
+    offeredBody: 'Das dauert ein paar Sekunden.',
+    keep: 'Ihr Platz bleibt, auch wenn diese Seite geschlossen wird.',
+    callback: 'Wir rufen Sie an',
+    confirmEnd: 'Dieses Gespräch beenden?',
+    confirmLeave: 'Den Platz aufgeben?',
+    confirmYes: 'Ja, beenden',
+    confirmLeaveYes: 'Ja, verlassen',
+    confirmNo: 'Weitermachen',
+    next: 'Sie sind als Nächstes dran',
+    place: (n) => `Sie sind auf Platz ${number.format(n)}`,
+    waiting: 'Sie warten',
+  },
+  ended: {
+    title: 'Das Gespräch ist beendet',
+    left: 'Sie haben die Warteschlange verlassen',
+    gone: 'Dieses Gespräch ist nicht mehr offen',
+    rate: 'Wie war es?',
+    comment: 'Möchten Sie etwas hinzufügen?',
+    sendRating: 'Senden',
+    thanks: 'Danke. Die Bewertung ist beim Team.',
+    transcript: 'Gespräch speichern',
+    again: 'Noch einmal fragen',
+    stars: (n) => ['Schlecht', 'Nicht gut', 'In Ordnung', 'Gut', 'Sehr gut'][n - 1],
+  },
+  problem: {
+    401: 'Der Shop konnte nicht bestätigen, wer Sie sind. Laden Sie die Seite neu und versuchen Sie es noch einmal.',
+    403: 'Von dieser Seite aus kann hier niemand um Hilfe bitten.',
+    404: 'Diese Hilfe ist hier nicht bekannt.',
+    409: 'Im Moment ist niemand im Dienst, der dabei helfen kann.',
+    413: 'Das ist zu lang. Kürzen Sie es und versuchen Sie es noch einmal.',
+    429: 'Das waren zu viele Anfragen von hier.',
+    503: 'Die Hilfe startet gerade neu.',
+    full: 'Im Moment warten zu viele Menschen.',
+    other: 'Das hat nicht geklappt.',
+    offline: 'Es besteht keine Verbindung. Prüfen Sie Ihr Netz und versuchen Sie es noch einmal.',
+    later: 'Versuchen Sie es gleich noch einmal.',
+    retry: (time) => `Warten Sie ${time}, dann versuchen Sie es noch einmal.`,
+    seconds: (n) => many(n, { one: '# Sekunde', other: '# Sekunden' }),
+  },
+};

@@ -1,0 +1,111 @@
+// The bell's and the panel's texts in Spanish; the English ones are with the code.
+
+const rules = new Intl.PluralRules('es');
+const number = new Intl.NumberFormat('es');
+const many = (n, forms) => (forms[rules.select(n)] ?? forms.other).replace('#', number.format(n));
+const time = (n) => ({ 0: 'menos de un minuto', 1: 'un minuto', 30: 'media hora', 60: 'una hora' })[n]
+  ?? (n < 60 ? many(n, { one: '# minuto', other: '# minutos' }) : many(n / 60, { one: '# hora', other: '# horas' }));
+
+export const bell = {
+  purpose: 'Pedir ayuda.',
+  unknown: 'Pedir ayuda',
+  lost: 'Sin conexión',
+  someone: 'Alguien puede ayudarle ahora',
+  people: (n) => many(n, { one: '# persona puede ayudarle ahora', other: '# personas pueden ayudarle ahora' }),
+  noEstimate: 'Aún no sabemos cuánto tardará',
+  closed: 'Ahora mismo no hay nadie',
+  about: (minutes) => (minutes ? `Unos ${time(minutes)}`.replace(/^Unos (?=un|media)/, 'Cerca de ').replace(/^Unos (?=\d+ hora)/, 'Unas ') : 'Menos de un minuto'),
+  time,
+  range: (low, high, confidence) => {
+    const lower = low < 60 && high < 60 && low !== 30 && high !== 30 && low !== 1 ? number.format(low) : time(low);
+    return `${low && low < high ? `De ${lower} a ${time(high)}` : `Hasta ${time(high)}`}${confidence ? `, ${number.format(Math.round(confidence * 10))} de cada 10 veces` : ''}`;
+  },
+  back: (day, time) => (day ? `De vuelta ${day}, ${time}` : `De vuelta hoy, ${time}`),
+  tomorrow: 'mañana',
+  on: (day) => `el ${day}`,
+  cannotOpen: 'No se ha podido abrir la ayuda. Inténtelo de nuevo.',
+};
+
+export const panel = {
+  pill: {
+    asking: 'Estamos avisando a alguien',
+    place: (n, about) => `Puesto ${number.format(n)}${about ? `, ${about[0].toLocaleLowerCase('es')}${about.slice(1)}` : ''}`,
+    waiting: 'Está en espera',
+    open: (name) => `${name} ya está aquí`,
+    news: (n, name) => `${many(n, { one: '# mensaje nuevo de', other: '# mensajes nuevos de' })} ${name}`,
+    ended: 'La conversación ha terminado',
+  },
+  someoneName: 'Alguien',
+  you: 'Usted',
+  form: {
+    title: 'Pedir ayuda',
+    about: (skill) => `Ayuda: ${skill}`,
+    message: '¿En qué podemos ayudarle?',
+    messageHint: 'Basta con una frase.',
+    messageMissing: 'Escriba antes unas palabras, para que le atienda la persona adecuada.',
+    name: 'Su nombre',
+    optional: 'opcional',
+    ask: 'Pedir ayuda',
+    asking: 'Un momento…',
+    privacy: 'No se guarda nada en este dispositivo antes de que pregunte.',
+    closedTitle: 'Ahora mismo no hay nadie',
+    closedBody: 'Deje esto abierto: en cuanto haya alguien, podrá preguntar.',
+    closedBack: (back) => `${back}. Deje esto abierto: en cuanto haya alguien, podrá preguntar.`,
+  },
+  talk: {
+    log: 'Conversación',
+    minimise: 'Cerrar este panel',
+    end: 'Terminar',
+    leave: 'Salir',
+    connecting: 'Conectando…',
+    reconnecting: 'Volviendo a conectar…',
+    sending: 'Enviando…',
+    held: 'Se enviará cuando vuelva la conexión',
+    sent: 'Enviado',
+    notSent: 'No enviado',
+    write: 'Escriba un mensaje',
+    writeWaiting: 'Añada algo mientras espera',
+    send: 'Enviar',
+    typing: (name) => `${name} está escribiendo`,
+    here: 'Está con usted',
+    offered: (name) => (name ? `Estamos avisando a ${name}` : 'Estamos avisando a alguien'),
+    offeredBody: 'Tarda unos segundos.',
+    keep: 'Le guardamos el puesto aunque se cierre esta página.',
+    callback: 'Le estamos llamando',
+    confirmEnd: '¿Terminar esta conversación?',
+    confirmLeave: '¿Dejar su puesto?',
+    confirmYes: 'Sí, terminar',
+    confirmLeaveYes: 'Sí, salir',
+    confirmNo: 'Seguir',
+    next: 'Usted es la siguiente persona',
+    place: (n) => `Su puesto es el ${number.format(n)}`,
+    waiting: 'Está en espera',
+  },
+  ended: {
+    title: 'La conversación ha terminado',
+    left: 'Ha salido de la cola',
+    gone: 'Esta conversación ya no está abierta',
+    rate: '¿Qué le ha parecido?',
+    comment: '¿Algo que añadir?',
+    sendRating: 'Enviar',
+    thanks: 'Gracias. El equipo ya tiene su valoración.',
+    transcript: 'Guardar la conversación',
+    again: 'Preguntar otra cosa',
+    stars: (n) => ['Mal', 'Regular', 'Aceptable', 'Bien', 'Muy bien'][n - 1],
+  },
+  problem: {
+    401: 'La tienda no ha podido confirmar quién es usted. Recargue la página e inténtelo de nuevo.',
+    403: 'Desde esta página no se puede pedir ayuda aquí.',
+    404: 'Este servicio de ayuda no existe aquí.',
+    409: 'Ahora mismo no hay nadie que pueda ayudarle con esto.',
+    413: 'Es demasiado largo. Acórtelo e inténtelo de nuevo.',
+    429: 'Ha habido demasiadas solicitudes desde aquí.',
+    503: 'El servicio de ayuda se está reiniciando.',
+    full: 'En este momento hay demasiada gente esperando.',
+    other: 'No ha funcionado.',
+    offline: 'No hay conexión. Compruebe su red e inténtelo de nuevo.',
+    later: 'Inténtelo de nuevo dentro de un rato.',
+    retry: (time) => `Inténtelo de nuevo en ${time}.`,
+    seconds: (n) => many(n, { one: '# segundo', other: '# segundos' }),
+  },
+};

@@ -1,0 +1,111 @@
+// The bell's and the panel's texts in French; the English ones are with the code.
+
+const rules = new Intl.PluralRules('fr');
+const number = new Intl.NumberFormat('fr');
+const many = (n, forms) => (forms[rules.select(n)] ?? forms.other).replace('#', number.format(n));
+const time = (n) => ({ 0: 'moins d’une minute', 1: 'une minute', 30: 'une demi-heure', 60: 'une heure' })[n]
+  ?? (n < 60 ? many(n, { one: '# minute', other: '# minutes' }) : many(n / 60, { one: '# heure', other: '# heures' }));
+
+export const bell = {
+  purpose: 'Demander de l’aide.',
+  unknown: 'Demander de l’aide',
+  lost: 'Non connecté',
+  someone: 'Quelqu’un peut vous aider',
+  people: (n) => many(n, { one: '# personne peut vous aider', other: '# personnes peuvent vous aider' }),
+  noEstimate: 'Durée d’attente encore inconnue',
+  closed: 'Personne n’est là pour le moment',
+  about: (minutes) => (minutes ? `Environ ${time(minutes)}` : 'Moins d’une minute'),
+  time,
+  range: (low, high, confidence) => {
+    const lower = low < 60 && high < 60 && low !== 30 && high !== 30 && low !== 1 ? number.format(low) : time(low);
+    return `${low && low < high ? `De ${lower} à ${time(high)}` : `Jusqu’à ${time(high)}`}${confidence ? `, ${number.format(Math.round(confidence * 10))} fois sur 10` : ''}`;
+  },
+  back: (day, time) => (day ? `De retour ${day} à ${time}` : `De retour à ${time}`),
+  tomorrow: 'demain',
+  on: (day) => (/^\d/.test(day) ? `le ${day}` : day),
+  cannotOpen: 'L’aide n’a pas pu s’ouvrir. Réessayez.',
+};
+
+export const panel = {
+  pill: {
+    asking: 'Nous interrogeons quelqu’un',
+    place: (n, about) => `Place ${number.format(n)}${about ? `, ${about[0].toLocaleLowerCase('fr')}${about.slice(1)}` : ''}`,
+    waiting: 'Vous êtes en attente',
+    open: (name) => `${name} est là`,
+    news: (n, name) => `${many(n, { one: '# nouveau message de', other: '# nouveaux messages de' })} ${name}`,
+    ended: 'La conversation est terminée',
+  },
+  someoneName: 'Quelqu’un',
+  you: 'Vous',
+  form: {
+    title: 'Demander de l’aide',
+    about: (skill) => `Aide : ${skill}`,
+    message: 'En quoi pouvons-nous vous aider ?',
+    messageHint: 'Une phrase suffit.',
+    messageMissing: 'Écrivez d’abord quelques mots, pour que la bonne personne puisse vous aider.',
+    name: 'Votre nom',
+    optional: 'facultatif',
+    ask: 'Demander de l’aide',
+    asking: 'Un instant…',
+    privacy: 'Rien n’est enregistré sur cet appareil avant votre demande.',
+    closedTitle: 'Personne n’est là pour le moment',
+    closedBody: 'Laissez cette fenêtre ouverte : dès que quelqu’un est là, vous pourrez poser votre question.',
+    closedBack: (back) => `${back}. Laissez cette fenêtre ouverte : dès que quelqu’un est là, vous pourrez poser votre question.`,
+  },
+  talk: {
+    log: 'Conversation',
+    minimise: 'Fermer ce panneau',
+    end: 'Terminer',
+    leave: 'Quitter',
+    connecting: 'Connexion…',
+    reconnecting: 'Reconnexion…',
+    sending: 'Envoi…',
+    held: 'Partira au retour de la connexion',
+    sent: 'Envoyé',
+    notSent: 'Non envoyé',
+    write: 'Écrire un message',
+    writeWaiting: 'Ajoutez un mot en attendant',
+    send: 'Envoyer',
+    typing: (name) => `${name} écrit`,
+    here: 'Est avec vous',
+    offered: (name) => (name ? `Nous interrogeons ${name}` : 'Nous interrogeons quelqu’un'),
+    offeredBody: 'Cela prend quelques secondes.',
+    keep: 'Votre place est gardée si cette page se ferme.',
+    callback: 'Nous vous appelons',
+    confirmEnd: 'Terminer cette conversation ?',
+    confirmLeave: 'Abandonner votre place ?',
+    confirmYes: 'Oui, terminer',
+    confirmLeaveYes: 'Oui, quitter',
+    confirmNo: 'Continuer',
+    next: 'C’est bientôt à vous',
+    place: (n) => `Vous êtes en position ${number.format(n)}`,
+    waiting: 'Vous êtes en attente',
+  },
+  ended: {
+    title: 'La conversation est terminée',
+    left: 'Vous avez quitté la file d’attente',
+    gone: 'Cette conversation n’est plus ouverte',
+    rate: 'Comment était-ce ?',
+    comment: 'Quelque chose à ajouter ?',
+    sendRating: 'Envoyer',
+    thanks: 'Merci. Votre avis est transmis à l’équipe.',
+    transcript: 'Enregistrer la conversation',
+    again: 'Poser une autre question',
+    stars: (n) => ['Mauvais', 'Pas très bien', 'Correct', 'Bien', 'Très bien'][n - 1],
+  },
+  problem: {
+    401: 'La boutique n’a pas pu confirmer votre identité. Rechargez la page et réessayez.',
+    403: 'Cette page ne peut pas demander d’aide ici.',
+    404: 'Ce service d’aide est inconnu ici.',
+    409: 'Personne ne peut vous aider sur ce sujet en ce moment.',
+    413: 'C’est trop long. Raccourcissez et réessayez.',
+    429: 'Il y a eu trop de demandes depuis cet endroit.',
+    503: 'Le service d’aide redémarre.',
+    full: 'Trop de personnes attendent en ce moment.',
+    other: 'Cela n’a pas fonctionné.',
+    offline: 'Pas de connexion. Vérifiez votre réseau et réessayez.',
+    later: 'Réessayez dans un petit moment.',
+    retry: (time) => `Réessayez dans ${time}.`,
+    seconds: (n) => many(n, { one: '# seconde', other: '# secondes' }),
+  },
+};

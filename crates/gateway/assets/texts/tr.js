@@ -1,0 +1,111 @@
+// The bell's and the panel's texts in Turkish; the English ones are with the code.
+
+const rules = new Intl.PluralRules('tr');
+const number = new Intl.NumberFormat('tr');
+const many = (n, forms) => (forms[rules.select(n)] ?? forms.other).replace('#', number.format(n));
+const time = (n) => ({ 0: 'bir dakikadan az', 1: 'bir dakika', 30: 'yarım saat', 60: 'bir saat' })[n]
+  ?? (n < 60 ? many(n, { other: '# dakika' }) : many(n / 60, { other: '# saat' }));
+
+export const bell = {
+  purpose: 'Yardım isteyin.',
+  unknown: 'Yardım isteyin',
+  lost: 'Bağlantı yok',
+  someone: 'Şu anda size yardım edebiliriz',
+  people: (n) => many(n, { other: 'Şu anda # kişi yardım edebilir' }),
+  noEstimate: 'Süreyi henüz bilemiyoruz',
+  closed: 'Şu anda kimse görevde değil',
+  about: (minutes) => (minutes ? `Yaklaşık ${time(minutes)}` : 'Bir dakikadan az'),
+  time,
+  range: (low, high, confidence) => {
+    const lower = low < 60 && high < 60 && low !== 30 && high !== 30 && low !== 1 ? number.format(low) : time(low);
+    return `${low && low < high ? `${lower} ile ${time(high)} arası` : `En çok ${time(high)}`}${confidence ? `, 10 seferin ${number.format(Math.round(confidence * 10))} tanesinde` : ''}`;
+  },
+  back: (day, time) => (day ? `${day} saat ${time} itibarıyla buradayız` : `Saat ${time} itibarıyla buradayız`),
+  tomorrow: 'Yarın',
+  on: (day) => day,
+  cannotOpen: 'Yardım penceresi açılamadı. Yeniden deneyin.',
+};
+
+export const panel = {
+  pill: {
+    asking: 'Birine soruyoruz',
+    place: (n, about) => `Sıranız: ${number.format(n)}${about ? `, ${about[0].toLocaleLowerCase('tr')}${about.slice(1)}` : ''}`,
+    waiting: 'Sıradasınız',
+    open: (name) => `${name} burada`,
+    news: (n, name) => `${many(n, { other: '# yeni mesaj:' })} ${name}`,
+    ended: 'Görüşme sona erdi',
+  },
+  someoneName: 'Görevli',
+  you: 'Siz',
+  form: {
+    title: 'Yardım isteyin',
+    about: (skill) => `Yardım: ${skill}`,
+    message: 'Size nasıl yardımcı olabiliriz?',
+    messageHint: 'Bir cümle yeterli.',
+    messageMissing: 'Önce birkaç kelime yazın; böylece doğru kişi yardım edebilir.',
+    name: 'Adınız',
+    optional: 'isteğe bağlı',
+    ask: 'Yardım iste',
+    asking: 'Bir saniye…',
+    privacy: 'Siz sormadan önce bu cihaza hiçbir şey kaydedilmez.',
+    closedTitle: 'Şu anda kimse görevde değil',
+    closedBody: 'Bu pencereyi açık bırakın: biri geldiği anda sorabilirsiniz.',
+    closedBack: (back) => `${back}. Bu pencereyi açık bırakın: biri geldiği anda sorabilirsiniz.`,
+  },
+  talk: {
+    log: 'Görüşme',
+    minimise: 'Bu paneli kapat',
+    end: 'Bitir',
+    leave: 'Ayrıl',
+    connecting: 'Bağlanıyor…',
+    reconnecting: 'Yeniden bağlanıyor…',
+    sending: 'Gönderiliyor…',
+    held: 'Bağlantı gelince gönderilecek',
+    sent: 'Gönderildi',
+    notSent: 'Gönderilemedi',
+    write: 'Mesaj yazın',
+    writeWaiting: 'Beklerken bir şey ekleyin',
+    send: 'Gönder',
+    typing: (name) => `${name} yazıyor`,
+    here: 'Sizinle görüşüyor',
+    offered: (name) => (name ? `Soruyoruz: ${name}` : 'Birine soruyoruz'),
+    offeredBody: 'Birkaç saniye sürer.',
+    keep: 'Bu sayfa kapansa da sıranızı koruruz.',
+    callback: 'Sizi arıyoruz',
+    confirmEnd: 'Görüşme bitirilsin mi?',
+    confirmLeave: 'Sıranızı bırakıyor musunuz?',
+    confirmYes: 'Evet, bitir',
+    confirmLeaveYes: 'Evet, ayrıl',
+    confirmNo: 'Devam et',
+    next: 'Sıradaki sizsiniz',
+    place: (n) => `Sıranız: ${number.format(n)}`,
+    waiting: 'Sıradasınız',
+  },
+  ended: {
+    title: 'Görüşme sona erdi',
+    left: 'Sıradan ayrıldınız',
+    gone: 'Bu görüşme artık açık değil',
+    rate: 'Nasıldı?',
+    comment: 'Eklemek istediğiniz bir şey var mı?',
+    sendRating: 'Gönder',
+    thanks: 'Teşekkürler. Değerlendirmeniz ekibe ulaştı.',
+    transcript: 'Görüşmeyi kaydet',
+    again: 'Yeniden sorun',
+    stars: (n) => ['Kötü', 'İyi değil', 'Fena değil', 'İyi', 'Çok iyi'][n - 1],
+  },
+  problem: {
+    401: 'Mağaza kimliğinizi doğrulayamadı. Sayfayı yenileyip yeniden deneyin.',
+    403: 'Bu sayfadan burada yardım istenemez.',
+    404: 'Bu yardım masası burada bilinmiyor.',
+    409: 'Bu konuda yardım edebilecek kimse şu anda görevde değil.',
+    413: 'Metin çok uzun. Kısaltıp yeniden deneyin.',
+    429: 'Buradan çok fazla istek geldi.',
+    503: 'Yardım masası yeniden başlatılıyor.',
+    full: 'Şu anda çok fazla kişi bekliyor.',
+    other: 'İşlem tamamlanamadı.',
+    offline: 'Bağlantı yok. Ağınızı denetleyip yeniden deneyin.',
+    later: 'Biraz sonra yeniden deneyin.',
+    retry: (time) => `${time} sonra yeniden deneyin.`,
+    seconds: (n) => many(n, { other: '# saniye' }),
+  },
+};
