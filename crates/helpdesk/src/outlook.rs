@@ -38,6 +38,9 @@ pub(crate) struct Learnt {
     unknown: Outlook,
 }
 
+/// What a conversation is taken to last before the desk has seen enough of them.
+const USUAL_HANDLING: Duration = Duration::from_secs(240);
+
 /// A plan and what it was made for.
 #[derive(Debug)]
 struct Planned {
@@ -139,10 +142,13 @@ impl Learnt {
         }
     }
 
-    /// Mean of a conversation of the skill; `None` while too little is known.
-    pub(crate) fn mean_handling(&self, skill: &SkillId) -> Option<Duration> {
-        let times = self.experience.handling(self.skill(skill)?)?;
-        Duration::try_from_secs_f64(times.mean().max(1.0)).ok()
+    /// Mean of a conversation of the skill, or the usual one while too little is known.
+    pub(crate) fn mean_handling(&self, skill: &SkillId) -> Duration {
+        let times = self
+            .skill(skill)
+            .and_then(|skill| self.experience.handling(skill));
+        let mean = times.map(|times| Duration::try_from_secs_f64(times.mean().max(1.0)));
+        mean.and_then(Result::ok).unwrap_or(USUAL_HANDLING)
     }
 
     /// The waits of those who wait and of a click; none while too little is known.
@@ -225,8 +231,9 @@ impl Learnt {
         }
         let mut tickets = Vec::new();
         for ticket in live.tickets.waiting() {
-            // Who waits for one rep, or has been refused by some, is not like others of the kind.
-            let is_plain = ticket.named.is_none() && ticket.refused.is_empty();
+            // Who wants several skills or one rep, or has been refused by some, is not like others of the kind.
+            let is_plain =
+                ticket.named.is_none() && ticket.refused.is_empty() && ticket.skills.len() == 1;
             let kind = self.kind_of(ticket).filter(|&kind| plan.can_ever(kind));
             if let Some(kind) = kind.filter(|_| is_plain) {
                 let number = u32::try_from(tickets.len()).ok()?;

@@ -287,10 +287,10 @@ impl Places {
     }
 }
 
-/// The quick form, for who cannot be played forward; `None` while too little is known.
+/// The quick form, for who cannot be played forward; `None` while nobody is at work.
 fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
     let wrap_up = desk.config.routing.wrap_up;
-    let handling = desk.learnt.mean_handling(skill?)?.saturating_add(wrap_up);
+    let handling = desk.learnt.mean_handling(skill?).saturating_add(wrap_up);
     estimate::queue_length(ahead, pool.servers(), handling)
 }
 

@@ -131,7 +131,7 @@ fn a_click_beyond_the_queue_limit_is_refused() {
         ask t2 cameras
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             = refused: the queue is full
         "#]],
     );
@@ -148,7 +148,7 @@ fn a_full_queue_refuses_nobody_who_can_be_served_at_once() {
         ask t2 lenses gold
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             > carol (t2): A shopper (gold) asks for help with Lenses. | Reply to take it, /no to pass (20 s).
             = t2 offered Carol
         "#]],
@@ -165,9 +165,9 @@ fn the_same_click_twice_is_one_ticket() {
         group cameras
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t1 queued at 1
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued
+            = t1 queued at 1, 250 s (26 to 576)
+            = t1 queued at 1, 250 s (26 to 576)
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued, 500 s (133 to 972)
         "#]],
     );
 }
@@ -203,7 +203,7 @@ fn only_reps_with_every_skill_are_asked() {
             = t1 offered Erin
             > bob (t2): A shopper (standard) asks for help with Cameras, Printing. | Reply to take it, /no to pass (20 s).
             = t2 offered Bob
-            = t3 queued at 1
+            = t3 queued at 1, 250 s (26 to 576)
         "#]],
     );
 }

@@ -28,7 +28,7 @@ fn the_highest_level_is_asked_first() {
             = t3 offered Bob
             > dave (t4): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t4 offered Dave
-            = t5 queued at 1
+            = t5 queued at 1, 63 s (7 to 144)
         "#]],
     );
 }
@@ -145,7 +145,7 @@ fn reps_reserved_for_other_tiers_are_not_asked() {
         why t1
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             > carol (t2): A shopper (gold) asks for help with Lenses. | Reply to take it, /no to pass (20 s).
             = t2 offered Carol
             alice NotAvailable
@@ -184,13 +184,13 @@ fn a_named_rep_is_waited_for_until_the_deadline() {
         1s
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 125 s (13 to 288)
             alice KeptForAnother
             bob NotAvailable
             carol OtherTier
             dave KeptForAnother
             erin KeptForAnother
-            t1 is queued at 1
+            t1 is queued at 1, 125 s (13 to 288)
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
         "#]],
@@ -243,7 +243,7 @@ fn a_named_rep_who_goes_off_duty_is_no_longer_waited_for() {
         bob offline
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 125 s (13 to 288)
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
         "#]],

@@ -104,7 +104,7 @@ fn commands_are_read_whatever_their_case() {
         expect![[r#"
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
-            < t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -342,8 +342,8 @@ fn a_transfer_waits_for_its_rep_before_others() {
             < t1 Alice: hi
             < t1 -: Alice hands you on to Bob.
             > alice (t1): Handed on to Bob.
-            < t1 is queued at 1
-            t1 is queued at 1
+            < t1 is queued at 1, 83 s (9 to 192)
+            t1 is queued at 1, 83 s (9 to 192)
             > erin (t1): A shopper (standard) asks for help with Cameras: "hi" | Reply to take it, /no to pass (20 s).
             < t1 is offered Erin
         "#]],
@@ -371,8 +371,8 @@ fn a_transferred_ticket_does_not_come_back_while_others_work() {
             < t1 Alice: hi
             < t1 -: Alice hands you on to Lenses.
             > alice (t1): Handed on to Lenses.
-            < t1 is queued at 1
-            t1 is queued at 1
+            < t1 is queued at 1, 125 s (13 to 288)
+            t1 is queued at 1, 125 s (13 to 288)
             > erin (t1): A shopper (standard) asks for help with Lenses: "hi" | Reply to take it, /no to pass (20 s).
             < t1 is offered Erin
         "#]],
@@ -400,7 +400,8 @@ fn a_transferred_ticket_comes_back_when_nobody_else_is_left() {
             < t1 Alice: hi
             < t1 -: Alice hands you on to Lenses.
             > alice (t1): Handed on to Lenses.
-            < t1 is queued at 1
+            < t1 is queued at 1, 125 s (13 to 288)
+            < t1 is queued at 1, 250 s (26 to 576)
             > alice (t1): A shopper (standard) asks for help with Lenses: "hi" | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
         "#]],
@@ -458,7 +459,7 @@ fn a_transferred_conversation_frees_its_rep_after_the_rest() {
             > alice (t1): Handed on to Bob.
             > bob (t1): A shopper (standard) asks for help with Cameras: "hi" | Reply to take it, /no to pass (20 s).
             < t1 is offered Bob
-            = t2 queued at 1
+            = t2 queued at 1, 125 s (13 to 288)
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
         "#]],

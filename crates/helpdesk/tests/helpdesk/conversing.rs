@@ -95,7 +95,7 @@ fn lines_said_while_waiting_reach_the_rep() {
         alice: hi
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             < t1 shopper: one
             = said 1
             < t1 shopper: two
@@ -179,7 +179,7 @@ fn a_shopper_leaves_the_queue() {
         ",
         expect![[r#"
             * opened t1
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             * closed t1 Abandoned
             < t1 is abandoned
             t1 is abandoned

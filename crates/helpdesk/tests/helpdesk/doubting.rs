@@ -27,8 +27,8 @@ fn a_rep_who_let_an_offer_lapse_counts_as_away_for_a_minute() {
             t2 is queued at 2
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
-            < t2 is queued at 1
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued
+            < t2 is queued at 1, 250 s (26 to 576)
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued, 500 s (133 to 972)
         "#]],
     );
 }
@@ -51,6 +51,7 @@ fn a_doubted_rep_who_says_something_is_asked_at_once() {
             = no such conversation
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
+            < t1 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -71,6 +72,8 @@ fn a_doubted_rep_whose_presence_changes_is_asked_at_once() {
             = t1 offered Alice
             < t1 is queued at 1
             = t2 queued at 2
+            < t1 is queued at 1, 250 s (26 to 576)
+            < t2 is queued at 2, 500 s (133 to 972)
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
         "#]],
@@ -114,6 +117,7 @@ fn an_unreachable_rep_is_asked_for_the_same_ticket_when_back() {
             = t1 offered Alice
             < t1 is queued at 1
             t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
         "#]],
@@ -136,6 +140,7 @@ fn an_old_failure_does_not_count_against_a_rep_who_is_back() {
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
             < t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
             cameras standard available: 1 available, 0 busy, 0 away, 3 offline, 1 queued
         "#]],
     );

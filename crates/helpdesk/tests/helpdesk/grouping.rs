@@ -50,7 +50,7 @@ fn every_rep_counts_once_by_what_keeps_them() {
             < t1 is open Alice
             < t1 -: Alice has joined.
             < t1 Alice: hi
-            cameras standard wait: 0 available, 2 busy, 1 away, 1 offline, 0 queued
+            cameras standard wait: 0 available, 2 busy, 1 away, 1 offline, 0 queued, 125 s (13 to 288)
         "#]],
     );
 }
@@ -75,7 +75,7 @@ fn a_resting_rep_is_busy() {
             < t1 Alice: hi
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued, 250 s (26 to 576)
             cameras standard available: 1 available, 0 busy, 0 away, 3 offline, 0 queued
         "#]],
     );
@@ -107,10 +107,10 @@ fn a_group_in_wait_promises_the_wait_of_a_click() {
         ask t3 cameras
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 2 queued
-            = t3 queued at 3
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 2 queued, 750 s (276 to 1331)
+            = t3 queued at 3, 750 s (276 to 1331)
         "#]],
     );
 }
@@ -144,11 +144,11 @@ fn under_strict_priority_a_heavier_group_waits_less() {
         group cameras platinum
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued
-            cameras gold wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued
-            cameras platinum wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued, 750 s (276 to 1331)
+            cameras gold wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued, 500 s (133 to 972)
+            cameras platinum wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued, 250 s (26 to 576)
         "#]],
     );
 }

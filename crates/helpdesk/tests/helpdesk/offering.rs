@@ -130,8 +130,8 @@ fn an_only_rep_who_declines_is_asked_again_after_a_minute() {
         expect![[r#"
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
-            < t1 is queued at 1
-            t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
+            t1 is queued at 1, 250 s (26 to 576)
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
         "#]],
@@ -157,7 +157,7 @@ fn a_rep_who_declined_is_asked_again_only_after_all_others() {
             < t1 is offered Bob
             > dave (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Dave
-            < t1 is queued at 1
+            < t1 is queued at 1, 83 s (9 to 192)
             alice Refused
             bob Refused
             carol OtherTier
@@ -181,7 +181,7 @@ fn a_rep_who_declined_is_asked_for_other_tickets() {
         expect![[r#"
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
-            < t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t2 offered Alice
         "#]],
@@ -226,11 +226,11 @@ fn an_offer_keeps_the_age_of_its_ticket() {
         expect![[r#"
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
-            = t2 queued at 1
+            = t2 queued at 1, 250 s (26 to 576)
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
-            < t1 is queued at 1
-            t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
+            t1 is queued at 1, 250 s (26 to 576)
             > bob (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Bob
         "#]],
@@ -302,6 +302,7 @@ fn a_decline_after_the_timeout_takes_nothing() {
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
             < t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
             > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /help shows this.
         "#]],
     );
@@ -377,7 +378,7 @@ fn a_long_story_is_cut_in_the_offer_and_told_on_acceptance() {
         ",
         expect![[r#"
             < t1 shopper: 1
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             < t1 shopper: 2
             = said 2
             < t1 shopper: 3

@@ -1,5 +1,5 @@
-//! Waits that are promised: nothing while nothing is known, then what the queue comes to when it is
-//! played forward.
+//! Waits that are promised: by the length of the queue while little is known, then what the queue comes
+//! to when it is played forward.
 
 use helpdesk::{TicketId, Wait};
 
@@ -30,10 +30,25 @@ fn wait(room: &Room, ticket: &str) -> Option<Wait> {
 }
 
 #[test]
-fn while_too_little_is_known_no_wait_is_promised() {
-    let mut room = after(9, 120);
+fn a_desk_that_has_seen_few_conversations_goes_by_the_length_of_the_queue() {
+    let mut room = after(9, 30);
     fill(&mut room);
     room.play("ask t4 cameras");
+    let first = wait(&room, "t4").unwrap();
+    assert!((200..=300).contains(&first.seconds), "{first:?}");
+    assert!(first.high > 2 * first.seconds, "little is known: {first:?}");
+    room.play("ask t5 cameras");
+    let second = wait(&room, "t5").unwrap();
+    assert!(second.seconds > first.seconds + 200, "{second:?}");
+}
+
+#[test]
+fn while_nobody_is_at_work_no_wait_is_promised() {
+    let mut room = Room::new(sample());
+    room.play("alice available");
+    fill(&mut room);
+    room.play("ask t4 cameras");
+    room.play("alice offline");
     assert_eq!(wait(&room, "t4"), None);
 }
 

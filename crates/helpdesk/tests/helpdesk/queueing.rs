@@ -18,11 +18,11 @@ fn a_freed_rep_pulls_the_oldest_ticket() {
         alice available
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
-            < t2 is queued at 1
+            < t2 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -47,11 +47,11 @@ fn a_closed_conversation_frees_the_rep_after_the_rest() {
             < t1 is open Alice
             < t1 -: Alice has joined.
             < t1 Alice: Hi
-            = t2 queued at 1
+            = t2 queued at 1, 250 s (26 to 576)
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            t2 is queued at 1
-            t2 is queued at 1
+            t2 is queued at 1, 250 s (26 to 576)
+            t2 is queued at 1, 250 s (26 to 576)
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
         "#]],
@@ -75,7 +75,7 @@ fn a_rest_of_zero_frees_the_rep_at_once() {
             < t1 is open Alice
             < t1 -: Alice has joined.
             < t1 Alice: Hi
-            = t2 queued at 1
+            = t2 queued at 1, 240 s (25 to 553)
             > alice (t1): A shopper has ended the conversation.
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is closed
@@ -94,8 +94,8 @@ fn a_freed_rep_takes_what_fits_though_it_is_not_first() {
         bob available
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 250 s (66 to 486)
             > bob (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Bob
         "#]],
@@ -114,13 +114,13 @@ fn under_weighted_priority_weight_multiplies_the_wait() {
         alice available
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
-            < t1 is queued at 2
-            < t2 is queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
+            < t1 is queued at 2, 500 s (133 to 972)
+            < t2 is queued at 1, 250 s (26 to 576)
             > alice (t2): A shopper (platinum) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
-            < t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -137,11 +137,11 @@ fn under_weighted_priority_a_long_wait_beats_a_weight() {
         alice available
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
-            < t2 is queued at 1
+            < t2 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -157,10 +157,10 @@ fn a_heavier_ticket_overtakes_when_its_time_has_come() {
         40s
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
-            < t1 is queued at 2
-            < t2 is queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
+            < t1 is queued at 2, 500 s (133 to 972)
+            < t2 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -177,12 +177,12 @@ fn under_strict_priority_weight_comes_first() {
         alice available
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 1
-            < t1 is queued at 2
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 1, 250 s (26 to 576)
+            < t1 is queued at 2, 500 s (133 to 972)
             > alice (t2): A shopper (gold) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
-            < t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -202,10 +202,10 @@ fn places_count_only_those_who_want_the_same_reps() {
         ask t4 lenses
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 1
-            = t3 queued at 2
-            = t4 queued at 2
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 1, 250 s (26 to 576)
+            = t3 queued at 2, 500 s (133 to 972)
+            = t4 queued at 2, 500 s (133 to 972)
         "#]],
     );
 }
@@ -221,9 +221,11 @@ fn a_wait_counts_only_those_who_want_the_same_reps_at_work() {
         erin busy
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
-            lenses gold wait: 0 available, 1 busy, 0 away, 2 offline, 1 queued
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 250 s (26 to 576)
+            lenses gold wait: 0 available, 1 busy, 0 away, 2 offline, 1 queued, 500 s (133 to 972)
+            < t1 is queued at 1, 125 s (13 to 288)
+            < t2 is queued at 2, 250 s (66 to 486)
         "#]],
     );
 }
@@ -239,12 +241,12 @@ fn those_behind_move_up_when_one_leaves() {
         t1 end
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
-            = t3 queued at 3
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
+            = t3 queued at 3, 750 s (276 to 1331)
             < t1 is abandoned
-            < t2 is queued at 1
-            < t3 is queued at 2
+            < t2 is queued at 1, 250 s (26 to 576)
+            < t3 is queued at 2, 500 s (133 to 972)
         "#]],
     );
 }
@@ -261,12 +263,14 @@ fn the_waiting_keep_their_place_when_the_last_rep_leaves() {
         alice available
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
+            < t1 is queued at 1
+            < t2 is queued at 2
             = refused: nobody who can help with this is on duty
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
-            < t2 is queued at 1
+            < t2 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -281,8 +285,10 @@ fn the_wait_shrinks_when_more_reps_come_to_work() {
         bob busy
         ",
         expect![[r#"
-            = t1 queued at 1
-            = t2 queued at 2
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
+            < t1 is queued at 1, 125 s (13 to 288)
+            < t2 is queued at 2, 250 s (66 to 486)
         "#]],
     );
 }
@@ -307,7 +313,7 @@ fn handling_times_are_learnt() {
             < t1 Alice: Hi
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            = t2 queued at 1
+            = t2 queued at 1, 125 s (13 to 288)
         "#]],
     );
 }
@@ -328,7 +334,7 @@ fn several_conversations_fit_a_rep_of_capacity() {
             = t1 offered Alice
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t2 offered Alice
-            = t3 queued at 1
+            = t3 queued at 1, 125 s (13 to 288)
             < t1 is open Alice
             < t1 -: Alice has joined.
             < t1 Alice: Hi

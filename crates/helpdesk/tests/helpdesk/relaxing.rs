@@ -34,8 +34,8 @@ fn a_rule_lets_other_skills_do_after_its_time() {
         1s
         ",
         expect![[r#"
-            = t1 queued at 1
-            t1 is queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
+            t1 is queued at 1, 250 s (26 to 576)
             alice NotAvailable
             bob NotAvailable
             carol LacksSkill
@@ -59,8 +59,8 @@ fn a_rule_for_one_skill_does_not_relax_another() {
         show t1
         ",
         expect![[r#"
-            = t1 queued at 1
-            t1 is queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
+            t1 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -76,7 +76,7 @@ fn a_rule_lets_reserved_reps_do_after_its_time() {
         120s
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             > carol (t1): A shopper (standard) asks for help with Lenses. | Reply to take it, /no to pass (20 s).
             < t1 is offered Carol
         "#]],
@@ -95,7 +95,7 @@ fn with_level_rules_the_best_at_work_is_waited_for_first() {
         30s
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             alice NotAvailable
             bob BelowLevel
             carol OtherTier
@@ -136,8 +136,8 @@ fn a_level_that_is_too_low_stays_too_low_while_a_better_rep_is_at_work() {
         alice offline
         ",
         expect![[r#"
-            = t1 queued at 1
-            t1 is queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
+            t1 is queued at 1, 250 s (26 to 576)
             > bob (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Bob
         "#]],
@@ -185,8 +185,8 @@ fn a_transfer_starts_the_relaxing_afresh() {
             < t1 Alice: Hi
             < t1 -: Alice hands you on to Bob.
             > alice (t1): Handed on to Bob.
-            < t1 is queued at 1
-            t1 is queued at 1
+            < t1 is queued at 1, 125 s (13 to 288)
+            t1 is queued at 1, 125 s (13 to 288)
         "#]],
     );
 }

@@ -19,12 +19,13 @@ fn a_waiting_ticket_waits_again_with_its_age() {
         alice available
         ",
         expect![[r#"
-            = t1 queued at 1
+            = t1 queued at 1, 250 s (26 to 576)
             t1 is queued at 1
-            = t2 queued at 2
+            < t1 is queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
-            < t2 is queued at 1
+            < t2 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }
@@ -123,8 +124,8 @@ fn a_conversation_after_a_restart_still_fills_its_rep() {
             < t1 is open Alice
             < t1 -: Alice has joined.
             < t1 Alice: hi
-            = t2 queued at 1
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued
+            = t2 queued at 1, 250 s (26 to 576)
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 1 queued, 500 s (133 to 972)
         "#]],
     );
 }
@@ -200,8 +201,9 @@ fn a_decline_is_remembered_over_a_restart() {
         expect![[r#"
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
-            < t1 is queued at 1
-            t1 is queued at 1
+            < t1 is queued at 1, 250 s (26 to 576)
+            < t1 is queued at 1, 250 s (26 to 576)
+            t1 is queued at 1, 250 s (26 to 576)
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
         "#]],
@@ -231,7 +233,8 @@ fn a_transfer_is_remembered_over_a_restart() {
             < t1 Alice: hi
             < t1 -: Alice hands you on to Bob.
             > alice (t1): Handed on to Bob.
-            < t1 is queued at 1
+            < t1 is queued at 1, 125 s (13 to 288)
+            < t1 is queued at 1, 250 s (26 to 576)
             > erin (t1): A shopper (standard) asks for help with Cameras: "hi" | Reply to take it, /no to pass (20 s).
             < t1 is offered Erin
             t1 is offered Erin
@@ -262,7 +265,7 @@ fn the_rest_after_a_conversation_outlasts_a_restart() {
             < t1 Alice: hi
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued, 250 s (26 to 576)
             cameras standard available: 1 available, 0 busy, 0 away, 3 offline, 0 queued
         "#]],
     );
@@ -289,7 +292,7 @@ fn handling_times_outlast_a_restart() {
             < t1 Alice: Hi
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            = t2 queued at 1
+            = t2 queued at 1, 125 s (13 to 288)
         "#]],
     );
 }
