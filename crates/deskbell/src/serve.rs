@@ -32,7 +32,7 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
                 stopped = &mut stop => break stopped.err(),
                 error = server.failed() => break Some(error),
                 _ = hangup.recv() => match reload(&server, path).await {
-                    Ok(()) => tracing::info!("the new configuration is in force"),
+                    Ok(()) => tracing::info!("the new configuration is in force; addresses, storage, lifetimes, login tries and digest order as of the last start"),
                     Err(error) => tracing::error!("the old configuration stays in force: {error:#}"),
                 },
             }

@@ -12,6 +12,7 @@ impl SipService {
             answer(request, exchange, StatusCode::OK)
                 .header(HeaderName::Allow, ALLOW)
                 .header(HeaderName::AllowEvents, ALLOW_EVENTS)
+                .header(HeaderName::AcceptEncoding, "identity")
                 .header(HeaderName::Accept, "application/pidf+xml, text/plain")
                 .build(),
         )
