@@ -17,7 +17,7 @@ use crate::write::response::ResponseBuilder;
 /// The subscriptions to resources of type `R`.
 ///
 /// Invariant: every subscription is in `ids_by_tag` under its local tag, in `ids_by_resource` under its resource,
-/// counted in `count_by_watcher`, and in `timers` under [`Subscription::timer`].
+/// counted in `count_by_watcher`, and in `timers` by its own timer.
 #[derive(Debug)]
 pub struct Notifier<R> {
     config: Config,
