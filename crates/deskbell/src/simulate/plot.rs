@@ -59,6 +59,7 @@ fn draw_waits(area: &Area<'_>, report: &Report) -> Drawn {
     chart
         .configure_mesh()
         .x_desc("seconds waited")
+        .x_label_formatter(&whole)
         .y_label_formatter(&|share| format!("{:.0} %", 100.0 * share))
         .light_line_style(WHITE)
         .draw()?;
@@ -95,12 +96,14 @@ fn draw_promises(area: &Area<'_>, report: &Report) -> Drawn {
         .caption("Promised and actual wait", ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(36)
-        .y_label_area_size(48)
+        .y_label_area_size(64)
         .build_cartesian_2d(0.0..longest, 0.0..longest)?;
     chart
         .configure_mesh()
         .x_desc("seconds promised, with the range of 80 %")
         .y_desc("seconds waited, on the average")
+        .x_label_formatter(&whole)
+        .y_label_formatter(&whole)
         .light_line_style(WHITE)
         .draw()?;
     let diagonal = [(0.0, 0.0), (longest, longest)];
@@ -119,4 +122,9 @@ fn draw_promises(area: &Area<'_>, report: &Report) -> Drawn {
             .map(|promise| Circle::new((promise.promised, promise.actual), 4, colour.filled())),
     )?;
     Ok(())
+}
+
+/// A number of seconds on an axis.
+fn whole(seconds: &f64) -> String {
+    format!("{seconds:.0}")
 }
