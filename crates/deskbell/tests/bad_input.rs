@@ -12,7 +12,7 @@ use examples::rsip::headers::{self, UntypedHeader, WwwAuthenticate};
 use examples::rsip::message::HeadersExt;
 use examples::rsip::{Header, Method, Response};
 use examples::server::Server;
-use examples::wire::{self, Protocol};
+use examples::wire::{self, Link, Protocol};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -216,6 +216,38 @@ fn a_wrong_password_is_challenged_afresh_and_then_refused() {
     assert_eq!(nonces.len(), tries, "a nonce was given out twice");
     registered(&server, "bob");
     assert_serves(&mut server);
+}
+
+/// A challenge is not remembered, so that a flood costs no memory; a phone that asks again because the first
+/// answer was late must see the same one (RFC 3261 §8.2.7). SIPp fails a call on a second, different 401.
+#[test]
+fn a_retransmission_is_challenged_in_the_same_words() {
+    let server = start();
+    let register = request("", "").replace("OPTIONS", "REGISTER");
+    let link = Link::open(Protocol::Udp, server.sip()).unwrap();
+    let challenge = || {
+        link.send(register.as_bytes()).unwrap();
+        let answer = link.receive(LIMIT).unwrap().unwrap();
+        assert!(answer.starts_with(b"SIP/2.0 401"));
+        answer
+    };
+    let answers = [challenge(), challenge(), challenge()];
+    // Nonces change every few seconds: at most one such moment lies between the three.
+    let [first, second, third] = &answers;
+    assert!(first == second || second == third, "{answers:?}");
+    let other = request("", "").replace("OPTIONS", "REGISTER");
+    link.send(other.as_bytes()).unwrap();
+    let other = link.receive(LIMIT).unwrap().unwrap();
+    let nonce = |answer: &[u8]| {
+        let text = String::from_utf8_lossy(answer).into_owned();
+        let (_, nonce) = text.split_once("nonce=\"").unwrap();
+        nonce.split('"').next().unwrap().to_owned()
+    };
+    assert_ne!(
+        nonce(third),
+        nonce(&other),
+        "each request has its own nonce"
+    );
 }
 
 #[test]
