@@ -152,7 +152,7 @@ fn what_cannot_be_answered_is_dropped() {
 #[test]
 fn an_endless_header_block_on_a_stream_ends_the_connection() {
     let mut server = start();
-    let link = wire::Link::open(Protocol::Tcp, server.sip()).unwrap();
+    let link = Link::open(Protocol::Tcp, server.sip()).unwrap();
     let line = format!("X-Filler: {}\r\n", "x".repeat(1_000));
     let mut refused = link.send(b"OPTIONS sip:shop.example SIP/2.0\r\n").is_err();
     for _ in 0..2_000 {
@@ -456,7 +456,7 @@ fn http_mistakes_are_answered_with_problem_documents() {
 #[test]
 fn half_a_request_disturbs_nobody() {
     let mut server = start();
-    let half = wire::Link::open(Protocol::Tcp, server.sip()).unwrap();
+    let half = Link::open(Protocol::Tcp, server.sip()).unwrap();
     half.send(b"OPTIONS sip:shop.example SIP/2.0\r\nVia: SIP")
         .unwrap();
     let stuck = std::net::TcpStream::connect(server.demo().http).unwrap();
