@@ -18,6 +18,7 @@ mod sip;
 mod sites;
 mod summary;
 mod tls;
+mod token_keys;
 
 use std::env;
 use std::fs;
