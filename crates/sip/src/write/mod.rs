@@ -1,6 +1,7 @@
 //! Writing messages. A value can never start a new line: CR, LF and NUL in it are written as blanks.
 
 mod canonical;
+pub(crate) mod hop;
 pub(crate) mod request;
 pub(crate) mod response;
 
