@@ -143,6 +143,8 @@ pub enum Output {
     Cancelled {
         /// From [`Output::Request`].
         transaction: ServerTransactionId,
+        /// Where the CANCEL came from.
+        flow: Flow,
     },
     /// A final response to a request of ours.
     Final {

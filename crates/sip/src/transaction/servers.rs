@@ -200,7 +200,9 @@ impl Servers {
             && self.end_invite(id, StatusCode::REQUEST_TERMINATED, effects, now)
         {
             let transaction = ServerTransactionId(slot);
-            effects.outputs.push_back(Output::Cancelled { transaction });
+            effects
+                .outputs
+                .push_back(Output::Cancelled { transaction, flow });
         }
     }
 
