@@ -66,7 +66,8 @@ impl Algorithm {
         }
     }
 
-    pub(crate) const fn hash_length(self) -> usize {
+    /// How many hexadecimal digits a hash has.
+    pub const fn hex_digits(self) -> usize {
         match self {
             Self::Md5 => 32,
             Self::Sha256 | Self::Sha512Truncated => 64,

@@ -49,7 +49,7 @@ impl Ha1 {
     /// A secret from its hexadecimal digits, where there are as many as the algorithm has.
     pub fn from_hex(algorithm: Algorithm, digits: &str) -> Option<Self> {
         let hash = HexHash::read(digits.as_bytes())?;
-        (hash.as_bytes().len() == algorithm.hash_length()).then_some(Self { algorithm, hash })
+        (hash.as_bytes().len() == algorithm.hex_digits()).then_some(Self { algorithm, hash })
     }
 
     /// Its hexadecimal digits, for storing. To be handled like a password.
