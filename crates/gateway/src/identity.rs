@@ -18,6 +18,8 @@ pub(crate) struct Shopper {
     pub(crate) phone: Option<String>,
     /// The rep who knows the customer.
     pub(crate) rep: Option<String>,
+    /// The case the customer comes back with.
+    pub(crate) case: Option<String>,
 }
 
 /// The shopper that `token` proves; nobody in particular when it is forged, expired or foreign.
