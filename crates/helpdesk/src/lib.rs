@@ -26,6 +26,7 @@ mod queue;
 mod random;
 pub mod record;
 mod rep_messages;
+mod report;
 mod restore;
 mod roster;
 mod routing;
@@ -51,6 +52,7 @@ pub use io::{
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
 pub use record::Record;
+pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};
 pub use snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Snapshot, Wait};
