@@ -1,4 +1,4 @@
-//! What the helpdesk itself knows of a rep: for whoever composes the rep's state, and for supervisors.
+//! What the helpdesk itself knows of a rep, for whoever composes the rep's state.
 //! Must not know presence documents.
 
 use crate::desk::Helpdesk;
@@ -42,13 +42,8 @@ pub enum PauseEnd {
 impl Helpdesk {
     /// What is known of one rep; `None` for who is not configured. It changes with inputs and with time,
     /// at the latest when [`next_timeout`](Self::next_timeout) has come.
-    pub fn rep(&self, rep: &RepId) -> Option<RepKnowledge> {
+    pub fn knowledge_of(&self, rep: &RepId) -> Option<RepKnowledge> {
         self.roster.seat(rep).map(RepKnowledge::of)
-    }
-
-    /// What is known of every configured rep, in order of identity.
-    pub fn reps(&self) -> impl Iterator<Item = RepKnowledge> {
-        self.roster.seats().map(RepKnowledge::of)
     }
 }
 
