@@ -28,7 +28,7 @@ counters! {
     sent,
     /// Messages dropped because nothing in them could be answered.
     unparseable,
-    /// Requests answered 400, 413 or the like before the service saw them.
+    /// Requests answered 400, 513 or the like before the service saw them.
     bad_requests,
     /// Messages not looked at because their source sends too many.
     over_budget,

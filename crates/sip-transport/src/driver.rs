@@ -128,7 +128,8 @@ impl Driver {
             Counters::count(&self.counters.unparseable);
             return;
         };
-        let status = StatusCode::REQUEST_ENTITY_TOO_LARGE;
+        // RFC 3261 §21.5.7: the message, not its body alone, is longer than this server reads.
+        let status = StatusCode::MESSAGE_TOO_LARGE;
         let error = BadRequest {
             status,
             reason: status.reason().into(),
