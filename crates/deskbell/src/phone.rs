@@ -280,8 +280,7 @@ impl Phone {
             body: body.unwrap_or_default(),
         };
         let client_nonce = random::word::<16>()?;
-        let credentials =
-            Credentials::answer(&challenge, user, &secret, &asked, &client_nonce, 1);
+        let credentials = Credentials::answer(&challenge, user, &secret, &asked, &client_nonce, 1);
         let draft = self.draft(&ask).header(header, credentials);
         Ok(self.sender.request(draft, target).await?)
     }

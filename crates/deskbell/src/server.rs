@@ -22,7 +22,8 @@ use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, SharedDirectory,
+    SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -105,7 +106,7 @@ impl Server {
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
-        let bindings = Arc::new(Bindings::default());
+        let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,

@@ -173,7 +173,11 @@ fn read_ha1(value: &Value<'_>, sip: &SipSettings) -> Vec<Ha1> {
         named.push(algorithm);
         hashes.extend(read_hash(algorithm, &hash));
     }
-    let over_some = sip.digest.suites_by_protocol.iter().flat_map(|(_, suites)| suites);
+    let over_some = sip
+        .digest
+        .suites_by_protocol
+        .iter()
+        .flat_map(|(_, suites)| suites);
     let mut asked: Vec<Algorithm> = Vec::new();
     for suite in sip.digest.suites.iter().chain(over_some) {
         if !asked.contains(&suite.algorithm) {

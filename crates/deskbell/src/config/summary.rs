@@ -90,9 +90,7 @@ fn sip_rows(settings: &Settings) -> Vec<Row> {
     )]);
     rows.push(vec![format!(
         "digest {} in realm {}, refused after {} wrong passwords",
-        digest,
-        sip.realm,
-        sip.login_tries
+        digest, sip.realm, sip.login_tries
     )]);
     rows.push(vec![format!(
         "registrations and publications kept {min} to {max}, by default {default}"

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use ::sip::digest::{Algorithm, Ha1};
 use expect_test::{Expect, expect};
 use helpdesk::{Level, RepId, SkillId, TierId};
-use ::sip::digest::{Algorithm, Ha1};
 
 use super::*;
 

@@ -111,9 +111,7 @@ impl Login {
         }
         match verdict {
             Verdict::Missing => Err(self.challenge(request, exchange, Freshness::First)),
-            Verdict::Stale { .. } => {
-                Err(self.challenge(request, exchange, Freshness::NonceUsedUp))
-            }
+            Verdict::Stale { .. } => Err(self.challenge(request, exchange, Freshness::NonceUsedUp)),
             Verdict::Wrong { user } => {
                 self.tries.handle_wrong(&user, flow, now);
                 // Kept in the transaction, so that a retransmission is not one more try.
