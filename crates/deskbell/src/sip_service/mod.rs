@@ -17,6 +17,7 @@ mod subscribe;
 mod watched;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
@@ -136,6 +137,6 @@ impl Service for SipService {
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.bindings.handle_flow_closed(flow);
+        self.bindings.handle_flow_closed(flow, Instant::now());
     }
 }
