@@ -8,6 +8,7 @@ mod hosts;
 mod mistake;
 mod names;
 mod nearest;
+mod presence;
 mod reps;
 mod routing;
 mod scenario;
@@ -103,6 +104,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
+        presence: presence::read(root),
         http: read_http(root),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {
@@ -119,8 +121,9 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "sip",
+    "presence",
     "http",
     "storage",
     "skill",

@@ -242,7 +242,7 @@ mod tests {
             "<tuple id='a'><status><basic>closed</basic></status></tuple>",
             expect!["offline by Hand: [] None None"],
         );
-        check("", expect!["offline by Hand: [] None None"]);
+        check("", expect!["offline by Nothing: [] None None"]);
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
     fn names_of_other_namespaces_mean_nothing() {
         check(
             "<x:tuple xmlns:x='urn:x'><status><basic>open</basic></status></x:tuple>",
-            expect!["offline by Hand: [] None None"],
+            expect!["offline by Nothing: [] None None"],
         );
         check(
             "<tuple id='a'><status><basic>open</basic></status></tuple><dm:person id='p'><activities><busy/></activities></dm:person>",
@@ -302,15 +302,15 @@ mod tests {
         );
         check(
             "<tuple id='a'><note>tuple</note><note>second</note></tuple><dm:person id='p'><dm:note>person</dm:note><timestamp>2026-11-23T12:56:34Z</timestamp></dm:person><note>all</note>",
-            expect![[r#"offline by Hand: [] Some("person") Some("2026-11-23T12:56:34Z")"#]],
+            expect![[r#"offline by Nothing: [] Some("person") Some("2026-11-23T12:56:34Z")"#]],
         );
         check(
             "<tuple id='a'><note xml:lang='en'>first</note><note xml:lang='fr'>second</note></tuple>",
-            expect!["offline by Hand: [] Some(\"first\") None"],
+            expect![[r#"offline by Nothing: [] Some("first") None"#]],
         );
         check(
             "<note>before <b xmlns='urn:x'>inside</b> after</note>",
-            expect![[r#"offline by Hand: [] Some("before  after") None"#]],
+            expect![[r#"offline by Nothing: [] Some("before  after") None"#]],
         );
     }
 
