@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::{
     activity::Activity,
     availability::Availability,
+    card::Card,
     dialog_info::Line,
     source::{Precedence, Rule, Source},
 };
@@ -45,6 +46,8 @@ pub struct Document {
     pub line: Option<Line>,
     /// When the phone wrote it, as it wrote it: phones' clocks are shown, never compared with ours.
     pub timestamp: Option<Box<str>>,
+    /// Contact information, as the phone wrote it.
+    pub card: Option<Box<Card>>,
     /// The document as a text, where patches to it may follow (RFC 5264).
     pub text: Option<Arc<str>>,
 }

@@ -3,6 +3,7 @@
 
 mod activity;
 mod availability;
+mod card;
 mod composed;
 mod dialog_info;
 mod document;
@@ -26,6 +27,7 @@ mod xml;
 
 pub use activity::Activity;
 pub use availability::Availability;
+pub use card::Card;
 pub use composed::{Composed, compose};
 pub use dialog_info::{DialogInfo, Dialogs, Extent, Line, MissedDialogInfo};
 pub use document::{Basic, Document, Statement, UserInput};

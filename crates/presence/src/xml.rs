@@ -46,6 +46,25 @@ pub(crate) enum XmlError {
     Forbidden { what: String, at: Position },
 }
 
+/// The text of a document in UTF-8. XML 1.0 §4.3.3: one in UTF-16 begins with a mark.
+pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, [u8]>, XmlError> {
+    let read: fn([u8; 2]) -> u16 = match bytes {
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        _ => return Ok(Cow::Borrowed(bytes)),
+    };
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| read(*pair));
+    let text: Result<String, _> = char::decode_utf16(units).collect();
+    match text {
+        Ok(text) if rest.is_empty() => Ok(Cow::Owned(text.into_bytes())),
+        Ok(_) | Err(_) => Err(XmlError::Malformed {
+            what: "the text is not UTF-16, as its mark says".to_owned(),
+            at: Position { line: 1, column: 1 },
+        }),
+    }
+}
+
 /// What a document consists of, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum XmlEvent<'x> {

@@ -9,7 +9,7 @@ use crate::{
     document::Document,
     document_error::{DocumentError, LONGEST_DOCUMENT},
     pidf::PIDF,
-    xml::{XmlEvent, XmlReader, quote},
+    xml::{XmlEvent, XmlReader, decoded, quote},
 };
 
 pub use patch::{Patch, PatchError};
@@ -42,7 +42,8 @@ impl Partial {
             return Err(DocumentError::TooLarge { size: bytes.len() });
         }
         let refused = |error| DocumentError::of_xml(error, EXPECTED);
-        let mut reader = XmlReader::new(bytes).map_err(refused)?;
+        let text = decoded(bytes).map_err(refused)?;
+        let mut reader = XmlReader::new(&text).map_err(refused)?;
         let XmlEvent::Open(root) = reader.next().map_err(refused)? else {
             return Err(DocumentError::OtherDocument {
                 found: "it has no XML element".to_owned(),
