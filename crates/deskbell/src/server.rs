@@ -81,6 +81,8 @@ impl Server {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
             longest_lifetime: settings.sip.expires.max,
+            floor: settings.presence.refuse_below,
+            precedence: settings.presence.precedence,
             ..StoreConfig::new(random::bytes()?)
         }));
         let clock = Clock {
@@ -133,6 +135,7 @@ impl Server {
             login_tries: settings.sip.login_tries,
             bindings: bindings.clone(),
             store: store.clone(),
+            flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
             subscribes: subscribes_in,
@@ -254,8 +257,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal and the digest order
-    /// stay until a restart; certificates are shown to the next connection.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order
+    /// and `[presence]` stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ mod hosts;
 mod mistake;
 mod names;
 mod nearest;
+mod presence;
 mod reps;
 mod routing;
 mod scenario;
@@ -105,6 +106,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
+        presence: presence::read(root),
         http: read_http(root),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {
@@ -124,6 +126,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
 
 const TABLES: [&str; 10] = [
     "sip",
+    "presence",
     "http",
     "storage",
     "skill",

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gateway::{AdminKey, SiteFace};
 use helpdesk::RepId;
+use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
 use sip_transport::TlsIdentity;
 
@@ -19,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     /// What TLS listeners show; there is one where one of them is listed.
     pub(crate) tls: Option<TlsIdentity>,
+    pub(crate) presence: PresenceSettings,
     pub(crate) http: HttpSettings,
     pub(crate) storage: StorageSettings,
     pub(crate) helpdesk: helpdesk::Config,
@@ -119,6 +121,29 @@ impl Default for ExpiresBounds {
             min: Duration::from_secs(5),
             default: Duration::from_secs(600),
             max: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// How publications are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PresenceSettings {
+    /// How long what a phone published is believed after its connection has gone.
+    pub(crate) flow_grace: Duration,
+    /// Which source of a rep's state outweighs which.
+    pub(crate) precedence: Precedence,
+    /// A PUBLISH for less is refused; `None` lengthens it to the least of [`ExpiresBounds`].
+    pub(crate) refuse_below: Option<Duration>,
+}
+
+impl Default for PresenceSettings {
+    fn default() -> Self {
+        Self {
+            // Long enough to change from one network to the next.
+            flow_grace: Duration::from_secs(30),
+            precedence: Precedence::default(),
+            // Phones answer 423 by losing their state or by giving up.
+            refuse_below: None,
         }
     }
 }

@@ -147,9 +147,9 @@ impl Owner {
     }
 
     fn expire_presence(&mut self) {
-        if self.store.expire(Instant::now()) > 0 {
-            self.read_presence();
-        }
+        // Time also changes what nobody takes back: a phone's connection that went, a rest that is over.
+        self.store.expire(Instant::now());
+        self.read_presence();
     }
 
     fn handle_delivery(&mut self, (delivery, outcome): (DeliveryId, DeliveryOutcome)) {

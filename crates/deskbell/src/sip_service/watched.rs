@@ -144,6 +144,7 @@ fn composed(group: &GroupSnapshot) -> Composed {
         activity: None,
         note: Some(note.into()),
         source: Source::Nothing,
+        rule: None,
         since: None,
     }
 }
