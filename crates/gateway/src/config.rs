@@ -9,6 +9,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{broadcast, mpsc};
 
+use crate::admin::AdminFace;
 use crate::clicks::ClickRates;
 
 /// Everything the gateway needs to know beside the desk.
@@ -22,6 +23,8 @@ pub struct Config {
     pub tiers: Vec<TierId>,
     /// Pages and addresses that only the demo has.
     pub demo: Option<DemoFace>,
+    /// The admin addresses; without it they are closed.
+    pub admin: Option<AdminFace>,
     /// Where softphones connect; without it `/sip` is not found.
     pub softphones: Option<SoftphoneDoor>,
 }

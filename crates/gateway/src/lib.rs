@@ -2,6 +2,7 @@
 //! Must not know SIP syntax, SQL, or how the helpdesk is run: it speaks to it through [`desk::Desk`].
 #![forbid(unsafe_code)]
 
+mod admin;
 mod assets;
 mod body;
 mod bucket;
@@ -28,6 +29,7 @@ mod words;
 pub mod config;
 pub mod desk;
 
+pub use admin::{AdminFace, AdminKey, Scope};
 pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{

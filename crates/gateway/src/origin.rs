@@ -238,6 +238,7 @@ mod tests {
             skills: Vec::new(),
             tiers: Vec::new(),
             demo: None,
+            admin: None,
             softphones: Some(SoftphoneDoor {
                 origins: vec!["https://phone.example".to_owned()],
                 sockets: mpsc::channel(1).0,

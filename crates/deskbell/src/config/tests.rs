@@ -134,6 +134,7 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     let text: String = DEFAULT.lines().map(uncommented).collect();
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
+    scratch.write("wall.key", "nobody can guess this one\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
     let (certificate, key) = certificate();
     scratch.write("sip.crt", &certificate);
@@ -243,6 +244,7 @@ open_domain = false
 fn full() -> (Scratch, Settings) {
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
+    scratch.write("wall.key", "nobody can guess this one\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef");
     let settings = read(FULL, &scratch.0.join("deskbell.toml"), &environment).unwrap();
     (scratch, settings)
@@ -1152,4 +1154,31 @@ fn open_domain_is_a_warning() {
         deskbell.toml:2:15: [dangerous] open_domain: must be true or false, not text
     "#]],
     );
+}
+
+#[test]
+fn admin_keys_are_told_of_what_would_open_too_much_or_nothing() {
+    check_with(
+        "[[admin_key]]\nid = \"wall\"\nkey = \"short\"\nscopes = [\"read\", \"all\"]\nexpires = \"tomorrow\"\n\
+         [[admin_key]]\nid = \"wall\"\n",
+        expect![[r#"
+            deskbell.toml:3:7: [[admin_key]] key: has 5 bytes; a key that cannot be guessed has at least 24
+            deskbell.toml:4:19: [[admin_key]] scopes: "all" is no scope; write "read" or "write"
+            deskbell.toml:5:11: [[admin_key]] expires: "tomorrow" is no moment; write it like "2027-01-31T00:00:00Z"
+            deskbell.toml:6:1: [[admin_key]] key: is missing; give key, key_file or key_env
+            deskbell.toml:7:6: [[admin_key]] id: there is another wall above; give each its own
+        "#]],
+    );
+    let text = completed(
+        "[[admin_key]]\nid = \"wall\"\nkey = \"nobody can guess this one\"\nscopes = [\"write\"]\n\
+         expires = \"2027-01-31T00:00:00Z\"\n",
+    );
+    let settings = read(&text, Path::new("deskbell.toml"), &environment).unwrap();
+    let [key] = settings.admin_keys.as_slice() else {
+        panic!("{:?}", settings.admin_keys)
+    };
+    assert_eq!(key.name, "wall");
+    assert_eq!(key.scopes, [gateway::Scope::Write]);
+    assert_eq!(key.expires_unix_ms, Some(1_801_353_600_000));
+    assert!(!format!("{key:?}").contains("guess"));
 }

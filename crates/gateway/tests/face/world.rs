@@ -89,6 +89,7 @@ pub(crate) fn config() -> Config {
         ],
         tiers: vec![TierId::new("standard"), TierId::new("gold")],
         demo: None,
+        admin: None,
         softphones: None,
     }
 }
