@@ -10,6 +10,7 @@ mod extensions;
 mod mail;
 mod message;
 mod options;
+mod packed;
 mod publish;
 mod register;
 mod subscribe;
