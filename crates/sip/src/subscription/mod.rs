@@ -130,7 +130,9 @@ pub enum Content {
     Full,
     /// The state, or only what of it is new since the NOTIFY before, which has arrived.
     Changes,
-    /// No state at all: the watcher has it already (RFC 5839 §6.2) or must not have it yet.
+    /// No state, for the watcher has it already; only its entity-tag (RFC 5839 §6.2).
+    Known,
+    /// No state at all, for the watcher must not have it.
     Nothing,
 }
 

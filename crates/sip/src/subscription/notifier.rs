@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Instant;
 
-use super::one::{Knowledge, Next, Retention, Subscription, Terms};
+use super::one::{Knowledge, Next, Refreshed, Retention, Subscription, Terms};
 use super::rates::Rates;
 use super::{
     Config, Dialog, EndReason, Held, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher,
@@ -187,11 +187,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         let seconds = lifetime.as_secs();
         let to = request.to().map_err(BadRequest::from)?;
         let (Some(resource), None) = (resource, to.tag()) else {
-            let status = match terms.knowledge {
-                Knowledge::Unknown => StatusCode::OK,
-                Knowledge::Newest => StatusCode::NO_NOTIFICATION,
-            };
-            let subscription = self.refresh(&request, &watcher, terms, now)?;
+            let (subscription, status) = self.refresh(&request, &watcher, terms, now)?;
             return Ok(Accepted {
                 subscription,
                 seconds,
@@ -221,7 +217,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         watcher: &str,
         terms: Terms,
         now: Instant,
-    ) -> Result<SubscriptionId, Refused> {
+    ) -> Result<(SubscriptionId, StatusCode), Refused> {
         let found = self.subscription_of(request).map(|(id, _)| id);
         let found = found.and_then(|id| Some((id, self.subscriptions.get_mut(&id)?)));
         let Some((id, subscription)) = found.filter(|(_, subscription)| {
@@ -239,11 +235,16 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             ));
         }
         subscription.dialog.handle_request(request)?;
-        match subscription.handle_refresh(terms, now) {
-            Next::Forget => self.forget(id),
-            Next::Wait | Next::Notify(..) | Next::NotifyLast(..) => {}
-        }
-        Ok(id)
+        // RFC 5839 §6.3: nothing follows where the watcher knows the state.
+        let status = match subscription.handle_refresh(terms, now) {
+            Refreshed::ToTell => StatusCode::OK,
+            Refreshed::Known => StatusCode::NO_NOTIFICATION,
+            Refreshed::Over => {
+                self.forget(id);
+                StatusCode::NO_NOTIFICATION
+            }
+        };
+        Ok((id, status))
     }
 
     fn subscription_of(&self, request: &Request) -> Option<(SubscriptionId, &Subscription<R>)> {

@@ -82,6 +82,17 @@ pub(super) enum Next {
     Forget,
 }
 
+/// What follows from a SUBSCRIBE inside the dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refreshed {
+    /// A NOTIFY is due.
+    ToTell,
+    /// The watcher knows the state; no NOTIFY is due.
+    Known,
+    /// The subscription is over, and the watcher knows the state.
+    Over,
+}
+
 /// What a SUBSCRIBE brings with it.
 #[derive(Debug)]
 pub(super) struct Terms {
@@ -132,7 +143,7 @@ impl<R> Subscription<R> {
             // RFC 5839 §6.2: a new subscription is always followed by a NOTIFY, if need be without a body.
             content: match terms.knowledge {
                 Knowledge::Unknown => Content::Full,
-                Knowledge::Newest => Content::Nothing,
+                Knowledge::Newest => Content::Known,
             },
             rates: terms.rates.map(Box::new),
             paced_until: now,
@@ -142,7 +153,12 @@ impl<R> Subscription<R> {
 
     /// A refresh, or with a lifetime of zero the end. A NOTIFY follows at once (RFC 6665 §4.2.1.2), unless the
     /// watcher has proven that it knows the state (RFC 5839 §6.3).
-    pub(super) fn handle_refresh(&mut self, terms: Terms, now: Instant) -> Next {
+    pub(super) fn handle_refresh(&mut self, terms: Terms, now: Instant) -> Refreshed {
+        // Whoever waits for permission must not learn whether the state is still the same.
+        let knowledge = match self.standing {
+            Standing::Active => terms.knowledge,
+            Standing::Pending => Knowledge::Unknown,
+        };
         self.phase = phase(terms.lifetime, now);
         self.flow = terms.flow;
         self.contact = terms.contact;
@@ -150,20 +166,20 @@ impl<R> Subscription<R> {
         if self.way == Way::Lost {
             self.way = Way::Free;
         }
-        match (terms.knowledge, self.phase) {
+        match (knowledge, self.phase) {
             (Knowledge::Unknown, _) => {
                 self.due = Some(now);
                 self.content = Content::Full;
-                Next::Wait
+                Refreshed::ToTell
             }
             (Knowledge::Newest, Phase::Active { .. }) => {
                 self.due = self.rates.as_mut().and_then(|rates| {
                     let after = rates.handle_told(now)?;
                     Some((now + after).max(self.paced_until))
                 });
-                Next::Wait
+                Refreshed::Known
             }
-            (Knowledge::Newest, Phase::Ending { .. }) => Next::Forget,
+            (Knowledge::Newest, Phase::Ending { .. }) => Refreshed::Over,
         }
     }
 

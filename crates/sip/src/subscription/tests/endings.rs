@@ -80,6 +80,21 @@ fn whoever_waits_for_permission_is_told_only_that() {
     );
 }
 
+/// Not even whether the state has changed meanwhile.
+#[test]
+fn whoever_waits_for_permission_learns_nothing_by_conditions() {
+    let mut script = Script::new(Config::default());
+    script.standing = Standing::Pending;
+    script.entity_tag = Some("e1");
+    let mut phone = Phone::new("bob");
+    script.subscribe(&phone);
+    script.outcome(0, OK);
+    phone.lines.push_str("Suppress-If-Match: e1\r\n");
+    script.subscribe(&phone.again("ours-1"));
+    assert_eq!(script.responses[1].status().code(), 200);
+    assert_eq!(script.contents, [Content::Nothing, Content::Nothing]);
+}
+
 #[test]
 fn whoever_waits_in_vain_is_told_so() {
     check(

@@ -294,7 +294,7 @@ impl Script {
                         shown(request.header(HeaderName::SubscriptionState), ""),
                         match content {
                             Content::Full | Content::Changes => "",
-                            Content::Nothing => " without a body",
+                            Content::Known | Content::Nothing => " without a body",
                         },
                     );
                     self.contents.push(content);
