@@ -18,6 +18,7 @@ mod sip;
 mod sites;
 mod summary;
 mod tls;
+mod watchers;
 
 use std::env;
 use std::fs;
@@ -33,7 +34,9 @@ use settings::{DangerousSettings, HttpSettings, StorageSettings};
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use secret::Credentials;
-pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
+pub(crate) use settings::{
+    Audience, DigestAlgorithm, Protocol, Refusal, Settings, WatcherSettings,
+};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -105,6 +108,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         sip,
         tls,
         http: read_http(root),
+        watchers: watchers::read(root, &tables.reps),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {
             sites,
@@ -121,9 +125,10 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "sip",
     "http",
+    "presence",
     "storage",
     "skill",
     "tier",

@@ -9,8 +9,9 @@ use super::document::{Section, Value};
 use super::names::{self, Names};
 use super::secret::{Credentials, Keys, Sought, Sources};
 use super::settings::DigestAlgorithm;
+use super::watchers;
 
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "id",
     "name",
     "password",
@@ -20,6 +21,7 @@ pub(super) const KEYS: [&str; 9] = [
     "skills",
     "tiers",
     "capacity",
+    watchers::REP_KEY,
 ];
 
 const PASSWORD: Keys = Keys {

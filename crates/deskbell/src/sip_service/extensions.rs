@@ -6,8 +6,8 @@ use sip_transport::{Exchange, Handling};
 
 use super::answer::{answer, refuse};
 
-/// The option-tags that a request may require.
-const SUPPORTED: [&str; 0] = [];
+/// The option-tags that a SUBSCRIBE may require (RFC 4662, RFC 5367); no other method has any.
+const SUPPORTED_BY_SUBSCRIBE: [&str; 2] = ["eventlist", "recipient-list-subscribe"];
 
 /// The answer to a request that requires what is not supported. Methods that are refused anyway are not looked at,
 /// nor is ACK: it has no answer.
@@ -33,9 +33,10 @@ pub(super) fn refusal(request: &Request, exchange: &Exchange<'_>) -> Option<Hand
         .values(HeaderName::Require)
         .map(String::from_utf8_lossy)
         .filter(|required| {
-            !SUPPORTED
-                .iter()
-                .any(|supported: &&str| supported.eq_ignore_ascii_case(required))
+            request.method() != Method::Subscribe
+                || !SUPPORTED_BY_SUBSCRIBE
+                    .iter()
+                    .any(|supported| supported.eq_ignore_ascii_case(required))
         })
         .collect();
     if unsupported.is_empty() {

@@ -7,14 +7,18 @@ mod authentication;
 mod bindings;
 mod directory;
 mod extensions;
+mod formats;
 mod mail;
 mod message;
 mod options;
 mod packed;
+mod permission;
 mod publish;
 mod register;
 mod subscribe;
+mod telling;
 mod watched;
+mod watched_list;
 
 use std::sync::Arc;
 
@@ -33,6 +37,7 @@ pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use bindings::Bindings;
 pub(crate) use directory::{Directory, SharedDirectory};
 pub(crate) use mail::Mail;
+pub(crate) use permission::Permissions;
 pub(crate) use register::Lifetimes;
 pub(crate) use subscribe::SubscribeAsk;
 

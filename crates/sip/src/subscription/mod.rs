@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub use self::dialog::Dialog;
-pub use self::notifier::Notifier;
+pub use self::notifier::{Notifier, address_of};
 use crate::flow::Flow;
 use crate::message::Request;
 use crate::status::StatusCode;

@@ -94,10 +94,11 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         })
     }
 
-    /// What a SUBSCRIBE inside a dialog is about; `None` where there is no such subscription.
-    pub fn resource_of(&self, request: &Request) -> Option<&R> {
+    /// What a SUBSCRIBE inside a dialog is about, and the address it began with; `None` where there is no such
+    /// subscription.
+    pub fn resource_of(&self, request: &Request) -> Option<(&R, &str)> {
         self.subscription_of(request)
-            .map(|(_, found)| &found.resource)
+            .map(|(_, found)| (&found.resource, &*found.address))
     }
 
     /// All subscriptions that are kept, in no order.
@@ -455,7 +456,11 @@ fn knowledge(request: &Request, entity_tag: Option<&str>) -> Knowledge {
     }
 }
 
-fn address_of(request: &Request) -> Result<Box<str>, BadRequest> {
+/// The address that a SUBSCRIBE outside a dialog is about, without parameters.
+///
+/// # Errors
+/// Where the Request-URI is none of SIP.
+pub fn address_of(request: &Request) -> Result<Box<str>, BadRequest> {
     let uri = request.uri()?;
     let user = uri
         .user
