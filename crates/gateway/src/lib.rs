@@ -34,6 +34,7 @@ pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
+    TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;

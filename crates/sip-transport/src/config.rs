@@ -39,7 +39,7 @@ pub struct Config {
     pub messages_per_source: Rate,
     /// Addresses that speak for many and are not counted: this machine's, and proxies.
     pub uncounted_sources: Vec<IpAddr>,
-    /// Longest datagram taken in, in bytes; longer ones are answered 413.
+    /// Longest datagram taken in, in bytes; longer ones are answered 513.
     pub longest_datagram: usize,
     /// Datagrams kept while the kernel's send buffer is full; beyond it the newest is dropped.
     pub datagrams_waiting: usize,

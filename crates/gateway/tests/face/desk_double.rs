@@ -201,6 +201,7 @@ impl State {
             position: Some(1),
             wait: None,
             rep: None,
+            why: None,
         };
         self.tickets.insert(
             ask.ticket,
