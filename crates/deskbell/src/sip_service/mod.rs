@@ -21,6 +21,7 @@ mod watched;
 mod watched_list;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
@@ -141,6 +142,6 @@ impl Service for SipService {
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.bindings.handle_flow_closed(flow);
+        self.bindings.handle_flow_closed(flow, Instant::now());
     }
 }
