@@ -159,11 +159,7 @@ impl Agent {
                 .map(|(resource, address)| (resource.clone(), address.into())),
         };
         if let Some((resource, address)) = &known {
-            if request
-                .extension_headers("Suppress-If-Match")
-                .next()
-                .is_some()
-            {
+            if request.header(HeaderName::SuppressIfMatch).is_some() {
                 let tag = self.telling.entity_tag(resource, address, &self.notifier);
                 subscribe.entity_tag = Some(tag);
             }

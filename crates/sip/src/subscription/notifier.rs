@@ -449,7 +449,7 @@ fn event_of(event: &Event<'_>) -> Box<str> {
 
 /// RFC 5839 §4: whether the tag the watcher names, or `*`, is that of the newest state.
 fn knowledge(request: &Request, entity_tag: Option<&str>) -> Knowledge {
-    let named = request.extension_headers("Suppress-If-Match").next();
+    let named = request.header(HeaderName::SuppressIfMatch);
     match (named.map(<[u8]>::trim_ascii), entity_tag) {
         (Some(named), Some(tag)) if named == b"*" || named == tag.as_bytes() => Knowledge::Newest,
         (Some(_) | None, _) => Knowledge::Unknown,
