@@ -1,10 +1,11 @@
-//! Subscriptions seen from the notifier: their dialogs, lifetimes and NOTIFYs (RFC 6665 §4.2) as one pure machine.
+//! Subscriptions (RFC 6665) as pure machines: all of one notifier (§4.2), and one of a subscriber (§4.1).
 //! Must not know event packages, documents, sockets or who may watch whom.
 
 mod dialog;
 mod notifier;
 mod one;
 mod rates;
+mod subscriber;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,10 @@ use bytes::Bytes;
 
 pub use self::dialog::Dialog;
 pub use self::notifier::{Notifier, address_of};
+pub use self::subscriber::{
+    Loss, Subscriber, SubscriberConfig, SubscriberInput, SubscriberOutput, SubscriberStanding,
+    Words,
+};
 use crate::flow::Flow;
 use crate::message::Request;
 use crate::status::StatusCode;

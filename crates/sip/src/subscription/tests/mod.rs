@@ -9,4 +9,5 @@ mod model;
 mod notifying;
 mod rates;
 mod script;
+mod subscribing;
 mod watchers;
