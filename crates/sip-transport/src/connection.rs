@@ -119,7 +119,7 @@ pub(crate) async fn open(shared: &Arc<Shared>, remote: SocketAddr) -> Result<Flo
         .await
         .map_err(|_| failed(io::ErrorKind::TimedOut.into()))?
         .map_err(failed)?;
-    handshake::prepare(&stream).map_err(failed)?;
+    handshake::prepare(&stream, &shared.config.limits).map_err(failed)?;
     let flow = new_flow(Protocol::Tcp, stream.local_addr().map_err(failed)?, remote);
     start(shared, ByteWire::new(stream), flow, place, None).map_err(failed)?;
     Ok(flow)

@@ -34,6 +34,8 @@ counters! {
     over_budget,
     /// Keepalives (line ends alone).
     keepalives,
+    /// STUN requests, answered or not.
+    stun,
     /// Requests shown to the service.
     requests,
     /// Repeated requests and ACKs the service did not see.

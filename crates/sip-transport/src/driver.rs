@@ -164,6 +164,12 @@ impl Driver {
         }
     }
 
+    /// Sends bytes that belong to no transaction.
+    pub(crate) fn send_aside(&mut self, flow: Flow, bytes: Bytes) {
+        let remote = flow.remote;
+        self.outgoing.push(Outgoing { remote, bytes });
+    }
+
     pub(crate) fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
             Command::Request { flow, draft, reply } => {

@@ -21,9 +21,10 @@ use crate::stream::ByteWire;
 use crate::transport::Shared;
 use crate::websocket;
 
-/// A dead peer shows within about two minutes.
+/// A dead peer to which nothing is sent shows within two minutes.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
 
 /// A connection that is not yet what its listener speaks.
 struct Newcomer {
@@ -42,7 +43,7 @@ pub(crate) fn begin(
     remote: SocketAddr,
     place: Place,
 ) -> io::Result<()> {
-    prepare(&stream)?;
+    prepare(&stream, &shared.config.limits)?;
     let newcomer = Newcomer {
         shared: Arc::clone(shared),
         flow: connection::new_flow(protocol, stream.local_addr()?, remote),
@@ -69,12 +70,16 @@ pub(crate) fn begin(
 }
 
 /// What every TCP connection is set to.
-pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_TIME)
-        .with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    // RFC 5482: bytes that nobody acknowledges end the connection, instead of 15 minutes of retransmissions.
+    socket.set_tcp_user_timeout(Some(limits.write_time))
 }
 
 impl Newcomer {

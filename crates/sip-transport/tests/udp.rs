@@ -69,6 +69,23 @@ async fn many_peers_in_one_batch_get_each_their_own_answer() {
     }
 }
 
+/// RFC 5626 §3.5.2: the keepalive of phones that ask where they are.
+#[tokio::test]
+async fn a_stun_request_is_answered_with_its_source_between_sip_messages() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let desk = Desk::open_with(Config::default(), address).await;
+        let peer = UdpPeer::towards(desk.udp).await;
+        let keepalive = b"\x00\x01\x00\x00\x21\x12\xa4\x42a transactio";
+        peer.socket.send(keepalive).await.unwrap();
+        let answer = peer.receive_bytes().await;
+        assert!(answer.starts_with(b"\x01\x01"), "{answer:?}");
+        assert_eq!(answer.get(8..20), Some(&b"a transactio"[..]));
+        peer.send(&request("PUBLISH", "a")).await;
+        assert!(peer.receive().await.starts_with("SIP/2.0 200 "));
+        assert_eq!(desk.count("stun"), 1);
+    }
+}
+
 #[tokio::test]
 async fn garbage_is_dropped_and_counted() {
     let desk = Desk::open().await;

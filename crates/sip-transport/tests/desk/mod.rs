@@ -237,10 +237,14 @@ impl UdpPeer {
     }
 
     pub(crate) async fn receive(&self) -> String {
+        String::from_utf8(self.receive_bytes().await).unwrap()
+    }
+
+    pub(crate) async fn receive_bytes(&self) -> Vec<u8> {
         let mut buffer = vec![0; 65_536];
         let length = timeout(LIMIT, self.socket.recv(&mut buffer)).await;
         buffer.truncate(length.unwrap().unwrap());
-        String::from_utf8(buffer).unwrap()
+        buffer
     }
 
     /// Sends a request and gives the status line of its answer.
