@@ -12,7 +12,7 @@ use helpdesk::{Clock, Helpdesk, RepId};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
 use sip::digest::{Algorithm, Ha1};
-use sip_transport::{Listen, TlsHandle, Transport};
+use sip_transport::{Counters, Listen, TlsHandle, Transport};
 use storage::Journal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Credentials, DigestAlgorithm, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
+use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
 use crate::sip_service::{
@@ -58,6 +59,7 @@ struct Reload {
     gateway: ConfigHandle,
     tls: TlsHandle,
     sockets: mpsc::Sender<SoftphoneSocket>,
+    counters: Arc<Counters>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
 }
@@ -72,6 +74,7 @@ impl Server {
             listen: listeners(&settings),
             tls: settings.tls.clone(),
             websocket_origins: settings.sip.origins.clone(),
+            limits: settings.limits.clone(),
             ..sip_transport::Config::default()
         })
         .await
@@ -110,7 +113,7 @@ impl Server {
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
-            gateway_config(&settings, &happenings, &sockets_in),
+            gateway_config(&settings, &happenings, &sockets_in, transport.counters()),
             Desk::new(commands_in, snapshots.clone()),
         )
         .await
@@ -121,6 +124,7 @@ impl Server {
             gateway: gateway.config_handle(),
             tls: transport.tls_handle(),
             sockets: sockets_in,
+            counters: transport.counters(),
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
         };
@@ -252,7 +256,7 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal and the digest order
+    /// Puts a new configuration in force. Addresses, `[limits]`, the origins of SIP listeners, the journal and the digest order
     /// stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
@@ -265,9 +269,10 @@ impl Server {
         let Reload {
             happenings,
             sockets,
+            counters,
             ..
         } = &self.reload;
-        let gateway = gateway_config(&settings, happenings, sockets);
+        let gateway = gateway_config(&settings, happenings, sockets, Arc::clone(counters));
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -383,6 +388,7 @@ fn gateway_config(
     settings: &Settings,
     happenings: &Happenings,
     sockets: &mpsc::Sender<SoftphoneSocket>,
+    counters: Arc<Counters>,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -405,5 +411,6 @@ fn gateway_config(
             origins: settings.sip.origins.clone(),
             sockets: sockets.clone(),
         }),
+        figures: figures::of_sip(counters),
     }
 }

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::clicks::ClickRates;
+use crate::figures::Figures;
 
 /// Everything the gateway needs to know beside the desk.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Config {
     pub demo: Option<DemoFace>,
     /// Where softphones connect; without it `/sip` is not found.
     pub softphones: Option<SoftphoneDoor>,
+    /// What the other parts show in `/metrics`.
+    pub figures: Figures,
 }
 
 impl Config {

@@ -8,6 +8,7 @@ mod bucket;
 mod clicks;
 mod connection;
 mod face;
+mod figures;
 mod headers;
 mod identity;
 mod key;
@@ -35,4 +36,5 @@ pub use config::{
 };
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;
+pub use figures::{Figure, FigureKind, Figures};
 pub use server::{BindError, Gateway};

@@ -9,6 +9,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::figures::Figures;
+
 /// Everything counted. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metrics {
@@ -96,8 +98,12 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    /// The text of all, with the groups as they stand in the snapshot.
-    pub(crate) fn text(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
+    /// The text of all, with the groups as they stand in the snapshot, and the figures of others.
+    pub(crate) fn text(
+        &self,
+        snapshot: &Snapshot,
+        figures: &Figures,
+    ) -> Result<String, fmt::Error> {
         let mut registry = Registry::with_prefix("deskbell");
         registry.register(
             "http_connections",
@@ -130,6 +136,7 @@ impl Metrics {
             self.websockets.clone(),
         );
         register_groups(&mut registry, snapshot);
+        figures.register(&mut registry);
         let mut text = String::new();
         text::encode(&mut text, &registry)?;
         Ok(text)

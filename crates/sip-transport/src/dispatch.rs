@@ -111,7 +111,13 @@ mod tests {
             sum.sent += done.sent;
             sum.failed += done.failed;
         }
-        assert_eq!(sum, Dispatched { sent: 70, failed: 2 });
+        assert_eq!(
+            sum,
+            Dispatched {
+                sent: 70,
+                failed: 2
+            }
+        );
         for n in 0..70 {
             let peer = &peers[n % 2];
             peer.set_read_timeout(Some(Duration::from_secs(10)))

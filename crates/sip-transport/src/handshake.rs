@@ -17,6 +17,7 @@ use tracing::debug;
 use crate::admission::Place;
 use crate::connection;
 use crate::counters::Counters;
+use crate::limits::Limits;
 use crate::stream::ByteWire;
 use crate::transport::Shared;
 use crate::websocket;
@@ -48,7 +49,7 @@ pub(crate) fn begin(
         shared: Arc::clone(shared),
         flow: connection::new_flow(protocol, stream.local_addr()?, remote),
         place,
-        first_request: Instant::now() + shared.config.first_request_time,
+        first_request: Instant::now() + shared.config.limits.first_request_time,
     };
     match protocol {
         // A listener of datagrams accepts nothing.
@@ -85,9 +86,14 @@ pub(crate) fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
 impl Newcomer {
     async fn shake_hands(self, stream: TcpStream) {
         let (shared, flow) = (Arc::clone(&self.shared), self.flow);
+        let taken_back = self.place.taken_back();
         let agreed = tokio::select! {
             () = shared.drain.cancelled() => return,
-            agreed = timeout(shared.config.handshake_time, self.agree(stream)) => agreed,
+            () = taken_back.cancelled() => {
+                Counters::count(&shared.counters.connections_evicted);
+                return;
+            }
+            agreed = timeout(shared.config.limits.handshake_time, self.agree(stream)) => agreed,
         };
         let failure = match agreed {
             Ok(Ok(())) => return,

@@ -1,5 +1,6 @@
 //! The border to whoever answers requests. Must not know sockets.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use sip::{Flow, Request};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::defence::{Conduct, Defence};
 use crate::flows::Command;
+use crate::urgency::Standing;
 
 /// Whoever answers requests.
 pub trait Service: Send + Sync + 'static {
@@ -44,6 +47,9 @@ pub struct Exchange<'a> {
     pub(crate) now: Instant,
     pub(crate) transaction: ServerTransactionId,
     pub(crate) commands: &'a mpsc::Sender<Command>,
+    pub(crate) defence: &'a Defence,
+    /// Set where the request proves somebody.
+    pub(crate) proof: &'a Cell<Standing>,
 }
 
 /// Too many answers are outstanding on this socket or connection: return [`Handling::Overloaded`].
@@ -68,6 +74,14 @@ impl Exchange<'_> {
     /// When the request was read.
     pub const fn now(&self) -> Instant {
         self.now
+    }
+
+    /// Tells what the request shows of its sender, after which the sender's next ones are treated.
+    pub fn note(&self, conduct: Conduct<'_>) {
+        if matches!(conduct, Conduct::Proven(_)) {
+            self.proof.set(Standing::Proven);
+        }
+        self.defence.note(self.flow, conduct, self.now);
     }
 
     /// Promises an answer for later; the handler then returns [`Handling::Later`].

@@ -75,8 +75,17 @@ fn success(transaction: [u8; 12], source: SocketAddr) -> Bytes {
     let mut value = BytesMut::new();
     value.put_u16(family);
     value.put_u16(source.port() ^ u16::from_be_bytes([c0, c1]));
-    value.extend(address.into_iter().zip(mask).map(|(byte, mask)| byte ^ mask));
-    message(BINDING_SUCCESS, transaction, &[(XOR_MAPPED_ADDRESS, &value)])
+    value.extend(
+        address
+            .into_iter()
+            .zip(mask)
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    message(
+        BINDING_SUCCESS,
+        transaction,
+        &[(XOR_MAPPED_ADDRESS, &value)],
+    )
 }
 
 fn refusal(transaction: [u8; 12], unknown: &[u16]) -> Bytes {
@@ -186,7 +195,11 @@ mod tests {
         }
         let mut classic = request(b"");
         classic[4] = 0;
-        for other in [classic, b"\r\n\r\n".to_vec(), b"OPTIONS sip:a SIP/2.0\r\n".to_vec()] {
+        for other in [
+            classic,
+            b"\r\n\r\n".to_vec(),
+            b"OPTIONS sip:a SIP/2.0\r\n".to_vec(),
+        ] {
             assert_eq!(judge(&other, source), None);
         }
     }

@@ -43,7 +43,7 @@ impl DatagramTask {
         driver: Driver,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
-        let receiver = Receiver::new(shared.config.longest_datagram);
+        let receiver = Receiver::new(shared.config.limits.longest_datagram);
         Self {
             shared,
             socket,
@@ -116,8 +116,7 @@ impl DatagramTask {
         };
         let now = Instant::now();
         for datagram in datagrams {
-            if !self.shared.budget.take(datagram.source.ip(), now) {
-                Counters::count(&self.shared.counters.over_budget);
+            if !self.shared.defence.hears(datagram.source, now) {
                 continue;
             }
             let flow = Flow {

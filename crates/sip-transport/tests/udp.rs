@@ -5,7 +5,7 @@ mod desk;
 
 use desk::{Desk, UdpPeer, answer, first_line, request};
 use sip::Method;
-use sip_transport::{Config, Rate};
+use sip_transport::{Config, Limits, Rate};
 
 #[tokio::test]
 async fn a_request_is_answered_to_its_source() {
@@ -217,11 +217,14 @@ async fn an_address_in_use_is_named() {
 #[tokio::test]
 async fn a_source_that_sends_too_much_is_not_answered_any_more() {
     let config = Config {
-        messages_per_source: Rate {
-            per_second: 1,
-            at_once: 20,
+        limits: Limits {
+            messages_per_source: Rate {
+                per_second: 1,
+                at_once: 20,
+            },
+            uncounted_sources: Vec::new(),
+            ..Limits::default()
         },
-        uncounted_sources: Vec::new(),
         ..Config::default()
     };
     let desk = Desk::open_with(config, "127.0.0.1:0").await;

@@ -5,6 +5,7 @@ mod desk;
 mod document;
 mod duration;
 mod hosts;
+mod limits;
 mod mistake;
 mod names;
 mod nearest;
@@ -103,6 +104,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
+        limits: limits::read(root),
         http: read_http(root),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {
@@ -119,8 +121,9 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "sip",
+    "limits",
     "http",
     "storage",
     "skill",

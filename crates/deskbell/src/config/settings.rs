@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gateway::SiteFace;
 use helpdesk::RepId;
-use sip_transport::TlsIdentity;
+use sip_transport::{Limits, TlsIdentity};
 
 use super::mistake::Mistake;
 use super::secret::Credentials;
@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     /// What TLS listeners show; there is one where one of them is listed.
     pub(crate) tls: Option<TlsIdentity>,
+    /// How much softphones may ask for.
+    pub(crate) limits: Limits,
     pub(crate) http: HttpSettings,
     pub(crate) storage: StorageSettings,
     pub(crate) helpdesk: helpdesk::Config,

@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use helpdesk::RepId;
 use sip::digest::{Algorithm, Authenticator, Freshness, NonceKeeper, Verdict};
 use sip::{HeaderName, Request, StatusCode};
-use sip_transport::{Exchange, Handling};
+use sip_transport::{Conduct, Exchange, Handling};
 
 use super::answer::{answer, bad, fingerprint, refuse};
 use super::directory::SharedDirectory;
@@ -69,12 +69,20 @@ impl Login {
         let secret_of = |user: &str, algorithm: Algorithm| directory.secret(user, algorithm);
         match self.authenticator.judge(request, secret_of, now) {
             Err(error) => Err(bad(request, exchange, error.header)),
-            Ok(Verdict::Missing) => Err(self.challenge(request, exchange, Freshness::First)),
+            Ok(Verdict::Missing) => {
+                let named = request.from().ok();
+                let user = named
+                    .as_ref()
+                    .and_then(|from| from.sip_uri()?.user_decoded());
+                exchange.note(Conduct::Named(user.unwrap_or_default().as_bytes()));
+                Err(self.challenge(request, exchange, Freshness::First))
+            }
             Ok(Verdict::Stale { .. }) => {
                 Err(self.challenge(request, exchange, Freshness::NonceUsedUp))
             }
             Ok(Verdict::Good { user }) if !self.tries.is_over_limit(&user, source, now) => {
                 let rep = RepId::new(&user);
+                exchange.note(Conduct::Proven(user.as_bytes()));
                 // RFC 3261 §22.1: the password proves the user, and the user must be who From says.
                 if request.from().is_ok_and(|from| names(&from, &user)) {
                     Ok(rep)
@@ -85,6 +93,7 @@ impl Login {
                 }
             }
             Ok(Verdict::Good { user } | Verdict::Wrong { user }) => {
+                exchange.note(Conduct::WrongPassword(user.as_bytes()));
                 let known = directory.has(&RepId::new(&user));
                 if self.tries.add(&user, source, now) {
                     return Err(refuse(

@@ -116,6 +116,7 @@ mod tests {
             tiers: Vec::new(),
             demo: None,
             softphones: None,
+            figures: crate::figures::Figures::default(),
         };
         let snapshot = Arc::new(Snapshot {
             version: 1,
@@ -135,7 +136,10 @@ mod tests {
         ] {
             assert_eq!(response.headers()[name], value);
         }
-        let counted = face.metrics.text(&face.desk.snapshot()).unwrap();
+        let counted = face
+            .metrics
+            .text(&face.desk.snapshot(), &face.config().figures)
+            .unwrap();
         assert!(counted.contains(r#"route="/broken",class="5xx"} 1"#));
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gateway::{Config, ConfigHandle, Gateway, Options, Secret, SiteFace};
+use gateway::{Config, ConfigHandle, Figures, Gateway, Options, Secret, SiteFace};
 use helpdesk::{SiteId, SkillId, TierId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -90,6 +90,7 @@ pub(crate) fn config() -> Config {
         tiers: vec![TierId::new("standard"), TierId::new("gold")],
         demo: None,
         softphones: None,
+        figures: Figures::default(),
     }
 }
 

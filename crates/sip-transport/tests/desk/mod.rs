@@ -129,7 +129,7 @@ impl Desk {
 
     pub(crate) fn count(&self, name: &str) -> u64 {
         let mut each = self.counters.each();
-        each.find(|(other, _)| *other == name).unwrap().1
+        each.find(|count| count.name == name).unwrap().value
     }
 
     pub(crate) fn shut_down(&self) {
