@@ -13,7 +13,7 @@ use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::limits::Limits;
 use crate::load::Load;
-use crate::strangers::{Strangers, Treatment};
+use crate::strangers::{Bears, Strangers, Treatment};
 use crate::urgency::{Standing, Urgency};
 
 /// What all sockets and connections of one transport know of their peers.
@@ -149,12 +149,11 @@ impl Defence {
         if is_idle_question && !self.options.take(source, now) {
             return Treatment::Ignored;
         }
-        let proves = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
-        if standing == Standing::Proven && proves.iter().any(|name| request.header(*name).is_some())
-        {
-            return Treatment::Served;
-        }
-        self.strangers.treat(source, now)
+        let bears = match request.header(HeaderName::Authorization) {
+            Some(_) => Bears::Credentials,
+            None => Bears::Nothing,
+        };
+        self.strangers.treat(source, bears, now)
     }
 
     fn is_scanner(&self, request: &Request) -> bool {

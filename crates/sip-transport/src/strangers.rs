@@ -32,9 +32,26 @@ struct Record {
     /// A bit for each user named and not proven; several users may share one.
     users: u128,
     since: Instant,
-    /// Requests beyond what a slowed source gets answers to.
+    /// Seconds in which it sent more than a slowed source gets answers to.
     strikes: u32,
+    struck_at: Option<Instant>,
     silent_until: Option<Instant>,
+    guesses: Guesses,
+}
+
+/// Whether a source has sent too many wrong passwords.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guesses {
+    Few,
+    TooMany,
+}
+
+/// What a request has to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bears {
+    Nothing,
+    /// Right or wrong.
+    Credentials,
 }
 
 /// How a source is treated.
@@ -55,10 +72,10 @@ const VOUCHED: Duration = Duration::from_secs(2 * 3600);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Answers of a slowed source.
 const SLOW_INTERVAL: Duration = Duration::from_secs(1);
-/// Requests that a slowed source may send beyond those that are answered, before it hears nothing.
-const STRIKES: u32 = 60;
+/// Seconds for which a slowed source may go on before it hears nothing: phones have logged in by then.
+const STRIKES: u32 = 10;
 /// What one request of a scanner that names itself counts.
-const NAMED_STRIKES: u32 = 10;
+const NAMED_STRIKES: u32 = 2;
 
 impl Strangers {
     pub(crate) fn new(limits: &Limits) -> Self {
@@ -91,17 +108,25 @@ impl Strangers {
         record.is_some_and(|record| record.silent_until.is_some_and(|until| until > now))
     }
 
-    /// How a request of this source without credentials is treated.
-    pub(crate) fn treat(&self, source: IpAddr, now: Instant) -> Treatment {
-        let is_suspect = |record: &Record| record.users.count_ones() > self.users_limit;
-        let suspect = self.records_by_source.get(&source);
-        if !suspect.is_some_and(|record| is_suspect(&record) && !record.is_over(now)) {
+    /// How a request of this source is treated.
+    pub(crate) fn treat(&self, source: IpAddr, bears: Bears, now: Instant) -> Treatment {
+        let record = self.records_by_source.get(&source).map(|record| *record);
+        let Some(record) = record else {
+            return Treatment::Served;
+        };
+        let is_suspect = record.users.count_ones() > self.users_limit && !record.is_over(now);
+        // Many phones behind one address are all challenged before the first of them logs in.
+        let may_log_in = bears == Bears::Credentials
+            && (record.guesses == Guesses::Few || self.standing(source, now) == Standing::Proven);
+        if !is_suspect || may_log_in {
             return Treatment::Served;
         }
         if self.slow.take(source, now) {
             return Treatment::Slowed;
         }
-        self.strike(source, 1, now);
+        if record.struck_at.is_none_or(|at| now >= at + SLOW_INTERVAL) {
+            self.strike(source, 1, now);
+        }
         Treatment::Ignored
     }
 
@@ -124,11 +149,15 @@ impl Strangers {
 
     /// The source has named a user with a wrong password.
     pub(crate) fn note_wrong_password(&self, source: IpAddr, user: &[u8], now: Instant) {
-        let bit = match self.wrong_passwords.take(source, now) {
-            true => self.bit(user),
-            false => u128::MAX,
-        };
-        self.change(source, now, |record| record.users |= bit);
+        let is_within = self.wrong_passwords.take(source, now);
+        let bit = self.bit(user);
+        self.change(source, now, |record| {
+            record.users |= bit;
+            if !is_within {
+                record.users = u128::MAX;
+                record.guesses = Guesses::TooMany;
+            }
+        });
     }
 
     /// Somebody has logged in.
@@ -154,6 +183,7 @@ impl Strangers {
         let silent_until = now + self.silence_time;
         self.change(source, now, |record| {
             record.strikes = record.strikes.saturating_add(strikes);
+            record.struck_at = Some(now);
             if record.strikes > STRIKES {
                 record.strikes = 0;
                 record.silent_until = Some(silent_until);
@@ -208,7 +238,9 @@ impl Record {
             users: 0,
             since: now,
             strikes: 0,
+            struck_at: None,
             silent_until: None,
+            guesses: Guesses::Few,
         }
     }
 
@@ -226,7 +258,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::time::{Duration, Instant};
 
-    use super::{MEMORY, Strangers, Treatment};
+    use super::{Bears, MEMORY, Strangers, Treatment};
     use crate::budget::KEYS;
     use crate::limits::Limits;
 
@@ -249,31 +281,64 @@ mod tests {
     fn whoever_names_many_users_is_slowed_then_hears_nothing_for_a_while() {
         let (strangers, now) = (strangers(), Instant::now());
         name_users(&strangers, 5, now);
-        assert_eq!(strangers.treat(HERE, now), Treatment::Served);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, now),
+            Treatment::Served
+        );
         name_users(&strangers, 40, now);
-        assert_eq!(strangers.treat(HERE, now), Treatment::Slowed);
-        assert_eq!(strangers.treat(HERE, now), Treatment::Ignored);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, now),
+            Treatment::Slowed
+        );
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, now),
+            Treatment::Ignored
+        );
         let later = now + Duration::from_millis(1500);
-        assert_eq!(strangers.treat(HERE, later), Treatment::Slowed);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, later),
+            Treatment::Slowed
+        );
         assert!(!strangers.is_silent(HERE, later));
-        for _ in 0..60 {
-            strangers.treat(HERE, later);
+        // A burst alone does not do it: it may be a shop whose router was off.
+        for _ in 0..1000 {
+            strangers.treat(HERE, Bears::Nothing, later);
+        }
+        assert!(!strangers.is_silent(HERE, later));
+        let mut later = later;
+        for _ in 0..10 {
+            later += Duration::from_secs(1);
+            strangers.treat(HERE, Bears::Nothing, later);
+            strangers.treat(HERE, Bears::Nothing, later);
         }
         assert!(strangers.is_silent(HERE, later));
         assert!(!strangers.is_silent(HERE, later + Duration::from_secs(301)));
         let forgotten = now + MEMORY + Duration::from_secs(1);
-        assert_eq!(strangers.treat(HERE, forgotten), Treatment::Served);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, forgotten),
+            Treatment::Served
+        );
     }
 
     #[test]
     fn a_shop_behind_one_address_logs_in_and_is_served() {
         let (strangers, now) = (strangers(), Instant::now());
         name_users(&strangers, 40, now);
-        assert_eq!(strangers.treat(HERE, now), Treatment::Slowed);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, now),
+            Treatment::Slowed
+        );
+        assert_eq!(
+            strangers.treat(HERE, Bears::Credentials, now),
+            Treatment::Served
+        );
         for n in 0..40 {
             strangers.note_login(HERE, format!("USER{n}").as_bytes(), now);
         }
-        assert_eq!(strangers.treat(HERE, now), Treatment::Served);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, now),
+            Treatment::Served
+        );
     }
 
     #[test]
@@ -283,7 +348,10 @@ mod tests {
         for _ in 0..1000 {
             strangers.note_scanner(HERE, now);
         }
-        assert_eq!(strangers.treat(HERE, now), Treatment::Ignored);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, now),
+            Treatment::Ignored
+        );
         assert!(!strangers.is_silent(HERE, now));
     }
 
@@ -303,9 +371,19 @@ mod tests {
         for _ in 0..30 {
             strangers.note_wrong_password(HERE, b"alice", now);
         }
-        assert_eq!(strangers.treat(HERE, now), Treatment::Served);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Nothing, now),
+            Treatment::Served
+        );
         strangers.note_wrong_password(HERE, b"alice", now);
-        assert_eq!(strangers.treat(HERE, now), Treatment::Slowed);
+        assert_eq!(
+            strangers.treat(HERE, Bears::Credentials, now),
+            Treatment::Slowed
+        );
+        assert_eq!(
+            strangers.treat(HERE, Bears::Credentials, now),
+            Treatment::Ignored
+        );
     }
 
     #[test]

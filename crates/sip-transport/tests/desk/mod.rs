@@ -15,10 +15,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sip::{Flow, Method, Protocol, Request, ResponseBuilder, StatusCode};
+use sip::{Flow, HeaderName, Method, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{
-    Config, Counters, Exchange, Handling, Listen, PendingAnswer, Sender, Service, TlsHandle,
-    Transport, Upgraded,
+    Conduct, Config, Counters, Exchange, Handling, Listen, PendingAnswer, Sender, Service,
+    TlsHandle, Transport, Upgraded,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -46,7 +46,8 @@ pub(crate) struct Desk {
 }
 
 /// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE by the test, OPTIONS 503, INFO never,
-/// SUBSCRIBE 200 with a long body; NOTIFY panics.
+/// SUBSCRIBE 200 with a long body; NOTIFY panics. REGISTER proves the user of From where it has an Authorization,
+/// and names it otherwise.
 pub(crate) struct Clerk {
     pub(crate) seen: Mutex<Vec<(Method, Flow)>>,
     deferred: mpsc::Sender<(Request, PendingAnswer)>,
@@ -149,7 +150,16 @@ impl Service for Clerk {
         self.seen.lock().unwrap().push(seen);
         match method {
             Method::Publish => Handling::Answer(answer(request, 200)),
-            Method::Register => Handling::AnswerStateless(answer(request, 401)),
+            Method::Register => {
+                let from = request.from().unwrap();
+                let user = from.sip_uri().unwrap().user_decoded().unwrap();
+                if request.header(HeaderName::Authorization).is_some() {
+                    exchange.note(Conduct::Proven(user.as_bytes()));
+                    return Handling::Answer(answer(request, 200));
+                }
+                exchange.note(Conduct::Named(user.as_bytes()));
+                Handling::AnswerStateless(answer(request, 401))
+            }
             Method::Message => match exchange.defer() {
                 Ok(pending) => {
                     self.deferred.try_send((request.clone(), pending)).unwrap();
