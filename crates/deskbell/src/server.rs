@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
+use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, RepId};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
@@ -62,6 +62,7 @@ struct Reload {
     counters: Arc<Counters>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
+    store: Arc<Store>,
 }
 
 impl Server {
@@ -113,7 +114,13 @@ impl Server {
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
-            gateway_config(&settings, &happenings, &sockets_in, transport.counters()),
+            gateway_config(
+                &settings,
+                &happenings,
+                &sockets_in,
+                &store,
+                transport.counters(),
+            ),
             Desk::new(commands_in, snapshots.clone()),
         )
         .await
@@ -127,6 +134,7 @@ impl Server {
             counters: transport.counters(),
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
+            store: store.clone(),
         };
         let service = SipService::new(sip_service::Parts {
             directory,
@@ -270,9 +278,11 @@ impl Server {
             happenings,
             sockets,
             counters,
+            store,
             ..
         } = &self.reload;
-        let gateway = gateway_config(&settings, happenings, sockets, Arc::clone(counters));
+        let counters = Arc::clone(counters);
+        let gateway = gateway_config(&settings, happenings, sockets, store, counters);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -388,6 +398,7 @@ fn gateway_config(
     settings: &Settings,
     happenings: &Happenings,
     sockets: &mpsc::Sender<SoftphoneSocket>,
+    store: &Arc<Store>,
     counters: Arc<Counters>,
 ) -> gateway::Config {
     gateway::Config {
@@ -406,6 +417,10 @@ fn gateway_config(
             .collect(),
         demo: happenings.events().map(|events| gateway::DemoFace {
             events: events.clone(),
+        }),
+        admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
+            keys: settings.admin_keys.clone(),
+            presentities: store.clone(),
         }),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
-    TicketView,
+    AccessDigest, Ask, AskRefused, LineId, RepReport, SayRefused, Seq, ShopperEvent, Snapshot,
+    TicketId, TicketReport, TicketView,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// What the gateway asks of the helpdesk's owner. Each command but an ask names a ticket and the
+/// What the gateway asks of the helpdesk's owner. Each command of a shopper but an ask names a ticket and the
 /// digest of the token its sender holds; a digest that does not fit is answered like an unknown ticket.
 #[derive(Debug)]
 pub enum Command {
@@ -68,6 +68,16 @@ pub enum Command {
         key: TicketKey,
         /// `None`: no such ticket for this holder.
         answer: oneshot::Sender<Option<TicketView>>,
+    },
+    /// Look at every rep, for supervisors.
+    Reps {
+        /// In order of identity.
+        answer: oneshot::Sender<Vec<RepReport>>,
+    },
+    /// Look at every ticket that is not ended, for supervisors.
+    Queue {
+        /// Those that wait first, in their order.
+        answer: oneshot::Sender<Vec<TicketReport>>,
     },
     /// Rate an ended conversation.
     Rate {

@@ -179,6 +179,13 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 §15.5.2: a 401 names the scheme; RFC 6750 §3.
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"deskbell\""),
+            );
+        }
         if self.status == StatusCode::UPGRADE_REQUIRED {
             // RFC 9110 §15.5.22: a 426 names the protocol.
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));

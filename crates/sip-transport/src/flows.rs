@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use sip::transaction::ServerTransactionId;
+use sip::transaction::{RequestToken, ServerTransactionId};
 use sip::{Flow, Protocol, RequestDraft, Response};
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
+use crate::invitation::InviteEvent;
 use crate::sender::RequestError;
 
 /// What the owner of a socket or connection can be asked to do.
@@ -20,6 +21,22 @@ pub(crate) enum Command {
         flow: Flow,
         draft: Box<RequestDraft>,
         reply: oneshot::Sender<Result<Response, RequestError>>,
+    },
+    /// Send an INVITE and tell all that becomes of it.
+    Invite {
+        token: RequestToken,
+        flow: Flow,
+        draft: Box<RequestDraft>,
+        events: mpsc::Sender<InviteEvent>,
+        last: mpsc::OwnedPermit<InviteEvent>,
+    },
+    /// Cancel an INVITE of ours.
+    Cancel { token: RequestToken },
+    /// Send the ACK of a 2xx.
+    Acknowledge {
+        flow: Flow,
+        draft: Box<RequestDraft>,
+        branch: String,
     },
     /// Answer a request whose answer was deferred.
     Answer {

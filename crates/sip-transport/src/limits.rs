@@ -39,7 +39,7 @@ pub struct Limits {
     pub silence_time: Duration,
     /// What the User-Agent of a scanner begins with, in small letters.
     pub scanners: Vec<String>,
-    /// Longest datagram taken in, in bytes; longer ones are answered 413.
+    /// Longest datagram taken in, in bytes; longer ones are answered 513.
     pub longest_datagram: usize,
     /// Connections at a time, of all kinds and both directions. Beyond it the oldest goes whose peer has proven nobody.
     pub connections: usize,

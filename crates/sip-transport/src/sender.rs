@@ -4,13 +4,18 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-use sip::{Flow, Protocol, RequestDraft, Response};
+use sip::transaction::RequestToken;
+use sip::{Flow, Method, Protocol, RequestDraft, Response};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection;
-use crate::flows::Command;
+use crate::flows::{Command, Flows};
+use crate::invitation::{self, Invitation};
 use crate::transport::Shared;
+
+/// What may become of an INVITE before somebody looks; the last word always has room.
+const INVITE_EVENTS: usize = 32;
 
 /// Sends requests; cheap to clone.
 #[derive(Clone)]
@@ -63,7 +68,7 @@ pub enum RequestError {
         #[source]
         source: io::Error,
     },
-    /// INVITE and ACK are not sent this way.
+    /// INVITE, CANCEL and ACK are not sent this way.
     #[error("send the request: its method has another kind of transaction")]
     Unsupported,
     /// The transport is not running.
@@ -88,25 +93,80 @@ impl Sender {
         draft: RequestDraft,
         target: Target,
     ) -> Result<Response, RequestError> {
-        let (flow, commands) = match target {
-            Target::Flow(flow) => self.by_flow(flow)?,
-            Target::Address { protocol, address } => match protocol {
-                Protocol::Udp => self.by_socket(address)?,
-                Protocol::Tcp => self.by_connection(address).await?,
-                Protocol::Tls | Protocol::Ws | Protocol::Wss => {
-                    return Err(RequestError::NoSocket { protocol, address });
-                }
-            },
-        };
+        if draft.method() == Method::Invite {
+            return Err(RequestError::Unsupported);
+        }
+        let (flow, commands) = self.way(target).await?;
         let (reply, answer) = oneshot::channel();
         let draft = Box::new(draft);
         let command = Command::Request { flow, draft, reply };
-        commands.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => RequestError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => RequestError::FlowClosed,
-        })?;
+        invitation::send(&commands, command)?;
         // The owner of the flow ends without a word only together with the flow.
         answer.await.unwrap_or(Err(RequestError::FlowClosed))
+    }
+
+    /// Sends an INVITE; what becomes of it is told by the [`Invitation`].
+    ///
+    /// # Errors
+    /// See [`RequestError`]; it was not sent.
+    pub async fn invite(
+        &self,
+        draft: RequestDraft,
+        target: Target,
+    ) -> Result<Invitation, RequestError> {
+        let (flow, commands) = self.way(target).await?;
+        let token = RequestToken(Flows::next_id());
+        let (sender, events) = mpsc::channel(INVITE_EVENTS);
+        let last = sender.clone().try_reserve_owned();
+        // The channel is new: there is room.
+        let last = last.map_err(|_| RequestError::Overloaded)?;
+        let command = Command::Invite {
+            token,
+            flow,
+            draft: Box::new(draft),
+            events: sender,
+            last,
+        };
+        invitation::send(&commands, command)?;
+        Ok(Invitation {
+            token,
+            flow,
+            commands,
+            events,
+        })
+    }
+
+    /// Sends the ACK of a 2xx; nobody answers it. `branch` is the same for each repetition of one ACK.
+    ///
+    /// # Errors
+    /// See [`RequestError`]; it was not sent.
+    pub async fn acknowledge(
+        &self,
+        draft: RequestDraft,
+        branch: String,
+        target: Target,
+    ) -> Result<(), RequestError> {
+        let (flow, commands) = self.way(target).await?;
+        let draft = Box::new(draft);
+        let command = Command::Acknowledge {
+            flow,
+            draft,
+            branch,
+        };
+        invitation::send(&commands, command)
+    }
+
+    async fn way(&self, target: Target) -> Result<(Flow, mpsc::Sender<Command>), RequestError> {
+        match target {
+            Target::Flow(flow) => self.by_flow(flow),
+            Target::Address { protocol, address } => match protocol {
+                Protocol::Udp => self.by_socket(address),
+                Protocol::Tcp => self.by_connection(address).await,
+                Protocol::Tls | Protocol::Ws | Protocol::Wss => {
+                    Err(RequestError::NoSocket { protocol, address })
+                }
+            },
+        }
     }
 
     fn by_flow(&self, flow: Flow) -> Result<(Flow, mpsc::Sender<Command>), RequestError> {

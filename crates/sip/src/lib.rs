@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod controls;
 pub mod digest;
 mod error;
 mod flow;
@@ -23,6 +24,7 @@ mod uri;
 mod values;
 mod write;
 
+pub use check::MAX_URI_LENGTH;
 pub use error::{BadRequest, HeaderError, HeaderFault, ParseError, UriError};
 pub use flow::{Flow, Protocol};
 pub use grammar::{Param, Params};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gateway::SiteFace;
+use gateway::{AdminKey, SiteFace};
 use helpdesk::RepId;
 use sip_transport::{Limits, TlsIdentity};
 
@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) sites: Vec<SiteFace>,
     /// What each rep proves an identity with.
     pub(crate) credentials_by_rep: HashMap<RepId, Credentials>,
+    /// What opens the admin addresses.
+    pub(crate) admin_keys: Vec<AdminKey>,
     pub(crate) dangerous: DangerousSettings,
     /// What works, but hardly as meant; in the order of the file.
     pub(crate) warnings: Vec<Mistake>,

@@ -257,6 +257,14 @@ impl Owner {
                 }
                 self.answer_view(&key, answer);
             }
+            Command::Reps { answer } => {
+                let reps = self.helpdesk.reps();
+                self.batch.push(Effect::Reps { answer, reps });
+            }
+            Command::Queue { answer } => {
+                let queue = self.helpdesk.queue();
+                self.batch.push(Effect::Queue { answer, queue });
+            }
             Command::Rate {
                 key,
                 stars,

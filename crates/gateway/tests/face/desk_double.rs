@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use ::presence::Availability;
 use gateway::{Command, Desk};
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, GroupSnapshot, GroupState, Line, LineId, RepId, SayRefused, Seq,
-    ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, TicketId, TicketState,
-    TicketView, TierId,
+    AccessDigest, Ask, AskRefused, GroupSnapshot, GroupState, Level, Line, LineId, RepId,
+    RepReport, SayRefused, Seq, ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker,
+    TicketId, TicketState, TicketView, TierId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -160,6 +162,12 @@ impl State {
                 let view = self.find(&key).map(Ticket::end);
                 let _ = answer.send(view);
             }
+            Command::Reps { answer } => {
+                let _ = answer.send(["alice", "bob", "carol"].map(rep).to_vec());
+            }
+            Command::Queue { answer } => {
+                let _ = answer.send(Vec::new());
+            }
             Command::Rate {
                 key,
                 stars,
@@ -210,6 +218,23 @@ impl State {
         self.tickets
             .get_mut(&key.ticket)
             .filter(|ticket| ticket.access == key.access)
+    }
+}
+
+fn rep(name: &str) -> RepReport {
+    RepReport {
+        rep: RepId::new(name),
+        name: name.to_owned(),
+        availability: Availability::Available,
+        is_free: true,
+        doubted_for: None,
+        wrap_up_for: None,
+        idle_for: Duration::from_secs(12),
+        capacity: 3,
+        offers: Vec::new(),
+        conversations: vec![TicketId::new("t1")],
+        skills: vec![(SkillId::new("cameras"), Level::new(90).unwrap())],
+        tiers: None,
     }
 }
 
