@@ -345,6 +345,7 @@ impl Driver {
             commands: &self.commands,
             defence: &self.defence,
             proof: &self.proof,
+            longest_answer: self.longest_answer,
         };
         // One request that breaks the service must not end the socket for all others.
         let handling = catch_unwind(AssertUnwindSafe(|| {

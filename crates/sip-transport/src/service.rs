@@ -35,7 +35,8 @@ pub trait Service: Send + Sync + 'static {
 pub enum Handling {
     /// It is answered with this response, which is repeated to each retransmission.
     Answer(Bytes),
-    /// It is answered with this response and forgotten: a retransmission is a new request (RFC 3261 §8.2.7).
+    /// It is answered with this response and forgotten: a retransmission is a new request (RFC 3261 §8.2.7). Over UDP
+    /// it is not sent where it is longer than [`Exchange::longest_answer`].
     /// For challenges and refusals, so that a flood of requests without credentials costs no memory, and an INVITE in
     /// a third party's name does not make us repeat its refusal to that party.
     AnswerStateless(Bytes),
@@ -57,6 +58,7 @@ pub struct Exchange<'a> {
     pub(crate) defence: &'a Defence,
     /// Set where the request proves somebody.
     pub(crate) proof: &'a Cell<Standing>,
+    pub(crate) longest_answer: usize,
 }
 
 /// Too many answers are outstanding on this socket or connection: return [`Handling::Overloaded`].
@@ -89,6 +91,12 @@ impl Exchange<'_> {
             self.proof.set(Standing::Proven);
         }
         self.defence.note(self.flow, conduct, self.now);
+    }
+
+    /// Bytes that an answer may have which is not remembered: over UDP a longer one is not sent, because whoever is
+    /// at the other end may not have asked.
+    pub const fn longest_answer(&self) -> usize {
+        self.longest_answer
     }
 
     /// Promises an answer for later; the handler then returns [`Handling::Later`].
