@@ -18,6 +18,8 @@ pub(crate) struct Shopper {
     pub(crate) phone: Option<String>,
     /// The rep who knows the customer.
     pub(crate) rep: Option<String>,
+    /// The case the customer comes back with.
+    pub(crate) case: Option<String>,
 }
 
 /// Bytes that a shop's token may have; what is longer is none of ours.

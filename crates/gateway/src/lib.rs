@@ -20,6 +20,7 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod report;
 mod routes;
 mod selection;
 mod server;
@@ -40,4 +41,5 @@ pub use config::{
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
+pub use report::Report;
 pub use server::{BindError, Gateway};

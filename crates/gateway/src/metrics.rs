@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use helpdesk::{GroupSnapshot, GroupState, Snapshot};
+use helpdesk::{EstimateScores, GroupSnapshot, GroupState, Snapshot};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+mod estimates;
 
 use crate::figures::Figures;
 
@@ -98,10 +100,12 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    /// The text of all, with the groups as they stand in the snapshot, and the figures of others.
+    /// The text of all, with the groups as they stand in the snapshot, the scores of what was promised, and the figures
+    /// of others.
     pub(crate) fn text(
         &self,
         snapshot: &Snapshot,
+        scores: &EstimateScores,
         figures: &Figures,
     ) -> Result<String, fmt::Error> {
         let mut registry = Registry::with_prefix("deskbell");
@@ -136,6 +140,7 @@ impl Metrics {
             self.websockets.clone(),
         );
         register_groups(&mut registry, snapshot);
+        estimates::register(&mut registry, scores);
         figures.register(&mut registry);
         let mut text = String::new();
         text::encode(&mut text, &registry)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use ::sip::digest::{Algorithm, Ha1};
 use expect_test::{Expect, expect};
 use helpdesk::{Level, RepId, SkillId, TierId};
 
@@ -142,8 +143,10 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("sip.key", &key);
     scratch.write("phones.crt", &certificate);
     scratch.check_with(&text, expect![[r#"
-        DIR/deskbell.toml:82:1: [[site.key]] hours: is unknown; known: id, secret, secret_file, secret_env, ed25519, ed25519_file
-        DIR/deskbell.toml:83:1: [[site.key]] timezone: is unknown; known: id, secret, secret_file, secret_env, ed25519, ed25519_file
+        served
+        DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
+        DIR/deskbell.toml:82:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:83:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
     "#]]);
 }
 
@@ -168,6 +171,9 @@ domain = "shop.example"
 aliases = ["127.0.0.1"]
 listen = ["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]
 digest = ["SHA-256", "MD5"]
+digest_over = { udp = ["MD5"], wss = ["SHA-512-256-sess"] }
+qop = ["auth", "auth-int"]
+flow_grace = "3s"
 
 [http]
 listen = "0.0.0.0:8080"
@@ -214,7 +220,7 @@ password_env = "ALICE"
 skills = { printing = 80 }
 [[rep]]
 id = "carol"
-ha1 = { md5 = "00112233445566778899aabbccddeeff", sha-256 = "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff" }
+ha1 = { md5 = "00112233445566778899aabbccddeeff", SHA-256 = "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff", "SHA-512-256" = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" }
 skills = { cameras = 1 }
 tiers = ["gold"]
 
@@ -254,28 +260,15 @@ fn full() -> (Scratch, Settings) {
 #[test]
 fn every_key_reaches_the_settings() {
     let (_scratch, settings) = full();
-    let password = |rep: &str| match settings.credentials_by_rep.get(&RepId::new(rep)).unwrap() {
-        Credentials::Password(secret) => secret.expose(),
-        Credentials::Ha1 { .. } => panic!("{rep} has hashes"),
-    };
-    assert_eq!(
-        (password("alice"), password("bob")),
-        ("correct horse", "battery staple")
-    );
-    let Credentials::Ha1 {
-        md5: Some(md5),
-        sha256: Some(sha256),
-    } = settings
-        .credentials_by_rep
-        .get(&RepId::new("carol"))
-        .unwrap()
-    else {
-        panic!("carol has no hashes")
-    };
-    assert_eq!(
-        (md5[1], md5[15], sha256[15], sha256[31]),
-        (0x11, 0xff, 0xff, 0xff)
-    );
+    let secrets = |rep: &str| settings.secrets_by_rep.get(&RepId::new(rep)).unwrap();
+    for (rep, password) in [("alice", "correct horse"), ("bob", "battery staple")] {
+        let expected = Algorithm::ALL
+            .map(|algorithm| Ha1::derive(algorithm, rep, &settings.sip.realm, password));
+        assert_eq!(secrets(rep)[..], expected, "{rep}");
+    }
+    let digits: Vec<_> = secrets("carol").iter().map(Ha1::to_hex).collect();
+    let md5 = "00112233445566778899aabbccddeeff";
+    assert_eq!(digits, [md5.to_owned(), md5.repeat(2), md5.repeat(2)]);
 
     let alice = &settings.helpdesk.reps[0];
     let level = |level| Level::new(level).unwrap();
@@ -344,7 +337,7 @@ fn summary_says_what_would_be_served() {
                  udp://0.0.0.0:5060
                  tcp://0.0.0.0:5060
                  ws://0.0.0.0:8080/sip, for pages of this server only
-                 digest SHA-256, MD5 in realm shop.example, refused after 5 wrong passwords
+                 digest SHA-256, MD5; over udp MD5; over wss SHA-512-256-sess in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
         Storage  sqlite:deskbell.db
@@ -954,16 +947,16 @@ fn hashes_are_checked_against_the_challenges() {
     check_with(
         &rep("{ md5 = \"00112233445566778899aabbccddeeff\" }"),
         expect![[r#"
-            deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
+            deskbell.toml:4:7: [[rep]] ha1: has no SHA-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
         "#]],
     );
     check_with(
         &rep("{ sha256 = \"00\" }"),
         expect![[r#"
-        deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
-        deskbell.toml:4:7: [[rep]] ha1: has no md5, which [sip] digest asks phones for; add it, or take MD5 out there
-        deskbell.toml:4:9: [[rep]] ha1.sha256: is unknown; did you mean sha-256?
-    "#]],
+            deskbell.toml:4:7: [[rep]] ha1: has no SHA-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
+            deskbell.toml:4:7: [[rep]] ha1: has no MD5, which [sip] digest asks phones for; add it, or take MD5 out there
+            deskbell.toml:4:9: [[rep]] ha1.sha256: is unknown; did you mean SHA-256?
+        "#]],
     );
     let md5_only = rep("{ md5 = \"00112233445566778899aabbccddeeff\" }");
     check_with(

@@ -4,8 +4,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
+use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
+use crate::report::Report;
 
 /// The process runs.
 pub(super) async fn healthz() -> &'static str {
@@ -25,9 +27,13 @@ pub(super) async fn readyz(State(face): State<Face>) -> Result<&'static str, Pro
 
 /// Counters and gauges in the OpenMetrics text format, which Prometheus reads.
 pub(super) async fn metrics(State(face): State<Face>) -> Result<Response, Problem> {
+    let scores = face
+        .desk
+        .call(|answer| Command::Report(Report::Estimates(answer)))
+        .await?;
     let text = face
         .metrics
-        .text(&face.desk.snapshot(), &face.config().figures)
+        .text(&face.desk.snapshot(), &scores, &face.config().figures)
         .map_err(|error| {
             tracing::error!(%error, "metrics cannot be written");
             Problem::new(
