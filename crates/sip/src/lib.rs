@@ -24,7 +24,7 @@ mod uri;
 mod values;
 mod write;
 
-pub use check::MAX_URI_LENGTH;
+pub use check::{MAX_ACCEPTS, MAX_URI_LENGTH, MAX_VIAS};
 pub use error::{BadRequest, HeaderError, HeaderFault, ParseError, UriError};
 pub use flow::{Flow, Protocol};
 pub use grammar::{Param, Params};
