@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
-use helpdesk::{Clock, Helpdesk, RepId};
+use helpdesk::{Clock, Helpdesk};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
-use sip::digest::{Algorithm, Ha1};
 use sip_transport::{Listen, TlsHandle, Transport};
 use storage::Journal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Credentials, DigestAlgorithm, Settings};
+use crate::config::{self, DigestSettings, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, SharedDirectory,
+    SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -107,7 +107,7 @@ impl Server {
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
-        let bindings = Arc::new(Bindings::default());
+        let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
@@ -128,7 +128,7 @@ impl Server {
         };
         let service = SipService::new(sip_service::Parts {
             directory,
-            digest: settings.sip.digest.iter().map(algorithm).collect(),
+            offers: offers(&settings.sip.digest),
             nonce_key: random::bytes()?,
             login_tries: settings.sip.login_tries,
             bindings: bindings.clone(),
@@ -317,16 +317,20 @@ fn listeners(settings: &Settings) -> Vec<Listen> {
         .listen
         .iter()
         .map(|listen| Listen {
-            protocol: match listen.protocol {
-                config::Protocol::Udp => Protocol::Udp,
-                config::Protocol::Tcp => Protocol::Tcp,
-                config::Protocol::Tls => Protocol::Tls,
-                config::Protocol::Ws => Protocol::Ws,
-                config::Protocol::Wss => Protocol::Wss,
-            },
+            protocol: protocol(listen.protocol),
             address: listen.address,
         })
         .collect()
+}
+
+fn protocol(protocol: config::Protocol) -> Protocol {
+    match protocol {
+        config::Protocol::Udp => Protocol::Udp,
+        config::Protocol::Tcp => Protocol::Tcp,
+        config::Protocol::Tls => Protocol::Tls,
+        config::Protocol::Ws => Protocol::Ws,
+        config::Protocol::Wss => Protocol::Wss,
+    }
 }
 
 fn directory(settings: &Settings) -> Directory {
@@ -335,11 +339,7 @@ fn directory(settings: &Settings) -> Directory {
     Directory {
         realm: settings.sip.realm.clone(),
         hosts,
-        secrets_by_rep: settings
-            .credentials_by_rep
-            .iter()
-            .map(|(rep, credentials)| (rep.clone(), secrets(rep, credentials, &settings.sip.realm)))
-            .collect(),
+        secrets_by_rep: settings.secrets_by_rep.clone(),
         skills: settings
             .helpdesk
             .skills
@@ -356,30 +356,17 @@ fn directory(settings: &Settings) -> Directory {
     }
 }
 
-/// What proves a rep, for each algorithm that can be proven.
-fn secrets(rep: &RepId, credentials: &Credentials, realm: &str) -> Vec<Ha1> {
-    match credentials {
-        Credentials::Password(password) => [Algorithm::Md5, Algorithm::Sha256]
-            .into_iter()
-            .map(|algorithm| Ha1::derive(algorithm, rep.as_str(), realm, password.expose()))
-            .collect(),
-        Credentials::Ha1 { md5, sha256 } => {
-            let md5 = md5.and_then(|hash| Ha1::from_hex(Algorithm::Md5, &hex(&hash)));
-            let sha256 = sha256.and_then(|hash| Ha1::from_hex(Algorithm::Sha256, &hex(&hash)));
-            md5.into_iter().chain(sha256).collect()
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn algorithm(algorithm: &DigestAlgorithm) -> Algorithm {
-    match algorithm {
-        DigestAlgorithm::Sha256 => Algorithm::Sha256,
-        DigestAlgorithm::Md5 => Algorithm::Md5,
-    }
+fn offers(settings: &DigestSettings) -> Offers {
+    let DigestSettings {
+        suites,
+        suites_by_protocol,
+        qualities,
+    } = settings;
+    let by_protocol = suites_by_protocol
+        .iter()
+        .map(|(special, suites)| (protocol(*special), suites.clone()))
+        .collect();
+    Offers::new(suites.clone(), by_protocol, qualities)
 }
 
 fn gateway_config(

@@ -19,6 +19,7 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod report;
 mod routes;
 mod selection;
 mod server;
@@ -34,7 +35,9 @@ pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
+    TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;
+pub use report::Report;
 pub use server::{BindError, Gateway};

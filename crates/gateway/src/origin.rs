@@ -228,7 +228,7 @@ mod tests {
             name: id.to_owned(),
             skills: Vec::new(),
             origins: vec![origin.to_owned()],
-            secret: None,
+            token_keys: Vec::new(),
         };
         let config = Config {
             sites: vec![

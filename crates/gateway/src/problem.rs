@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::desk::DeskClosed;
 use crate::random::NoRandom;
+use crate::wire::presence::rfc_3339;
 
 /// An error as the client is told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,18 @@ impl Problem {
             StatusCode::CONFLICT,
             Kind::Closed,
             "Nobody who can help with this is on duty.".into(),
+        )
+    }
+
+    /// 409: nobody is there at this hour; says when somebody will be, where that is known.
+    pub(crate) fn outside_hours(opens_unix_ms: Option<i64>) -> Self {
+        let opens = opens_unix_ms.map_or_else(String::new, |opens| {
+            format!(" It opens at {}.", rfc_3339(opens))
+        });
+        Self::of(
+            StatusCode::CONFLICT,
+            Kind::Closed,
+            format!("Help with this is closed at this hour.{opens}").into(),
         )
     }
 

@@ -235,9 +235,9 @@ proptest! {
         let challenge = Challenge {
             realm,
             nonce: nonce.replace('\\', "/"),
-            algorithm: sip::digest::Algorithm::Sha256,
+            suite: sip::digest::Algorithm::Sha256.into(),
             is_stale,
-            offers_authentication: true,
+            qualities: vec![sip::digest::Qop::Auth],
             opaque: None,
         };
         let has_control = challenge.realm.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');

@@ -3,6 +3,7 @@
 
 mod admin_keys;
 mod desk;
+mod digest;
 mod document;
 mod duration;
 mod hosts;
@@ -18,6 +19,7 @@ mod sip;
 mod sites;
 mod summary;
 mod tls;
+mod token_keys;
 
 use std::env;
 use std::fs;
@@ -32,8 +34,7 @@ use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use secret::Credentials;
-pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
+pub(crate) use settings::{DigestSettings, Protocol, Settings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -98,7 +99,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
     let (sites, faces) = sites::read(&tables.sites, &names, secrets);
-    let (reps, credentials_by_rep) = reps::read(&tables.reps, &names, secrets, &sip.digest);
+    let (reps, secrets_by_rep) = reps::read(&tables.reps, &names, secrets, &sip);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
     Settings {
@@ -114,8 +115,8 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
-        credentials_by_rep,
         admin_keys: admin_keys::read(&tables.admin_keys, secrets),
+        secrets_by_rep,
         dangerous: read_dangerous(root),
         warnings: Vec::new(),
     }

@@ -10,15 +10,16 @@ mod extensions;
 mod mail;
 mod message;
 mod options;
+mod packed;
 mod publish;
 mod register;
 mod subscribe;
 mod watched;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use presence::Store;
-use sip::digest::Algorithm;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling, Service};
 use tokio::sync::mpsc;
@@ -29,6 +30,7 @@ use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
 
 pub(crate) use agent::{Agent, AgentInputs};
+pub(crate) use authentication::Offers;
 pub(crate) use bindings::Bindings;
 pub(crate) use directory::{Directory, SharedDirectory};
 pub(crate) use mail::Mail;
@@ -58,8 +60,8 @@ pub(crate) struct SipService {
 pub(crate) struct Parts {
     /// Whom the domain has.
     pub(crate) directory: SharedDirectory,
-    /// The challenges, in the order they are sent.
-    pub(crate) digest: Vec<Algorithm>,
+    /// How phones are challenged.
+    pub(crate) offers: Offers,
     /// Signs nonces.
     pub(crate) nonce_key: [u8; 32],
     /// Wrong passwords one address may send for one user before it is refused.
@@ -86,7 +88,7 @@ impl SipService {
         Self {
             login: Login::new(
                 parts.directory.clone(),
-                parts.digest,
+                parts.offers,
                 parts.nonce_key,
                 parts.login_tries,
             ),
@@ -135,6 +137,6 @@ impl Service for SipService {
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.bindings.handle_flow_closed(flow);
+        self.bindings.handle_flow_closed(flow, Instant::now());
     }
 }

@@ -14,6 +14,7 @@ use super::reps::{seconds, word};
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
+use crate::report::Report;
 
 #[derive(Debug, Serialize)]
 pub(super) struct PresentityDocument {
@@ -47,7 +48,10 @@ pub(super) async fn list(
     State(face): State<Face>,
     page: Page,
 ) -> Result<Json<Listed<PresentityDocument>>, Problem> {
-    let reps = face.desk.call(|answer| Command::Reps { answer }).await?;
+    let reps = face
+        .desk
+        .call(|answer| Command::Report(Report::Reps(answer)))
+        .await?;
     let documents = reps
         .iter()
         .map(|report| document(report.rep.as_str(), &admin.face.presentities))
@@ -63,7 +67,10 @@ pub(super) async fn show(
     State(face): State<Face>,
     Path(rep): Path<String>,
 ) -> Result<Json<PresentityDocument>, Problem> {
-    let reps = face.desk.call(|answer| Command::Reps { answer }).await?;
+    let reps = face
+        .desk
+        .call(|answer| Command::Report(Report::Reps(answer)))
+        .await?;
     if !reps.iter().any(|report| report.rep.as_str() == rep) {
         return Err(Problem::not_found("No rep has this name."));
     }

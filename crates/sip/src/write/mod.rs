@@ -2,6 +2,7 @@
 //! that no backslash quotes. Must not know when which message is due.
 
 mod canonical;
+pub(crate) mod hop;
 pub(crate) mod request;
 pub(crate) mod response;
 
