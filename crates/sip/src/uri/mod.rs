@@ -154,6 +154,13 @@ impl Uri<'_> {
 }
 
 impl AnyUri<'_> {
+    /// As it stands on the wire; what is in it need not be text.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Sip(uri) => uri.write(out),

@@ -33,12 +33,13 @@ impl<'a> UriParams<'a> {
 
     /// The parameter of this name, in any case and escaped or not: `Some(None)` for a flag such as `;lr`.
     pub fn get(&self, name: &str) -> Option<Option<&'a [u8]>> {
-        self.find(name.as_bytes())
+        self.find(name.as_bytes()).next()
     }
 
-    pub(super) fn find(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
+    /// The values of all parameters of this name. There should be one at most.
+    pub(super) fn find(&self, name: &[u8]) -> impl Iterator<Item = Option<&'a [u8]>> {
         self.iter()
-            .find(|(found, _)| text::percent_decode(found).eq_ignore_ascii_case(name))
+            .filter(move |(found, _)| text::percent_decode(found).eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 

@@ -45,8 +45,8 @@ impl<'a> TelUri<'a> {
             && self.params.iter().count() == other.params.iter().count()
             && self.params.iter().all(|(name, value)| {
                 let name = text::percent_decode(name);
-                let theirs = other.params.find(&name);
-                theirs.is_some_and(|theirs| same_value(&name, value, theirs))
+                let mut theirs = other.params.find(&name);
+                theirs.any(|theirs| same_value(&name, value, theirs))
             })
     }
 
