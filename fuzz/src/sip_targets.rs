@@ -4,7 +4,8 @@ use bytes::Bytes;
 use sip::digest::{Challenge, Credentials};
 use sip::framing::{Frame, StreamFramer};
 use sip::{
-    AnyUri, AuthenticationInfo, HeaderName, Headers, Message, ResponseBuilder, StatusCode, Uri,
+    AnyUri, AuthenticationInfo, HeaderName, Headers, MAX_HEADERS, Message, ResponseBuilder,
+    StatusCode, Uri,
 };
 
 /// A datagram: everything in it is read, it is written anew, and a request is answered.
@@ -187,12 +188,15 @@ fn assert_is_canonical(message: &Message) {
         panic!("a canonical spelling that cannot be read");
     };
     assert_eq!(again.headers().body(), message.headers().body());
-    // A control character is written as a blank, which may mend the value it broke.
+    // A control character is written as a blank, which may mend the value it broke. A value a line and a
+    // Content-Length may be more lines than are read.
     let is_broken = |value: &[u8]| value.iter().any(u8::is_ascii_control);
-    if !message
-        .headers()
-        .lines()
-        .any(|(_, _, value)| is_broken(value))
+    let has_all_lines = again.headers().lines().count() < MAX_HEADERS;
+    if has_all_lines
+        && !message
+            .headers()
+            .lines()
+            .any(|(_, _, value)| is_broken(value))
     {
         assert_eq!(again.to_canonical(), once);
     }
