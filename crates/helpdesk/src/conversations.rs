@@ -91,9 +91,7 @@ impl Helpdesk {
                 }
             }
             Stage::Open { rep, since } => {
-                if let Some(skill) = ticket.skills.first() {
-                    self.learnt.learn_handling(skill, since, at);
-                }
+                self.learnt.learn_handling(ticket, since, at);
                 self.free_rep(&rep, id, at);
             }
             Stage::Ended { .. } => return,

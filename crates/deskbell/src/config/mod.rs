@@ -6,6 +6,7 @@ mod desk;
 mod document;
 mod duration;
 mod hosts;
+mod hours;
 mod mistake;
 mod names;
 mod nearest;

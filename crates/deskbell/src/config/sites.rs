@@ -6,10 +6,11 @@ use helpdesk::{Site, SiteId, SkillId};
 
 use super::document::{Section, Value};
 use super::hosts;
+use super::hours;
 use super::names::{self, Names};
 use super::secret::{Keys, Sought, Sources};
 
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 12] = [
     "id",
     "name",
     "origins",
@@ -19,6 +20,9 @@ pub(super) const KEYS: [&str; 9] = [
     "skills",
     "hours",
     "timezone",
+    "country",
+    "skill_hours",
+    "show_next_rep",
 ];
 
 const SECRET: Keys = Keys {
@@ -46,21 +50,17 @@ pub(super) fn read(
                 .value("origins")
                 .map_or_else(Vec::new, |origins| read_origins(&origins));
             let secret = read_secret(table, secrets);
-            for key in ["hours", "timezone"] {
-                if let Some(value) = table.value(key)
-                    && value.text().is_some()
-                {
-                    value.warning(
-                        "is not used by this version: a site is open whenever a rep is on duty",
-                    );
-                }
-            }
+            let hours = hours::read(table, &skills);
+            let shows_next_rep = table.value("show_next_rep").and_then(|value| value.truth());
             let name = names::read_name(table, id.unwrap_or_default());
             let id = SiteId::new(id?);
             let site = Site {
                 id: id.clone(),
                 name: name.clone(),
                 skills: skills.clone(),
+                hours: hours.site,
+                skill_hours: hours.skills,
+                shows_next_rep: shows_next_rep.unwrap_or(false),
             };
             Some((
                 site,

@@ -296,6 +296,8 @@ fn snapshot(version: u64, available: u32) -> Snapshot {
         away: 0,
         offline: 1,
         queued: 0,
+        opens_unix_ms: None,
+        next_rep: None,
         wait: None,
     };
     let site = |site: &str, groups: Vec<GroupSnapshot>| SiteSnapshot {

@@ -67,7 +67,6 @@ struct Play<'s> {
     /// Tickets that reps have in hand.
     in_hand: Vec<u32>,
     experience: Experience,
-    skill_by_class: Vec<usize>,
     past: Vec<Past>,
     /// Everything known of conversations, by class.
     handling: Vec<Sum>,
@@ -174,8 +173,7 @@ impl<'s> Play<'s> {
             vacant: Vec::new(),
             waiting: vec![0; classes],
             in_hand: Vec::new(),
-            experience: Experience::new(skills.len(), classes),
-            skill_by_class,
+            experience: Experience::new(skill_by_class),
             past: vec![Past::default(); classes],
             handling: vec![Sum::default(); classes],
             leaving: vec![Sum::default(); classes],
@@ -292,9 +290,7 @@ impl<'s> Play<'s> {
             handling.count += 1.0;
             handling.sum += service + seconds(wrap_up);
         }
-        if let Some(&skill) = self.skill_by_class.get(class) {
-            self.experience.learn_handling(skill, service);
-        }
+        self.experience.learn_handling(class, service);
         self.floor.note_activity(rep, self.now);
         if wrap_up > 0 {
             self.schedule(until, Event::Rested { ticket: slot });
@@ -451,9 +447,9 @@ impl<'s> Play<'s> {
     fn quote(&mut self, class: usize, index: u64) -> Option<Quote> {
         let held = |&slot: &u32| {
             let ticket = self.tickets.get(slot as usize)?;
-            let skill = *self.skill_by_class.get(ticket.class)?;
+            let kind = Some(ticket.class);
             match ticket.stage {
-                Stage::Open { rep, since } => Some(InHand::Conversation { rep, skill, since }),
+                Stage::Open { rep, since } => Some(InHand::Conversation { rep, kind, since }),
                 Stage::Resting { rep, until } => Some(InHand::Rest { rep, until }),
                 Stage::Waiting | Stage::Left => None,
             }
@@ -471,7 +467,6 @@ impl<'s> Play<'s> {
             floor: &floor,
             in_hand: &in_hand,
             experience: &self.experience,
-            skill_by_kind: &self.skill_by_class,
             tickets: 0,
             now: self.now,
         };

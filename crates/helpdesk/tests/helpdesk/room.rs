@@ -43,10 +43,15 @@ pub(crate) fn sample() -> Config {
         id: SiteId::new(id),
         name: id.to_owned(),
         skills: skills.iter().map(|s| SkillId::new(s)).collect(),
+        hours: None,
+        skill_hours: Vec::new(),
+        shows_next_rep: false,
     };
     let skill = |id: &str, name: &str| Skill {
         id: SkillId::new(id),
         name: name.to_owned(),
+        language: None,
+        handling: None,
     };
     let tier = |id: &str, weight: f64| Tier {
         id: TierId::new(id),
