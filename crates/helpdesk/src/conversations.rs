@@ -82,10 +82,12 @@ impl Helpdesk {
             Stage::Waiting => {
                 self.learnt.learn_patience(ticket, WaitEnd::Left, at);
                 self.scores.end(ticket, WaitEnd::Left, at);
+                self.learnt.learn_range(ticket, WaitEnd::Left, at);
             }
             Stage::Offered { rep, .. } => {
                 self.learnt.learn_patience(ticket, WaitEnd::Left, at);
                 self.scores.end(ticket, WaitEnd::Left, at);
+                self.learnt.learn_range(ticket, WaitEnd::Left, at);
                 if let Some(seat) = self.roster.seat_mut(&rep) {
                     seat.end_offer(id);
                 }

@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::config::{Config, Rep};
 use crate::estimate::Forecast;
 use crate::estimate::experience::{Experience, WaitEnd};
-use crate::estimate::quote::{Quote, quote};
+use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
 use crate::ids::{RepId, SkillId, TicketId, TierId};
 use crate::roster::{Roster, Seat};
@@ -158,6 +158,26 @@ impl Learnt {
         {
             let waited = at.since(ticket.asked_at).as_secs_f64();
             self.experience.learn_patience(kind, waited, end);
+        }
+    }
+
+    /// A ticket's first wait has ended: what became of the range that was promised, as far as it is known.
+    pub(crate) fn learn_range(&mut self, ticket: &Ticket, end: WaitEnd, at: Moment) {
+        let Some(promised) = ticket.promised.filter(|_| ticket.handed_on_by.is_none()) else {
+            return;
+        };
+        let first = promised.first;
+        let range = (f64::from(first.wait.low), f64::from(first.wait.high));
+        let waited = at.since(first.at).as_secs_f64();
+        let is_known = match end {
+            WaitEnd::Served => true,
+            WaitEnd::Left => waited > range.1,
+        };
+        if let Some(kind) = self
+            .kind_of(ticket)
+            .filter(|_| is_known && first.form == Form::Played)
+        {
+            self.experience.learn_range(kind, range, waited);
         }
     }
 

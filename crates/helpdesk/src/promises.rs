@@ -11,6 +11,7 @@ use crate::ask::NO_WISHES;
 use crate::clock::Moment;
 use crate::config::{Config, Site, Tier};
 use crate::estimate;
+use crate::estimate::quote::Form;
 use crate::ids::{SkillId, TicketId, TierId};
 use crate::openings::Openings;
 use crate::outlook::{Learnt, Outlook};
@@ -39,6 +40,7 @@ pub(crate) struct Promise {
     /// Conversations that the reps at work who may take it can hold.
     pub(crate) servers: u32,
     pub(crate) wait: Option<Wait>,
+    pub(crate) form: Form,
 }
 
 /// All that is promised at one moment.
@@ -215,12 +217,16 @@ impl<'a> Line<'a> {
                 .count();
             let tier = &competitor.ticket.ask.tier;
             let skill = competitor.ticket.skills.first();
+            let played = outlook.ticket(&competitor.waiting.ticket);
             let promise = Promise {
+                form: if played.is_some() {
+                    Form::Played
+                } else {
+                    Form::Formula
+                },
                 position: count(position),
                 servers: mine.servers(),
-                wait: outlook
-                    .ticket(&competitor.waiting.ticket)
-                    .or_else(|| wait(desk, count(ahead), mine, (skill?, tier))),
+                wait: played.or_else(|| wait(desk, count(ahead), mine, (skill?, tier))),
             };
             promises.insert(competitor.waiting.ticket.clone(), promise);
         }

@@ -6,8 +6,6 @@ use jiff::tz::TimeZone;
 use super::document::{Section, Value};
 use super::nearest;
 
-pub(super) const KEYS: [&str; 4] = ["hours", "timezone", "country", "skill_hours"];
-
 /// The hours of a site, and of some of its skills.
 #[derive(Default)]
 pub(super) struct SiteHours {

@@ -140,10 +140,13 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("sip.crt", &certificate);
     scratch.write("sip.key", &key);
     scratch.write("phones.crt", &certificate);
-    scratch.check_with(&text, expect![[r#"
+    scratch.check_with(
+        &text,
+        expect![[r#"
         served
         DIR/deskbell.toml:20:1: [sip] tls: is not used: no listener is tls:// or wss://
-    "#]]);
+    "#]],
+    );
 }
 
 /// What the default says is the default is what an empty table comes to.

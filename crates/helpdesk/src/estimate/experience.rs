@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::calibration::{Calibration, Held};
 use super::count;
 use crate::random::Random;
 
@@ -31,6 +32,7 @@ pub(crate) struct Experience {
     patience_by_kind: Vec<Patience>,
     patience_of_all: Patience,
     arrivals_by_kind: Vec<VecDeque<f64>>,
+    calibration_by_kind: Vec<Calibration>,
 }
 
 impl Experience {
@@ -44,6 +46,7 @@ impl Experience {
             patience_by_kind: Vec::new(),
             patience_of_all: Patience::default(),
             arrivals_by_kind: Vec::new(),
+            calibration_by_kind: Vec::new(),
         };
         experience.widen(skill_by_kind);
         experience
@@ -60,6 +63,8 @@ impl Experience {
             .resize_with(skills, HandlingTimes::default);
         self.patience_by_kind.resize_with(kinds, Patience::default);
         self.arrivals_by_kind.resize_with(kinds, VecDeque::new);
+        self.calibration_by_kind
+            .resize_with(kinds, Calibration::default);
     }
 
     /// Whether enough has been seen to play the desk forward.
@@ -108,6 +113,27 @@ impl Experience {
             }
             arrivals.push_back(at);
         }
+    }
+
+    /// A ticket of the kind, of which this range was forecast by playing, has waited so many seconds, or is
+    /// known to wait longer than that range.
+    pub(crate) fn learn_range(&mut self, kind: usize, (low, high): (f64, f64), waited: f64) {
+        let held = if (low..=high).contains(&waited) {
+            Held::Yes
+        } else {
+            Held::No
+        };
+        let known_after = waited.min(high);
+        let patient = (-known_after * self.impatience(kind)).exp();
+        if let Some(calibration) = self.calibration_by_kind.get_mut(kind) {
+            calibration.learn(held, patient);
+        }
+    }
+
+    /// The share that a range for the kind leaves out on either side.
+    pub(crate) fn tail(&self, kind: usize) -> f64 {
+        let known = self.calibration_by_kind.get(kind);
+        known.copied().unwrap_or_default().tail()
     }
 
     /// Brings what is asked below in line with the latest lessons.

@@ -43,6 +43,16 @@ pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec
             break;
         }
     }
+    let mut kinds = vec![0; scene.tickets];
+    for (kind, line) in scene.floor.lines().iter().enumerate() {
+        for queued in line {
+            if let Some(place) = kinds.get_mut(queued.ticket as usize) {
+                *place = kind;
+            }
+        }
+    }
+    let kinds = kinds.iter().chain(probes);
+    let tails = kinds.map(|&kind| scene.experience.tail(kind));
     let of_tickets = std::iter::repeat_n(None, scene.tickets);
     let of_probes = takers.iter().map(|takers| {
         let (taker, times) = takers.iter().max_by_key(|(_, times)| **times)?;
@@ -51,10 +61,11 @@ pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec
     });
     waits
         .iter_mut()
+        .zip(tails)
         .zip(of_tickets.chain(of_probes))
-        .map(|(waits, likely)| {
+        .map(|((waits, tail), likely)| {
             Some(Played {
-                forecast: forecast(waits)?,
+                forecast: forecast(waits, tail)?,
                 likely,
             })
         })
@@ -69,17 +80,17 @@ pub(crate) struct Played {
     pub(crate) likely: Option<usize>,
 }
 
-fn forecast(waits: &mut [f64]) -> Option<Forecast> {
+fn forecast(waits: &mut [f64], tail: f64) -> Option<Forecast> {
     if waits.len() < FEWEST_DRAWS {
         return None;
     }
     if waits.len() >= ENOUGH_FOR_QUANTILES {
-        return Forecast::of_draws(waits);
+        return Forecast::of_draws(waits, tail);
     }
     let draws = super::count(waits.len());
     let mean = waits.iter().sum::<f64>() / draws;
     let squares: f64 = waits.iter().map(|wait| (wait - mean).powi(2)).sum();
-    Some(Forecast::gamma(mean, squares / (draws - 1.0)))
+    Some(Forecast::gamma_leaving(mean, squares / (draws - 1.0), tail))
 }
 
 struct Stage<'a> {
