@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
+use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
@@ -60,6 +60,7 @@ struct Reload {
     sockets: mpsc::Sender<SoftphoneSocket>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
+    store: Arc<Store>,
 }
 
 impl Server {
@@ -110,7 +111,7 @@ impl Server {
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
-            gateway_config(&settings, &happenings, &sockets_in),
+            gateway_config(&settings, &happenings, &sockets_in, &store),
             Desk::new(commands_in, snapshots.clone()),
         )
         .await
@@ -123,6 +124,7 @@ impl Server {
             sockets: sockets_in,
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
+            store: store.clone(),
         };
         let service = SipService::new(sip_service::Parts {
             directory,
@@ -265,9 +267,10 @@ impl Server {
         let Reload {
             happenings,
             sockets,
+            store,
             ..
         } = &self.reload;
-        let gateway = gateway_config(&settings, happenings, sockets);
+        let gateway = gateway_config(&settings, happenings, sockets, store);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -370,6 +373,7 @@ fn gateway_config(
     settings: &Settings,
     happenings: &Happenings,
     sockets: &mpsc::Sender<SoftphoneSocket>,
+    store: &Arc<Store>,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -387,6 +391,10 @@ fn gateway_config(
             .collect(),
         demo: happenings.events().map(|events| gateway::DemoFace {
             events: events.clone(),
+        }),
+        admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
+            keys: settings.admin_keys.clone(),
+            presentities: store.clone(),
         }),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),

@@ -244,7 +244,7 @@ mod tests {
                 activities: activities.into(),
                 note: note.map(Arc::from),
                 user_input,
-                timestamp: None,
+                ..Document::default()
             })
     }
 

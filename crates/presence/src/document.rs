@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{activity::Activity, availability::Availability, composed::Source};
+use crate::{activity::Activity, availability::Availability, composed::Source, dialog_info::Line};
 
 /// Whether a communication address takes anything: `<basic>` of RFC 3863 §4.1.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +36,8 @@ pub struct Document {
     pub note: Option<Arc<str>>,
     /// The use of the computer; idle only if no device of the document is in use.
     pub user_input: Option<UserInput>,
+    /// What the telephone line does, where the document is about a line.
+    pub line: Option<Line>,
     /// When the phone wrote it, as it wrote it: phones' clocks are shown, never compared with ours.
     pub timestamp: Option<Box<str>>,
 }
@@ -65,6 +67,7 @@ impl Document {
             && self.activities == other.activities
             && self.note == other.note
             && self.user_input == other.user_input
+            && self.line == other.line
     }
 
     fn statement(&self) -> (Availability, Option<&Activity>, Source) {

@@ -95,7 +95,7 @@ pub(crate) struct Edited {
 }
 
 /// Applies an edit to a snapshot, or to the absence of one. Pure, because racing writers repeat it;
-/// `next_version` is only called if the composed state changes.
+/// `next_version` is only called if the composed state changes or begins.
 pub(crate) fn edit(
     id: &PresentityId,
     before: Option<&Presentity>,
@@ -117,7 +117,12 @@ pub(crate) fn edit(
         (Effect::SaysTheSame, Some(before)) if lapsed == 0 => before.composed.clone(),
         (Effect::SaysTheSame | Effect::SaysSomethingElse, _) => Arc::new(compose(&publications)),
     };
-    let changed = (!composed.says_the_same_as(before_composed)).then(next_version);
+    let changed = !composed.says_the_same_as(before_composed);
+    let version = match before {
+        Some(before) if !changed => before.version,
+        Some(_) | None => next_version(),
+    };
+    let changed = changed.then_some(version);
     let Some(first_expiry) = publications
         .iter()
         .map(|publication| publication.expires_at)
@@ -139,9 +144,7 @@ pub(crate) fn edit(
     Ok(Edited {
         after: Some(Presentity {
             id: id.clone(),
-            version: changed
-                .or(before.map(|before| before.version))
-                .unwrap_or_default(),
+            version,
             composed,
             publications,
             wake_at,

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use papaya::{HashMap, Operation};
+use papaya::{Compute, HashMap, Operation};
 
 use crate::{
     entity_tag::{EntityTag, EntityTags},
@@ -93,7 +93,8 @@ impl fmt::Debug for StoreConfig {
 pub struct Store {
     config: StoreConfig,
     tags: EntityTags,
-    presentities: HashMap<PresentityId, Arc<Presentity>>,
+    /// A place is empty (`None`) only for the moment before a first publication.
+    presentities: HashMap<PresentityId, Option<Arc<Presentity>>>,
     /// May be below zero for a moment, when a removal is counted before what it removed.
     publications: AtomicIsize,
     last_version: AtomicU64,
@@ -210,7 +211,7 @@ impl Store {
 
     /// The newest snapshot; `None` if nothing is published. Never waits.
     pub fn presentity(&self, presentity: &PresentityId) -> Option<Arc<Presentity>> {
-        self.presentities.pin().get(presentity).cloned()
+        self.presentities.pin().get(presentity)?.clone()
     }
 
     /// How many presentities have a publication.
@@ -241,46 +242,59 @@ impl Store {
         now: Instant,
     ) -> Result<Outcome, PublishError> {
         let presentities = self.presentities.pin();
-        let mut outcome = Ok(Outcome::default());
-        presentities.compute(presentity.clone(), |entry| {
-            let before = entry.map(|(_, before)| before.as_ref());
-            if before.is_none() && matches!(change, Edit::Add(..)) && self.is_full() {
-                outcome = Err(PublishError::TooManyPresentities);
-                return Operation::Abort(());
-            }
-            // The version of `before` was drawn before it was put in place, this one after it was read from there:
-            // the versions of one presentity rise.
-            let next_version = || self.last_version.fetch_add(1, Ordering::Relaxed) + 1;
-            let edited = match edit(
-                presentity,
-                before,
-                change,
-                self.config.most_publications,
-                next_version,
-                now,
-            ) {
-                Ok(edited) => edited,
-                Err(refused) => {
-                    outcome = Err(refused);
-                    return Operation::Abort(());
+        let outcome = loop {
+            let mut outcome = Ok(Outcome::default());
+            let computed = presentities.compute(presentity.clone(), |entry| {
+                let place = entry.map(|(_, place)| place);
+                if place.is_none() && matches!(change, Edit::Add(..)) {
+                    if self.is_full() {
+                        outcome = Err(PublishError::TooManyPresentities);
+                        return Operation::Abort(());
+                    }
+                    return Operation::Insert(None);
                 }
-            };
-            let count = |presentity: Option<&Presentity>| {
-                presentity.map_or(0, |presentity| presentity.publications().len())
-            };
-            outcome = Ok(Outcome {
-                changed: edited.changed,
-                lapsed: edited.lapsed,
-                publications_before: count(before),
-                publications_after: count(edited.after.as_ref()),
-                arm_at: edited.arm_at,
+                // Whatever is in a place drew its version before it was put there; the next is drawn after that was
+                // read, and only goes there if it is still there: the versions of one presentity rise. Where there
+                // is no place, others may have come and gone since it was looked at, hence the empty one.
+                let next_version = || self.last_version.fetch_add(1, Ordering::Relaxed) + 1;
+                let before = place.and_then(Option::as_deref);
+                let edited = match edit(
+                    presentity,
+                    before,
+                    change,
+                    self.config.most_publications,
+                    next_version,
+                    now,
+                ) {
+                    Ok(edited) => edited,
+                    Err(refused) => {
+                        outcome = Err(refused);
+                        return Operation::Abort(());
+                    }
+                };
+                let count = |presentity: Option<&Presentity>| {
+                    presentity.map_or(0, |presentity| presentity.publications().len())
+                };
+                outcome = Ok(Outcome {
+                    changed: edited.changed,
+                    lapsed: edited.lapsed,
+                    publications_before: count(before),
+                    publications_after: count(edited.after.as_ref()),
+                    arm_at: edited.arm_at,
+                });
+                match (before, edited.after) {
+                    (_, Some(after)) => Operation::Insert(Some(Arc::new(after))),
+                    (Some(_), None) => Operation::Remove,
+                    // An empty place stays for whoever made it.
+                    (None, None) => Operation::Abort(()),
+                }
             });
-            match (before, edited.after) {
-                (_, Some(after)) => Operation::Insert(Arc::new(after)),
-                (Some(_), None) => Operation::Remove,
-                (None, None) => Operation::Abort(()),
+            // Nothing but an empty place is ever inserted. The map may do so long after it asked for it, and after it
+            // asked about what was there in between: only what it did says what came of it.
+            if !matches!(computed, Compute::Inserted(..)) {
+                break outcome;
             }
-        });
+        };
         let outcome = outcome?;
         self.settle(presentity, &outcome);
         Ok(outcome)

@@ -76,6 +76,19 @@ impl Element<'_> {
     pub(crate) fn name(&self) -> &str {
         self.start.local_name().into_inner()
     }
+
+    /// The value of an attribute without a prefix. The reader has checked every attribute of the element.
+    pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+        let found = self
+            .start
+            .attributes()
+            .flatten()
+            .find(|attribute| attribute.key.into_inner() == name)?;
+        Some(match unescape(&found.value) {
+            Ok(Cow::Owned(value)) => Cow::Owned(value),
+            Ok(Cow::Borrowed(_)) | Err(_) => found.value,
+        })
+    }
 }
 
 enum Root {

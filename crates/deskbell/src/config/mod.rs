@@ -1,6 +1,7 @@
 //! Reads the configuration file into typed settings, and says every mistake at once with its place.
 //! Must not know what is done with the settings.
 
+mod admin_keys;
 mod desk;
 mod digest;
 mod document;
@@ -18,6 +19,7 @@ mod sip;
 mod sites;
 mod summary;
 mod tls;
+mod token_keys;
 
 use std::env;
 use std::fs;
@@ -113,13 +115,14 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
+        admin_keys: admin_keys::read(&tables.admin_keys, secrets),
         secrets_by_rep,
         dangerous: read_dangerous(root),
         warnings: Vec::new(),
     }
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "sip",
     "http",
     "storage",
@@ -128,6 +131,7 @@ const TABLES: [&str; 9] = [
     "site",
     "rep",
     "routing",
+    "admin_key",
     "dangerous",
 ];
 
@@ -137,6 +141,7 @@ struct Tables<'a> {
     tiers: Vec<Section<'a>>,
     sites: Vec<Section<'a>>,
     reps: Vec<Section<'a>>,
+    admin_keys: Vec<Section<'a>>,
 }
 
 impl<'a> Tables<'a> {
@@ -146,6 +151,7 @@ impl<'a> Tables<'a> {
             tiers: root.tables("tier", "[[tier]]", &desk::TIER_KEYS),
             sites: root.tables("site", "[[site]]", &sites::KEYS),
             reps: root.tables("rep", "[[rep]]", &reps::KEYS),
+            admin_keys: root.tables("admin_key", "[[admin_key]]", &admin_keys::KEYS),
         }
     }
 

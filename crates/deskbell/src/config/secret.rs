@@ -90,6 +90,18 @@ impl Sources<'_> {
         }
     }
 
+    /// The text of a short file that is no secret.
+    pub(super) fn read_text(self, value: &Value<'_>) -> Option<String> {
+        let path = self.directory.join(value.text()?);
+        match read_short(&path) {
+            Ok((text, _)) => Some(text.as_str().to_owned()),
+            Err(error) => {
+                value.mistake(format!("{} cannot be read: {error}", path.display()));
+                None
+            }
+        }
+    }
+
     fn read_file(self, value: &Value<'_>) -> Option<Zeroizing<String>> {
         let name = value.text()?;
         let path = self.directory.join(name);

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gateway::SiteFace;
+use gateway::{AdminKey, SiteFace};
 use helpdesk::RepId;
 use sip::digest::{Ha1, Qop, Suite};
 use sip_transport::TlsIdentity;
@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
     pub(crate) sites: Vec<SiteFace>,
+    /// What opens the admin addresses.
+    pub(crate) admin_keys: Vec<AdminKey>,
     /// What each rep proves an identity with: one for each algorithm, and never the password.
     pub(crate) secrets_by_rep: HashMap<RepId, Vec<Ha1>>,
     pub(crate) dangerous: DangerousSettings,

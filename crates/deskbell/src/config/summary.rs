@@ -110,7 +110,7 @@ fn tier_rows(settings: &Settings) -> Vec<Row> {
 
 fn site_rows(settings: &Settings) -> Vec<Row> {
     let row = |site: &gateway::SiteFace| {
-        let tokens = if site.secret.is_some() {
+        let tokens = if !site.token_keys.is_empty() {
             "tokens verified"
         } else {
             "no tokens"

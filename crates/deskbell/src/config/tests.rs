@@ -135,6 +135,8 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     let text: String = DEFAULT.lines().map(uncommented).collect();
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
+    scratch.write("wall.key", "nobody can guess this one\n");
+    scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
     let (certificate, key) = certificate();
     scratch.write("sip.crt", &certificate);
@@ -247,6 +249,8 @@ open_domain = false
 fn full() -> (Scratch, Settings) {
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
+    scratch.write("wall.key", "nobody can guess this one\n");
+    scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef");
     let settings = read(FULL, &scratch.0.join("deskbell.toml"), &environment).unwrap();
     (scratch, settings)
@@ -296,10 +300,13 @@ fn every_key_reaches_the_settings() {
         .collect();
     assert_eq!(weights, [1.0, 2.0, 4.0]);
     let site = &settings.sites[0];
-    assert_eq!(
-        site.secret.as_ref().unwrap().expose(),
-        b"0123456789abcdef0123456789abcdef"
-    );
+    let [key] = site.token_keys.as_slice() else {
+        panic!("{:?}", site.token_keys)
+    };
+    let gateway::TokenVerifier::Shared(secret) = &key.verifier else {
+        panic!("{key:?}")
+    };
+    assert_eq!(secret.expose(), b"0123456789abcdef0123456789abcdef");
     assert_eq!(site.origins, ["https://shop.example"]);
     assert_eq!(site.skills, settings.helpdesk.sites[0].skills);
 
@@ -1142,5 +1149,66 @@ fn open_domain_is_a_warning() {
         expect![[r#"
         deskbell.toml:2:15: [dangerous] open_domain: must be true or false, not text
     "#]],
+    );
+}
+
+#[test]
+fn admin_keys_are_told_of_what_would_open_too_much_or_nothing() {
+    check_with(
+        "[[admin_key]]\nid = \"wall\"\nkey = \"short\"\nscopes = [\"read\", \"all\"]\nexpires = \"tomorrow\"\n\
+         [[admin_key]]\nid = \"wall\"\n",
+        expect![[r#"
+            deskbell.toml:3:7: [[admin_key]] key: has 5 bytes; a key that cannot be guessed has at least 24
+            deskbell.toml:4:19: [[admin_key]] scopes: "all" is no scope; write "read" or "write"
+            deskbell.toml:5:11: [[admin_key]] expires: "tomorrow" is no moment; write it like "2027-01-31T00:00:00Z"
+            deskbell.toml:6:1: [[admin_key]] key: is missing; give key, key_file or key_env
+            deskbell.toml:7:6: [[admin_key]] id: there is another wall above; give each its own
+        "#]],
+    );
+    let text = completed(
+        "[[admin_key]]\nid = \"wall\"\nkey = \"nobody can guess this one\"\nscopes = [\"write\"]\n\
+         expires = \"2027-01-31T00:00:00Z\"\n",
+    );
+    let settings = read(&text, Path::new("deskbell.toml"), &environment).unwrap();
+    let [key] = settings.admin_keys.as_slice() else {
+        panic!("{:?}", settings.admin_keys)
+    };
+    assert_eq!(key.name, "wall");
+    assert_eq!(key.scopes, [gateway::Scope::Write]);
+    assert_eq!(key.expires_unix_ms, Some(1_801_353_600_000));
+    assert!(!format!("{key:?}").contains("guess"));
+}
+
+#[test]
+fn token_keys_are_read_in_each_form_they_are_written_in() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "shop.pub",
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAq32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU+NizM=\n-----END PUBLIC KEY-----\n",
+    );
+    let site = "[[site]]\nid = \"shop\"\n\
+        [[site.key]]\nid = \"pem\"\ned25519_file = \"shop.pub\"\n\
+        [[site.key]]\nid = \"jwk\"\ned25519 = \"q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\"\n\
+        [[site.key]]\nid = \"hs\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
+    let path = scratch.0.join("deskbell.toml");
+    let settings = read(&completed(site), &path, &environment).unwrap();
+    let keys = &settings.sites[0].token_keys;
+    assert_eq!(keys.len(), 3);
+    let public = |key: &gateway::TokenKey| match &key.verifier {
+        gateway::TokenVerifier::Ed25519(public) => *public,
+        gateway::TokenVerifier::Shared(_) => panic!("{key:?}"),
+    };
+    assert_eq!(public(&keys[0]), public(&keys[1]));
+    assert_eq!(keys[2].id.as_deref(), Some("hs"));
+    scratch.check_with(
+        "[[site]]\nid = \"shop\"\n\
+         [[site.key]]\nid = \"none\"\n\
+         [[site.key]]\nid = \"bad\"\ned25519 = \"abc\"\n\
+         [[site.key]]\nid = \"two\"\nsecret = \"0123456789abcdef0123456789abcdef\"\ned25519 = \"q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\"\n",
+        expect![[r#"
+            DIR/deskbell.toml:3:1: [[site.key]] id: has no key; give a secret (HS256) or ed25519, a public key
+            DIR/deskbell.toml:7:11: [[site.key]] ed25519: is no Ed25519 public key; give the x of its JWK, or a PEM file
+            DIR/deskbell.toml:8:1: [[site.key]] id: has two keys; a key is for one algorithm, so give each its own table
+        "#]],
     );
 }

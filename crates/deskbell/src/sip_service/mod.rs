@@ -10,6 +10,7 @@ mod extensions;
 mod mail;
 mod message;
 mod options;
+mod packed;
 mod publish;
 mod register;
 mod subscribe;
@@ -114,8 +115,8 @@ impl Service for SipService {
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
-            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in.
-            Method::Notify | Method::Bye => refuse(answer(
+            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
+            Method::Notify | Method::Bye | Method::Cancel => refuse(answer(
                 request,
                 &exchange,
                 StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
@@ -126,15 +127,12 @@ impl Service for SipService {
                     .header(HeaderName::Allow, ALLOW),
             ),
             // Not remembered: an INVITE's refusal would be sent again and again to whoever seems to have sent it.
-            Method::Invite
-            | Method::Cancel
-            | Method::Info
-            | Method::Prack
-            | Method::Refer
-            | Method::Update => refuse(
-                answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
-                    .header(HeaderName::Allow, ALLOW),
-            ),
+            Method::Invite | Method::Info | Method::Prack | Method::Refer | Method::Update => {
+                refuse(
+                    answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
+                        .header(HeaderName::Allow, ALLOW),
+                )
+            }
         }
     }
 

@@ -5,14 +5,16 @@ use std::sync::LazyLock;
 
 use helpdesk::RepId;
 use presence::{
-    Change, Document, DocumentError, PresentityId, Publish, PublishError, Published, Publisher,
+    Change, Document, DocumentError, LONGEST_DOCUMENT, PresentityId, Publish, PublishError,
+    Published, Publisher,
 };
 use sip::{Flow, HeaderError, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
 use super::SipService;
-use super::answer::{answer, bad, is_encoded, refuse};
+use super::answer::{answer, bad, refuse};
 use super::directory::Resource;
+use super::packed::{ACCEPT_ENCODING, PackedError, unpacked};
 
 /// The event packages that can be published.
 const PUBLISHED_EVENTS: &str = "presence";
@@ -122,7 +124,7 @@ enum Unreadable {
     Header(HeaderName),
     Body(DocumentError),
     MediaType,
-    Encoding,
+    Packed(PackedError),
     Nothing,
 }
 
@@ -141,11 +143,15 @@ impl Unreadable {
             Self::Body(DocumentError::TooLarge { .. }) => {
                 fail(StatusCode::REQUEST_ENTITY_TOO_LARGE)
             }
-            Self::MediaType | Self::Body(DocumentError::NotPresence { .. }) => {
+            Self::MediaType | Self::Body(DocumentError::OtherDocument { .. }) => {
                 fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, PIDF)
             }
-            Self::Encoding => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .header(HeaderName::AcceptEncoding, "identity"),
+            Self::Packed(PackedError::UnknownEncoding) => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+                .header(HeaderName::AcceptEncoding, ACCEPT_ENCODING),
+            Self::Packed(PackedError::TooLarge) => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE),
+            Self::Packed(PackedError::Broken) => {
+                fail(StatusCode::BAD_REQUEST).reason("Bad Body: it cannot be unpacked")
+            }
             Self::Body(
                 error @ (DocumentError::Malformed { .. } | DocumentError::Forbidden { .. }),
             ) => fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}")),
@@ -189,8 +195,6 @@ fn read_document(request: &Request) -> Result<Document, Unreadable> {
     {
         return Err(Unreadable::MediaType);
     }
-    if is_encoded(request) {
-        return Err(Unreadable::Encoding);
-    }
-    Document::read_pidf(request.body()).map_err(Unreadable::Body)
+    let body = unpacked(request, LONGEST_DOCUMENT).map_err(Unreadable::Packed)?;
+    Document::read_pidf(&body).map_err(Unreadable::Body)
 }

@@ -65,6 +65,51 @@ fn of_two_publishes_with_one_tag_exactly_one_wins() {
     assert_eq!(store.publications(), 1);
 }
 
+/// Three writers whose publications come and go: a first publication must not be put in place with a version that was
+/// drawn before another one came and went.
+#[test]
+fn versions_rise_over_times_at_which_nothing_is_published() {
+    const ROUNDS: u32 = 2_000;
+    let (store, now) = (store(), start());
+    let name = PresentityId::new("alice");
+    let (writing, barrier) = (AtomicBool::new(true), Barrier::new(4));
+    thread::scope(|scope| {
+        let writers = ["free", "meeting", "free"].map(|says| {
+            let (store, name, barrier) = (&store, &name, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                for _ in 0..ROUNDS {
+                    let publish = |publish| store.publish(name, publish, now).unwrap();
+                    let published = publish(Publish::Initial {
+                        document: document(says),
+                        lifetime: None,
+                        publisher: None,
+                    });
+                    let entity_tag = &published.entity_tag.to_string();
+                    publish(Publish::Remove { entity_tag });
+                }
+            })
+        });
+        let reader = scope.spawn(|| {
+            barrier.wait();
+            let mut newest = 0;
+            while writing.load(Ordering::Acquire) {
+                if let Some(presentity) = store.presentity(&name) {
+                    assert!(presentity.version() >= newest, "a version went back");
+                    newest = presentity.version();
+                }
+            }
+        });
+        let written = writers.map(|writer| writer.join());
+        writing.store(false, Ordering::Release);
+        for written in written {
+            written.unwrap();
+        }
+        reader.join().unwrap();
+    });
+    assert!(store.is_empty());
+}
+
 /// Writers publish, refresh, change and remove as fast as they can, a sweeper expires, a poller follows the
 /// marks, a reader watches versions.
 #[test]

@@ -1,73 +1,18 @@
-//! Presence documents as XML: PIDF (RFC 3863), its data model (RFC 4479) and RPID (RFC 4480).
-//! Reads what phones really write, by namespace and local name, and writes what phones really read.
-
-use std::fmt::Write;
-
-use thiserror::Error;
+//! Reads presence documents (RFC 3863, RFC 4479, RFC 4480) as phones really write them: by namespace and local
+//! name, in any order. Must not know how they are weighed.
 
 use crate::{
     activity::Activity,
-    availability::Availability,
-    composed::{Composed, Source},
     document::{Basic, Document, UserInput},
-    xml::{Element, Position, XmlError, XmlEvent, XmlReader, escaped, quote},
+    document_error::{DocumentError, LONGEST_DOCUMENT},
+    pidf::{DATA_MODEL, PIDF, RPID},
+    xml::{Element, XmlEvent, XmlReader, quote},
 };
 
-const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
-const DATA_MODEL: &str = "urn:ietf:params:xml:ns:pidf:data-model";
-const RPID: &str = "urn:ietf:params:xml:ns:pidf:rpid";
-
-/// Longest document that is read, in bytes.
-const LONGEST_DOCUMENT: usize = 16 * 1024;
 /// More than anybody does at once; further ones are left out.
 const MOST_ACTIVITIES: usize = 8;
 /// Longest timestamp kept, in bytes; RFC 3339 needs 35 at most.
 const LONGEST_TIMESTAMP: usize = 40;
-
-/// Why a body is not a presence document. Each text fits "failed to read a presence document: {text}".
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DocumentError {
-    /// It is something else; 415.
-    #[error("{found}, not <presence> of {PIDF}")]
-    NotPresence {
-        /// What it begins with.
-        found: String,
-    },
-    /// It is XML gone wrong, or says what PIDF does not know; 400.
-    #[error("{at}: {what}")]
-    Malformed {
-        /// What is wrong.
-        what: String,
-        /// Where.
-        at: Position,
-    },
-    /// It has a document type or an entity, which could be an attack; 400.
-    #[error("{at}: {what}")]
-    Forbidden {
-        /// What it has.
-        what: String,
-        /// Where.
-        at: Position,
-    },
-    /// It is longer than any phone's; 413.
-    #[error("it has {size} bytes, and {LONGEST_DOCUMENT} are the limit")]
-    TooLarge {
-        /// Its length in bytes.
-        size: usize,
-    },
-}
-
-impl From<XmlError> for DocumentError {
-    fn from(error: XmlError) -> Self {
-        match error {
-            XmlError::NoRoot => Self::NotPresence {
-                found: "it has no XML element".to_owned(),
-            },
-            XmlError::Malformed { what, at } => Self::Malformed { what, at },
-            XmlError::Forbidden { what, at } => Self::Forbidden { what, at },
-        }
-    }
-}
 
 impl Document {
     /// Reads a PIDF document, with RPID in it or not.
@@ -75,19 +20,24 @@ impl Document {
     /// Order, unknown elements and missing parts do not matter: phones put notes after timestamps and
     /// timestamps into the wrong namespace. What is unknown is passed over with all that is in it.
     pub fn read_pidf(bytes: &[u8]) -> Result<Self, DocumentError> {
+        let expected = "<presence> of urn:ietf:params:xml:ns:pidf";
         if bytes.len() > LONGEST_DOCUMENT {
             return Err(DocumentError::TooLarge { size: bytes.len() });
         }
-        let mut reader = XmlReader::new(bytes)?;
+        let refused = |error| DocumentError::of_xml(error, expected);
+        let mut reader = XmlReader::new(bytes).map_err(refused)?;
         let mut places: Vec<Place> = Vec::new();
         let mut text = String::new();
         let mut reading = Reading::default();
         loop {
-            match reader.next()? {
+            match reader.next().map_err(refused)? {
                 XmlEvent::Open(element) => {
                     let place = match places.last() {
                         Some(parent) => parent.child(&element),
-                        None => root(&element)?,
+                        None if (element.namespace(), element.name()) == (PIDF, "presence") => {
+                            Place::Presence
+                        }
+                        None => return Err(DocumentError::other_root(&element, expected)),
                     };
                     if place.holds_text() {
                         text.clear();
@@ -171,19 +121,6 @@ impl Place {
     }
 }
 
-fn root(element: &Element<'_>) -> Result<Place, DocumentError> {
-    if element.namespace() == PIDF && element.name() == "presence" {
-        return Ok(Place::Presence);
-    }
-    let found = match element.namespace() {
-        "" => format!("the root element is <{}> of no namespace", element.name()),
-        namespace => format!("the root element is <{}> of {namespace}", element.name()),
-    };
-    Err(DocumentError::NotPresence {
-        found: quote(&found),
-    })
-}
-
 #[derive(Default)]
 struct Reading {
     document: Document,
@@ -250,97 +187,12 @@ impl Reading {
     }
 }
 
-/// Writes a state as PIDF with RPID. `entity` is the address the document is about.
-///
-/// Spelled for baresip, which looks for the very words `<basic>`, `<rpid:away/>`, `<rpid:busy/>` and
-/// `<rpid:on-the-phone/>`: PIDF has no prefix, RPID has `rpid:`, elements without content close themselves, and a
-/// finer activity is followed by the plain one.
-pub fn write_pidf(entity: &str, state: &Composed) -> Vec<u8> {
-    let basic = match state.availability {
-        Availability::Available | Availability::Busy | Availability::Away => "open",
-        Availability::Offline => "closed",
-    };
-    let note = state.note.as_deref().map(escaped).unwrap_or_default();
-    let mut text = String::with_capacity(640 + note.len() * 2);
-    text += r#"<?xml version="1.0" encoding="UTF-8"?>"#;
-    text += "\n<presence";
-    push(
-        &mut text,
-        format_args!(r#" xmlns="{PIDF}" xmlns:dm="{DATA_MODEL}" xmlns:rpid="{RPID}""#),
-    );
-    push(
-        &mut text,
-        format_args!(" entity=\"{}\">\n", escaped(entity)),
-    );
-    push(
-        &mut text,
-        format_args!(r#"<tuple id="t1"><status><basic>{basic}</basic></status>"#),
-    );
-    if !note.is_empty() {
-        push(&mut text, format_args!("<note>{note}</note>"));
-    }
-    text += "</tuple>\n";
-    text += r#"<dm:person id="p1">"#;
-    push_activities(&mut text, state);
-    if state.source == Source::Computer {
-        text += "<rpid:user-input>idle</rpid:user-input>";
-    }
-    if !note.is_empty() {
-        push(&mut text, format_args!("<dm:note>{note}</dm:note>"));
-    }
-    text += "</dm:person>\n</presence>\n";
-    text.into_bytes()
-}
-
-fn push_activities(text: &mut String, state: &Composed) {
-    let plain = match state.availability {
-        Availability::Busy => Some(Activity::Busy),
-        Availability::Away => Some(Activity::Away),
-        Availability::Available | Availability::Offline => None,
-    };
-    // RFC 4480 §3.2 lets a person do several things at once.
-    let plain = plain.filter(|plain| {
-        !matches!(&state.activity, Some(Activity::OnThePhone))
-            && state.activity.as_ref() != Some(plain)
-    });
-    if plain.is_none() && state.activity.is_none() {
-        text.push_str("<rpid:activities/>");
-        return;
-    }
-    text.push_str("<rpid:activities>");
-    for activity in state.activity.iter().chain(&plain) {
-        match activity {
-            Activity::Other(other) => {
-                push(
-                    text,
-                    format_args!("<rpid:other>{}</rpid:other>", escaped(other)),
-                );
-            }
-            known => push(text, format_args!("<rpid:{}/>", known.element())),
-        }
-    }
-    text.push_str("</rpid:activities>");
-}
-
-fn push(text: &mut String, piece: std::fmt::Arguments<'_>) {
-    // Writing to a String never fails.
-    let _ = text.write_fmt(piece);
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use expect_test::{Expect, expect};
-    use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
+    use proptest::prelude::any;
 
-    use super::{DocumentError, write_pidf};
-    use crate::{
-        activity::Activity,
-        availability::Availability,
-        composed::{Composed, Source},
-        document::Document,
-    };
+    use crate::{document::Document, document_error::DocumentError};
 
     /// What stands between `<presence …>` and `</presence>`, read.
     fn presence(inside: &str) -> Result<Document, DocumentError> {
@@ -515,7 +367,10 @@ mod tests {
     #[test]
     fn every_kind_of_error_is_told_apart() {
         let kind = |document: &str| Document::read_pidf(document.as_bytes()).unwrap_err();
-        assert!(matches!(kind("<html/>"), DocumentError::NotPresence { .. }));
+        assert!(matches!(
+            kind("<html/>"),
+            DocumentError::OtherDocument { .. }
+        ));
         assert!(matches!(kind("<html"), DocumentError::Malformed { .. }));
         assert!(matches!(
             kind("<!DOCTYPE html><html/>"),
@@ -527,112 +382,7 @@ mod tests {
         ));
     }
 
-    fn state(
-        availability: Availability,
-        activity: Option<Activity>,
-        note: Option<&str>,
-        source: Source,
-    ) -> Composed {
-        Composed {
-            availability,
-            activity,
-            note: note.map(Arc::from),
-            source,
-            since: None,
-        }
-    }
-
-    #[test]
-    fn baresip_finds_the_words_it_looks_for() {
-        let written = |state: &Composed| {
-            String::from_utf8(write_pidf("sip:alice@shop.example", state)).unwrap()
-        };
-        let in_meeting = written(&state(
-            Availability::Busy,
-            Some(Activity::Meeting),
-            Some("Q&A"),
-            Source::Hand,
-        ));
-        expect![[r#"
-            <?xml version="1.0" encoding="UTF-8"?>
-            <presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:alice@shop.example">
-            <tuple id="t1"><status><basic>open</basic></status><note>Q&amp;A</note></tuple>
-            <dm:person id="p1"><rpid:activities><rpid:meeting/><rpid:busy/></rpid:activities><dm:note>Q&amp;A</dm:note></dm:person>
-            </presence>
-        "#]].assert_eq(&in_meeting);
-        let on_the_phone = written(&state(
-            Availability::Busy,
-            Some(Activity::OnThePhone),
-            None,
-            Source::Line,
-        ));
-        assert!(
-            on_the_phone.contains("<rpid:activities><rpid:on-the-phone/></rpid:activities>"),
-            "{on_the_phone}"
-        );
-        let idle = written(&state(Availability::Away, None, None, Source::Computer));
-        assert!(
-            idle.contains("<basic>open</basic>") && idle.contains("<rpid:away/>"),
-            "{idle}"
-        );
-        let free = written(&state(Availability::Available, None, None, Source::Hand));
-        assert!(
-            free.contains("<basic>open</basic>") && free.contains("<rpid:activities/>"),
-            "{free}"
-        );
-        let gone = written(&Composed::NOTHING);
-        assert!(gone.contains("<basic>closed</basic>"), "{gone}");
-    }
-
-    fn any_state() -> impl Strategy<Value = Composed> {
-        let availability = prop_oneof![
-            Just(Availability::Available),
-            Just(Availability::Busy),
-            Just(Availability::Away),
-            Just(Availability::Offline),
-        ];
-        let activity = prop::sample::select(&[
-            "on-the-phone",
-            "meeting",
-            "meal",
-            "away",
-            "busy",
-            "working",
-            "Q&A <3>",
-        ])
-        .prop_map(|name| Activity::from_element(name, ""));
-        (
-            availability,
-            prop::option::of(activity),
-            prop::option::of(any::<String>()),
-        )
-            .prop_map(|(availability, activity, note)| {
-                let activity = activity.filter(|activity| activity.availability() == availability);
-                let source = match &activity {
-                    Some(Activity::OnThePhone) => Source::Line,
-                    _ => Source::Hand,
-                };
-                state(availability, activity, note.as_deref(), source)
-            })
-    }
-
     proptest::proptest! {
-        #[test]
-        fn what_is_written_reads_back_as_what_was_meant(state in any_state(), entity in any::<String>()) {
-            let written = write_pidf(&entity, &state);
-            let document = Document::read_pidf(&written).unwrap();
-            assert_eq!(document.availability(), state.availability);
-            assert_eq!(document.source(), state.source);
-            if let Some(activity) = &state.activity {
-                assert_eq!(document.activity(), Some(activity));
-            }
-            let writable = |sign: char| if crate::xml::is_xml_char(sign) { sign } else { char::REPLACEMENT_CHARACTER };
-            let note = state.note.as_deref().unwrap_or_default().chars().map(writable).collect::<String>();
-            // XML 1.0 §2.11 reads every way to end a line as one newline.
-            let note = note.replace("\r\n", "\n").replace('\r', "\n");
-            assert_eq!(document.note.as_deref().unwrap_or_default(), note.trim());
-        }
-
         #[test]
         fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
             let _ = Document::read_pidf(&bytes);
