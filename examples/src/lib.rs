@@ -6,7 +6,6 @@ pub mod http;
 pub mod peer;
 pub mod phone;
 pub mod serve;
-pub mod served;
 pub mod server;
 pub mod site;
 pub mod unique;

@@ -11,9 +11,10 @@ use examples::peer::baresip::Baresip;
 use examples::peer::linphone::Linphone;
 use examples::peer::sipjs::{Account, SipJs};
 use examples::rsip::{Header, Method};
-use examples::served::Served;
+use examples::serve::Serve;
 use examples::site::Site;
 use examples::wait;
+use examples::wire::Protocol;
 
 /// How long a phone's words last.
 const REFRESH: Duration = Duration::from_secs(10);
@@ -47,12 +48,12 @@ fn config() -> String {
 }
 
 /// Each rep has a phone registered and is on duty.
-fn wait_all(server: &Served, limit: Duration) {
-    let site = Site::new(server.http(), "shop");
+fn wait_all(server: &Serve, limit: Duration) {
+    let site = Site::new(server.http().unwrap(), "shop");
     for rep in REPS {
         site.wait_state(&format!("over-{rep}"), "available", limit)
             .unwrap_or_else(|error| panic!("{rep}: {error}\n{}", server.log()));
-        let mut query = server.phone("shop.example", rep, PASSWORD).unwrap();
+        let mut query = server.phone(Protocol::Udp, rep, PASSWORD).unwrap();
         let aor = query.aor();
         wait::until(&format!("{rep}'s registration"), limit, || {
             let listed = query.request(Method::Register, &aor, Vec::new(), &[])?;
@@ -79,8 +80,8 @@ fn phones_of_four_transports_are_back_after_a_crash() {
     let made = rcgen::generate_simple_self_signed(vec!["shop.example".to_owned()]).unwrap();
     let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let files = [("sip.crt", certificate.as_str()), ("sip.key", key.as_str())];
-    let mut server = Served::start(env!("CARGO_BIN_EXE_deskbell"), &config(), &files).unwrap();
-    let at = |scheme: &str| server.sip(scheme).unwrap();
+    let mut server = Serve::start_with(env!("CARGO_BIN_EXE_deskbell"), &config(), &files).unwrap();
+    let at = |scheme: &str| server.sip_at(scheme).unwrap();
 
     let baresip_over = |transport: &str| {
         let address = at(transport);
@@ -106,7 +107,7 @@ fn phones_of_four_transports_are_back_after_a_crash() {
     wait_all(&server, BACK_LIMIT);
     server.check_alive().unwrap();
     // Not only are they known: what is sent to them arrives.
-    let site = Site::new(server.http(), "shop");
+    let site = Site::new(server.http().unwrap(), "shop");
     for rep in REPS {
         let skill = format!("over-{rep}");
         site.ask(&skill, "Sam", &format!("hello {rep}")).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use examples::served::Served;
+use examples::serve::Serve;
 
 use super::caller::{Ask, status};
 use super::wires::Wire;
@@ -28,7 +28,7 @@ fn under_every_configuration_of_the_past_nothing_is_done_without_a_login() {
             assert!(text.contains(there), "{name}: no {there}");
             text = text.replace(there, here);
         }
-        let server = Served::start(env!("CARGO_BIN_EXE_deskbell"), &text, &[]).unwrap();
+        let server = Serve::start(env!("CARGO_BIN_EXE_deskbell"), &text).unwrap();
         for mut wire in [Wire::udp(&server), Wire::tcp(&server)] {
             for method in ["SUBSCRIBE", "PUBLISH", "MESSAGE", "REGISTER"] {
                 for target in ["alice", "nobody"] {

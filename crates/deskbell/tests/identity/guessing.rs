@@ -18,7 +18,7 @@ fn fifty_guessers_get_ten_guesses_and_the_rep_gets_in() {
     let mut phone = Wire::udp(&server);
     assert_eq!(status(&phone.ask_as("rep0", &right, &register)), 200);
 
-    let address = server.sip("udp").unwrap();
+    let address = server.sip_at("udp").unwrap();
     let mut guessers: Vec<_> = (10..60)
         .map(|host| {
             let mut wire = Wire::udp_from(Ipv4Addr::new(127, 0, 0, host), address);

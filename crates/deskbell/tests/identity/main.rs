@@ -17,7 +17,7 @@ mod replaying;
 mod strangers;
 mod wires;
 
-use examples::served::Served;
+use examples::serve::Serve;
 
 /// What every rep's password is made of.
 fn password(rep: &str) -> String {
@@ -25,11 +25,11 @@ fn password(rep: &str) -> String {
 }
 
 /// A shop with these reps; `sip` holds more lines for `[sip]`.
-fn shop(reps: &[String], sip: &str) -> Served {
+fn shop(reps: &[String], sip: &str) -> Serve {
     shop_with(reps, sip, &[])
 }
 
-fn shop_with(reps: &[String], sip: &str, files: &[(&str, &str)]) -> Served {
+fn shop_with(reps: &[String], sip: &str, files: &[(&str, &str)]) -> Serve {
     let listen = match files {
         [] => "",
         [..] => "\"tls://127.0.0.1:0\", ",
@@ -50,7 +50,7 @@ fn shop_with(reps: &[String], sip: &str, files: &[(&str, &str)]) -> Served {
             "[[rep]]\nid = \"{rep}\"\npassword = \"{password}\"\nskills = {{ cameras = 50 }}\n"
         ));
     }
-    Served::start(env!("CARGO_BIN_EXE_deskbell"), &config, files).unwrap()
+    Serve::start_with(env!("CARGO_BIN_EXE_deskbell"), &config, files).unwrap()
 }
 
 fn names(count: usize) -> Vec<String> {

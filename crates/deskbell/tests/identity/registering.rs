@@ -160,7 +160,7 @@ fn a_message_takes_the_path_of_the_registration() {
         Some("<sip:inner.example;lr>, <sip:token@edge.example;lr>")
     );
     accepted(&mut wire, &Ask::new("PUBLISH", "rep0", "rep0"));
-    let site = Site::new(server.http(), "shop");
+    let site = Site::new(server.http().unwrap(), "shop");
     site.wait_state("cameras", "available", LIMIT).unwrap();
     let _ticket = site.ask("cameras", "Sam", "which lens?").unwrap();
     let offer = wire.receive();
@@ -183,7 +183,7 @@ fn an_offer_waits_for_a_phone_whose_connection_is_gone() {
     let contact = register(&["Contact: <sip:rep0@page.invalid>"]);
     accepted(&mut phone, &contact);
     accepted(&mut wire, &Ask::new("PUBLISH", "rep0", "rep0"));
-    let site = Site::new(server.http(), "shop");
+    let site = Site::new(server.http().unwrap(), "shop");
     site.wait_state("cameras", "available", LIMIT).unwrap();
     drop(phone);
     let _ticket = site.ask("cameras", "Sam", "which lens?").unwrap();

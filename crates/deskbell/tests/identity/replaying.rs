@@ -25,7 +25,7 @@ fn what_was_heard_is_refused_by_count_by_age_and_by_source() {
     for ask in &heard {
         assert_eq!(status(&phone.ask(ask)), 200);
     }
-    let mut elsewhere = Wire::udp_from([127, 0, 0, 2].into(), server.sip("udp").unwrap());
+    let mut elsewhere = Wire::udp_from([127, 0, 0, 2].into(), server.sip_at("udp").unwrap());
     let mut neighbour = Wire::udp(&server);
     for ask in &heard {
         for wire in [&mut phone, &mut neighbour, &mut elsewhere] {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use examples::served::Served;
+use examples::serve::Serve;
 use examples::unique::token;
 
 use super::caller::{Ask, challenge, headers, status};
@@ -29,7 +29,7 @@ const METHODS: [&str; 14] = [
 ];
 
 /// Nobody is registered, on duty or asked for.
-pub(crate) fn assert_nothing_happened(server: &Served, reps: &[String]) {
+pub(crate) fn assert_nothing_happened(server: &Serve, reps: &[String]) {
     let mut wire = Wire::udp(server);
     for rep in reps {
         let mut query = Ask::new("REGISTER", rep, rep);
@@ -38,7 +38,11 @@ pub(crate) fn assert_nothing_happened(server: &Served, reps: &[String]) {
         assert_eq!(status(&answer), 200, "{answer}");
         assert_eq!(headers(&answer, "Contact"), [""; 0], "{rep}");
     }
-    let presence = server.http().get("/v1/sites/shop/presence").unwrap();
+    let presence = server
+        .http()
+        .unwrap()
+        .get("/v1/sites/shop/presence")
+        .unwrap();
     let text = presence.body;
     assert!(text.contains("\"state\":\"closed\""), "{text}");
     assert!(!text.contains("\"state\":\"available\""), "{text}");

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use examples::served::Served;
+use examples::serve::Serve;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -31,16 +31,16 @@ impl Wire {
         Self::Udp(socket)
     }
 
-    pub(crate) fn udp(server: &Served) -> Self {
-        Self::udp_from(Ipv4Addr::LOCALHOST, server.sip("udp").unwrap())
+    pub(crate) fn udp(server: &Serve) -> Self {
+        Self::udp_from(Ipv4Addr::LOCALHOST, server.sip_at("udp").unwrap())
     }
 
-    pub(crate) fn tcp(server: &Served) -> Self {
-        Self::Tcp(connect(server.sip("tcp").unwrap()))
+    pub(crate) fn tcp(server: &Serve) -> Self {
+        Self::Tcp(connect(server.sip_at("tcp").unwrap()))
     }
 
     /// As somebody who believes this certificate alone.
-    pub(crate) fn tls(server: &Served, certificate: &str) -> Self {
+    pub(crate) fn tls(server: &Serve, certificate: &str) -> Self {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap())
@@ -52,12 +52,12 @@ impl Wire {
             .with_no_client_auth();
         let name = ServerName::try_from("shop.example").unwrap();
         let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let stream = connect(server.sip("tls").unwrap());
+        let stream = connect(server.sip_at("tls").unwrap());
         Self::Tls(Box::new(StreamOwned::new(connection, stream)))
     }
 
-    pub(crate) fn ws(server: &Served) -> Self {
-        let address = server.sip("ws").unwrap();
+    pub(crate) fn ws(server: &Serve) -> Self {
+        let address = server.sip_at("ws").unwrap();
         let mut stream = connect(address);
         write!(
             stream,
