@@ -145,8 +145,8 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.check_with(&text, expect![[r#"
         served
         DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
-        DIR/deskbell.toml:70:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:71:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:97:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:98:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
     "#]]);
 }
 
@@ -157,6 +157,7 @@ fn default_configuration_says_the_defaults() {
     let (told, silent) = (settings(DEFAULT), settings("sip.domain = \"shop.example\""));
     assert_eq!(told.sip, silent.sip);
     assert_eq!(told.presence, silent.presence);
+    assert_eq!(told.limits, silent.limits);
     assert_eq!(told.http, silent.http);
     assert_eq!(told.storage, silent.storage);
     assert_eq!(told.dangerous, silent.dangerous);
