@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod desk;
 mod happenings;
+mod keeper;
 mod logging;
 mod mood;
 mod passwd;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
-use helpdesk::{Clock, Helpdesk};
-use presence::{Store, StoreConfig};
+use helpdesk::{Clock, Helpdesk, Input, RepId};
+use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
 use sip_transport::{Listen, TlsHandle, Transport};
 use storage::Journal;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, DigestSettings, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
+use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
     self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, SharedDirectory,
@@ -66,9 +67,9 @@ struct Reload {
 impl Server {
     /// Opens the journal and every socket, restores what was on record, and starts.
     pub(crate) async fn start(settings: Settings, happenings: Happenings) -> anyhow::Result<Self> {
-        let journal = Journal::open(&settings.storage.url)
+        let journal = Journal::open_sealed(&settings.storage.url, settings.storage.keyring.clone())
             .await
-            .with_context(|| format!("failed to open the journal {}", settings.storage.url))?;
+            .context("failed to open the journal")?;
         let transport = Transport::bind(sip_transport::Config {
             listen: listeners(&settings),
             tls: settings.tls.clone(),
@@ -77,14 +78,26 @@ impl Server {
         })
         .await
         .context("failed to listen for SIP; free the address or choose another")?;
-        let store = Arc::new(Store::new(StoreConfig {
+        let store = Store::new(StoreConfig {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
             longest_lifetime: settings.sip.expires.max,
             floor: settings.presence.refuse_below,
             precedence: settings.presence.precedence,
             ..StoreConfig::new(random::bytes()?)
-        }));
+        });
+        let store = Arc::new(store.with_edits());
+        let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
+        let restored = keeper::restore(&journal, &store, &bindings)
+            .await
+            .context("failed to read the journal")?;
+        tracing::info!(presentities = restored, "publications are back");
+        let (keeper, answers) = Keeper::new(
+            journal.clone(),
+            store.clone(),
+            bindings.clone(),
+            settings.storage.durability,
+        );
         let clock = Clock {
             at: Instant::now(),
             unix_ms: unix_ms(),
@@ -96,6 +109,16 @@ impl Server {
             .load(clock.unix_ms.saturating_sub(ended_kept))
             .await
             .context("failed to read the journal")?;
+        // Before the tickets, so that the reps on duty are weighed together.
+        while let Some(presentity) = store.poll_changed() {
+            let availability = store
+                .presentity(&presentity)
+                .map_or(Availability::Offline, |snapshot| {
+                    snapshot.composed().availability
+                });
+            let rep = RepId::new(presentity.as_str());
+            helpdesk.handle(Input::Presence { rep, availability }, clock.at);
+        }
         helpdesk.restore(records, clock.at);
 
         let (commands_in, commands) = mpsc::channel(INPUTS);
@@ -109,7 +132,6 @@ impl Server {
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
-        let bindings = Arc::new(Bindings::default());
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
@@ -218,6 +240,14 @@ impl Server {
             agent.run(stop).await;
             Ok(())
         });
+        let stop = shutdown.clone();
+        tasks.spawn(async move { keeper.run(stop).await.context("failed to write the journal") });
+        let upkeep = keeper::upkeep::run(
+            journal.clone(),
+            settings.storage.retention_by_site,
+            shutdown.clone(),
+        );
+        tasks.spawn(async move { upkeep.await.context("failed to see to the journal") });
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
         tasks.spawn(async move {
             mail.run(letters).await;

@@ -22,6 +22,7 @@ use crate::random;
 use crate::sender::RequestError;
 use crate::service::{Exchange, Handling, Service};
 use crate::waiting::{self, Waiting};
+use crate::way::LONGEST_UDP_REQUEST;
 
 /// Transactions, service and outgoing bytes of one socket or connection.
 pub(crate) struct Driver {
@@ -58,9 +59,6 @@ enum Mode {
     /// New requests are refused, what is under way is finished.
     Draining,
 }
-
-/// RFC 3261 §18.1.1: a longer request should not go over UDP.
-const LONGEST_UDP_REQUEST: usize = 1300;
 
 impl Driver {
     pub(crate) fn new(
@@ -336,7 +334,7 @@ impl Driver {
             && bytes.len() > LONGEST_UDP_REQUEST
             && !bytes.starts_with(b"SIP/2.0 ")
         {
-            // Deviates from RFC 3261 §18.1.1: the request goes over UDP, because the target named UDP.
+            // RFC 3261 §18.1.1: the peer takes no TCP, or the request belongs to a phone's own flow.
             Counters::count(&self.counters.oversized_requests);
         }
         self.outgoing.push(Outgoing {

@@ -18,6 +18,7 @@ mod secret;
 mod settings;
 mod sip;
 mod sites;
+mod storage;
 mod summary;
 mod tls;
 mod token_keys;
@@ -31,11 +32,11 @@ use toml::de::DeTable;
 use document::{Notes, Section};
 use names::Names;
 use secret::Environment;
-use settings::{DangerousSettings, HttpSettings, StorageSettings};
+use settings::{DangerousSettings, HttpSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use settings::{DigestSettings, Protocol, Settings};
+pub(crate) use settings::{DigestSettings, Durability, Protocol, Settings, StorageSettings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -108,7 +109,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         tls,
         presence: presence::read(root),
         http: read_http(root),
-        storage: read_storage(root),
+        storage: storage::read(root, &tables.sites, secrets),
         helpdesk: helpdesk::Config {
             sites,
             skills,
@@ -124,7 +125,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "sip",
     "presence",
     "http",
@@ -210,23 +211,6 @@ fn read_http(root: &Section<'_>) -> HttpSettings {
     HttpSettings {
         listen: listen.unwrap_or(HttpSettings::default().listen),
     }
-}
-
-fn read_storage(root: &Section<'_>) -> StorageSettings {
-    let url = root
-        .table("storage", "[storage]", &["url"])
-        .and_then(|storage| storage.value("url"));
-    let url = url.and_then(|url| {
-        let text = url.text()?;
-        match storage::Location::read(text) {
-            Ok(_) => Some(text.to_owned()),
-            Err(error) => {
-                url.mistake(error.to_string());
-                None
-            }
-        }
-    });
-    url.map_or_else(StorageSettings::default, |url| StorageSettings { url })
 }
 
 fn read_dangerous(root: &Section<'_>) -> DangerousSettings {

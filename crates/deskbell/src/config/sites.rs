@@ -9,7 +9,7 @@ use super::names::{self, Names};
 use super::secret::Sources;
 use super::token_keys;
 
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "id",
     "name",
     "origins",
@@ -20,6 +20,7 @@ pub(super) const KEYS: [&str; 10] = [
     "skills",
     "hours",
     "timezone",
+    "retention",
 ];
 
 /// The sites as the helpdesk and as the web sees them, in the same order.

@@ -17,7 +17,7 @@ pub(crate) fn summary(settings: &Settings) -> String {
             "HTTP",
             vec![vec![format!("http://{}", settings.http.listen)]],
         ),
-        ("Storage", vec![vec![settings.storage.url.clone()]]),
+        ("Storage", vec![vec![settings.storage.place()]]),
         ("Skills", skill_rows(settings)),
         ("Tiers", tier_rows(settings)),
         ("Sites", site_rows(settings)),

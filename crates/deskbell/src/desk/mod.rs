@@ -5,10 +5,11 @@ mod changes;
 mod effects;
 mod followers;
 mod owner;
+mod reports;
 
 pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{Carrier, RepMail};
 pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

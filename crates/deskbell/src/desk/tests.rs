@@ -151,7 +151,7 @@ fn config() -> Config {
     }
 }
 
-fn ask(ticket: &str) -> Ask {
+pub(crate) fn ask(ticket: &str) -> Ask {
     Ask {
         ticket: TicketId::new(ticket),
         access: AccessDigest([1; 32]),

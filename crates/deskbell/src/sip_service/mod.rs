@@ -19,7 +19,7 @@ mod subscribe;
 mod watched;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
@@ -31,10 +31,11 @@ use self::authentication::Login;
 use self::publishers::Publishers;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
+use crate::keeper::AnswerWay;
 
 pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use authentication::Offers;
-pub(crate) use bindings::Bindings;
+pub(crate) use bindings::{Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory};
 pub(crate) use mail::Mail;
 pub(crate) use register::Lifetimes;
@@ -52,6 +53,7 @@ pub(crate) struct SipService {
     login: Login,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
+    answers: AnswerWay,
     publishers: Publishers,
     flow_grace: Duration,
     presence: PresenceSignal,
@@ -75,6 +77,8 @@ pub(crate) struct Parts {
     pub(crate) bindings: Arc<Bindings>,
     /// Where publications go.
     pub(crate) store: Arc<Store>,
+    /// When an answer that tells of soft state may go out.
+    pub(crate) answers: AnswerWay,
     /// How long what a phone published is believed after its connection has gone.
     pub(crate) flow_grace: Duration,
     /// Wakes the helpdesk's owner.
@@ -102,6 +106,7 @@ impl SipService {
             directory: parts.directory,
             bindings: parts.bindings,
             store: parts.store,
+            answers: parts.answers,
             publishers: Publishers::default(),
             flow_grace: parts.flow_grace,
             presence: parts.presence,
@@ -119,8 +124,8 @@ impl Service for SipService {
             return refusal;
         }
         match request.method() {
-            Method::Register => self.handle_register(request, &exchange),
-            Method::Publish => self.handle_publish(request, &exchange),
+            Method::Register => self.handle_register(request, exchange),
+            Method::Publish => self.handle_publish(request, exchange),
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
@@ -146,7 +151,7 @@ impl Service for SipService {
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.bindings.handle_flow_closed(flow);
+        self.bindings.handle_flow_closed(flow, Instant::now());
         self.doubt_what_came_over(flow);
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod names;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
