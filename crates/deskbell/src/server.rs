@@ -157,6 +157,7 @@ impl Server {
             login_tries: settings.sip.login_tries,
             bindings: bindings.clone(),
             store: store.clone(),
+            answers,
             flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
@@ -241,7 +242,12 @@ impl Server {
             Ok(())
         });
         let stop = shutdown.clone();
-        tasks.spawn(async move { keeper.run(stop).await.context("failed to write the journal") });
+        tasks.spawn(async move {
+            keeper
+                .run(stop)
+                .await
+                .context("failed to write the journal")
+        });
         let upkeep = keeper::upkeep::run(
             journal.clone(),
             settings.storage.retention_by_site,

@@ -20,6 +20,7 @@ use crate::{
     presentity::{Edit, Lease, Presentity, edit},
     presentity_id::PresentityId,
     publication::{Change, KeptPublication, Publish, PublishError, Published, Publisher},
+    source::Precedence,
     store_config::StoreConfig,
 };
 
@@ -253,6 +254,11 @@ impl Store {
         let mut publications = presentity.publications().iter();
         publications
             .any(|publication| publication.entity_tag() == tag && publication.expires_at() > now)
+    }
+
+    /// Which source outweighs which.
+    pub fn precedence(&self) -> &Precedence {
+        &self.config.precedence
     }
 
     /// How many presentities have a publication or are known of.

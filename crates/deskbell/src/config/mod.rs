@@ -36,7 +36,7 @@ use settings::{DangerousSettings, HttpSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use settings::{DigestSettings, Durability, Protocol, Settings, StorageSettings};
+pub(crate) use settings::{DigestSettings, Durability, Protocol, Settings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.

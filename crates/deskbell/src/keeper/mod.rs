@@ -11,9 +11,7 @@ use bytes::Bytes;
 use helpdesk::{Clock, RepId};
 use presence::{PresentityId, Store};
 use sip_transport::{Exchange, Handling, PendingAnswer};
-use storage::{
-    CommitError, Health, Journal, LoadError, SoftChange, SoftKey, SoftKind, SoftValue,
-};
+use storage::{CommitError, Health, Journal, LoadError, SoftChange, SoftKey, SoftKind, SoftValue};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -218,9 +216,7 @@ pub(crate) async fn restore(
     bindings: &Bindings,
 ) -> Result<usize, LoadError> {
     restore_bindings(journal, bindings).await?;
-    let kept = journal
-        .load_soft(SoftKind::Publications, unix_ms())
-        .await?;
+    let kept = journal.load_soft(SoftKind::Publications, unix_ms()).await?;
     let clock = now();
     let mut restored = 0;
     for (name, value) in kept {

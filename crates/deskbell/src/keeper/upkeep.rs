@@ -99,12 +99,22 @@ mod tests {
                 .await
                 .unwrap();
         }
-        let retention = HashMap::from([
-            ("shop".to_owned(), day),
-            ("library".to_owned(), 3 * day),
-        ]);
+        let retention = HashMap::from([("shop".to_owned(), day), ("library".to_owned(), 3 * day)]);
         see_to(&journal, &retention).await.unwrap();
-        assert!(journal.history(&TicketId::new("shop")).await.unwrap().is_empty());
-        assert_eq!(journal.history(&TicketId::new("library")).await.unwrap().len(), 2);
+        assert!(
+            journal
+                .history(&TicketId::new("shop"))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(
+            journal
+                .history(&TicketId::new("library"))
+                .await
+                .unwrap()
+                .len(),
+            2
+        );
     }
 }
