@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
+use gateway::{AdminFace, ConfigHandle, Desk, Gateway, Recording, SoftphoneDoor, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
 use sip_transport::{Listen, TlsHandle, Transport};
-use storage::Journal;
+use storage::{Health, Journal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, DigestSettings, Settings};
@@ -41,6 +42,9 @@ const ENDED_KEPT: Duration = Duration::from_secs(30 * 60);
 
 /// How long everything may take to stop.
 const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// How long the journal may take to commit what waits.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 /// A running server.
 pub(crate) struct Server {
@@ -132,11 +136,12 @@ impl Server {
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
+        let (recording_in, recording) = watch::channel(Recording::Sound);
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
             gateway_config(&settings, &happenings, &sockets_in, &store),
-            Desk::new(commands_in, snapshots.clone()),
+            Desk::new(commands_in, snapshots.clone()).with_recording(recording),
         )
         .await
         .context("failed to listen for HTTP; free the address or choose another")?;
@@ -158,6 +163,7 @@ impl Server {
             bindings: bindings.clone(),
             store: store.clone(),
             answers,
+            health: journal.health(),
             flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
@@ -248,6 +254,12 @@ impl Server {
                 .await
                 .context("failed to write the journal")
         });
+        let (stop, health) = (shutdown.clone(), journal.health());
+        tasks.spawn(async move {
+            stop.run_until_cancelled(tell_recording(health, recording_in))
+                .await;
+            Ok(())
+        });
         let upkeep = keeper::upkeep::run(
             journal.clone(),
             settings.storage.retention_by_site,
@@ -332,20 +344,38 @@ impl Server {
     /// Stops accepting, lets what is under way end, and closes the journal.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.shutdown.cancel();
-        let drained = tokio::time::timeout(STOP_TIME, async {
+        let drained = timeout(STOP_TIME, async {
             while let Some(ended) = self.tasks.join_next().await {
                 ended.context("a part of the server failed")??;
             }
             anyhow::Ok(())
         })
         .await;
-        self.journal.close().await;
+        // What cannot be committed in time is as lost as after a crash, and no more.
+        if timeout(CLOSE_TIME, self.journal.close()).await.is_err() {
+            tracing::warn!("the journal did not close in time");
+        }
         match drained {
             Ok(done) => done,
             Err(_) => {
                 tracing::warn!("some connections did not end in time");
                 Ok(())
             }
+        }
+    }
+}
+
+/// Tells the web what the journal's health means to it, until the journal is gone.
+async fn tell_recording(mut health: watch::Receiver<Health>, told: watch::Sender<Recording>) {
+    loop {
+        let recording = match &*health.borrow_and_update() {
+            Health::Sound => Recording::Sound,
+            Health::Full => Recording::Full,
+            Health::Unreachable(_) | Health::Failed(_) => Recording::Away,
+        };
+        told.send_replace(recording);
+        if health.changed().await.is_err() {
+            return;
         }
     }
 }

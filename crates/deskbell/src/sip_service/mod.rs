@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling, Service};
-use tokio::sync::mpsc;
+use storage::Health;
+use tokio::sync::{mpsc, watch};
 
 use self::answer::{answer, refuse};
 use self::authentication::Login;
@@ -54,6 +55,7 @@ pub(crate) struct SipService {
     bindings: Arc<Bindings>,
     store: Arc<Store>,
     answers: AnswerWay,
+    health: watch::Receiver<Health>,
     publishers: Publishers,
     flow_grace: Duration,
     presence: PresenceSignal,
@@ -79,6 +81,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<Store>,
     /// When an answer that tells of soft state may go out.
     pub(crate) answers: AnswerWay,
+    /// Whether anything can be recorded.
+    pub(crate) health: watch::Receiver<Health>,
     /// How long what a phone published is believed after its connection has gone.
     pub(crate) flow_grace: Duration,
     /// Wakes the helpdesk's owner.
@@ -107,6 +111,7 @@ impl SipService {
             bindings: parts.bindings,
             store: parts.store,
             answers: parts.answers,
+            health: parts.health,
             publishers: Publishers::default(),
             flow_grace: parts.flow_grace,
             presence: parts.presence,
