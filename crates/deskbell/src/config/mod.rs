@@ -22,6 +22,7 @@ mod storage;
 mod summary;
 mod tls;
 mod token_keys;
+mod watchers;
 
 use std::env;
 use std::fs;
@@ -36,7 +37,9 @@ use settings::{DangerousSettings, HttpSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use settings::{DigestSettings, Durability, Protocol, Settings};
+pub(crate) use settings::{
+    Audience, DigestSettings, Durability, Protocol, Refusal, Settings, WatcherSettings,
+};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -84,7 +87,7 @@ pub(crate) fn read(
         }
         return Err(notes.into_mistakes());
     }
-    let root = Section::root(&notes, &document, &TABLES);
+    let root = Section::root(&notes, &document, TABLES);
     let settings = read_settings(&root, path, environment);
     notes.judge(settings)
 }
@@ -96,6 +99,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         environment,
     };
     let tables = Tables::open(root);
+    let presence = root.table("presence", "[presence]", &presence::KEYS);
     let names = tables.names();
     let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
@@ -107,9 +111,10 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
-        presence: presence::read(root),
+        presence: presence::read(presence.as_ref()),
         http: read_http(root),
         storage: storage::read(root, &tables.sites, secrets),
+        watchers: watchers::read(presence.as_ref(), &tables.reps),
         helpdesk: helpdesk::Config {
             sites,
             skills,
@@ -125,7 +130,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 11] = [
+const TABLES: &[&str] = &[
     "sip",
     "presence",
     "http",

@@ -7,16 +7,20 @@ mod authentication;
 mod bindings;
 mod directory;
 mod extensions;
+mod formats;
 mod mail;
 mod message;
 mod options;
 mod packed;
+mod permission;
 mod publication;
 mod publish;
 mod publishers;
 mod register;
 mod subscribe;
+mod telling;
 mod watched;
+mod watched_list;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,6 +43,7 @@ pub(crate) use authentication::Offers;
 pub(crate) use bindings::{Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory};
 pub(crate) use mail::Mail;
+pub(crate) use permission::Permissions;
 pub(crate) use register::Lifetimes;
 pub(crate) use subscribe::SubscribeAsk;
 
