@@ -64,6 +64,11 @@ fn explain(mistakes: Vec<Mistake>) -> anyhow::Error {
     anyhow::anyhow!("the configuration cannot be used\n{}", lines.join("\n"))
 }
 
+/// Reads a duration as the configuration writes it; `Err` says what is wrong with it.
+pub(crate) fn read_duration(text: &str) -> Result<std::time::Duration, String> {
+    duration::read(text)
+}
+
 /// Reads the file at `path`; secrets' files are looked for beside it.
 pub(crate) fn load(path: &Path, environment: Environment<'_>) -> Result<Settings, Vec<Mistake>> {
     match fs::read_to_string(path) {
@@ -113,7 +118,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         tls,
         presence: presence::read(presence.as_ref()),
         http: read_http(root),
-        storage: storage::read(root, &tables.sites, secrets),
+        storage: storage::read(root, (&tables.sites, &sites), secrets),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
         helpdesk: helpdesk::Config {
             sites,

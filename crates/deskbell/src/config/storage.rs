@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use helpdesk::Site;
 use storage::{Keyring, Location};
 use zeroize::Zeroizing;
 
@@ -26,7 +27,7 @@ const RETENTION: std::ops::RangeInclusive<Duration> =
 
 pub(super) fn read(
     root: &Section<'_>,
-    sites: &[Section<'_>],
+    sites: (&[Section<'_>], &[Site]),
     secrets: Sources<'_>,
 ) -> StorageSettings {
     let usual = StorageSettings::default();
@@ -44,14 +45,13 @@ pub(super) fn read(
             })
             .unwrap_or(usual.durability),
         keyring: read_keys(value("key_file"), value("key_env"), secrets),
-        retention_by_site: sites
-            .iter()
-            .filter_map(|site| {
-                let id = site.value("id")?.text()?.to_owned();
-                let own = site
+        retention_by_site: (sites.0.iter().zip(sites.1))
+            .map(|(table, site)| {
+                let own = table
                     .value("retention")
                     .and_then(|value| value.duration(RETENTION));
-                Some((id, own.or(retention).unwrap_or(StorageSettings::RETENTION)))
+                let retention = own.or(retention).unwrap_or(StorageSettings::RETENTION);
+                (site.id.as_str().to_owned(), retention)
             })
             .collect(),
     }

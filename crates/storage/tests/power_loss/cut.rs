@@ -8,9 +8,9 @@ use crate::disk::FileState;
 use crate::vfs::disk;
 
 /// The disk after a cut, and what its owner had promised.
-pub struct Picture {
-    pub files: HashMap<String, FileState>,
-    pub acknowledged: Vec<String>,
+pub(crate) struct Picture {
+    pub(crate) files: HashMap<String, FileState>,
+    pub(crate) acknowledged: Vec<String>,
 }
 
 #[derive(Default)]
@@ -25,7 +25,7 @@ struct Album {
 static ALBUM: LazyLock<Mutex<Album>> = LazyLock::new(Mutex::default);
 
 /// Takes so many pictures from here on, one at about every so many operations.
-pub fn begin(every: u64, wanted: usize) {
+pub(crate) fn begin(every: u64, wanted: usize) {
     *ALBUM.lock().unwrap() = Album {
         every,
         wanted,
@@ -33,22 +33,22 @@ pub fn begin(every: u64, wanted: usize) {
     };
 }
 
-pub fn end() -> Vec<Picture> {
+pub(crate) fn end() -> Vec<Picture> {
     std::mem::take(&mut *ALBUM.lock().unwrap()).pictures
 }
 
-pub fn is_done() -> bool {
+pub(crate) fn is_done() -> bool {
     let album = ALBUM.lock().unwrap();
     album.pictures.len() >= album.wanted
 }
 
 /// Somebody was promised this.
-pub fn acknowledge(what: String) {
+pub(crate) fn acknowledge(what: String) {
     ALBUM.lock().unwrap().acknowledged.push(what);
 }
 
 /// Called at every operation of the disk.
-pub fn maybe(_name: &str) {
+pub(crate) fn maybe(_name: &str) {
     let mut album = ALBUM.lock().unwrap();
     if album.every == 0 || album.pictures.len() >= album.wanted {
         return;

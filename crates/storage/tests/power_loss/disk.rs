@@ -8,24 +8,24 @@ const SECTOR: usize = 512;
 
 /// All files of the disk.
 #[derive(Default)]
-pub struct Disk {
-    pub files: HashMap<String, FileState>,
+pub(crate) struct Disk {
+    pub(crate) files: HashMap<String, FileState>,
     /// Writes, truncations and syncs so far.
-    pub operations: u64,
+    pub(crate) operations: u64,
     /// Syncs so far.
-    pub syncs: u64,
+    pub(crate) syncs: u64,
     /// The sync, counted from 1, that fails; every later one succeeds, as a kernel that dropped its pages pretends.
-    pub failing_sync: Option<u64>,
+    pub(crate) failing_sync: Option<u64>,
     /// While set, no file grows.
-    pub full: bool,
+    pub(crate) full: bool,
     random: u64,
 }
 
 /// One file.
 #[derive(Default, Clone)]
-pub struct FileState {
+pub(crate) struct FileState {
     /// As the running program sees it.
-    pub current: Vec<u8>,
+    pub(crate) current: Vec<u8>,
     /// As it is on the platter.
     durable: Vec<u8>,
     /// What is between the two, in order.
@@ -39,12 +39,12 @@ enum Change {
 }
 
 impl Disk {
-    pub fn seed(&mut self, seed: u64) {
+    pub(crate) fn seed(&mut self, seed: u64) {
         self.random = seed | 1;
     }
 
     /// `false` when there is no room.
-    pub fn write(&mut self, name: &str, offset: usize, bytes: &[u8]) -> bool {
+    pub(crate) fn write(&mut self, name: &str, offset: usize, bytes: &[u8]) -> bool {
         self.operations += 1;
         let full = self.full;
         let file = self.files.entry(name.to_owned()).or_default();
@@ -60,7 +60,7 @@ impl Disk {
         true
     }
 
-    pub fn truncate(&mut self, name: &str, length: usize) {
+    pub(crate) fn truncate(&mut self, name: &str, length: usize) {
         self.operations += 1;
         let file = self.files.entry(name.to_owned()).or_default();
         let change = Change::Truncate(length);
@@ -69,7 +69,7 @@ impl Disk {
     }
 
     /// `false` when it fails; what was not synced then never will be.
-    pub fn sync(&mut self, name: &str) -> bool {
+    pub(crate) fn sync(&mut self, name: &str) -> bool {
         self.operations += 1;
         self.syncs += 1;
         let fails = self.failing_sync == Some(self.syncs);
@@ -86,7 +86,7 @@ impl Disk {
 
     /// The disk as it may be after a power cut at this moment: of what was not synced some is there, some is not, some
     /// is torn between sectors, in no particular order.
-    pub fn after_power_cut(&mut self) -> HashMap<String, FileState> {
+    pub(crate) fn after_power_cut(&mut self) -> HashMap<String, FileState> {
         let mut names: Vec<String> = self.files.keys().cloned().collect();
         names.sort();
         let mut image = HashMap::new();
@@ -111,7 +111,7 @@ impl Disk {
     }
 
     /// A number below `limit` (xorshift64).
-    pub fn draw(&mut self, limit: u64) -> u64 {
+    pub(crate) fn draw(&mut self, limit: u64) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;

@@ -15,7 +15,7 @@ use rusqlite::ffi;
 use crate::disk::Disk;
 
 /// Everything SQLite and the tests share.
-pub static DISK: LazyLock<Mutex<Disk>> = LazyLock::new(Mutex::default);
+pub(crate) static DISK: LazyLock<Mutex<Disk>> = LazyLock::new(Mutex::default);
 
 /// Locks and shared memory of each database, by its name.
 static SHARED: LazyLock<Mutex<HashMap<String, Shared>>> = LazyLock::new(Mutex::default);
@@ -44,17 +44,17 @@ struct Handle {
     name: *mut String,
 }
 
-pub fn disk() -> MutexGuard<'static, Disk> {
+pub(crate) fn disk() -> MutexGuard<'static, Disk> {
     DISK.lock().unwrap()
 }
 
 /// Forgets the locks of databases that are closed.
-pub fn forget_locks() {
+pub(crate) fn forget_locks() {
     SHARED.lock().unwrap().clear();
 }
 
 /// Makes this file system SQLite's default, for the whole process.
-pub fn install() {
+pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: the default file system lives as long as the process; ours is leaked, and so does too. It borrows
