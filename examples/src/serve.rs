@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -23,8 +24,9 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Serve {
     child: Child,
+    program: PathBuf,
     log: Arc<Mutex<Vec<String>>>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Serve {
@@ -34,36 +36,67 @@ impl Serve {
     /// Where it does not come up; the error tells what it said.
     pub fn start(program: &str, configuration: &str) -> anyhow::Result<Self> {
         let folder = Folder::new("serve")?;
-        let configuration = folder.write("deskbell.toml", configuration)?;
-        let mut child = Command::new(program)
-            .args(["serve", "--config"])
-            .arg(configuration)
-            .env("DESKBELL_LOG", "info")
-            .current_dir(folder.path())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("failed to start {program}"))?;
-        let screen = BufReader::new(child.stderr.take().context("it has no stderr")?);
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let written = log.clone();
-        thread::spawn(move || {
-            for line in screen.lines().map_while(Result::ok) {
-                written
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line);
-            }
-        });
+        folder.write("deskbell.toml", configuration)?;
+        let program = Path::new(program);
+        let (child, log) = launch(program, folder.path())?;
         let mut serve = Self {
             child,
+            program: program.to_owned(),
             log,
-            _folder: folder,
+            folder,
         };
-        wait::until("the server's start", START_LIMIT, || {
-            serve.check_alive()?;
-            Ok(serve.address("listening for HTTP", "").map(|_| ()))
-        })?;
+        serve.wait_started()?;
         Ok(serve)
+    }
+
+    /// Kills the server as a crash would.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn crash(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts the server again in the same folder, after [`crash`](Self::crash).
+    ///
+    /// # Errors
+    /// Where it does not come up; the error tells what it said.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        (self.child, self.log) = launch(&self.program, self.folder.path())?;
+        self.wait_started()
+    }
+
+    /// What the server's program says and does under another command, in the same folder.
+    ///
+    /// # Errors
+    /// Where it fails; the error tells what it said.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let done = Command::new(&self.program)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()?;
+        if !done.status.success() {
+            bail!(
+                "{arguments:?} failed: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
+        }
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    }
+
+    /// Where configuration and journal are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn wait_started(&mut self) -> anyhow::Result<()> {
+        wait::until("the server's start", START_LIMIT, || {
+            self.check_alive()?;
+            Ok(self.address("listening for HTTP", "").map(|_| ()))
+        })
     }
 
     /// Where it listens for SIP by this protocol.
@@ -132,6 +165,28 @@ impl Serve {
         let log = self.log.lock();
         log.unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn launch(program: &Path, folder: &Path) -> anyhow::Result<(Child, Arc<Mutex<Vec<String>>>)> {
+    let mut child = Command::new(program)
+        .args(["serve", "--config", "deskbell.toml"])
+        .env("DESKBELL_LOG", "info")
+        .current_dir(folder)
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("failed to start {}", program.display()))?;
+    let screen = BufReader::new(child.stderr.take().context("it has no stderr")?);
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let written = log.clone();
+    thread::spawn(move || {
+        for line in screen.lines().map_while(Result::ok) {
+            written
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line);
+        }
+    });
+    Ok((child, log))
 }
 
 impl Drop for Serve {
