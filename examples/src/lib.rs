@@ -3,8 +3,10 @@
 
 pub mod document;
 pub mod http;
+pub mod pbx;
 pub mod peer;
 pub mod phone;
+pub mod serve;
 pub mod server;
 pub mod site;
 pub mod unique;

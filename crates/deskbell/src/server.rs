@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
+use gateway::{AdminFace, ConfigHandle, Desk, Gateway, LineBoard, SoftphoneDoor, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, RepId, SkillId, TierId};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
@@ -24,8 +24,8 @@ use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, Permissions,
-    SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Lifetimes, LineParts, Lines,
+    Mail, Offers, Permissions, SharedDirectory, SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -71,6 +71,7 @@ struct Reload {
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
     store: Arc<Store>,
+    lines: LineBoard,
 }
 
 impl Server {
@@ -91,6 +92,8 @@ impl Server {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
             longest_lifetime: settings.sip.expires.max,
+            floor: settings.presence.refuse_below,
+            precedence: settings.presence.precedence,
             ..StoreConfig::new(random::bytes()?)
         }));
         let clock = Clock {
@@ -114,6 +117,9 @@ impl Server {
         let (letters_in, letters) = mpsc::channel(INPUTS);
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (reloads_in, reloads) = watch::channel(());
+        let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);
+        let (lines_in, line_board) = watch::channel(Arc::default());
+        let expected_notifies = ExpectedNotifies::default();
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
@@ -122,7 +128,7 @@ impl Server {
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
-            gateway_config(&settings, &happenings, &sockets_in, &store),
+            gateway_config(&settings, &happenings, &sockets_in, &store, &line_board),
             Desk::new(commands_in, snapshots.clone()),
         )
         .await
@@ -137,6 +143,7 @@ impl Server {
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
             store: store.clone(),
+            lines: line_board,
         };
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
@@ -145,9 +152,12 @@ impl Server {
             login_tries: settings.sip.login_tries,
             bindings: bindings.clone(),
             store: store.clone(),
+            flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
             subscribes: subscribes_in,
+            expected_notifies: expected_notifies.clone(),
+            line_notifies: line_notifies_in,
             registration_lifetimes: Lifetimes {
                 shortest: settings.sip.expires.min,
                 default: settings.sip.expires.default,
@@ -171,6 +181,20 @@ impl Server {
             transport.sender(),
             happenings.clone(),
         );
+        let line_parts = LineParts {
+            store: store.clone(),
+            presence: presence.clone(),
+            sender: transport.sender(),
+            local: transport.local_addresses().to_vec(),
+            expected: expected_notifies,
+            notifies: line_notifies,
+            board: lines_in,
+            happenings: happenings.clone(),
+        };
+        let lines = settings
+            .pbx
+            .clone()
+            .map(|pbx| Lines::new(pbx, line_parts, Instant::now()));
         let owner = Owner::new(
             helpdesk,
             store,
@@ -233,6 +257,13 @@ impl Server {
             agent.run(stop).await;
             Ok(())
         }));
+        if let Some(lines) = lines {
+            let stop = farewell.clone();
+            tasks.spawn(watchers.track_future(async move {
+                lines.run(stop).await;
+                Ok(())
+            }));
+        }
         watchers.close();
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
         tasks.spawn(async move {
@@ -275,8 +306,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal and the digest order
-    /// stay until a restart; certificates are shown to the next connection.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order
+    /// `[presence]` and `[pbx]` stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
@@ -290,9 +321,10 @@ impl Server {
             happenings,
             sockets,
             store,
+            lines,
             ..
         } = &self.reload;
-        let gateway = gateway_config(&settings, happenings, sockets, store);
+        let gateway = gateway_config(&settings, happenings, sockets, store, lines);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -424,6 +456,7 @@ fn gateway_config(
     happenings: &Happenings,
     sockets: &mpsc::Sender<SoftphoneSocket>,
     store: &Arc<Store>,
+    lines: &LineBoard,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -445,6 +478,7 @@ fn gateway_config(
         admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
             keys: settings.admin_keys.clone(),
             presentities: store.clone(),
+            lines: lines.clone(),
         }),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),

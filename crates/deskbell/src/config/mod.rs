@@ -10,6 +10,8 @@ mod hosts;
 mod mistake;
 mod names;
 mod nearest;
+mod pbx;
+mod presence;
 mod reps;
 mod routing;
 mod scenario;
@@ -35,7 +37,9 @@ use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use settings::{Audience, DigestSettings, Protocol, Refusal, Settings, WatcherSettings};
+pub(crate) use settings::{
+    Audience, DigestSettings, Extension, PbxSettings, Protocol, Refusal, Settings, WatcherSettings,
+};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -106,8 +110,10 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
+        presence: presence::read(root),
         http: read_http(root),
         watchers: watchers::read(root, &tables.reps),
+        pbx: pbx::read(root, &tables.reps, secrets),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {
             sites,
@@ -124,10 +130,11 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "sip",
-    "http",
     "presence",
+    "http",
+    "pbx",
     "storage",
     "skill",
     "tier",

@@ -4,14 +4,17 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{AdminKey, SiteFace};
 use helpdesk::RepId;
+use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
 use sip_transport::TlsIdentity;
 
 use super::mistake::Mistake;
+use super::secret::Secret;
 
 /// Everything the program was told.
 #[derive(Debug, Clone)]
@@ -19,8 +22,11 @@ pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     /// What TLS listeners show; there is one where one of them is listed.
     pub(crate) tls: Option<TlsIdentity>,
+    pub(crate) presence: PresenceSettings,
     pub(crate) http: HttpSettings,
     pub(crate) watchers: WatcherSettings,
+    /// The telephone system that tells what reps' lines do.
+    pub(crate) pbx: Option<PbxSettings>,
     pub(crate) storage: StorageSettings,
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
@@ -150,6 +156,54 @@ impl Default for WatcherSettings {
             chosen_by_rep: HashMap::new(),
         }
     }
+}
+
+/// How publications are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PresenceSettings {
+    /// How long what a phone published is believed after its connection has gone.
+    pub(crate) flow_grace: Duration,
+    /// Which source of a rep's state outweighs which.
+    pub(crate) precedence: Precedence,
+    /// A PUBLISH for less is refused; `None` lengthens it to the least of [`ExpiresBounds`].
+    pub(crate) refuse_below: Option<Duration>,
+}
+
+impl Default for PresenceSettings {
+    fn default() -> Self {
+        Self {
+            // Long enough to change from one network to the next.
+            flow_grace: Duration::from_secs(30),
+            precedence: Precedence::default(),
+            // Phones answer 423 by losing their state or by giving up.
+            refuse_below: None,
+        }
+    }
+}
+
+/// A telephone system and the extensions that are asked of it.
+#[derive(Debug, Clone)]
+pub(crate) struct PbxSettings {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    /// UDP or TCP.
+    pub(crate) protocol: Protocol,
+    /// Proves itself to the system; nobody does where there is none.
+    pub(crate) user: Option<String>,
+    pub(super) password: Option<Arc<Secret>>,
+    /// The only realm whose challenges are answered.
+    pub(crate) realm: Option<String>,
+    /// How long a subscription is asked for.
+    pub(crate) lifetime: Duration,
+    pub(crate) extensions: Vec<Extension>,
+}
+
+/// The line of a rep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extension {
+    pub(crate) rep: RepId,
+    /// The user part of its address at the telephone system.
+    pub(crate) number: String,
 }
 
 /// Who may watch.

@@ -10,6 +10,9 @@ use super::document::Section;
 use super::names;
 use super::settings::{Audience, Refusal, WatcherSettings};
 
+/// The key of `[presence]` that this table hangs on.
+pub(super) const KEY: &str = "watchers";
+
 /// The key of `[[rep]]` that this table's reader reads.
 pub(super) const REP_KEY: &str = "watchers";
 
@@ -22,10 +25,13 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 pub(super) fn read(root: &Section<'_>, reps: &[Section<'_>]) -> WatcherSettings {
     let usual = WatcherSettings::default();
-    let presence = root.table("presence", "[presence]", &["watchers"]);
+    // What else is in [presence] is judged by its own reader.
+    let presence = root
+        .value("presence")
+        .and_then(|presence| presence.written_table());
     let table = presence
         .as_ref()
-        .and_then(|presence| presence.value("watchers"))
+        .and_then(|presence| presence.value(KEY))
         .and_then(|table| table.table(&KEYS));
     let value = |key: &str| table.as_ref().and_then(|table| table.value(key));
     let known = names::collect(reps);

@@ -8,12 +8,15 @@ mod bindings;
 mod directory;
 mod extensions;
 mod formats;
+mod lines;
 mod mail;
 mod message;
 mod options;
 mod packed;
 mod permission;
+mod publication;
 mod publish;
+mod publishers;
 mod register;
 mod subscribe;
 mod telling;
@@ -21,7 +24,7 @@ mod watched;
 mod watched_list;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
@@ -30,6 +33,7 @@ use tokio::sync::mpsc;
 
 use self::answer::{answer, refuse};
 use self::authentication::Login;
+use self::publishers::Publishers;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
 
@@ -37,6 +41,7 @@ pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use authentication::Offers;
 pub(crate) use bindings::Bindings;
 pub(crate) use directory::{Directory, SharedDirectory};
+pub(crate) use lines::{ExpectedNotifies, LineNotify, LineParts, Lines};
 pub(crate) use mail::Mail;
 pub(crate) use permission::Permissions;
 pub(crate) use register::Lifetimes;
@@ -54,9 +59,13 @@ pub(crate) struct SipService {
     login: Login,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
+    publishers: Publishers,
+    flow_grace: Duration,
     presence: PresenceSignal,
     rep_says: mpsc::Sender<RepSays>,
     subscribes: mpsc::Sender<SubscribeAsk>,
+    expected_notifies: ExpectedNotifies,
+    line_notifies: mpsc::Sender<LineNotify>,
     registration_lifetimes: Lifetimes,
     happenings: Happenings,
 }
@@ -75,12 +84,18 @@ pub(crate) struct Parts {
     pub(crate) bindings: Arc<Bindings>,
     /// Where publications go.
     pub(crate) store: Arc<Store>,
+    /// How long what a phone published is believed after its connection has gone.
+    pub(crate) flow_grace: Duration,
     /// Wakes the helpdesk's owner.
     pub(crate) presence: PresenceSignal,
     /// Where reps' messages go.
     pub(crate) rep_says: mpsc::Sender<RepSays>,
     /// Where watchers' SUBSCRIBEs go.
     pub(crate) subscribes: mpsc::Sender<SubscribeAsk>,
+    /// The dialogs in which we are told something.
+    pub(crate) expected_notifies: ExpectedNotifies,
+    /// Where NOTIFYs in them go.
+    pub(crate) line_notifies: mpsc::Sender<LineNotify>,
     /// How long a registration may last.
     pub(crate) registration_lifetimes: Lifetimes,
     /// Shows what happens.
@@ -100,9 +115,13 @@ impl SipService {
             directory: parts.directory,
             bindings: parts.bindings,
             store: parts.store,
+            publishers: Publishers::default(),
+            flow_grace: parts.flow_grace,
             presence: parts.presence,
             rep_says: parts.rep_says,
             subscribes: parts.subscribes,
+            expected_notifies: parts.expected_notifies,
+            line_notifies: parts.line_notifies,
             registration_lifetimes: parts.registration_lifetimes,
             happenings: parts.happenings,
         }
@@ -120,8 +139,9 @@ impl Service for SipService {
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
-            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
-            Method::Notify | Method::Bye | Method::Cancel => refuse(answer(
+            Method::Notify => self.handle_notify(request, exchange),
+            // RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
+            Method::Bye | Method::Cancel => refuse(answer(
                 request,
                 &exchange,
                 StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
@@ -143,5 +163,6 @@ impl Service for SipService {
 
     fn handle_flow_closed(&self, flow: Flow) {
         self.bindings.handle_flow_closed(flow, Instant::now());
+        self.doubt_what_came_over(flow);
     }
 }

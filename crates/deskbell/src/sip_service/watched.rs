@@ -168,6 +168,7 @@ fn composed(group: &GroupSnapshot) -> Composed {
         activity: None,
         note: Some(note.into()),
         source: Source::Nothing,
+        rule: None,
         since: None,
     }
 }

@@ -8,12 +8,13 @@ use gateway::{AdminFace, AdminKey, Options, Scope};
 
 use crate::world::{World, config};
 
-const ADDRESSES: [&str; 7] = [
+const ADDRESSES: [&str; 8] = [
     "/v1/admin/reps",
     "/v1/admin/groups",
     "/v1/admin/queue",
     "/v1/admin/decisions/t1",
     "/v1/admin/estimates",
+    "/v1/admin/lines",
     "/v1/admin/presentities",
     "/v1/admin/presentities/alice",
 ];
@@ -29,6 +30,7 @@ async fn world(store: &Arc<Store>) -> World {
             expired,
         ],
         presentities: store.clone(),
+        lines: tokio::sync::watch::Sender::default().subscribe(),
     });
     World::with(config, Options::default()).await
 }
@@ -106,10 +108,12 @@ async fn a_presentity_tells_its_sources_and_which_decided() {
     assert_eq!(alice["decided_by"], "hand");
     assert_eq!(alice["note"], "<b>here</b>");
     assert_eq!(alice["sources"].as_array().unwrap().len(), 1);
-    assert!(alice["sources"][0]["expires_in_s"].as_f64().unwrap() > 200.0);
+    assert_eq!(alice["sources"][0]["decides"], true);
+    let publication = &alice["sources"][0]["publication"];
+    assert!(publication["expires_in_s"].as_f64().unwrap() > 200.0);
     let bob = get("/v1/admin/presentities/bob").await.json(200);
     assert_eq!(bob["state"], "offline");
-    assert!(bob["decided_by"].is_null());
+    assert_eq!(bob["decided_by"], "nothing");
     get("/v1/admin/presentities/nobody").await.problem(404);
 }
 
