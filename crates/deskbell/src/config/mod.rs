@@ -100,6 +100,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     };
     let tables = Tables::open(root);
     let names = tables.names();
+    let presence = presence::open(root);
     let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
@@ -110,9 +111,9 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
-        presence: presence::read(root),
+        presence: presence::read(presence.as_ref()),
         http: read_http(root),
-        watchers: watchers::read(root, &tables.reps),
+        watchers: watchers::read(presence.as_ref(), &tables.reps),
         pbx: pbx::read(root, &tables.reps, secrets),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {

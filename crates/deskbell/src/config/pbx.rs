@@ -57,16 +57,21 @@ pub(super) fn read(
             .and_then(|value| value.text().map(str::to_owned))
     };
     let password = match secrets.seek(&table, &PASSWORD) {
-        Sought::Absent | Sought::Unusable => None,
+        Sought::Unusable => None,
         Sought::Found(secret, _) => Some(Arc::new(secret)),
+        Sought::Absent => {
+            if table.value("user").is_some() {
+                table.mistake(
+                    "password",
+                    "is missing; write password_file = \"FILE\" (or password_env, password)",
+                );
+            }
+            None
+        }
     };
-    let user = text("user");
-    if user.is_some() && password.is_none() {
-        table.mistake(
-            "password",
-            "is missing; write password_file = \"FILE\" (or password_env, password)",
-        );
-    }
+    let lifetime = table
+        .value("expires")
+        .and_then(|expires| expires.duration(LIFETIMES));
     let uri = table.required(
         "uri",
         "write the system's address, such as \"sip:pbx.example\"",
@@ -76,13 +81,10 @@ pub(super) fn read(
         host,
         port,
         protocol,
-        user,
+        user: text("user"),
         password,
         realm: text("realm"),
-        lifetime: table
-            .value("expires")
-            .and_then(|expires| expires.duration(LIFETIMES))
-            .unwrap_or(DEFAULT_LIFETIME),
+        lifetime: lifetime.unwrap_or(DEFAULT_LIFETIME),
         extensions,
     })
 }

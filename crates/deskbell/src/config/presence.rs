@@ -12,9 +12,14 @@ const KEYS: [&str; 4] = ["flow_grace", "precedence", "refuse_below", watchers::K
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-pub(super) fn read(root: &Section<'_>) -> PresenceSettings {
+/// The table, where there is one.
+pub(super) fn open<'a>(root: &Section<'a>) -> Option<Section<'a>> {
+    root.table("presence", "[presence]", &KEYS)
+}
+
+pub(super) fn read(table: Option<&Section<'_>>) -> PresenceSettings {
     let usual = PresenceSettings::default();
-    let Some(table) = root.table("presence", "[presence]", &KEYS) else {
+    let Some(table) = table else {
         return usual;
     };
     PresenceSettings {

@@ -142,11 +142,12 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("sip.crt", &certificate);
     scratch.write("sip.key", &key);
     scratch.write("phones.crt", &certificate);
+    scratch.write("pbx.secret", "correct horse\n");
     scratch.check_with(&text, expect![[r#"
         served
         DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
-        DIR/deskbell.toml:62:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:63:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:78:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:79:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
     "#]]);
 }
 
@@ -340,6 +341,8 @@ fn summary_says_what_would_be_served() {
                  digest SHA-256, MD5; over udp MD5; over wss SHA-512-256-sess in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
+        Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
+        Lines    none
         Storage  sqlite:deskbell.db
         Skills   cameras   Cameras
                  lenses    lenses
@@ -372,6 +375,8 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
                  digest MD5 in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
+        Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
+        Lines    none
         Storage  sqlite:deskbell.db
         Skills   none
         Tiers    standard  weight 1
@@ -1249,5 +1254,72 @@ fn token_keys_are_read_in_each_form_they_are_written_in() {
             DIR/deskbell.toml:7:11: [[site.key]] ed25519: is no Ed25519 public key; give the x of its JWK, or a PEM file
             DIR/deskbell.toml:8:1: [[site.key]] id: has two keys; a key is for one algorithm, so give each its own table
         "#]],
+    );
+}
+
+#[test]
+fn watchers_are_read() {
+    check_with(
+        "[presence.watchers]\ninterval = \"1ms\"\nreps = \"all\"\nsupervisors = [\"alce\"]\nrefusal = \"hid\"\nmore = 1\n",
+        expect![[r#"
+            deskbell.toml:2:12: [presence] watchers.interval: is 1ms but must be from 100ms to 5m
+            deskbell.toml:3:8: [presence] watchers.reps: cannot be "all"; known: reps, supervisors
+            deskbell.toml:4:16: [presence] watchers.supervisors: there is no rep called alce; did you mean alice?
+            deskbell.toml:5:11: [presence] watchers.refusal: cannot be "hid"; did you mean hide?
+            deskbell.toml:6:1: [presence] watchers.more: is unknown; known: interval, reps, groups, supervisors, refusal
+        "#]],
+    );
+    check_with(
+        "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\nskills = { cameras = 1 }\nwatchers = [\"bob\", \"sue\"]\n",
+        expect![[r#"
+            deskbell.toml:5:20: [[rep]] watchers: there is no rep called sue; known: bob
+        "#]],
+    );
+}
+
+#[test]
+fn a_telephone_system_is_read() {
+    let rep = "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\nskills = { cameras = 1 }\nextension = \"101\"\n";
+    check_with(
+        &format!(
+            "[pbx]\nuri = \"sip:pbx.example:5080;transport=tcp\"\nuser = \"desk\"\npassword = \"secret of ours\"\n{rep}"
+        ),
+        expect![[r#"
+            served
+            deskbell.toml:21:1: [[site]] skills: no rep has lenses: it will always be closed
+        "#]],
+    );
+    check_with(
+        &format!("[pbx]\nuri = \"pbx.example\"\nuser = \"desk\"\nexpires = \"1s\"\n{rep}"),
+        expect![[r#"
+            deskbell.toml:1:1: [pbx] password: is missing; write password_file = "FILE" (or password_env, password)
+            deskbell.toml:2:7: [pbx] uri: "pbx.example" is no address of a telephone system; write "sip:pbx.example" or "sip:192.0.2.7:5080;transport=tcp"
+            deskbell.toml:4:11: [pbx] expires: is 1s but must be from 5s to 1h
+        "#]],
+    );
+    check_with(
+        &format!(
+            "[pbx]\nuri = \"sip:pbx.example;transport=tls\"\n{}",
+            rep.replace("101", "1 0")
+        ),
+        expect![[r#"
+            deskbell.toml:2:7: [pbx] uri: can be asked over udp or tcp only
+            deskbell.toml:7:13: [[rep]] extension: is no extension; write the user part of its address, such as "101"
+        "#]],
+    );
+    check_with(
+        rep,
+        expect![[r#"
+        served
+        deskbell.toml:5:13: [[rep]] extension: is not used: there is no [pbx]
+        deskbell.toml:17:1: [[site]] skills: no rep has lenses: it will always be closed
+    "#]],
+    );
+    check_with(
+        "[pbx]\nuri = \"sip:pbx.example\"\n",
+        expect![[r#"
+        served
+        deskbell.toml:1:1: [pbx] uri: is not used: no [[rep]] has an extension
+    "#]],
     );
 }

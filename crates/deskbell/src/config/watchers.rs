@@ -23,14 +23,10 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 const LONGEST: Duration = Duration::from_secs(300);
 
-pub(super) fn read(root: &Section<'_>, reps: &[Section<'_>]) -> WatcherSettings {
+/// `presence` is the table this one hangs on.
+pub(super) fn read(presence: Option<&Section<'_>>, reps: &[Section<'_>]) -> WatcherSettings {
     let usual = WatcherSettings::default();
-    // What else is in [presence] is judged by its own reader.
-    let presence = root
-        .value("presence")
-        .and_then(|presence| presence.written_table());
     let table = presence
-        .as_ref()
         .and_then(|presence| presence.value(KEY))
         .and_then(|table| table.table(&KEYS));
     let value = |key: &str| table.as_ref().and_then(|table| table.value(key));
