@@ -38,10 +38,13 @@ pub use groups::GroupCounts;
 pub use marks::Marks;
 pub use own::OwnKnowledge;
 pub use partial::{Partial, Patch, PatchError};
-pub use pidf::write_pidf;
+pub use pidf::{write_dated_pidf, write_pidf};
 pub use presentity::Presentity;
 pub use presentity_id::PresentityId;
-pub use publication::{Change, Publication, Publish, PublishError, Published, Publisher};
+pub use publication::{
+    Change, KeptPublication, Publication, Publish, PublishError, Published, Publisher,
+    PublisherMemory,
+};
 pub use source::{Precedence, PrecedenceError, Rule, Source};
 pub use store::Store;
 pub use store_config::StoreConfig;

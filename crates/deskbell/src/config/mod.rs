@@ -7,6 +7,7 @@ mod digest;
 mod document;
 mod duration;
 mod hosts;
+mod limits;
 mod mistake;
 mod names;
 mod nearest;
@@ -87,7 +88,7 @@ pub(crate) fn read(
         }
         return Err(notes.into_mistakes());
     }
-    let root = Section::root(&notes, &document, &TABLES);
+    let root = Section::root(&notes, &document, TABLES);
     let settings = read_settings(&root, path, environment);
     notes.judge(settings)
 }
@@ -99,8 +100,8 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         environment,
     };
     let tables = Tables::open(root);
+    let presence = root.table("presence", "[presence]", &presence::KEYS);
     let names = tables.names();
-    let presence = presence::open(root);
     let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
@@ -112,6 +113,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         sip,
         tls,
         presence: presence::read(presence.as_ref()),
+        limits: limits::read(root),
         http: read_http(root),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
         pbx: pbx::read(root, &tables.reps, secrets),
@@ -131,9 +133,10 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 12] = [
+const TABLES: &[&str] = &[
     "sip",
     "presence",
+    "limits",
     "http",
     "pbx",
     "storage",

@@ -8,14 +8,10 @@ use super::document::{Section, Value};
 use super::settings::PresenceSettings;
 use super::watchers;
 
-const KEYS: [&str; 4] = ["flow_grace", "precedence", "refuse_below", watchers::KEY];
+/// Of the table; `watchers` is a table of its own.
+pub(super) const KEYS: [&str; 4] = ["flow_grace", "precedence", "refuse_below", watchers::KEY];
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// The table, where there is one.
-pub(super) fn open<'a>(root: &Section<'a>) -> Option<Section<'a>> {
-    root.table("presence", "[presence]", &KEYS)
-}
 
 pub(super) fn read(table: Option<&Section<'_>>) -> PresenceSettings {
     let usual = PresenceSettings::default();

@@ -11,7 +11,7 @@ use gateway::{AdminKey, SiteFace};
 use helpdesk::RepId;
 use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
-use sip_transport::TlsIdentity;
+use sip_transport::{Limits, TlsIdentity};
 
 use super::mistake::Mistake;
 use super::secret::Secret;
@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     /// What TLS listeners show; there is one where one of them is listed.
     pub(crate) tls: Option<TlsIdentity>,
     pub(crate) presence: PresenceSettings,
+    /// How much softphones may ask for.
+    pub(crate) limits: Limits,
     pub(crate) http: HttpSettings,
     pub(crate) watchers: WatcherSettings,
     /// The telephone system that tells what reps' lines do.
@@ -130,6 +132,29 @@ impl Default for ExpiresBounds {
     }
 }
 
+/// How publications are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PresenceSettings {
+    /// How long what a phone published is believed after its connection has gone.
+    pub(crate) flow_grace: Duration,
+    /// Which source of a rep's state outweighs which.
+    pub(crate) precedence: Precedence,
+    /// A PUBLISH for less is refused; `None` lengthens it to the least of [`ExpiresBounds`].
+    pub(crate) refuse_below: Option<Duration>,
+}
+
+impl Default for PresenceSettings {
+    fn default() -> Self {
+        Self {
+            // Long enough to change from one network to the next.
+            flow_grace: Duration::from_secs(30),
+            precedence: Precedence::default(),
+            // Phones answer 423 by losing their state or by giving up.
+            refuse_below: None,
+        }
+    }
+}
+
 /// Who may watch whom, and how often watchers are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WatcherSettings {
@@ -154,29 +179,6 @@ impl Default for WatcherSettings {
             supervisors: HashSet::new(),
             refusal: Refusal::Forbid,
             chosen_by_rep: HashMap::new(),
-        }
-    }
-}
-
-/// How publications are judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PresenceSettings {
-    /// How long what a phone published is believed after its connection has gone.
-    pub(crate) flow_grace: Duration,
-    /// Which source of a rep's state outweighs which.
-    pub(crate) precedence: Precedence,
-    /// A PUBLISH for less is refused; `None` lengthens it to the least of [`ExpiresBounds`].
-    pub(crate) refuse_below: Option<Duration>,
-}
-
-impl Default for PresenceSettings {
-    fn default() -> Self {
-        Self {
-            // Long enough to change from one network to the next.
-            flow_grace: Duration::from_secs(30),
-            precedence: Precedence::default(),
-            // Phones answer 423 by losing their state or by giving up.
-            refuse_below: None,
         }
     }
 }

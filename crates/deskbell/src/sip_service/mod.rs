@@ -40,7 +40,7 @@ use crate::happenings::Happenings;
 pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use authentication::Offers;
 pub(crate) use bindings::Bindings;
-pub(crate) use directory::{Directory, SharedDirectory};
+pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
 pub(crate) use lines::{ExpectedNotifies, LineNotify, LineParts, Lines};
 pub(crate) use mail::Mail;
 pub(crate) use permission::Permissions;
