@@ -141,7 +141,8 @@ impl<'a> ResponseBuilder<'a> {
     }
 
     fn write_to(&self, writer: &mut Writer, to: &[u8]) {
-        let lacks_tag = NameAddr::parse(HeaderName::To, to).is_ok_and(|to| to.tag().is_none());
+        let lacks_tag =
+            NameAddr::parse(HeaderName::To, to).is_ok_and(|to| to.params.get("tag").is_none());
         if self.to_tag.is_empty() || !lacks_tag {
             return writer.header(HeaderName::To, to);
         }
