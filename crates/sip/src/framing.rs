@@ -83,6 +83,15 @@ impl StreamFramer {
         !self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
+    /// Bytes of the message that waits for its rest.
+    pub fn half_read(&self) -> usize {
+        if self.is_mid_message() {
+            self.buffer.len()
+        } else {
+            0
+        }
+    }
+
     fn next_frame(&mut self) -> Result<Option<Frame>, FramingError> {
         if self.length.is_none() {
             match self.skip_line_ends()? {
@@ -443,6 +452,7 @@ mod tests {
         framer.push(b"MESS");
         assert_eq!(framer.poll_frame(), Ok(None));
         assert!(framer.is_mid_message());
+        assert_eq!(framer.half_read(), 4);
     }
 
     #[test]
