@@ -1,7 +1,7 @@
 //! The pieces of a message in order, so that its length is known before it is printed. Must not know what they mean.
 
-use std::io::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 
 use bytes::BufMut;
 use memchr::memchr3;
@@ -13,6 +13,7 @@ use crate::write::disarm;
 /// A message in pieces.
 pub(super) struct Layout<'a> {
     pieces: SmallVec<[Piece<'a>; PIECES]>,
+    made: Made,
     repeated: Trust,
 }
 
@@ -31,26 +32,27 @@ enum Piece<'a> {
     Plain(&'a [u8]),
     /// Printed without what could end a line.
     Doubtful(&'a [u8]),
-    /// Made here.
-    Made(Made),
+    /// A range of what was made here.
+    Made(Range<u8>),
 }
 
-/// A number or an address in text.
+/// Numbers and addresses in text, one behind the other.
 struct Made {
     text: [u8; LONGEST_MADE],
-    length: usize,
+    length: u8,
 }
 
 /// More than an answer with a few headers has.
 const PIECES: usize = 56;
-/// An IPv6 address has at most this many letters.
-const LONGEST_MADE: usize = 39;
+/// More than a status, a port, an IPv6 address and a length together.
+const LONGEST_MADE: usize = 120;
 
 impl<'a> Layout<'a> {
     /// Nothing yet; `repeated` says how far a request's bytes are trusted.
     pub(super) fn new(repeated: Trust) -> Self {
         Self {
             pieces: SmallVec::new(),
+            made: Made::new(),
             repeated,
         }
     }
@@ -83,17 +85,25 @@ impl<'a> Layout<'a> {
 
     /// Adds a number.
     pub(super) fn number(&mut self, number: usize) {
-        self.pieces.push(Piece::Made(Made::number(number)));
+        let made = self.made.number(number);
+        self.pieces.push(Piece::Made(made));
     }
 
     /// Adds an address without brackets.
     pub(super) fn address(&mut self, address: IpAddr) {
-        self.pieces.push(Piece::Made(Made::address(address)));
+        let made = match address {
+            IpAddr::V4(address) => self.made.dotted(address),
+            IpAddr::V6(_) => self.made.written(address),
+        };
+        self.pieces.push(Piece::Made(made));
     }
 
     /// How many bytes [`Layout::print`] writes.
     pub(super) fn length(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.bytes().len()).sum()
+        self.pieces
+            .iter()
+            .map(|piece| self.bytes(piece).len())
+            .sum()
     }
 
     /// Writes it all.
@@ -106,51 +116,72 @@ impl<'a> Layout<'a> {
                     out.put_slice(&harmless);
                 }
                 Piece::Plain(_) | Piece::Doubtful(_) | Piece::Made(_) => {
-                    out.put_slice(piece.bytes());
+                    out.put_slice(self.bytes(piece));
                 }
+            }
+        }
+    }
+
+    fn bytes<'b>(&'b self, piece: &'b Piece<'_>) -> &'b [u8] {
+        match piece {
+            Piece::Plain(bytes) | Piece::Doubtful(bytes) => bytes,
+            Piece::Made(range) => {
+                let range = usize::from(range.start)..usize::from(range.end);
+                self.made.text.get(range).unwrap_or_default()
             }
         }
     }
 }
 
-impl Piece<'_> {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Plain(bytes) | Self::Doubtful(bytes) => bytes,
-            Self::Made(made) => made.text.get(..made.length).unwrap_or_default(),
-        }
-    }
-}
-
 impl Made {
-    fn number(number: usize) -> Self {
-        let mut made = Self::nothing();
-        let digits = std::iter::successors(Some(number), |rest| {
-            Some(rest / 10).filter(|rest| *rest > 0)
-        });
-        let count = digits.clone().count();
-        let places = made.text.get_mut(..count).unwrap_or_default();
-        for (place, digit) in places.iter_mut().rev().zip(digits) {
-            *place = b'0' + (digit % 10) as u8;
-        }
-        made.length = count;
-        made
-    }
-
-    fn address(address: IpAddr) -> Self {
-        let mut made = Self::nothing();
-        let mut rest = &mut made.text[..];
-        // It always fits; an address cut short would be none, so that nothing would be sent there.
-        let is_whole = write!(rest, "{address}").is_ok();
-        let left = rest.len();
-        made.length = if is_whole { LONGEST_MADE - left } else { 0 };
-        made
-    }
-
-    const fn nothing() -> Self {
+    const fn new() -> Self {
         Self {
             text: [0; LONGEST_MADE],
             length: 0,
+        }
+    }
+
+    fn number(&mut self, number: usize) -> Range<u8> {
+        let start = self.length;
+        self.digits(number);
+        start..self.length
+    }
+
+    fn dotted(&mut self, address: Ipv4Addr) -> Range<u8> {
+        let start = self.length;
+        for (nth, octet) in address.octets().into_iter().enumerate() {
+            if nth > 0 {
+                self.push(b'.');
+            }
+            self.digits(usize::from(octet));
+        }
+        start..self.length
+    }
+
+    fn written(&mut self, address: IpAddr) -> Range<u8> {
+        let start = self.length;
+        for byte in address.to_string().bytes() {
+            self.push(byte);
+        }
+        start..self.length
+    }
+
+    fn digits(&mut self, number: usize) {
+        let mut power = 1;
+        while number / power >= 10 {
+            power *= 10;
+        }
+        while power > 0 {
+            self.push(b'0' + (number / power % 10) as u8);
+            power /= 10;
+        }
+    }
+
+    /// What does not fit is left out: the room is more than is ever asked for.
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.text.get_mut(usize::from(self.length)) {
+            *place = byte;
+            self.length += 1;
         }
     }
 }

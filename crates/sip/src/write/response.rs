@@ -103,7 +103,8 @@ impl<'a> ResponseBuilder<'a> {
 
     /// The bytes to send, in memory of their own size.
     pub fn build(&self) -> Bytes {
-        let answer = self.lay_out();
+        let mut answer = self.layout();
+        self.lay_out(&mut answer);
         // Of the right capacity, so that nothing is moved or allocated beside it when it becomes a `Bytes`.
         let mut out = Vec::with_capacity(answer.length());
         answer.print(&mut out);
@@ -112,20 +113,22 @@ impl<'a> ResponseBuilder<'a> {
 
     /// Appends the bytes to send to a buffer of the caller's.
     pub fn write_into(&self, out: &mut BytesMut) {
-        let answer = self.lay_out();
+        let mut answer = self.layout();
+        self.lay_out(&mut answer);
         out.reserve(answer.length());
         answer.print(out);
     }
 
+    fn layout(&self) -> Layout<'_> {
+        Layout::new(match self.request.defect() {
+            None => Trust::Clean,
+            Some(_) => Trust::Doubtful,
+        })
+    }
+
     /// Every piece of the answer, in order. One look at the request's lines finds what is repeated.
-    fn lay_out(&self) -> Layout<'_> {
+    fn lay_out<'b>(&'b self, layout: &mut Layout<'b>) {
         let repeated = Repeated::of(self.request);
-        let is_clean = self.request.defect().is_none();
-        let mut layout = Layout::new(if is_clean {
-            Trust::Clean
-        } else {
-            Trust::Doubtful
-        });
         layout.own(b"SIP/2.0 ");
         layout.number(usize::from(self.status.code()));
         layout.own(b" ");
@@ -133,7 +136,7 @@ impl<'a> ResponseBuilder<'a> {
         layout.own(b"\r\n");
         let mut vias = repeated.vias.into_iter();
         if let Some(top) = vias.next() {
-            self.lay_out_top_via(&mut layout, top);
+            self.lay_out_top_via(layout, top);
         }
         for via in vias {
             layout.repeated_line(HeaderName::Via, via);
@@ -142,7 +145,7 @@ impl<'a> ResponseBuilder<'a> {
             layout.repeated_line(HeaderName::From, from);
         }
         if let Some(to) = repeated.to {
-            self.lay_out_to(&mut layout, to);
+            self.lay_out_to(layout, to);
         }
         for (name, value) in [
             (HeaderName::CallId, repeated.call_id),
@@ -162,7 +165,6 @@ impl<'a> ResponseBuilder<'a> {
         layout.number(self.body.len());
         layout.own(b"\r\n\r\n");
         layout.own(&self.body);
-        layout
     }
 
     fn lay_out_top_via<'b>(&'b self, layout: &mut Layout<'b>, line: &'b [u8]) {
