@@ -9,6 +9,7 @@ mod bucket;
 mod clicks;
 mod connection;
 mod face;
+mod figures;
 mod headers;
 mod identity;
 mod key;
@@ -19,6 +20,7 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod report;
 mod routes;
 mod selection;
 mod server;
@@ -34,7 +36,10 @@ pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
+    TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;
+pub use figures::{Figure, FigureKind, Figures};
+pub use report::Report;
 pub use server::{BindError, Gateway};

@@ -228,7 +228,7 @@ mod tests {
             name: id.to_owned(),
             skills: Vec::new(),
             origins: vec![origin.to_owned()],
-            secret: None,
+            token_keys: Vec::new(),
         };
         let config = Config {
             sites: vec![
@@ -243,6 +243,7 @@ mod tests {
                 origins: vec!["https://phone.example".to_owned()],
                 sockets: mpsc::channel(1).0,
             }),
+            figures: crate::figures::Figures::default(),
         };
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, origin.parse().unwrap());

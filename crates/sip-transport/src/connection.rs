@@ -16,11 +16,11 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::admission::Place;
+use crate::admission::{Counting, Place};
 use crate::alarm::Alarm;
 use crate::counters::Counters;
 use crate::driver::{Driver, Incoming};
-use crate::flows::{Command, Flows};
+use crate::flows::{Command, Flows, Peer};
 use crate::handshake;
 use crate::random;
 use crate::sender::RequestError;
@@ -40,7 +40,7 @@ struct ConnectionTask<W> {
     dues: Dues,
     liveness: Liveness,
     phase: Phase,
-    _place: Place,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -104,24 +104,42 @@ const COMMANDS_AT_A_TIME: usize = 64;
 /// How long the last answer may take to arrive after a connection was ended for bad framing.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Opens a connection.
-pub(crate) async fn open(shared: &Arc<Shared>, remote: SocketAddr) -> Result<Flow, RequestError> {
+/// Opens a connection to a peer that takes TCP or TLS.
+pub(crate) async fn open(shared: &Arc<Shared>, peer: &Peer) -> Result<Flow, RequestError> {
     if shared.drain.is_cancelled() {
         return Err(RequestError::NotRunning);
     }
-    let place = shared.admission.admit(remote.ip());
+    let remote = peer.address();
+    let place = shared.admission.admit(remote.ip(), Counting::Here);
     let place = place.ok_or(RequestError::Overloaded)?;
+    place.keep();
     let failed = |source| RequestError::Connect {
         address: remote,
         source,
     };
-    let stream = timeout(shared.config.connect_time, TcpStream::connect(remote))
+    let connecting = async {
+        let stream = TcpStream::connect(remote).await?;
+        handshake::prepare(&stream, &shared.config.limits)?;
+        let local = stream.local_addr()?;
+        match peer {
+            Peer::Tcp(_) => {
+                let flow = new_flow(Protocol::Tcp, local, remote);
+                start(shared, ByteWire::new(stream), flow, place, None)?;
+                Ok(flow)
+            }
+            Peer::Tls { name, trust, .. } => {
+                let stream = trust.connect(name, stream).await?;
+                let flow = new_flow(Protocol::Tls, local, remote);
+                start(shared, ByteWire::new(stream), flow, place, None)?;
+                Ok(flow)
+            }
+        }
+    };
+    let flow = timeout(shared.config.connect_time, connecting)
         .await
         .map_err(|_| failed(io::ErrorKind::TimedOut.into()))?
         .map_err(failed)?;
-    handshake::prepare(&stream).map_err(failed)?;
-    let flow = new_flow(Protocol::Tcp, stream.local_addr().map_err(failed)?, remote);
-    start(shared, ByteWire::new(stream), flow, place, None).map_err(failed)?;
+    shared.flows.add_opened(peer.clone(), flow);
     Ok(flow)
 }
 
@@ -151,6 +169,7 @@ pub(crate) fn start<W: Wire>(
     let driver = Driver::new(
         shared.config.transactions,
         Arc::clone(service),
+        Arc::clone(&shared.defence),
         Arc::clone(&shared.counters),
         sender.clone(),
         secret,
@@ -167,11 +186,11 @@ pub(crate) fn start<W: Wire>(
             first_request,
             message: None,
             write: None,
-            activity: now + shared.config.idle_time,
+            activity: now + shared.config.limits.idle_time,
         },
-        liveness: Liveness::ProbeAt(now + shared.config.probe_time),
+        liveness: Liveness::ProbeAt(now + shared.config.limits.probe_time),
         phase: Phase::Open,
-        _place: place,
+        place,
     };
     shared.flows.add_connection(flow, sender);
     Counters::count(&shared.counters.connections_opened);
@@ -183,7 +202,9 @@ impl<W: Wire> ConnectionTask<W> {
     async fn run(mut self) {
         let (stop, drain) = (self.shared.stop.clone(), self.shared.drain.clone());
         let (stopped, draining) = (stop.cancelled(), drain.cancelled());
-        tokio::pin!(stopped, draining);
+        let taken_back = self.place.taken_back();
+        let taken_back = taken_back.cancelled();
+        tokio::pin!(stopped, draining, taken_back);
         let mut is_draining = false;
         let mut alarm = Alarm::new();
         let mut batch = Vec::new();
@@ -195,6 +216,12 @@ impl<W: Wire> ConnectionTask<W> {
             };
             tokio::select! {
                 () = &mut stopped => {
+                    self.phase = Phase::Lost;
+                    break;
+                }
+                () = &mut taken_back => {
+                    Counters::count(&self.shared.counters.connections_evicted);
+                    debug!(flow = %self.flow, "connection closed, its place is needed");
                     self.phase = Phase::Lost;
                     break;
                 }
@@ -252,7 +279,7 @@ impl<W: Wire> ConnectionTask<W> {
         match self.liveness {
             Liveness::ProbeAt(at) if at <= now => {
                 self.liveness = match self.wire.probe() {
-                    Probe::Asked => Liveness::AnswerBy(now + self.shared.config.probe_time),
+                    Probe::Asked => Liveness::AnswerBy(now + self.shared.config.limits.probe_time),
                     Probe::NotNeeded => Liveness::Unwatched,
                 };
             }
@@ -281,9 +308,9 @@ impl<W: Wire> ConnectionTask<W> {
             }
         };
         let now = Instant::now();
-        self.dues.activity = now + self.shared.config.idle_time;
+        self.dues.activity = now + self.shared.config.limits.idle_time;
         if self.liveness != Liveness::Unwatched {
-            self.liveness = Liveness::ProbeAt(now + self.shared.config.probe_time);
+            self.liveness = Liveness::ProbeAt(now + self.shared.config.limits.probe_time);
         }
         match arrival {
             Arrival::Bytes => self.handle_frames(now),
@@ -299,14 +326,18 @@ impl<W: Wire> ConnectionTask<W> {
             match self.wire.next_frame() {
                 Ok(Some(Frame::Message(bytes))) => {
                     is_new_message = true;
-                    if !self.shared.budget.take(self.flow.remote.ip(), now) {
-                        Counters::count(&self.shared.counters.over_budget);
+                    if !self.shared.defence.hears(self.flow.remote, now) {
                         debug!(flow = %self.flow, "connection closed, its source sends too much");
                         self.phase = Phase::Lost;
                         return;
                     }
                     match self.driver.handle_bytes(self.flow, bytes, now) {
-                        Incoming::GoodRequest => self.dues.first_request = None,
+                        Incoming::GoodRequest => {
+                            self.dues.first_request = None;
+                            if self.driver.take_proof() {
+                                self.place.keep();
+                            }
+                        }
                         Incoming::BadRequest | Incoming::Response | Incoming::Keepalive => {}
                         Incoming::Unparseable => self.phase = Phase::Closing,
                     }
@@ -327,10 +358,16 @@ impl<W: Wire> ConnectionTask<W> {
                 }
             }
         }
-        if !self.wire.is_mid_message() {
+        let half_read = self.wire.half_read();
+        if half_read == 0 {
             self.dues.message = None;
         } else if is_new_message {
-            self.dues.message = Some(now + self.shared.config.message_time);
+            self.dues.message = Some(now + self.shared.config.limits.message_time);
+        }
+        if !self.place.hold(half_read) && self.phase == Phase::Open {
+            Counters::count(&self.shared.counters.half_read_too_much);
+            debug!(flow = %self.flow, "connection closed, too much is half read");
+            self.phase = Phase::Lost;
         }
     }
 
@@ -342,7 +379,9 @@ impl<W: Wire> ConnectionTask<W> {
     }
 
     fn check_waiting(&mut self) {
-        if self.phase != Phase::Lost && self.outbox.bytes() > self.shared.config.bytes_waiting {
+        if self.phase != Phase::Lost
+            && self.outbox.bytes() > self.shared.config.limits.bytes_waiting
+        {
             Counters::count(&self.shared.counters.connections_timed_out);
             debug!(flow = %self.flow, "connection closed, the peer reads too slowly");
             self.phase = Phase::Lost;
@@ -363,7 +402,7 @@ impl<W: Wire> ConnectionTask<W> {
                     }
                 }
                 Poll::Pending => {
-                    let limit = Instant::now() + self.shared.config.write_time;
+                    let limit = Instant::now() + self.shared.config.limits.write_time;
                     self.dues.write.get_or_insert(limit);
                     return;
                 }

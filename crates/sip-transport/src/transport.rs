@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
@@ -10,16 +11,17 @@ use sip::Protocol;
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::admission::Admission;
-use crate::budget::Budget;
 use crate::config::{Config, Listen};
 use crate::counters::Counters;
+use crate::defence::Defence;
+use crate::dns::Dns;
 use crate::driver::Driver;
 use crate::flows::{Command, Flows};
 use crate::listener;
@@ -89,9 +91,11 @@ pub(crate) struct Shared {
     pub(crate) flows: Flows,
     pub(crate) admission: Arc<Admission>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) budget: Budget,
+    pub(crate) defence: Arc<Defence>,
     /// What the next TLS connection is shown.
     pub(crate) tls: ArcSwapOption<ServerConfig>,
+    /// Opened when the first name has to be resolved.
+    pub(crate) dns: OnceCell<Dns>,
     /// The bound UDP sockets.
     pub(crate) sockets: Vec<BoundSocket>,
     /// Every task of sockets, listeners and connections.
@@ -154,17 +158,22 @@ impl Transport {
                 }
             }
         }
-        let admission = Admission::new(config.connections, config.connections_per_source);
+        let counters = Arc::new(Counters::default());
         let shared = Shared {
             flows,
-            admission: Arc::new(admission),
-            counters: Arc::new(Counters::default()),
-            budget: Budget::new(config.messages_per_source, config.uncounted_sources.clone()),
+            admission: Arc::new(Admission::new(&config.limits)),
+            defence: Arc::new(Defence::new(
+                &config.limits,
+                Arc::clone(&counters),
+                Instant::now(),
+            )),
+            counters,
             sockets: sockets.iter().map(|prepared| prepared.bound).collect(),
             tasks: TaskTracker::new(),
             service: OnceLock::new(),
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
+            dns: OnceCell::new(),
             tls: ArcSwapOption::new(config.tls.clone().map(TlsIdentity::into_config)),
             config,
         };
@@ -217,6 +226,7 @@ impl Transport {
             let driver = Driver::new(
                 shared.config.transactions,
                 Arc::clone(&service),
+                Arc::clone(&shared.defence),
                 Arc::clone(&shared.counters),
                 prepared.commands,
                 prepared.secret,

@@ -3,11 +3,19 @@
 
 use std::borrow::Cow;
 
-use crate::error::{BadRequest, HeaderError};
+use crate::error::{BadRequest, HeaderError, UriError};
 use crate::header_name::HeaderName;
 use crate::headers::Defect;
 use crate::message::{Request, Version};
 use crate::status::StatusCode;
+
+/// The longest Request-URI taken, in bytes; a longer one is answered 414.
+pub const MAX_URI_LENGTH: usize = 2048;
+
+/// The most Vias a request may have; more is a loop or an attack, and each is sent back.
+pub const MAX_VIAS: usize = 70;
+/// The most media ranges Accept may have.
+pub const MAX_ACCEPTS: usize = 32;
 
 impl Request {
     /// Looks at all that every request must have (RFC 3261 §8.1.1), and at what the index found broken.
@@ -15,7 +23,7 @@ impl Request {
     /// # Errors
     /// The answer to give; its reason phrase names the header at fault.
     pub fn check(&self) -> Result<(), BadRequest> {
-        // RFC 3261 §21.5.7: another version is answered 505, whatever else is wrong.
+        // RFC 3261 §21.5.6: another version is answered 505, whatever else is wrong.
         if self.version() == Version::Unknown {
             return Err(plain(StatusCode::VERSION_NOT_SUPPORTED));
         }
@@ -26,6 +34,8 @@ impl Request {
         if via.branch().is_none() && via.params.get("branch").is_some() {
             return Err(HeaderError::malformed(HeaderName::Via).into());
         }
+        self.check_count(HeaderName::Via, MAX_VIAS)?;
+        self.check_count(HeaderName::Accept, MAX_ACCEPTS)?;
         self.from()?;
         self.to()?;
         self.call_id()?;
@@ -35,10 +45,31 @@ impl Request {
             return Err(HeaderError::malformed(HeaderName::CSeq).into());
         }
         self.check_length()?;
-        self.uri()?;
+        self.check_uri()?;
         // RFC 3261 §16.3: nobody forwards a request whose hops are used up. §8.1.1.6 demands the
         // header, but RFC 2543 peers leave it out, which harms nobody here.
         self.max_forwards()?;
+        Ok(())
+    }
+
+    fn check_count(&self, name: HeaderName, limit: usize) -> Result<(), BadRequest> {
+        match self.values(name).nth(limit) {
+            None => Ok(()),
+            Some(_) => Err(BadRequest {
+                status: StatusCode::BAD_REQUEST,
+                reason: Cow::Owned(format!("Too Many {name} Values")),
+            }),
+        }
+    }
+
+    fn check_uri(&self) -> Result<(), BadRequest> {
+        if self.uri_text().len() > MAX_URI_LENGTH {
+            return Err(plain(StatusCode::REQUEST_URI_TOO_LONG));
+        }
+        // RFC 3261 §19.1.1, table 1: a Request-URI has no headers.
+        if self.uri()?.headers.is_some() {
+            return Err(UriError::Malformed.into());
+        }
         Ok(())
     }
 

@@ -5,12 +5,27 @@
 use bytes::Bytes;
 use sip::{HeaderName, Message};
 
-const NAMES: [(&str, HeaderName); 5] = [
-    ("Authorization", HeaderName::Authorization),
-    ("Expires", HeaderName::Expires),
-    ("Event", HeaderName::Event),
-    ("Contact", HeaderName::Contact),
-    ("SIP-If-Match", HeaderName::SipIfMatch),
+const NAMES: [HeaderName; 20] = [
+    HeaderName::Accept,
+    HeaderName::AllowEvents,
+    HeaderName::Authorization,
+    HeaderName::Contact,
+    HeaderName::ContentDisposition,
+    HeaderName::ContentEncoding,
+    HeaderName::ContentType,
+    HeaderName::Date,
+    HeaderName::Event,
+    HeaderName::Expires,
+    HeaderName::PAssertedIdentity,
+    HeaderName::Path,
+    HeaderName::ProxyAuthorization,
+    HeaderName::RecordRoute,
+    HeaderName::Require,
+    HeaderName::Route,
+    HeaderName::SessionExpires,
+    HeaderName::SipIfMatch,
+    HeaderName::SubscriptionState,
+    HeaderName::UserAgent,
 ];
 
 /// Whether the request is taken, and has the header.
@@ -26,7 +41,8 @@ fn has(line: &[u8], name: HeaderName) -> bool {
 
 #[test]
 fn only_blanks_before_the_colon_leave_a_name_what_it_is() {
-    for (text, name) in NAMES {
+    for name in NAMES {
+        let text = name.as_str();
         let line = [text.as_bytes(), b": x\r\n"].concat();
         assert!(has(&line, name), "{text}");
         for byte in 0..=u8::MAX {
@@ -40,5 +56,23 @@ fn only_blanks_before_the_colon_leave_a_name_what_it_is() {
             let is_harmless = matches!(byte, b' ' | b'\t' | b':');
             assert_eq!(has(&after, name), is_harmless, "{byte:#04x} after {text}");
         }
+    }
+}
+
+#[test]
+fn a_stray_return_does_not_make_up_for_a_missing_one() {
+    let head = "PUBLISH sip:a@h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKa\r\n";
+    let tail = "From: <sip:a@h>;tag=a\r\nTo: <sip:a@h>\r\nCall-ID: a\r\nCSeq: 1 PUBLISH\r\n\r\n";
+    for lines in [
+        "Subject: x\nOrganization: \ry\r\n",
+        "Subject: x\ry\nOrganization: z\r\n",
+        "Subject: x\n y\r\nOrganization: z\r\r\n",
+        "Subject: x\r\r\n y\nOrganization: z\r\n",
+    ] {
+        let bytes = Bytes::from(format!("{head}{lines}{tail}"));
+        let Ok(Message::Request(request)) = Message::parse(bytes) else {
+            continue;
+        };
+        assert!(request.check().is_err(), "{lines:?}");
     }
 }

@@ -3,13 +3,16 @@
 
 mod admin_keys;
 mod desk;
+mod digest;
 mod document;
 mod duration;
 mod hosts;
 mod hours;
+mod limits;
 mod mistake;
 mod names;
 mod nearest;
+mod presence;
 mod reps;
 mod routing;
 mod scenario;
@@ -19,6 +22,8 @@ mod sip;
 mod sites;
 mod summary;
 mod tls;
+mod token_keys;
+mod watchers;
 
 use std::env;
 use std::fs;
@@ -33,8 +38,7 @@ use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use secret::Credentials;
-pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
+pub(crate) use settings::{Audience, DigestSettings, Protocol, Refusal, Settings, WatcherSettings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -82,7 +86,7 @@ pub(crate) fn read(
         }
         return Err(notes.into_mistakes());
     }
-    let root = Section::root(&notes, &document, &TABLES);
+    let root = Section::root(&notes, &document, TABLES);
     let settings = read_settings(&root, path, environment);
     notes.judge(settings)
 }
@@ -94,18 +98,22 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         environment,
     };
     let tables = Tables::open(root);
+    let presence = root.table("presence", "[presence]", &presence::KEYS);
     let names = tables.names();
     let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
     let (sites, faces) = sites::read(&tables.sites, &names, secrets);
-    let (reps, credentials_by_rep) = reps::read(&tables.reps, &names, secrets, &sip.digest);
+    let (reps, secrets_by_rep) = reps::read(&tables.reps, &names, secrets, &sip);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
     Settings {
         sip,
         tls,
+        presence: presence::read(presence.as_ref()),
+        limits: limits::read(root),
         http: read_http(root),
+        watchers: watchers::read(presence.as_ref(), &tables.reps),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {
             sites,
@@ -115,15 +123,17 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
-        credentials_by_rep,
         admin_keys: admin_keys::read(&tables.admin_keys, secrets),
+        secrets_by_rep,
         dangerous: read_dangerous(root),
         warnings: Vec::new(),
     }
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: &[&str] = &[
     "sip",
+    "presence",
+    "limits",
     "http",
     "storage",
     "skill",

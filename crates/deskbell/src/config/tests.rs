@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use ::sip::digest::{Algorithm, Ha1};
 use expect_test::{Expect, expect};
 use helpdesk::{Level, RepId, SkillId, TierId};
 
@@ -135,6 +136,7 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
     scratch.write("wall.key", "nobody can guess this one\n");
+    scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
     let (certificate, key) = certificate();
     scratch.write("sip.crt", &certificate);
@@ -144,7 +146,7 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
         &text,
         expect![[r#"
         served
-        DIR/deskbell.toml:20:1: [sip] tls: is not used: no listener is tls:// or wss://
+        DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
     "#]],
     );
 }
@@ -155,6 +157,8 @@ fn default_configuration_says_the_defaults() {
     let settings = |text: &str| read(text, Path::new("deskbell.toml"), &environment).unwrap();
     let (told, silent) = (settings(DEFAULT), settings("sip.domain = \"shop.example\""));
     assert_eq!(told.sip, silent.sip);
+    assert_eq!(told.presence, silent.presence);
+    assert_eq!(told.limits, silent.limits);
     assert_eq!(told.http, silent.http);
     assert_eq!(told.storage, silent.storage);
     assert_eq!(told.dangerous, silent.dangerous);
@@ -169,6 +173,9 @@ domain = "shop.example"
 aliases = ["127.0.0.1"]
 listen = ["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]
 digest = ["SHA-256", "MD5"]
+digest_over = { udp = ["MD5"], wss = ["SHA-512-256-sess"] }
+qop = ["auth", "auth-int"]
+flow_grace = "3s"
 
 [http]
 listen = "0.0.0.0:8080"
@@ -215,7 +222,7 @@ password_env = "ALICE"
 skills = { printing = 80 }
 [[rep]]
 id = "carol"
-ha1 = { md5 = "00112233445566778899aabbccddeeff", sha-256 = "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff" }
+ha1 = { md5 = "00112233445566778899aabbccddeeff", SHA-256 = "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff", "SHA-512-256" = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" }
 skills = { cameras = 1 }
 tiers = ["gold"]
 
@@ -246,6 +253,7 @@ fn full() -> (Scratch, Settings) {
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
     scratch.write("wall.key", "nobody can guess this one\n");
+    scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef");
     let settings = read(FULL, &scratch.0.join("deskbell.toml"), &environment).unwrap();
     (scratch, settings)
@@ -254,28 +262,15 @@ fn full() -> (Scratch, Settings) {
 #[test]
 fn every_key_reaches_the_settings() {
     let (_scratch, settings) = full();
-    let password = |rep: &str| match settings.credentials_by_rep.get(&RepId::new(rep)).unwrap() {
-        Credentials::Password(secret) => secret.expose(),
-        Credentials::Ha1 { .. } => panic!("{rep} has hashes"),
-    };
-    assert_eq!(
-        (password("alice"), password("bob")),
-        ("correct horse", "battery staple")
-    );
-    let Credentials::Ha1 {
-        md5: Some(md5),
-        sha256: Some(sha256),
-    } = settings
-        .credentials_by_rep
-        .get(&RepId::new("carol"))
-        .unwrap()
-    else {
-        panic!("carol has no hashes")
-    };
-    assert_eq!(
-        (md5[1], md5[15], sha256[15], sha256[31]),
-        (0x11, 0xff, 0xff, 0xff)
-    );
+    let secrets = |rep: &str| settings.secrets_by_rep.get(&RepId::new(rep)).unwrap();
+    for (rep, password) in [("alice", "correct horse"), ("bob", "battery staple")] {
+        let expected = Algorithm::ALL
+            .map(|algorithm| Ha1::derive(algorithm, rep, &settings.sip.realm, password));
+        assert_eq!(secrets(rep)[..], expected, "{rep}");
+    }
+    let digits: Vec<_> = secrets("carol").iter().map(Ha1::to_hex).collect();
+    let md5 = "00112233445566778899aabbccddeeff";
+    assert_eq!(digits, [md5.to_owned(), md5.repeat(2), md5.repeat(2)]);
 
     let alice = &settings.helpdesk.reps[0];
     let level = |level| Level::new(level).unwrap();
@@ -308,10 +303,13 @@ fn every_key_reaches_the_settings() {
         .collect();
     assert_eq!(weights, [1.0, 2.0, 4.0]);
     let site = &settings.sites[0];
-    assert_eq!(
-        site.secret.as_ref().unwrap().expose(),
-        b"0123456789abcdef0123456789abcdef"
-    );
+    let [key] = site.token_keys.as_slice() else {
+        panic!("{:?}", site.token_keys)
+    };
+    let gateway::TokenVerifier::Shared(secret) = &key.verifier else {
+        panic!("{key:?}")
+    };
+    assert_eq!(secret.expose(), b"0123456789abcdef0123456789abcdef");
     assert_eq!(site.origins, ["https://shop.example"]);
     assert_eq!(site.skills, settings.helpdesk.sites[0].skills);
 
@@ -341,9 +339,10 @@ fn summary_says_what_would_be_served() {
                  udp://0.0.0.0:5060
                  tcp://0.0.0.0:5060
                  ws://0.0.0.0:8080/sip, for pages of this server only
-                 digest SHA-256, MD5 in realm shop.example, refused after 5 wrong passwords
+                 digest SHA-256, MD5; over udp MD5; over wss SHA-512-256-sess in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
+        Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
         Storage  sqlite:deskbell.db
         Skills   cameras   Cameras
                  lenses    lenses
@@ -376,6 +375,7 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
                  digest MD5 in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
+        Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
         Storage  sqlite:deskbell.db
         Skills   none
         Tiers    standard  weight 1
@@ -754,14 +754,14 @@ fn storage_is_checked() {
     check_with(
         "[storage]\nurl = \"postgres://me:hush@db/deskbell\"\n",
         expect![[r#"
-            deskbell.toml:2:7: [storage] url: this version stores in SQLite only, not in PostgreSQL; write sqlite:PATH
+            served
         "#]],
     );
     check_with(
         "[storage]\nurl = \"deskbell.db\"\n",
         expect![[r#"
-        deskbell.toml:2:7: [storage] url: "deskbell.db" is no storage address; write sqlite:PATH or sqlite::memory:
-    "#]],
+            deskbell.toml:2:7: [storage] url: "deskbell.db" is no storage address; write sqlite:PATH or postgres://USER@HOST/DATABASE
+        "#]],
     );
 }
 
@@ -951,16 +951,16 @@ fn hashes_are_checked_against_the_challenges() {
     check_with(
         &rep("{ md5 = \"00112233445566778899aabbccddeeff\" }"),
         expect![[r#"
-            deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
+            deskbell.toml:4:7: [[rep]] ha1: has no SHA-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
         "#]],
     );
     check_with(
         &rep("{ sha256 = \"00\" }"),
         expect![[r#"
-        deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
-        deskbell.toml:4:7: [[rep]] ha1: has no md5, which [sip] digest asks phones for; add it, or take MD5 out there
-        deskbell.toml:4:9: [[rep]] ha1.sha256: is unknown; did you mean sha-256?
-    "#]],
+            deskbell.toml:4:7: [[rep]] ha1: has no SHA-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
+            deskbell.toml:4:7: [[rep]] ha1: has no MD5, which [sip] digest asks phones for; add it, or take MD5 out there
+            deskbell.toml:4:9: [[rep]] ha1.sha256: is unknown; did you mean SHA-256?
+        "#]],
     );
     let md5_only = rep("{ md5 = \"00112233445566778899aabbccddeeff\" }");
     check_with(
@@ -1029,6 +1029,44 @@ fn sites_are_checked() {
         expect![[r#"
             served
             deskbell.toml:3:10: [[site]] secret: has 9 bytes; with fewer than 32 the shop's tokens can be forged
+        "#]],
+    );
+}
+
+#[test]
+fn presence_is_checked() {
+    let written = completed(
+        "[presence]\nflow_grace = \"5s\"\nrefuse_below = \"1m\"\n\
+         precedence = [\"available\", \"idle\", \"away\", \"busy\", \"full\", \"on-the-phone\", \"closed\"]",
+    );
+    let settings = read(&written, Path::new("deskbell.toml"), &environment).unwrap();
+    assert_eq!(settings.presence.flow_grace, Duration::from_secs(5));
+    assert_eq!(
+        settings.presence.refuse_below,
+        Some(Duration::from_secs(60))
+    );
+    assert_eq!(
+        settings.presence.precedence.rules().first(),
+        Some(&::presence::Rule::Available)
+    );
+    check_with(
+        "[presence]\nflow_grace = \"2h\"\nrefuse_below = \"0s\"\nprecedence = [\"closed\", \"full\"]",
+        expect![[r#"
+            deskbell.toml:2:14: [presence] flow_grace: is 2h but must be from 0s to 1h
+            deskbell.toml:3:16: [presence] refuse_below: is 0s but must be from 1s to 1h
+            deskbell.toml:4:14: [presence] precedence: lacks "on-the-phone"; each word stands in it once, the weightiest first
+        "#]],
+    );
+    check_with(
+        "[presence]\nprecedence = [\"closed\", \"on-the-phne\", \"full\", \"busy\", \"away\", \"idle\", \"available\"]",
+        expect![[r#"
+            deskbell.toml:2:25: [presence] precedence: cannot be "on-the-phne"; did you mean on-the-phone?
+        "#]],
+    );
+    check_with(
+        "[presence]\nprecedence = [\"closed\", \"on-the-phone\", \"full\", \"busy\", \"away\", \"idle\", \"available\", \"idle\"]",
+        expect![[r#"
+            deskbell.toml:2:14: [presence] precedence: names "idle" twice
         "#]],
     );
 }
@@ -1180,4 +1218,38 @@ fn admin_keys_are_told_of_what_would_open_too_much_or_nothing() {
     assert_eq!(key.scopes, [gateway::Scope::Write]);
     assert_eq!(key.expires_unix_ms, Some(1_801_353_600_000));
     assert!(!format!("{key:?}").contains("guess"));
+}
+
+#[test]
+fn token_keys_are_read_in_each_form_they_are_written_in() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "shop.pub",
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAq32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU+NizM=\n-----END PUBLIC KEY-----\n",
+    );
+    let site = "[[site]]\nid = \"shop\"\n\
+        [[site.key]]\nid = \"pem\"\ned25519_file = \"shop.pub\"\n\
+        [[site.key]]\nid = \"jwk\"\ned25519 = \"q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\"\n\
+        [[site.key]]\nid = \"hs\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
+    let path = scratch.0.join("deskbell.toml");
+    let settings = read(&completed(site), &path, &environment).unwrap();
+    let keys = &settings.sites[0].token_keys;
+    assert_eq!(keys.len(), 3);
+    let public = |key: &gateway::TokenKey| match &key.verifier {
+        gateway::TokenVerifier::Ed25519(public) => *public,
+        gateway::TokenVerifier::Shared(_) => panic!("{key:?}"),
+    };
+    assert_eq!(public(&keys[0]), public(&keys[1]));
+    assert_eq!(keys[2].id.as_deref(), Some("hs"));
+    scratch.check_with(
+        "[[site]]\nid = \"shop\"\n\
+         [[site.key]]\nid = \"none\"\n\
+         [[site.key]]\nid = \"bad\"\ned25519 = \"abc\"\n\
+         [[site.key]]\nid = \"two\"\nsecret = \"0123456789abcdef0123456789abcdef\"\ned25519 = \"q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\"\n",
+        expect![[r#"
+            DIR/deskbell.toml:3:1: [[site.key]] id: has no key; give a secret (HS256) or ed25519, a public key
+            DIR/deskbell.toml:7:11: [[site.key]] ed25519: is no Ed25519 public key; give the x of its JWK, or a PEM file
+            DIR/deskbell.toml:8:1: [[site.key]] id: has two keys; a key is for one algorithm, so give each its own table
+        "#]],
+    );
 }

@@ -7,31 +7,41 @@ mod authentication;
 mod bindings;
 mod directory;
 mod extensions;
+mod formats;
 mod mail;
 mod message;
 mod options;
+mod packed;
+mod permission;
+mod publication;
 mod publish;
+mod publishers;
 mod register;
 mod subscribe;
+mod telling;
 mod watched;
+mod watched_list;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use presence::Store;
-use sip::digest::Algorithm;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling, Service};
 use tokio::sync::mpsc;
 
 use self::answer::{answer, refuse};
 use self::authentication::Login;
+use self::publishers::Publishers;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
 
 pub(crate) use agent::{Agent, AgentInputs};
+pub(crate) use authentication::Offers;
 pub(crate) use bindings::Bindings;
-pub(crate) use directory::{Directory, SharedDirectory};
+pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
 pub(crate) use mail::Mail;
+pub(crate) use permission::Permissions;
 pub(crate) use register::Lifetimes;
 pub(crate) use subscribe::SubscribeAsk;
 
@@ -47,6 +57,8 @@ pub(crate) struct SipService {
     login: Login,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
+    publishers: Publishers,
+    flow_grace: Duration,
     presence: PresenceSignal,
     rep_says: mpsc::Sender<RepSays>,
     subscribes: mpsc::Sender<SubscribeAsk>,
@@ -58,8 +70,8 @@ pub(crate) struct SipService {
 pub(crate) struct Parts {
     /// Whom the domain has.
     pub(crate) directory: SharedDirectory,
-    /// The challenges, in the order they are sent.
-    pub(crate) digest: Vec<Algorithm>,
+    /// How phones are challenged.
+    pub(crate) offers: Offers,
     /// Signs nonces.
     pub(crate) nonce_key: [u8; 32],
     /// Wrong passwords one address may send for one user before it is refused.
@@ -68,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) bindings: Arc<Bindings>,
     /// Where publications go.
     pub(crate) store: Arc<Store>,
+    /// How long what a phone published is believed after its connection has gone.
+    pub(crate) flow_grace: Duration,
     /// Wakes the helpdesk's owner.
     pub(crate) presence: PresenceSignal,
     /// Where reps' messages go.
@@ -86,13 +100,15 @@ impl SipService {
         Self {
             login: Login::new(
                 parts.directory.clone(),
-                parts.digest,
+                parts.offers,
                 parts.nonce_key,
                 parts.login_tries,
             ),
             directory: parts.directory,
             bindings: parts.bindings,
             store: parts.store,
+            publishers: Publishers::default(),
+            flow_grace: parts.flow_grace,
             presence: parts.presence,
             rep_says: parts.rep_says,
             subscribes: parts.subscribes,
@@ -113,8 +129,8 @@ impl Service for SipService {
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
-            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in.
-            Method::Notify | Method::Bye => refuse(answer(
+            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
+            Method::Notify | Method::Bye | Method::Cancel => refuse(answer(
                 request,
                 &exchange,
                 StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
@@ -125,19 +141,17 @@ impl Service for SipService {
                     .header(HeaderName::Allow, ALLOW),
             ),
             // Not remembered: an INVITE's refusal would be sent again and again to whoever seems to have sent it.
-            Method::Invite
-            | Method::Cancel
-            | Method::Info
-            | Method::Prack
-            | Method::Refer
-            | Method::Update => refuse(
-                answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
-                    .header(HeaderName::Allow, ALLOW),
-            ),
+            Method::Invite | Method::Info | Method::Prack | Method::Refer | Method::Update => {
+                refuse(
+                    answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
+                        .header(HeaderName::Allow, ALLOW),
+                )
+            }
         }
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.bindings.handle_flow_closed(flow);
+        self.bindings.handle_flow_closed(flow, Instant::now());
+        self.doubt_what_came_over(flow);
     }
 }

@@ -119,6 +119,7 @@ mod tests {
             demo: None,
             admin: None,
             softphones: None,
+            figures: crate::figures::Figures::default(),
         };
         let snapshot = Arc::new(Snapshot {
             version: 1,
@@ -138,7 +139,12 @@ mod tests {
         ] {
             assert_eq!(response.headers()[name], value);
         }
-        let counted = face.metrics.text(&face.desk.snapshot()).unwrap();
+        let counted = {
+            let scores = helpdesk::EstimateScores::default();
+            let figures = crate::figures::Figures::default();
+            let text = face.metrics.text(&face.desk.snapshot(), &scores, &figures);
+            text.unwrap()
+        };
         assert!(counted.contains(r#"route="/broken",class="5xx"} 1"#));
     }
 }

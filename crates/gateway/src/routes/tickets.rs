@@ -126,10 +126,7 @@ async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Pr
 }
 
 fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
-    match (key::bearer(headers), &site.secret) {
-        (Some(token), Some(secret)) => identity::verify(token, secret),
-        (Some(_), None) | (None, _) => Shopper::default(),
-    }
+    key::bearer(headers).map_or_else(Shopper::default, |token| identity::verify(token, site))
 }
 
 fn tier_of(shopper: &Shopper, config: &Config) -> Result<TierId, Problem> {

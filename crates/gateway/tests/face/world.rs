@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gateway::{Config, ConfigHandle, Gateway, Options, Secret, SiteFace};
+use gateway::{
+    Config, ConfigHandle, Figures, Gateway, Options, Secret, SiteFace, TokenKey, TokenVerifier,
+};
 use helpdesk::{SiteId, SkillId, TierId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -76,7 +78,7 @@ pub(crate) fn config() -> Config {
         name: id.to_owned(),
         skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
         origins: vec![format!("https://{id}.example")],
-        secret,
+        token_keys: secret.into_iter().map(shared).collect(),
     };
     Config {
         sites: vec![
@@ -91,6 +93,14 @@ pub(crate) fn config() -> Config {
         demo: None,
         admin: None,
         softphones: None,
+        figures: Figures::default(),
+    }
+}
+
+fn shared(secret: Secret) -> TokenKey {
+    TokenKey {
+        id: None,
+        verifier: TokenVerifier::Shared(secret),
     }
 }
 

@@ -10,15 +10,17 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod names;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sip::{Flow, Method, Protocol, Request, ResponseBuilder, StatusCode};
+use sip::transaction::ServerTransactionId;
+use sip::{Flow, HeaderName, Method, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{
-    Config, Counters, Exchange, Handling, Listen, PendingAnswer, Sender, Service, TlsHandle,
-    Transport, Upgraded,
+    Conduct, Config, Counters, Exchange, Handling, Listen, PendingAnswer, PendingInvite, Sender,
+    Service, TlsHandle, Transport, Upgraded,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -40,16 +42,22 @@ pub(crate) struct Desk {
     pub(crate) counters: Arc<Counters>,
     pub(crate) service: Arc<Clerk>,
     pub(crate) deferred: mpsc::Receiver<(Request, PendingAnswer)>,
+    pub(crate) invited: mpsc::Receiver<(Request, PendingInvite)>,
     pub(crate) closed: mpsc::Receiver<Flow>,
     shutdown: CancellationToken,
     run: JoinHandle<()>,
 }
 
-/// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE by the test, OPTIONS 503, INFO never,
-/// SUBSCRIBE 200 with a long body; NOTIFY panics.
+/// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE and INVITE by the test, OPTIONS 503, INFO never,
+/// SUBSCRIBE 200 with a long body; NOTIFY panics. REGISTER proves the user of From where it has an Authorization,
+/// and names it otherwise.
 pub(crate) struct Clerk {
     pub(crate) seen: Mutex<Vec<(Method, Flow)>>,
+    /// The numbers of the ACKs.
+    pub(crate) acks: Mutex<Vec<u32>>,
+    pub(crate) cancelled: Mutex<Vec<ServerTransactionId>>,
     deferred: mpsc::Sender<(Request, PendingAnswer)>,
+    invited: mpsc::Sender<(Request, PendingInvite)>,
     closed: mpsc::Sender<Flow>,
 }
 
@@ -81,11 +89,15 @@ impl Desk {
         };
         let more = more.to_vec();
         let (tls, upgraded) = (transport.tls_handle(), transport.upgraded());
-        let (deferred_sender, deferred) = mpsc::channel(1000);
-        let (closed_sender, closed) = mpsc::channel(1000);
+        let (deferred_sender, deferred) = mpsc::channel(10_000);
+        let (invited_sender, invited) = mpsc::channel(10_000);
+        let (closed_sender, closed) = mpsc::channel(10_000);
         let service = Arc::new(Clerk {
             seen: Mutex::new(Vec::new()),
+            acks: Mutex::new(Vec::new()),
+            cancelled: Mutex::new(Vec::new()),
             deferred: deferred_sender,
+            invited: invited_sender,
             closed: closed_sender,
         });
         let (sender, counters) = (transport.sender(), transport.counters());
@@ -101,6 +113,7 @@ impl Desk {
             counters,
             service,
             deferred,
+            invited,
             closed,
             shutdown,
             run,
@@ -127,9 +140,13 @@ impl Desk {
         timeout(LIMIT, self.deferred.recv()).await.unwrap().unwrap()
     }
 
+    pub(crate) async fn invited(&mut self) -> (Request, PendingInvite) {
+        timeout(LIMIT, self.invited.recv()).await.unwrap().unwrap()
+    }
+
     pub(crate) fn count(&self, name: &str) -> u64 {
         let mut each = self.counters.each();
-        each.find(|(other, _)| *other == name).unwrap().1
+        each.find(|count| count.name == name).unwrap().value
     }
 
     pub(crate) fn shut_down(&self) {
@@ -149,10 +166,26 @@ impl Service for Clerk {
         self.seen.lock().unwrap().push(seen);
         match method {
             Method::Publish => Handling::Answer(answer(request, 200)),
-            Method::Register => Handling::AnswerStateless(answer(request, 401)),
+            Method::Register => {
+                let from = request.from().unwrap();
+                let user = from.sip_uri().unwrap().user_decoded().unwrap();
+                if request.header(HeaderName::Authorization).is_some() {
+                    exchange.note(Conduct::Proven(user.as_bytes()));
+                    return Handling::Answer(answer(request, 200));
+                }
+                exchange.note(Conduct::Named(user.as_bytes()));
+                Handling::AnswerStateless(answer(request, 401))
+            }
             Method::Message => match exchange.defer() {
                 Ok(pending) => {
                     self.deferred.try_send((request.clone(), pending)).unwrap();
+                    Handling::Later
+                }
+                Err(_) => Handling::Overloaded,
+            },
+            Method::Invite => match exchange.defer_invite() {
+                Ok(pending) => {
+                    self.invited.try_send((request.clone(), pending)).unwrap();
                     Handling::Later
                 }
                 Err(_) => Handling::Overloaded,
@@ -165,6 +198,14 @@ impl Service for Clerk {
             }
             _ => panic!("this clerk knows no {method}"),
         }
+    }
+
+    fn handle_ack(&self, ack: &Request, _flow: Flow) {
+        self.acks.lock().unwrap().push(ack.cseq().unwrap().number);
+    }
+
+    fn handle_cancelled(&self, _flow: Flow, transaction: ServerTransactionId) {
+        self.cancelled.lock().unwrap().push(transaction);
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
@@ -237,10 +278,14 @@ impl UdpPeer {
     }
 
     pub(crate) async fn receive(&self) -> String {
+        String::from_utf8(self.receive_bytes().await).unwrap()
+    }
+
+    pub(crate) async fn receive_bytes(&self) -> Vec<u8> {
         let mut buffer = vec![0; 65_536];
         let length = timeout(LIMIT, self.socket.recv(&mut buffer)).await;
         buffer.truncate(length.unwrap().unwrap());
-        String::from_utf8(buffer).unwrap()
+        buffer
     }
 
     /// Sends a request and gives the status line of its answer.

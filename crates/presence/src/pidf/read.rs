@@ -1,0 +1,436 @@
+//! Reads presence documents (RFC 3863, RFC 4479, RFC 4480) as phones really write them: by namespace and local
+//! name, in any order. Must not know how they are weighed.
+
+use crate::{
+    activity::Activity,
+    card::Field,
+    document::{Basic, Document, UserInput},
+    document_error::{DocumentError, LONGEST_DOCUMENT},
+    pidf::{CIPID, DATA_MODEL, PIDF, RPID},
+    xml::{Element, XmlEvent, XmlReader, decoded, quote},
+};
+
+/// More than anybody does at once; further ones are left out.
+const MOST_ACTIVITIES: usize = 8;
+/// Longest timestamp kept, in bytes; RFC 3339 needs 35 at most.
+const LONGEST_TIMESTAMP: usize = 40;
+
+impl Document {
+    /// Reads a PIDF document, with RPID in it or not.
+    ///
+    /// Order, unknown elements and missing parts do not matter: phones put notes after timestamps and
+    /// timestamps into the wrong namespace. What is unknown is passed over with all that is in it.
+    pub fn read_pidf(bytes: &[u8]) -> Result<Self, DocumentError> {
+        let expected = "<presence> of urn:ietf:params:xml:ns:pidf";
+        if bytes.len() > LONGEST_DOCUMENT {
+            return Err(DocumentError::TooLarge { size: bytes.len() });
+        }
+        let refused = |error| DocumentError::of_xml(error, expected);
+        let text = decoded(bytes).map_err(refused)?;
+        let mut reader = XmlReader::new(&text).map_err(refused)?;
+        let mut places: Vec<Place> = Vec::new();
+        let mut words = String::new();
+        let mut reading = Reading::default();
+        loop {
+            match reader.next().map_err(refused)? {
+                XmlEvent::Open(element) => {
+                    let place = match places.last() {
+                        Some(parent) => parent.child(&element),
+                        None if (element.namespace(), element.name()) == (PIDF, "presence") => {
+                            Place::Presence
+                        }
+                        None => return Err(DocumentError::other_root(&element, expected)),
+                    };
+                    if place.holds_text() {
+                        words.clear();
+                    }
+                    places.push(place);
+                }
+                XmlEvent::Text(piece) => {
+                    if places.last().is_some_and(Place::holds_text) {
+                        words.push_str(&piece);
+                    }
+                }
+                XmlEvent::Close => {
+                    if let Some(place) = places.pop() {
+                        reading.close(place, words.trim(), &reader)?;
+                    }
+                }
+                XmlEvent::End => return Ok(reading.document),
+            }
+        }
+    }
+}
+
+/// Whose note it is, from the least to the most telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum NoteOf {
+    Document,
+    Tuple,
+    Person,
+}
+
+/// An open element, as far as it means anything where it stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Presence,
+    Tuple,
+    Status,
+    /// A person or a device.
+    Person,
+    Activities,
+    Activity(Box<str>),
+    Basic,
+    Note(NoteOf),
+    Timestamp,
+    UserInput,
+    Card(Field),
+    Unknown,
+}
+
+impl Place {
+    fn child(&self, element: &Element<'_>) -> Self {
+        let namespace = element.namespace();
+        match (self, namespace, element.name()) {
+            (Self::Presence, PIDF, "tuple") => Self::Tuple,
+            (Self::Presence, DATA_MODEL, "person" | "device") => Self::Person,
+            (Self::Presence, PIDF, "note") => Self::Note(NoteOf::Document),
+            (Self::Tuple, PIDF, "status") => Self::Status,
+            (Self::Tuple, PIDF, "note") => Self::Note(NoteOf::Tuple),
+            (Self::Person, PIDF | DATA_MODEL, "note") => Self::Note(NoteOf::Person),
+            (Self::Tuple | Self::Person, PIDF | DATA_MODEL, "timestamp") => Self::Timestamp,
+            (Self::Status, PIDF, "basic") => Self::Basic,
+            (Self::Tuple | Self::Status | Self::Person, RPID, "activities") => Self::Activities,
+            (Self::Tuple | Self::Status | Self::Person, RPID, "user-input") => Self::UserInput,
+            // RFC 4482 §4 puts them into a tuple or a person.
+            (Self::Presence | Self::Tuple | Self::Person, CIPID, name) => {
+                Field::of(name).map_or(Self::Unknown, Self::Card)
+            }
+            (Self::Activities, RPID, "note") => Self::Note(NoteOf::Person),
+            (Self::Activities, RPID, name) => Self::Activity(name.into()),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Invariant: what stands in such a place is [`Place::Unknown`], so that one text at a time is gathered.
+    fn holds_text(&self) -> bool {
+        match self {
+            Self::Activity(_)
+            | Self::Basic
+            | Self::Note(_)
+            | Self::Timestamp
+            | Self::UserInput
+            | Self::Card(_) => true,
+            Self::Presence
+            | Self::Tuple
+            | Self::Status
+            | Self::Person
+            | Self::Activities
+            | Self::Unknown => false,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    document: Document,
+    note_of: Option<NoteOf>,
+}
+
+impl Reading {
+    fn close(
+        &mut self,
+        place: Place,
+        text: &str,
+        reader: &XmlReader<'_>,
+    ) -> Result<(), DocumentError> {
+        let document = &mut self.document;
+        match place {
+            Place::Basic if text.eq_ignore_ascii_case("open") => document.basic = Some(Basic::Open),
+            Place::Basic if text.eq_ignore_ascii_case("closed") => {
+                document.basic = document.basic.or(Some(Basic::Closed));
+            }
+            Place::Basic => {
+                let what = quote(&format!("<basic> is {text:?}, neither open nor closed"));
+                return Err(DocumentError::Malformed {
+                    what,
+                    at: reader.position(),
+                });
+            }
+            Place::Activity(name) => {
+                let activity = Activity::from_element(&name, text);
+                if document.activities.len() < MOST_ACTIVITIES
+                    && !document.activities.contains(&activity)
+                {
+                    document.activities.push(activity);
+                }
+            }
+            Place::Note(of) => {
+                if !text.is_empty() && self.note_of.is_none_or(|before| before < of) {
+                    document.note = Some(text.into());
+                    self.note_of = Some(of);
+                }
+            }
+            Place::Timestamp => {
+                if !text.is_empty()
+                    && text.len() <= LONGEST_TIMESTAMP
+                    && document.timestamp.is_none()
+                {
+                    document.timestamp = Some(text.into());
+                }
+            }
+            Place::Card(field) => document.card.get_or_insert_default().set(field, text),
+            Place::UserInput if text.eq_ignore_ascii_case("active") => {
+                document.user_input = Some(UserInput::Active);
+            }
+            Place::UserInput if text.eq_ignore_ascii_case("idle") => {
+                document.user_input = document.user_input.or(Some(UserInput::Idle));
+            }
+            Place::UserInput
+            | Place::Presence
+            | Place::Tuple
+            | Place::Status
+            | Place::Person
+            | Place::Activities
+            | Place::Unknown => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use proptest::prelude::any;
+
+    use crate::{document::Document, document_error::DocumentError};
+
+    /// What stands between `<presence …>` and `</presence>`, read.
+    fn presence(inside: &str) -> Result<Document, DocumentError> {
+        let document = format!(
+            r#"<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"
+                xmlns:r="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:alice@shop.example">{inside}</presence>"#
+        );
+        Document::read_pidf(document.as_bytes())
+    }
+
+    fn check(inside: &str, expected: Expect) {
+        expected.assert_eq(&match presence(inside) {
+            Ok(document) => format!(
+                "{} by {:?}: {:?} {:?} {:?}",
+                document.availability(),
+                document.source(),
+                document.activities,
+                document.note,
+                document.timestamp,
+            ),
+            Err(error) => error.to_string(),
+        });
+    }
+
+    fn check_refused(document: &str, expected: Expect) {
+        expected.assert_eq(&match Document::read_pidf(document.as_bytes()) {
+            Ok(document) => format!("{document:?}"),
+            Err(error) => error.to_string(),
+        });
+    }
+
+    #[test]
+    fn any_open_tuple_makes_open() {
+        check(
+            "<tuple id='a'><status><basic>open</basic></status></tuple>",
+            expect!["available by Hand: [] None None"],
+        );
+        check(
+            "<tuple id='a'><status><basic>open</basic></status></tuple><tuple id='b'><status><basic>closed</basic></status></tuple>",
+            expect!["available by Hand: [] None None"],
+        );
+        check(
+            "<tuple id='a'><status><basic>closed</basic></status></tuple><tuple id='b'><status><basic> OPEN </basic></status></tuple>",
+            expect!["available by Hand: [] None None"],
+        );
+        check(
+            "<tuple id='a'><status><basic>closed</basic></status></tuple>",
+            expect!["offline by Hand: [] None None"],
+        );
+        check("", expect!["offline by Nothing: [] None None"]);
+    }
+
+    #[test]
+    fn activities_are_read_wherever_they_stand() {
+        let open = "<tuple id='a'><status><basic>open</basic></status></tuple>";
+        check(
+            &format!("{open}<dm:person id='p'><r:activities><r:busy /></r:activities></dm:person>"),
+            expect!["busy by Hand: [Busy] None None"],
+        );
+        check(
+            &format!(
+                "<dm:person id='p'><r:activities>text<r:meeting>Board</r:meeting></r:activities></dm:person>{open}"
+            ),
+            expect!["busy by Hand: [Meeting] None None"],
+        );
+        check(
+            &format!(
+                "{open}<dm:person id='p'><r:activities><r:other>Thinking</r:other><r:juggling/></r:activities></dm:person>"
+            ),
+            expect![[r#"available by Hand: [Other("Thinking"), Other("juggling")] None None"#]],
+        );
+        check(
+            "<tuple id='a'><status><basic>open</basic><r:activities><r:meal/></r:activities></status></tuple>",
+            expect!["away by Hand: [Meal] None None"],
+        );
+        check(
+            &format!(
+                "{open}<dm:device id='d'><r:user-input idle-threshold='600'>idle</r:user-input></dm:device>"
+            ),
+            expect!["away by Computer: [] None None"],
+        );
+        check(
+            &format!(
+                "{open}<dm:device id='d'><r:user-input>active</r:user-input></dm:device><dm:device id='e'><r:user-input>idle</r:user-input></dm:device>"
+            ),
+            expect!["available by Hand: [] None None"],
+        );
+    }
+
+    #[test]
+    fn names_of_other_namespaces_mean_nothing() {
+        check(
+            "<x:tuple xmlns:x='urn:x'><status><basic>open</basic></status></x:tuple>",
+            expect!["offline by Nothing: [] None None"],
+        );
+        check(
+            "<tuple id='a'><status><basic>open</basic></status></tuple><dm:person id='p'><activities><busy/></activities></dm:person>",
+            expect!["available by Hand: [] None None"],
+        );
+    }
+
+    #[test]
+    fn notes_are_joined_and_the_persons_comes_first() {
+        check(
+            "<note>all</note><tuple id='a'><status><basic>open</basic></status><timestamp>2026-11-23T13:00:47Z</timestamp><note>A &amp; <![CDATA[<B>]]> &#x43;</note></tuple>",
+            expect![[r#"available by Hand: [] Some("A & <B> C") Some("2026-11-23T13:00:47Z")"#]],
+        );
+        check(
+            "<tuple id='a'><note>tuple</note><note>second</note></tuple><dm:person id='p'><dm:note>person</dm:note><timestamp>2026-11-23T12:56:34Z</timestamp></dm:person><note>all</note>",
+            expect![[r#"offline by Nothing: [] Some("person") Some("2026-11-23T12:56:34Z")"#]],
+        );
+        check(
+            "<tuple id='a'><note xml:lang='en'>first</note><note xml:lang='fr'>second</note></tuple>",
+            expect![[r#"offline by Nothing: [] Some("first") None"#]],
+        );
+        check(
+            "<note>before <b xmlns='urn:x'>inside</b> after</note>",
+            expect![[r#"offline by Nothing: [] Some("before  after") None"#]],
+        );
+    }
+
+    #[test]
+    fn a_card_is_read_and_changes_no_state() {
+        let document = presence(
+            "<dm:person id='p' xmlns:c='urn:ietf:params:xml:ns:pidf:cipid'><c:display-name> Alice &amp; Co. </c:display-name>\
+             <c:homepage>https://alice.example/</c:homepage><c:homepage>second</c:homepage><c:icon/><c:hat>red</c:hat></dm:person>",
+        )
+        .unwrap();
+        let card = document.card.as_deref().unwrap();
+        assert_eq!(card.display_name.as_deref(), Some("Alice & Co."));
+        assert_eq!(card.homepage.as_deref(), Some("https://alice.example/"));
+        assert_eq!((&card.icon, &card.card), (&None, &None));
+        assert!(document.says_the_same_as(&Document::default()));
+    }
+
+    /// Sixteen-bit text comes from phones on Windows; the mark at its begin tells its order.
+    #[test]
+    fn a_document_may_be_utf_16_with_its_mark() {
+        let text = "<?xml version='1.0' encoding='UTF-16'?><presence xmlns='urn:ietf:params:xml:ns:pidf'><note>\u{1F514} \u{e9}</note></presence>";
+        let units = || std::iter::once(0xfeff).chain(text.encode_utf16());
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        for bytes in [&big, &little] {
+            let document = Document::read_pidf(bytes).unwrap();
+            assert_eq!(document.note.as_deref(), Some("\u{1F514} \u{e9}"));
+        }
+        let told = |bytes: &[u8]| Document::read_pidf(bytes).unwrap_err().to_string();
+        expect!["line 1, column 1: the text is not UTF-16, as its mark says"]
+            .assert_eq(&told(big.get(..big.len() - 1).unwrap()));
+        expect!["line 1, column 1: the text is not UTF-16, as its mark says"]
+            .assert_eq(&told(&[0xfe, 0xff, 0xd8, 0x00]));
+        expect!["line 1, column 183: the text is not UTF-8"]
+            .assert_eq(&told(big.get(2..).unwrap()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        check(
+            "<tuple id='a'>\n<status><basic>perhaps</basic></status></tuple>",
+            expect![[r#"line 3, column 31: <basic> is "perhaps", neither open nor closed"#]],
+        );
+        check_refused(
+            "",
+            expect!["it has no XML element, not <presence> of urn:ietf:params:xml:ns:pidf"],
+        );
+        check_refused(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n",
+            expect!["it has no XML element, not <presence> of urn:ietf:params:xml:ns:pidf"],
+        );
+        check_refused(
+            "<html><body/></html>",
+            expect![
+                "the root element is <html> of no namespace, not <presence> of urn:ietf:params:xml:ns:pidf"
+            ],
+        );
+        check_refused(
+            "<presence><tuple/></presence>",
+            expect![
+                "the root element is <presence> of no namespace, not <presence> of urn:ietf:params:xml:ns:pidf"
+            ],
+        );
+        check_refused(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf'><tuple></presence>",
+            expect![
+                "line 1, column 54: ill-formed document: expected `</tuple>`, but `</presence>` was found"
+            ],
+        );
+        check_refused(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf'><tuple/>",
+            expect!["line 1, column 55: the document ends inside an element"],
+        );
+        check_refused(
+            "<!DOCTYPE presence []>\n<presence xmlns='urn:ietf:params:xml:ns:pidf'/>",
+            expect!["line 1, column 1: a document type is not allowed"],
+        );
+        check_refused(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf'><note>&who;</note></presence>",
+            expect!["line 1, column 53: the entity &who; is not allowed"],
+        );
+        check_refused(
+            &" ".repeat(16 * 1024 + 1),
+            expect!["it has 16385 bytes, and 16384 are the limit"],
+        );
+    }
+
+    #[test]
+    fn every_kind_of_error_is_told_apart() {
+        let kind = |document: &str| Document::read_pidf(document.as_bytes()).unwrap_err();
+        assert!(matches!(
+            kind("<html/>"),
+            DocumentError::OtherDocument { .. }
+        ));
+        assert!(matches!(kind("<html"), DocumentError::Malformed { .. }));
+        assert!(matches!(
+            kind("<!DOCTYPE html><html/>"),
+            DocumentError::Forbidden { .. }
+        ));
+        assert!(matches!(
+            kind(&" ".repeat(20_000)),
+            DocumentError::TooLarge { size: 20_000 }
+        ));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
+            let _ = Document::read_pidf(&bytes);
+        }
+    }
+}
