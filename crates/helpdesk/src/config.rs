@@ -175,6 +175,16 @@ impl Relax {
         Arc::from(format!("after {seconds} s{of} {}", parts.join(" and ")))
     }
 
+    /// Whether it asks for a higher level, of some ticket, than a rule that holds by then.
+    pub fn narrows(&self, before: &Self) -> bool {
+        let meet = match (&self.skill, &before.skill) {
+            (Some(one), Some(other)) => one == other,
+            (None, Some(_) | None) | (Some(_), None) => true,
+        };
+        let raises = self.min_level.zip(before.min_level);
+        meet && raises.is_some_and(|(level, enough)| level > enough)
+    }
+
     /// Whether it may change anything for a ticket that asks for these.
     pub(crate) fn concerns(&self, skills: &[SkillId]) -> bool {
         self.skill.as_ref().is_none_or(|only| skills.contains(only))

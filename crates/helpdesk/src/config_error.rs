@@ -69,6 +69,14 @@ pub enum ConfigError {
     /// The relaxing rules are not in the order of their times.
     #[error("relaxing rule {0} comes before its predecessor's time")]
     RelaxOrder(usize),
+    /// A relaxing rule asks for a higher level than one before it.
+    #[error("relaxing rule {rule} asks for more than rule {before}; a rule can only ask for less")]
+    RelaxNarrows {
+        /// Which rule, from 1.
+        rule: usize,
+        /// The one before it.
+        before: usize,
+    },
     /// Promises in danger would count less than others, or without bounds.
     #[error("the promise boost is not 1 to 1000000")]
     PromiseBoost,
@@ -145,6 +153,16 @@ fn check_relaxing(rules: &[Relax], is_skill: impl Fn(&SkillId) -> bool) -> Resul
             return Err(ConfigError::RelaxSkill {
                 rule: index + 1,
                 skill: skill.clone(),
+            });
+        }
+        let narrowed = rules
+            .iter()
+            .take(index)
+            .position(|before| rule.narrows(before));
+        if let Some(before) = narrowed {
+            return Err(ConfigError::RelaxNarrows {
+                rule: index + 1,
+                before: before + 1,
             });
         }
     }

@@ -3,6 +3,8 @@
 //! that order, so that what an earlier one could take is taken.
 
 mod considered;
+#[cfg(test)]
+mod differential;
 pub(crate) mod fit;
 pub(crate) mod floor;
 pub(crate) mod plan;

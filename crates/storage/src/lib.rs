@@ -14,6 +14,7 @@ mod row;
 mod seal;
 mod soft;
 mod sqlite;
+mod wishes;
 mod writer;
 
 pub use error::{CommitError, LoadError, OpenError, PostgresError};

@@ -176,9 +176,7 @@ fn read_rule(table: &Section<'_>, names: &Names<'_>) -> Option<Relax> {
 /// A rule may only ask for less than those before it.
 fn refuse_narrowing(table: &Section<'_>, rule: &Relax, before: &[Relax]) {
     let Some(level) = rule.min_level else { return };
-    let narrowed = before.iter().find(|earlier| {
-        earlier.skill == rule.skill && earlier.min_level.is_some_and(|earlier| earlier < level)
-    });
+    let narrowed = before.iter().find(|earlier| rule.narrows(earlier));
     if let Some(Relax {
         after,
         min_level: Some(earlier),

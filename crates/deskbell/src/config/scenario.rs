@@ -86,7 +86,9 @@ fn read_root(root: &Section<'_>) -> (Scenario, Option<String>) {
         );
     }
     let mut known_tiers = names::collect(&tier_tables);
-    known_tiers.push(desk::ONLY_TIER);
+    if !known_tiers.contains(&desk::ONLY_TIER) {
+        known_tiers.push(desk::ONLY_TIER);
+    }
     let names = Names {
         skills: skills_of(&pool_tables),
         tiers: known_tiers,
@@ -97,7 +99,7 @@ fn read_root(root: &Section<'_>) -> (Scenario, Option<String>) {
         u64::from(value.and_then(|value| value.whole(bounds)).unwrap_or(usual))
     };
     if let (Some(_), Some(arrivals)) = (&trace, root.value("arrivals")) {
-        arrivals.mistake_of_key("is one too many: the trace says how many come");
+        arrivals.warning("is not used: the trace says how many come");
     }
     let classes = read_classes(&class_tables, &names, trace.is_some());
     let pools = read_pools(&pool_tables, &names);
@@ -139,7 +141,7 @@ fn read_classes(tables: &[Section<'_>], names: &Names<'_>, is_recorded: bool) ->
             let name = read_name(table, &mut taken);
             let rate = if is_recorded {
                 if let Some(rate) = table.value("rate") {
-                    rate.mistake_of_key("is one too many: the trace says when they come");
+                    rate.warning("is not used: the trace says when they come");
                 }
                 Some(0.0)
             } else {
@@ -298,5 +300,12 @@ fn read_routing(
             capacity: pool.capacity,
         })
         .collect();
-    routing::read_beside(usual, root, names, &[site], &reps)
+    let routing = routing::read_beside(usual, root, names, &[site], &reps);
+    if routing.promise_boost > 1.0 {
+        root.warning(
+            "routing.promise_boost",
+            "is not played: most simulated tickets are promised nothing",
+        );
+    }
+    routing
 }

@@ -201,12 +201,15 @@ impl Step {
             .iter()
             .map(|rep| fit(&wants, rep, fired).ok())
             .collect();
-        let best = fits
-            .iter()
-            .enumerate()
-            .filter(|(rep, _)| at_work.contains(*rep))
-            .filter_map(|(_, fit)| Some(fit.as_ref()?.level))
-            .max();
+        let best = (0..=fired.len()).find_map(|rules| {
+            let rules = fired.get(..rules)?;
+            let at_work = reps
+                .iter()
+                .enumerate()
+                .filter(|(rep, _)| at_work.contains(*rep));
+            let fits = at_work.filter_map(|(_, rep)| fit(&wants, rep, rules).ok());
+            fits.map(|fit| fit.level).max()
+        });
         let bar = demanded_level(&wants, fired, &routing.relax, expert)
             .and_then(|demanded| Some(demanded.min(best?)));
         let choose = wants.choose(routing);

@@ -141,12 +141,14 @@ impl<'a> Terms<'a> {
         };
         let wants = &self.demand.wants;
         let demanded = demanded_level(wants, self.fired, &routing.relax, expert)?;
-        let best = roster
-            .seats()
-            .filter(|seat| seat.is_at_work() && self.misfit(seat).is_none())
-            .filter_map(|seat| self.fit_of(seat))
-            .map(|fit| fit.level)
-            .max()?;
+        // A level that was enough stays enough when a rule lets in better reps: the best is that of the
+        // first rules by which anybody at work fits.
+        let best = (0..=self.fired.len()).find_map(|rules| {
+            let rules = self.fired.get(..rules)?;
+            let at_work = roster.seats().filter(|seat| seat.is_at_work());
+            let fits = at_work.filter_map(|seat| fit::fit(wants, &seat.rep, rules).ok());
+            fits.map(|fit| fit.level).max()
+        })?;
         Some(demanded.min(best))
     }
 

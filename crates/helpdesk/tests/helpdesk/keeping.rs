@@ -112,19 +112,22 @@ fn a_promise_in_danger_goes_first_where_the_desk_wants_it() {
         "
         alice busy
         ask t1 cameras
-        400s
+        200s
         ask t2 cameras platinum
-        110s
+        318s
         show t1
-        10s
+        1s
         show t1
         ",
         expect![[r#"
             = t1 queued at 1, 250 s (26 to 576)
-            < t1 is queued at 1, 250 s (26 to 576), because conversations take longer than they usually do
             = t2 queued at 2, 500 s (133 to 972)
-            t1 is queued at 1, 250 s (26 to 576), because conversations take longer than they usually do
-            t1 is queued at 1, 250 s (26 to 576), because conversations take longer than they usually do
+            < t1 is queued at 2, 500 s (133 to 972), because more urgent requests go first
+            < t2 is queued at 1, 250 s (26 to 576)
+            t1 is queued at 2, 500 s (133 to 972), because more urgent requests go first
+            < t1 is queued at 1, 250 s (26 to 576)
+            < t2 is queued at 2, 250 s (133 to 576)
+            t1 is queued at 1, 250 s (26 to 576)
         "#]],
     );
 }

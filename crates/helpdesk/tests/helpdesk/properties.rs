@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use helpdesk::{
-    Answer, AskRefused, Config, GroupState, Helpdesk, Priority, Record, Relax, Seq, SkillId,
-    TicketState,
+    Answer, AskRefused, Choose, Config, GroupState, Helpdesk, Hours, Level, Prefer, Preference,
+    Priority, Record, Relax, Seq, SkillId, TicketState, TierId, Wishes,
 };
+use jiff::tz::TimeZone;
 use presence::Availability;
 use proptest::prelude::*;
 
-use crate::room::{any_instant, relax, sample};
+use crate::room::{any_instant, level, relax, sample};
 use crate::watched::{Event, REPS, SKILLS, Stage, TIERS, Watched, ticket_id};
 
 proptest! {
@@ -54,6 +55,11 @@ proptest! {
             }
             Answer::Refused(AskRefused::Closed) => {
                 prop_assert_eq!(group.state, GroupState::Closed);
+                prop_assert_eq!(group.opens_unix_ms, None);
+            }
+            Answer::Refused(AskRefused::OutsideHours { opens_unix_ms }) => {
+                prop_assert_eq!(group.state, GroupState::Closed);
+                prop_assert_eq!(group.opens_unix_ms, opens_unix_ms);
             }
             other => prop_assert!(false, "{other:?}"),
         }
@@ -91,6 +97,7 @@ proptest! {
         let mut two = Watched::new(config, start);
         one.play(&events);
         two.play(&events);
+        prop_assert!(one.desk.all_decisions().eq(two.desk.all_decisions()));
         prop_assert_eq!(one.outputs, two.outputs);
     }
 
@@ -99,6 +106,8 @@ proptest! {
         let mut watched = Watched::new(config, any_instant());
         watched.play(&events);
         for rep in 0..REPS.len() {
+            let free = [Event::Pause(rep, 0), Event::Calls(rep, 0)];
+            watched.play(&free);
             watched.play(&[Event::Presence(rep, Availability::Available)]);
         }
         for _ in 0..40 {
@@ -206,8 +215,17 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let to = prop_oneof![2 => Just(None), 1 => ticket.clone().prop_map(Some)];
     let event = prop_oneof![
         8 => (rep.clone(), availability).prop_map(|(rep, state)| Event::Presence(rep, state)),
-        8 => (0..SKILLS.len(), 0..TIERS.len(), named)
-            .prop_map(|(skills, tier, named)| Event::Ask { skills, tier, named }),
+        8 => (0..SKILLS.len(), 0..TIERS.len(), named, wishes())
+            .prop_map(|(skills, tier, named, mut wishes)| {
+                // A least level is of a skill that is asked for.
+                for (skill, _) in &mut wishes.least_levels {
+                    *skill = SkillId::new(SKILLS[skills][0]);
+                }
+                Event::Ask { skills, tier, named, wishes }
+            }),
+        1 => (rep.clone(), prop_oneof![Just(0), 1..90u64])
+            .prop_map(|(rep, seconds)| Event::Pause(rep, seconds)),
+        1 => (rep.clone(), 0..2u32).prop_map(|(rep, calls)| Event::Calls(rep, calls)),
         4 => ticket.clone().prop_map(Event::ShopperSays),
         2 => ticket.prop_map(Event::ShopperEnds),
         12 => (rep, to, text).prop_map(|(rep, to, text)| Event::RepSays { rep, to, text }),
@@ -218,8 +236,33 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 0..80)
 }
 
+fn wishes() -> impl Strategy<Value = Wishes> {
+    let prefer = prop::sample::select(vec![None, None, Some(Prefer::Best), Some(Prefer::First)]);
+    let preferred = prop::option::weighted(0.2, (0..3usize, 1..100u8));
+    let least = prop::option::weighted(0.2, 1..90u8);
+    let deadline = prop::option::weighted(0.2, 0..90u64);
+    (prefer, preferred, least, deadline).prop_map(|(prefer, preferred, least, deadline)| Wishes {
+        least_levels: least
+            .map(|least| (SkillId::new("cameras"), level(least)))
+            .into_iter()
+            .collect(),
+        preferred: preferred
+            .map(|(skill, weight)| Preference {
+                skill: SkillId::new(SKILLS[skill][0]),
+                weight: level(weight),
+                least_level: None,
+            })
+            .into_iter()
+            .collect(),
+        prefer,
+        rep_deadline: deadline.map(Duration::from_secs),
+    })
+}
+
+/// The sample's skills and tiers, reps of any skills, rules that do not narrow, hours now and then.
 fn config() -> impl Strategy<Value = Config> {
     let priority = prop_oneof![Just(Priority::Weighted), Just(Priority::Strict)];
+    let choose = prop_oneof![Just(Choose::Best), Just(Choose::LongestIdle)];
     let rules = prop_oneof![
         3 => Just(Vec::new()),
         1 => Just(vec![
@@ -230,16 +273,57 @@ fn config() -> impl Strategy<Value = Config> {
             },
             Relax { any_tier: true, ..relax(60) },
         ]),
+        1 => Just(vec![
+            Relax { min_level: Some(level(60)), ..relax(30) },
+            Relax { min_level: Some(level(1)), any_tier: true, ..relax(60) },
+        ]),
+    ];
+    let reps = prop_oneof![
+        1 => Just(None),
+        2 => prop::collection::vec(roster_of_one(), REPS.len()).prop_map(Some),
     ];
     let capacities = prop::collection::vec(1..4u32, REPS.len());
-    (priority, rules, capacities).prop_map(|(priority, rules, capacities)| {
-        let mut config = sample();
-        config.routing.priority = priority;
-        config.routing.relax = rules;
-        config.routing.queue_limit = 6;
-        for (rep, capacity) in config.reps.iter_mut().zip(capacities) {
-            rep.capacity = capacity;
-        }
-        config
+    // The play begins on a Tuesday at 22:13:20.
+    let hours = prop::option::weighted(
+        0.2,
+        prop::sample::select(vec![
+            "Tu 22:00-22:15",
+            "22:20-23:30",
+            "Tu 22:00-22:14,22:30-23:00",
+        ]),
+    );
+    (priority, choose, rules, reps, capacities, hours).prop_map(
+        |(priority, choose, rules, reps, capacities, hours)| {
+            let mut config = sample();
+            config.routing.priority = priority;
+            config.routing.choose = choose;
+            config.routing.relax = rules;
+            config.routing.queue_limit = 6;
+            for (rep, capacity) in config.reps.iter_mut().zip(capacities) {
+                rep.capacity = capacity;
+            }
+            for (rep, (skills, tiers)) in config.reps.iter_mut().zip(reps.into_iter().flatten()) {
+                rep.skills = skills;
+                rep.tiers = tiers;
+            }
+            let read = |text| Hours::read(text, TimeZone::UTC, None).unwrap();
+            config.sites[0].hours = hours.map(read);
+            config
+        },
+    )
+}
+
+type Roster = (Vec<(SkillId, Level)>, Option<Vec<TierId>>);
+
+fn roster_of_one() -> impl Strategy<Value = Roster> {
+    let skills = prop::collection::btree_map(0..3usize, 1..=100u8, 1..4);
+    let tiers = prop::option::weighted(0.3, prop::collection::btree_set(0..3usize, 1..3));
+    (skills, tiers).prop_map(|(skills, tiers)| {
+        let skill = |(skill, of): (usize, u8)| (SkillId::new(SKILLS[skill][0]), level(of));
+        let tier = |tier| TierId::new(TIERS[tier]);
+        (
+            skills.into_iter().map(skill).collect(),
+            tiers.map(|tiers| tiers.into_iter().map(tier).collect()),
+        )
     })
 }

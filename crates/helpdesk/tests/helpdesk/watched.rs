@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use helpdesk::{
     AccessDigest, Addressee, Answer, Ask, Clock, Config, DeliveryId, DeliveryOutcome, Helpdesk,
-    Input, LineId, Output, Record, RepId, ReplyId, Seq, ShopperEvent, SiteId, SkillId, TicketId,
-    TicketState, TicketView, TierId, Wishes,
+    Input, Level, LineId, Outcome, Output, PauseFor, Prefer, Record, RepId, ReplyId, Seq,
+    ShopperEvent, SiteId, SkillId, Standing, TicketId, TicketState, TicketView, TierId, Wishes,
 };
 use presence::Availability;
 
@@ -20,7 +20,11 @@ pub(crate) enum Event {
         skills: usize,
         tier: usize,
         named: Option<usize>,
+        wishes: Wishes,
     },
+    /// A pause of so many seconds; 0 ends it.
+    Pause(usize, u64),
+    Calls(usize, u32),
     ShopperSays(usize),
     ShopperEnds(usize),
     RepSays {
@@ -66,6 +70,8 @@ pub(crate) struct Watched {
 /// What a rep is known to have in hand.
 struct Hands {
     availability: Availability,
+    paused_until: Option<Instant>,
+    calls: u32,
     in_hand: BTreeSet<TicketId>,
     rests: Vec<Instant>,
     /// Certainly not to be asked before, unless the rep gives a sign of life.
@@ -78,6 +84,7 @@ struct Hands {
 pub(crate) struct Account {
     pub(crate) stage: Stage,
     skills: Vec<SkillId>,
+    wishes: Wishes,
     tier: TierId,
     kept_until: Option<Instant>,
     handed_on_by: Option<RepId>,
@@ -103,6 +110,8 @@ impl Watched {
         let desk = Helpdesk::new(config.clone(), clock).unwrap();
         let hands = || Hands {
             availability: Availability::Offline,
+            paused_until: None,
+            calls: 0,
             in_hand: BTreeSet::new(),
             rests: Vec::new(),
             doubted_until: None,
@@ -152,8 +161,27 @@ impl Watched {
                 skills,
                 tier,
                 named,
+                ref wishes,
             } => {
-                self.ask(SKILLS[skills], TIERS[tier], named.map(|rep| REPS[rep]));
+                let named = named.map(|rep| REPS[rep]);
+                self.ask_wishing(SKILLS[skills], TIERS[tier], named, wishes.clone());
+            }
+            Event::Pause(rep, seconds) => {
+                let rep = RepId::new(REPS[rep]);
+                let time = Duration::from_secs(seconds);
+                let paused = (seconds > 0).then_some(time);
+                self.reps.get_mut(&rep).unwrap().paused_until = paused.map(|time| self.now + time);
+                let pause = paused.map(PauseFor::Time);
+                self.input(Input::Pause { rep, pause });
+            }
+            Event::Calls(rep, calls) => {
+                let rep = RepId::new(REPS[rep]);
+                let hands = self.reps.get_mut(&rep).unwrap();
+                hands.calls = calls;
+                // A call proves that the rep is there.
+                hands.doubted_until = None;
+                hands.perhaps_doubted_until = None;
+                self.input(Input::Calls { rep, calls });
             }
             Event::ShopperSays(ticket) => {
                 self.said += 1;
@@ -215,6 +243,8 @@ impl Watched {
         self.deliveries.clear();
         for hands in self.reps.values_mut() {
             hands.availability = Availability::Offline;
+            hands.paused_until = None;
+            hands.calls = 0;
             hands.doubted_until = None;
             hands.perhaps_doubted_until = None;
         }
@@ -255,8 +285,19 @@ impl Watched {
 
     /// Clicks, and gives back the answer.
     pub(crate) fn ask(&mut self, skills: &[&str], tier: &str, named: Option<&str>) -> Answer {
+        self.ask_wishing(skills, tier, named, Wishes::NONE)
+    }
+
+    fn ask_wishing(
+        &mut self,
+        skills: &[&str],
+        tier: &str,
+        named: Option<&str>,
+        wishes: Wishes,
+    ) -> Answer {
         self.asked += 1;
         let mut ask = plain_ask(ticket_id(self.asked), skills, tier);
+        ask.wishes = wishes;
         ask.rep = named.map(RepId::new);
         ask.message = Some("first".to_owned());
         let reply = ReplyId(1_000_000 + u64::try_from(self.asked).unwrap());
@@ -333,8 +374,10 @@ impl Watched {
                 let account = Account {
                     stage: Stage::Waiting,
                     skills: ask.skills.clone(),
+                    wishes: ask.wishes.clone(),
                     tier: ask.tier.clone(),
-                    kept_until: ask.rep.as_ref().map(|_| self.now + sticky),
+                    kept_until: (ask.rep.is_some() || ask.wishes.prefer == Some(Prefer::Best))
+                        .then(|| self.now + ask.wishes.rep_deadline.unwrap_or(sticky)),
                     handed_on_by: None,
                     refused: BTreeMap::new(),
                     lines: 0,
@@ -350,6 +393,7 @@ impl Watched {
             }
             Record::Offered { ticket, rep, .. } => {
                 self.change(ticket, &[Stage::Waiting], Stage::Offered(rep.clone()));
+                self.check_decided(rep, ticket);
                 self.check_may_be_asked(rep, ticket);
                 self.take_in_hand(rep, ticket);
             }
@@ -384,8 +428,13 @@ impl Watched {
                 self.rest(from, ticket);
                 let sticky = self.config.routing.sticky_for;
                 let account = self.tickets.get_mut(ticket).unwrap();
+                if account.skills != *skills {
+                    account.wishes = Wishes::NONE;
+                }
                 account.skills.clone_from(skills);
-                account.kept_until = to.as_ref().map(|_| self.now + sticky);
+                let sticky = account.wishes.rep_deadline.unwrap_or(sticky);
+                let held = to.is_some() || account.wishes.prefer == Some(Prefer::Best);
+                account.kept_until = held.then(|| self.now + sticky);
                 account.handed_on_by = Some(from.clone());
                 account.refused.clear();
             }
@@ -439,10 +488,36 @@ impl Watched {
         let account = &self.tickets[ticket];
         assert_eq!(hands.availability, Availability::Available);
         assert!(hands.doubted_until.is_none_or(|until| until <= self.now));
+        assert!(hands.paused_until.is_none_or(|until| until <= self.now));
+        assert_eq!(hands.calls, 0, "{rep} is on a call");
         assert!(account.may_ask_again(rep, self.now), "{rep} asked too soon");
         let named = account.kept_until.is_some();
         let relaxed = !self.config.routing.relax.is_empty();
         assert!(named || relaxed || self.fits(rep, account));
+    }
+
+    /// An offer was decided, and the decision says so.
+    fn check_decided(&self, rep: &RepId, ticket: &TicketId) {
+        let decisions = self.desk.decisions(ticket);
+        let decided = decisions.iter().rev().find(|decision| {
+            decision.outcome == Outcome::Offered(rep.clone())
+                && decision.at_unix_ms == self.unix_ms()
+        });
+        let decided = decided.unwrap_or_else(|| panic!("{ticket} to {rep}: {decisions:?}"));
+        let first = &decided.candidates[0];
+        assert_eq!((&first.rep, first.standing), (rep, Standing::Ready));
+        let named: usize = decided
+            .others
+            .iter()
+            .map(|(_, count)| *count as usize)
+            .sum();
+        assert_eq!(decided.candidates.len() + named, self.config.reps.len());
+        assert!(decided.reasons().iter().all(|reason| reason.ends_with('.')));
+    }
+
+    fn unix_ms(&self) -> i64 {
+        let since_start = self.now.duration_since(self.started).as_millis();
+        UNIX_MS + i64::try_from(since_start).unwrap()
     }
 
     /// No rep who could take a ticket sits idle while it waits.
@@ -459,6 +534,9 @@ impl Watched {
                     .all(|until| until <= self.now);
                 let resting = hands.rests.iter().filter(|&&end| end > self.now).count();
                 let idle = certain
+                    && hands.paused_until.is_none_or(|until| until <= self.now)
+                    && hands.calls == 0
+                    && self.is_good_enough(rep, account)
                     && hands.availability == Availability::Available
                     && hands.in_hand.len() + resting < self.capacity(rep)
                     && account.handed_on_by.as_ref() != Some(rep)
@@ -491,12 +569,45 @@ impl Watched {
 
     fn fits(&self, rep: &RepId, account: &Account) -> bool {
         let rep = self.config.reps.iter().find(|r| r.id == *rep).unwrap();
-        let has = |skill: &SkillId| rep.skills.iter().any(|(known, _)| known == skill);
+        let least = |skill: &SkillId| {
+            let mut asked = account.wishes.least_levels.iter();
+            asked.find(|(of, _)| of == skill).map(|(_, level)| *level)
+        };
+        let has = |skill: &SkillId| {
+            let mut skills = rep.skills.iter();
+            let level = skills
+                .find(|(known, _)| known == skill)
+                .map(|(_, level)| *level);
+            level.is_some_and(|level| least(skill).is_none_or(|least| level >= least))
+        };
         let serves = rep
             .tiers
             .as_ref()
             .is_none_or(|tiers| tiers.contains(&account.tier));
         serves && account.skills.iter().all(has)
+    }
+
+    /// With rules about levels a ticket may hold out for a better rep; the best never idles.
+    fn is_good_enough(&self, rep: &RepId, account: &Account) -> bool {
+        let has_levels = self
+            .config
+            .routing
+            .relax
+            .iter()
+            .any(|rule| rule.min_level.is_some());
+        let first_will_do = account.wishes.prefer == Some(Prefer::First);
+        if !has_levels || first_will_do {
+            return true;
+        }
+        let fitting = self.reps.keys().filter(|rep| self.fits(rep, account));
+        let best = fitting.map(|rep| self.level(rep, &account.skills[0])).max();
+        Some(self.level(rep, &account.skills[0])) == best
+    }
+
+    fn level(&self, rep: &RepId, skill: &SkillId) -> Option<Level> {
+        let rep = self.config.reps.iter().find(|r| r.id == *rep).unwrap();
+        let (_, level) = rep.skills.iter().find(|(known, _)| known == skill)?;
+        Some(*level)
     }
 
     fn capacity(&self, rep: &RepId) -> usize {
