@@ -84,27 +84,6 @@ fn refusals_over_udp_are_one_packet_each_and_short() {
     server.check_alive().unwrap();
 }
 
-/// Connects from another address of this machine.
-fn connect_from(source: SocketAddr, server: SocketAddr) -> TcpStream {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
-    use std::os::fd::AsRawFd;
-
-    let own = socket(
-        AddressFamily::Inet,
-        SockType::Stream,
-        SockFlag::empty(),
-        None,
-    )
-    .unwrap();
-    let address = |address: SocketAddr| match address {
-        SocketAddr::V4(address) => SockaddrIn::from(address),
-        SocketAddr::V6(_) => SockaddrIn::new(127, 0, 0, 1, 0),
-    };
-    bind(own.as_raw_fd(), &address(source)).unwrap();
-    connect(own.as_raw_fd(), &address(server)).unwrap();
-    TcpStream::from(own)
-}
-
 /// Security row S21: strangers' connections that say nothing, or a byte now and then, keep no phone waiting, and
 /// they end.
 #[test]
@@ -115,7 +94,7 @@ fn idle_and_slow_connections_keep_nobody_out() {
     for host in 2..10_u8 {
         let source = SocketAddr::from(([127, 0, 0, host], 0));
         for _ in 0..60 {
-            strangers.push(connect_from(source, server.sip()));
+            strangers.push(wire::connect_from(source, server.sip()).unwrap());
         }
     }
     let mut slowest = Duration::ZERO;

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use examples::peer::sipp::Load;
 use examples::peer::{self, sipp};
 use examples::server::Server;
 use examples::site::Site;
@@ -27,9 +28,9 @@ fn check(scenario: &str, calls: u32) {
         &program,
         &scenario,
         server.sip(),
-        (&alice.user, &alice.password),
+        &[(&alice.user, &alice.password)],
         &server.demo().domain,
-        calls,
+        Load::gentle(calls),
         LIMIT,
     )
     .unwrap();
