@@ -9,7 +9,7 @@ mod malformed;
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 const USAGE: &str = "usage: siege PROGRAM malformed [DATAGRAMS] [CONNECTIONS]
        siege PROGRAM flood [PER_SECOND] [SECONDS]
@@ -31,14 +31,18 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
     let [program, kind, numbers @ ..] = arguments else {
         bail!("{USAGE}");
     };
+    // Servers are started in folders of their own.
+    let program =
+        std::fs::canonicalize(program).with_context(|| format!("failed to find {program}"))?;
+    let program = program.to_string_lossy();
     let number = |place: usize, usual: usize| match numbers.get(place) {
         None => Ok(usual),
         Some(text) => text.parse().map_err(|_| anyhow::anyhow!("{USAGE}")),
     };
     match kind.as_str() {
-        "malformed" => malformed::run(program, number(0, 200_000)?, number(1, 10_000)?),
-        "flood" => flood::run(program, number(0, 20_000)?, number(1, 60)?),
-        "calls" => calls::run(program, number(0, 10_000)?),
+        "malformed" => malformed::run(&program, number(0, 200_000)?, number(1, 10_000)?),
+        "flood" => flood::run(&program, number(0, 20_000)?, number(1, 60)?),
+        "calls" => calls::run(&program, number(0, 10_000)?),
         _ => bail!("{USAGE}"),
     }
 }
