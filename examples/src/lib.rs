@@ -2,10 +2,12 @@
 //! Must not use any crate of the product: client and server share no mistakes.
 
 pub mod document;
+pub mod forged;
 pub mod http;
 pub mod peer;
 pub mod phone;
-pub mod served;
+pub mod secured;
+pub mod serve;
 pub mod server;
 pub mod site;
 pub mod tunnel;

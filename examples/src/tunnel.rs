@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use crate::served::NAME;
+use crate::secured::NAME;
 
 /// An open tunnel; its threads end with the program.
 #[derive(Debug)]

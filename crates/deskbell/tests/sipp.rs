@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use examples::peer::sipp::{Load, Transport};
 use examples::peer::{self, sipp};
-use examples::served::{self, Served};
+use examples::secured::{self, Secured};
 use examples::server::Server;
 use examples::site::Site;
 use examples::tunnel::Tunnel;
@@ -62,11 +62,11 @@ fn a_stale_entity_tag_is_refused() {
 
 /// Scale: 100 calls each instead of 10,000; `siege PROGRAM calls` makes them all.
 #[track_caller]
-fn check_many(transport: Transport, loss_percent: u32, address: impl Fn(&Served) -> SocketAddr) {
+fn check_many(transport: Transport, loss_percent: u32, address: impl Fn(&Secured) -> SocketAddr) {
     let Some(program) = peer::find("sipp") else {
         return;
     };
-    let mut server = Served::start(Path::new(env!("CARGO_BIN_EXE_deskbell"))).unwrap();
+    let mut server = Secured::start(env!("CARGO_BIN_EXE_deskbell")).unwrap();
     let address = address(&server);
     for scenario in ["register.xml", "publish.xml"] {
         let load = Load {
@@ -84,7 +84,7 @@ fn check_many(transport: Transport, loss_percent: u32, address: impl Fn(&Served)
             &scenario,
             address,
             &server.reps(),
-            served::NAME,
+            secured::NAME,
             load,
             LIMIT,
         );
@@ -96,23 +96,23 @@ fn check_many(transport: Transport, loss_percent: u32, address: impl Fn(&Served)
 
 #[test]
 fn many_calls_over_udp_go_through() {
-    check_many(Transport::Udp, 0, Served::udp);
+    check_many(Transport::Udp, 0, |server| server.address("UDP").unwrap());
 }
 
 #[test]
 fn many_calls_go_through_where_one_message_in_twenty_is_lost() {
-    check_many(Transport::Udp, 5, Served::udp);
+    check_many(Transport::Udp, 5, |server| server.address("UDP").unwrap());
 }
 
 #[test]
 fn many_calls_over_one_connection_go_through() {
-    check_many(Transport::Tcp, 0, Served::tcp);
+    check_many(Transport::Tcp, 0, |server| server.address("TCP").unwrap());
 }
 
 #[test]
 fn many_calls_inside_tls_go_through() {
     check_many(Transport::Tcp, 0, |server| {
-        let tunnel = Tunnel::open(server.tls(), server.certificate());
+        let tunnel = Tunnel::open(server.address("TLS").unwrap(), server.certificate());
         tunnel.unwrap().address()
     });
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use examples::peer::{self, sipp};
-use examples::served::Served;
+use examples::secured::{NAME, Secured};
 use examples::tunnel::Tunnel;
 
 use crate::figures::memory;
@@ -17,15 +17,16 @@ const PER_SECOND: u32 = 400;
 
 pub(crate) fn run(program: &str, calls: usize) -> anyhow::Result<()> {
     let sipp = peer::find("sipp").context("sipp is not installed")?;
-    let mut server = Served::start(Path::new(program))?;
-    let tunnel = Tunnel::open(server.tls(), server.certificate())?;
+    let mut server = Secured::start(program)?;
+    let tunnel = Tunnel::open(server.address("TLS")?, server.certificate())?;
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sip-fixtures/sipp");
+    let (udp, tcp) = (server.address("UDP")?, server.address("TCP")?);
     let calls = u32::try_from(calls)?;
     let mut failures = 0;
     let ways = [
-        ("UDP", server.udp(), sipp::Transport::Udp, 0),
-        ("UDP with 5 % lost", server.udp(), sipp::Transport::Udp, 5),
-        ("TCP", server.tcp(), sipp::Transport::Tcp, 0),
+        ("UDP", udp, sipp::Transport::Udp, 0),
+        ("UDP with 5 % lost", udp, sipp::Transport::Udp, 5),
+        ("TCP", tcp, sipp::Transport::Tcp, 0),
         ("TLS", tunnel.address(), sipp::Transport::Tcp, 0),
     ];
     for (name, address, transport, loss_percent) in ways {
@@ -43,7 +44,7 @@ pub(crate) fn run(program: &str, calls: usize) -> anyhow::Result<()> {
                 &scenarios.join(scenario),
                 address,
                 &server.reps(),
-                "shop.example",
+                NAME,
                 load,
                 LIMIT,
             )?;

@@ -1,18 +1,15 @@
 //! Requests without credentials in the name of every address of 127.0.0.0/8, while honest phones register.
 //! Must not know the server's inside.
 
-use std::io::IoSlice;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use examples::forged::Forger;
 use examples::server::Server;
 use examples::wire::Protocol;
-use nix::libc;
-use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
 
 use crate::dice::Dice;
 use crate::figures::{Waits, counters, memory};
@@ -116,10 +113,7 @@ fn register(server: &Server, user: &str, is_over: &AtomicBool) -> anyhow::Result
 
 /// Sends until the time is over, and says how many went.
 fn flood(server: SocketAddr, per_second: usize, duration: Duration) -> anyhow::Result<usize> {
-    let SocketAddr::V4(server) = server else {
-        bail!("the server does not listen on IPv4");
-    };
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    let forger = Forger::towards(server)?;
     let (mut dice, mut sent) = (Dice::new(7), 0);
     let begun = Instant::now();
     while begun.elapsed() < duration {
@@ -129,21 +123,7 @@ fn flood(server: SocketAddr, per_second: usize, duration: Duration) -> anyhow::R
                 .context("no method")?;
             let source = Ipv4Addr::from_bits(0x7f01_0000 | u32::try_from(dice.below(1 << 23))?);
             let text = request(method, &mut dice);
-            // Every address of 127.0.0.0/8 is ours, so that any of them may be the source.
-            let info = libc::in_pktinfo {
-                ipi_ifindex: 0,
-                ipi_spec_dst: libc::in_addr {
-                    s_addr: source.to_bits().to_be(),
-                },
-                ipi_addr: libc::in_addr { s_addr: 0 },
-            };
-            sendmsg(
-                socket.as_raw_fd(),
-                &[IoSlice::new(text.as_bytes())],
-                &[ControlMessage::Ipv4PacketInfo(&info)],
-                MsgFlags::empty(),
-                Some(&SockaddrIn::from(server)),
-            )?;
+            forger.send(source, &text)?;
             sent += 1;
         }
         let due = Duration::from_secs_f64(sent as f64 / per_second.max(1) as f64);
