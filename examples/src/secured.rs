@@ -3,10 +3,9 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use crate::serve::Serve;
-use crate::unique::Folder;
 
 /// The domain, and the name in the certificate.
 pub const NAME: &str = "shop.example";
@@ -22,7 +21,6 @@ const PASSWORD: &str = "correct-horse";
 pub struct Secured {
     serve: Serve,
     certificate: String,
-    _folder: Folder,
 }
 
 impl Secured {
@@ -31,11 +29,9 @@ impl Secured {
     /// # Errors
     /// Where it does not come up; the error tells what it said.
     pub fn start(program: &str) -> anyhow::Result<Self> {
-        let folder = Folder::new("secured")?;
         let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()])?;
         let certificate = made.cert.pem();
-        let shown = folder.write("sip.crt", &certificate)?;
-        let key = folder.write("sip.key", &made.signing_key.serialize_pem())?;
+        let key = made.signing_key.serialize_pem();
         let reps: String = REPS
             .iter()
             .map(|rep| {
@@ -45,24 +41,25 @@ impl Secured {
         let configuration = format!(
             "[sip]\ndomain = \"{NAME}\"\naliases = [\"127.0.0.1\"]\n\
              listen = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\", \"tls://127.0.0.1:0\"]\n\
-             [sip.tls]\ncertificate = {shown:?}\nkey = {key:?}\n\
+             [sip.tls]\ncertificate = \"sip.crt\"\nkey = \"sip.key\"\n\
              [http]\nlisten = \"127.0.0.1:0\"\n[storage]\nurl = \"sqlite::memory:\"\n{reps}"
         );
         Ok(Self {
-            serve: Serve::start(program, &configuration)?,
+            serve: Serve::start_with(
+                program,
+                &configuration,
+                &[("sip.crt", &certificate), ("sip.key", &key)],
+            )?,
             certificate,
-            _folder: folder,
         })
     }
 
-    /// Where it listens for UDP, TCP or TLS, by these names.
+    /// Where it listens under the scheme `udp`, `tcp` or `tls`.
     ///
     /// # Errors
     /// Where it does not.
-    pub fn address(&self, protocol: &str) -> anyhow::Result<SocketAddr> {
-        self.serve
-            .sip_named(protocol)
-            .with_context(|| format!("the server does not listen for {protocol}"))
+    pub fn address(&self, scheme: &str) -> anyhow::Result<SocketAddr> {
+        self.serve.sip_at(scheme)
     }
 
     /// What it shows over TLS, in PEM.
@@ -89,10 +86,10 @@ impl Secured {
     /// Where it has; the error tells what it said.
     pub fn check_alive(&mut self) -> anyhow::Result<()> {
         self.serve.check_alive()?;
-        let lines = self.serve.lines();
-        match lines.iter().find(|line| line.contains("panicked")) {
-            Some(line) => bail!("the server panicked: {line}"),
-            None => Ok(()),
+        let log = self.serve.log();
+        if log.contains("panicked") {
+            bail!("the server panicked: {log}");
         }
+        Ok(())
     }
 }

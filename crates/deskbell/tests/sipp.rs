@@ -96,23 +96,23 @@ fn check_many(transport: Transport, loss_percent: u32, address: impl Fn(&Secured
 
 #[test]
 fn many_calls_over_udp_go_through() {
-    check_many(Transport::Udp, 0, |server| server.address("UDP").unwrap());
+    check_many(Transport::Udp, 0, |server| server.address("udp").unwrap());
 }
 
 #[test]
 fn many_calls_go_through_where_one_message_in_twenty_is_lost() {
-    check_many(Transport::Udp, 5, |server| server.address("UDP").unwrap());
+    check_many(Transport::Udp, 5, |server| server.address("udp").unwrap());
 }
 
 #[test]
 fn many_calls_over_one_connection_go_through() {
-    check_many(Transport::Tcp, 0, |server| server.address("TCP").unwrap());
+    check_many(Transport::Tcp, 0, |server| server.address("tcp").unwrap());
 }
 
 #[test]
 fn many_calls_inside_tls_go_through() {
     check_many(Transport::Tcp, 0, |server| {
-        let tunnel = Tunnel::open(server.address("TLS").unwrap(), server.certificate());
+        let tunnel = Tunnel::open(server.address("tls").unwrap(), server.certificate());
         tunnel.unwrap().address()
     });
 }

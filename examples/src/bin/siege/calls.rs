@@ -18,9 +18,9 @@ const PER_SECOND: u32 = 400;
 pub(crate) fn run(program: &str, calls: usize) -> anyhow::Result<()> {
     let sipp = peer::find("sipp").context("sipp is not installed")?;
     let mut server = Secured::start(program)?;
-    let tunnel = Tunnel::open(server.address("TLS")?, server.certificate())?;
+    let tunnel = Tunnel::open(server.address("tls")?, server.certificate())?;
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sip-fixtures/sipp");
-    let (udp, tcp) = (server.address("UDP")?, server.address("TCP")?);
+    let (udp, tcp) = (server.address("udp")?, server.address("tcp")?);
     let calls = u32::try_from(calls)?;
     let mut failures = 0;
     let ways = [
