@@ -4,6 +4,7 @@
 pub mod document;
 pub mod forged;
 pub mod http;
+pub mod pbx;
 pub mod peer;
 pub mod phone;
 pub mod secured;

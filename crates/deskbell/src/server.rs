@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{AdminFace, ConfigHandle, Desk, Gateway, Recording, SoftphoneDoor, SoftphoneSocket};
+use gateway::{
+    AdminFace, ConfigHandle, Desk, Gateway, LineBoard, Recording, SoftphoneDoor, SoftphoneSocket,
+};
 use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
@@ -27,8 +29,8 @@ use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, Permissions,
-    SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Lifetimes, LineParts, Lines,
+    Mail, Offers, Permissions, SharedDirectory, SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -78,6 +80,7 @@ struct Reload {
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
     store: Arc<Store>,
+    lines: LineBoard,
 }
 
 impl Server {
@@ -146,6 +149,9 @@ impl Server {
         let (letters_in, letters) = mpsc::channel(INPUTS);
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (reloads_in, reloads) = watch::channel(());
+        let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);
+        let (lines_in, line_board) = watch::channel(Arc::default());
+        let expected_notifies = ExpectedNotifies::default();
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
@@ -160,6 +166,7 @@ impl Server {
                 &sockets_in,
                 &store,
                 transport.counters(),
+                &line_board,
             ),
             Desk::new(commands_in, snapshots.clone()).with_recording(recording),
         )
@@ -176,6 +183,7 @@ impl Server {
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
             store: store.clone(),
+            lines: line_board,
         };
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
@@ -190,6 +198,8 @@ impl Server {
             presence: presence.clone(),
             rep_says: rep_says_in,
             subscribes: subscribes_in,
+            expected_notifies: expected_notifies.clone(),
+            line_notifies: line_notifies_in,
             registration_lifetimes: Lifetimes {
                 shortest: settings.sip.expires.min,
                 default: settings.sip.expires.default,
@@ -213,6 +223,20 @@ impl Server {
             transport.sender(),
             happenings.clone(),
         );
+        let line_parts = LineParts {
+            store: store.clone(),
+            presence: presence.clone(),
+            sender: transport.sender(),
+            local: transport.local_addresses().to_vec(),
+            expected: expected_notifies,
+            notifies: line_notifies,
+            board: lines_in,
+            happenings: happenings.clone(),
+        };
+        let lines = settings
+            .pbx
+            .clone()
+            .map(|pbx| Lines::new(pbx, line_parts, Instant::now()));
         let owner = Owner::new(
             helpdesk,
             store,
@@ -275,6 +299,13 @@ impl Server {
             agent.run(stop).await;
             Ok(())
         }));
+        if let Some(lines) = lines {
+            let stop = farewell.clone();
+            tasks.spawn(watchers.track_future(async move {
+                lines.run(stop).await;
+                Ok(())
+            }));
+        }
         watchers.close();
         let stop = shutdown.clone();
         tasks.spawn(async move {
@@ -336,8 +367,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`
-    /// and `[presence]` stay until a restart; certificates are shown to the next connection.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`,
+    /// `[presence]` and `[pbx]` stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
@@ -352,10 +383,11 @@ impl Server {
             sockets,
             counters,
             store,
+            lines,
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
-        let gateway = gateway_config(&settings, happenings, sockets, store, counters);
+        let gateway = gateway_config(&settings, happenings, sockets, store, counters, lines);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -501,6 +533,7 @@ fn gateway_config(
     sockets: &mpsc::Sender<SoftphoneSocket>,
     store: &Arc<Store>,
     counters: Arc<Counters>,
+    lines: &LineBoard,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -522,6 +555,7 @@ fn gateway_config(
         admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
             keys: settings.admin_keys.clone(),
             presentities: store.clone(),
+            lines: lines.clone(),
         }),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),

@@ -31,7 +31,7 @@ mod words;
 pub mod config;
 pub mod desk;
 
-pub use admin::{AdminFace, AdminKey, Scope};
+pub use admin::{AdminFace, AdminKey, LineBoard, LineReport, LineStanding, Scope};
 pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{

@@ -12,6 +12,7 @@ mod limits;
 mod mistake;
 mod names;
 mod nearest;
+mod pbx;
 mod presence;
 mod reps;
 mod routing;
@@ -40,7 +41,8 @@ use settings::{DangerousSettings, HttpSettings};
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use settings::{
-    Audience, DigestSettings, Durability, Protocol, Refusal, Settings, WatcherSettings,
+    Audience, DigestSettings, Durability, Extension, PbxSettings, Protocol, Refusal, Settings,
+    WatcherSettings,
 };
 pub(crate) use summary::summary;
 
@@ -123,6 +125,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         http: read_http(root),
         storage: storage::read(root, (&tables.sites, &sites), secrets),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
+        pbx: pbx::read(root, &tables.reps, secrets),
         helpdesk: helpdesk::Config {
             sites,
             skills,
@@ -143,6 +146,7 @@ const TABLES: &[&str] = &[
     "presence",
     "limits",
     "http",
+    "pbx",
     "storage",
     "skill",
     "tier",

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{AdminKey, SiteFace};
@@ -14,6 +15,7 @@ use sip_transport::{Limits, TlsIdentity};
 use storage::Keyring;
 
 use super::mistake::Mistake;
+use super::secret::Secret;
 
 /// Everything the program was told.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) http: HttpSettings,
     pub(crate) watchers: WatcherSettings,
+    /// The telephone system that tells what reps' lines do.
+    pub(crate) pbx: Option<PbxSettings>,
     pub(crate) storage: StorageSettings,
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
@@ -178,6 +182,31 @@ impl Default for WatcherSettings {
             chosen_by_rep: HashMap::new(),
         }
     }
+}
+
+/// A telephone system and the extensions that are asked of it.
+#[derive(Debug, Clone)]
+pub(crate) struct PbxSettings {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    /// UDP or TCP.
+    pub(crate) protocol: Protocol,
+    /// Proves itself to the system; nobody does where there is none.
+    pub(crate) user: Option<String>,
+    pub(super) password: Option<Arc<Secret>>,
+    /// The only realm whose challenges are answered.
+    pub(crate) realm: Option<String>,
+    /// How long a subscription is asked for.
+    pub(crate) lifetime: Duration,
+    pub(crate) extensions: Vec<Extension>,
+}
+
+/// The line of a rep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extension {
+    pub(crate) rep: RepId,
+    /// The user part of its address at the telephone system.
+    pub(crate) number: String,
 }
 
 /// Who may watch.

@@ -8,6 +8,7 @@ mod bindings;
 mod directory;
 mod extensions;
 mod formats;
+mod lines;
 mod mail;
 mod message;
 mod options;
@@ -42,6 +43,7 @@ pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use authentication::Offers;
 pub(crate) use bindings::{Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
+pub(crate) use lines::{ExpectedNotifies, LineNotify, LineParts, Lines};
 pub(crate) use mail::Mail;
 pub(crate) use permission::Permissions;
 pub(crate) use register::Lifetimes;
@@ -66,6 +68,8 @@ pub(crate) struct SipService {
     presence: PresenceSignal,
     rep_says: mpsc::Sender<RepSays>,
     subscribes: mpsc::Sender<SubscribeAsk>,
+    expected_notifies: ExpectedNotifies,
+    line_notifies: mpsc::Sender<LineNotify>,
     registration_lifetimes: Lifetimes,
     happenings: Happenings,
 }
@@ -96,6 +100,10 @@ pub(crate) struct Parts {
     pub(crate) rep_says: mpsc::Sender<RepSays>,
     /// Where watchers' SUBSCRIBEs go.
     pub(crate) subscribes: mpsc::Sender<SubscribeAsk>,
+    /// The dialogs in which we are told something.
+    pub(crate) expected_notifies: ExpectedNotifies,
+    /// Where NOTIFYs in them go.
+    pub(crate) line_notifies: mpsc::Sender<LineNotify>,
     /// How long a registration may last.
     pub(crate) registration_lifetimes: Lifetimes,
     /// Shows what happens.
@@ -122,6 +130,8 @@ impl SipService {
             presence: parts.presence,
             rep_says: parts.rep_says,
             subscribes: parts.subscribes,
+            expected_notifies: parts.expected_notifies,
+            line_notifies: parts.line_notifies,
             registration_lifetimes: parts.registration_lifetimes,
             happenings: parts.happenings,
         }
@@ -139,8 +149,9 @@ impl Service for SipService {
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
-            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
-            Method::Notify | Method::Bye | Method::Cancel => refuse(answer(
+            Method::Notify => self.handle_notify(request, exchange),
+            // RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
+            Method::Bye | Method::Cancel => refuse(answer(
                 request,
                 &exchange,
                 StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
