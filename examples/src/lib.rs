@@ -2,13 +2,16 @@
 //! Must not use any crate of the product: client and server share no mistakes.
 
 pub mod document;
+pub mod forged;
 pub mod http;
 pub mod pbx;
 pub mod peer;
 pub mod phone;
+pub mod secured;
 pub mod serve;
 pub mod server;
 pub mod site;
+pub mod tunnel;
 pub mod unique;
 pub mod wait;
 pub mod wire;

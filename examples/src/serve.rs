@@ -140,6 +140,12 @@ impl Serve {
             .with_context(|| format!("nobody listens on {scheme}://"))
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A client of its web pages.
     ///
     /// # Errors

@@ -177,6 +177,12 @@ impl Server {
         Ok(())
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What `demo.json` tells.
     #[must_use]
     pub fn demo(&self) -> &Demo {

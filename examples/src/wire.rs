@@ -3,10 +3,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
 /// How the bytes travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +144,25 @@ impl Link {
             }
         }
     }
+}
+
+/// Connects from another address of this machine, both of IPv4; port 0 lets the system choose.
+///
+/// # Errors
+/// Where the system has no more sockets, or the server does not listen.
+pub fn connect_from(source: SocketAddr, server: SocketAddr) -> anyhow::Result<TcpStream> {
+    let (SocketAddr::V4(source), SocketAddr::V4(server)) = (source, server) else {
+        bail!("only IPv4 has many addresses on one machine");
+    };
+    let own = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::empty(),
+        None,
+    )?;
+    bind(own.as_raw_fd(), &SockaddrIn::from(source))?;
+    connect(own.as_raw_fd(), &SockaddrIn::from(server))?;
+    Ok(TcpStream::from(own))
 }
 
 /// Sends raw bytes and returns the first message that comes back, if one comes within `patience`.

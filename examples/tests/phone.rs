@@ -183,7 +183,15 @@ fn sipp_goes_through_a_scenario() {
     let run = |scenario: &str| {
         let scenario = scenarios.join(scenario);
         let rep = ("alice", PASSWORD);
-        sipp::run(&program, &scenario, registrar.address, rep, "test", 2, SOON)
+        sipp::run(
+            &program,
+            &scenario,
+            registrar.address,
+            &[rep],
+            "test",
+            sipp::Load::gentle(2),
+            SOON,
+        )
     };
     let calls = run("publish.xml").unwrap();
     assert_eq!((calls.successful, calls.failed), (2, 0));

@@ -4,9 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use examples::forged::Forger;
 use examples::server::Server;
 use examples::wire::{self, Protocol};
 
@@ -84,25 +85,81 @@ fn refusals_over_udp_are_one_packet_each_and_short() {
     server.check_alive().unwrap();
 }
 
-/// Connects from another address of this machine.
-fn connect_from(source: SocketAddr, server: SocketAddr) -> TcpStream {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
-    use std::os::fd::AsRawFd;
+/// Security row S10: requests without credentials from everywhere keep nobody out and leave nothing behind.
+/// Scale: 10,000 requests within some seconds, of seven methods; `siege PROGRAM flood` sends 20,000 a second.
+#[test]
+fn a_flood_in_the_name_of_many_costs_no_memory() {
+    let mut server = start();
+    let mut phone = server.phone(Protocol::Udp, "alice").unwrap();
+    phone.register(60).unwrap();
+    let before = resident(&server);
+    let forger = Forger::towards(server.sip()).unwrap();
+    for n in 0..10_000_u32 {
+        let method = METHODS.get(n as usize % 7).unwrap();
+        let agent = "User-Agent: a phone that nobody has\r\nl:0";
+        let request = smallest(method, "UDP", &format!("{n}")).replace("l:0", agent);
+        let source = Ipv4Addr::from_bits(0x7f01_0000 + n * 7);
+        forger.send(source, &request).unwrap();
+        if n % 500 == 0 {
+            phone.register(60).unwrap();
+        }
+    }
+    let after = resident(&server);
+    // As much as the tables of sources may take in all, and not what 10,000 transactions would.
+    assert!(after < before + 64 * 1024, "{before} KiB, {after} KiB");
+    let answer = phone.register(60).unwrap();
+    assert_eq!(answer.status_code.code(), 200);
+    let counted = server.http().get("/metrics").unwrap().body;
+    assert!(
+        counted.contains("\ndeskbell_sip_requests_total "),
+        "{counted}"
+    );
+    server.check_alive().unwrap();
+}
 
-    let own = socket(
-        AddressFamily::Inet,
-        SockType::Stream,
-        SockFlag::empty(),
-        None,
-    )
-    .unwrap();
-    let address = |address: SocketAddr| match address {
-        SocketAddr::V4(address) => SockaddrIn::from(address),
-        SocketAddr::V6(_) => SockaddrIn::new(127, 0, 0, 1, 0),
-    };
-    bind(own.as_raw_fd(), &address(source)).unwrap();
-    connect(own.as_raw_fd(), &address(server)).unwrap();
-    TcpStream::from(own)
+/// Resident memory in KiB.
+fn resident(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap()
+}
+
+/// Security row S15, as far as the transport goes: what is too long is told so, or ends its connection.
+#[test]
+fn messages_longer_than_the_limits_are_refused() {
+    let mut server = start();
+    for (protocol, limit) in [(Protocol::Udp, 16 * 1024), (Protocol::Tcp, 64 * 1024)] {
+        for (length, is_read) in [
+            (limit - 1, true),
+            (limit, true),
+            (limit + 1, false),
+            (10 * limit, false),
+        ] {
+            if protocol == Protocol::Udp && length > 65_000 {
+                continue;
+            }
+            let head = smallest("MESSAGE", protocol.name(), &examples::unique::token());
+            // Digits of the length, and the rest as a body.
+            let spare = head.len() - 1;
+            let body = length - spare - (length - spare - 5).to_string().len();
+            let head = head.replace("l:0", &format!("l:{body}"));
+            let message = head + &"x".repeat(body);
+            assert_eq!(message.len(), length);
+            let answer = wire::exchange(protocol, server.sip(), message.as_bytes(), LIMIT);
+            let answer = answer.unwrap().unwrap_or_default();
+            let line = answer.lines().next().unwrap_or_default();
+            let is_right = match is_read {
+                true => line.starts_with("SIP/2.0 401 "),
+                false => line.starts_with("SIP/2.0 513 ") || line.starts_with("SIP/2.0 413 "),
+            };
+            assert!(is_right, "{length} bytes over {protocol:?}: {line:?}");
+        }
+    }
+    server.check_alive().unwrap();
 }
 
 /// Security row S21: strangers' connections that say nothing, or a byte now and then, keep no phone waiting, and
@@ -115,7 +172,7 @@ fn idle_and_slow_connections_keep_nobody_out() {
     for host in 2..10_u8 {
         let source = SocketAddr::from(([127, 0, 0, host], 0));
         for _ in 0..60 {
-            strangers.push(connect_from(source, server.sip()));
+            strangers.push(wire::connect_from(source, server.sip()).unwrap());
         }
     }
     let mut slowest = Duration::ZERO;

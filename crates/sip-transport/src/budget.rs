@@ -61,6 +61,15 @@ impl<K: Eq + Hash> Budget<K> {
         true
     }
 
+    /// Forgets those that have caught up, and gives back the room of a flood that is over.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.caught_up_by_key
+            .retain(|_, caught_up| *caught_up > now);
+        if self.caught_up_by_key.len() < self.caught_up_by_key.capacity() / 4 {
+            self.caught_up_by_key.shrink_to_fit();
+        }
+    }
+
     fn has_room(&self, now: Instant) -> bool {
         if self.caught_up_by_key.len() < KEYS {
             return true;
@@ -128,5 +137,8 @@ mod tests {
         let later = start + Duration::from_secs(2);
         assert!(budget.take(forged(3 * KEYS), later));
         assert_eq!(budget.caught_up_by_key.len(), 1);
+        budget.sweep(later + Duration::from_secs(1));
+        assert_eq!(budget.caught_up_by_key.len(), 0);
+        assert!(budget.caught_up_by_key.capacity() < KEYS / 4);
     }
 }

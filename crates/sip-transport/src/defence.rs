@@ -84,6 +84,15 @@ impl Defence {
         is_heard
     }
 
+    /// Forgets what is over, so that a flood leaves no memory behind; to be called now and then.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.messages.sweep(now);
+        self.messages_by_sender.sweep(now);
+        self.requests.sweep(now);
+        self.options.sweep(now);
+        self.strangers.sweep(now);
+    }
+
     /// Whether a connection of this peer is taken at all.
     pub(crate) fn welcomes(&self, peer: SocketAddr, now: Instant) -> bool {
         self.is_uncounted(peer) || !self.strangers.is_silent(source_of(peer.ip()), now)

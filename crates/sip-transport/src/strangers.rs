@@ -66,6 +66,8 @@ pub(crate) enum Treatment {
 
 /// How long a source is remembered that names users.
 const MEMORY: Duration = Duration::from_secs(10 * 60);
+/// The same where it has named a few.
+const HARMLESS_MEMORY: Duration = Duration::from_secs(30);
 /// How long a login vouches: longer than a registration lasts.
 const VOUCHED: Duration = Duration::from_secs(2 * 3600);
 /// How often records are forgotten when there are too many.
@@ -173,6 +175,23 @@ impl Strangers {
             record.users &= !bit;
             record.strikes = 0;
         }
+    }
+
+    /// Forgets what is over, and gives back the room of a flood.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.proven_by_source.retain(|_, until| *until > now);
+        self.records_by_source.retain(|_, record| {
+            // Who has named a few users and stopped is no scanner.
+            let is_harmless = record.users.count_ones() * 4 <= self.users_limit
+                && record.strikes == 0
+                && now > record.since + HARMLESS_MEMORY;
+            !record.is_over(now) && (!is_harmless || record.is_silent(now))
+        });
+        if self.records_by_source.len() < self.records_by_source.capacity() / 4 {
+            self.records_by_source.shrink_to_fit();
+        }
+        self.wrong_passwords.sweep(now);
+        self.slow.sweep(now);
     }
 
     fn strike(&self, source: IpAddr, strikes: u32, now: Instant) {
@@ -398,5 +417,10 @@ mod tests {
         }
         assert!(strangers.records_by_source.len() <= KEYS);
         assert!(strangers.is_silent(HERE, now));
+        let later = now + Duration::from_secs(31);
+        strangers.sweep(later);
+        assert!(strangers.is_silent(HERE, later));
+        assert_eq!(strangers.records_by_source.len(), 1);
+        assert!(strangers.records_by_source.capacity() < KEYS / 4);
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{OnceCell, mpsc};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -116,6 +116,8 @@ pub(crate) struct BoundSocket {
 }
 
 const BACKLOG: i32 = 1024;
+/// How often it is looked for sources that can be forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 
 impl Transport {
     /// Binds every listener of the configuration, or none.
@@ -245,6 +247,7 @@ impl Transport {
                 .tasks
                 .spawn(listener::run(Arc::clone(&shared), protocol, listener));
         }
+        shared.tasks.spawn(sweep(Arc::clone(&shared)));
         for (protocol, address) in addresses {
             info!(%protocol, %address, "listening");
         }
@@ -259,6 +262,14 @@ impl Transport {
         }
         shared.stop.cancel();
         shared.tasks.wait().await;
+    }
+}
+
+/// Gives back what a flood has taken, until the signal to drain.
+async fn sweep(shared: Arc<Shared>) {
+    let mut ticks = interval(SWEEP_INTERVAL);
+    while let Some(tick) = shared.drain.run_until_cancelled(ticks.tick()).await {
+        shared.defence.sweep(tick.into_std());
     }
 }
 

@@ -20,7 +20,45 @@ pub struct Calls {
     pub failed: u64,
 }
 
-/// Runs `calls` calls of a scenario, ten a second, for one rep of `domain`.
+/// How SIPp's messages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// All calls on one socket.
+    Udp,
+    /// All calls on one connection.
+    Tcp,
+}
+
+/// How many calls, and how fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// How they travel.
+    pub transport: Transport,
+    /// In all.
+    pub calls: u32,
+    /// Begun in a second.
+    pub per_second: u32,
+    /// Under way at a time.
+    pub at_once: u32,
+    /// Messages lost in either direction; SIPp sends again as RFC 3261 says.
+    pub loss_percent: u32,
+}
+
+impl Load {
+    /// Calls one after another over UDP, ten a second.
+    #[must_use]
+    pub fn gentle(calls: u32) -> Self {
+        Self {
+            transport: Transport::Udp,
+            calls,
+            per_second: 10,
+            at_once: 1,
+            loss_percent: 0,
+        }
+    }
+}
+
+/// Runs the calls of a scenario for reps of `domain`, each a user and a password, in turn.
 ///
 /// # Errors
 /// Where SIPp does not start, refuses the scenario, or does not end within `limit`.
@@ -28,20 +66,24 @@ pub fn run(
     program: &Path,
     scenario: &Path,
     server: SocketAddr,
-    rep: (&str, &str),
+    reps: &[(&str, &str)],
     domain: &str,
-    calls: u32,
+    load: Load,
     limit: Duration,
 ) -> anyhow::Result<Calls> {
     let folder = Folder::new("sipp")?;
-    let (user, password) = rep;
     // SIPp reads `[authentication …]` out of a field, so that its parameters may come from the file.
-    let reps = folder.write(
-        "reps.csv",
-        &format!(
-            "SEQUENTIAL\n{user};{domain};[authentication username={user} password={password}]\n"
-        ),
-    )?;
+    let lines: String = reps
+        .iter()
+        .map(|(user, password)| {
+            format!("{user};{domain};[authentication username={user} password={password}]\n")
+        })
+        .collect();
+    let reps = folder.write("reps.csv", &format!("SEQUENTIAL\n{lines}"))?;
+    let transport = match load.transport {
+        Transport::Udp => "u1",
+        Transport::Tcp => "t1",
+    };
     let figures = folder.path().join("figures.csv");
     let mut command = Command::new(program);
     command
@@ -50,10 +92,12 @@ pub fn run(
         .arg(scenario)
         .arg("-inf")
         .arg(&reps)
-        .args(["-m", &calls.to_string()])
-        .args(["-r", "10", "-l", "1"])
+        .args(["-t", transport])
+        .args(["-m", &load.calls.to_string()])
+        .args(["-r", &load.per_second.to_string()])
+        .args(["-l", &load.at_once.to_string()])
         .args(["-i", &server.ip().to_string()])
-        .args(["-recv_timeout", "5000", "-nostdin"])
+        .args(["-recv_timeout", "20000", "-nostdin"])
         .args(["-trace_err", "-error_file", "errors.log"])
         .args(["-trace_stat", "-fd", "1", "-stf"])
         .arg(&figures)
@@ -62,6 +106,9 @@ pub fn run(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
+    if load.loss_percent > 0 {
+        command.args(["-lost", &load.loss_percent.to_string()]);
+    }
     let mut child = command.spawn().context("failed to start sipp")?;
     let status = wait::until("the end of sipp", limit, || Ok(child.try_wait()?));
     if status.is_err() {

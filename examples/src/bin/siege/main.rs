@@ -1,0 +1,56 @@
+//! Besieges the built server with what strangers send, and tells what honest phones noticed of it:
+//! `cargo run --release -p examples --bin siege -- target/release/deskbell malformed`.
+
+mod calls;
+mod dice;
+mod figures;
+mod flood;
+mod malformed;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+const USAGE: &str = "usage: siege PROGRAM malformed [DATAGRAMS] [CONNECTIONS]
+       siege PROGRAM flood [PER_SECOND] [SECONDS]
+       siege PROGRAM calls [CALLS]
+PROGRAM is the built server; each run starts one of its own on loopback.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let [program, kind, numbers @ ..] = arguments else {
+        bail!("{USAGE}");
+    };
+    // Servers are started in folders of their own.
+    let program =
+        std::fs::canonicalize(program).with_context(|| format!("failed to find {program}"))?;
+    let program = program.to_string_lossy();
+    let number = |place: usize, usual: usize| match numbers.get(place) {
+        None => Ok(usual),
+        Some(text) => text.parse().map_err(|_| anyhow::anyhow!("{USAGE}")),
+    };
+    match kind.as_str() {
+        "malformed" => malformed::run(&program, number(0, 200_000)?, number(1, 10_000)?),
+        "flood" => flood::run(&program, number(0, 20_000)?, number(1, 60)?),
+        "calls" => calls::run(&program, number(0, 10_000)?),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are what the program is for"
+)]
+fn say(line: &str) {
+    println!("{line}");
+}
