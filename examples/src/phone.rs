@@ -22,6 +22,7 @@ use crate::unique::token;
 use crate::wire::{Link, Protocol};
 
 pub use answering::{Answering, Text};
+pub use digest::credentials;
 
 /// How long a request may stay without a final answer. RFC 3261 would wait 32 s; a test would rather know.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);

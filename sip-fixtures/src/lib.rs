@@ -5,7 +5,9 @@
 mod bad;
 mod file;
 mod phones;
+mod torture;
 
 pub use bad::{Bad, Verdict, bad, odd};
 pub use file::Fixture;
 pub use phones::{Basic, Kind, State, expected_states, phone, phones, publish_892};
+pub use torture::{Afterwards, Outcome, Torture, torture};

@@ -11,13 +11,12 @@ use crate::password;
 pub(crate) fn run(arguments: &PasswdArguments) -> anyhow::Result<()> {
     let PasswdArguments { rep, realm } = arguments;
     let password = password::ask(rep)?;
-    let hash = |algorithm| Ha1::derive(algorithm, rep, realm, &password).to_hex();
+    let entries = Algorithm::ALL.map(|algorithm| {
+        let hash = Ha1::derive(algorithm, rep, realm, &password).to_hex();
+        // All are bare keys of TOML.
+        format!("{algorithm} = \"{hash}\"")
+    });
     let mut out = anstream::stdout().lock();
-    writeln!(
-        out,
-        "ha1 = {{ md5 = \"{}\", \"sha-256\" = \"{}\" }}",
-        hash(Algorithm::Md5),
-        hash(Algorithm::Sha256)
-    )?;
+    writeln!(out, "ha1 = {{ {} }}", entries.join(", "))?;
     Ok(())
 }

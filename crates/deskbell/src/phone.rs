@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use sip::digest::{Challenge, Credentials, Ha1};
+use sip::digest::{Asked, Challenge, Credentials, Ha1};
 use sip::{
     HeaderName, Method, Protocol, Request, RequestDraft, Response, ResponseBuilder, StatusCode,
 };
@@ -272,16 +272,15 @@ impl Phone {
             bail!("the server's challenge cannot be answered");
         };
         let Account { user, password, .. } = &self.account;
-        let secret = Ha1::derive(challenge.algorithm, user, &challenge.realm, password);
-        let credentials = Credentials::answer(
-            &challenge,
-            user,
-            &secret,
-            ask.method.as_str(),
-            &ask.uri,
-            &random::word::<16>()?,
-            1,
-        );
+        let secret = Ha1::derive(challenge.suite.algorithm, user, &challenge.realm, password);
+        let body = ask.body.as_ref().map(|(_, body)| body.as_bytes());
+        let asked = Asked {
+            method: ask.method.as_str(),
+            uri: &ask.uri,
+            body: body.unwrap_or_default(),
+        };
+        let client_nonce = random::word::<16>()?;
+        let credentials = Credentials::answer(&challenge, user, &secret, &asked, &client_nonce, 1);
         let draft = self.draft(&ask).header(header, credentials);
         Ok(self.sender.request(draft, target).await?)
     }

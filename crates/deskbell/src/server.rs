@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
-use helpdesk::{Clock, Helpdesk, RepId};
+use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
+use helpdesk::{Clock, Helpdesk};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
-use sip::digest::{Algorithm, Ha1};
 use sip_transport::{Listen, TlsHandle, Transport};
 use storage::Journal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Credentials, DigestAlgorithm, Settings};
+use crate::config::{self, DigestSettings, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, SharedDirectory,
+    SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -60,6 +60,7 @@ struct Reload {
     sockets: mpsc::Sender<SoftphoneSocket>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
+    store: Arc<Store>,
 }
 
 impl Server {
@@ -112,7 +113,7 @@ impl Server {
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
-            gateway_config(&settings, &happenings, &sockets_in),
+            gateway_config(&settings, &happenings, &sockets_in, &store),
             Desk::new(commands_in, snapshots.clone()),
         )
         .await
@@ -125,10 +126,11 @@ impl Server {
             sockets: sockets_in,
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
+            store: store.clone(),
         };
         let service = SipService::new(sip_service::Parts {
             directory,
-            digest: settings.sip.digest.iter().map(algorithm).collect(),
+            offers: offers(&settings.sip.digest),
             nonce_key: random::bytes()?,
             login_tries: settings.sip.login_tries,
             bindings: bindings.clone(),
@@ -268,9 +270,10 @@ impl Server {
         let Reload {
             happenings,
             sockets,
+            store,
             ..
         } = &self.reload;
-        let gateway = gateway_config(&settings, happenings, sockets);
+        let gateway = gateway_config(&settings, happenings, sockets, store);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -317,16 +320,20 @@ fn listeners(settings: &Settings) -> Vec<Listen> {
         .listen
         .iter()
         .map(|listen| Listen {
-            protocol: match listen.protocol {
-                config::Protocol::Udp => Protocol::Udp,
-                config::Protocol::Tcp => Protocol::Tcp,
-                config::Protocol::Tls => Protocol::Tls,
-                config::Protocol::Ws => Protocol::Ws,
-                config::Protocol::Wss => Protocol::Wss,
-            },
+            protocol: protocol(listen.protocol),
             address: listen.address,
         })
         .collect()
+}
+
+fn protocol(protocol: config::Protocol) -> Protocol {
+    match protocol {
+        config::Protocol::Udp => Protocol::Udp,
+        config::Protocol::Tcp => Protocol::Tcp,
+        config::Protocol::Tls => Protocol::Tls,
+        config::Protocol::Ws => Protocol::Ws,
+        config::Protocol::Wss => Protocol::Wss,
+    }
 }
 
 fn directory(settings: &Settings) -> Directory {
@@ -335,11 +342,7 @@ fn directory(settings: &Settings) -> Directory {
     Directory {
         realm: settings.sip.realm.clone(),
         hosts,
-        secrets_by_rep: settings
-            .credentials_by_rep
-            .iter()
-            .map(|(rep, credentials)| (rep.clone(), secrets(rep, credentials, &settings.sip.realm)))
-            .collect(),
+        secrets_by_rep: settings.secrets_by_rep.clone(),
         skills: settings
             .helpdesk
             .skills
@@ -356,36 +359,24 @@ fn directory(settings: &Settings) -> Directory {
     }
 }
 
-/// What proves a rep, for each algorithm that can be proven.
-fn secrets(rep: &RepId, credentials: &Credentials, realm: &str) -> Vec<Ha1> {
-    match credentials {
-        Credentials::Password(password) => [Algorithm::Md5, Algorithm::Sha256]
-            .into_iter()
-            .map(|algorithm| Ha1::derive(algorithm, rep.as_str(), realm, password.expose()))
-            .collect(),
-        Credentials::Ha1 { md5, sha256 } => {
-            let md5 = md5.and_then(|hash| Ha1::from_hex(Algorithm::Md5, &hex(&hash)));
-            let sha256 = sha256.and_then(|hash| Ha1::from_hex(Algorithm::Sha256, &hex(&hash)));
-            md5.into_iter().chain(sha256).collect()
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn algorithm(algorithm: &DigestAlgorithm) -> Algorithm {
-    match algorithm {
-        DigestAlgorithm::Sha256 => Algorithm::Sha256,
-        DigestAlgorithm::Md5 => Algorithm::Md5,
-    }
+fn offers(settings: &DigestSettings) -> Offers {
+    let DigestSettings {
+        suites,
+        suites_by_protocol,
+        qualities,
+    } = settings;
+    let by_protocol = suites_by_protocol
+        .iter()
+        .map(|(special, suites)| (protocol(*special), suites.clone()))
+        .collect();
+    Offers::new(suites.clone(), by_protocol, qualities)
 }
 
 fn gateway_config(
     settings: &Settings,
     happenings: &Happenings,
     sockets: &mpsc::Sender<SoftphoneSocket>,
+    store: &Arc<Store>,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -403,6 +394,10 @@ fn gateway_config(
             .collect(),
         demo: happenings.events().map(|events| gateway::DemoFace {
             events: events.clone(),
+        }),
+        admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
+            keys: settings.admin_keys.clone(),
+            presentities: store.clone(),
         }),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),

@@ -139,13 +139,15 @@ svg { flex: none; }
 @media (forced-colors: active) { svg { color: CanvasText !important; } .busy path + path { stroke: Canvas; } .range { border: 1px solid; } }
 `);
 
-/** One stream of a site's presence, shared by every bell of that site on the page. */
+/** One stream of a site's presence, shared by every bell of that site on the page, and by the pages of all tabs that are seen. */
 class Feed {
   #address;
   #bells = new Set();
   #latest;
   #source;
   #timer;
+  #quit;
+  #tabs;
 
   constructor(address) {
     this.#address = address;
@@ -172,29 +174,54 @@ class Feed {
   #tell(presence) {
     this.#latest = presence;
     for (const bell of this.#bells) bell.show(presence);
+    if (this.#source) this.#tabs?.postMessage(presence);
+  }
+
+  #hear(presence) {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#tell(presence);
   }
 
   #follow() {
     if (!this.#bells.size || document.hidden) return this.#stop();
     if (!navigator.onLine) return this.#tell(null);
-    if (this.#source || this.#timer) return;
-    this.#listen();
+    if (this.#quit) return;
+    this.#share();
     this.#pollIn(4000);
   }
 
   #stop() {
+    this.#quit?.abort();
+    this.#tabs?.close();
     this.#source?.close();
     clearTimeout(this.#timer);
-    this.#source = this.#timer = undefined;
+    this.#quit = this.#tabs = this.#source = this.#timer = undefined;
+  }
+
+  // The tab that holds the lock listens and tells the others; when it goes, the next one gets the lock.
+  #share() {
+    const { signal } = (this.#quit = new AbortController());
+    const { locks } = navigator;
+    if (!locks) return this.#listen();
+    const name = `deskbell ${this.#address}`;
+    this.#tabs = new BroadcastChannel(name);
+    this.#tabs.onmessage = ({ data }) => {
+      if (data !== '?') this.#hear(data);
+      else if (this.#source && this.#latest) this.#tell(this.#latest);
+    };
+    this.#tabs.postMessage('?');
+    locks.request(name, { signal }, () => {
+      // Granted while it was being given up.
+      if (signal.aborted) return undefined;
+      this.#listen();
+      return new Promise((done) => signal.addEventListener('abort', done));
+    }).catch(() => {});
   }
 
   #listen() {
     const source = (this.#source = new EventSource(`${this.#address}/events`));
-    source.addEventListener('presence', (event) => {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-      this.#tell(JSON.parse(event.data));
-    });
+    source.addEventListener('presence', (event) => this.#hear(JSON.parse(event.data)));
     source.addEventListener('error', () => {
       if (this.#source === source && !this.#timer) this.#pollIn(1000);
     });

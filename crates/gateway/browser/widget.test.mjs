@@ -149,6 +149,28 @@ scene('the panel is not fetched before the click', async (shopper, mock) => {
   assert.equal(fetched(), true);
 });
 
+scene('three tabs share one stream, and another takes over when its tab goes', async (shopper, mock) => {
+  available(mock);
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  const says = (page) => page.evaluate(() => document.querySelector('deskbell-help[skill=cameras]').shadowRoot.querySelector('[part=text]').textContent);
+  const all = async (pages, words) => {
+    for (const page of pages) await eventually(`${words} in every tab`, async () => (await says(page)) === words);
+  };
+  const others = await Promise.all([1, 2].map(() => shopper.context.newPage()));
+  for (const page of others) await page.goto(new URL('/', mock.url).href);
+  await all(others, '3 people can help now');
+  assert.equal(mock.streams.size, 1);
+  available(mock, 'cameras', 1);
+  await all([shopper.page, ...others], '1 person can help now');
+  assert.equal(mock.streams.size, 1);
+
+  await shopper.page.goto('about:blank');
+  await eventually('one stream again', () => mock.streams.size === 1);
+  available(mock, 'cameras', 2);
+  await all(others, '2 people can help now');
+  assert.equal(mock.streams.size, 1);
+});
+
 scene('all bells of a page share one stream, closed while the page is hidden', async (shopper, mock) => {
   available(mock);
   await shopper.waitState({ state: 'available', skill: 'cameras' });

@@ -9,6 +9,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{broadcast, mpsc};
 
+use crate::admin::AdminFace;
 use crate::clicks::ClickRates;
 
 /// Everything the gateway needs to know beside the desk.
@@ -22,6 +23,8 @@ pub struct Config {
     pub tiers: Vec<TierId>,
     /// Pages and addresses that only the demo has.
     pub demo: Option<DemoFace>,
+    /// The admin addresses; without it they are closed.
+    pub admin: Option<AdminFace>,
     /// Where softphones connect; without it `/sip` is not found.
     pub softphones: Option<SoftphoneDoor>,
 }
@@ -52,8 +55,37 @@ pub struct SiteFace {
     pub skills: Vec<SkillId>,
     /// Origins whose pages may embed the bell; the gateway's own origin always may.
     pub origins: Vec<String>,
-    /// Verifies the shop's tokens; without it every shopper has the first tier.
-    pub secret: Option<Secret>,
+    /// Verify the shop's tokens; without any every shopper has the first tier. Several, so that a key can be
+    /// changed without a moment in which a token of either is worth nothing.
+    pub token_keys: Vec<TokenKey>,
+}
+
+/// One key that a shop signs tokens with. Each key is for one algorithm, whatever a token says of itself.
+#[derive(Debug, Clone)]
+pub struct TokenKey {
+    /// What tokens call it (RFC 7515 §4.1.4); a token that names none is tried with every key.
+    pub id: Option<String>,
+    /// The key itself.
+    pub verifier: TokenVerifier,
+}
+
+/// What verifies a token's signature.
+#[derive(Debug, Clone)]
+pub enum TokenVerifier {
+    /// HS256: the shop and the gateway share a secret.
+    Shared(Secret),
+    /// EdDSA with Ed25519: the gateway knows the public key only (RFC 8037 §3.1).
+    Ed25519([u8; 32]),
+}
+
+impl SiteFace {
+    /// The first secret shared with the shop.
+    pub(crate) fn shared_secret(&self) -> Option<&Secret> {
+        self.token_keys.iter().find_map(|key| match &key.verifier {
+            TokenVerifier::Shared(secret) => Some(secret),
+            TokenVerifier::Ed25519(_) => None,
+        })
+    }
 }
 
 /// The door for softphones at `/sip`: a WebSocket is negotiated by the gateway and handed over unread.

@@ -10,7 +10,9 @@ use helpdesk::{
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// What the gateway asks of the helpdesk's owner. Each command but an ask names a ticket and the
+use crate::report::Report;
+
+/// What the gateway asks of the helpdesk's owner. Each command of a shopper but an ask names a ticket and the
 /// digest of the token its sender holds; a digest that does not fit is answered like an unknown ticket.
 #[derive(Debug)]
 pub enum Command {
@@ -69,6 +71,8 @@ pub enum Command {
         /// `None`: no such ticket for this holder.
         answer: oneshot::Sender<Option<TicketView>>,
     },
+    /// A supervisor's look at the desk.
+    Report(Report),
     /// Rate an ended conversation.
     Rate {
         /// Which and by whom.

@@ -2,6 +2,7 @@
 //! Must not know SIP syntax, SQL, or how the helpdesk is run: it speaks to it through [`desk::Desk`].
 #![forbid(unsafe_code)]
 
+mod admin;
 mod assets;
 mod body;
 mod bucket;
@@ -18,6 +19,7 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod report;
 mod routes;
 mod selection;
 mod server;
@@ -28,11 +30,14 @@ mod words;
 pub mod config;
 pub mod desk;
 
+pub use admin::{AdminFace, AdminKey, Scope};
 pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
+    TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;
+pub use report::Report;
 pub use server::{BindError, Gateway};

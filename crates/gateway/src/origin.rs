@@ -228,7 +228,7 @@ mod tests {
             name: id.to_owned(),
             skills: Vec::new(),
             origins: vec![origin.to_owned()],
-            secret: None,
+            token_keys: Vec::new(),
         };
         let config = Config {
             sites: vec![
@@ -238,6 +238,7 @@ mod tests {
             skills: Vec::new(),
             tiers: Vec::new(),
             demo: None,
+            admin: None,
             softphones: Some(SoftphoneDoor {
                 origins: vec!["https://phone.example".to_owned()],
                 sockets: mpsc::channel(1).0,

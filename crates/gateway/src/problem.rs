@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::desk::DeskClosed;
 use crate::random::NoRandom;
+use crate::wire::presence::rfc_3339;
 
 /// An error as the client is told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,18 @@ impl Problem {
             StatusCode::CONFLICT,
             Kind::Closed,
             "Nobody who can help with this is on duty.".into(),
+        )
+    }
+
+    /// 409: nobody is there at this hour; says when somebody will be, where that is known.
+    pub(crate) fn outside_hours(opens_unix_ms: Option<i64>) -> Self {
+        let opens = opens_unix_ms.map_or_else(String::new, |opens| {
+            format!(" It opens at {}.", rfc_3339(opens))
+        });
+        Self::of(
+            StatusCode::CONFLICT,
+            Kind::Closed,
+            format!("Help with this is closed at this hour.{opens}").into(),
         )
     }
 
@@ -178,6 +191,13 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 §15.5.2: a 401 names the scheme; RFC 6750 §3.
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"deskbell\""),
+            );
         }
         if self.status == StatusCode::UPGRADE_REQUIRED {
             // RFC 9110 §15.5.22: a 426 names the protocol.

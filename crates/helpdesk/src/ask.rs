@@ -2,10 +2,11 @@
 //! Must not know how the click reached us.
 
 use std::fmt;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::ids::{RepId, SiteId, SkillId, TicketId, TierId};
+use crate::ids::{Level, RepId, SiteId, SkillId, TicketId, TierId};
 
 /// SHA-256 of a ticket's bearer token; the token itself stays with the shopper's browser.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,12 +27,16 @@ pub struct Ask {
     pub access: AccessDigest,
     /// Where the shopper clicked.
     pub site: SiteId,
-    /// Skills wanted, the first is the one routed by; at least one unless the site has only one.
+    /// Skills required, the first is the one routed by; at least one unless the site has only one.
     pub skills: Vec<SkillId>,
+    /// What is wished beyond that.
+    pub wishes: Wishes,
     /// The shopper's tier; proven by the shop's token, else the site's first tier.
     pub tier: TierId,
     /// A rep the shopper asked for by name.
     pub rep: Option<RepId>,
+    /// The open case the shopper comes back with; proven by the shop's token.
+    pub case: Option<String>,
     /// The name the shopper gave.
     pub name: Option<String>,
     /// Telephone number as given.
@@ -42,6 +47,57 @@ pub struct Ask {
     pub page: Option<String>,
     /// BCP 47 language tag of the page.
     pub language: Option<String>,
+}
+
+/// What a shopper wishes beyond the skills that are required.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Wishes {
+    /// The least level in a required skill, until a relaxing rule says that less is enough.
+    pub least_levels: Vec<(SkillId, Level)>,
+    /// Skills that are welcome: who has them is asked first.
+    pub preferred: Vec<Preference>,
+    /// Whether the expert or the first who is free shall come; `None` is the site's way.
+    pub prefer: Option<Prefer>,
+    /// How long to wait for the named rep; `None` is the site's `sticky_for`.
+    pub rep_deadline: Option<Duration>,
+}
+
+/// A skill that is welcome but not required.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preference {
+    /// The skill; a language, for one.
+    pub skill: SkillId,
+    /// What it counts beside the level in the skill routed by: level times this, in hundredths.
+    pub weight: Level,
+    /// Below this level it does not count.
+    pub least_level: Option<Level>,
+}
+
+/// Who shall come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefer {
+    /// The highest level at work, waited for as long as for a named rep, and then the best who is free.
+    Best,
+    /// Whoever has been idle longest, whatever the level.
+    First,
+}
+
+/// For who wishes nothing.
+pub(crate) static NO_WISHES: Wishes = Wishes::NONE;
+
+impl Wishes {
+    /// No wish.
+    pub const NONE: Self = Self {
+        least_levels: Vec::new(),
+        preferred: Vec::new(),
+        prefer: None,
+        rep_deadline: None,
+    };
+
+    pub(crate) fn least_level(&self, skill: &SkillId) -> Option<Level> {
+        let (_, level) = self.least_levels.iter().find(|(of, _)| of == skill)?;
+        Some(*level)
+    }
 }
 
 /// Why an ask made no ticket. Each text fits "failed to ask for help: {text}".
@@ -59,12 +115,21 @@ pub enum AskRefused {
     /// No such rep, or none who serves this skill and tier.
     #[error("no rep called {0} can help with this")]
     UnknownRep(RepId),
+    /// No rep, on duty or not, has what is required, and no rule relaxes it.
+    #[error("no rep has all that is asked for: {0}")]
+    BeyondReach(String),
     /// The ask names no skill and the site has several.
     #[error("the request names no skill")]
     NoSkill,
     /// Nobody who could ever answer is on duty.
     #[error("nobody who can help with this is on duty")]
     Closed,
+    /// The site, or what is asked for, is not open at this hour.
+    #[error("help with this is closed at this hour")]
+    OutsideHours {
+        /// When it opens, in milliseconds since the Unix epoch, if it ever does.
+        opens_unix_ms: Option<i64>,
+    },
     /// The configured number of tickets waits already.
     #[error("the queue is full")]
     QueueFull,

@@ -1,6 +1,7 @@
 //! What the helpdesk is told at start and on reload: sites, skills, tiers, reps and the routing table.
 //! Must not know the file it was read from; the edge that reads it has its own types.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{Level, RepId, SiteId, SkillId, TierId};
@@ -77,6 +78,9 @@ pub struct Routing {
     pub wrap_up: Duration,
     /// How long a ticket waits for the rep it named before any other may take it.
     pub sticky_for: Duration,
+    /// What the weight of a ticket is multiplied by once nine tenths of the longest wait it was promised
+    /// are over; 1 is no difference.
+    pub promise_boost: f64,
     /// Tickets that may wait at once.
     pub queue_limit: usize,
     /// What is relaxed as a ticket waits, ascending by time.
@@ -118,6 +122,37 @@ pub struct Relax {
     pub any_tier: bool,
 }
 
+impl Relax {
+    /// The rule in words, as a reason.
+    pub(crate) fn words(&self) -> Arc<str> {
+        let list = |skills: &[SkillId]| {
+            let names: Vec<&str> = skills.iter().map(SkillId::as_str).collect();
+            names.join(" or ")
+        };
+        let mut parts = Vec::new();
+        if let Some(level) = self.min_level {
+            parts.push(format!("level {} is enough", level.value()));
+        }
+        if !self.accept.is_empty() {
+            parts.push(format!("{} will do", list(&self.accept)));
+        }
+        if self.any_tier {
+            parts.push("reps kept for other tiers will do".to_owned());
+        }
+        let of = self
+            .skill
+            .as_ref()
+            .map_or_else(String::new, |skill| format!(" for {skill}"));
+        let seconds = self.after.as_secs();
+        Arc::from(format!("after {seconds} s{of} {}", parts.join(" and ")))
+    }
+
+    /// Whether it may change anything for a ticket that asks for these.
+    pub(crate) fn concerns(&self, skills: &[SkillId]) -> bool {
+        self.skill.as_ref().is_none_or(|only| skills.contains(only))
+    }
+}
+
 impl Rep {
     pub(crate) fn level(&self, skill: &SkillId) -> Option<Level> {
         let (_, level) = self.skills.iter().find(|(known, _)| known == skill)?;
@@ -140,6 +175,7 @@ impl Default for Routing {
             offer_timeout: Duration::from_secs(20),
             wrap_up: Duration::from_secs(10),
             sticky_for: Duration::from_secs(45),
+            promise_boost: 1.0,
             queue_limit: 200,
             relax: Vec::new(),
         }

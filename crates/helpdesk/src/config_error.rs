@@ -69,6 +69,9 @@ pub enum ConfigError {
     /// The relaxing rules are not in the order of their times.
     #[error("relaxing rule {0} comes before its predecessor's time")]
     RelaxOrder(usize),
+    /// Promises in danger would count less than others, or without bounds.
+    #[error("the promise boost is not 1 to 1000000")]
+    PromiseBoost,
     /// An offer that ends as it begins.
     #[error("the offer timeout is 0")]
     NoOfferTimeout,
@@ -119,6 +122,9 @@ impl Config {
             if rep.capacity == 0 {
                 return Err(ConfigError::NoCapacity(rep.id.clone()));
             }
+        }
+        if !(1.0..=WEIGHT_LIMIT).contains(&self.routing.promise_boost) {
+            return Err(ConfigError::PromiseBoost);
         }
         if self.routing.offer_timeout.is_zero() {
             return Err(ConfigError::NoOfferTimeout);

@@ -79,9 +79,13 @@ impl Helpdesk {
             return;
         };
         match ticket.stage.clone() {
-            Stage::Waiting => self.learnt.learn_patience(ticket, WaitEnd::Left, at),
+            Stage::Waiting => {
+                self.learnt.learn_patience(ticket, WaitEnd::Left, at);
+                self.scores.end(ticket, WaitEnd::Left, at);
+            }
             Stage::Offered { rep, .. } => {
                 self.learnt.learn_patience(ticket, WaitEnd::Left, at);
+                self.scores.end(ticket, WaitEnd::Left, at);
                 if let Some(seat) = self.roster.seat_mut(&rep) {
                     seat.end_offer(id);
                 }

@@ -12,14 +12,18 @@ use crate::clock::{Clock, Moment};
 use crate::config::Config;
 use crate::config_error::ConfigError;
 use crate::conversation::Line;
+use crate::decision::Decision;
+use crate::decisions::Decisions;
 use crate::deliveries::Deliveries;
 use crate::ids::{RepId, Seq, TicketId};
-use crate::io::{Input, Output, ShopperEvent};
+use crate::io::{Input, Output, PauseFor, ShopperEvent};
 use crate::offers::OfferEnd;
 use crate::outlook::{Learnt, Live};
+use crate::promised::Shown;
 use crate::promises::{self, Desk, Promise};
-use crate::roster::Roster;
-use crate::routing::{self, Standing};
+use crate::roster::{Pause, Roster};
+use crate::routing;
+use crate::scores::Scores;
 use crate::snapshot::{SiteSnapshot, Snapshot};
 use crate::ticket::TicketView;
 use crate::tickets::{Stage, Tickets};
@@ -38,6 +42,8 @@ pub struct Helpdesk {
     pub(crate) tickets: Tickets,
     pub(crate) learnt: Learnt,
     pub(crate) deliveries: Deliveries,
+    pub(crate) decisions: Decisions,
+    pub(crate) scores: Scores,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
     /// When time alone will next change something.
@@ -61,6 +67,8 @@ impl Helpdesk {
             tickets: Tickets::default(),
             learnt: Learnt::default(),
             deliveries: Deliveries::default(),
+            decisions: Decisions::default(),
+            scores: Scores::default(),
             touched: BTreeSet::new(),
             next_timeout: None,
             snapshot: Arc::new(Snapshot {
@@ -82,6 +90,13 @@ impl Helpdesk {
         self.advance(now);
         match input {
             Input::Presence { rep, availability } => self.handle_presence(&rep, availability),
+            Input::Pause { rep, pause } => self.handle_pause(&rep, pause),
+            Input::Calls { rep, calls } => {
+                if let Some(seat) = self.roster.seat_mut(&rep) {
+                    seat.show_life(self.now);
+                    seat.calls = calls;
+                }
+            }
             Input::Ask { ask, reply } => self.handle_ask(*ask, reply),
             Input::ShopperLine {
                 ticket,
@@ -165,15 +180,15 @@ impl Helpdesk {
         Arc::clone(&self.snapshot)
     }
 
-    /// How every rep stands to a ticket at this moment, in order of identity.
-    pub fn explain(&self, ticket: &TicketId) -> Option<Vec<(RepId, Standing)>> {
-        let ticket = self.tickets.ticket(ticket)?;
-        Some(routing::explain(
-            &ticket.demand(self.now),
-            &self.roster,
-            &self.config.routing,
-            self.now,
-        ))
+    /// What was decided of a ticket, oldest first: the first decision and the latest ones. Decisions of the
+    /// 10,000 tickets decided last are kept, since the start.
+    pub fn decisions(&self, ticket: &TicketId) -> &[Decision] {
+        self.decisions.of(ticket)
+    }
+
+    /// All decisions that are kept, by ticket.
+    pub fn all_decisions(&self) -> impl Iterator<Item = &Decision> {
+        self.decisions.all()
     }
 
     pub(crate) fn push(&mut self, output: Output) {
@@ -211,6 +226,7 @@ impl Helpdesk {
     /// Brings everything derived in line with what has just happened.
     pub(crate) fn settle(&mut self) {
         self.drain_queue();
+        self.decide_who_waits();
         self.refresh_learnt();
         let promises = promises::promises(self.promising());
         self.tell_shoppers(promises.tickets);
@@ -254,18 +270,42 @@ impl Helpdesk {
 
     /// Notes how a ticket stands as what its shopper knows; `None` when the shopper knows it already.
     fn take_view_as_told(&mut self, id: &TicketId, promise: Option<Promise>) -> Option<TicketView> {
+        let now = self.now;
         let ticket = self.tickets.ticket_mut(id)?;
         let rep = ticket.rep().and_then(|rep| self.roster.seat(rep));
-        let view = TicketView {
+        let rep = rep.map(|seat| Arc::from(seat.rep.name.as_str()));
+        let had_promise = ticket.promised.is_some();
+        let shown = promise.and_then(|promise| ticket.promise(promise, now));
+        let (wait, why) = match shown {
+            None => (None, None),
+            Some(Shown::Kept(wait)) => (Some(wait), None),
+            Some(Shown::Grown(wait, why)) => (Some(wait), Some(Arc::from(why))),
+        };
+        match shown {
+            Some(_) if !had_promise => self.scores.promise(ticket),
+            None if promise.is_some() && !std::mem::replace(&mut ticket.unpromised, true) => {
+                self.scores.know_nothing(ticket);
+            }
+            Some(_) | None => {}
+        }
+        if why.is_some() {
+            self.scores.grow(ticket);
+        }
+        let told = &ticket.told;
+        let mut view = TicketView {
             id: id.clone(),
             state: ticket.state(),
             position: promise.map(|promise| promise.position),
-            wait: promise.and_then(|promise| promise.wait),
-            rep: rep.map(|seat| Arc::from(seat.rep.name.as_str())),
+            wait,
+            rep,
+            why: why.clone().or_else(|| told.why.clone()),
         };
-        let is_news = view != ticket.told;
+        if view == *told {
+            return None;
+        }
+        view.why = why;
         ticket.told = view.clone();
-        is_news.then_some(view)
+        Some(view)
     }
 
     /// Takes all shoppers for told: one by an answer, or all because nobody follows yet.
@@ -307,6 +347,16 @@ impl Helpdesk {
         }
     }
 
+    fn handle_pause(&mut self, rep: &RepId, pause: Option<PauseFor>) {
+        let now = self.now;
+        if let Some(seat) = self.roster.seat_mut(rep) {
+            seat.pause = pause.map(|pause| match pause {
+                PauseFor::Time(time) => Pause::Until(now.after(time)),
+                PauseFor::Good => Pause::UntilResumed,
+            });
+        }
+    }
+
     /// When time alone next changes anything but the order of the queue.
     fn next_change(&self) -> Option<Moment> {
         let offers = self
@@ -319,11 +369,22 @@ impl Helpdesk {
             });
         let routing = &self.config.routing;
         let decisions = self.tickets.waiting().filter_map(|ticket| {
-            let demand = ticket.demand(self.now);
+            let demand = ticket.demand(routing.sticky_for, self.now);
             routing::next_change(&demand, ticket.waiting_since, routing, self.now)
         });
+        let in_danger = self.tickets.waiting().filter_map(|ticket| {
+            let boosts = routing.promise_boost > 1.0;
+            let danger = ticket.promised.filter(|_| boosts)?.nearly_over();
+            (danger > self.now).then_some(danger)
+        });
+        let overdue = self.tickets.waiting().filter_map(|ticket| {
+            let look = ticket.promised?.next_look();
+            (look > self.now).then_some(look)
+        });
         offers
+            .chain(overdue)
             .chain(decisions)
+            .chain(in_danger)
             .chain(self.roster.next_expiry())
             .chain(self.tickets.next_forgetting())
             .min()

@@ -74,6 +74,11 @@ impl Level {
         (1..=100).contains(&level).then_some(Self(level))
     }
 
+    /// The share of the highest level, 0.01 to 1.
+    pub(crate) fn share(self) -> f64 {
+        f64::from(self.0) / f64::from(Self::MAX.0)
+    }
+
     /// The number, 1 to 100.
     pub fn value(self) -> u8 {
         self.0

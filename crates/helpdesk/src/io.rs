@@ -2,6 +2,7 @@
 //! Must not know who feeds it or who carries its effects out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use presence::Availability;
 use thiserror::Error;
@@ -22,6 +23,20 @@ pub enum Input {
         rep: RepId,
         /// The composed state.
         availability: Availability,
+    },
+    /// A rep begins or ends a pause: nothing is offered meanwhile, what is in hand goes on.
+    Pause {
+        /// The rep.
+        rep: RepId,
+        /// The pause; `None` ends it.
+        pause: Option<PauseFor>,
+    },
+    /// A rep's calls have changed; any call fills the rep.
+    Calls {
+        /// The rep.
+        rep: RepId,
+        /// Calls the rep is on.
+        calls: u32,
     },
     /// A shopper clicks. Answered by [`Answer::Ticket`] or [`Answer::Refused`].
     Ask {
@@ -93,6 +108,15 @@ pub enum Input {
         /// What became of it.
         outcome: DeliveryOutcome,
     },
+}
+
+/// How long a pause lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseFor {
+    /// So long.
+    Time(Duration),
+    /// Until it is ended.
+    Good,
 }
 
 /// Whom a rep's message is for.

@@ -11,10 +11,8 @@ use crate::desk::Helpdesk;
 use crate::estimate::experience::WaitEnd;
 use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::io::{DeliveryOutcome, Output};
-use crate::promises;
 use crate::record::Record;
-use crate::routing;
-use crate::tickets::{Briefing, Stage, Ticket};
+use crate::tickets::{Briefing, Hope, Stage, Ticket};
 use crate::words;
 
 /// How long a rep who let an offer lapse, or whose phone cannot be reached, is left alone.
@@ -60,27 +58,6 @@ impl OfferEnd {
 }
 
 impl Helpdesk {
-    /// Puts every waiting ticket that a free rep could take to the best of them, the first in the queue
-    /// first. One pass is enough, for every offer only leaves less to choose from.
-    pub(crate) fn drain_queue(&mut self) {
-        if !self.roster.seats().any(|seat| seat.is_free()) {
-            return;
-        }
-        for waiting in promises::order(self.promising()) {
-            if !self.roster.seats().any(|seat| seat.is_free()) {
-                return;
-            }
-            let Some(ticket) = self.tickets.ticket(&waiting.ticket) else {
-                continue;
-            };
-            let demand = ticket.demand(self.now);
-            let chosen = routing::choose(&demand, &self.roster, &self.config.routing, self.now);
-            if let Some(rep) = chosen {
-                self.offer(&waiting.ticket, &rep);
-            }
-        }
-    }
-
     /// Ends the offers that were left unanswered.
     pub(crate) fn lapse_offers(&mut self) {
         let offered: Vec<TicketId> = self
@@ -142,6 +119,7 @@ impl Helpdesk {
         };
         if let Some(ticket) = self.tickets.ticket(id) {
             self.learnt.learn_patience(ticket, WaitEnd::Served, now);
+            self.scores.end(ticket, WaitEnd::Served, now);
         }
         self.tickets.set_stage(id, stage, now);
         self.push(Output::Record(Record::Accepted {
@@ -189,7 +167,8 @@ impl Helpdesk {
         }
     }
 
-    fn offer(&mut self, id: &TicketId, rep: &RepId) {
+    /// Puts a ticket to a rep.
+    pub(crate) fn offer(&mut self, id: &TicketId, rep: &RepId) {
         let now = self.now;
         let timeout = self.config.routing.offer_timeout;
         let Some(ticket) = self.tickets.ticket(id) else {
@@ -201,10 +180,13 @@ impl Helpdesk {
             ticket.transcript.after(Seq(0)),
             timeout,
         );
+        if let Some(ticket) = self.tickets.ticket_mut(id) {
+            ticket.told_hope = Some(Hope::Some);
+        }
         let Some(seat) = self.roster.seat_mut(rep) else {
             return;
         };
-        seat.take_offer(id);
+        seat.take_offer(id, now);
         self.push(Output::Record(Record::Offered {
             ticket: id.clone(),
             rep: rep.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use presence::Availability;
 
+use crate::ask::Wishes;
 use crate::clock::Moment;
 use crate::config::{Config, Rep};
 use crate::estimate::Forecast;
@@ -193,6 +194,7 @@ impl Learnt {
             let known = config.tiers.iter().find(|known| known.id == *tier);
             Kind {
                 skills: vec![skill.clone()],
+                wishes: Wishes::NONE,
                 tier: tier.clone(),
                 weight: known.map_or(1.0, |known| known.weight),
             }
@@ -232,8 +234,10 @@ impl Learnt {
         let mut tickets = Vec::new();
         for ticket in live.tickets.waiting() {
             // Who wants several skills or one rep, or has been refused by some, is not like others of the kind.
-            let is_plain =
-                ticket.named.is_none() && ticket.refused.is_empty() && ticket.skills.len() == 1;
+            let is_plain = ticket.named.is_none()
+                && ticket.refused.is_empty()
+                && ticket.skills.len() == 1
+                && ticket.wishes == Wishes::NONE;
             let kind = self.kind_of(ticket).filter(|&kind| plan.can_ever(kind));
             if let Some(kind) = kind.filter(|_| is_plain) {
                 let number = u32::try_from(tickets.len()).ok()?;
@@ -305,15 +309,19 @@ impl Learnt {
             rep,
             until: ticks(until),
         }));
-        match seat.availability {
-            Availability::Busy => {
+        let elsewhere_by_presence = match seat.availability {
+            Availability::Busy => Some(seat.alive_at),
+            Availability::Available if seat.is_on_call() => Some(seat.alive_at),
+            Availability::Available | Availability::Away | Availability::Offline => None,
+        };
+        if let Some(since) = elsewhere_by_presence {
+            {
                 let room = usize::try_from(seat.rep.capacity).unwrap_or(usize::MAX);
                 let held = in_hand.len() - before;
                 for _ in held..room {
-                    in_hand.push(elsewhere(seat.alive_at));
+                    in_hand.push(elsewhere(since));
                 }
             }
-            Availability::Available | Availability::Away | Availability::Offline => {}
         }
     }
 

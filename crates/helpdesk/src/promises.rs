@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use presence::Availability;
 
+use crate::ask::NO_WISHES;
 use crate::clock::Moment;
 use crate::config::{Config, Tier};
 use crate::estimate;
@@ -13,6 +14,7 @@ use crate::ids::{SkillId, TicketId, TierId};
 use crate::outlook::{Learnt, Outlook};
 use crate::queue::{self, Waiting};
 use crate::roster::{Roster, Seat};
+use crate::routing::fit::Wants;
 use crate::routing::{self, Demand};
 use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
 use crate::tickets::{Ticket, Tickets};
@@ -31,6 +33,8 @@ pub(crate) struct Desk<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Promise {
     pub(crate) position: u32,
+    /// Conversations that the reps at work who may take it can hold.
+    pub(crate) servers: u32,
     pub(crate) wait: Option<Wait>,
 }
 
@@ -68,7 +72,7 @@ pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
             ticket: ticket.ask.ticket.clone(),
             number: ticket.number,
             since: ticket.asked_at,
-            weight: weight(desk.config, &ticket.ask.tier),
+            weight: weight(desk.config, ticket, desk.now),
         })
         .collect();
     queue::sort(&mut order, desk.config.routing.priority, desk.now);
@@ -102,15 +106,19 @@ fn group(
     let skills = std::slice::from_ref(skill);
     let nobody = BTreeMap::new();
     let demand = Demand {
-        skills,
-        tier,
+        wants: Wants {
+            skills,
+            tier,
+            wishes: &NO_WISHES,
+        },
         named: None,
         refused: &nobody,
         handed_on_by: None,
         waited: Duration::ZERO,
+        sticky_for: desk.config.routing.sticky_for,
     };
     let pool = Pool::of(&demand, desk);
-    // A click names nobody and nobody has refused it, so that routing::decide comes down to this.
+    // A click names nobody and nobody has refused it, so that routing::prospect comes down to this.
     let (state, wait) = if pool.seats.iter().any(|seat| seat.is_free()) {
         (GroupState::Available, None)
     } else if routing::could_ever(&demand, desk.roster, &desk.config.routing) {
@@ -136,8 +144,12 @@ fn group(
         let counter = match seat.availability {
             Availability::Offline => &mut snapshot.offline,
             Availability::Away => &mut snapshot.away,
-            Availability::Available | Availability::Busy if seat.is_doubted() => &mut snapshot.away,
-            Availability::Available if seat.has_room() => &mut snapshot.available,
+            Availability::Available | Availability::Busy
+                if seat.is_doubted() || seat.is_paused() =>
+            {
+                &mut snapshot.away
+            }
+            Availability::Available if seat.is_free() => &mut snapshot.available,
             Availability::Available | Availability::Busy => &mut snapshot.busy,
         };
         *counter += 1;
@@ -162,7 +174,10 @@ impl<'a> Line<'a> {
             .into_iter()
             .filter_map(|waiting| {
                 let ticket = desk.tickets.ticket(&waiting.ticket)?;
-                let pool = Pool::of(&ticket.demand(desk.now), desk);
+                let pool = Pool::of(
+                    &ticket.demand(desk.config.routing.sticky_for, desk.now),
+                    desk,
+                );
                 Some(Competitor {
                     waiting,
                     ticket,
@@ -188,6 +203,7 @@ impl<'a> Line<'a> {
             let skill = competitor.ticket.skills.first();
             let promise = Promise {
                 position: count(position),
+                servers: mine.servers(),
                 wait: outlook
                     .ticket(&competitor.waiting.ticket)
                     .or_else(|| wait(desk, count(ahead), mine, skill)),
@@ -294,12 +310,19 @@ fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) ->
     estimate::queue_length(ahead, pool.servers(), handling)
 }
 
-fn weight(config: &Config, tier: &TierId) -> f64 {
-    config
-        .tiers
-        .iter()
-        .find(|known| known.id == *tier)
-        .map_or(1.0, |tier| tier.weight)
+/// What a waiting ticket's age is multiplied by.
+pub(crate) fn weight(config: &Config, ticket: &Ticket, now: Moment) -> f64 {
+    let mut tiers = config.tiers.iter();
+    let tier = tiers.find(|known| known.id == ticket.ask.tier);
+    let weight = tier.map_or(1.0, |tier| tier.weight);
+    let in_danger = ticket
+        .promised
+        .is_some_and(|promised| promised.nearly_over() <= now);
+    if in_danger {
+        weight * config.routing.promise_boost
+    } else {
+        weight
+    }
 }
 
 fn count(of: usize) -> u32 {

@@ -20,6 +20,15 @@ pub(crate) struct Waiting {
     pub(crate) weight: f64,
 }
 
+/// What decides which ticket goes first. The greater goes first; equals go in the order of arrival, so that
+/// a click never goes before whoever waits already unless its tier says so at any time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Key {
+    score: f64,
+    since: i64,
+    number: u64,
+}
+
 /// A place in the queue. Times are of any unit, the same for all that are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Place {
@@ -30,6 +39,9 @@ pub(crate) struct Place {
     /// The weight of its tier, above zero.
     pub(crate) weight: f64,
 }
+
+/// The expertise of a rep of the highest level, and where no rep is meant.
+pub(crate) const FULL_EXPERTISE: f64 = 1.0;
 
 /// Puts the ticket to be served first in front.
 pub(crate) fn sort(waiting: &mut [Waiting], priority: Priority, now: Moment) {
@@ -82,16 +94,10 @@ fn compare(one: &Waiting, other: &Waiting, priority: Priority, now: Moment) -> O
     compare_places(&one.place(), &other.place(), priority, now.0)
 }
 
-/// Which of two is served first: the lesser. Equals go in the order of arrival, so that a click never goes
-/// before whoever waits already unless its tier says so at any time.
+/// Which of two is served first: the lesser.
 pub(crate) fn compare_places(one: &Place, other: &Place, priority: Priority, now: i64) -> Ordering {
-    let by_priority = match priority {
-        Priority::Weighted => other.score(now).total_cmp(&one.score(now)),
-        Priority::Strict => other.weight.total_cmp(&one.weight),
-    };
-    by_priority
-        .then_with(|| one.since.cmp(&other.since))
-        .then_with(|| one.number.cmp(&other.number))
+    let key = |place: &Place| place.key(FULL_EXPERTISE, priority, now);
+    key(other).cmp(&key(one))
 }
 
 fn score(waiting: &Waiting, now: Moment) -> f64 {
@@ -99,7 +105,7 @@ fn score(waiting: &Waiting, now: Moment) -> f64 {
 }
 
 impl Waiting {
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place {
             number: self.number,
             since: self.since.0,
@@ -109,6 +115,20 @@ impl Waiting {
 }
 
 impl Place {
+    /// What the ticket has to show for a rep of this expertise, 0 to 1.
+    pub(crate) fn key(&self, expertise: f64, priority: Priority, now: i64) -> Key {
+        Key {
+            // The generalised c-mu rule for a cost that grows with the square of the wait: its slope,
+            // weight times age, times how fast the rep is at it.
+            score: match priority {
+                Priority::Weighted => self.score(now) * expertise,
+                Priority::Strict => self.weight,
+            },
+            since: self.since,
+            number: self.number,
+        }
+    }
+
     fn score(&self, now: i64) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
@@ -118,3 +138,20 @@ impl Place {
         self.weight * age
     }
 }
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.score
+            .total_cmp(&other.score)
+            .then_with(|| other.since.cmp(&self.since))
+            .then_with(|| other.number.cmp(&self.number))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Key {}

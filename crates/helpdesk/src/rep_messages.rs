@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::ask::NO_WISHES;
 use crate::conversation::Speaker;
 use crate::conversations::is_with;
 use crate::desk::Helpdesk;
@@ -10,6 +11,7 @@ use crate::ids::{RepId, ReplyId, SkillId, TicketId};
 use crate::io::{Addressee, Answer, Output, SayRefused, ShopperEvent};
 use crate::offers::OfferEnd;
 use crate::routing;
+use crate::routing::fit::Wants;
 use crate::ticket::CloseReason;
 use crate::tickets::{Briefing, Stage};
 use crate::words::{self, Seen};
@@ -287,8 +289,12 @@ impl Helpdesk {
         }
         if let Some(skill) = config.skills.iter().find(|s| is(s.id.as_str(), &s.name)) {
             let skills = vec![skill.id.clone()];
-            let mut demand = ticket.demand(self.now);
-            demand.skills = &skills;
+            let mut demand = ticket.demand(config.routing.sticky_for, self.now);
+            demand.wants = Wants {
+                skills: &skills,
+                tier: demand.wants.tier,
+                wishes: &NO_WISHES,
+            };
             demand.named = None;
             return if routing::could_others(&demand, from, &self.roster, &config.routing) {
                 Ok((skills, None))

@@ -30,7 +30,11 @@ pub(crate) struct Seat {
     pub(crate) conversations: Vec<TicketId>,
     /// When each rest after a conversation ends.
     pub(crate) wrap_ups: Vec<Moment>,
-    /// When the rep last came on duty, took a conversation or ended one.
+    /// Until when the rep has asked for a pause.
+    pub(crate) pause: Option<Pause>,
+    /// Calls the rep is on; any fills the rep.
+    pub(crate) calls: u32,
+    /// When the rep last came on duty, was put a ticket, took a conversation or ended one.
     pub(crate) idle_since: Moment,
     /// The open conversation the rep last spoke in.
     pub(crate) spoken_in: Option<TicketId>,
@@ -38,6 +42,13 @@ pub(crate) struct Seat {
     pub(crate) lapsed: Option<TicketId>,
     /// The conversation the rep was last told that `desk` means.
     pub(crate) desk_told: Option<TicketId>,
+}
+
+/// How long a rep's pause lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    Until(Moment),
+    UntilResumed,
 }
 
 impl Roster {
@@ -61,6 +72,10 @@ impl Roster {
         for seat in self.seats.values_mut() {
             seat.wrap_ups.retain(|&end| end > now);
             seat.doubted_until = seat.doubted_until.filter(|&end| end > now);
+            seat.pause = seat.pause.filter(|pause| match pause {
+                Pause::Until(end) => *end > now,
+                Pause::UntilResumed => true,
+            });
         }
     }
 
@@ -76,11 +91,18 @@ impl Roster {
         self.seats.values()
     }
 
-    /// When the next rest or doubt ends.
+    /// When the next rest, doubt or pause ends.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
         self.seats
             .values()
-            .flat_map(|seat| seat.wrap_ups.iter().copied().chain(seat.doubted_until))
+            .flat_map(|seat| {
+                let pause = seat.pause.and_then(|pause| match pause {
+                    Pause::Until(end) => Some(end),
+                    Pause::UntilResumed => None,
+                });
+                let ends = seat.wrap_ups.iter().copied();
+                ends.chain(seat.doubted_until).chain(pause)
+            })
             .min()
     }
 }
@@ -95,6 +117,8 @@ impl Seat {
             offers: Vec::new(),
             conversations: Vec::new(),
             wrap_ups: Vec::new(),
+            pause: None,
+            calls: 0,
             idle_since: now,
             spoken_in: None,
             lapsed: None,
@@ -122,8 +146,9 @@ impl Seat {
         self.alive_at = now;
     }
 
-    pub(crate) fn take_offer(&mut self, ticket: &TicketId) {
+    pub(crate) fn take_offer(&mut self, ticket: &TicketId, now: Moment) {
         self.offers.push(ticket.clone());
+        self.idle_since = now;
     }
 
     pub(crate) fn end_offer(&mut self, ticket: &TicketId) {
@@ -164,6 +189,14 @@ impl Seat {
         self.doubted_until.is_some()
     }
 
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    pub(crate) fn is_on_call(&self) -> bool {
+        self.calls > 0
+    }
+
     /// On duty: at the desk or soon back.
     pub(crate) fn is_on_duty(&self) -> bool {
         self.availability != Availability::Offline
@@ -172,6 +205,7 @@ impl Seat {
     /// At the desk, free or occupied.
     pub(crate) fn is_at_work(&self) -> bool {
         !self.is_doubted()
+            && !self.is_paused()
             && matches!(
                 self.availability,
                 Availability::Available | Availability::Busy
@@ -185,6 +219,10 @@ impl Seat {
 
     /// Could take a conversation at once, as far as the rep's own state goes.
     pub(crate) fn is_free(&self) -> bool {
-        self.availability == Availability::Available && !self.is_doubted() && self.has_room()
+        self.availability == Availability::Available
+            && !self.is_doubted()
+            && !self.is_paused()
+            && !self.is_on_call()
+            && self.has_room()
     }
 }

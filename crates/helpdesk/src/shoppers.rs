@@ -10,7 +10,7 @@ use crate::desk::Helpdesk;
 use crate::ids::{LineId, ReplyId, Seq, TicketId};
 use crate::io::{Answer, Output, SayRefused};
 use crate::record::Record;
-use crate::routing::{self, Decision};
+use crate::routing::{self, Prospect};
 use crate::ticket::{CloseReason, TicketView};
 use crate::tickets::{Stage, Ticket};
 use crate::transcript::LINE_LIMIT;
@@ -153,19 +153,25 @@ impl Helpdesk {
     /// Whether the ask can be answered by the reps there are, and has a place.
     fn admit(&self, ask: &Ask) -> Result<(), AskRefused> {
         let newcomer = Ticket::new(ask.clone(), 0, self.now);
-        let demand = newcomer.demand(self.now);
+        let routing = &self.config.routing;
+        let demand = newcomer.demand(routing.sticky_for, self.now);
         if let Some(rep) = &ask.rep {
             let fits = self
                 .roster
                 .seat(rep)
-                .is_some_and(|seat| routing::could_serve(&demand, seat, &self.config.routing));
+                .is_some_and(|seat| routing::could_serve(&demand, seat, routing));
             if !fits {
                 return Err(AskRefused::UnknownRep(rep.clone()));
             }
         }
-        match routing::decide(&demand, &self.roster, &self.config.routing, self.now) {
-            Decision::Offer { .. } => Ok(()),
-            Decision::Wait => {
+        let asks_much = ask.skills.len() > 1 || !ask.wishes.least_levels.is_empty();
+        let mut seats = self.roster.seats();
+        if asks_much && !seats.any(|seat| routing::could_serve(&demand, seat, routing)) {
+            return Err(AskRefused::BeyondReach(words::wanted(ask)));
+        }
+        match routing::prospect(&demand, &self.roster, routing, self.now) {
+            Prospect::Offer => Ok(()),
+            Prospect::Wait => {
                 let is_full = self.tickets.waiting_count() >= self.config.routing.queue_limit;
                 if is_full {
                     Err(AskRefused::QueueFull)
@@ -173,7 +179,7 @@ impl Helpdesk {
                     Ok(())
                 }
             }
-            Decision::Closed => Err(AskRefused::Closed),
+            Prospect::Closed => Err(AskRefused::Closed),
         }
     }
 

@@ -42,6 +42,8 @@ pub struct TicketView {
     pub wait: Option<Wait>,
     /// Name of the rep, while offered (if named by the site's rule) or open.
     pub rep: Option<Arc<str>>,
+    /// Why the wait is longer than was promised; told once, with the wait that has grown.
+    pub why: Option<Arc<str>>,
 }
 
 /// Why a conversation ended.

@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Wishes};
 use crate::clock::Moment;
 use crate::ids::{DeliveryId, RepId, SkillId, TicketId};
+use crate::promised::{Circumstances, Given, Promised, Shown};
+use crate::promises::Promise;
+use crate::routing::fit::Wants;
 use crate::routing::{Demand, Named, NamedBy};
 use crate::ticket::{CloseReason, TicketState, TicketView};
 use crate::transcript::Transcript;
@@ -37,12 +40,21 @@ pub(crate) struct Ticket {
     pub(crate) waiting_since: Moment,
     /// What it needs; a transfer changes it.
     pub(crate) skills: Vec<SkillId>,
+    pub(crate) wishes: Wishes,
     pub(crate) named: Option<(RepId, NamedBy)>,
     pub(crate) handed_on_by: Option<RepId>,
     /// Who did not take it, and when.
     pub(crate) refused: BTreeMap<RepId, Moment>,
     pub(crate) stage: Stage,
+    /// The relaxing rules that held when it was last decided to let it wait; `None` asks for a decision.
+    pub(crate) decided: Option<Decided>,
+    /// Whether somebody could ever take it, as the shopper knows it.
+    pub(crate) told_hope: Option<Hope>,
     pub(crate) transcript: Transcript,
+    /// The wait it was promised.
+    pub(crate) promised: Option<Promised>,
+    /// It had to wait when nothing could be promised.
+    pub(crate) unpromised: bool,
     /// What its shopper was last told.
     pub(crate) told: TicketView,
     /// The shopper has been told that the rep is out of reach, and the rep has not spoken since.
@@ -68,6 +80,22 @@ pub(crate) enum Stage {
     Ended {
         reason: CloseReason,
     },
+}
+
+/// A decision to let a ticket wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decided {
+    /// Relaxing rules that held.
+    pub(crate) fired: usize,
+    /// Whether anybody on duty could ever take it.
+    pub(crate) hope: Hope,
+}
+
+/// Whether anybody on duty could ever take a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hope {
+    Some,
+    None,
 }
 
 /// How much of the conversation so far a rep has been shown.
@@ -107,6 +135,7 @@ impl Tickets {
             }
         }
         ticket.stage = stage;
+        ticket.decided = None;
     }
 
     /// Forgets tickets that ended long ago.
@@ -156,17 +185,23 @@ impl Ticket {
             asked_at: now,
             waiting_since: now,
             skills: ask.skills.clone(),
+            wishes: ask.wishes.clone(),
             named: ask.rep.clone().map(|rep| (rep, NamedBy::Shopper)),
             handed_on_by: None,
             refused: BTreeMap::new(),
             stage: Stage::Waiting,
+            decided: None,
+            told_hope: None,
             transcript: Transcript::default(),
+            promised: None,
+            unpromised: false,
             told: TicketView {
                 id: ask.ticket.clone(),
                 state: TicketState::Queued,
                 position: None,
                 wait: None,
                 rep: None,
+                why: None,
             },
             told_out_of_reach: false,
             rating: None,
@@ -182,23 +217,52 @@ impl Ticket {
         to: Option<RepId>,
         now: Moment,
     ) {
+        if self.skills != skills {
+            // The shopper's wishes were about the skills asked for.
+            self.wishes = Wishes::NONE;
+        }
         self.skills = skills;
         self.named = to.map(|rep| (rep, NamedBy::Colleague));
         self.waiting_since = now;
         self.refused.clear();
         self.refused.insert(from.clone(), now);
         self.handed_on_by = Some(from);
+        self.promised = None;
         self.told_out_of_reach = false;
     }
 
-    pub(crate) fn demand(&self, now: Moment) -> Demand<'_> {
+    /// What it wants; where the shopper set no deadline the rep or the expert is waited for so long.
+    pub(crate) fn demand(&self, sticky_for: Duration, now: Moment) -> Demand<'_> {
         Demand {
-            skills: &self.skills,
-            tier: &self.ask.tier,
+            wants: Wants {
+                skills: &self.skills,
+                tier: &self.ask.tier,
+                wishes: &self.wishes,
+            },
             named: self.named.as_ref().map(|(rep, by)| Named { rep, by: *by }),
             refused: &self.refused,
             handed_on_by: self.handed_on_by.as_ref(),
             waited: now.since(self.waiting_since),
+            sticky_for: self.wishes.rep_deadline.unwrap_or(sticky_for),
+        }
+    }
+
+    /// What to show of a newer forecast, which becomes its promise if it has none.
+    pub(crate) fn promise(&mut self, promise: Promise, now: Moment) -> Option<Shown> {
+        let newer = Given {
+            at: now,
+            wait: promise.wait?,
+            circumstances: Circumstances {
+                position: promise.position,
+                servers: promise.servers,
+            },
+        };
+        match &mut self.promised {
+            Some(promised) => Some(promised.revise(newer)),
+            None => {
+                self.promised = Some(Promised::new(newer));
+                Some(Shown::Kept(newer.wait))
+            }
         }
     }
 

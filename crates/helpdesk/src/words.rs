@@ -79,6 +79,18 @@ pub(crate) fn quoted(ask: &Ask, line: &Line) -> String {
     format!("{}: {}", speaker(ask, line), plain(&line.text))
 }
 
+/// The skills required, with their least levels.
+pub(crate) fn wanted(ask: &Ask) -> String {
+    let wanted = ask
+        .skills
+        .iter()
+        .map(|skill| match ask.wishes.least_level(skill) {
+            Some(level) => format!("{skill} of level {}", level.value()),
+            None => skill.to_string(),
+        });
+    wanted.collect::<Vec<_>>().join(" and ")
+}
+
 /// What a rep may know of a shopper.
 pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) -> String {
     let mut card = format!(
@@ -89,6 +101,7 @@ pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) ->
         ago(waited)
     );
     let facts = [
+        ("Case", &ask.case),
         ("Page", &ask.page),
         ("Phone", &ask.phone),
         ("Language", &ask.language),

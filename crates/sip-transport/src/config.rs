@@ -7,7 +7,9 @@ use sip::framing::MAX_DATAGRAM_LENGTH;
 use sip::{Protocol, transaction};
 
 use crate::budget::Rate;
+use crate::dns::DnsConfig;
 use crate::tls::TlsIdentity;
+use crate::trust::TlsTrust;
 
 /// One address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// What TLS listeners show; they cannot be had without.
     pub tls: Option<TlsIdentity>,
+    /// Who vouches for the servers we connect to over TLS; without it we connect to none.
+    pub tls_trust: Option<TlsTrust>,
+    /// Whom to ask for the servers of a domain, and how long.
+    pub dns: DnsConfig,
     /// Pages of these origins may open WebSockets, beside those of the host they connect to.
     pub websocket_origins: Vec<String>,
     /// Times and limits of each socket's and connection's transactions.
@@ -39,7 +45,7 @@ pub struct Config {
     pub messages_per_source: Rate,
     /// Addresses that speak for many and are not counted: this machine's, and proxies.
     pub uncounted_sources: Vec<IpAddr>,
-    /// Longest datagram taken in, in bytes; longer ones are answered 413.
+    /// Longest datagram taken in, in bytes; longer ones are answered 513.
     pub longest_datagram: usize,
     /// Datagrams kept while the kernel's send buffer is full; beyond it the newest is dropped.
     pub datagrams_waiting: usize,
@@ -74,6 +80,8 @@ impl Default for Config {
         Self {
             listen: Vec::new(),
             tls: None,
+            tls_trust: None,
+            dns: DnsConfig::default(),
             websocket_origins: Vec::new(),
             transactions: transaction::Config::default(),
             queue_per_socket: 8192,

@@ -20,7 +20,7 @@ use crate::admission::Place;
 use crate::alarm::Alarm;
 use crate::counters::Counters;
 use crate::driver::{Driver, Incoming};
-use crate::flows::{Command, Flows};
+use crate::flows::{Command, Flows, Peer};
 use crate::handshake;
 use crate::random;
 use crate::sender::RequestError;
@@ -104,24 +104,41 @@ const COMMANDS_AT_A_TIME: usize = 64;
 /// How long the last answer may take to arrive after a connection was ended for bad framing.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Opens a connection.
-pub(crate) async fn open(shared: &Arc<Shared>, remote: SocketAddr) -> Result<Flow, RequestError> {
+/// Opens a connection to a peer that takes TCP or TLS.
+pub(crate) async fn open(shared: &Arc<Shared>, peer: &Peer) -> Result<Flow, RequestError> {
     if shared.drain.is_cancelled() {
         return Err(RequestError::NotRunning);
     }
+    let remote = peer.address();
     let place = shared.admission.admit(remote.ip());
     let place = place.ok_or(RequestError::Overloaded)?;
     let failed = |source| RequestError::Connect {
         address: remote,
         source,
     };
-    let stream = timeout(shared.config.connect_time, TcpStream::connect(remote))
+    let connecting = async {
+        let stream = TcpStream::connect(remote).await?;
+        handshake::prepare(&stream)?;
+        let local = stream.local_addr()?;
+        match peer {
+            Peer::Tcp(_) => {
+                let flow = new_flow(Protocol::Tcp, local, remote);
+                start(shared, ByteWire::new(stream), flow, place, None)?;
+                Ok(flow)
+            }
+            Peer::Tls { name, trust, .. } => {
+                let stream = trust.connect(name, stream).await?;
+                let flow = new_flow(Protocol::Tls, local, remote);
+                start(shared, ByteWire::new(stream), flow, place, None)?;
+                Ok(flow)
+            }
+        }
+    };
+    let flow = timeout(shared.config.connect_time, connecting)
         .await
         .map_err(|_| failed(io::ErrorKind::TimedOut.into()))?
         .map_err(failed)?;
-    handshake::prepare(&stream).map_err(failed)?;
-    let flow = new_flow(Protocol::Tcp, stream.local_addr().map_err(failed)?, remote);
-    start(shared, ByteWire::new(stream), flow, place, None).map_err(failed)?;
+    shared.flows.add_opened(peer.clone(), flow);
     Ok(flow)
 }
 

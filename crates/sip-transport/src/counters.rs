@@ -28,7 +28,7 @@ counters! {
     sent,
     /// Messages dropped because nothing in them could be answered.
     unparseable,
-    /// Requests answered 400, 413 or the like before the service saw them.
+    /// Requests answered 400, 513 or the like before the service saw them.
     bad_requests,
     /// Messages not looked at because their source sends too many.
     over_budget,
@@ -40,6 +40,8 @@ counters! {
     retransmissions_absorbed,
     /// Requests of ours and refusals sent again.
     retransmissions_sent,
+    /// Requests answered 482, because they had come before by another way.
+    merged,
     /// Requests answered 503.
     refused,
     /// Answered transactions forgotten before their time, for room.
@@ -94,6 +96,7 @@ impl Counters {
             strays,
             timeouts,
             bad_requests,
+            merged,
         } = counts;
         Self::add(&self.requests, requests);
         Self::add(&self.retransmissions_absorbed, retransmissions_absorbed);
@@ -104,5 +107,6 @@ impl Counters {
         Self::add(&self.strays, strays);
         Self::add(&self.timeouts, timeouts);
         Self::add(&self.bad_requests, bad_requests);
+        Self::add(&self.merged, merged);
     }
 }

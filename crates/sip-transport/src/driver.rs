@@ -1,7 +1,6 @@
 //! One endpoint with its service: what every socket and connection does with bytes and commands alike.
 //! Must not read, write or wait.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,15 +11,18 @@ use sip::framing::FramingError;
 use sip::transaction::{
     Config, Endpoint, Failure, Input, Output, RequestToken, ServerTransactionId,
 };
-use sip::{BadRequest, Flow, Message, ParseError, Protocol, Request, Response, StatusCode};
-use tokio::sync::{mpsc, oneshot};
+use sip::{BadRequest, Flow, Message, ParseError, Protocol, Request, RequestDraft, StatusCode};
+use tokio::sync::mpsc;
 use tracing::{debug, error, trace};
 
 use crate::counters::Counters;
-use crate::flows::Command;
+use crate::flows::{Command, Flows};
+use crate::invitation::InviteEvent;
 use crate::random;
 use crate::sender::RequestError;
 use crate::service::{Exchange, Handling, Service};
+use crate::waiting::{self, Waiting};
+use crate::way::LONGEST_UDP_REQUEST;
 
 /// Transactions, service and outgoing bytes of one socket or connection.
 pub(crate) struct Driver {
@@ -29,8 +31,7 @@ pub(crate) struct Driver {
     counters: Arc<Counters>,
     /// The queue of the task that owns this, for deferred answers.
     commands: mpsc::Sender<Command>,
-    replies: HashMap<RequestToken, oneshot::Sender<Result<Response, RequestError>>>,
-    next_token: u64,
+    waiting: Waiting,
     outgoing: Vec<Outgoing>,
     mode: Mode,
 }
@@ -59,9 +60,6 @@ enum Mode {
     Draining,
 }
 
-/// RFC 3261 §18.1.1: a longer request should not go over UDP.
-const LONGEST_UDP_REQUEST: usize = 1300;
-
 impl Driver {
     pub(crate) fn new(
         config: Config,
@@ -75,8 +73,7 @@ impl Driver {
             service,
             counters,
             commands,
-            replies: HashMap::new(),
-            next_token: 0,
+            waiting: Waiting::default(),
             outgoing: Vec::new(),
             mode: Mode::Serving,
         }
@@ -131,7 +128,8 @@ impl Driver {
             Counters::count(&self.counters.unparseable);
             return;
         };
-        let status = StatusCode::REQUEST_ENTITY_TOO_LARGE;
+        // RFC 3261 §21.5.7: the message, not its body alone, is longer than this server reads.
+        let status = StatusCode::MESSAGE_TOO_LARGE;
         let error = BadRequest {
             status,
             reason: status.reason().into(),
@@ -166,20 +164,40 @@ impl Driver {
 
     pub(crate) fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Request { flow, draft, reply } => {
-                let branch = match random::branch() {
-                    Ok(branch) => branch,
-                    Err(error) => {
-                        error!(%error, "request not sent");
-                        tell(reply, Err(RequestError::NoRandomness));
-                        return;
-                    }
-                };
-                let token = RequestToken(self.next_token);
-                self.next_token += 1;
-                self.replies.insert(token, reply);
-                let input = Input::Send {
-                    token,
+            Command::Request { flow, draft, reply } => match random::branch() {
+                Ok(branch) => {
+                    let token = RequestToken(Flows::next_id());
+                    self.waiting.add_request(token, reply);
+                    self.request(token, flow, *draft, branch, now);
+                }
+                Err(error) => {
+                    error!(%error, "request not sent");
+                    waiting::tell(reply, Err(RequestError::NoRandomness));
+                }
+            },
+            Command::Invite {
+                token,
+                flow,
+                draft,
+                events,
+                last,
+            } => match random::branch() {
+                Ok(branch) => {
+                    self.waiting.add_invitation(token, events, last);
+                    self.request(token, flow, *draft, branch, now);
+                }
+                Err(error) => {
+                    error!(%error, "INVITE not sent");
+                    last.send(InviteEvent::Failed(RequestError::NoRandomness));
+                }
+            },
+            Command::Cancel { token } => self.handle(Input::Cancel { token }, now),
+            Command::Acknowledge {
+                flow,
+                draft,
+                branch,
+            } => {
+                let input = Input::Acknowledge {
                     flow,
                     draft: *draft,
                     branch,
@@ -207,6 +225,7 @@ impl Driver {
     /// Ends everything: nothing can be sent any more.
     pub(crate) fn handle_closed(&mut self, now: Instant) {
         self.handle(Input::FlowClosed, now);
+        self.waiting.end_all();
         self.flush_counts();
     }
 
@@ -232,7 +251,7 @@ impl Driver {
     /// Whether draining has come to its end.
     pub(crate) fn is_drained(&self) -> bool {
         self.mode == Mode::Draining
-            && self.replies.is_empty()
+            && !self.waiting.is_anybody()
             && self.endpoint.unanswered_requests() == 0
     }
 
@@ -246,7 +265,13 @@ impl Driver {
                     flow,
                     request,
                 } => self.serve(transaction, flow, &request, now),
-                Output::Final { token, response } => self.reply(token, Ok(response)),
+                Output::Final { token, response } => self.waiting.tell_last(token, Ok(response)),
+                Output::FurtherSuccess { token, response } => {
+                    self.waiting.tell_further_success(token, response);
+                }
+                Output::Over { token } => self.waiting.end(token),
+                Output::Acknowledged { flow, ack } => self.show_ack(flow, &ack),
+                Output::Cancelled { transaction, flow } => self.show_cancelled(flow, transaction),
                 Output::Failed { token, cause } => {
                     let error = match cause {
                         Failure::Timeout => RequestError::Timeout,
@@ -254,10 +279,10 @@ impl Driver {
                         Failure::Overload => RequestError::Overloaded,
                         Failure::Misuse => RequestError::Unsupported,
                     };
-                    self.reply(token, Err(error));
+                    self.waiting.tell_last(token, Err(error));
                 }
                 Output::Provisional { token, response } => {
-                    trace!(token = token.0, status = %response.status(), "provisional response");
+                    self.waiting.tell_provisional(token, response);
                 }
             }
         }
@@ -309,7 +334,7 @@ impl Driver {
             && bytes.len() > LONGEST_UDP_REQUEST
             && !bytes.starts_with(b"SIP/2.0 ")
         {
-            // Deviates from RFC 3261 §18.1.1: the request goes over UDP, because the target named UDP.
+            // RFC 3261 §18.1.1: the peer takes no TCP, or the request belongs to a phone's own flow.
             Counters::count(&self.counters.oversized_requests);
         }
         self.outgoing.push(Outgoing {
@@ -318,18 +343,36 @@ impl Driver {
         });
     }
 
-    fn reply(&mut self, token: RequestToken, result: Result<Response, RequestError>) {
-        if let Some(reply) = self.replies.remove(&token) {
-            tell(reply, result);
-        }
+    fn request(
+        &mut self,
+        token: RequestToken,
+        flow: Flow,
+        draft: RequestDraft,
+        branch: String,
+        now: Instant,
+    ) {
+        let input = Input::Send {
+            token,
+            flow,
+            draft,
+            branch,
+        };
+        self.handle(input, now);
     }
-}
 
-fn tell(
-    reply: oneshot::Sender<Result<Response, RequestError>>,
-    result: Result<Response, RequestError>,
-) {
-    if reply.send(result).is_err() {
-        trace!("nobody waits for this request's answer");
+    fn show_ack(&self, flow: Flow, ack: &Request) {
+        self.guard(|service| service.handle_ack(ack, flow));
+    }
+
+    fn show_cancelled(&self, flow: Flow, transaction: ServerTransactionId) {
+        self.guard(|service| service.handle_cancelled(flow, transaction));
+    }
+
+    /// One message that breaks the service must not end the socket for all others.
+    fn guard(&self, show: impl FnOnce(&dyn Service)) {
+        if catch_unwind(AssertUnwindSafe(|| show(self.service.as_ref()))).is_err() {
+            Counters::count(&self.counters.service_panics);
+            error!("service panicked");
+        }
     }
 }

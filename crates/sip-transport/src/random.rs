@@ -18,3 +18,8 @@ pub(crate) fn secret() -> Result<[u64; 2], NoRandomness> {
     let low = getrandom::u64().map_err(NoRandomness)?;
     Ok([high, low])
 }
+
+/// A number less than `end`, for choices that nobody gains by guessing; 0 where the system gives no randomness.
+pub(crate) fn below(end: u64) -> u64 {
+    getrandom::u64().map_or(0, |number| number % end.max(1))
+}

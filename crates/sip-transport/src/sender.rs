@@ -1,16 +1,22 @@
 //! Sends requests of ours from any task. Must not know what they say.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sip::{Flow, Protocol, RequestDraft, Response};
+use sip::transaction::RequestToken;
+use sip::{Flow, Method, Protocol, RequestDraft, Response, StatusCode};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::connection;
-use crate::flows::Command;
+use crate::flows::{Command, Flows};
+use crate::invitation::{self, Invitation};
+use crate::resolve::{ResolveError, Server};
 use crate::transport::Shared;
+use crate::way;
+
+/// What may become of an INVITE before somebody looks; the last word always has room.
+const INVITE_EVENTS: usize = 32;
 
 /// Sends requests; cheap to clone.
 #[derive(Clone)]
@@ -19,19 +25,23 @@ pub struct Sender {
 }
 
 /// Where a request goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// To the other end of this flow, by this flow and no other way (RFC 5626 §5.3).
     Flow(Flow),
     /// To this address: over UDP from a listening socket of its family; over TCP by an open connection, or a new one.
-    /// A request longer than 1300 bytes is better sent over TCP (RFC 3261 §18.1.1); the transport does not change
-    /// what the target says, it counts such requests.
+    /// A request longer than 1300 bytes goes over TCP instead of UDP, where the peer takes it (RFC 3261 §18.1.1).
     Address {
         /// UDP or TCP.
         protocol: Protocol,
         /// The peer.
         address: SocketAddr,
     },
+    /// To this server, over UDP, TCP or TLS; otherwise as to an address.
+    Server(Server),
+    /// To whichever server of this SIP URI takes it (RFC 3263): to the next one, where one cannot be reached, does not
+    /// answer in time, or says 503.
+    Uri(Box<str>),
 }
 
 /// Why a request has no response.
@@ -63,7 +73,10 @@ pub enum RequestError {
         #[source]
         source: io::Error,
     },
-    /// INVITE and ACK are not sent this way.
+    /// The URI leads to no server.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// INVITE, CANCEL and ACK are not sent this way.
     #[error("send the request: its method has another kind of transaction")]
     Unsupported,
     /// The transport is not running.
@@ -88,97 +101,133 @@ impl Sender {
         draft: RequestDraft,
         target: Target,
     ) -> Result<Response, RequestError> {
-        let (flow, commands) = match target {
-            Target::Flow(flow) => self.by_flow(flow)?,
-            Target::Address { protocol, address } => match protocol {
-                Protocol::Udp => self.by_socket(address)?,
-                Protocol::Tcp => self.by_connection(address).await?,
-                Protocol::Tls | Protocol::Ws | Protocol::Wss => {
-                    return Err(RequestError::NoSocket { protocol, address });
-                }
-            },
+        let Target::Uri(uri) = target else {
+            return self.request_once(draft, &target).await;
         };
+        let mut servers = self.servers(&uri).await?.into_iter();
+        let mut result = Err(ResolveError::NoServer(uri.into()).into());
+        while is_worth_another_server(&result)
+            && let Some(server) = servers.next()
+        {
+            result = self
+                .request_once(draft.clone(), &Target::Server(server))
+                .await;
+        }
+        result
+    }
+
+    /// Sends an INVITE; what becomes of it is told by the [`Invitation`]. To a URI it goes to the first server that
+    /// can be reached; whether a response calls for the next one is the caller's decision, who has [`Self::servers`].
+    ///
+    /// # Errors
+    /// See [`RequestError`]; it was not sent.
+    pub async fn invite(
+        &self,
+        draft: RequestDraft,
+        target: Target,
+    ) -> Result<Invitation, RequestError> {
+        let Target::Uri(uri) = target else {
+            return self.invite_once(draft, &target).await;
+        };
+        let mut result = Err(ResolveError::NoServer(uri.to_string()).into());
+        for server in self.servers(&uri).await? {
+            result = self
+                .invite_once(draft.clone(), &Target::Server(server))
+                .await;
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+
+    /// The servers of a SIP URI in the order to try them; at least one.
+    ///
+    /// # Errors
+    /// Why the URI leads nowhere.
+    pub async fn servers(&self, uri: &str) -> Result<Vec<Server>, ResolveError> {
+        way::servers(&self.shared, uri).await
+    }
+
+    /// Sends the ACK of a 2xx; nobody answers it. `branch` is the same for each repetition of one ACK.
+    ///
+    /// # Errors
+    /// See [`RequestError`]; it was not sent.
+    pub async fn acknowledge(
+        &self,
+        draft: RequestDraft,
+        branch: String,
+        target: Target,
+    ) -> Result<(), RequestError> {
+        let (flow, commands) = way::find(&self.shared, &draft, &target).await?;
+        let draft = Box::new(draft);
+        let command = Command::Acknowledge {
+            flow,
+            draft,
+            branch,
+        };
+        invitation::send(&commands, command)
+    }
+
+    async fn request_once(
+        &self,
+        draft: RequestDraft,
+        target: &Target,
+    ) -> Result<Response, RequestError> {
+        if draft.method() == Method::Invite {
+            return Err(RequestError::Unsupported);
+        }
+        let (flow, commands) = way::find(&self.shared, &draft, target).await?;
         let (reply, answer) = oneshot::channel();
         let draft = Box::new(draft);
         let command = Command::Request { flow, draft, reply };
-        commands.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => RequestError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => RequestError::FlowClosed,
-        })?;
+        invitation::send(&commands, command)?;
         // The owner of the flow ends without a word only together with the flow.
         answer.await.unwrap_or(Err(RequestError::FlowClosed))
     }
 
-    fn by_flow(&self, flow: Flow) -> Result<(Flow, mpsc::Sender<Command>), RequestError> {
-        let commands = self
-            .shared
-            .flows
-            .commands(flow.id)
-            .ok_or(RequestError::FlowClosed)?;
-        Ok((with_concrete_local(flow), commands))
-    }
-
-    fn by_socket(
+    async fn invite_once(
         &self,
-        address: SocketAddr,
-    ) -> Result<(Flow, mpsc::Sender<Command>), RequestError> {
-        let no_socket = RequestError::NoSocket {
-            protocol: Protocol::Udp,
-            address,
+        draft: RequestDraft,
+        target: &Target,
+    ) -> Result<Invitation, RequestError> {
+        let (flow, commands) = way::find(&self.shared, &draft, target).await?;
+        let token = RequestToken(Flows::next_id());
+        let (sender, events) = mpsc::channel(INVITE_EVENTS);
+        let last = sender.clone().try_reserve_owned();
+        // The channel is new: there is room.
+        let last = last.map_err(|_| RequestError::Overloaded)?;
+        let command = Command::Invite {
+            token,
+            flow,
+            draft: Box::new(draft),
+            events: sender,
+            last,
         };
-        let socket = self
-            .shared
-            .sockets
-            .iter()
-            .find(|socket| socket.local.is_ipv4() == address.is_ipv4());
-        let Some(socket) = socket else {
-            return Err(no_socket);
-        };
-        self.by_flow(Flow {
-            transport: Protocol::Udp,
-            local: socket.local,
-            remote: address,
-            id: socket.id,
+        invitation::send(&commands, command)?;
+        Ok(Invitation {
+            token,
+            flow,
+            commands,
+            events,
         })
     }
-
-    async fn by_connection(
-        &self,
-        address: SocketAddr,
-    ) -> Result<(Flow, mpsc::Sender<Command>), RequestError> {
-        if let Some(flow) = self.shared.flows.connection_to(address) {
-            return self.by_flow(flow);
-        }
-        let turn = self.shared.flows.turn_to_connect(address);
-        let _held = turn.taken().await;
-        // Whoever had the turn before may have connected.
-        if let Some(flow) = self.shared.flows.connection_to(address) {
-            return self.by_flow(flow);
-        }
-        let flow = connection::open(&self.shared, address).await?;
-        self.by_flow(flow)
-    }
 }
 
-/// The Via must name an address the peer can reach, which a socket bound to all addresses does not have.
-fn with_concrete_local(flow: Flow) -> Flow {
-    if !flow.local.ip().is_unspecified() {
-        return flow;
+/// RFC 3263 §4.3: the next server is tried after a failure to send, no answer in time, and 503.
+fn is_worth_another_server(result: &Result<Response, RequestError>) -> bool {
+    match result {
+        Ok(response) => response.status() == StatusCode::SERVICE_UNAVAILABLE,
+        Err(
+            RequestError::Timeout
+            | RequestError::FlowClosed
+            | RequestError::Overloaded
+            | RequestError::NoSocket { .. }
+            | RequestError::Connect { .. }
+            | RequestError::Resolve(_),
+        ) => true,
+        Err(RequestError::Unsupported | RequestError::NotRunning | RequestError::NoRandomness) => {
+            false
+        }
     }
-    let ip = local_ip_towards(flow.remote).unwrap_or(flow.local.ip());
-    Flow {
-        local: SocketAddr::new(ip, flow.local.port()),
-        ..flow
-    }
-}
-
-/// Our address on the route to a peer. Nothing is sent.
-fn local_ip_towards(remote: SocketAddr) -> io::Result<IpAddr> {
-    let any: IpAddr = match remote {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let probe = UdpSocket::bind((any, 0))?;
-    probe.connect(remote)?;
-    Ok(probe.local_addr()?.ip())
 }

@@ -9,12 +9,19 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::flows::Command;
+use crate::invitation::PendingInvite;
 
 /// Whoever answers requests.
 pub trait Service: Send + Sync + 'static {
     /// Answers a request, on the task that read its bytes: it must not block.
     /// Retransmissions and bad requests never come here; each request comes once.
     fn handle_request(&self, request: &Request, exchange: Exchange<'_>) -> Handling;
+
+    /// The ACK of a 2xx, or one that belongs to no INVITE this transport knows. It is never answered.
+    fn handle_ack(&self, _ack: &Request, _flow: Flow) {}
+
+    /// A peer has cancelled its INVITE, and the transport has answered it 487.
+    fn handle_cancelled(&self, _flow: Flow, _transaction: ServerTransactionId) {}
 
     /// A connection is gone; nothing can be sent over this flow any more.
     fn handle_flow_closed(&self, _flow: Flow) {}
@@ -83,6 +90,20 @@ impl Exchange<'_> {
         Ok(PendingAnswer {
             transaction: self.transaction,
             permit: Some(permit),
+        })
+    }
+
+    /// The same for an INVITE, which may have provisional answers, and whose 2xx is repeated by the call.
+    ///
+    /// # Errors
+    /// Too many answers are outstanding; the promise could not be kept.
+    pub fn defer_invite(self) -> Result<PendingInvite, Overloaded> {
+        let (commands, transaction) = (self.commands.clone(), self.transaction);
+        let permit = self.defer()?.permit.take();
+        Ok(PendingInvite {
+            transaction,
+            commands,
+            permit,
         })
     }
 }

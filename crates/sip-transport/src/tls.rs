@@ -29,8 +29,8 @@ pub enum TlsError {
     /// The certificate or key cannot be used.
     #[error("use the certificate and its key")]
     Unusable(#[source] rustls::Error),
-    /// The authorities of phones' certificates cannot be used.
-    #[error("read the authorities of client certificates: {0}")]
+    /// The authorities of others' certificates cannot be used.
+    #[error("read the authorities: {0}")]
     Authorities(String),
 }
 
@@ -105,7 +105,7 @@ fn read_chain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     chain.ok().filter(|chain| !chain.is_empty())
 }
 
-fn read_authorities(text: &[u8]) -> Result<RootCertStore, TlsError> {
+pub(crate) fn read_authorities(text: &[u8]) -> Result<RootCertStore, TlsError> {
     let wrong = |text: &dyn fmt::Display| TlsError::Authorities(text.to_string());
     let certificates = read_chain(text)
         .ok_or_else(|| wrong(&"there is no PEM block CERTIFICATE that can be read"))?;

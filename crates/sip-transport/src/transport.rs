@@ -10,7 +10,7 @@ use sip::Protocol;
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,7 @@ use crate::admission::Admission;
 use crate::budget::Budget;
 use crate::config::{Config, Listen};
 use crate::counters::Counters;
+use crate::dns::Dns;
 use crate::driver::Driver;
 use crate::flows::{Command, Flows};
 use crate::listener;
@@ -92,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) budget: Budget,
     /// What the next TLS connection is shown.
     pub(crate) tls: ArcSwapOption<ServerConfig>,
+    /// Opened when the first name has to be resolved.
+    pub(crate) dns: OnceCell<Dns>,
     /// The bound UDP sockets.
     pub(crate) sockets: Vec<BoundSocket>,
     /// Every task of sockets, listeners and connections.
@@ -165,6 +168,7 @@ impl Transport {
             service: OnceLock::new(),
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
+            dns: OnceCell::new(),
             tls: ArcSwapOption::new(config.tls.clone().map(TlsIdentity::into_config)),
             config,
         };

@@ -119,7 +119,7 @@ async fn one_connection_is_opened_and_used_by_all() {
     let desk = Desk::open().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = to(Protocol::Tcp, listener.local_addr().unwrap());
-    let first = send(&desk.sender, target);
+    let first = send(&desk.sender, target.clone());
     let second = send(&desk.sender, target);
     let (stream, _) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
     let mut peer = TcpPeer::over(stream);

@@ -93,12 +93,12 @@ async fn a_bad_request_is_told_what_is_bad() {
 }
 
 #[tokio::test]
-async fn a_datagram_too_long_is_answered_413() {
+async fn a_datagram_too_long_is_answered_513() {
     let desk = Desk::open().await;
     let peer = UdpPeer::towards(desk.udp).await;
     let long = request("PUBLISH", "a") + &"x".repeat(20_000);
     let answer = peer.ask(&long).await;
-    assert_eq!(answer, "SIP/2.0 413 Request Entity Too Large");
+    assert_eq!(answer, "SIP/2.0 513 Message Too Large");
     assert_eq!(desk.seen(), []);
 }
 

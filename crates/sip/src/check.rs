@@ -3,11 +3,14 @@
 
 use std::borrow::Cow;
 
-use crate::error::{BadRequest, HeaderError};
+use crate::error::{BadRequest, HeaderError, UriError};
 use crate::header_name::HeaderName;
 use crate::headers::Defect;
 use crate::message::{Request, Version};
 use crate::status::StatusCode;
+
+/// The longest Request-URI taken, in bytes; a longer one is answered 414.
+pub const MAX_URI_LENGTH: usize = 2048;
 
 impl Request {
     /// Looks at all that every request must have (RFC 3261 §8.1.1), and at what the index found broken.
@@ -15,7 +18,7 @@ impl Request {
     /// # Errors
     /// The answer to give; its reason phrase names the header at fault.
     pub fn check(&self) -> Result<(), BadRequest> {
-        // RFC 3261 §21.5.7: another version is answered 505, whatever else is wrong.
+        // RFC 3261 §21.5.6: another version is answered 505, whatever else is wrong.
         if self.version() == Version::Unknown {
             return Err(plain(StatusCode::VERSION_NOT_SUPPORTED));
         }
@@ -35,10 +38,21 @@ impl Request {
             return Err(HeaderError::malformed(HeaderName::CSeq).into());
         }
         self.check_length()?;
-        self.uri()?;
+        self.check_uri()?;
         // RFC 3261 §16.3: nobody forwards a request whose hops are used up. §8.1.1.6 demands the
         // header, but RFC 2543 peers leave it out, which harms nobody here.
         self.max_forwards()?;
+        Ok(())
+    }
+
+    fn check_uri(&self) -> Result<(), BadRequest> {
+        if self.uri_text().len() > MAX_URI_LENGTH {
+            return Err(plain(StatusCode::REQUEST_URI_TOO_LONG));
+        }
+        // RFC 3261 §19.1.1, table 1: a Request-URI has no headers.
+        if self.uri()?.headers.is_some() {
+            return Err(UriError::Malformed.into());
+        }
         Ok(())
     }
 

@@ -130,6 +130,10 @@ impl StreamFramer {
             return Ok(Some(from + found + END.len()));
         }
         self.searched = self.buffer.len();
+        // Whoever does not speak SIP need not be waited for.
+        if has_line_end(&self.buffer) && !message::has_sip_first_line(&self.buffer) {
+            return Err(not_sip());
+        }
         if self.buffer.len() > MAX_MESSAGE_LENGTH {
             return Err(FramingError {
                 status: StatusCode::MESSAGE_TOO_LARGE,
@@ -186,6 +190,10 @@ enum Between {
     Message,
     KeepAlive,
     Nothing,
+}
+
+fn has_line_end(bytes: &[u8]) -> bool {
+    memchr::memchr(b'\n', bytes).is_some()
 }
 
 fn not_sip() -> FramingError {
@@ -371,6 +379,7 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
             &["close 400 Bad Request-Line"],
         );
+        check("USER anonymous\r\n", &["close 400 Bad Request-Line"]);
         check(
             "\rMESSAGE sip:a@h SIP/2.0\r\n\r\n",
             &["close 400 Bad Request-Line"],

@@ -65,6 +65,7 @@ header_names! {
     MaxForwards "Max-Forwards";
     MimeVersion "MIME-Version";
     MinExpires "Min-Expires";
+    MinSe "Min-SE";
     Organization "Organization";
     PAssertedIdentity "P-Asserted-Identity";
     Path "Path";
@@ -74,12 +75,14 @@ header_names! {
     ProxyRequire "Proxy-Require";
     Reason "Reason";
     RecordRoute "Record-Route";
+    RAck "RAck";
     ReferTo "Refer-To" "r";
     ReferredBy "Referred-By" "b";
     ReplyTo "Reply-To";
     Require "Require";
     RetryAfter "Retry-After";
     Route "Route";
+    RSeq "RSeq";
     Server "Server";
     ServiceRoute "Service-Route";
     SessionExpires "Session-Expires" "x";
@@ -88,6 +91,7 @@ header_names! {
     Subject "Subject" "s";
     SubscriptionState "Subscription-State";
     Supported "Supported" "k";
+    SuppressIfMatch "Suppress-If-Match";
     Timestamp "Timestamp";
     To "To" "t";
     Unsupported "Unsupported";
@@ -156,18 +160,22 @@ impl HeaderName {
             | Self::MaxForwards
             | Self::MimeVersion
             | Self::MinExpires
+            | Self::MinSe
             | Self::Organization
             | Self::Priority
+            | Self::RAck
             | Self::ReferTo
             | Self::ReferredBy
             | Self::ReplyTo
             | Self::RetryAfter
+            | Self::RSeq
             | Self::Server
             | Self::SessionExpires
             | Self::SipEtag
             | Self::SipIfMatch
             | Self::Subject
             | Self::SubscriptionState
+            | Self::SuppressIfMatch
             | Self::Timestamp
             | Self::To
             | Self::UserAgent => false,

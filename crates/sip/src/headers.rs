@@ -8,8 +8,9 @@ use bytes::Bytes;
 use memchr::{memchr, memmem};
 use smallvec::SmallVec;
 
+use crate::controls::{follows_return, is_clean, is_clean_value, is_surely_clean};
 use crate::error::{BadRequest, ParseError};
-use crate::grammar::bytes::{is_blank, is_control, is_token};
+use crate::grammar::bytes::{is_blank, is_token};
 use crate::header::content_length;
 use crate::header_name::HeaderName;
 use crate::values::Values;
@@ -178,9 +179,11 @@ impl Span {
     }
 
     pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes
-            .get(usize::from(self.start)..usize::from(self.end))
-            .unwrap_or_default()
+        bytes.get(self.range()).unwrap_or_default()
+    }
+
+    fn range(self) -> Range<usize> {
+        usize::from(self.start)..usize::from(self.end)
     }
 }
 
@@ -191,6 +194,8 @@ struct Index<'a> {
     folded: bool,
     /// Line ends seen, folds and the empty line included.
     feeds: usize,
+    /// Whether each of them was a CRLF.
+    all_crlf: bool,
 }
 
 /// The length of the body that the header block `head`, first line included, announces.
@@ -232,15 +237,17 @@ impl<'a> Index<'a> {
             defect: first_line_defect,
             folded: false,
             feeds: 0,
+            all_crlf: true,
         }
     }
 
     /// Indexes the header block behind `first_line`; returns where the body starts.
     fn read(&mut self, bytes: &[u8], first_line: Range<usize>) -> Result<usize, ParseError> {
+        self.take_line_end(bytes, first_line.end);
         let body_start = self.find_lines(bytes, first_line.end)?;
         let head = bytes.get(first_line.start..body_start).unwrap_or_default();
-        if !is_clean(head, self.feeds + 1) {
-            self.blame_control_character(bytes, first_line);
+        if !self.all_crlf || !is_surely_clean(head, self.feeds) {
+            self.blame_control_character(bytes, first_line, body_start);
         }
         Ok(body_start)
     }
@@ -250,7 +257,8 @@ impl<'a> Index<'a> {
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             let end = memchr(b'\n', rest).ok_or(ParseError::Truncated)?;
-            self.feeds += 1;
+            let mut next = at + end + 1;
+            self.take_line_end(bytes, next);
             match rest {
                 [b'\r', b'\n', ..] => return Ok(at + 2),
                 [b'\n', ..] => {
@@ -259,13 +267,12 @@ impl<'a> Index<'a> {
                 }
                 _ => {}
             }
-            let mut next = at + end + 1;
             // RFC 3261 §7.3.1: a line that starts with a blank continues the one before it.
             while let Some(b' ' | b'\t') = bytes.get(next) {
                 self.folded = true;
-                self.feeds += 1;
                 let more = bytes.get(next..).unwrap_or_default();
                 next += memchr(b'\n', more).ok_or(ParseError::Truncated)? + 1;
+                self.take_line_end(bytes, next);
             }
             let line = bytes.get(at..next - 1).unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -276,6 +283,14 @@ impl<'a> Index<'a> {
             self.push(line, at);
             at = next;
         }
+    }
+
+    /// Counts the line end before `next`.
+    fn take_line_end(&mut self, bytes: &[u8], next: usize) {
+        self.feeds += 1;
+        self.all_crlf &= next
+            .checked_sub(1)
+            .is_some_and(|feed| follows_return(bytes, feed));
     }
 
     fn push(&mut self, line: &[u8], at: usize) {
@@ -308,20 +323,30 @@ impl<'a> Index<'a> {
         self.defect = self.defect.max(Some(defect));
     }
 
-    /// Finds which value holds the control character; otherwise it stands between the values.
-    fn blame_control_character(&mut self, bytes: &[u8], first_line: Range<usize>) {
-        if !is_clean(bytes.get(first_line).unwrap_or_default(), 1) {
+    /// Finds which value holds a control character that may not be there, or whether one stands between the values.
+    fn blame_control_character(
+        &mut self,
+        bytes: &[u8],
+        first_line: Range<usize>,
+        body_start: usize,
+    ) {
+        if !is_clean(bytes.get(first_line.clone()).unwrap_or_default()) {
             return self.blame(Defect::FirstLine);
         }
-        let culprit = self.lines.iter().find(|line| {
-            let value = line.value.of(bytes);
-            let folds = memmem::find_iter(value, b"\r\n").count();
-            !is_clean(value, folds)
-        });
-        self.blame(match culprit {
-            Some(line) => Defect::ControlCharacter(line.known),
-            None => Defect::NoHeader(None),
-        });
+        let mut from = first_line.end;
+        let mut between_is_clean = true;
+        for line in self.lines.iter() {
+            let value = line.value.range();
+            if !is_clean_value(bytes.get(value.clone()).unwrap_or_default()) {
+                let culprit = line.known;
+                return self.blame(Defect::ControlCharacter(culprit));
+            }
+            between_is_clean &= is_clean(bytes.get(from..value.start).unwrap_or_default());
+            from = value.end;
+        }
+        if !between_is_clean || !is_clean(bytes.get(from..body_start).unwrap_or_default()) {
+            self.blame(Defect::NoHeader(None));
+        }
     }
 }
 
@@ -360,34 +385,11 @@ fn is_blank_or_fold(byte: u8) -> bool {
     is_blank(byte) || byte == b'\r' || byte == b'\n'
 }
 
-/// Whether bytes with `feeds` line feeds have them in CRLFs, and hold no other control character, a HTAB aside.
-fn is_clean(bytes: &[u8], feeds: usize) -> bool {
-    // With no more low bytes than the line ends have, nothing is left to look at.
-    (low_bytes(bytes) == 2 * feeds && memchr(0x7f, bytes).is_none())
-        || !bytes.iter().enumerate().any(|(at, &byte)| match byte {
-            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-            b'\n' => at.checked_sub(1).and_then(|at| bytes.get(at)) != Some(&b'\r'),
-            other => is_control(other),
-        })
-}
-
-/// Counts the bytes below SP, in pieces whose count fits a byte, so that the compiler uses vectors.
-fn low_bytes(bytes: &[u8]) -> usize {
-    bytes
-        .chunks(255)
-        .map(|piece| {
-            let low = piece.iter().map(|byte| u8::from(*byte < b' '));
-            usize::from(low.fold(0_u8, u8::wrapping_add))
-        })
-        .sum()
-}
-
 /// Line ends inside values become blanks; every range keeps its place.
 fn unfolded(bytes: &Bytes, lines: &[HeaderLine]) -> Bytes {
     let mut plain = bytes.to_vec();
     for line in lines {
-        let range = usize::from(line.value.start)..usize::from(line.value.end);
-        for byte in plain.get_mut(range).unwrap_or_default() {
+        for byte in plain.get_mut(line.value.range()).unwrap_or_default() {
             if matches!(byte, b'\r' | b'\n') {
                 *byte = b' ';
             }

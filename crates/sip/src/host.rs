@@ -67,13 +67,23 @@ pub(crate) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
                 take_while1(|byte: u8| byte.is_ascii_hexdigit() || byte == b':' || byte == b'.'),
                 char(']'),
             ),
-            |literal| {
-                let literal = std::str::from_utf8(literal).ok()?;
-                literal.parse().ok().map(Host::V6)
-            },
+            v6,
         ),
     ))
     .parse(input)
+}
+
+fn v6(literal: &[u8]) -> Option<Host<'_>> {
+    let literal = std::str::from_utf8(literal).ok()?;
+    let address = match literal.split_once(":::") {
+        // RFC 5118 §4.10: the grammar of RFC 3261 has a colon too many before an IPv4 address at the end.
+        Some((front, v4)) => {
+            let v4: Ipv4Addr = v4.parse().ok()?;
+            format!("{front}::{v4}").parse()
+        }
+        None => literal.parse(),
+    };
+    address.ok().map(Host::V6)
 }
 
 fn name_or_v4(text: &[u8]) -> Option<Host<'_>> {
@@ -118,10 +128,21 @@ mod tests {
     }
 
     #[test]
+    fn three_colons_before_an_ipv4_address_are_two() {
+        check(
+            "[2001:db8:::192.0.2.1]",
+            expect!["V6(2001:db8::c000:201) -> [2001:db8::c000:201]"],
+        );
+        check("[:::192.0.2.1]", expect!["V6(::c000:201) -> [::c000:201]"]);
+    }
+
+    #[test]
     fn half_addresses_are_malformed() {
         check("127.0.0", expect!["malformed"]);
         check("1.2.3.4.5", expect!["malformed"]);
         check("[::1", expect!["malformed"]);
+        check("[2001:db8:::1]", expect!["malformed"]);
+        check("[2001:db8::::192.0.2.1]", expect!["malformed"]);
         check("2001:db8::1", expect!["malformed"]);
         check("", expect!["malformed"]);
     }

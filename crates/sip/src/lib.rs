@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod controls;
 pub mod digest;
 mod error;
 mod flow;
@@ -23,15 +24,31 @@ mod uri;
 mod values;
 mod write;
 
+pub use check::MAX_URI_LENGTH;
 pub use error::{BadRequest, HeaderError, HeaderFault, ParseError, UriError};
 pub use flow::{Flow, Protocol};
 pub use grammar::{Param, Params};
+pub use header::accept::Accept;
+pub use header::authentication_info::AuthenticationInfo;
+pub use header::coding::Weighted;
 pub use header::contact::Contact;
+pub use header::content_disposition::{BodyHandling, ContentDisposition};
 pub use header::content_type::ContentType;
 pub use header::cseq::CSeq;
+pub use header::date::Date;
 pub use header::event::Event;
 pub use header::name_addr::NameAddr;
+pub use header::product::{Product, Products};
+pub use header::quality::Quality;
+pub use header::reason::Reason;
+pub use header::reliable::RAck;
+pub use header::retry_after::RetryAfter;
+pub use header::route::Route;
+pub use header::session_expires::{Refresher, SessionExpires};
+pub use header::single::SuppressIfMatch;
+pub use header::subscription_state::{SubscriptionState, Substate};
 pub use header::via::{BRANCH_COOKIE, Via};
+pub use header::warning::Warning;
 pub use header_name::HeaderName;
 pub use headers::{Headers, MAX_HEADER_LENGTH, MAX_HEADERS, MAX_MESSAGE_LENGTH};
 pub use host::Host;

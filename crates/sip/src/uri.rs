@@ -133,10 +133,14 @@ impl<'a> UriParams<'a> {
         })
     }
 
-    /// The parameter of this name, in any case: `Some(None)` for a flag such as `;lr`.
+    /// The parameter of this name, in any case and escaped or not: `Some(None)` for a flag such as `;lr`.
     pub fn get(&self, name: &str) -> Option<Option<&'a [u8]>> {
+        self.find(name.as_bytes())
+    }
+
+    fn find(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
         self.iter()
-            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+            .find(|(found, _)| text::percent_decode(found).eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
@@ -149,9 +153,8 @@ impl<'a> UriParams<'a> {
         decisive
             && self.iter().all(|(name, value)| {
                 other
-                    .iter()
-                    .find(|(found, _)| found.eq_ignore_ascii_case(name))
-                    .is_none_or(|(_, theirs)| match (value, theirs) {
+                    .find(&text::percent_decode(name))
+                    .is_none_or(|theirs| match (value, theirs) {
                         (None, None) => true,
                         (Some(one), Some(two)) => text::percent_decode(one)
                             .eq_ignore_ascii_case(&text::percent_decode(two)),

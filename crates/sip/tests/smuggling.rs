@@ -42,3 +42,21 @@ fn only_blanks_before_the_colon_leave_a_name_what_it_is() {
         }
     }
 }
+
+#[test]
+fn a_stray_return_does_not_make_up_for_a_missing_one() {
+    let head = "PUBLISH sip:a@h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKa\r\n";
+    let tail = "From: <sip:a@h>;tag=a\r\nTo: <sip:a@h>\r\nCall-ID: a\r\nCSeq: 1 PUBLISH\r\n\r\n";
+    for lines in [
+        "Subject: x\nOrganization: \ry\r\n",
+        "Subject: x\ry\nOrganization: z\r\n",
+        "Subject: x\n y\r\nOrganization: z\r\r\n",
+        "Subject: x\r\r\n y\nOrganization: z\r\n",
+    ] {
+        let bytes = Bytes::from(format!("{head}{lines}{tail}"));
+        let Ok(Message::Request(request)) = Message::parse(bytes) else {
+            continue;
+        };
+        assert!(request.check().is_err(), "{lines:?}");
+    }
+}

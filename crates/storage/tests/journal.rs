@@ -10,10 +10,12 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use helpdesk::ticket::CloseReason;
 use helpdesk::{
-    AccessDigest, Ask, Line, LineId, Record, RepId, Seq, SiteId, SkillId, Speaker, TicketId, TierId,
+    AccessDigest, Ask, Level, Line, LineId, Prefer, Preference, Record, RepId, Seq, SiteId,
+    SkillId, Speaker, TicketId, TierId, Wishes,
 };
 use storage::{CommitError, Journal, LoadError};
 
@@ -64,7 +66,9 @@ fn ask(ticket: &str) -> Ask {
         site: SiteId::new("shop"),
         skills: vec![SkillId::new("cameras")],
         tier: TierId::new("gold"),
+        wishes: Wishes::default(),
         rep: None,
+        case: None,
         name: None,
         phone: None,
         message: None,
@@ -114,6 +118,24 @@ fn one_of_each() -> Vec<Record> {
         message: Some("emoji 📷 and \0 and \u{1f}".to_owned()),
         page: Some("https://shop.example/?q=1&r=2".to_owned()),
         language: Some("fr-CA".to_owned()),
+        case: Some("C-1".to_owned()),
+        wishes: Wishes {
+            least_levels: vec![(SkillId::new("lenses"), Level::MAX)],
+            preferred: vec![
+                Preference {
+                    skill: SkillId::new("french"),
+                    weight: Level::MAX,
+                    least_level: Level::new(50),
+                },
+                Preference {
+                    skill: SkillId::new("printing"),
+                    weight: Level::MAX,
+                    least_level: None,
+                },
+            ],
+            prefer: Some(Prefer::Best),
+            rep_deadline: Some(Duration::from_millis(1_500)),
+        },
         ..ask("t1")
     };
     let speakers = [Speaker::Shopper, Speaker::Rep, Speaker::System];

@@ -113,7 +113,9 @@ fn opened(ticket: &str) -> Record {
         site: SiteId::new("shop"),
         skills: vec![SkillId::new("cameras")],
         tier: TierId::new("gold"),
+        wishes: helpdesk::Wishes::default(),
         rep: None,
+        case: None,
         name: None,
         phone: None,
         message: Some(

@@ -11,6 +11,25 @@ use rsip::{Header, Method, Response, Uri};
 use super::Account;
 use crate::unique::token;
 
+/// The Authorization value that answers the challenge in `refused`, a 401 as it came, for a request that was
+/// not built by a phone of ours.
+///
+/// # Errors
+/// Where `refused` is no 401, or has no challenge for MD5.
+pub fn credentials(
+    refused: &[u8],
+    account: &Account,
+    method: Method,
+    uri: &str,
+) -> anyhow::Result<String> {
+    let refused = Response::try_from(refused)?;
+    let challenge = challenge(&refused).context("an answer that challenges nobody")??;
+    match answer(&challenge, account, method, uri)? {
+        Header::Authorization(credentials) => Ok(credentials.value().to_owned()),
+        other => anyhow::bail!("{other} where credentials were to be"),
+    }
+}
+
 /// The MD5 challenge of a 401, or nothing if the answer is none.
 pub(super) fn challenge(response: &Response) -> Option<anyhow::Result<WwwAuthenticate>> {
     if response.status_code.code() != 401 {

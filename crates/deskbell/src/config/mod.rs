@@ -1,7 +1,9 @@
 //! Reads the configuration file into typed settings, and says every mistake at once with its place.
 //! Must not know what is done with the settings.
 
+mod admin_keys;
 mod desk;
+mod digest;
 mod document;
 mod duration;
 mod hosts;
@@ -18,6 +20,7 @@ mod sip;
 mod sites;
 mod summary;
 mod tls;
+mod token_keys;
 
 use std::env;
 use std::fs;
@@ -32,8 +35,7 @@ use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use secret::Credentials;
-pub(crate) use settings::{DigestAlgorithm, Protocol, Settings};
+pub(crate) use settings::{DigestSettings, Protocol, Settings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -98,7 +100,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
     let (sites, faces) = sites::read(&tables.sites, &names, secrets);
-    let (reps, credentials_by_rep) = reps::read(&tables.reps, &names, secrets, &sip.digest);
+    let (reps, secrets_by_rep) = reps::read(&tables.reps, &names, secrets, &sip);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
     Settings {
@@ -115,7 +117,8 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
-        credentials_by_rep,
+        admin_keys: admin_keys::read(&tables.admin_keys, secrets),
+        secrets_by_rep,
         dangerous: read_dangerous(root),
         warnings: Vec::new(),
     }
@@ -131,6 +134,7 @@ const TABLES: [&str; 10] = [
     "site",
     "rep",
     "routing",
+    "admin_key",
     "dangerous",
 ];
 
@@ -140,6 +144,7 @@ struct Tables<'a> {
     tiers: Vec<Section<'a>>,
     sites: Vec<Section<'a>>,
     reps: Vec<Section<'a>>,
+    admin_keys: Vec<Section<'a>>,
 }
 
 impl<'a> Tables<'a> {
@@ -149,6 +154,7 @@ impl<'a> Tables<'a> {
             tiers: root.tables("tier", "[[tier]]", &desk::TIER_KEYS),
             sites: root.tables("site", "[[site]]", &sites::KEYS),
             reps: root.tables("rep", "[[rep]]", &reps::KEYS),
+            admin_keys: root.tables("admin_key", "[[admin_key]]", &admin_keys::KEYS),
         }
     }
 

@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 
 use helpdesk::{Level, Rep, RepId, SkillId, TierId};
+use sip::digest::{Algorithm, Ha1};
 
 use super::document::{Section, Value};
 use super::names::{self, Names};
-use super::secret::{Credentials, Keys, Sought, Sources};
-use super::settings::DigestAlgorithm;
+use super::nearest;
+use super::secret::{Keys, Sought, Sources};
+use super::settings::SipSettings;
 
 pub(super) const KEYS: [&str; 9] = [
     "id",
@@ -42,14 +44,14 @@ pub(super) fn read(
     tables: &[Section<'_>],
     names: &Names<'_>,
     secrets: Sources<'_>,
-    digest: &[DigestAlgorithm],
-) -> (Vec<Rep>, HashMap<RepId, Credentials>) {
+    sip: &SipSettings,
+) -> (Vec<Rep>, HashMap<RepId, Vec<Ha1>>) {
     let mut taken = Vec::new();
-    let mut credentials = HashMap::new();
+    let mut secrets_by_rep = HashMap::new();
     let mut reps = Vec::new();
     for table in tables {
         let id = names::read_id(table, &mut taken);
-        let proof = read_credentials(table, secrets, digest);
+        let proof = read_secrets(table, id.unwrap_or_default(), secrets, sip);
         let skills = read_skills(table, names);
         let tiers = table
             .value("tiers")
@@ -61,9 +63,7 @@ pub(super) fn read(
         refuse_address_of_another(table, id, names);
         let name = names::read_name(table, id);
         let id = RepId::new(id);
-        if let Some(proof) = proof {
-            credentials.insert(id.clone(), proof);
-        }
+        secrets_by_rep.insert(id.clone(), proof);
         reps.push(Rep {
             id,
             name,
@@ -72,7 +72,7 @@ pub(super) fn read(
             capacity: capacity.unwrap_or(DEFAULT_CAPACITY),
         });
     }
-    (reps, credentials)
+    (reps, secrets_by_rep)
 }
 
 /// Reps and groups share the user parts of the domain.
@@ -120,71 +120,81 @@ pub(super) fn read_tiers(value: &Value<'_>, names: &Names<'_>) -> Option<Vec<Tie
     Some(tiers.into_iter().map(TierId::new).collect())
 }
 
-fn read_credentials(
+/// What the rep proves an identity with; nothing where a mistake was noted.
+fn read_secrets(
     table: &Section<'_>,
+    id: &str,
     secrets: Sources<'_>,
-    digest: &[DigestAlgorithm],
-) -> Option<Credentials> {
+    sip: &SipSettings,
+) -> Vec<Ha1> {
     let ha1 = table.value("ha1");
     match secrets.seek(table, &PASSWORD) {
-        Sought::Unusable => None,
+        Sought::Unusable => Vec::new(),
         Sought::Found(secret, value) => {
             if let Some(ha1) = ha1 {
                 ha1.mistake_of_key("is one too many; keep the password or its hashes");
             }
-            if secret.expose().chars().count() < PASSWORD_LENGTH {
+            let password = secret.expose();
+            if password.chars().count() < PASSWORD_LENGTH {
                 value.warning(format!(
                     "has fewer than {PASSWORD_LENGTH} characters and may be guessed"
                 ));
             }
-            Some(Credentials::Password(secret))
+            Algorithm::ALL
+                .map(|algorithm| Ha1::derive(algorithm, id, &sip.realm, password))
+                .into()
         }
         Sought::Absent => match ha1 {
-            Some(ha1) => read_ha1(&ha1, digest),
+            Some(ha1) => read_ha1(&ha1, sip),
             None => {
                 let hint = "write password_file = \"FILE\" (or password_env, password, ha1)";
                 table.mistake("password", format!("is missing; {hint}"));
-                None
+                Vec::new()
             }
         },
     }
 }
 
-fn read_ha1(value: &Value<'_>, digest: &[DigestAlgorithm]) -> Option<Credentials> {
-    let table = value.table(&["md5", "sha-256"])?;
-    let (md5, sha256) = (table.value("md5"), table.value("sha-256"));
-    for algorithm in digest {
-        let (hash, key) = match algorithm {
-            DigestAlgorithm::Md5 => (&md5, "md5"),
-            DigestAlgorithm::Sha256 => (&sha256, "sha-256"),
+fn read_ha1(value: &Value<'_>, sip: &SipSettings) -> Vec<Ha1> {
+    let Some(table) = value.open_table() else {
+        return Vec::new();
+    };
+    let mut named = Vec::new();
+    let mut hashes = Vec::new();
+    for (key, hash) in table.entries() {
+        let Some(algorithm) = Algorithm::from_name(key) else {
+            let hint = nearest::hint(key, Algorithm::ALL.map(Algorithm::as_str));
+            hash.mistake_of_key(format!("is unknown{hint}"));
+            continue;
         };
-        if hash.is_none() {
-            value.mistake(format!("has no {key}, which [sip] digest asks phones for; add it, or take {algorithm} out there"));
+        if named.contains(&algorithm) {
+            hash.mistake_of_key(format!("is {algorithm} a second time"));
+        }
+        named.push(algorithm);
+        hashes.extend(read_hash(algorithm, &hash));
+    }
+    let over_some = sip
+        .digest
+        .suites_by_protocol
+        .iter()
+        .flat_map(|(_, suites)| suites);
+    let mut asked: Vec<Algorithm> = Vec::new();
+    for suite in sip.digest.suites.iter().chain(over_some) {
+        if !asked.contains(&suite.algorithm) {
+            asked.push(suite.algorithm);
         }
     }
-    Some(Credentials::Ha1 {
-        md5: md5.and_then(|hash| read_hash(&hash)),
-        sha256: sha256.and_then(|hash| read_hash(&hash)),
-    })
+    for algorithm in asked.into_iter().filter(|asked| !named.contains(asked)) {
+        value.mistake(format!("has no {algorithm}, which [sip] digest asks phones for; add it, or take {algorithm} out there"));
+    }
+    hashes
 }
 
-fn read_hash<const BYTES: usize>(value: &Value<'_>) -> Option<[u8; BYTES]> {
-    let text = value.text()?;
-    let hash = hexadecimal(text);
+fn read_hash(algorithm: Algorithm, value: &Value<'_>) -> Option<Ha1> {
+    let hash = Ha1::from_hex(algorithm, value.text()?);
     if hash.is_none() {
-        value.mistake(format!("must be {} hexadecimal digits", 2 * BYTES));
+        let digits = algorithm.hex_digits();
+        value.mistake(format!("must be {digits} hexadecimal digits"));
     }
     hash
-}
-
-fn hexadecimal<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let byte = |pair: &[u8; 2]| {
-        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
-        u8::try_from(high? * 16 + low?).ok()
-    };
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    bytes?.try_into().ok()
 }

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use helpdesk::{Choose, Level, Priority, Relax, Rep, Routing, Site, SkillId};
 
-use super::document::Section;
+use super::document::{Section, Value};
 use super::duration;
 use super::names::{self, Names};
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "priority",
     "choose",
     "offer_timeout",
     "wrap_up",
     "sticky_for",
+    "promise_boost",
     "queue_limit",
     "relax",
 ];
@@ -68,11 +69,25 @@ pub(super) fn read_beside(
         offer_timeout: duration("offer_timeout", SECOND, TEN_MINUTES, usual.offer_timeout),
         wrap_up: duration("wrap_up", Duration::ZERO, HOUR, usual.wrap_up),
         sticky_for: duration("sticky_for", Duration::ZERO, HOUR, usual.sticky_for),
+        promise_boost: table
+            .value("promise_boost")
+            .and_then(|boost| read_boost(&boost))
+            .unwrap_or(usual.promise_boost),
         queue_limit: queue_limit
             .and_then(|limit| usize::try_from(limit).ok())
             .unwrap_or(usual.queue_limit),
         relax: read_rules(&table, names, sites, reps),
     }
+}
+
+/// At least 1: a promise in danger never counts less.
+fn read_boost(value: &Value<'_>) -> Option<f64> {
+    let boost = value.positive(1_000_000.0)?;
+    if boost < 1.0 {
+        value.mistake("is below 1; 1 is no difference");
+        return None;
+    }
+    Some(boost)
 }
 
 /// The rules, ascending by time.

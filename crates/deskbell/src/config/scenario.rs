@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use helpdesk::simulation::{Arrivals, Class, Law, Pool, Scenario};
-use helpdesk::{Rep, RepId, Routing, Site, SiteId, SkillId, Tier, TierId};
+use helpdesk::{Rep, RepId, Routing, Site, SiteId, SkillId, Tier, TierId, Wishes};
 use toml::de::DeTable;
 
 use super::desk;
@@ -167,6 +167,7 @@ fn read_classes(tables: &[Section<'_>], names: &Names<'_>, is_recorded: bool) ->
                 name: name?,
                 rate: rate?,
                 skills: skills?.into_iter().map(SkillId::new).collect(),
+                wishes: Wishes::default(),
                 tier: TierId::new(tier?),
                 service: service?,
                 patience: match patience {

@@ -5,20 +5,20 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use super::document::{Section, Value};
 
 /// Looks up an environment variable.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A text that must not be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(Arc<str>);
+/// A text that must not be printed, and does not stay in memory.
+pub(super) struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// The text, for proving or verifying an identity.
-    pub(crate) fn expose(&self) -> &str {
+    pub(super) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -26,27 +26,6 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
-    }
-}
-
-/// What a rep proves an identity with.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Credentials {
-    /// The password itself.
-    Password(Secret),
-    /// Hashes of user, realm and password (RFC 7616 §3.4.2, A1); at least one.
-    Ha1 {
-        md5: Option<[u8; 16]>,
-        sha256: Option<[u8; 32]>,
-    },
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Password(_) => "Password(..)",
-            Self::Ha1 { .. } => "Ha1(..)",
-        })
     }
 }
 
@@ -84,7 +63,7 @@ impl Sources<'_> {
         let (value, text) = match (inline, file, environment) {
             (None, None, None) => return Sought::Absent,
             (Some(value), None, None) => {
-                let text = value.text().map(str::to_owned);
+                let text = value.text().map(|text| Zeroizing::new(text.to_owned()));
                 (value, text)
             }
             (None, Some(value), None) => {
@@ -106,12 +85,24 @@ impl Sources<'_> {
             }
         };
         match text {
-            Some(text) => Sought::Found(Secret(Arc::from(text)), value),
+            Some(text) => Sought::Found(Secret(text), value),
             None => Sought::Unusable,
         }
     }
 
-    fn read_file(self, value: &Value<'_>) -> Option<String> {
+    /// The text of a short file that is no secret.
+    pub(super) fn read_text(self, value: &Value<'_>) -> Option<String> {
+        let path = self.directory.join(value.text()?);
+        match read_short(&path) {
+            Ok((text, _)) => Some(text.as_str().to_owned()),
+            Err(error) => {
+                value.mistake(format!("{} cannot be read: {error}", path.display()));
+                None
+            }
+        }
+    }
+
+    fn read_file(self, value: &Value<'_>) -> Option<Zeroizing<String>> {
         let name = value.text()?;
         let path = self.directory.join(name);
         let (text, metadata) = match read_short(&path) {
@@ -131,9 +122,9 @@ impl Sources<'_> {
         checked(value, name, line)
     }
 
-    fn read_environment(self, value: &Value<'_>) -> Option<String> {
+    fn read_environment(self, value: &Value<'_>) -> Option<Zeroizing<String>> {
         let name = value.text()?;
-        let Some(text) = (self.environment)(name) else {
+        let Some(text) = (self.environment)(name).map(Zeroizing::new) else {
             value.mistake(format!(
                 "the environment has no variable {name}; set it before starting"
             ));
@@ -143,7 +134,7 @@ impl Sources<'_> {
     }
 }
 
-fn checked(value: &Value<'_>, source: &str, text: &str) -> Option<String> {
+fn checked(value: &Value<'_>, source: &str, text: &str) -> Option<Zeroizing<String>> {
     if text.trim().is_empty() {
         value.mistake(format!("{source} is empty"));
         return None;
@@ -152,13 +143,14 @@ fn checked(value: &Value<'_>, source: &str, text: &str) -> Option<String> {
         value.mistake(format!("{source} holds more than one line of text"));
         return None;
     }
-    Some(text.to_owned())
+    Some(Zeroizing::new(text.to_owned()))
 }
 
-fn read_short(path: &Path) -> io::Result<(String, std::fs::Metadata)> {
+fn read_short(path: &Path) -> io::Result<(Zeroizing<String>, std::fs::Metadata)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    let mut text = String::new();
+    // With room for all of it, so that no copy is left behind where it grew.
+    let mut text = Zeroizing::new(String::with_capacity(FILE_LIMIT as usize + 1));
     file.take(FILE_LIMIT + 1).read_to_string(&mut text)?;
     if text.len() as u64 > FILE_LIMIT {
         return Err(io::Error::other(format!(

@@ -6,13 +6,13 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gateway::SiteFace;
+use gateway::{AdminKey, SiteFace};
 use helpdesk::RepId;
 use presence::Precedence;
+use sip::digest::{Ha1, Qop, Suite};
 use sip_transport::TlsIdentity;
 
 use super::mistake::Mistake;
-use super::secret::Credentials;
 
 /// Everything the program was told.
 #[derive(Debug, Clone)]
@@ -26,8 +26,10 @@ pub(crate) struct Settings {
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
     pub(crate) sites: Vec<SiteFace>,
-    /// What each rep proves an identity with.
-    pub(crate) credentials_by_rep: HashMap<RepId, Credentials>,
+    /// What opens the admin addresses.
+    pub(crate) admin_keys: Vec<AdminKey>,
+    /// What each rep proves an identity with: one for each algorithm, and never the password.
+    pub(crate) secrets_by_rep: HashMap<RepId, Vec<Ha1>>,
     pub(crate) dangerous: DangerousSettings,
     /// What works, but hardly as meant; in the order of the file.
     pub(crate) warnings: Vec<Mistake>,
@@ -44,9 +46,10 @@ pub(crate) struct SipSettings {
     pub(crate) realm: String,
     /// At least one, no two alike.
     pub(crate) listen: Vec<Listen>,
-    /// The challenges, in the order they are sent; at least one.
-    pub(crate) digest: Vec<DigestAlgorithm>,
+    pub(crate) digest: DigestSettings,
     pub(crate) expires: ExpiresBounds,
+    /// How long a registration outlives its connection.
+    pub(crate) flow_grace: Duration,
     /// Wrong passwords in a row from one source after which it is refused with 403.
     pub(crate) login_tries: u32,
     /// Origins whose pages may open WebSockets for SIP, beside the server's own.
@@ -89,20 +92,15 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// The hash of a digest challenge (RFC 8760).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DigestAlgorithm {
-    Sha256,
-    Md5,
-}
-
-impl fmt::Display for DigestAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sha256 => "SHA-256",
-            Self::Md5 => "MD5",
-        })
-    }
+/// How phones are challenged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DigestSettings {
+    /// The challenges, in the order they are sent; at least one.
+    pub(crate) suites: Vec<Suite>,
+    /// Other challenges over some protocols.
+    pub(crate) suites_by_protocol: Vec<(Protocol, Vec<Suite>)>,
+    /// What a phone may choose to protect; at least one.
+    pub(crate) qualities: Vec<Qop>,
 }
 
 /// How long registrations and publications are kept without a refresh.

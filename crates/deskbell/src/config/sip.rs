@@ -7,26 +7,36 @@ use std::time::Duration;
 
 use sip_transport::TlsIdentity;
 
+use super::digest;
 use super::document::{Section, Value};
 use super::duration;
 use super::hosts;
-use super::settings::{DigestAlgorithm, ExpiresBounds, Listen, Protocol, SipSettings};
+use super::settings::{ExpiresBounds, Listen, Protocol, SipSettings};
 use super::sites;
 use super::tls;
 
-const KEYS: [&str; 9] = [
-    "domain",
-    "aliases",
-    "realm",
-    "listen",
-    "digest",
-    "expires",
-    "login_tries",
-    "origins",
-    "tls",
-];
+const KEYS: [&str; 12] = {
+    let [digest, digest_over, qop] = digest::KEYS;
+    [
+        "domain",
+        "aliases",
+        "realm",
+        "listen",
+        digest,
+        digest_over,
+        qop,
+        "expires",
+        "flow_grace",
+        "login_tries",
+        "origins",
+        "tls",
+    ]
+};
 
 const DEFAULT_LOGIN_TRIES: u32 = 5;
+
+/// Longer than a web page takes to load again, shorter than an offer waits.
+const DEFAULT_FLOW_GRACE: Duration = Duration::from_secs(5);
 
 /// Files of certificates are looked for in `directory`.
 pub(super) fn read(root: &Section<'_>, directory: &Path) -> (SipSettings, Option<TlsIdentity>) {
@@ -52,12 +62,13 @@ pub(super) fn read(root: &Section<'_>, directory: &Path) -> (SipSettings, Option
         listen: value("listen")
             .and_then(|listen| read_listen(&listen))
             .unwrap_or_else(default_listen),
-        digest: value("digest")
-            .and_then(|digest| read_digest(&digest))
-            .unwrap_or_else(default_digest),
+        digest: digest::read(sip),
         expires: value("expires")
             .and_then(|expires| read_expires(&expires))
             .unwrap_or_default(),
+        flow_grace: value("flow_grace")
+            .and_then(|grace| grace.duration(Duration::ZERO..=Duration::from_secs(600)))
+            .unwrap_or(DEFAULT_FLOW_GRACE),
         login_tries: value("login_tries")
             .and_then(|tries| tries.whole(1..=1000))
             .unwrap_or(DEFAULT_LOGIN_TRIES),
@@ -91,11 +102,6 @@ fn default_listen() -> Vec<Listen> {
     [Protocol::Udp, Protocol::Tcp]
         .map(|protocol| Listen { protocol, address })
         .into()
-}
-
-fn default_digest() -> Vec<DigestAlgorithm> {
-    // Some phones (baresip 1) give up where anything but MD5 is offered beside it.
-    vec![DigestAlgorithm::Md5]
 }
 
 fn read_realm(value: &Value<'_>) -> Option<String> {
@@ -165,32 +171,6 @@ fn read_listener(value: &Value<'_>) -> Option<Listen> {
     };
     let address = hosts::read_socket_address(value, address)?;
     Some(Listen { protocol, address })
-}
-
-fn read_digest(value: &Value<'_>) -> Option<Vec<DigestAlgorithm>> {
-    let items = value.items()?;
-    if items.is_empty() {
-        value.mistake("is empty: nobody could log in; write [\"SHA-256\", \"MD5\"]");
-    }
-    let mut algorithms = Vec::new();
-    for item in &items {
-        let words = [
-            ("SHA-256", DigestAlgorithm::Sha256),
-            ("MD5", DigestAlgorithm::Md5),
-        ];
-        let Some(algorithm) = item.choice(&words) else {
-            continue;
-        };
-        if algorithms.contains(&algorithm) {
-            item.mistake(format!("names {algorithm} twice"));
-        } else {
-            algorithms.push(algorithm);
-        }
-    }
-    if algorithms == [DigestAlgorithm::Md5, DigestAlgorithm::Sha256] {
-        value.warning("put SHA-256 first: most phones take the first challenge they know");
-    }
-    Some(algorithms)
 }
 
 fn read_expires(value: &Value<'_>) -> Option<ExpiresBounds> {

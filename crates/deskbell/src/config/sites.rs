@@ -1,34 +1,26 @@
 //! The tables `[[site]]`. Must not know how a site is shown.
 
 use gateway::SiteFace;
-use gateway::config::Secret;
 use helpdesk::{Site, SiteId, SkillId};
 
 use super::document::{Section, Value};
 use super::hosts;
 use super::names::{self, Names};
-use super::secret::{Keys, Sought, Sources};
+use super::secret::Sources;
+use super::token_keys;
 
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "id",
     "name",
     "origins",
     "secret",
     "secret_file",
     "secret_env",
+    "key",
     "skills",
     "hours",
     "timezone",
 ];
-
-const SECRET: Keys = Keys {
-    inline: "secret",
-    file: "secret_file",
-    environment: "secret_env",
-};
-
-/// RFC 7518 §3.2: a key of HS256 has at least the size of the hash.
-const SECRET_BYTES: usize = 32;
 
 /// The sites as the helpdesk and as the web sees them, in the same order.
 pub(super) fn read(
@@ -45,7 +37,7 @@ pub(super) fn read(
             let origins = table
                 .value("origins")
                 .map_or_else(Vec::new, |origins| read_origins(&origins));
-            let secret = read_secret(table, secrets);
+            let token_keys = token_keys::read(table, secrets);
             for key in ["hours", "timezone"] {
                 if let Some(value) = table.value(key)
                     && value.text().is_some()
@@ -69,7 +61,7 @@ pub(super) fn read(
                     name,
                     skills,
                     origins,
-                    secret,
+                    token_keys,
                 },
             ))
         })
@@ -86,22 +78,6 @@ fn read_skills(table: &Section<'_>, names: &Names<'_>) -> Vec<SkillId> {
         value.mistake("is empty; name a skill, or leave the key out to offer all");
     }
     skills.into_iter().map(SkillId::new).collect()
-}
-
-fn read_secret(table: &Section<'_>, secrets: Sources<'_>) -> Option<Secret> {
-    match secrets.seek(table, &SECRET) {
-        Sought::Absent | Sought::Unusable => None,
-        Sought::Found(secret, value) => {
-            let bytes = secret.expose().as_bytes();
-            if bytes.len() < SECRET_BYTES {
-                value.warning(format!(
-                    "has {} bytes; with fewer than {SECRET_BYTES} the shop's tokens can be forged",
-                    bytes.len()
-                ));
-            }
-            Some(Secret::new(bytes))
-        }
-    }
 }
 
 /// Origins as browsers send them.

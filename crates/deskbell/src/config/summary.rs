@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use helpdesk::{Choose, Priority, Relax, SkillId, TierId};
+use sip::digest::Suite;
 
 use super::duration;
 use super::settings::Settings;
@@ -66,7 +67,14 @@ fn sip_rows(settings: &Settings) -> Vec<Row> {
     if !sip.aliases.is_empty() {
         let _ = write!(domain, " (also {})", sip.aliases.join(", "));
     }
-    let digest: Vec<String> = sip.digest.iter().map(ToString::to_string).collect();
+    let names = |suites: &[Suite]| {
+        let names: Vec<_> = suites.iter().map(ToString::to_string).collect();
+        names.join(", ")
+    };
+    let mut digest = names(&sip.digest.suites);
+    for (protocol, suites) in &sip.digest.suites_by_protocol {
+        let _ = write!(digest, "; over {protocol} {}", names(suites));
+    }
     let [min, default, max] =
         [sip.expires.min, sip.expires.default, sip.expires.max].map(duration::write);
     let mut rows = vec![vec![domain]];
@@ -82,9 +90,7 @@ fn sip_rows(settings: &Settings) -> Vec<Row> {
     )]);
     rows.push(vec![format!(
         "digest {} in realm {}, refused after {} wrong passwords",
-        digest.join(", "),
-        sip.realm,
-        sip.login_tries
+        digest, sip.realm, sip.login_tries
     )]);
     rows.push(vec![format!(
         "registrations and publications kept {min} to {max}, by default {default}"
@@ -104,7 +110,7 @@ fn tier_rows(settings: &Settings) -> Vec<Row> {
 
 fn site_rows(settings: &Settings) -> Vec<Row> {
     let row = |site: &gateway::SiteFace| {
-        let tokens = if site.secret.is_some() {
+        let tokens = if !site.token_keys.is_empty() {
             "tokens verified"
         } else {
             "no tokens"

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use ::sip::digest::{Algorithm, Ha1};
 use expect_test::{Expect, expect};
 use helpdesk::{Level, RepId, SkillId, TierId};
 
@@ -134,6 +135,8 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     let text: String = DEFAULT.lines().map(uncommented).collect();
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
+    scratch.write("wall.key", "nobody can guess this one\n");
+    scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
     let (certificate, key) = certificate();
     scratch.write("sip.crt", &certificate);
@@ -141,9 +144,9 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("phones.crt", &certificate);
     scratch.check_with(&text, expect![[r#"
         served
-        DIR/deskbell.toml:20:1: [sip] tls: is not used: no listener is tls:// or wss://
-        DIR/deskbell.toml:59:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:60:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
+        DIR/deskbell.toml:55:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:56:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
     "#]]);
 }
 
@@ -168,6 +171,9 @@ domain = "shop.example"
 aliases = ["127.0.0.1"]
 listen = ["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"]
 digest = ["SHA-256", "MD5"]
+digest_over = { udp = ["MD5"], wss = ["SHA-512-256-sess"] }
+qop = ["auth", "auth-int"]
+flow_grace = "3s"
 
 [http]
 listen = "0.0.0.0:8080"
@@ -214,7 +220,7 @@ password_env = "ALICE"
 skills = { printing = 80 }
 [[rep]]
 id = "carol"
-ha1 = { md5 = "00112233445566778899aabbccddeeff", sha-256 = "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff" }
+ha1 = { md5 = "00112233445566778899aabbccddeeff", SHA-256 = "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff", "SHA-512-256" = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" }
 skills = { cameras = 1 }
 tiers = ["gold"]
 
@@ -244,6 +250,8 @@ open_domain = false
 fn full() -> (Scratch, Settings) {
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
+    scratch.write("wall.key", "nobody can guess this one\n");
+    scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef");
     let settings = read(FULL, &scratch.0.join("deskbell.toml"), &environment).unwrap();
     (scratch, settings)
@@ -252,28 +260,15 @@ fn full() -> (Scratch, Settings) {
 #[test]
 fn every_key_reaches_the_settings() {
     let (_scratch, settings) = full();
-    let password = |rep: &str| match settings.credentials_by_rep.get(&RepId::new(rep)).unwrap() {
-        Credentials::Password(secret) => secret.expose(),
-        Credentials::Ha1 { .. } => panic!("{rep} has hashes"),
-    };
-    assert_eq!(
-        (password("alice"), password("bob")),
-        ("correct horse", "battery staple")
-    );
-    let Credentials::Ha1 {
-        md5: Some(md5),
-        sha256: Some(sha256),
-    } = settings
-        .credentials_by_rep
-        .get(&RepId::new("carol"))
-        .unwrap()
-    else {
-        panic!("carol has no hashes")
-    };
-    assert_eq!(
-        (md5[1], md5[15], sha256[15], sha256[31]),
-        (0x11, 0xff, 0xff, 0xff)
-    );
+    let secrets = |rep: &str| settings.secrets_by_rep.get(&RepId::new(rep)).unwrap();
+    for (rep, password) in [("alice", "correct horse"), ("bob", "battery staple")] {
+        let expected = Algorithm::ALL
+            .map(|algorithm| Ha1::derive(algorithm, rep, &settings.sip.realm, password));
+        assert_eq!(secrets(rep)[..], expected, "{rep}");
+    }
+    let digits: Vec<_> = secrets("carol").iter().map(Ha1::to_hex).collect();
+    let md5 = "00112233445566778899aabbccddeeff";
+    assert_eq!(digits, [md5.to_owned(), md5.repeat(2), md5.repeat(2)]);
 
     let alice = &settings.helpdesk.reps[0];
     let level = |level| Level::new(level).unwrap();
@@ -306,10 +301,13 @@ fn every_key_reaches_the_settings() {
         .collect();
     assert_eq!(weights, [1.0, 2.0, 4.0]);
     let site = &settings.sites[0];
-    assert_eq!(
-        site.secret.as_ref().unwrap().expose(),
-        b"0123456789abcdef0123456789abcdef"
-    );
+    let [key] = site.token_keys.as_slice() else {
+        panic!("{:?}", site.token_keys)
+    };
+    let gateway::TokenVerifier::Shared(secret) = &key.verifier else {
+        panic!("{key:?}")
+    };
+    assert_eq!(secret.expose(), b"0123456789abcdef0123456789abcdef");
     assert_eq!(site.origins, ["https://shop.example"]);
     assert_eq!(site.skills, settings.helpdesk.sites[0].skills);
 
@@ -339,7 +337,7 @@ fn summary_says_what_would_be_served() {
                  udp://0.0.0.0:5060
                  tcp://0.0.0.0:5060
                  ws://0.0.0.0:8080/sip, for pages of this server only
-                 digest SHA-256, MD5 in realm shop.example, refused after 5 wrong passwords
+                 digest SHA-256, MD5; over udp MD5; over wss SHA-512-256-sess in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
         Storage  sqlite:deskbell.db
@@ -949,16 +947,16 @@ fn hashes_are_checked_against_the_challenges() {
     check_with(
         &rep("{ md5 = \"00112233445566778899aabbccddeeff\" }"),
         expect![[r#"
-            deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
+            deskbell.toml:4:7: [[rep]] ha1: has no SHA-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
         "#]],
     );
     check_with(
         &rep("{ sha256 = \"00\" }"),
         expect![[r#"
-        deskbell.toml:4:7: [[rep]] ha1: has no sha-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
-        deskbell.toml:4:7: [[rep]] ha1: has no md5, which [sip] digest asks phones for; add it, or take MD5 out there
-        deskbell.toml:4:9: [[rep]] ha1.sha256: is unknown; did you mean sha-256?
-    "#]],
+            deskbell.toml:4:7: [[rep]] ha1: has no SHA-256, which [sip] digest asks phones for; add it, or take SHA-256 out there
+            deskbell.toml:4:7: [[rep]] ha1: has no MD5, which [sip] digest asks phones for; add it, or take MD5 out there
+            deskbell.toml:4:9: [[rep]] ha1.sha256: is unknown; did you mean SHA-256?
+        "#]],
     );
     let md5_only = rep("{ md5 = \"00112233445566778899aabbccddeeff\" }");
     check_with(
@@ -1190,5 +1188,66 @@ fn open_domain_is_a_warning() {
         expect![[r#"
         deskbell.toml:2:15: [dangerous] open_domain: must be true or false, not text
     "#]],
+    );
+}
+
+#[test]
+fn admin_keys_are_told_of_what_would_open_too_much_or_nothing() {
+    check_with(
+        "[[admin_key]]\nid = \"wall\"\nkey = \"short\"\nscopes = [\"read\", \"all\"]\nexpires = \"tomorrow\"\n\
+         [[admin_key]]\nid = \"wall\"\n",
+        expect![[r#"
+            deskbell.toml:3:7: [[admin_key]] key: has 5 bytes; a key that cannot be guessed has at least 24
+            deskbell.toml:4:19: [[admin_key]] scopes: "all" is no scope; write "read" or "write"
+            deskbell.toml:5:11: [[admin_key]] expires: "tomorrow" is no moment; write it like "2027-01-31T00:00:00Z"
+            deskbell.toml:6:1: [[admin_key]] key: is missing; give key, key_file or key_env
+            deskbell.toml:7:6: [[admin_key]] id: there is another wall above; give each its own
+        "#]],
+    );
+    let text = completed(
+        "[[admin_key]]\nid = \"wall\"\nkey = \"nobody can guess this one\"\nscopes = [\"write\"]\n\
+         expires = \"2027-01-31T00:00:00Z\"\n",
+    );
+    let settings = read(&text, Path::new("deskbell.toml"), &environment).unwrap();
+    let [key] = settings.admin_keys.as_slice() else {
+        panic!("{:?}", settings.admin_keys)
+    };
+    assert_eq!(key.name, "wall");
+    assert_eq!(key.scopes, [gateway::Scope::Write]);
+    assert_eq!(key.expires_unix_ms, Some(1_801_353_600_000));
+    assert!(!format!("{key:?}").contains("guess"));
+}
+
+#[test]
+fn token_keys_are_read_in_each_form_they_are_written_in() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "shop.pub",
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAq32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU+NizM=\n-----END PUBLIC KEY-----\n",
+    );
+    let site = "[[site]]\nid = \"shop\"\n\
+        [[site.key]]\nid = \"pem\"\ned25519_file = \"shop.pub\"\n\
+        [[site.key]]\nid = \"jwk\"\ned25519 = \"q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\"\n\
+        [[site.key]]\nid = \"hs\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
+    let path = scratch.0.join("deskbell.toml");
+    let settings = read(&completed(site), &path, &environment).unwrap();
+    let keys = &settings.sites[0].token_keys;
+    assert_eq!(keys.len(), 3);
+    let public = |key: &gateway::TokenKey| match &key.verifier {
+        gateway::TokenVerifier::Ed25519(public) => *public,
+        gateway::TokenVerifier::Shared(_) => panic!("{key:?}"),
+    };
+    assert_eq!(public(&keys[0]), public(&keys[1]));
+    assert_eq!(keys[2].id.as_deref(), Some("hs"));
+    scratch.check_with(
+        "[[site]]\nid = \"shop\"\n\
+         [[site.key]]\nid = \"none\"\n\
+         [[site.key]]\nid = \"bad\"\ned25519 = \"abc\"\n\
+         [[site.key]]\nid = \"two\"\nsecret = \"0123456789abcdef0123456789abcdef\"\ned25519 = \"q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\"\n",
+        expect![[r#"
+            DIR/deskbell.toml:3:1: [[site.key]] id: has no key; give a secret (HS256) or ed25519, a public key
+            DIR/deskbell.toml:7:11: [[site.key]] ed25519: is no Ed25519 public key; give the x of its JWK, or a PEM file
+            DIR/deskbell.toml:8:1: [[site.key]] id: has two keys; a key is for one algorithm, so give each its own table
+        "#]],
     );
 }

@@ -105,6 +105,7 @@ mod tests {
             position: None,
             wait: None,
             rep: None,
+            why: None,
         }
     }
 

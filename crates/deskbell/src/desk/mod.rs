@@ -5,6 +5,7 @@ mod changes;
 mod effects;
 mod followers;
 mod owner;
+mod reports;
 
 pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{Carrier, RepMail};

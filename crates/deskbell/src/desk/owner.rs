@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::PresenceChanges;
 use super::effects::{Batch, Effect, RepMail};
+use super::reports;
 
 /// How often expired publications are looked for. A publication may outlive its lifetime by this much.
 const EXPIRY_TICK: Duration = Duration::from_millis(250);
@@ -257,6 +258,7 @@ impl Owner {
                 }
                 self.answer_view(&key, answer);
             }
+            Command::Report(report) => reports::answer(&self.helpdesk, report),
             Command::Rate {
                 key,
                 stars,

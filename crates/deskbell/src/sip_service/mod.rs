@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use presence::Store;
-use sip::digest::Algorithm;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling, Service};
 use tokio::sync::mpsc;
@@ -34,6 +33,7 @@ use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
 
 pub(crate) use agent::{Agent, AgentInputs};
+pub(crate) use authentication::Offers;
 pub(crate) use bindings::Bindings;
 pub(crate) use directory::{Directory, SharedDirectory};
 pub(crate) use mail::Mail;
@@ -65,8 +65,8 @@ pub(crate) struct SipService {
 pub(crate) struct Parts {
     /// Whom the domain has.
     pub(crate) directory: SharedDirectory,
-    /// The challenges, in the order they are sent.
-    pub(crate) digest: Vec<Algorithm>,
+    /// How phones are challenged.
+    pub(crate) offers: Offers,
     /// Signs nonces.
     pub(crate) nonce_key: [u8; 32],
     /// Wrong passwords one address may send for one user before it is refused.
@@ -95,7 +95,7 @@ impl SipService {
         Self {
             login: Login::new(
                 parts.directory.clone(),
-                parts.digest,
+                parts.offers,
                 parts.nonce_key,
                 parts.login_tries,
             ),
@@ -124,8 +124,8 @@ impl Service for SipService {
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
-            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in.
-            Method::Notify | Method::Bye => refuse(answer(
+            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
+            Method::Notify | Method::Bye | Method::Cancel => refuse(answer(
                 request,
                 &exchange,
                 StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
@@ -136,15 +136,12 @@ impl Service for SipService {
                     .header(HeaderName::Allow, ALLOW),
             ),
             // Not remembered: an INVITE's refusal would be sent again and again to whoever seems to have sent it.
-            Method::Invite
-            | Method::Cancel
-            | Method::Info
-            | Method::Prack
-            | Method::Refer
-            | Method::Update => refuse(
-                answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
-                    .header(HeaderName::Allow, ALLOW),
-            ),
+            Method::Invite | Method::Info | Method::Prack | Method::Refer | Method::Update => {
+                refuse(
+                    answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
+                        .header(HeaderName::Allow, ALLOW),
+                )
+            }
         }
     }
 

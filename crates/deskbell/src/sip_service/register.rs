@@ -45,9 +45,16 @@ impl SipService {
         {
             return Err(refuse(fail(StatusCode::NOT_FOUND)));
         }
-        let sender = self.login.authenticate(request, exchange)?;
-        // RFC 3261 §10.3 step 5: the address of record is in To.
+        // RFC 3261 §10.3 step 5: the address of record is in To, and is a SIP or SIPS URI. What no registrar can
+        // serve is refused before anybody is asked for a password.
         let to = request.to().map_err(|error| bad(error.header))?;
+        if to.sip_uri().is_none() {
+            return Err(bad(HeaderName::To));
+        }
+        if let Some(error) = request.contacts().find_map(Result::err) {
+            return Err(bad(error.header));
+        }
+        let sender = self.login.authenticate(request, exchange)?;
         let resource = to
             .sip_uri()
             .and_then(|uri| self.directory.load().resource(uri));

@@ -18,6 +18,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::SiteFace;
 use crate::config::{DemoEvent, DemoFace};
 use crate::face::Face;
 use crate::identity;
@@ -60,7 +61,7 @@ pub(super) async fn token(
         None => config.sites.first(),
     };
     let secret = site
-        .and_then(|site| site.secret.as_ref())
+        .and_then(SiteFace::shared_secret)
         .ok_or_else(|| Problem::not_found("There is no such site, or it has no secret."))?;
     let expires = Timestamp::now() + TOKEN_LIFE;
     let token = identity::sign(&query.tier, expires.as_second(), secret).map_err(|error| {

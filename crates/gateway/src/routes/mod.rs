@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::trace;
 
+use crate::admin;
 use crate::face::Face;
 use crate::problem;
 use crate::{headers, origin};
@@ -37,6 +38,7 @@ pub(crate) fn router(face: Face) -> Router {
 
 fn addresses() -> Router<Face> {
     assets::routes()
+        .merge(admin::routes())
         .route("/v1/sites/{site}/presence", get(presence::show))
         .route(
             "/v1/sites/{site}/presence/events",
@@ -115,6 +117,7 @@ mod tests {
             skills: Vec::new(),
             tiers: Vec::new(),
             demo: None,
+            admin: None,
             softphones: None,
         };
         let snapshot = Arc::new(Snapshot {
@@ -135,7 +138,10 @@ mod tests {
         ] {
             assert_eq!(response.headers()[name], value);
         }
-        let counted = face.metrics.text(&face.desk.snapshot()).unwrap();
+        let counted = {
+            let scores = helpdesk::EstimateScores::default();
+            face.metrics.text(&face.desk.snapshot(), &scores).unwrap()
+        };
         assert!(counted.contains(r#"route="/broken",class="5xx"} 1"#));
     }
 }

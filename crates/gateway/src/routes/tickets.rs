@@ -18,7 +18,7 @@ use crate::key;
 use crate::problem::Problem;
 use crate::random::unguessable;
 use crate::source::{Peer, source_of_request};
-use crate::wire::ask::AskBody;
+use crate::wire::ask::{AskBody, Asked};
 use crate::wire::ticket::{TicketDocument, path};
 
 /// Makes a ticket and hands its token to the one who clicked.
@@ -39,17 +39,16 @@ pub(super) async fn ask(
     let shopper = shopper_of(&headers, site);
     let body = body.bounded()?;
     let token = unguessable()?;
+    let may_drop_rep = body.rep.is_none();
     let ask = Ask {
         ticket: TicketId::new(&unguessable()?),
         access: key::digest(&token),
         site: site.id.clone(),
         skills: skills_of(&body, site),
+        wishes: body.wishes,
         tier: tier_of(&shopper, &config)?,
-        rep: body
-            .rep
-            .as_deref()
-            .or(shopper.rep.as_deref())
-            .map(RepId::new),
+        rep: body.rep.or_else(|| shopper.rep.as_deref().map(RepId::new)),
+        case: shopper.case.clone(),
         // A proven name goes before a typed one; the number to call is the one typed just now.
         name: shopper.name.clone().or(body.name),
         phone: body.phone.or(shopper.phone.clone()),
@@ -57,7 +56,6 @@ pub(super) async fn ask(
         page: body.page,
         language: body.lang,
     };
-    let may_drop_rep = body.rep.is_none();
     let unclaimed = Unclaimed::new(&face, &ask);
     let answer = match put(&face, ask.clone()).await? {
         // The shopper did not choose the rep of the shop's token and cannot mend it.
@@ -128,10 +126,7 @@ async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Pr
 }
 
 fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
-    match (key::bearer(headers), &site.secret) {
-        (Some(token), Some(secret)) => identity::verify(token, secret),
-        (Some(_), None) | (None, _) => Shopper::default(),
-    }
+    key::bearer(headers).map_or_else(Shopper::default, |token| identity::verify(token, site))
 }
 
 fn tier_of(shopper: &Shopper, config: &Config) -> Result<TierId, Problem> {
@@ -145,27 +140,25 @@ fn tier_of(shopper: &Shopper, config: &Config) -> Result<TierId, Problem> {
         .ok_or_else(|| Problem::unprocessable("This site serves nobody: it has no tier."))
 }
 
-fn skills_of(body: &AskBody, site: &SiteFace) -> Vec<SkillId> {
+fn skills_of(body: &Asked, site: &SiteFace) -> Vec<SkillId> {
     match site.skills.as_slice() {
         [only] if body.skills.is_empty() => vec![only.clone()],
-        _ => body
-            .skills
-            .iter()
-            .map(|skill| SkillId::new(skill))
-            .collect(),
+        _ => body.skills.clone(),
     }
 }
 
 fn refusal(refused: AskRefused) -> Problem {
-    match refused {
+    match &refused {
         AskRefused::UnknownSite(_) => Problem::not_found(sentence(&refused)),
         AskRefused::UnknownSkill(_)
         | AskRefused::UnknownTier(_)
         | AskRefused::UnknownRep(_)
+        | AskRefused::BeyondReach(_)
         | AskRefused::NoSkill
         | AskRefused::TooLong => Problem::unprocessable(sentence(&refused)),
         AskRefused::TicketTaken => Problem::new(StatusCode::CONFLICT, sentence(&refused)),
         AskRefused::Closed => Problem::closed(),
+        AskRefused::OutsideHours { opens_unix_ms } => Problem::outside_hours(*opens_unix_ms),
         AskRefused::QueueFull => Problem::queue_full(),
     }
 }

@@ -1,18 +1,25 @@
 //! The body of a click for help. Must not know what the shop's token proves.
 
+use std::time::Duration;
+
+use helpdesk::{Level, Prefer, Preference, RepId, SkillId, Wishes};
 use serde::Deserialize;
 
 use crate::problem::Problem;
 
 /// What the page sends with the click.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AskBody {
     /// Skills wanted; may be left out where a site has only one.
     #[serde(default)]
-    pub(crate) skills: Vec<String>,
+    skills: Vec<SkillWish>,
     /// A rep asked for by name.
     pub(crate) rep: Option<String>,
+    /// How long to wait for that rep, or for the best, in seconds.
+    rep_wait: Option<f64>,
+    /// `best` or `first`.
+    prefer: Option<String>,
     /// The shopper's name.
     pub(crate) name: Option<String>,
     /// The shopper's telephone number.
@@ -25,21 +32,97 @@ pub(crate) struct AskBody {
     pub(crate) lang: Option<String>,
 }
 
+/// A skill by its identity alone, or with how much it matters.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum SkillWish {
+    /// Required.
+    Plain(String),
+    /// Required, or preferred where it has a weight.
+    Detailed(DetailedWish),
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DetailedWish {
+    id: String,
+    /// 1 to 100: the skill is preferred, not required.
+    weight: Option<f64>,
+    /// 1 to 100: the least level.
+    level: Option<f64>,
+}
+
 /// Bytes that a line of a conversation may have.
 pub(crate) const LINE_LIMIT: usize = 8 * 1024;
 
+/// The longest time that a shopper may want to wait for one rep, in seconds.
+const LONGEST_REP_WAIT: f64 = 3_600.0;
+
+/// What a body asks for, with every field within its bounds.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Asked {
+    /// Required skills, as they were named.
+    pub(crate) skills: Vec<SkillId>,
+    /// What is wished beyond.
+    pub(crate) wishes: Wishes,
+    /// A rep asked for by name.
+    pub(crate) rep: Option<RepId>,
+    /// The shopper's name.
+    pub(crate) name: Option<String>,
+    /// The shopper's telephone number.
+    pub(crate) phone: Option<String>,
+    /// First words.
+    pub(crate) message: Option<String>,
+    /// Address of the page.
+    pub(crate) page: Option<String>,
+    /// BCP 47 tag of the page's language.
+    pub(crate) lang: Option<String>,
+}
+
 impl AskBody {
-    /// The same ask with blank fields left out, or the first field that is too long.
-    pub(crate) fn bounded(self) -> Result<Self, Problem> {
+    /// The ask with blank fields left out, or the first field that is wrong.
+    pub(crate) fn bounded(self) -> Result<Asked, Problem> {
         if self.skills.len() > 8 {
             return Err(Problem::unprocessable("skills may name 8 skills."));
         }
-        for skill in &self.skills {
-            check("skills", skill, 64)?;
+        let mut skills = Vec::new();
+        let mut wishes = Wishes {
+            prefer: self.prefer.as_deref().map(read_prefer).transpose()?,
+            rep_deadline: self.rep_wait.map(read_rep_wait).transpose()?,
+            ..Wishes::NONE
+        };
+        for wish in self.skills {
+            let DetailedWish { id, weight, level } = match wish {
+                SkillWish::Detailed(wish) => wish,
+                SkillWish::Plain(id) => DetailedWish {
+                    id,
+                    weight: None,
+                    level: None,
+                },
+            };
+            check("skills", &id, 64)?;
+            let skill = SkillId::new(&id);
+            let least_level = level
+                .map(|level| read_level("level", &id, level))
+                .transpose()?;
+            match weight {
+                Some(weight) => wishes.preferred.push(Preference {
+                    weight: read_level("weight", &id, weight)?,
+                    skill,
+                    least_level,
+                }),
+                None => {
+                    wishes
+                        .least_levels
+                        .extend(least_level.map(|level| (skill.clone(), level)));
+                    skills.push(skill);
+                }
+            }
         }
-        Ok(Self {
-            skills: self.skills,
-            rep: field("rep", self.rep, 64)?,
+        Ok(Asked {
+            skills,
+            wishes,
+            rep: field("rep", self.rep, 64)?.as_deref().map(RepId::new),
             name: field("name", self.name, 80)?,
             phone: field("phone", self.phone, 32)?,
             message: field("message", self.message, LINE_LIMIT)?,
@@ -47,6 +130,42 @@ impl AskBody {
             lang: field("lang", self.lang, 35)?,
         })
     }
+}
+
+fn read_prefer(prefer: &str) -> Result<Prefer, Problem> {
+    match prefer {
+        "best" => Ok(Prefer::Best),
+        "first" => Ok(Prefer::First),
+        _ => Err(Problem::unprocessable("prefer is \"best\" or \"first\".")),
+    }
+}
+
+fn read_rep_wait(seconds: f64) -> Result<Duration, Problem> {
+    let wait = (0.0..=LONGEST_REP_WAIT)
+        .contains(&seconds)
+        .then(|| Duration::try_from_secs_f64(seconds));
+    match wait {
+        Some(Ok(wait)) => Ok(wait),
+        Some(Err(_)) | None => Err(Problem::unprocessable(format!(
+            "rep_wait is 0 to {LONGEST_REP_WAIT} seconds."
+        ))),
+    }
+}
+
+fn read_level(name: &str, skill: &str, value: f64) -> Result<Level, Problem> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates, and what is not the whole number again is refused"
+    )]
+    let whole = value as u8;
+    Level::new(whole)
+        .filter(|_| f64::from(whole) == value)
+        .ok_or_else(|| {
+            Problem::unprocessable(format!(
+                "The {name} of skill {skill} is a whole number from 1 to 100."
+            ))
+        })
 }
 
 /// A text without the white space round it; `None` if nothing is left.
@@ -112,5 +231,59 @@ mod tests {
             r#"{"skills":["a","b","c","d","e","f","g","h","i"]}"#,
             Err("8 skills"),
         );
+    }
+
+    #[test]
+    fn skills_may_say_how_much_they_matter() {
+        let json = r#"{"skills":["cameras",{"id":"lenses","level":60},{"id":"french","weight":50,"level":20}],
+            "rep":"alice","rep_wait":90,"prefer":"best"}"#;
+        let asked = serde_json::from_str::<AskBody>(json)
+            .unwrap()
+            .bounded()
+            .unwrap();
+        let level = |level| Level::new(level).unwrap();
+        assert_eq!(
+            asked.skills,
+            [SkillId::new("cameras"), SkillId::new("lenses")]
+        );
+        assert_eq!(asked.rep, Some(RepId::new("alice")));
+        let wishes = Wishes {
+            least_levels: vec![(SkillId::new("lenses"), level(60))],
+            preferred: vec![Preference {
+                skill: SkillId::new("french"),
+                weight: level(50),
+                least_level: Some(level(20)),
+            }],
+            prefer: Some(Prefer::Best),
+            rep_deadline: Some(Duration::from_secs(90)),
+        };
+        assert_eq!(asked.wishes, wishes);
+    }
+
+    #[test]
+    fn a_wish_that_means_nothing_is_refused_by_its_name() {
+        check_body(
+            r#"{"prefer":"cheapest"}"#,
+            Err(r#"prefer is "best" or "first""#),
+        );
+        check_body(r#"{"rep_wait":-1}"#, Err("rep_wait is 0 to 3600"));
+        check_body(r#"{"rep_wait":3601}"#, Err("rep_wait is 0 to 3600"));
+        for level in ["0", "101", "50.5", "-3", "1e99"] {
+            check_body(
+                &format!(r#"{{"skills":[{{"id":"a","level":{level}}}]}}"#),
+                Err("level of skill a"),
+            );
+        }
+        check_body(
+            r#"{"skills":[{"id":"a","weight":0}]}"#,
+            Err("weight of skill a"),
+        );
+        for other in [
+            r#"{"skills":[{"id":"a","wait":1}]}"#,
+            r#"{"skills":[1]}"#,
+            r#"{"skills":[{}]}"#,
+        ] {
+            assert!(serde_json::from_str::<AskBody>(other).is_err(), "{other}");
+        }
     }
 }

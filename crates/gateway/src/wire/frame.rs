@@ -102,6 +102,9 @@ pub(crate) enum ToBrowser<'a> {
         wait: Option<WaitDocument>,
         #[serde(skip_serializing_if = "Option::is_none")]
         rep: Option<&'a str>,
+        /// Why the wait is longer than was promised.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
     },
     /// A frame was not taken: the members of a problem document beside its type.
     Error {
@@ -180,6 +183,7 @@ impl<'a> ToBrowser<'a> {
             position: view.position,
             wait: view.wait.map(WaitDocument::from),
             rep: view.rep.as_deref(),
+            reason: view.why.as_deref(),
         }
     }
 }
@@ -272,6 +276,7 @@ mod tests {
                     confidence: 0.8,
                 }),
                 rep: None,
+                why: None,
             }),
             r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8}}"#,
         );

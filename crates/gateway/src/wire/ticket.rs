@@ -17,6 +17,9 @@ pub(crate) struct TicketDocument<'a> {
     wait: Option<WaitDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rep: Option<&'a str>,
+    /// Why the wait is longer than was promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     /// Path of the conversation's WebSocket.
     ws: String,
     /// Path of the conversation's event stream.
@@ -34,6 +37,7 @@ impl<'a> TicketDocument<'a> {
             position: view.position,
             wait: view.wait.map(WaitDocument::from),
             rep: view.rep.as_deref(),
+            reason: view.why.as_deref(),
             ws: format!("{path}/ws"),
             events: format!("{path}/events"),
         }

@@ -7,6 +7,7 @@
     reason = "in a test a broken expectation has to stop it"
 )]
 
+mod admin;
 mod client;
 mod conversation;
 mod desk_double;

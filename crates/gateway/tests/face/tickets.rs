@@ -2,6 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD as STANDARD, BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
+use gateway::{Options, TokenKey, TokenVerifier};
 use helpdesk::TicketState;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
@@ -316,6 +319,100 @@ async fn a_ticket_can_be_cancelled_and_rated() {
         rate(wrong).await.problem(422);
     }
     assert_eq!(world.desk.ratings(), [(5, Some("Good.".to_owned()))]);
+}
+
+/// A key pair made for this test alone: `openssl genpkey -algorithm ed25519`.
+const ED25519: &str = "MC4CAQAwBQYDK2VwBCIEIGuv0unocbckAjeX9h/vDjavZvyojcPhFjSxvDA9UmjO";
+const ED25519_X: &str = "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM";
+
+#[tokio::test]
+async fn a_shop_changes_its_keys_and_algorithm_without_a_gap() {
+    let mut config = crate::world::config();
+    let public: [u8; 32] = URL_SAFE_NO_PAD
+        .decode(ED25519_X)
+        .unwrap()
+        .try_into()
+        .unwrap();
+    config.sites[0].token_keys.push(TokenKey {
+        id: Some("2026-11".to_owned()),
+        verifier: TokenVerifier::Ed25519(public),
+    });
+    let world = World::with(config, Options::default()).await;
+    let tier_of = async |token: &str| {
+        let body = r#"{"skills":["cameras"]}"#;
+        world
+            .post(TICKETS, body)
+            .bearer(token)
+            .send()
+            .await
+            .json(201);
+        world.desk.asks().pop().unwrap().tier.as_str().to_owned()
+    };
+    let der = STANDARD.decode(ED25519).unwrap();
+    let with = |algorithm, kid: Option<&str>, key: &EncodingKey, claims: serde_json::Value| {
+        let header = Header {
+            kid: kid.map(str::to_owned),
+            ..Header::new(algorithm)
+        };
+        jsonwebtoken::encode(&header, &claims, key).unwrap()
+    };
+    let private = EncodingKey::from_ed_der(&der);
+    let shared = EncodingKey::from_secret(SECRET);
+    // Whoever knows the public key must not be able to sign with it as if it were a shared secret.
+    let confused = EncodingKey::from_secret(&public);
+    let gold = || json!({"tier":"gold","exp":soon_s(60)});
+    let (eddsa, hs256) = (Algorithm::EdDSA, Algorithm::HS256);
+    let for_site = |aud: &str| json!({"tier":"gold","exp":soon_s(60),"aud":aud});
+    for (why, token, tier) in [
+        (
+            "by name",
+            with(eddsa, Some("2026-11"), &private, gold()),
+            "gold",
+        ),
+        (
+            "without a name",
+            with(eddsa, None, &private, gold()),
+            "gold",
+        ),
+        ("the old key", with(hs256, None, &shared, gold()), "gold"),
+        (
+            "unknown name",
+            with(eddsa, Some("../2026-11"), &private, gold()),
+            "standard",
+        ),
+        (
+            "another key's name",
+            with(hs256, Some("2026-11"), &shared, gold()),
+            "standard",
+        ),
+        (
+            "confused",
+            with(hs256, Some("2026-11"), &confused, gold()),
+            "standard",
+        ),
+        (
+            "for this site",
+            with(eddsa, None, &private, for_site("shop")),
+            "gold",
+        ),
+        (
+            "for another site",
+            with(eddsa, None, &private, for_site("library")),
+            "standard",
+        ),
+        (
+            "expired",
+            with(
+                eddsa,
+                None,
+                &private,
+                json!({"tier":"gold","exp":soon_s(-1)}),
+            ),
+            "standard",
+        ),
+    ] {
+        assert_eq!(tier_of(&token).await, tier, "{why}");
+    }
 }
 
 fn signed(secret: &[u8], algorithm: Algorithm, claims: serde_json::Value) -> String {

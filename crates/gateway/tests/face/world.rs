@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gateway::{Config, ConfigHandle, Gateway, Options, Secret, SiteFace};
+use gateway::{Config, ConfigHandle, Gateway, Options, Secret, SiteFace, TokenKey, TokenVerifier};
 use helpdesk::{SiteId, SkillId, TierId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -76,7 +76,7 @@ pub(crate) fn config() -> Config {
         name: id.to_owned(),
         skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
         origins: vec![format!("https://{id}.example")],
-        secret,
+        token_keys: secret.into_iter().map(shared).collect(),
     };
     Config {
         sites: vec![
@@ -89,7 +89,15 @@ pub(crate) fn config() -> Config {
         ],
         tiers: vec![TierId::new("standard"), TierId::new("gold")],
         demo: None,
+        admin: None,
         softphones: None,
+    }
+}
+
+fn shared(secret: Secret) -> TokenKey {
+    TokenKey {
+        id: None,
+        verifier: TokenVerifier::Shared(secret),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use super::plan::{Plan, Tick};
 use super::reps::RepSet;
-use crate::queue::{self, Place};
+use crate::queue::{Key, Place};
 
 /// Who is free since when, and who waits. Tickets of one kind stand in one line in order of arrival: time
 /// relaxes the older no later than the younger, so where the head finds nobody nobody behind it does.
@@ -94,26 +94,20 @@ impl Floor {
         if self.free.is_empty() {
             return None;
         }
-        let mut first: Option<(Place, usize, usize)> = None;
+        let mut first: Option<(Key, usize, usize, usize)> = None;
         for (kind, line) in self.lines.iter().enumerate() {
             let Some(head) = line.front() else { continue };
             let step = plan.step(now.saturating_sub(head.since));
-            let someone_is_free = plan
-                .eligible(kind, step)
-                .is_some_and(|eligible| eligible.meets(&self.free));
-            if !someone_is_free {
+            let Some(rep) = self.choose(plan, kind, step) else {
                 continue;
-            }
+            };
             let place = head.place(plan.weight(kind));
-            let precedes = first.is_none_or(|(best, _, _)| {
-                queue::compare_places(&place, &best, plan.priority, now).is_lt()
-            });
-            if precedes {
-                first = Some((place, kind, step));
+            let key = place.key(plan.expertise(kind, step, rep), plan.priority, now);
+            if first.is_none_or(|(best, ..)| key > best) {
+                first = Some((key, kind, step, rep));
             }
         }
-        let (_, kind, step) = first?;
-        let rep = self.choose(plan, kind, step)?;
+        let (_, kind, step, rep) = first?;
         let queued = self.lines.get_mut(kind)?.pop_front()?;
         Some(Match {
             kind,

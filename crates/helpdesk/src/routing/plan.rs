@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use super::fit::{Expert, Rank, SkillFit, Wants, demanded_level, fit, rank};
 use super::reps::RepSet;
-use super::{Rank, demanded_level, fit, rank};
+use crate::ask::{Prefer, Wishes};
 use crate::config::{Priority, Rep, Routing};
 use crate::ids::{SkillId, TierId};
 
@@ -16,6 +17,7 @@ pub(crate) type Tick = i64;
 pub(crate) struct Kind {
     /// All are required; levels are compared in the first.
     pub(crate) skills: Vec<SkillId>,
+    pub(crate) wishes: Wishes,
     pub(crate) tier: TierId,
     /// The weight of the tier.
     pub(crate) weight: f64,
@@ -28,15 +30,15 @@ pub(crate) struct Plan {
     pub(crate) wrap_up: Tick,
     /// Conversations at once, by rep.
     pub(crate) capacities: Vec<u32>,
-    /// When each rule fires, counted from the beginning of the wait.
-    fires: Vec<Tick>,
+    /// When each step begins, counted from the beginning of the wait: a rule fires, or an expert is given up.
+    steps: Vec<Tick>,
     kinds: Vec<PlannedKind>,
 }
 
 #[derive(Debug, Clone)]
 struct PlannedKind {
     weight: f64,
-    /// One more than there are rules; step `n` is the one where `n` rules have fired.
+    /// One more than the plan has; the first is the one before any.
     steps: Vec<Step>,
 }
 
@@ -46,6 +48,8 @@ struct Step {
     eligible: RepSet,
     /// In which order they are asked, by rep, the least first.
     places: Vec<u16>,
+    /// How good they are at it, by rep, in hundredths.
+    expertise: Vec<u8>,
     /// Conversations they can hold at once.
     servers: u32,
 }
@@ -54,15 +58,25 @@ impl Plan {
     /// A plan for reps in order of identity, of whom those who are `at_work` decide which level can be
     /// held out for.
     pub(crate) fn new(reps: &[&Rep], at_work: &RepSet, kinds: &[Kind], routing: &Routing) -> Self {
+        let wants_expert = |kind: &Kind| kind.wishes.prefer == Some(Prefer::Best);
+        let given_up = kinds.iter().any(wants_expert).then_some(routing.sticky_for);
+        let mut steps: Vec<Tick> = routing
+            .relax
+            .iter()
+            .map(|rule| rule.after)
+            .chain(given_up)
+            .map(tick)
+            .collect();
+        steps.sort_unstable();
         Self {
             priority: routing.priority,
             wrap_up: tick(routing.wrap_up),
             capacities: reps.iter().map(|rep| rep.capacity).collect(),
-            fires: routing.relax.iter().map(|rule| tick(rule.after)).collect(),
             kinds: kinds
                 .iter()
-                .map(|kind| PlannedKind::new(kind, reps, at_work, routing))
+                .map(|kind| PlannedKind::new(kind, reps, at_work, routing, &steps))
                 .collect(),
+            steps,
         }
     }
 
@@ -74,14 +88,14 @@ impl Plan {
         self.kinds.get(kind).map_or(1.0, |kind| kind.weight)
     }
 
-    /// How many rules have fired for a ticket that has waited this long.
+    /// The step of a ticket that has waited this long.
     pub(crate) fn step(&self, waited: Tick) -> usize {
-        self.fires.partition_point(|&fires| fires <= waited)
+        self.steps.partition_point(|&begins| begins <= waited)
     }
 
-    /// When the next rule fires for a ticket at this step, counted from the beginning of its wait.
+    /// When the step after this one begins, counted from the beginning of its wait.
     pub(crate) fn next_step(&self, step: usize) -> Option<Tick> {
-        self.fires.get(step).copied()
+        self.steps.get(step).copied()
     }
 
     /// Those who may take a ticket of the kind at this step.
@@ -96,7 +110,7 @@ impl Plan {
 
     /// Whether anybody may take a ticket of the kind at the end of all relaxing.
     pub(crate) fn can_ever(&self, kind: usize) -> bool {
-        self.servers(kind, self.fires.len()) > 0
+        self.servers(kind, self.steps.len()) > 0
     }
 
     /// The rep's place among those who may take a ticket of the kind at this step, the least first.
@@ -105,6 +119,15 @@ impl Plan {
             .and_then(|step| step.places.get(rep))
             .copied()
             .unwrap_or(u16::MAX)
+    }
+
+    /// The rep's expertise for tickets of the kind at this step, 0 to 1.
+    pub(crate) fn expertise(&self, kind: usize, step: usize, rep: usize) -> f64 {
+        let hundredths = self
+            .at(kind, step)
+            .and_then(|step| step.expertise.get(rep))
+            .copied();
+        hundredths.map_or(0.0, |hundredths| f64::from(hundredths) / 100.0)
     }
 
     /// Whether a ticket of `kind` that waits goes before one of `newcomer` that comes now.
@@ -121,7 +144,7 @@ impl Plan {
         let mut weights = self.kinds.iter().map(|kind| kind.weight);
         let first = weights.next();
         let differ = weights.any(|weight| Some(weight) != first);
-        differ || !self.fires.is_empty()
+        differ || !self.steps.is_empty()
     }
 
     fn at(&self, kind: usize, step: usize) -> Option<&Step> {
@@ -129,41 +152,71 @@ impl Plan {
     }
 }
 
-impl PlannedKind {
-    fn new(kind: &Kind, reps: &[&Rep], at_work: &RepSet, routing: &Routing) -> Self {
-        let mut steps = Vec::new();
-        for fired in 0..=routing.relax.len() {
-            let fired = routing.relax.get(..fired).unwrap_or_default();
-            let fits: Vec<_> = reps
-                .iter()
-                .map(|rep| fit(&kind.skills, &kind.tier, rep, fired).ok())
-                .collect();
-            let best = fits
-                .iter()
-                .enumerate()
-                .filter(|(rep, _)| at_work.contains(*rep))
-                .filter_map(|(_, skill)| Some(skill.as_ref()?.level))
-                .max();
-            let bar = demanded_level(&kind.skills, fired, &routing.relax)
-                .and_then(|demanded| Some(demanded.min(best?)));
-            let ranks: Vec<Option<Rank>> = fits
-                .into_iter()
-                .map(|skill| {
-                    let skill = skill.filter(|skill| bar.is_none_or(|bar| skill.level >= bar))?;
-                    Some(rank(Some(skill), routing.choose))
-                })
-                .collect();
-            steps.push(Step::new(&ranks, reps));
+impl Kind {
+    fn wants(&self) -> Wants<'_> {
+        Wants {
+            skills: &self.skills,
+            tier: &self.tier,
+            wishes: &self.wishes,
         }
+    }
+}
+
+impl PlannedKind {
+    fn new(
+        kind: &Kind,
+        reps: &[&Rep],
+        at_work: &RepSet,
+        routing: &Routing,
+        steps: &[Tick],
+    ) -> Self {
+        let begins = std::iter::once(0).chain(steps.iter().copied());
         Self {
             weight: kind.weight,
-            steps,
+            steps: begins
+                .enumerate()
+                .map(|(index, begins)| {
+                    // Nobody is at the first step who has waited long enough for a rule of no delay.
+                    let waited = if index == 0 { -1 } else { begins };
+                    Step::new(kind, waited, reps, at_work, routing)
+                })
+                .collect(),
         }
     }
 }
 
 impl Step {
-    fn new(ranks: &[Option<Rank>], reps: &[&Rep]) -> Self {
+    fn new(kind: &Kind, waited: Tick, reps: &[&Rep], at_work: &RepSet, routing: &Routing) -> Self {
+        let wants = kind.wants();
+        let fired = routing
+            .relax
+            .partition_point(|rule| tick(rule.after) <= waited);
+        let fired = routing.relax.get(..fired).unwrap_or_default();
+        let expert = if waited < tick(routing.sticky_for) {
+            Expert::WaitedFor
+        } else {
+            Expert::GivenUp
+        };
+        let fits: Vec<Option<SkillFit>> = reps
+            .iter()
+            .map(|rep| fit(&wants, rep, fired).ok())
+            .collect();
+        let best = fits
+            .iter()
+            .enumerate()
+            .filter(|(rep, _)| at_work.contains(*rep))
+            .filter_map(|(_, fit)| Some(fit.as_ref()?.level))
+            .max();
+        let bar = demanded_level(&wants, fired, &routing.relax, expert)
+            .and_then(|demanded| Some(demanded.min(best?)));
+        let choose = wants.choose(routing);
+        let ranks: Vec<Option<Rank>> = fits
+            .iter()
+            .map(|fit| {
+                let fit = fit.filter(|fit| bar.is_none_or(|bar| fit.level >= bar))?;
+                Some(rank(Some(fit), choose))
+            })
+            .collect();
         let mut order: Vec<Rank> = ranks.iter().flatten().copied().collect();
         order.sort_unstable();
         order.dedup();
@@ -187,6 +240,10 @@ impl Step {
         Self {
             eligible,
             places: ranks.iter().map(place).collect(),
+            expertise: fits
+                .iter()
+                .map(|fit| fit.map_or(0, |fit| fit.level.value()))
+                .collect(),
             servers,
         }
     }

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::law::Law;
+use crate::ask::Wishes;
 use crate::config::{Routing, Tier};
 use crate::ids::{Level, SkillId, TierId};
 
@@ -58,6 +59,8 @@ pub struct Class {
     pub rate: f64,
     /// What is asked for; the first is the one routed by.
     pub skills: Vec<SkillId>,
+    /// What is wished beyond that.
+    pub wishes: Wishes,
     /// The shoppers' tier.
     pub tier: TierId,
     /// How long a conversation takes.

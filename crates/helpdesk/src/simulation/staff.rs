@@ -56,6 +56,7 @@ impl Staff {
             };
             kinds.push(Kind {
                 skills: class.skills.clone(),
+                wishes: class.wishes.clone(),
                 tier: class.tier.clone(),
                 weight: weight.ok_or_else(unknown)?,
             });

@@ -372,7 +372,8 @@ fn a_transferred_ticket_does_not_come_back_while_others_work() {
             < t1 -: Alice hands you on to Lenses.
             > alice (t1): Handed on to Lenses.
             < t1 is queued at 1, 125 s (13 to 288)
-            t1 is queued at 1, 125 s (13 to 288)
+            < t1 is queued at 1, 125 s (13 to 288), because conversations take longer than they usually do
+            t1 is queued at 1, 125 s (13 to 288), because conversations take longer than they usually do
             > erin (t1): A shopper (standard) asks for help with Lenses: "hi" | Reply to take it, /no to pass (20 s).
             < t1 is offered Erin
         "#]],
@@ -401,7 +402,7 @@ fn a_transferred_ticket_comes_back_when_nobody_else_is_left() {
             < t1 -: Alice hands you on to Lenses.
             > alice (t1): Handed on to Lenses.
             < t1 is queued at 1, 125 s (13 to 288)
-            < t1 is queued at 1, 250 s (26 to 576)
+            < t1 is queued at 1, 125 s (26 to 288)
             > alice (t1): A shopper (standard) asks for help with Lenses: "hi" | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
         "#]],

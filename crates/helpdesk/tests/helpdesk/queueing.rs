@@ -116,7 +116,7 @@ fn under_weighted_priority_weight_multiplies_the_wait() {
         expect![[r#"
             = t1 queued at 1, 250 s (26 to 576)
             = t2 queued at 2, 500 s (133 to 972)
-            < t1 is queued at 2, 500 s (133 to 972)
+            < t1 is queued at 2, 250 s (133 to 576)
             < t2 is queued at 1, 250 s (26 to 576)
             > alice (t2): A shopper (platinum) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
@@ -159,7 +159,7 @@ fn a_heavier_ticket_overtakes_when_its_time_has_come() {
         expect![[r#"
             = t1 queued at 1, 250 s (26 to 576)
             = t2 queued at 2, 500 s (133 to 972)
-            < t1 is queued at 2, 500 s (133 to 972)
+            < t1 is queued at 2, 250 s (133 to 576)
             < t2 is queued at 1, 250 s (26 to 576)
         "#]],
     );
@@ -179,7 +179,7 @@ fn under_strict_priority_weight_comes_first() {
         expect![[r#"
             = t1 queued at 1, 250 s (26 to 576)
             = t2 queued at 1, 250 s (26 to 576)
-            < t1 is queued at 2, 500 s (133 to 972)
+            < t1 is queued at 2, 500 s (133 to 972), because more urgent requests go first
             > alice (t2): A shopper (gold) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
             < t1 is queued at 1, 250 s (26 to 576)
@@ -265,10 +265,13 @@ fn the_waiting_keep_their_place_when_the_last_rep_leaves() {
         expect![[r#"
             = t1 queued at 1, 250 s (26 to 576)
             = t2 queued at 2, 500 s (133 to 972)
+            < t1 -: Nobody who can help is on duty at the moment. You keep your place.
+            < t2 -: Nobody who can help is on duty at the moment. You keep your place.
             < t1 is queued at 1
             < t2 is queued at 2
             = refused: nobody who can help with this is on duty
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t2 -: Somebody is on duty again. You have kept your place.
             < t1 is offered Alice
             < t2 is queued at 1, 250 s (26 to 576)
         "#]],

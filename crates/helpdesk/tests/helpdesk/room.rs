@@ -10,7 +10,7 @@ use helpdesk::{
     AccessDigest, Addressee, Answer, Ask, Choose, Clock, Config, DeliveryId, DeliveryOutcome,
     GroupState, Helpdesk, Input, Level, LineId, Output, Priority, Record, Relax, Rep, RepId,
     ReplyId, Routing, Seq, ShopperEvent, Site, SiteId, Skill, SkillId, Speaker, TicketId,
-    TicketView, Tier, TierId, Wait,
+    TicketView, Tier, TierId, Wait, Wishes,
 };
 use presence::Availability;
 
@@ -190,7 +190,7 @@ impl Room {
     /// - `alice unreachable` fails her last message, `alice reached` delivers it
     /// - `ask t1 cameras [gold] [to=bob] [name=Zoe] [page=…] [site=lab] [: first words]`; `cameras+lenses`
     /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`
-    /// - `show t1`, `why t1`, `lines t1`, `group lenses [gold]`
+    /// - `show t1`, `why t1`, `decisions t1`, `lines t1`, `group lenses [gold]`
     pub(crate) fn play(&mut self, line: &str) {
         if let Some(seconds) = line.strip_suffix('s').and_then(|s| s.parse::<u64>().ok()) {
             self.pass(Duration::from_secs(seconds));
@@ -230,9 +230,18 @@ impl Room {
                 writeln!(self.trace, "{ticket} is {text}").unwrap();
             }
             ("why", ticket) => {
-                let reasons = self.desk.explain(&TicketId::new(ticket)).unwrap();
-                for (rep, standing) in reasons {
-                    writeln!(self.trace, "{rep} {standing:?}").unwrap();
+                let now = self.desk.explain(&TicketId::new(ticket)).unwrap();
+                let mut reps = now.candidates;
+                reps.sort_by(|one, other| one.rep.cmp(&other.rep));
+                for one in reps {
+                    writeln!(self.trace, "{} {:?}", one.rep, one.standing).unwrap();
+                }
+            }
+            ("decisions", ticket) => {
+                for decision in self.desk.decisions(&TicketId::new(ticket)) {
+                    for reason in decision.reasons() {
+                        writeln!(self.trace, "{reason}").unwrap();
+                    }
                 }
             }
             ("lines", ticket) => {
@@ -325,7 +334,9 @@ impl Room {
                 .map(SkillId::new)
                 .collect(),
             tier: TierId::new("standard"),
+            wishes: Wishes::default(),
             rep: None,
+            case: None,
             name: None,
             phone: None,
             message,
@@ -471,6 +482,9 @@ fn state(view: &TicketView) -> String {
     text.push_str(&wait(view.wait));
     if let Some(rep) = &view.rep {
         write!(text, " {rep}").unwrap();
+    }
+    if let Some(why) = &view.why {
+        write!(text, ", because {why}").unwrap();
     }
     text
 }

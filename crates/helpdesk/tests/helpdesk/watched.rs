@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use helpdesk::{
     AccessDigest, Addressee, Answer, Ask, Clock, Config, DeliveryId, DeliveryOutcome, Helpdesk,
     Input, LineId, Output, Record, RepId, ReplyId, Seq, ShopperEvent, SiteId, SkillId, TicketId,
-    TicketState, TicketView, TierId,
+    TicketState, TicketView, TierId, Wishes,
 };
 use presence::Availability;
 
@@ -524,7 +524,9 @@ fn plain_ask(ticket: TicketId, skills: &[&str], tier: &str) -> Ask {
         site: SiteId::new("shop"),
         skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
         tier: TierId::new(tier),
+        wishes: Wishes::default(),
         rep: None,
+        case: None,
         name: None,
         phone: None,
         message: None,

@@ -1,7 +1,7 @@
 //! Scenarios in a few words.
 
 use helpdesk::simulation::{Arrivals, Class, Law, Pool, Scenario};
-use helpdesk::{Level, Priority, Routing, SkillId, Tier, TierId};
+use helpdesk::{Level, Priority, Routing, SkillId, Tier, TierId, Wishes};
 
 /// `servers` reps of one skill, conversations of mean 1, arrivals at `rate`; without rests or limits.
 pub(crate) fn markov(servers: u32, rate: f64, arrivals: u64) -> Scenario {
@@ -22,6 +22,7 @@ pub(crate) fn class(name: &str, rate: f64, skill: &str, tier: &str) -> Class {
         name: name.to_owned(),
         rate,
         skills: vec![SkillId::new(skill)],
+        wishes: Wishes::default(),
         tier: TierId::new(tier),
         service: Law::Exponential { mean: 1.0 },
         patience: None,

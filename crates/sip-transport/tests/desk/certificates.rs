@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sip_transport::TlsIdentity;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -32,8 +32,13 @@ impl Authority {
 
     /// A certificate and its key in PEM.
     pub(crate) fn issue(&self) -> (String, String) {
+        self.issue_for(NAME)
+    }
+
+    /// The same for another name.
+    pub(crate) fn issue_for(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         (certificate.pem(), key.serialize_pem())
     }
@@ -41,6 +46,21 @@ impl Authority {
     pub(crate) fn identity(&self) -> TlsIdentity {
         let (certificate, key) = self.issue();
         TlsIdentity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap()
+    }
+
+    /// What a server of this name shows.
+    pub(crate) fn server(&self, name: &str) -> Arc<ServerConfig> {
+        let (certificate, key) = self.issue_for(name);
+        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        Arc::new(config)
     }
 
     /// Connects as somebody who believes this authority alone.

@@ -10,15 +10,17 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod names;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sip::transaction::ServerTransactionId;
 use sip::{Flow, Method, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{
-    Config, Counters, Exchange, Handling, Listen, PendingAnswer, Sender, Service, TlsHandle,
-    Transport, Upgraded,
+    Config, Counters, Exchange, Handling, Listen, PendingAnswer, PendingInvite, Sender, Service,
+    TlsHandle, Transport, Upgraded,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -40,16 +42,21 @@ pub(crate) struct Desk {
     pub(crate) counters: Arc<Counters>,
     pub(crate) service: Arc<Clerk>,
     pub(crate) deferred: mpsc::Receiver<(Request, PendingAnswer)>,
+    pub(crate) invited: mpsc::Receiver<(Request, PendingInvite)>,
     pub(crate) closed: mpsc::Receiver<Flow>,
     shutdown: CancellationToken,
     run: JoinHandle<()>,
 }
 
-/// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE by the test, OPTIONS 503, INFO never,
+/// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE and INVITE by the test, OPTIONS 503, INFO never,
 /// SUBSCRIBE 200 with a long body; NOTIFY panics.
 pub(crate) struct Clerk {
     pub(crate) seen: Mutex<Vec<(Method, Flow)>>,
+    /// The numbers of the ACKs.
+    pub(crate) acks: Mutex<Vec<u32>>,
+    pub(crate) cancelled: Mutex<Vec<ServerTransactionId>>,
     deferred: mpsc::Sender<(Request, PendingAnswer)>,
+    invited: mpsc::Sender<(Request, PendingInvite)>,
     closed: mpsc::Sender<Flow>,
 }
 
@@ -81,11 +88,15 @@ impl Desk {
         };
         let more = more.to_vec();
         let (tls, upgraded) = (transport.tls_handle(), transport.upgraded());
-        let (deferred_sender, deferred) = mpsc::channel(1000);
-        let (closed_sender, closed) = mpsc::channel(1000);
+        let (deferred_sender, deferred) = mpsc::channel(10_000);
+        let (invited_sender, invited) = mpsc::channel(10_000);
+        let (closed_sender, closed) = mpsc::channel(10_000);
         let service = Arc::new(Clerk {
             seen: Mutex::new(Vec::new()),
+            acks: Mutex::new(Vec::new()),
+            cancelled: Mutex::new(Vec::new()),
             deferred: deferred_sender,
+            invited: invited_sender,
             closed: closed_sender,
         });
         let (sender, counters) = (transport.sender(), transport.counters());
@@ -101,6 +112,7 @@ impl Desk {
             counters,
             service,
             deferred,
+            invited,
             closed,
             shutdown,
             run,
@@ -125,6 +137,10 @@ impl Desk {
 
     pub(crate) async fn deferred(&mut self) -> (Request, PendingAnswer) {
         timeout(LIMIT, self.deferred.recv()).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn invited(&mut self) -> (Request, PendingInvite) {
+        timeout(LIMIT, self.invited.recv()).await.unwrap().unwrap()
     }
 
     pub(crate) fn count(&self, name: &str) -> u64 {
@@ -157,6 +173,13 @@ impl Service for Clerk {
                 }
                 Err(_) => Handling::Overloaded,
             },
+            Method::Invite => match exchange.defer_invite() {
+                Ok(pending) => {
+                    self.invited.try_send((request.clone(), pending)).unwrap();
+                    Handling::Later
+                }
+                Err(_) => Handling::Overloaded,
+            },
             Method::Options => Handling::Overloaded,
             Method::Info => Handling::Ignore,
             Method::Subscribe => {
@@ -165,6 +188,14 @@ impl Service for Clerk {
             }
             _ => panic!("this clerk knows no {method}"),
         }
+    }
+
+    fn handle_ack(&self, ack: &Request, _flow: Flow) {
+        self.acks.lock().unwrap().push(ack.cseq().unwrap().number);
+    }
+
+    fn handle_cancelled(&self, _flow: Flow, transaction: ServerTransactionId) {
+        self.cancelled.lock().unwrap().push(transaction);
     }
 
     fn handle_flow_closed(&self, flow: Flow) {

@@ -1,11 +1,13 @@
 //! Whether a request proves who sent it. Must not know what the user may do, or count wrong tries.
 
-use std::time::Instant;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
-use crate::digest::algorithm::{Algorithm, Ha1};
-use crate::digest::challenge::Challenge;
+use crate::digest::algorithm::{Algorithm, Suite};
+use crate::digest::challenge::{Challenge, Qop};
 use crate::digest::credentials::{Credentials, Protection};
-use crate::digest::nonce::{NonceKeeper, Use};
+use crate::digest::nonce::{NonceKeeper, Use, Used};
+use crate::digest::secret::Ha1;
 use crate::error::HeaderError;
 use crate::message::Request;
 use crate::uri::Uri;
@@ -14,14 +16,36 @@ use crate::uri::Uri;
 #[derive(Debug)]
 pub struct Authenticator {
     realm: String,
-    algorithms: Vec<Algorithm>,
     nonces: NonceKeeper,
+}
+
+/// How somebody may prove an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// In the order of the challenges: the best first, MD5 last, as some phones read only the last.
+    pub suites: Vec<Suite>,
+    /// The kinds of protection to choose from. Without any, or with `auth` among them, an answer without `qop`
+    /// (RFC 2617) will do.
+    pub qualities: Vec<Qop>,
+    /// How long a nonce serves.
+    pub nonce_lifetime: Duration,
+}
+
+/// What surrounds a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Occasion {
+    /// Where it came from: a nonce serves nobody else.
+    pub source: IpAddr,
+    /// Random, or at least another one for each request.
+    pub salt: u64,
+    /// When it came.
+    pub now: Instant,
 }
 
 /// What the credentials of a request are worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// None for our realm and our algorithms: challenge.
+    /// None for our realm and what we offer: challenge.
     Missing,
     /// The user knows the password, but the nonce is used up: challenge with `stale=true`, never refuse.
     Stale {
@@ -37,16 +61,18 @@ pub enum Verdict {
     Good {
         /// The user name.
         user: String,
+        /// For a success without a body: the value of Authentication-Info, by which the server proves that it knows
+        /// the secret too, and hands out the next nonce when this one is past half its life (RFC 7616 §3.5). None for
+        /// credentials without `qop`.
+        info: Option<String>,
     },
 }
 
 impl Authenticator {
-    /// `algorithms` in the order of the challenges: the best first, MD5 last, as some phones read
-    /// only the last.
-    pub fn new(realm: impl Into<String>, algorithms: Vec<Algorithm>, nonces: NonceKeeper) -> Self {
+    /// One that has challenged nobody.
+    pub fn new(realm: impl Into<String>, nonces: NonceKeeper) -> Self {
         Self {
             realm: realm.into(),
-            algorithms,
             nonces,
         }
     }
@@ -56,23 +82,26 @@ impl Authenticator {
         &self.realm
     }
 
-    /// The values of WWW-Authenticate, one for each algorithm, with one nonce. `salt` is random.
-    pub fn challenges(&self, salt: u64, freshness: Freshness, now: Instant) -> Vec<String> {
-        let nonce = self.nonces.issue(salt, now);
-        self.algorithms
-            .iter()
-            .map(|algorithm| {
-                Challenge {
-                    realm: self.realm.clone(),
-                    nonce: nonce.clone(),
-                    algorithm: *algorithm,
-                    is_stale: freshness == Freshness::NonceUsedUp,
-                    offers_authentication: true,
-                    opaque: None,
-                }
-                .to_string()
-            })
-            .collect()
+    /// The values of WWW-Authenticate, one for each algorithm, with one nonce.
+    pub fn challenges(
+        &self,
+        offer: &Offer,
+        freshness: Freshness,
+        occasion: Occasion,
+    ) -> impl Iterator<Item = String> {
+        let Occasion { source, salt, now } = occasion;
+        let nonce = self.nonces.issue(source, salt, now);
+        offer.suites.iter().map(move |suite| {
+            Challenge {
+                realm: self.realm.clone(),
+                nonce: nonce.clone(),
+                suite: *suite,
+                is_stale: freshness == Freshness::NonceUsedUp,
+                qualities: offer.qualities.clone(),
+                opaque: None,
+            }
+            .to_string()
+        })
     }
 
     /// Judges the credentials of `request`. `secret_of` finds the secret of a user; where it finds
@@ -84,51 +113,73 @@ impl Authenticator {
         &self,
         request: &Request,
         secret_of: impl FnOnce(&str, Algorithm) -> Option<Ha1>,
-        now: Instant,
+        offer: &Offer,
+        occasion: Occasion,
     ) -> Result<Verdict, HeaderError> {
-        let Some((credentials, algorithm)) = self.credentials_for_us(request)? else {
+        let Some((credentials, suite)) = self.credentials_for_us(request, offer)? else {
             return Ok(Verdict::Missing);
         };
         let user = credentials.username().into_owned();
-        let found = secret_of(&user, algorithm).filter(|secret| secret.algorithm() == algorithm);
+        let found = secret_of(&user, suite.algorithm)
+            .filter(|secret| secret.algorithm() == suite.algorithm);
         let is_known = found.is_some();
-        let nobodys = Ha1::derive(algorithm, &user, &self.realm, "");
+        let nobodys = Ha1::derive(suite.algorithm, &user, &self.realm, "");
         let secret = found.unwrap_or(nobodys);
-        let is_proven = credentials.prove(&secret, request.method_text());
+        let is_proven = credentials.prove(&secret, request.method_text(), request.body());
         if !(is_proven && is_known && names_the_same(credentials.uri(), request.uri_text())) {
             return Ok(Verdict::Wrong { user });
         }
         // RFC 7616 §3.3: stale tells that the secret was right, so it is judged after the response.
-        Ok(
-            match self
-                .nonces
-                .count(credentials.nonce(), nonce_count(&credentials), now)
-            {
-                Use::Fresh => Verdict::Good { user },
-                Use::Stale => Verdict::Stale { user },
-            },
-        )
+        let used = Used {
+            nonce: credentials.nonce(),
+            count: credentials.protection().nonce_count(),
+            source: occasion.source,
+            lifetime: offer.nonce_lifetime,
+        };
+        Ok(match self.nonces.count(used, occasion.now) {
+            Use::Stale => Verdict::Stale { user },
+            Use::Fresh { age } => {
+                let is_aging = age > offer.nonce_lifetime / 2;
+                let Occasion { source, salt, now } = occasion;
+                let next = is_aging.then(|| self.nonces.issue(source, salt, now));
+                let info = authentication_info(&credentials, &secret, suite, next.as_deref());
+                Verdict::Good { user, info }
+            }
+        })
     }
 
     fn credentials_for_us<'a>(
         &self,
         request: &'a Request,
-    ) -> Result<Option<(Credentials<'a>, Algorithm)>, HeaderError> {
+        offer: &Offer,
+    ) -> Result<Option<(Credentials<'a>, Suite)>, HeaderError> {
         for credentials in request.authorizations() {
             let credentials = credentials?;
             if credentials.realm().as_ref() != self.realm.as_bytes()
-                || credentials.protection() == Protection::Other
+                || !offer.takes(credentials.protection())
             {
                 continue;
             }
-            match credentials.algorithm() {
-                Some(algorithm) if self.algorithms.contains(&algorithm) => {
-                    return Ok(Some((credentials, algorithm)));
+            match credentials.suite() {
+                Some(suite) if offer.suites.contains(&suite) => {
+                    return Ok(Some((credentials, suite)));
                 }
                 Some(_) | None => {}
             }
         }
         Ok(None)
+    }
+}
+
+impl Offer {
+    fn takes(&self, protection: Protection<'_>) -> bool {
+        match protection {
+            // Deviates from RFC 7616 §3.4, which wants `qop` where it was offered: old phones know none.
+            Protection::Legacy => self.qualities.is_empty() || self.qualities.contains(&Qop::Auth),
+            Protection::Authentication { .. } => self.qualities.contains(&Qop::Auth),
+            Protection::Integrity { .. } => self.qualities.contains(&Qop::AuthInt),
+            Protection::Other => false,
+        }
     }
 }
 
@@ -141,13 +192,27 @@ pub enum Freshness {
     NonceUsedUp,
 }
 
-fn nonce_count(credentials: &Credentials<'_>) -> Option<u32> {
-    match credentials.protection() {
-        Protection::Authentication { nonce_count, .. } => {
-            u32::from_str_radix(std::str::from_utf8(nonce_count).ok()?, 16).ok()
-        }
-        Protection::Legacy | Protection::Other => None,
-    }
+/// RFC 7616 §3.5, for an answer without a body.
+fn authentication_info(
+    credentials: &Credentials<'_>,
+    secret: &Ha1,
+    suite: Suite,
+    next_nonce: Option<&str>,
+) -> Option<String> {
+    let protection = credentials.protection();
+    let quality = protection.quality()?;
+    let hashed = protection.hashed(b"")?;
+    let response = credentials.server_response(secret, suite, b"");
+    let text = |bytes| String::from_utf8_lossy(bytes);
+    let mut info = next_nonce.map_or_else(String::new, |nonce| format!("nextnonce=\"{nonce}\", "));
+    info.push_str(&format!(
+        "qop={}, rspauth=\"{}\", cnonce=\"{}\", nc={}",
+        quality.as_str(),
+        text(response.as_bytes()),
+        text(hashed.client_nonce),
+        text(hashed.nonce_count)
+    ));
+    Some(info)
 }
 
 /// Whether the hashed URI is for the same user as the Request-URI; whether its host is ours is not decided here.
@@ -165,16 +230,21 @@ fn names_the_same(hashed: &[u8], requested: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
     use std::time::{Duration, Instant};
 
-    use super::{Authenticator, Freshness, Verdict};
-    use crate::digest::{Algorithm, Challenge, Credentials, Ha1, NonceKeeper};
+    use super::{Authenticator, Freshness, Occasion, Offer, Verdict};
+    use crate::digest::{
+        Algorithm, Asked, Challenge, Credentials, Ha1, Keying, NonceKeeper, Qop, Suite,
+    };
     use crate::header_name::HeaderName;
     use crate::message::{Message, Request};
     use crate::method::Method;
     use crate::write::request::RequestDraft;
 
     const URI: &str = "sip:alice@shop.example:5060";
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const BODY: &[u8] = b"<presence/>";
 
     #[expect(
         clippy::disallowed_methods,
@@ -186,39 +256,69 @@ mod tests {
 
     struct Desk {
         authenticator: Authenticator,
+        offer: Offer,
         now: Instant,
     }
 
     impl Desk {
         fn new(algorithms: &[Algorithm]) -> Self {
+            let suites = algorithms.iter().copied().map(Suite::from).collect();
+            Self::offering(suites, vec![Qop::Auth])
+        }
+
+        fn offering(suites: Vec<Suite>, qualities: Vec<Qop>) -> Self {
             let now = start();
-            let nonces = NonceKeeper::new([1; 32], Duration::from_secs(60), now);
+            let nonces = NonceKeeper::new([1; 32], now);
             Self {
-                authenticator: Authenticator::new("shop.example", algorithms.to_vec(), nonces),
+                authenticator: Authenticator::new("shop.example", nonces),
+                offer: Offer {
+                    suites,
+                    qualities,
+                    nonce_lifetime: Duration::from_secs(60),
+                },
                 now,
             }
         }
 
+        fn occasion(&self) -> Occasion {
+            Occasion {
+                source: HERE,
+                salt: 1,
+                now: self.now,
+            }
+        }
+
+        fn challenges(&self, freshness: Freshness) -> Vec<Challenge> {
+            self.authenticator
+                .challenges(&self.offer, freshness, self.occasion())
+                .map(|value| Challenge::parse(value.as_bytes()).unwrap())
+                .collect()
+        }
+
         fn challenge(&self) -> Challenge {
-            let values = self.authenticator.challenges(1, Freshness::First, self.now);
-            Challenge::parse(values[0].as_bytes()).unwrap()
+            self.challenges(Freshness::First).remove(0)
         }
 
         fn judge(&self, credentials: Option<&str>) -> Verdict {
+            self.judge_at(self.occasion(), &request(credentials, BODY))
+        }
+
+        fn judge_at(&self, occasion: Occasion, request: &Request) -> Verdict {
             let secret_of = |user: &str, algorithm| {
                 (user == "alice").then(|| Ha1::derive(algorithm, user, "shop.example", "wonder"))
             };
             self.authenticator
-                .judge(&request(credentials), secret_of, self.now)
+                .judge(request, secret_of, &self.offer, occasion)
                 .unwrap()
         }
     }
 
-    fn request(credentials: Option<&str>) -> Request {
+    fn request(credentials: Option<&str>, body: &[u8]) -> Request {
         let mut draft = RequestDraft::new(Method::Publish, URI)
             .from("<sip:alice@shop.example>", "1")
             .to("<sip:alice@shop.example>")
-            .call_id("c1");
+            .call_id("c1")
+            .body("application/pidf+xml", body.to_vec());
         if let Some(value) = credentials {
             draft = draft.header(HeaderName::Authorization, value);
         }
@@ -229,20 +329,30 @@ mod tests {
     }
 
     fn answer(challenge: &Challenge, user: &str, password: &str, uri: &str, count: u32) -> String {
-        let secret = Ha1::derive(challenge.algorithm, user, &challenge.realm, password);
-        Credentials::answer(challenge, user, &secret, "PUBLISH", uri, "c1", count)
+        let algorithm = challenge.suite.algorithm;
+        let secret = Ha1::derive(algorithm, user, &challenge.realm, password);
+        let asked = Asked {
+            method: "PUBLISH",
+            uri,
+            body: BODY,
+        };
+        Credentials::answer(challenge, user, &secret, &asked, "c1", count)
     }
 
     fn alice() -> String {
         "alice".to_owned()
     }
 
+    fn is_good(verdict: &Verdict) -> bool {
+        matches!(verdict, Verdict::Good { user, .. } if user == "alice")
+    }
+
     #[test]
     fn the_right_password_is_good_and_the_wrong_one_is_not() {
-        for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+        for algorithm in Algorithm::ALL {
             let desk = Desk::new(&[algorithm]);
             let challenge = desk.challenge();
-            assert_eq!(challenge.algorithm, algorithm);
+            assert_eq!(challenge.suite, algorithm.into());
             assert_eq!(desk.judge(None), Verdict::Missing);
             assert_eq!(
                 desk.judge(Some(&answer(&challenge, "alice", "wrong", URI, 1))),
@@ -254,10 +364,8 @@ mod tests {
                     user: "mallory".to_owned()
                 }
             );
-            assert_eq!(
-                desk.judge(Some(&answer(&challenge, "alice", "wonder", URI, 1))),
-                Verdict::Good { user: alice() }
-            );
+            let right = answer(&challenge, "alice", "wonder", URI, 1);
+            assert!(is_good(&desk.judge(Some(&right))));
         }
     }
 
@@ -265,18 +373,12 @@ mod tests {
     fn credentials_sent_again_to_the_letter_are_stale_and_not_wrong() {
         let desk = Desk::new(&[Algorithm::Md5]);
         let credentials = answer(&desk.challenge(), "alice", "wonder", URI, 1);
-        assert_eq!(
-            desk.judge(Some(&credentials)),
-            Verdict::Good { user: alice() }
-        );
+        assert!(is_good(&desk.judge(Some(&credentials))));
         assert_eq!(
             desk.judge(Some(&credentials)),
             Verdict::Stale { user: alice() }
         );
-        let values = desk
-            .authenticator
-            .challenges(2, Freshness::NonceUsedUp, desk.now);
-        assert!(Challenge::parse(values[0].as_bytes()).unwrap().is_stale);
+        assert!(desk.challenges(Freshness::NonceUsedUp)[0].is_stale);
     }
 
     #[test]
@@ -288,7 +390,7 @@ mod tests {
             desk.judge(Some(&answer(&challenge, "alice", "wrong", URI, 1))),
             Verdict::Wrong { user: alice() }
         );
-        assert_eq!(desk.judge(Some(&right)), Verdict::Good { user: alice() });
+        assert!(is_good(&desk.judge(Some(&right))));
         challenge.nonce = "before-the-restart".to_owned();
         assert_eq!(
             desk.judge(Some(&answer(&challenge, "alice", "wrong", URI, 1))),
@@ -312,7 +414,7 @@ mod tests {
         ] {
             let desk = Desk::new(&[Algorithm::Md5]);
             let verdict = desk.judge(Some(&answer(&desk.challenge(), "alice", "wonder", uri, 1)));
-            assert_eq!(verdict == Verdict::Good { user: alice() }, is_same, "{uri}");
+            assert_eq!(is_good(&verdict), is_same, "{uri}");
         }
     }
 
@@ -334,20 +436,127 @@ mod tests {
     #[test]
     fn malformed_credentials_are_the_peers_fault() {
         let desk = Desk::new(&[Algorithm::Md5]);
-        let found =
-            desk.authenticator
-                .judge(&request(Some("Digest username=")), |_, _| None, desk.now);
+        let request = request(Some("Digest username="), BODY);
+        let nobody = |_: &str, _| None;
+        let (offer, occasion) = (&desk.offer, desk.occasion());
+        let found = desk.authenticator.judge(&request, nobody, offer, occasion);
         assert!(found.is_err());
     }
 
     #[test]
     fn challenges_come_in_the_configured_order() {
         let desk = Desk::new(&[Algorithm::Sha256, Algorithm::Md5]);
-        let values = desk.authenticator.challenges(1, Freshness::First, desk.now);
-        let algorithms: Vec<_> = values
-            .iter()
-            .map(|value| Challenge::parse(value.as_bytes()).unwrap().algorithm)
-            .collect();
-        assert_eq!(algorithms, [Algorithm::Sha256, Algorithm::Md5]);
+        let found = desk.challenges(Freshness::First);
+        let suites: Vec<_> = found.iter().map(|challenge| challenge.suite).collect();
+        assert_eq!(suites, desk.offer.suites);
+    }
+
+    #[test]
+    fn a_session_is_proven_where_it_is_offered() {
+        let session = Suite {
+            algorithm: Algorithm::Sha256,
+            keying: Keying::Session,
+        };
+        let desk = Desk::offering(vec![session], vec![Qop::Auth]);
+        let right = answer(&desk.challenge(), "alice", "wonder", URI, 1);
+        assert!(right.contains("algorithm=SHA-256-sess"));
+        assert!(is_good(&desk.judge(Some(&right))));
+        let elsewhere = Desk::new(&[Algorithm::Sha256]);
+        assert_eq!(elsewhere.judge(Some(&right)), Verdict::Missing);
+    }
+
+    #[test]
+    fn with_auth_int_the_body_is_proven_and_nothing_less_will_do() {
+        let desk = Desk::offering(vec![Algorithm::Sha256.into()], vec![Qop::AuthInt]);
+        let right = answer(&desk.challenge(), "alice", "wonder", URI, 1);
+        let other_body = request(Some(&right), b"<presence>forged</presence>");
+        assert_eq!(
+            desk.judge_at(desk.occasion(), &other_body),
+            Verdict::Wrong { user: alice() }
+        );
+        assert!(is_good(&desk.judge(Some(&right))));
+        for qualities in [vec![Qop::Auth], Vec::new()] {
+            let mut challenge = desk.challenge();
+            challenge.qualities = qualities;
+            let less = answer(&challenge, "alice", "wonder", URI, 2);
+            assert_eq!(desk.judge(Some(&less)), Verdict::Missing);
+        }
+        // Where it is not offered, it is not taken.
+        let plain = Desk::new(&[Algorithm::Sha256]);
+        assert_eq!(plain.judge(Some(&right)), Verdict::Missing);
+    }
+
+    /// Security row S8: what was heard elsewhere, or long ago, is worth a challenge and nothing else.
+    #[test]
+    fn a_nonce_of_another_source_or_time_is_stale_for_whoever_knows_the_password() {
+        let desk = Desk::new(&[Algorithm::Md5]);
+        let challenge = desk.challenge();
+        let stale = Verdict::Stale { user: alice() };
+        let right = request(Some(&answer(&challenge, "alice", "wonder", URI, 1)), BODY);
+        let elsewhere = Occasion {
+            source: [127, 0, 0, 2].into(),
+            ..desk.occasion()
+        };
+        assert_eq!(desk.judge_at(elsewhere, &right), stale);
+        let later = Occasion {
+            now: desk.now + Duration::from_secs(61),
+            ..desk.occasion()
+        };
+        assert_eq!(desk.judge_at(later, &right), stale);
+        assert!(is_good(&desk.judge_at(desk.occasion(), &right)));
+        let wrong = request(Some(&answer(&challenge, "alice", "wrong", URI, 2)), BODY);
+        let refused = Verdict::Wrong { user: alice() };
+        assert_eq!(desk.judge_at(elsewhere, &wrong), refused);
+        assert_eq!(desk.judge_at(later, &wrong), refused);
+    }
+
+    #[test]
+    fn the_server_proves_itself_and_renews_an_aging_nonce() {
+        let desk = Desk::new(&[Algorithm::Md5]);
+        let challenge = desk.challenge();
+        let info = |count, age| {
+            let occasion = Occasion {
+                now: desk.now + Duration::from_secs(age),
+                salt: 2,
+                ..desk.occasion()
+            };
+            let credentials = answer(&challenge, "alice", "wonder", URI, count);
+            match desk.judge_at(occasion, &request(Some(&credentials), BODY)) {
+                Verdict::Good { info, .. } => info.unwrap(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let young = info(1, 30);
+        assert!(young.starts_with("qop=auth, rspauth=\""), "{young}");
+        assert!(young.ends_with("\", cnonce=\"c1\", nc=00000001"), "{young}");
+        let old = info(2, 31);
+        let next = old.strip_prefix("nextnonce=\"").unwrap();
+        let (next, rest) = next.split_once("\", ").unwrap();
+        assert!(rest.starts_with("qop=auth, rspauth="), "{old}");
+        let renewed = Challenge {
+            nonce: next.to_owned(),
+            ..desk.challenge()
+        };
+        let renewed = answer(&renewed, "alice", "wonder", URI, 1);
+        let later = Occasion {
+            now: desk.now + Duration::from_secs(91),
+            ..desk.occasion()
+        };
+        assert!(is_good(
+            &desk.judge_at(later, &request(Some(&renewed), BODY))
+        ));
+    }
+
+    #[test]
+    fn without_qop_nothing_is_proven_back() {
+        let desk = Desk::new(&[Algorithm::Md5]);
+        let mut challenge = desk.challenge();
+        challenge.qualities.clear();
+        let legacy = answer(&challenge, "alice", "wonder", URI, 1);
+        let expected = Verdict::Good {
+            user: alice(),
+            info: None,
+        };
+        assert_eq!(desk.judge(Some(&legacy)), expected);
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::digest::algorithm::Algorithm;
+use crate::digest::algorithm::{Algorithm, Suite};
 use crate::digest::credentials::auth_params;
 use crate::header_name::HeaderName;
 use crate::message::Response;
@@ -18,13 +18,39 @@ pub struct Challenge {
     /// The nonce as written between its quotes.
     pub nonce: String,
     /// The algorithm to answer with.
-    pub algorithm: Algorithm,
+    pub suite: Suite,
     /// The credentials were right, but their nonce was used up: answer again without asking anybody.
     pub is_stale: bool,
-    /// `qop=auth` is offered; without it the answer is that of RFC 2617.
-    pub offers_authentication: bool,
+    /// The kinds of protection to choose from; without any, the answer is that of RFC 2617.
+    pub qualities: Vec<Qop>,
     /// To be given back as it is.
     pub opaque: Option<String>,
+}
+
+/// How much of a message a response protects: the quality of protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Qop {
+    /// `auth`: the method and the URI.
+    Auth,
+    /// `auth-int`: the body, too.
+    AuthInt,
+}
+
+impl Qop {
+    /// The quality of this name, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Auth, Self::AuthInt]
+            .into_iter()
+            .find(|quality| quality.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// The name used on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::AuthInt => "auth-int",
+        }
+    }
 }
 
 impl Challenge {
@@ -35,25 +61,30 @@ impl Challenge {
             let value = params.get(name)?;
             std::str::from_utf8(value).ok()
         };
-        let algorithm = match params.get("algorithm") {
-            None => Algorithm::Md5,
-            Some(name) => Algorithm::from_name(std::str::from_utf8(name).ok()?)?,
+        let suite = match params.get("algorithm") {
+            None => Algorithm::Md5.into(),
+            Some(name) => Suite::from_name(std::str::from_utf8(name).ok()?)?,
         };
-        let offers_authentication = match text("qop") {
-            None => false,
-            // Only auth-int is offered: not answerable without the body.
-            Some(offered) if !offered.split(',').any(is_authentication) => return None,
-            Some(_) => true,
+        let qualities: Vec<_> = match params.get("qop") {
+            None => Vec::new(),
+            Some(_) => text("qop")?
+                .split(',')
+                .filter_map(|name| Qop::from_name(name.trim()))
+                .collect(),
         };
+        if qualities.is_empty() && params.get("qop").is_some() {
+            // Protection is asked for, and none of the kinds is known here.
+            return None;
+        }
         Some(Self {
             realm: match text::unescape(params.get("realm")?) {
                 Cow::Borrowed(plain) => std::str::from_utf8(plain).ok()?.to_owned(),
                 Cow::Owned(plain) => String::from_utf8(plain).ok()?,
             },
             nonce: text("nonce")?.to_owned(),
-            algorithm,
+            suite,
             is_stale: text("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
-            offers_authentication,
+            qualities,
             opaque: text("opaque").map(str::to_owned),
         })
     }
@@ -93,45 +124,65 @@ impl fmt::Display for Challenge {
             f.write_str(", stale=true")?;
         }
         // RFC 7616 §3.3: the algorithm is no quoted string, the list of qualities is one.
-        write!(f, ", algorithm={}", self.algorithm)?;
-        if self.offers_authentication {
-            f.write_str(", qop=\"auth\"")?;
+        write!(f, ", algorithm={}", self.suite)?;
+        for (place, quality) in self.qualities.iter().enumerate() {
+            let before = if place == 0 { ", qop=\"" } else { "," };
+            write!(f, "{before}{}", quality.as_str())?;
         }
-        Ok(())
+        match self.qualities.as_slice() {
+            [] => Ok(()),
+            [..] => f.write_str("\""),
+        }
     }
-}
-
-fn is_authentication(quality: &str) -> bool {
-    quality.trim().eq_ignore_ascii_case("auth")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Challenge;
-    use crate::digest::Algorithm;
+    use super::{Challenge, Qop};
+    use crate::digest::{Algorithm, Keying, Suite};
 
     #[test]
     fn challenges_read_what_they_print() {
-        for algorithm in [
-            Algorithm::Md5,
-            Algorithm::Sha256,
-            Algorithm::Sha512Truncated,
-        ] {
-            for is_stale in [true, false] {
-                let challenge = Challenge {
-                    realm: "a \"realm\"".to_owned(),
-                    nonce: "abc".to_owned(),
-                    algorithm,
-                    is_stale,
-                    offers_authentication: true,
-                    opaque: is_stale.then(|| "o".to_owned()),
-                };
-                assert_eq!(
-                    Challenge::parse(challenge.to_string().as_bytes()),
-                    Some(challenge)
-                );
+        for algorithm in Algorithm::ALL {
+            for keying in [Keying::Password, Keying::Session] {
+                for qualities in [
+                    vec![],
+                    vec![Qop::Auth],
+                    vec![Qop::Auth, Qop::AuthInt],
+                    vec![Qop::AuthInt],
+                ] {
+                    let challenge = Challenge {
+                        realm: "a \"realm\"".to_owned(),
+                        nonce: "abc".to_owned(),
+                        suite: Suite { algorithm, keying },
+                        is_stale: qualities.len() == 1,
+                        opaque: (qualities.len() == 2).then(|| "o".to_owned()),
+                        qualities,
+                    };
+                    assert_eq!(
+                        Challenge::parse(challenge.to_string().as_bytes()),
+                        Some(challenge)
+                    );
+                }
             }
         }
+    }
+
+    /// Not all phones read a challenge by the book: what every one of them reads is spelled like this.
+    #[test]
+    fn a_challenge_is_spelled_as_phones_expect_it() {
+        let challenge = Challenge {
+            realm: "shop.example".to_owned(),
+            nonce: "abc".to_owned(),
+            suite: Algorithm::Md5.into(),
+            is_stale: true,
+            qualities: vec![Qop::Auth],
+            opaque: None,
+        };
+        assert_eq!(
+            challenge.to_string(),
+            r#"Digest realm="shop.example", nonce="abc", stale=true, algorithm=MD5, qop="auth""#
+        );
     }
 
     #[test]
@@ -140,12 +191,13 @@ mod tests {
             "Basic realm=\"r\"",
             "Digest realm=\"r\"",
             "Digest realm=\"r\", nonce=\"n\", algorithm=AKAv1-MD5",
-            "Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\"",
+            "Digest realm=\"r\", nonce=\"n\", qop=\"auth-conf\"",
+            "Digest realm=\"r\", nonce=\"n\", qop=\"\"",
         ] {
             assert_eq!(Challenge::parse(text.as_bytes()), None, "{text}");
         }
         let both =
-            Challenge::parse(b"Digest realm=\"r\", nonce=\"n\", qop=\"auth-int, auth\"").unwrap();
-        assert!(both.offers_authentication);
+            Challenge::parse(b"Digest realm=\"r\", nonce=\"n\", qop=\"auth-int, x,AUTH\"").unwrap();
+        assert_eq!(both.qualities, [Qop::AuthInt, Qop::Auth]);
     }
 }

@@ -10,8 +10,9 @@ use nom::combinator::{recognize, verify};
 use nom::multi::{many0_count, many1_count};
 use nom::sequence::{delimited, preceded, separated_pair};
 
-use crate::digest::algorithm::{Algorithm, Exchange, Ha1, HexHash, Quality};
-use crate::digest::challenge::Challenge;
+use crate::digest::algorithm::{Algorithm, HexHash, Suite};
+use crate::digest::challenge::{Challenge, Qop};
+use crate::digest::secret::{Exchange, Ha1, Quality};
 use crate::error::HeaderError;
 use crate::grammar::{self, Param, Parsed, blank};
 use crate::header_name::HeaderName;
@@ -21,13 +22,33 @@ use crate::text;
 /// The digest credentials of one request. Values are as the client wrote them, without quotes.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
-    username: &'a [u8],
+    username: Username<'a>,
     realm: &'a [u8],
     nonce: &'a [u8],
     uri: &'a [u8],
     response: HexHash,
     algorithm: Option<&'a [u8]>,
     protection: Protection<'a>,
+}
+
+/// The request that credentials are for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The Request-URI.
+    pub uri: &'a str,
+    /// The body, empty where there is none.
+    pub body: &'a [u8],
+}
+
+/// A user name as it is written.
+#[derive(Clone, Copy)]
+enum Username<'a> {
+    /// `username`, with its escapes.
+    Quoted(&'a [u8]),
+    /// `username*` (RFC 7616 §3.4): UTF-8 in percent signs.
+    Extended(&'a [u8]),
 }
 
 /// How far the response protects the request.
@@ -42,8 +63,59 @@ pub enum Protection<'a> {
         /// `nc` as written, eight hexadecimal digits.
         nonce_count: &'a [u8],
     },
+    /// `qop=auth-int`: the body is protected, too.
+    Integrity {
+        /// `cnonce`.
+        client_nonce: &'a [u8],
+        /// `nc` as written, eight hexadecimal digits.
+        nonce_count: &'a [u8],
+    },
     /// Another `qop`, which we never offer.
     Other,
+}
+
+impl<'a> Protection<'a> {
+    /// What was chosen of the kinds that a challenge offers; `None` where it is none of them.
+    pub const fn quality(&self) -> Option<Qop> {
+        match self {
+            Self::Authentication { .. } => Some(Qop::Auth),
+            Self::Integrity { .. } => Some(Qop::AuthInt),
+            Self::Legacy | Self::Other => None,
+        }
+    }
+
+    /// `nc` as a number: how often the nonce was used, this time included.
+    pub fn nonce_count(&self) -> Option<u32> {
+        match self {
+            Self::Authentication { nonce_count, .. } | Self::Integrity { nonce_count, .. } => {
+                u32::from_str_radix(std::str::from_utf8(nonce_count).ok()?, 16).ok()
+            }
+            Self::Legacy | Self::Other => None,
+        }
+    }
+
+    /// The values that are hashed into a response, for a message with this body.
+    pub(crate) const fn hashed(&self, body: &'a [u8]) -> Option<Quality<'a>> {
+        match *self {
+            Self::Legacy | Self::Other => None,
+            Self::Authentication {
+                client_nonce,
+                nonce_count,
+            } => Some(Quality {
+                nonce_count,
+                client_nonce,
+                body: None,
+            }),
+            Self::Integrity {
+                client_nonce,
+                nonce_count,
+            } => Some(Quality {
+                nonce_count,
+                client_nonce,
+                body: Some(body),
+            }),
+        }
+    }
 }
 
 impl<'a> Credentials<'a> {
@@ -62,7 +134,11 @@ impl<'a> Credentials<'a> {
 
     /// The user name without escapes; what is not UTF-8 becomes U+FFFD, which names nobody.
     pub fn username(&self) -> Cow<'a, str> {
-        match text::unescape(self.username) {
+        let plain = match self.username {
+            Username::Quoted(quoted) => text::unescape(quoted),
+            Username::Extended(escaped) => text::percent_decode(escaped),
+        };
+        match plain {
             Cow::Borrowed(plain) => String::from_utf8_lossy(plain),
             Cow::Owned(plain) => Cow::Owned(String::from_utf8_lossy(&plain).into_owned()),
         }
@@ -84,10 +160,10 @@ impl<'a> Credentials<'a> {
     }
 
     /// The algorithm, MD5 where none is named; `None` for one we do not know.
-    pub fn algorithm(&self) -> Option<Algorithm> {
+    pub fn suite(&self) -> Option<Suite> {
         match self.algorithm {
-            None => Some(Algorithm::Md5),
-            Some(name) => Algorithm::from_name(std::str::from_utf8(name).ok()?),
+            None => Some(Algorithm::Md5.into()),
+            Some(name) => Suite::from_name(std::str::from_utf8(name).ok()?),
         }
     }
 
@@ -96,50 +172,47 @@ impl<'a> Credentials<'a> {
         self.protection
     }
 
-    /// Whether whoever wrote this knows the secret; takes the same time for every wrong response.
-    pub fn prove(&self, secret: &Ha1, method: &[u8]) -> bool {
-        let quality = match self.protection {
-            Protection::Legacy => None,
-            Protection::Authentication {
-                client_nonce,
-                nonce_count,
-            } => Some(Quality {
-                nonce_count,
-                client_nonce,
-            }),
-            Protection::Other => return false,
-        };
-        // What the client wrote is hashed, not what we make of it.
-        let expected = secret.response(&Exchange {
-            method,
-            uri: self.uri,
-            nonce: self.nonce,
-            quality,
-        });
-        expected == self.response
+    /// Whether whoever wrote this knows the secret, for a request of this method and body; takes the same time for
+    /// every wrong response. Without `auth-int` the body does not matter.
+    pub fn prove(&self, secret: &Ha1, method: &[u8], body: &[u8]) -> bool {
+        match (self.suite(), self.protection) {
+            (None, _) | (_, Protection::Other) => false,
+            (Some(suite), _) => self.hash(secret, suite, method, body) == self.response,
+        }
     }
 
-    /// The value that answers `challenge`. `client_nonce` is random, `nonce_count` how often this
-    /// nonce was answered, this time included.
+    /// What a server proves that it knows the secret with, in an answer with this body (RFC 7616 §3.5).
+    pub(crate) fn server_response(&self, secret: &Ha1, suite: Suite, body: &[u8]) -> HexHash {
+        self.hash(secret, suite, b"", body)
+    }
+
+    /// The value that answers `challenge`; of the kinds of protection it offers the least, which every server means.
+    /// `client_nonce` is random, `nonce_count` how often this nonce was answered, this time included.
     pub fn answer(
         challenge: &Challenge,
         user: &str,
         secret: &Ha1,
-        method: &str,
-        uri: &str,
+        asked: &Asked<'_>,
         client_nonce: &str,
         nonce_count: u32,
     ) -> String {
+        let Asked { method, uri, body } = asked;
         let nonce_count = format!("{nonce_count:08x}");
-        let quality = challenge.offers_authentication.then_some(Quality {
-            nonce_count: nonce_count.as_bytes(),
-            client_nonce: client_nonce.as_bytes(),
-        });
+        let quality = match challenge.qualities.as_slice() {
+            [] => None,
+            offered if offered.contains(&Qop::Auth) => Some(Qop::Auth),
+            [..] => Some(Qop::AuthInt),
+        };
         let response = secret.response(&Exchange {
             method: method.as_bytes(),
             uri: uri.as_bytes(),
             nonce: challenge.nonce.as_bytes(),
-            quality,
+            keying: challenge.suite.keying,
+            quality: quality.map(|quality| Quality {
+                nonce_count: nonce_count.as_bytes(),
+                client_nonce: client_nonce.as_bytes(),
+                body: (quality == Qop::AuthInt).then_some(*body),
+            }),
         });
         let mut value = b"Digest username=".to_vec();
         text::quote(user.as_bytes(), &mut value);
@@ -150,10 +223,11 @@ impl<'a> Credentials<'a> {
         }
         value.extend(b", response=\"");
         value.extend(response.as_bytes());
-        value.extend(format!("\", algorithm={}", secret.algorithm()).as_bytes());
-        if quality.is_some() {
+        value.extend(format!("\", algorithm={}", challenge.suite).as_bytes());
+        if let Some(quality) = quality {
+            let quality = quality.as_str();
             value.extend(
-                format!(", qop=auth, nc={nonce_count}, cnonce=\"{client_nonce}\"").as_bytes(),
+                format!(", qop={quality}, nc={nonce_count}, cnonce=\"{client_nonce}\"").as_bytes(),
             );
         }
         if let Some(opaque) = &challenge.opaque {
@@ -162,20 +236,45 @@ impl<'a> Credentials<'a> {
         String::from_utf8_lossy(&value).into_owned()
     }
 
+    /// What the client wrote is hashed, not what we make of it.
+    fn hash(&self, secret: &Ha1, suite: Suite, method: &[u8], body: &[u8]) -> HexHash {
+        secret.response(&Exchange {
+            method,
+            uri: self.uri,
+            nonce: self.nonce,
+            keying: suite.keying,
+            quality: self.protection.hashed(body),
+        })
+    }
+
     fn from_params(params: AuthParams<'a>) -> Option<Self> {
         let nonce_count = params.get("nc");
         let client_nonce = params.get("cnonce");
         let protection = match params.get("qop") {
             None => Protection::Legacy,
-            Some(qop) if qop.eq_ignore_ascii_case(b"auth") => Protection::Authentication {
-                client_nonce: client_nonce?,
-                nonce_count: nonce_count
-                    .filter(|count| count.len() == 8 && count.iter().all(u8::is_ascii_hexdigit))?,
-            },
-            Some(_) => Protection::Other,
+            Some(qop) => {
+                let quality = std::str::from_utf8(qop).ok().and_then(Qop::from_name);
+                match quality {
+                    None => Protection::Other,
+                    Some(Qop::Auth) => Protection::Authentication {
+                        client_nonce: client_nonce?,
+                        nonce_count: nonce_count.filter(is_count)?,
+                    },
+                    Some(Qop::AuthInt) => Protection::Integrity {
+                        client_nonce: client_nonce?,
+                        nonce_count: nonce_count.filter(is_count)?,
+                    },
+                }
+            }
+        };
+        let username = match (params.get("username"), params.get("username*")) {
+            (Some(quoted), None) => Username::Quoted(quoted),
+            (None, Some(extended)) => Username::Extended(in_utf8(extended)?),
+            // RFC 7616 §3.4: never both.
+            (Some(_), Some(_)) | (None, None) => return None,
         };
         Some(Self {
-            username: params.get("username")?,
+            username,
             realm: params.get("realm")?,
             nonce: params.get("nonce")?,
             uri: params.get("uri")?,
@@ -232,6 +331,21 @@ impl<'a> AuthParams<'a> {
     }
 }
 
+/// RFC 7616 §3.4: the count is eight hexadecimal digits.
+fn is_count(text: &&[u8]) -> bool {
+    text.len() == 8 && text.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// What follows charset and language of an extended value (RFC 5987 §3.2.1); RFC 7616 §3.4 allows UTF-8 alone.
+fn in_utf8(value: &[u8]) -> Option<&[u8]> {
+    let mut parts = value.splitn(3, |byte| *byte == b'\'');
+    let charset = parts.next()?;
+    let _language = parts.next()?;
+    charset
+        .eq_ignore_ascii_case(b"UTF-8")
+        .then(|| parts.next())?
+}
+
 /// The parameters after `Digest`; `None` where the scheme is another.
 pub(super) fn auth_params(value: &[u8]) -> Option<AuthParams<'_>> {
     let (rest, _) = scheme(value).ok()?;
@@ -276,8 +390,8 @@ fn auth_param(input: &[u8]) -> Parsed<'_, Param<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Credentials, Protection};
-    use crate::digest::{Algorithm, Challenge, Ha1};
+    use super::{Asked, Credentials, Protection};
+    use crate::digest::{Algorithm, Challenge, Ha1, Keying, Qop, Suite};
     use crate::header_name::HeaderName;
 
     fn parse(value: &str) -> Option<Credentials<'_>> {
@@ -309,7 +423,7 @@ mod tests {
             assert_eq!(credentials.realm().as_ref(), b"r");
             assert_eq!(credentials.nonce(), b"n");
             assert_eq!(credentials.uri(), b"sip:h");
-            assert_eq!(credentials.algorithm(), Some(Algorithm::Md5));
+            assert_eq!(credentials.suite(), Some(Algorithm::Md5.into()));
             assert_eq!(
                 credentials.protection(),
                 Protection::Authentication {
@@ -368,31 +482,66 @@ mod tests {
 
     #[test]
     fn what_we_answer_is_proven_by_our_own_reading() {
-        for algorithm in [
-            Algorithm::Md5,
-            Algorithm::Sha256,
-            Algorithm::Sha512Truncated,
-        ] {
-            for offers_authentication in [true, false] {
-                let challenge = Challenge {
-                    realm: "trunk \"one\"".to_owned(),
-                    nonce: "n/1=".to_owned(),
-                    algorithm,
-                    is_stale: false,
-                    offers_authentication,
-                    opaque: Some("o".to_owned()),
-                };
-                let secret = Ha1::derive(algorithm, "desk", &challenge.realm, "wonder");
-                let value = Credentials::answer(
-                    &challenge, "desk", &secret, "MESSAGE", "sip:a@h", "c1", 26,
-                );
-                let credentials = parse(&value).unwrap();
-                assert!(credentials.prove(&secret, b"MESSAGE"), "{value}");
-                assert!(!credentials.prove(&secret, b"INVITE"));
-                assert_eq!(credentials.realm().as_ref(), challenge.realm.as_bytes());
-                assert_eq!(value.contains("nc=0000001a"), offers_authentication);
-                assert!(value.ends_with("opaque=\"o\""));
+        for algorithm in Algorithm::ALL {
+            for keying in [Keying::Password, Keying::Session] {
+                for qualities in [vec![], vec![Qop::AuthInt, Qop::Auth], vec![Qop::AuthInt]] {
+                    check_answer(Suite { algorithm, keying }, qualities);
+                }
             }
         }
+    }
+
+    #[track_caller]
+    fn check_answer(suite: Suite, qualities: Vec<Qop>) {
+        let challenge = Challenge {
+            realm: "trunk \"one\"".to_owned(),
+            nonce: "n/1=".to_owned(),
+            suite,
+            is_stale: false,
+            qualities,
+            opaque: Some("o".to_owned()),
+        };
+        let (user, uri, body) = ("desk", "sip:a@h", &b"hello"[..]);
+        let secret = Ha1::derive(suite.algorithm, user, &challenge.realm, "wonder");
+        let method = "MESSAGE";
+        let asked = Asked { method, uri, body };
+        let value = Credentials::answer(&challenge, user, &secret, &asked, "c1", 26);
+        let credentials = parse(&value).unwrap();
+        assert_eq!(credentials.suite(), Some(suite));
+        assert!(credentials.prove(&secret, b"MESSAGE", body), "{value}");
+        assert!(!credentials.prove(&secret, b"INVITE", body));
+        // Nothing but auth-int looks at the body.
+        let protects_body = credentials.protection().quality() == Some(Qop::AuthInt);
+        assert_eq!(protects_body, challenge.qualities == [Qop::AuthInt]);
+        assert_eq!(
+            credentials.prove(&secret, b"MESSAGE", b"hello!"),
+            !protects_body
+        );
+        assert_eq!(credentials.realm().as_ref(), challenge.realm.as_bytes());
+        let counts = !challenge.qualities.is_empty();
+        assert_eq!(value.contains("nc=0000001a"), counts);
+        assert_eq!(credentials.protection().nonce_count(), counts.then_some(26));
+        assert!(value.ends_with("opaque=\"o\""));
+    }
+
+    /// RFC 7616 §3.9.2 without its hashed user name.
+    #[test]
+    fn an_extended_user_name_is_utf_8() {
+        let whole = format!(
+            "Digest username*=UTF-8''J%C3%A4s%C3%B8n%20Doe, realm=\"r\", nonce=\"n\", uri=\"u\", response=\"{RESPONSE}\""
+        );
+        assert_eq!(parse(&whole).unwrap().username(), "J\u{e4}s\u{f8}n Doe");
+        for (wrong, text) in [
+            ("another charset", whole.replace("UTF-8", "ISO-8859-1")),
+            ("no charset", whole.replace("UTF-8''", "")),
+            (
+                "both names",
+                whole.replace("realm", "username=\"u\", realm"),
+            ),
+        ] {
+            assert!(is_malformed(&text), "{wrong}");
+        }
+        let odd = whole.replace("%C3", "%FF");
+        assert!(parse(&odd).unwrap().username().contains('\u{fffd}'));
     }
 }

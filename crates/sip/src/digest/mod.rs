@@ -6,9 +6,11 @@ mod authenticator;
 mod challenge;
 mod credentials;
 mod nonce;
+mod secret;
 
-pub use algorithm::{Algorithm, Ha1};
-pub use authenticator::{Authenticator, Freshness, Verdict};
-pub use challenge::Challenge;
-pub use credentials::{Credentials, Protection};
+pub use algorithm::{Algorithm, Keying, Suite};
+pub use authenticator::{Authenticator, Freshness, Occasion, Offer, Verdict};
+pub use challenge::{Challenge, Qop};
+pub use credentials::{Asked, Credentials, Protection};
 pub use nonce::NonceKeeper;
+pub use secret::Ha1;

@@ -2,6 +2,7 @@
 //! Must not know users. Time and randomness are arguments.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -12,13 +13,12 @@ use crate::digest::algorithm::hex_digit;
 
 /// Issues nonces without remembering them; remembers only those that were answered rightly.
 ///
-/// A nonce is its age, a random salt and an HMAC over both, so a flood of unauthenticated
-/// requests costs no memory.
+/// A nonce is its age, a random salt and an HMAC over both and the address it was given to, so a flood of
+/// unauthenticated requests costs no memory.
 #[derive(Debug)]
 pub struct NonceKeeper {
     key: NonceKey,
     started: Instant,
-    lifetime: Duration,
     uses: [Shard; SHARDS],
 }
 
@@ -28,12 +28,26 @@ pub struct NonceKeeper {
 )]
 type Shard = std::sync::Mutex<Uses>;
 
+/// A nonce that came with a right response, and how it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used<'a> {
+    pub(crate) nonce: &'a [u8],
+    /// None (RFC 2617) makes it serve once.
+    pub(crate) count: Option<u32>,
+    pub(crate) source: IpAddr,
+    /// How old it may be.
+    pub(crate) lifetime: Duration,
+}
+
 /// What a count says of a nonce that answered rightly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     /// Ours, young enough, and not counted before.
-    Fresh,
-    /// Not ours, too old, or counted before: a new nonce is due.
+    Fresh {
+        /// Since it was issued.
+        age: Duration,
+    },
+    /// Not ours, given to another address, too old, or counted before: a new nonce is due.
     Stale,
 }
 
@@ -49,23 +63,23 @@ const SALT: usize = 8;
 const PROOF: usize = 16;
 
 impl NonceKeeper {
-    /// A keeper whose nonces live for `lifetime`. `key` is random, and new at each start.
-    pub fn new(key: [u8; 32], lifetime: Duration, now: Instant) -> Self {
+    /// A keeper that has issued nothing. `key` is random, and new at each start.
+    pub fn new(key: [u8; 32], now: Instant) -> Self {
         Self {
             key: NonceKey(key),
             started: now,
-            lifetime,
             uses: std::array::from_fn(|_| Shard::default()),
         }
     }
 
-    /// A new nonce. `salt` is random; two equal ones at the same moment would share their count.
-    pub fn issue(&self, salt: u64, now: Instant) -> String {
+    /// A new nonce for whoever asks from `source`. `salt` is random; two equal ones at the same moment would share
+    /// their count.
+    pub fn issue(&self, source: IpAddr, salt: u64, now: Instant) -> String {
         let mut stamp = [0; AGE + SALT];
         let (age, salt_place) = stamp.split_at_mut(AGE);
         age.copy_from_slice(&self.age(now).to_be_bytes());
         salt_place.copy_from_slice(&salt.to_be_bytes());
-        let proof = self.key.prove(&stamp);
+        let proof = self.key.prove(&stamp, source);
         stamp
             .into_iter()
             .chain(proof)
@@ -74,15 +88,13 @@ impl NonceKeeper {
             .collect()
     }
 
-    /// Counts one use of a nonce that came with a right response. Without a count (RFC 2617) the
-    /// nonce serves once.
-    pub(crate) fn count(&self, nonce: &[u8], count: Option<u32>, now: Instant) -> Use {
-        let Some(stamp) = self.read(nonce) else {
+    /// Counts one use of a nonce that came with a right response.
+    pub(crate) fn count(&self, used: Used<'_>, now: Instant) -> Use {
+        let Some(stamp) = self.read(used.nonce, used.source) else {
             return Use::Stale;
         };
-        let issued = issued_at(&stamp);
-        let age = self.age(now).saturating_sub(issued);
-        if u128::from(age) > self.lifetime.as_millis() {
+        let age = self.age(now).saturating_sub(issued_at(&stamp));
+        if u128::from(age) > used.lifetime.as_millis() {
             return Use::Stale;
         }
         let [.., last] = stamp;
@@ -91,10 +103,15 @@ impl NonceKeeper {
         };
         // A panic elsewhere cannot leave a half-made count: the lock is held for plain arithmetic.
         let mut uses = uses.lock().unwrap_or_else(PoisonError::into_inner);
-        uses.count(stamp, count.unwrap_or(1))
+        if uses.count(stamp, used.count.unwrap_or(1)) {
+            let age = Duration::from_millis(age);
+            Use::Fresh { age }
+        } else {
+            Use::Stale
+        }
     }
 
-    fn read(&self, nonce: &[u8]) -> Option<[u8; AGE + SALT]> {
+    fn read(&self, nonce: &[u8], source: IpAddr) -> Option<[u8; AGE + SALT]> {
         let mut bytes = [0; AGE + SALT + PROOF];
         if nonce.len() != bytes.len() * 2 || !nonce.iter().all(u8::is_ascii_hexdigit) {
             return None;
@@ -103,7 +120,7 @@ impl NonceKeeper {
             *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
         }
         let (stamp, proof) = bytes.split_first_chunk::<{ AGE + SALT }>()?;
-        self.key.is_proof_of(stamp, proof).then_some(*stamp)
+        self.key.is_proof_of(stamp, source, proof).then_some(*stamp)
     }
 
     /// Milliseconds since the start.
@@ -117,8 +134,8 @@ impl NonceKeeper {
 struct NonceKey([u8; 32]);
 
 impl NonceKey {
-    fn prove(&self, stamp: &[u8]) -> impl Iterator<Item = u8> {
-        self.mac(stamp)
+    fn prove(&self, stamp: &[u8], source: IpAddr) -> impl Iterator<Item = u8> + use<> {
+        self.mac(stamp, source)
             .finalize()
             .into_bytes()
             .into_iter()
@@ -126,11 +143,11 @@ impl NonceKey {
     }
 
     /// Takes the same time wherever the two differ.
-    fn is_proof_of(&self, stamp: &[u8], proof: &[u8]) -> bool {
-        proof.len() == PROOF && self.mac(stamp).verify_truncated_left(proof).is_ok()
+    fn is_proof_of(&self, stamp: &[u8], source: IpAddr, proof: &[u8]) -> bool {
+        proof.len() == PROOF && self.mac(stamp, source).verify_truncated_left(proof).is_ok()
     }
 
-    fn mac(&self, stamp: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, stamp: &[u8], source: IpAddr) -> Hmac<Sha256> {
         // RFC 2104 §2: a key shorter than the block is filled up with zeros.
         let mut block = [0; 64];
         for (place, byte) in block.iter_mut().zip(self.0) {
@@ -138,6 +155,11 @@ impl NonceKey {
         }
         let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
         mac.update(stamp);
+        // An IPv4 address that came through an IPv6 socket is the same address.
+        match source.to_canonical() {
+            IpAddr::V4(address) => mac.update(&address.octets()),
+            IpAddr::V6(address) => mac.update(&address.octets()),
+        }
         mac
     }
 }
@@ -167,7 +189,8 @@ struct Counted {
 }
 
 impl Uses {
-    fn count(&mut self, stamp: [u8; AGE + SALT], count: u32) -> Use {
+    /// Whether this use is the first with its count.
+    fn count(&mut self, stamp: [u8; AGE + SALT], count: u32) -> bool {
         if let Some(counted) = self.counts.get_mut(&stamp) {
             return counted.count(count);
         }
@@ -176,7 +199,7 @@ impl Uses {
                 .forgotten_until
                 .is_some_and(|until| issued_at(&stamp) <= until)
         {
-            return Use::Stale;
+            return false;
         }
         if self.in_order.len() >= REMEMBERED
             && let Some(oldest) = self.in_order.pop_front()
@@ -192,25 +215,25 @@ impl Uses {
                 seen: 1,
             },
         );
-        Use::Fresh
+        true
     }
 }
 
 impl Counted {
-    fn count(&mut self, count: u32) -> Use {
+    fn count(&mut self, count: u32) -> bool {
         if count > self.highest {
             let ahead = count - self.highest;
             self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
             self.highest = count;
-            return Use::Fresh;
+            return true;
         }
         let behind = self.highest - count;
         let bit = 1_u64.checked_shl(behind).unwrap_or(0);
         if behind >= WINDOW || count == 0 || self.seen & bit != 0 {
-            return Use::Stale;
+            return false;
         }
         self.seen |= bit;
-        Use::Fresh
+        true
     }
 }
 
@@ -222,11 +245,13 @@ fn issued_at(stamp: &[u8; AGE + SALT]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     use std::time::{Duration, Instant};
 
-    use super::{NonceKeeper, REMEMBERED, SHARDS, Use};
+    use super::{NonceKeeper, REMEMBERED, SHARDS, Use, Used};
 
     const LIFETIME: Duration = Duration::from_secs(60);
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     #[expect(
         clippy::disallowed_methods,
@@ -237,23 +262,36 @@ mod tests {
     }
 
     fn keeper(now: Instant) -> NonceKeeper {
-        NonceKeeper::new([7; 32], LIFETIME, now)
+        NonceKeeper::new([7; 32], now)
+    }
+
+    fn used(nonce: &[u8], count: Option<u32>) -> Used<'_> {
+        Used {
+            nonce,
+            count,
+            source: HERE,
+            lifetime: LIFETIME,
+        }
+    }
+
+    fn is_fresh(keeper: &NonceKeeper, used: Used<'_>, now: Instant) -> bool {
+        matches!(keeper.count(used, now), Use::Fresh { .. })
     }
 
     #[test]
     fn a_nonce_lives_for_its_lifetime() {
         let now = start();
         let keeper = keeper(now);
-        let nonce = keeper.issue(1, now + Duration::from_secs(5));
+        let nonce = keeper.issue(HERE, 1, now + Duration::from_secs(5));
         let count = |count, seconds| {
-            keeper.count(
-                nonce.as_bytes(),
-                Some(count),
-                now + Duration::from_secs(seconds),
-            )
+            let used = used(nonce.as_bytes(), Some(count));
+            keeper.count(used, now + Duration::from_secs(seconds))
         };
-        assert_eq!(count(1, 5), Use::Fresh);
-        assert_eq!(count(2, 65), Use::Fresh);
+        let age = |seconds| Use::Fresh {
+            age: Duration::from_secs(seconds),
+        };
+        assert_eq!(count(1, 5), age(0));
+        assert_eq!(count(2, 65), age(60));
         assert_eq!(count(3, 66), Use::Stale);
     }
 
@@ -261,41 +299,63 @@ mod tests {
     fn each_count_serves_once_and_may_overtake_within_the_window() {
         let now = start();
         let keeper = keeper(now);
-        let nonce = keeper.issue(1, now);
-        let count = |count| keeper.count(nonce.as_bytes(), Some(count), now);
-        assert_eq!(count(1), Use::Fresh);
-        assert_eq!(count(1), Use::Stale);
-        assert_eq!(count(3), Use::Fresh);
-        assert_eq!(count(2), Use::Fresh);
-        assert_eq!(count(2), Use::Stale);
-        assert_eq!(count(100), Use::Fresh);
-        assert_eq!(count(37), Use::Fresh);
-        assert_eq!(count(36), Use::Stale);
-        assert_eq!(count(0), Use::Stale);
-        assert_eq!(count(u32::MAX), Use::Fresh);
-        assert_eq!(count(u32::MAX), Use::Stale);
+        let nonce = keeper.issue(HERE, 1, now);
+        for (count, fresh) in [
+            (1, true),
+            (1, false),
+            (3, true),
+            (2, true),
+            (2, false),
+            (100, true),
+            (37, true),
+            (36, false),
+            (0, false),
+            (u32::MAX, true),
+            (u32::MAX, false),
+        ] {
+            let used = used(nonce.as_bytes(), Some(count));
+            assert_eq!(is_fresh(&keeper, used, now), fresh, "{count}");
+        }
     }
 
     #[test]
     fn without_a_count_a_nonce_serves_once() {
         let now = start();
         let keeper = keeper(now);
-        let nonce = keeper.issue(1, now);
-        assert_eq!(keeper.count(nonce.as_bytes(), None, now), Use::Fresh);
-        assert_eq!(keeper.count(nonce.as_bytes(), None, now), Use::Stale);
+        let nonce = keeper.issue(HERE, 1, now);
+        assert!(is_fresh(&keeper, used(nonce.as_bytes(), None), now));
+        assert!(!is_fresh(&keeper, used(nonce.as_bytes(), None), now));
+    }
+
+    #[test]
+    fn a_nonce_serves_the_address_it_was_given_to() {
+        let now = start();
+        let keeper = keeper(now);
+        let nonce = keeper.issue(HERE, 1, now);
+        let from = |source: IpAddr| Used {
+            source,
+            ..used(nonce.as_bytes(), Some(1))
+        };
+        for other in ["127.0.0.2", "::1", "::ffff:127.0.0.2", "10.0.0.1"] {
+            assert!(!is_fresh(&keeper, from(other.parse().unwrap()), now));
+        }
+        let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+        assert!(is_fresh(&keeper, from(mapped.into()), now));
+        let six = keeper.issue(Ipv6Addr::LOCALHOST.into(), 1, now);
+        assert!(!is_fresh(&keeper, used(six.as_bytes(), Some(1)), now));
     }
 
     #[test]
     fn foreign_and_altered_nonces_are_stale() {
         let now = start();
         let keeper = keeper(now);
-        let other = NonceKeeper::new([8; 32], LIFETIME, now);
-        let nonce = keeper.issue(1, now);
-        assert_eq!(other.count(nonce.as_bytes(), Some(1), now), Use::Stale);
+        let other = NonceKeeper::new([8; 32], now);
+        let nonce = keeper.issue(HERE, 1, now);
+        assert!(!is_fresh(&other, used(nonce.as_bytes(), Some(1)), now));
         for at in 0..nonce.len() {
             let mut altered = nonce.clone().into_bytes();
             altered[at] = if altered[at] == b'0' { b'1' } else { b'0' };
-            assert_eq!(keeper.count(&altered, Some(1), now), Use::Stale, "{at}");
+            assert!(!is_fresh(&keeper, used(&altered, Some(1)), now), "{at}");
         }
         for odd in [
             &b""[..],
@@ -303,9 +363,9 @@ mod tests {
             "\u{e9}".repeat(32).as_bytes(),
             &[b'+'; 64],
         ] {
-            assert_eq!(keeper.count(odd, Some(1), now), Use::Stale);
+            assert!(!is_fresh(&keeper, used(odd, Some(1)), now));
         }
-        assert_eq!(keeper.count(nonce.as_bytes(), Some(1), now), Use::Fresh);
+        assert!(is_fresh(&keeper, used(nonce.as_bytes(), Some(1)), now));
     }
 
     #[test]
@@ -313,10 +373,10 @@ mod tests {
         let now = start();
         let keeper = keeper(now);
         let nonces: Vec<_> = (0..(SHARDS * REMEMBERED + SHARDS * 10) as u64)
-            .map(|salt| keeper.issue(salt, now + Duration::from_millis(salt / 100)))
+            .map(|salt| keeper.issue(HERE, salt, now + Duration::from_millis(salt / 100)))
             .collect();
         let later = now + Duration::from_secs(1);
-        let fresh = |nonce: &String| keeper.count(nonce.as_bytes(), Some(1), later) == Use::Fresh;
+        let fresh = |nonce: &String| is_fresh(&keeper, used(nonce.as_bytes(), Some(1)), later);
         assert!(nonces.iter().all(fresh));
         assert!(!nonces.iter().any(fresh));
         for shard in &keeper.uses {

@@ -79,6 +79,30 @@ pub(crate) fn quoted(input: &[u8]) -> Parsed<'_, &[u8]> {
     .parse(input)
 }
 
+/// A `comment`, which may hold others; yields what stands between the outermost parentheses, escapes kept.
+/// Counts instead of descending, so that nesting costs no stack.
+pub(crate) fn comment(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let [b'(', inside @ ..] = input else {
+        return Err(nom::Err::Error(()));
+    };
+    let (mut depth, mut is_quoted) = (1_usize, false);
+    for (at, &byte) in inside.iter().enumerate() {
+        match byte {
+            _ if is_quoted => is_quoted = false,
+            b'\\' => is_quoted = true,
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            other if bytes::is_control(other) => break,
+            _ => {}
+        }
+        if depth == 0 {
+            let (text, rest) = inside.split_at(at);
+            return Ok((rest.get(1..).unwrap_or_default(), text));
+        }
+    }
+    Err(nom::Err::Error(()))
+}
+
 /// A parameter value: a token, a host, a quoted string (with its quotes), or what phones write instead.
 pub(crate) fn param_value(input: &[u8]) -> Parsed<'_, &[u8]> {
     alt((recognize(quoted), take_while1(bytes::is_param_value))).parse(input)
@@ -138,7 +162,18 @@ fn as_ascii(bytes: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{delta_seconds, port, quoted, read_all, token};
+    use super::{comment, delta_seconds, port, quoted, read_all, token};
+
+    #[test]
+    fn comments_end_at_the_parenthesis_that_closes_the_first() {
+        assert_eq!(
+            comment(br"(a (b) \) c) d"),
+            Ok((&b" d"[..], &br"a (b) \) c"[..]))
+        );
+        for text in ["", "a", "(open", "(a (b)", r"(a\)", "(a\x01)"] {
+            assert!(comment(text.as_bytes()).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn quoted_strings_end_at_the_first_unescaped_quote() {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use nom::Parser;
 use nom::character::complete::char;
@@ -53,6 +54,12 @@ impl<'a> Params<'a> {
     /// The value of the first parameter of this name as ASCII, quotes kept.
     pub fn token(&self, name: &str) -> Option<&'a str> {
         std::str::from_utf8(self.get(name)?.value?).ok()
+    }
+
+    /// The seconds that the first parameter of this name counts.
+    pub fn seconds(&self, name: &str) -> Option<Duration> {
+        let seconds = super::read_all(super::delta_seconds, self.get(name)?.value?)?;
+        Some(Duration::from_secs(u64::from(seconds)))
     }
 
     /// Whether there is none.

@@ -1,10 +1,12 @@
 //! Contact (RFC 3261 §20.10). Must not know registrations.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::error::HeaderError;
 use crate::grammar;
 use crate::header::name_addr::NameAddr;
+use crate::header::quality::Quality;
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 
@@ -53,6 +55,36 @@ impl<'a> Contact<'a> {
         let seconds = value.and_then(|value| grammar::read_all(grammar::delta_seconds, value));
         Some(Duration::from_secs(seconds.map_or(3600, u64::from)))
     }
+
+    /// How this contact ranks among the others; `None` where that is malformed.
+    pub fn quality(&self) -> Option<Quality> {
+        match self.address() {
+            Some(address) => Quality::of(&address.params),
+            None => Some(Quality::FULL),
+        }
+    }
+
+    /// The URN of the device, without the angle brackets around it (RFC 5626 §4.1).
+    pub fn instance(&self) -> Option<Cow<'a, str>> {
+        let value = self.address()?.params.get("+sip.instance")?.unquoted()?;
+        match value {
+            Cow::Borrowed([b'<', urn @ .., b'>']) => {
+                std::str::from_utf8(urn).ok().map(Cow::Borrowed)
+            }
+            Cow::Borrowed(_) => None,
+            Cow::Owned(escaped) => {
+                let text = String::from_utf8(escaped).ok()?;
+                let urn = text.strip_prefix('<')?.strip_suffix('>')?;
+                Some(Cow::Owned(urn.to_owned()))
+            }
+        }
+    }
+
+    /// Which of the device's ways this is, from 1 on (RFC 5626 §4.2).
+    pub fn reg_id(&self) -> Option<u32> {
+        let text = self.address()?.params.get("reg-id")?.value?;
+        grammar::read_all(grammar::number, text).filter(|id| *id > 0)
+    }
 }
 
 impl Headers {
@@ -100,5 +132,25 @@ mod tests {
             Some(Duration::from_secs(3600))
         );
         assert_eq!(expires("<sip:a@h>;expires=0"), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn outbound_phones_name_their_device_and_way() {
+        let contact = Contact::parse(
+            br#"<sip:alice@192.0.2.1>;reg-id=2;+sip.instance="<urn:uuid:6ff4b1ae>";q=0.7"#,
+        )
+        .unwrap();
+        assert_eq!(contact.instance().as_deref(), Some("urn:uuid:6ff4b1ae"));
+        assert_eq!(contact.reg_id(), Some(2));
+        assert_eq!(
+            contact.quality().map(|quality| quality.thousandths()),
+            Some(700)
+        );
+        let plain =
+            Contact::parse(b"<sip:alice@192.0.2.1>;reg-id=0;q=7;+sip.instance=\"urn:x\"").unwrap();
+        assert_eq!(
+            (plain.instance(), plain.reg_id(), plain.quality()),
+            (None, None, None)
+        );
     }
 }

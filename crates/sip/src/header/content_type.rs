@@ -58,20 +58,23 @@ impl Headers {
 }
 
 fn content_type(input: &[u8]) -> Parsed<'_, ContentType<'_>> {
-    (
-        separated_pair(
-            grammar::token,
-            delimited(blank, char('/'), blank),
-            grammar::token,
-        ),
-        grammar::params,
-    )
+    (media_type, grammar::params)
         .map(|((kind, subtype), params)| ContentType {
             kind,
             subtype,
             params,
         })
         .parse(input)
+}
+
+/// `m-type SLASH m-subtype`.
+pub(super) fn media_type(input: &[u8]) -> Parsed<'_, (&str, &str)> {
+    separated_pair(
+        grammar::token,
+        delimited(blank, char('/'), blank),
+        grammar::token,
+    )
+    .parse(input)
 }
 
 #[cfg(test)]

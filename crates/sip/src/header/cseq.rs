@@ -50,7 +50,7 @@ impl Headers {
     }
 }
 
-fn cseq(input: &[u8]) -> Parsed<'_, CSeq<'_>> {
+pub(super) fn cseq(input: &[u8]) -> Parsed<'_, CSeq<'_>> {
     separated_pair(
         verify(grammar::number, |number| *number < LIMIT),
         verify(blank, |blanks: &[u8]| !blanks.is_empty()),

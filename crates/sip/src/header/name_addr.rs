@@ -111,7 +111,8 @@ pub(crate) fn name_addr(input: &[u8]) -> Parsed<'_, NameAddr<'_>> {
         .parse(input)
 }
 
-fn bracketed(input: &[u8]) -> Parsed<'_, (Option<&[u8]>, AnyUri<'_>)> {
+/// Name and URI in brackets.
+pub(super) fn bracketed(input: &[u8]) -> Parsed<'_, (Option<&[u8]>, AnyUri<'_>)> {
     (
         opt(terminated(display_name, blank)),
         delimited(

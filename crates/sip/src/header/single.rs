@@ -1,4 +1,5 @@
-//! Headers of one value whose grammar is a word or a number: Call-ID, Expires, Max-Forwards, SIP-If-Match.
+//! Headers of one value whose grammar is a word or a number: Call-ID, Expires, Min-Expires, Max-Forwards,
+//! SIP-ETag, SIP-If-Match and Suppress-If-Match. Must not know what they do.
 
 use std::time::Duration;
 
@@ -6,6 +7,15 @@ use crate::error::HeaderError;
 use crate::grammar;
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
+
+/// Which state a watcher need not be told (RFC 5839 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuppressIfMatch<'a> {
+    /// None at all: the subscription goes on without a body.
+    Any,
+    /// The one with this entity-tag.
+    EntityTag(&'a str),
+}
 
 impl Headers {
     /// The Call-ID.
@@ -63,6 +73,18 @@ impl Headers {
         self.token(HeaderName::SipEtag)
     }
 
+    /// The state that a watcher has and need not be told again (RFC 5839 §4).
+    ///
+    /// # Errors
+    /// Where it is neither a token nor `*`, or there twice.
+    pub fn suppress_if_match(&self) -> Result<Option<SuppressIfMatch<'_>>, HeaderError> {
+        // `*` is a token too.
+        Ok(match self.token(HeaderName::SuppressIfMatch)? {
+            Some("*") => Some(SuppressIfMatch::Any),
+            other => other.map(SuppressIfMatch::EntityTag),
+        })
+    }
+
     /// The value of a header that may be there once at most.
     pub(crate) fn single(&self, name: HeaderName) -> Result<Option<&[u8]>, HeaderError> {
         let mut lines = self.headers(name);
@@ -96,5 +118,71 @@ impl Headers {
         grammar::read_all(grammar::token, value)
             .map(Some)
             .ok_or(HeaderError::malformed(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::SuppressIfMatch;
+    use crate::error::{HeaderError, HeaderFault};
+    use crate::header_name::HeaderName;
+    use crate::message::Message;
+
+    fn message(headers: &str) -> Message {
+        Message::parse(Bytes::from(format!("SIP/2.0 200 OK\r\n{headers}\r\n"))).unwrap()
+    }
+
+    #[test]
+    fn entity_tags_are_tokens() {
+        let tagged = message("SIP-ETag: a~1\r\nSIP-If-Match: b.2\r\nSuppress-If-Match: c3\r\n");
+        let headers = tagged.headers();
+        assert_eq!(headers.entity_tag(), Ok(Some("a~1")));
+        assert_eq!(headers.if_match(), Ok(Some("b.2")));
+        assert_eq!(
+            headers.suppress_if_match(),
+            Ok(Some(SuppressIfMatch::EntityTag("c3")))
+        );
+        let any = message("Suppress-If-Match: *\r\n");
+        assert_eq!(
+            any.headers().suppress_if_match(),
+            Ok(Some(SuppressIfMatch::Any))
+        );
+        assert_eq!(message("").headers().suppress_if_match(), Ok(None));
+        assert!(
+            message("SIP-If-Match: a, b\r\n")
+                .headers()
+                .if_match()
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn seconds_beyond_all_reckoning_are_the_most_there_are() {
+        let long = message("Expires: 99999999999\r\nMin-Expires: 0060\r\n");
+        let seconds =
+            |found: Result<Option<std::time::Duration>, _>| found.unwrap().unwrap().as_secs();
+        assert_eq!(seconds(long.headers().expires()), u64::from(u32::MAX));
+        assert_eq!(seconds(long.headers().min_expires()), 60);
+        assert!(message("Expires: -1\r\n").headers().expires().is_err());
+    }
+
+    #[test]
+    fn what_is_there_twice_is_told_from_what_is_malformed() {
+        let fault = |headers: &str| {
+            message(headers)
+                .headers()
+                .call_id()
+                .map_err(|error| error.fault)
+                .err()
+        };
+        assert_eq!(fault(""), Some(HeaderFault::Missing));
+        assert_eq!(fault("i: a b\r\n"), Some(HeaderFault::Malformed));
+        assert_eq!(fault("i: a\r\nCall-ID: a\r\n"), Some(HeaderFault::Repeated));
+        assert_eq!(
+            message("Max-Forwards: 256\r\n").headers().max_forwards(),
+            Err(HeaderError::malformed(HeaderName::MaxForwards))
+        );
     }
 }

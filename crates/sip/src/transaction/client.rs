@@ -4,23 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::key::ClientKey;
+use super::Config;
 use super::step::Step;
 use super::timers::Timer;
-use super::{Config, RequestToken};
-use crate::flow::Flow;
 
 /// One request of ours.
 #[derive(Debug)]
-pub(super) struct Client {
-    pub(super) key: ClientKey,
-    pub(super) token: RequestToken,
-    pub(super) flow: Flow,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
+pub(super) enum Client {
     /// No response yet.
     Trying { request: Bytes, interval: Duration },
     /// A provisional response came.
@@ -34,84 +24,69 @@ enum State {
 pub(super) enum News {
     Provisional,
     Final,
+    /// A 2xx to an INVITE after the first.
+    FurtherSuccess,
     /// Seen before.
     Repeated,
 }
 
 impl Client {
-    pub(super) fn start(
-        key: ClientKey,
-        token: RequestToken,
-        flow: Flow,
-        request: Bytes,
-        config: &Config,
-    ) -> (Self, Step) {
-        let step = Step::transmit(request.clone()).with_timer(Timer::F, config.patience());
-        let step = if flow.transport.is_reliable() {
-            step
-        } else {
-            step.with_timer(Timer::E, config.round_trip)
-        };
-        let state = State::Trying {
-            request,
-            interval: config.round_trip,
-        };
-        (
-            Self {
-                key,
-                token,
-                flow,
-                state,
-            },
-            step,
-        )
+    pub(super) fn start(request: Bytes, config: &Config) -> (Self, Step) {
+        let step = Step::transmit(request.clone())
+            .with_timer(Timer::E)
+            .with_timer(Timer::F);
+        let interval = config.round_trip;
+        (Self::Trying { request, interval }, step)
     }
 
     pub(super) fn handle_provisional(&mut self) -> (Step, News) {
-        match &mut self.state {
-            State::Trying { request, .. } => {
+        match self {
+            Self::Trying { request, .. } => {
                 let request = std::mem::take(request);
-                self.state = State::Proceeding { request };
+                *self = Self::Proceeding { request };
                 (Step::nothing(), News::Provisional)
             }
-            State::Proceeding { .. } => (Step::nothing(), News::Provisional),
-            State::Completed => (Step::nothing(), News::Repeated),
+            Self::Proceeding { .. } => (Step::nothing(), News::Provisional),
+            Self::Completed => (Step::nothing(), News::Repeated),
         }
     }
 
-    pub(super) fn handle_final(&mut self, config: &Config) -> (Step, News) {
-        match self.state {
-            State::Trying { .. } | State::Proceeding { .. } => {
-                self.state = State::Completed;
-                let step = if self.flow.transport.is_reliable() {
-                    // Timer K is zero where nothing is repeated.
-                    Step::end()
-                } else {
-                    Step::nothing().with_timer(Timer::K, config.message_lifetime)
-                };
-                (step, News::Final)
+    pub(super) fn handle_final(&mut self) -> (Step, News) {
+        match self {
+            Self::Trying { .. } | Self::Proceeding { .. } => {
+                *self = Self::Completed;
+                (Step::nothing().ending_by(Timer::K), News::Final)
             }
-            State::Completed => (Step::nothing(), News::Repeated),
+            Self::Completed => (Step::nothing(), News::Repeated),
         }
     }
 
+    /// Timer E.
     pub(super) fn handle_retransmit(&mut self, config: &Config) -> Step {
-        let (request, interval) = match &mut self.state {
-            State::Trying { request, interval } => {
+        let (request, interval) = match self {
+            Self::Trying { request, interval } => {
                 *interval = interval.saturating_mul(2).min(config.longest_interval);
                 (request.clone(), *interval)
             }
-            State::Proceeding { request } => (request.clone(), config.longest_interval),
-            State::Completed => return Step::nothing(),
+            Self::Proceeding { request } => (request.clone(), config.longest_interval),
+            Self::Completed => return Step::nothing(),
         };
-        Step::transmit(request).with_timer(Timer::E, interval)
+        Step::transmit(request).with_timer_again(Timer::E, interval)
     }
 
     /// Whether the user still has to hear what becomes of it.
     pub(super) const fn is_open(&self) -> bool {
-        match self.state {
-            State::Trying { .. } | State::Proceeding { .. } => true,
-            State::Completed => false,
+        match self {
+            Self::Trying { .. } | Self::Proceeding { .. } => true,
+            Self::Completed => false,
+        }
+    }
+
+    pub(super) const fn awaits(&self, timer: Timer) -> bool {
+        match (timer, self) {
+            (Timer::E | Timer::F, Self::Trying { .. } | Self::Proceeding { .. })
+            | (Timer::K, Self::Completed) => true,
+            (_, _) => false,
         }
     }
 }

@@ -1,13 +1,17 @@
 //! All requests of ours under way: finds the transaction of each response and timer, tells the user what becomes of it.
 //! Must not know server transactions.
 
+use std::collections::HashMap;
 use std::time::Instant;
+
+use bytes::Bytes;
 
 use super::arena::{Arena, Id};
 use super::client::{Client, News};
-use super::effects::Effects;
-use super::key::{ClientKey, KeyMap};
-use super::step::{Fate, Step};
+use super::effects::{Effects, Remains};
+use super::invite_client::InviteClient;
+use super::key::{ClientKey, KeyMap, Keys};
+use super::step::Step;
 use super::timers::Timer;
 use super::{Config, Failure, Output, RequestToken};
 use crate::flow::Flow;
@@ -18,37 +22,58 @@ use crate::write::request::RequestDraft;
 /// The client transactions of one endpoint.
 pub(super) struct Clients {
     config: Config,
+    keys: Keys,
     ids: KeyMap<ClientKey, Id>,
-    clients: Arena<Client>,
+    /// For the user's CANCEL.
+    invites_by_token: HashMap<RequestToken, Id>,
+    clients: Arena<Record>,
+}
+
+/// One transaction and whose it is.
+#[derive(Debug)]
+struct Record {
+    key: ClientKey,
+    /// `None` for a CANCEL, whose answer tells nobody anything.
+    token: Option<RequestToken>,
+    flow: Flow,
+    branch: Box<str>,
+    machine: Machine,
+}
+
+#[derive(Debug)]
+enum Machine {
+    Request(Client),
+    Invite(InviteClient),
 }
 
 /// A request of ours before it is sent.
 pub(super) struct Outbound<'a> {
-    pub(super) key: ClientKey,
     pub(super) token: RequestToken,
     pub(super) flow: Flow,
     pub(super) draft: &'a RequestDraft,
-    pub(super) branch: &'a str,
+    pub(super) branch: String,
 }
 
 impl Clients {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config, keys: Keys) -> Self {
         Self {
             config,
+            keys,
             ids: KeyMap::default(),
+            invites_by_token: HashMap::new(),
             clients: Arena::new(),
         }
     }
 
-    pub(super) fn send(&mut self, outbound: &Outbound<'_>, effects: &mut Effects, now: Instant) {
+    pub(super) fn send(&mut self, outbound: Outbound<'_>, effects: &mut Effects, now: Instant) {
         let Outbound {
-            key,
             token,
             flow,
             draft,
             branch,
-        } = *outbound;
-        let failure = if matches!(draft.method(), Method::Invite | Method::Ack)
+        } = outbound;
+        let key = self.keys.of_sent(&branch, draft.method().as_str());
+        let failure = if matches!(draft.method(), Method::Cancel | Method::Ack)
             || self.ids.contains_key(&key)
         {
             Some(Failure::Misuse)
@@ -61,11 +86,33 @@ impl Clients {
             effects.outputs.push_back(Output::Failed { token, cause });
             return;
         }
-        let bytes = draft.print(&format!("{} {}", flow.transport, flow.local), branch);
-        let (client, step) = Client::start(key, token, flow, bytes, &self.config);
-        let id = self.clients.insert(client);
-        self.ids.insert(key, id);
+        let bytes = print(draft, flow, &branch);
+        let (machine, step) = if draft.method() == Method::Invite {
+            let (invite, step) = InviteClient::start(bytes, &self.config);
+            (Machine::Invite(invite), step)
+        } else {
+            let (request, step) = Client::start(bytes, &self.config);
+            (Machine::Request(request), step)
+        };
+        let is_invite = matches!(machine, Machine::Invite(_));
+        let id = self.insert(Record {
+            key,
+            token: Some(token),
+            flow,
+            branch: branch.into_boxed_str(),
+            machine,
+        });
+        if is_invite {
+            self.invites_by_token.insert(token, id);
+        }
         self.carry_out(id, step, effects, now);
+    }
+
+    /// The user wants no answer to an INVITE any more.
+    pub(super) fn cancel(&mut self, token: RequestToken, effects: &mut Effects, now: Instant) {
+        if let Some(id) = self.invites_by_token.get(&token).copied() {
+            self.handle_cancel(id, effects, now);
+        }
     }
 
     pub(super) fn handle_response(
@@ -76,66 +123,73 @@ impl Clients {
         now: Instant,
     ) {
         let id = key.and_then(|key| self.ids.get(&key).copied());
-        let Some((id, client)) = id.and_then(|id| Some((id, self.clients.entry_mut(id)?))) else {
+        let Some((id, record)) = id.and_then(|id| Some((id, self.clients.entry_mut(id)?))) else {
             effects.counts.strays += 1;
             return;
         };
-        let token = client.token;
-        let (step, news) = if response.status().is_provisional() {
-            client.handle_provisional()
-        } else {
-            client.handle_final(&self.config)
+        let token = record.token;
+        let is_provisional = response.status().is_provisional();
+        let (step, news) = match &mut record.machine {
+            Machine::Request(client) if is_provisional => client.handle_provisional(),
+            Machine::Request(client) => client.handle_final(),
+            Machine::Invite(invite) if is_provisional => invite.handle_provisional(),
+            Machine::Invite(invite) => invite.handle_final(&response),
         };
-        match news {
-            News::Provisional => {
-                let output = Output::Provisional { token, response };
-                effects.outputs.push_back(output);
-            }
-            News::Final => {
-                let output = Output::Final { token, response };
-                effects.outputs.push_back(output);
-            }
-            News::Repeated => {}
+        if let Some(token) = token {
+            let output = match news {
+                News::Provisional => Some(Output::Provisional { token, response }),
+                News::Final => Some(Output::Final { token, response }),
+                News::FurtherSuccess => Some(Output::FurtherSuccess { token, response }),
+                News::Repeated => None,
+            };
+            effects.outputs.extend(output);
         }
         self.carry_out(id, step, effects, now);
     }
 
-    /// Timer E.
-    pub(super) fn handle_retransmit(&mut self, id: Id, effects: &mut Effects, now: Instant) {
-        if let Some(client) = self.clients.entry_mut(id) {
-            let step = client.handle_retransmit(&self.config);
-            effects.counts.retransmissions_sent += u64::from(step.transmit.is_some());
-            self.carry_out(id, step, effects, now);
+    /// A timer of a client transaction has fired.
+    pub(super) fn handle_timer(
+        &mut self,
+        timer: Timer,
+        id: Id,
+        effects: &mut Effects,
+        now: Instant,
+    ) {
+        if !self.awaits(timer, id) {
+            return;
         }
-    }
-
-    /// Timer F.
-    pub(super) fn handle_give_up(&mut self, id: Id, effects: &mut Effects, now: Instant) {
-        if let Some(client) = self.clients.entry(id)
-            && client.is_open()
-        {
-            effects.counts.timeouts += 1;
-            effects.outputs.push_back(Output::Failed {
-                token: client.token,
-                cause: Failure::Timeout,
-            });
-            self.carry_out(id, Step::end(), effects, now);
+        match timer {
+            Timer::A | Timer::E => self.handle_retransmit(id, effects, now),
+            Timer::B | Timer::F | Timer::Cancelled => self.handle_give_up(id, effects, now),
+            Timer::C => self.handle_cancel(id, effects, now),
+            Timer::M => {
+                let token = self.clients.entry(id).and_then(|record| record.token);
+                let over = token.map(|token| Output::Over { token });
+                effects.outputs.extend(over);
+                self.carry_out(id, Step::end(), effects, now);
+            }
+            Timer::D | Timer::K => self.carry_out(id, Step::end(), effects, now),
+            Timer::Trying
+            | Timer::Abandon
+            | Timer::J
+            | Timer::InviteTrying
+            | Timer::InviteAbandon
+            | Timer::G
+            | Timer::H
+            | Timer::I
+            | Timer::L => {}
         }
-    }
-
-    /// Timer K.
-    pub(super) fn handle_end(&mut self, id: Id, effects: &mut Effects, now: Instant) {
-        self.carry_out(id, Step::end(), effects, now);
     }
 
     pub(super) fn handle_flow_closed(&mut self, effects: &mut Effects) {
         self.ids = KeyMap::default();
-        for client in self.clients.drain() {
-            if client.is_open() {
-                effects.outputs.push_back(Output::Failed {
-                    token: client.token,
-                    cause: Failure::FlowClosed,
-                });
+        self.invites_by_token = HashMap::new();
+        for record in self.clients.drain() {
+            if let Some(token) = record.token
+                && record.machine.is_open()
+            {
+                let cause = Failure::FlowClosed;
+                effects.outputs.push_back(Output::Failed { token, cause });
             }
         }
     }
@@ -144,22 +198,113 @@ impl Clients {
     pub(super) fn awaits(&self, timer: Timer, id: Id) -> bool {
         self.clients
             .entry(id)
-            .is_some_and(|client| timer == Timer::K || client.is_open())
+            .is_some_and(|record| match &record.machine {
+                Machine::Request(client) => client.awaits(timer),
+                Machine::Invite(invite) => invite.awaits(timer),
+            })
     }
 
     pub(super) fn len(&self) -> usize {
         self.clients.len()
     }
 
-    fn carry_out(&mut self, id: Id, step: Step, effects: &mut Effects, now: Instant) {
-        let Some(client) = self.clients.entry(id) else {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.ids.is_empty() && self.invites_by_token.is_empty()
+    }
+
+    fn handle_retransmit(&mut self, id: Id, effects: &mut Effects, now: Instant) {
+        let Some(record) = self.clients.entry_mut(id) else {
             return;
         };
-        let (flow, key, fate) = (client.flow, client.key, step.fate);
-        effects.carry_out(id, flow, step, now);
-        if fate == Fate::Ends {
-            self.clients.remove(id);
-            self.ids.remove(&key);
+        let step = match &mut record.machine {
+            Machine::Request(client) => client.handle_retransmit(&self.config),
+            Machine::Invite(invite) => invite.handle_retransmit(),
+        };
+        effects.counts.retransmissions_sent += u64::from(step.transmit.is_some());
+        self.carry_out(id, step, effects, now);
+    }
+
+    fn handle_give_up(&mut self, id: Id, effects: &mut Effects, now: Instant) {
+        if let Some(token) = self.clients.entry(id).and_then(|record| record.token) {
+            effects.counts.timeouts += 1;
+            let cause = Failure::Timeout;
+            effects.outputs.push_back(Output::Failed { token, cause });
+        }
+        self.carry_out(id, Step::end(), effects, now);
+    }
+
+    fn handle_cancel(&mut self, id: Id, effects: &mut Effects, now: Instant) {
+        if let Some(record) = self.clients.entry_mut(id)
+            && let Machine::Invite(invite) = &mut record.machine
+        {
+            let step = invite.handle_cancel();
+            self.carry_out(id, step, effects, now);
         }
     }
+
+    fn carry_out(&mut self, id: Id, mut step: Step, effects: &mut Effects, now: Instant) {
+        let Some(record) = self.clients.entry(id) else {
+            return;
+        };
+        let (flow, key, token) = (record.flow, record.key, record.token);
+        let cancel = step
+            .cancel
+            .take()
+            .map(|bytes| (bytes, record.branch.clone()));
+        if effects.carry_out(id, flow, step, now) == Remains::Nothing {
+            self.clients.remove(id);
+            self.ids.remove(&key);
+            if let Some(token) = token
+                && self.invites_by_token.get(&token) == Some(&id)
+            {
+                self.invites_by_token.remove(&token);
+            }
+        }
+        if let Some((bytes, branch)) = cancel {
+            self.start_cancel(bytes, branch, flow, effects, now);
+        }
+    }
+
+    /// RFC 3261 §9.1: a CANCEL has a transaction of its own, with the branch of the INVITE.
+    fn start_cancel(
+        &mut self,
+        bytes: Bytes,
+        branch: Box<str>,
+        flow: Flow,
+        effects: &mut Effects,
+        now: Instant,
+    ) {
+        let key = self.keys.of_sent(&branch, Method::Cancel.as_str());
+        let (client, step) = Client::start(bytes, &self.config);
+        let id = self.insert(Record {
+            key,
+            token: None,
+            flow,
+            branch,
+            machine: Machine::Request(client),
+        });
+        self.carry_out(id, step, effects, now);
+    }
+
+    fn insert(&mut self, record: Record) -> Id {
+        let key = record.key;
+        let id = self.clients.insert(record);
+        self.ids.insert(key, id);
+        id
+    }
+}
+
+impl Machine {
+    const fn is_open(&self) -> bool {
+        match self {
+            Self::Request(client) => client.is_open(),
+            Self::Invite(invite) => invite.is_open(),
+        }
+    }
+}
+
+/// The bytes of a request of ours as they leave by this flow.
+pub(super) fn print(draft: &RequestDraft, flow: Flow, branch: &str) -> Bytes {
+    draft.print(&format!("{} {}", flow.transport, flow.local), branch)
 }

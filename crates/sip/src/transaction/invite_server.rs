@@ -6,21 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Config;
-use super::key::ServerKey;
+use super::key::Identity;
 use super::step::Step;
 use super::timers::Timer;
 use crate::flow::Flow;
 use crate::status::StatusCode;
 
-/// RFC 3261 §17.2.1: within it the user should have said something.
-pub(super) const TRYING_DELAY: Duration = Duration::from_millis(200);
-/// A user who says nothing final for so long has forgotten the call; the caller's Timer C is no shorter.
-pub(super) const LONGEST_RINGING: Duration = Duration::from_secs(180);
-
 /// One INVITE.
 #[derive(Debug)]
 pub(super) struct InviteServer {
-    pub(super) key: ServerKey,
+    pub(super) identity: Identity,
     /// Where answers go.
     pub(super) flow: Flow,
     state: State,
@@ -42,46 +37,50 @@ enum State {
 }
 
 impl InviteServer {
-    pub(super) fn start(key: ServerKey, flow: Flow, request: Bytes) -> (Self, Step) {
+    pub(super) fn start(identity: Identity, flow: Flow, request: Bytes) -> (Self, Step) {
         let state = State::Proceeding {
             request,
             provisional: None,
         };
         let step = Step::nothing()
-            .with_timer(Timer::InviteTrying, TRYING_DELAY)
-            .with_timer(Timer::InviteAbandon, LONGEST_RINGING);
-        (Self { key, flow, state }, step)
+            .with_timer(Timer::InviteTrying)
+            .with_timer(Timer::InviteAbandon);
+        let invite = Self {
+            identity,
+            flow,
+            state,
+        };
+        (invite, step)
     }
 
-    /// Takes the user's answer, if one is still awaited.
+    /// Takes the user's answer, if one is still awaited, or the user's repetition of a 2xx.
     pub(super) fn handle_answer(
         &mut self,
         status: StatusCode,
         response: Bytes,
         config: &Config,
     ) -> Option<Step> {
-        let State::Proceeding { provisional, .. } = &mut self.state else {
-            return None;
-        };
-        let step = Step::transmit(response.clone());
-        if status.is_provisional() {
-            *provisional = Some(response);
-            return Some(step);
+        match &mut self.state {
+            State::Proceeding { provisional, .. } if status.is_provisional() => {
+                *provisional = Some(response.clone());
+                Some(Step::transmit(response))
+            }
+            State::Proceeding { .. } if status.is_success() => {
+                self.state = State::Accepted;
+                Some(Step::transmit(response).with_timer(Timer::L))
+            }
+            State::Proceeding { .. } => {
+                self.state = State::Completed {
+                    refusal: response.clone(),
+                    interval: config.round_trip,
+                };
+                let step = Step::transmit(response);
+                Some(step.with_timer(Timer::H).with_timer(Timer::G))
+            }
+            // RFC 6026 §7.1: the call repeats its 2xx until the ACK comes.
+            State::Accepted if status.is_success() => Some(Step::transmit(response)),
+            State::Accepted | State::Completed { .. } | State::Confirmed => None,
         }
-        if status.is_success() {
-            self.state = State::Accepted;
-            return Some(step.with_timer(Timer::L, config.patience()));
-        }
-        self.state = State::Completed {
-            refusal: response,
-            interval: config.round_trip,
-        };
-        let step = step.with_timer(Timer::H, config.patience());
-        Some(if self.flow.transport.is_reliable() {
-            step
-        } else {
-            step.with_timer(Timer::G, config.round_trip)
-        })
     }
 
     pub(super) fn handle_retransmission(&self) -> Step {
@@ -101,16 +100,11 @@ impl InviteServer {
         }
     }
 
-    pub(super) fn handle_ack(&mut self, config: &Config) -> Step {
+    pub(super) fn handle_ack(&mut self) -> Step {
         match self.state {
             State::Completed { .. } => {
                 self.state = State::Confirmed;
-                if self.flow.transport.is_reliable() {
-                    // Timer I is zero where nothing is repeated.
-                    Step::end()
-                } else {
-                    Step::nothing().with_timer(Timer::I, config.message_lifetime)
-                }
+                Step::nothing().ending_by(Timer::I)
             }
             State::Proceeding { .. } | State::Accepted | State::Confirmed => Step::nothing(),
         }
@@ -122,7 +116,7 @@ impl InviteServer {
             return Step::nothing();
         };
         *interval = interval.saturating_mul(2).min(config.longest_interval);
-        Step::transmit(refusal.clone()).with_timer(Timer::G, *interval)
+        Step::transmit(refusal.clone()).with_timer_again(Timer::G, *interval)
     }
 
     /// The request, while no final answer was given.
@@ -131,6 +125,11 @@ impl InviteServer {
             State::Proceeding { request, .. } => Some(request),
             State::Accepted | State::Completed { .. } | State::Confirmed => None,
         }
+    }
+
+    /// Whether an ACK is the call's and not the transaction's.
+    pub(super) const fn is_accepted(&self) -> bool {
+        matches!(self.state, State::Accepted)
     }
 
     pub(super) const fn is_silent(&self) -> bool {

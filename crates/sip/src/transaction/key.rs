@@ -17,6 +17,22 @@ use crate::method::Method;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ServerKey(u128);
 
+/// What requests have in common that are one request come by several ways (RFC 3261 §8.2.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MergeKey(u64);
+
+/// The branch of a request, whatever address it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BranchKey(u64);
+
+/// All by which a server transaction is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) key: ServerKey,
+    /// `None` inside a dialog, where requests never merge, and for requests without a From tag.
+    pub(super) merge: Option<MergeKey>,
+}
+
 /// Names a client transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ClientKey(u128);
@@ -98,6 +114,37 @@ impl Keys {
         })))
     }
 
+    /// What tells that a request came before, by another way; `None` where that cannot be.
+    ///
+    /// # Errors
+    /// The request has not passed [`Request::check`].
+    pub(super) fn of_merged(&self, request: &Request) -> Result<Option<MergeKey>, HeaderError> {
+        if request.method() == Method::Cancel || request.to()?.tag().is_some() {
+            return Ok(None);
+        }
+        let from = request.from()?;
+        let Some(tag) = from.tag() else {
+            return Ok(None);
+        };
+        let call_id = request.call_id()?;
+        let cseq = request.cseq()?;
+        Ok(Some(MergeKey(self.half_digest(|hasher| {
+            6u8.hash(hasher);
+            tag.hash(hasher);
+            call_id.hash(hasher);
+            cseq.number.hash(hasher);
+            cseq.method_text.hash(hasher);
+        }))))
+    }
+
+    /// The branch alone: a retransmission from a rebound NAT has the same one, a merged request never.
+    pub(super) fn of_branch(&self, via: &Via<'_>) -> BranchKey {
+        BranchKey(self.half_digest(|hasher| {
+            7u8.hash(hasher);
+            via.branch().hash(hasher);
+        }))
+    }
+
     /// The key of a request of ours.
     pub(super) fn of_sent(&self, branch: &str, method: &str) -> ClientKey {
         ClientKey(self.digest(|hasher| {
@@ -137,14 +184,22 @@ impl Keys {
 
     /// Two passes of SipHash, keyed by beginning with the secret.
     fn digest(&self, feed: impl Fn(&mut DefaultHasher)) -> u128 {
-        let [high, low] = self.secret.map(|secret| {
-            let mut hasher = DefaultHasher::new();
-            secret.hash(&mut hasher);
-            feed(&mut hasher);
-            hasher.finish()
-        });
+        let [high, low] = self.secret.map(|secret| keyed(secret, &feed));
         u128::from(high) << 64 | u128::from(low)
     }
+
+    /// One pass, where a collision costs no more than a refusal.
+    fn half_digest(&self, feed: impl Fn(&mut DefaultHasher)) -> u64 {
+        let [secret, _] = self.secret;
+        keyed(secret, feed)
+    }
+}
+
+fn keyed(secret: u64, feed: impl Fn(&mut DefaultHasher)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    secret.hash(&mut hasher);
+    feed(&mut hasher);
+    hasher.finish()
 }
 
 fn hash_sent_by(via: &Via<'_>, hasher: &mut DefaultHasher) {
@@ -166,6 +221,12 @@ impl Hash for ServerKey {
     }
 }
 
+impl Hash for MergeKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
 impl Hash for ClientKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(self.0);
@@ -179,6 +240,10 @@ pub(super) struct TakeAsHash(u64);
 impl Hasher for TakeAsHash {
     fn write_u128(&mut self, key: u128) {
         self.0 = (key ^ (key >> 64)) as u64;
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
     }
 
     fn write(&mut self, bytes: &[u8]) {

@@ -6,10 +6,13 @@ mod client;
 mod clients;
 mod effects;
 mod endpoint;
+mod invite_client;
 mod invite_server;
 mod key;
+mod merged;
 mod reply;
 mod server;
+mod servers;
 mod step;
 mod timers;
 
@@ -21,7 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use self::endpoint::Endpoint;
-use self::endpoint::ServerSlot;
+use self::servers::ServerSlot;
 use crate::error::BadRequest;
 use crate::flow::Flow;
 use crate::message::{Message, Request, Response};
@@ -76,7 +79,9 @@ pub enum Input {
         /// From [`Output::Request`].
         transaction: ServerTransactionId,
     },
-    /// Send a request. INVITE has transactions of another kind and is refused.
+    /// Send a request. What becomes of an INVITE: any number of [`Output::Provisional`], one [`Output::Final`] or
+    /// [`Output::Failed`], and after a 2xx any number of [`Output::FurtherSuccess`], each of which wants an ACK, until
+    /// [`Output::Over`].
     Send {
         /// Comes back with what becomes of it.
         token: RequestToken,
@@ -87,9 +92,24 @@ pub enum Input {
         /// The branch parameter, with the magic cookie; unguessable, never used before.
         branch: String,
     },
+    /// No answer is wanted any more to an INVITE of ours: it is cancelled as soon as RFC 3261 §9.1 allows. It still
+    /// gets its one final response or failure, and that may be a 2xx.
+    Cancel {
+        /// From [`Input::Send`].
+        token: RequestToken,
+    },
+    /// Send the ACK of a 2xx; it has no transaction and no answer (RFC 3261 §13.2.2.4).
+    Acknowledge {
+        /// Where to.
+        flow: Flow,
+        /// The ACK without its Via.
+        draft: RequestDraft,
+        /// The branch parameter, with the magic cookie; the same for each repetition of one ACK.
+        branch: String,
+    },
     /// [`Endpoint::next_timeout`] has come.
     Timeout,
-    /// Nothing can be sent any more: every transaction ends.
+    /// Nothing can be sent any more: every transaction ends, and none begins.
     FlowClosed,
 }
 
@@ -112,12 +132,39 @@ pub enum Output {
         /// The request.
         request: Request,
     },
+    /// The ACK of a 2xx, or one that belongs to nothing this endpoint knows; it is never answered.
+    Acknowledged {
+        /// Where it came from.
+        flow: Flow,
+        /// The ACK.
+        ack: Request,
+    },
+    /// The client does not want an answer to its INVITE any more; it was answered 487.
+    Cancelled {
+        /// From [`Output::Request`].
+        transaction: ServerTransactionId,
+        /// Where the CANCEL came from.
+        flow: Flow,
+    },
     /// A final response to a request of ours.
     Final {
         /// From [`Input::Send`].
         token: RequestToken,
         /// The response.
         response: Response,
+    },
+    /// One more 2xx to an INVITE of ours: the same one again, because its ACK was lost, or that of another peer to
+    /// whom a proxy has forked the INVITE (RFC 6026 §7.2).
+    FurtherSuccess {
+        /// From [`Input::Send`].
+        token: RequestToken,
+        /// The response.
+        response: Response,
+    },
+    /// No more 2xx will be told of an INVITE of ours.
+    Over {
+        /// From [`Input::Send`].
+        token: RequestToken,
     },
     /// A provisional response to a request of ours.
     Provisional {
@@ -138,13 +185,13 @@ pub enum Output {
 /// Why a request of ours gets no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// No final response in 64*T1.
+    /// No final response in 64*T1; for an INVITE, counted from its CANCEL once it rings.
     Timeout,
     /// The connection is gone.
     FlowClosed,
     /// [`Config::client_transactions`] are under way.
     Overload,
-    /// The user asked for what this machine does not do: an INVITE or ACK, or a branch in use.
+    /// The user asked for what this machine does not do: a CANCEL or ACK by itself, or a branch in use.
     Misuse,
 }
 
@@ -172,6 +219,8 @@ pub struct Config {
     pub client_transactions: u32,
     /// Goes out as Retry-After with the 503.
     pub retry_after: Duration,
+    /// An INVITE of ours that rings longer than this is cancelled; more than 3 minutes (RFC 3261 §16.6).
+    pub longest_ringing: Duration,
 }
 
 impl Default for Config {
@@ -184,6 +233,7 @@ impl Default for Config {
             server_transactions: 131_072,
             client_transactions: 16_384,
             retry_after: Duration::from_secs(5),
+            longest_ringing: Duration::from_secs(181),
         }
     }
 }
@@ -192,6 +242,18 @@ impl Config {
     /// 64*T1: after it the client has given up, whatever it sent.
     const fn patience(&self) -> Duration {
         self.round_trip.saturating_mul(64)
+    }
+
+    /// When a request without an answer is told 100.
+    fn trying_delay(&self) -> Duration {
+        // RFC 4320 §4.1: when the client's Timer E reaches T2, that is at T1 + 2*T1 + … below T2.
+        let mut interval = self.round_trip;
+        let mut delay = Duration::ZERO;
+        while interval < self.longest_interval && !interval.is_zero() {
+            delay += interval;
+            interval *= 2;
+        }
+        delay
     }
 }
 
@@ -206,13 +268,15 @@ pub struct Counts {
     pub retransmissions_sent: u64,
     /// Bad requests answered.
     pub bad_requests: u64,
+    /// Requests answered 482, because they had come before by another way.
+    pub merged: u64,
     /// Requests answered 503 because too many awaited an answer.
     pub refused: u64,
     /// Answered transactions forgotten before their time, for room.
     pub evicted: u64,
     /// Answers of the user that came after the client had given up, or that RFC 4320 forbids.
     pub answers_dropped: u64,
-    /// Responses and ACKs that belong to nothing.
+    /// Responses that belong to nothing, and requests that cannot be answered.
     pub strays: u64,
     /// Requests of ours without a final response in time.
     pub timeouts: u64,

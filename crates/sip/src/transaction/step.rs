@@ -1,4 +1,4 @@
-//! What one event makes of one transaction. Must not know which machine says it.
+//! What one event makes of one transaction. Must not know which machine says it, nor the transport.
 
 use std::time::Duration;
 
@@ -11,10 +11,21 @@ use super::timers::Timer;
 pub(super) struct Step {
     /// Send this to the peer.
     pub(super) transmit: Option<Bytes>,
+    /// Send this CANCEL as a transaction of its own.
+    pub(super) cancel: Option<Bytes>,
     /// Set these timers.
-    pub(super) timers: [Option<(Timer, Duration)>; 2],
+    pub(super) timers: [Option<(Timer, Delay)>; 2],
     /// Whether the transaction lives on.
     pub(super) fate: Fate,
+}
+
+/// How long a timer runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Delay {
+    /// As the table says for the transport.
+    Initial,
+    /// As long as the machine says: one that is set again and again.
+    Again(Duration),
 }
 
 /// Whether a transaction lives on.
@@ -23,6 +34,8 @@ pub(super) enum Fate {
     #[default]
     Lives,
     Ends,
+    /// Until this timer fires; it ends at once where the timer is zero.
+    EndsBy(Timer),
 }
 
 impl Step {
@@ -44,7 +57,23 @@ impl Step {
         }
     }
 
-    pub(super) fn with_timer(mut self, timer: Timer, delay: Duration) -> Self {
+    /// Sets a timer to the delay of the table.
+    pub(super) fn with_timer(self, timer: Timer) -> Self {
+        self.with(timer, Delay::Initial)
+    }
+
+    /// Sets a timer that has fired once more.
+    pub(super) fn with_timer_again(self, timer: Timer, delay: Duration) -> Self {
+        self.with(timer, Delay::Again(delay))
+    }
+
+    /// The transaction has nothing left to do but to absorb what is repeated.
+    pub(super) fn ending_by(mut self, timer: Timer) -> Self {
+        self.fate = Fate::EndsBy(timer);
+        self
+    }
+
+    fn with(mut self, timer: Timer, delay: Delay) -> Self {
         if let Some(free) = self.timers.iter_mut().find(|timer| timer.is_none()) {
             *free = Some((timer, delay));
         }

@@ -3,12 +3,26 @@
 
 use bytes::Bytes;
 
+use crate::error::HeaderError;
+use crate::header::accept::Accept;
+use crate::header::authentication_info::AuthenticationInfo;
+use crate::header::coding::Weighted;
 use crate::header::contact::Contact;
+use crate::header::content_disposition::ContentDisposition;
 use crate::header::content_type::ContentType;
 use crate::header::cseq::CSeq;
+use crate::header::date::Date;
 use crate::header::event::Event;
 use crate::header::name_addr::NameAddr;
+use crate::header::product::Products;
+use crate::header::reason::Reason;
+use crate::header::reliable::RAck;
+use crate::header::retry_after::RetryAfter;
+use crate::header::route::Route;
+use crate::header::session_expires::SessionExpires;
+use crate::header::subscription_state::SubscriptionState;
 use crate::header::via::Via;
+use crate::header::warning::Warning;
 use crate::header_name::HeaderName;
 use crate::message::Message;
 use crate::values::Values;
@@ -54,44 +68,58 @@ fn canonical_uri(text: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Writes a value as what it says, or as it stands where it cannot be read.
 fn write_value(name: HeaderName, value: &[u8], out: &mut Vec<u8>) {
-    let is_written = match name {
-        HeaderName::Via => Via::parse(value).map(|via| via.write(out)).is_ok(),
+    let start = out.len();
+    if write_meaning(name, value, out).is_err() {
+        out.truncate(start);
+        out.extend(value);
+    }
+}
+
+fn write_meaning(name: HeaderName, value: &[u8], out: &mut Vec<u8>) -> Result<(), HeaderError> {
+    match name {
+        HeaderName::Via => Via::parse(value)?.write(out),
         HeaderName::From
         | HeaderName::To
-        | HeaderName::Route
-        | HeaderName::RecordRoute
-        | HeaderName::Path
-        | HeaderName::ServiceRoute
         | HeaderName::ReferTo
         | HeaderName::ReferredBy
         | HeaderName::ReplyTo
-        | HeaderName::PAssertedIdentity => NameAddr::parse(name, value)
-            .map(|address| address.write(out))
-            .is_ok(),
-        HeaderName::Contact => Contact::parse(value)
-            .map(|contact| contact.write(out))
-            .is_ok(),
-        HeaderName::CSeq => CSeq::parse(value).map(|cseq| cseq.write(out)).is_ok(),
-        HeaderName::Event => Event::parse(value).map(|event| event.write(out)).is_ok(),
-        HeaderName::ContentType => ContentType::parse(value)
-            .map(|kind| kind.write(out))
-            .is_ok(),
-        HeaderName::Accept
-        | HeaderName::AcceptEncoding
-        | HeaderName::AcceptLanguage
-        | HeaderName::AlertInfo
+        | HeaderName::PAssertedIdentity => NameAddr::parse(name, value)?.write(out),
+        HeaderName::Route
+        | HeaderName::RecordRoute
+        | HeaderName::Path
+        | HeaderName::ServiceRoute => Route::parse(name, value)?.write(out),
+        HeaderName::Contact => Contact::parse(value)?.write(out),
+        HeaderName::CSeq => CSeq::parse(value)?.write(out),
+        HeaderName::Event => Event::parse(value)?.write(out),
+        HeaderName::ContentType => ContentType::parse(value)?.write(out),
+        HeaderName::ContentDisposition => ContentDisposition::parse(value)?.write(out),
+        HeaderName::Accept => Accept::parse(value)?.write(out),
+        HeaderName::AcceptEncoding | HeaderName::AcceptLanguage => {
+            Weighted::parse(name, value)?.write(out);
+        }
+        HeaderName::AuthenticationInfo => AuthenticationInfo::parse(value)?.write(out),
+        HeaderName::Date => Date::parse(value)?.write(out),
+        HeaderName::MinSe | HeaderName::SessionExpires => {
+            SessionExpires::parse(name, value)?.write(out);
+        }
+        HeaderName::RAck => RAck::parse(value)?.write(out),
+        HeaderName::Reason => Reason::parse(value)?.write(out),
+        HeaderName::RetryAfter => RetryAfter::parse(value)?.write(out),
+        HeaderName::Server | HeaderName::UserAgent => Products::parse(name, value)?.write(out),
+        HeaderName::SubscriptionState => SubscriptionState::parse(value)?.write(out),
+        HeaderName::Warning => Warning::parse(value)?.write(out),
+        // Words, numbers and free text have one spelling; challenges and credentials are left as they were hashed.
+        HeaderName::AlertInfo
         | HeaderName::Allow
         | HeaderName::AllowEvents
-        | HeaderName::AuthenticationInfo
         | HeaderName::Authorization
         | HeaderName::CallId
         | HeaderName::CallInfo
-        | HeaderName::ContentDisposition
         | HeaderName::ContentEncoding
         | HeaderName::ContentLanguage
         | HeaderName::ContentLength
-        | HeaderName::Date
         | HeaderName::ErrorInfo
         | HeaderName::Expires
         | HeaderName::InReplyTo
@@ -103,23 +131,16 @@ fn write_value(name: HeaderName, value: &[u8], out: &mut Vec<u8>) {
         | HeaderName::ProxyAuthenticate
         | HeaderName::ProxyAuthorization
         | HeaderName::ProxyRequire
-        | HeaderName::Reason
         | HeaderName::Require
-        | HeaderName::RetryAfter
-        | HeaderName::Server
-        | HeaderName::SessionExpires
+        | HeaderName::RSeq
         | HeaderName::SipEtag
         | HeaderName::SipIfMatch
         | HeaderName::Subject
-        | HeaderName::SubscriptionState
         | HeaderName::Supported
+        | HeaderName::SuppressIfMatch
         | HeaderName::Timestamp
         | HeaderName::Unsupported
-        | HeaderName::UserAgent
-        | HeaderName::Warning
-        | HeaderName::WwwAuthenticate => false,
-    };
-    if !is_written {
-        out.extend(value);
+        | HeaderName::WwwAuthenticate => out.extend(value),
     }
+    Ok(())
 }

@@ -1,6 +1,8 @@
-//! Writing messages. A value can never start a new line: CR, LF and NUL in it are written as blanks.
+//! Writing messages. A value can never start a new line: CR and LF in it are written as blanks, and so is a NUL
+//! that no backslash quotes. Must not know when which message is due.
 
 mod canonical;
+pub(crate) mod hop;
 pub(crate) mod request;
 pub(crate) mod response;
 
@@ -53,11 +55,7 @@ impl Writer {
         self.out.extend(b": ");
         let start = self.out.len();
         write(&mut self.out);
-        for byte in self.out.get_mut(start..).unwrap_or_default() {
-            if is_line_breaking(*byte) {
-                *byte = b' ';
-            }
-        }
+        disarm(self.out.get_mut(start..).unwrap_or_default());
         self.out.extend(b"\r\n");
     }
 
@@ -70,12 +68,9 @@ impl Writer {
     }
 
     fn text(&mut self, value: &[u8]) {
-        if memchr3(b'\r', b'\n', 0, value).is_none() {
-            self.out.extend(value);
-        } else {
-            let harmless = |byte: &u8| if is_line_breaking(*byte) { b' ' } else { *byte };
-            self.out.extend(value.iter().map(harmless));
-        }
+        let start = self.out.len();
+        self.out.extend(value);
+        disarm(self.out.get_mut(start..).unwrap_or_default());
     }
 
     fn number(&mut self, number: usize) {
@@ -93,6 +88,22 @@ pub(crate) fn extension_name(name: &str) -> String {
         .collect()
 }
 
-fn is_line_breaking(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n' | 0)
+/// Makes blanks of what could end a line. A NUL behind a backslash stays: a name in quotes may hold it
+/// (RFC 3261 §25.1, quoted-pair), and an answer repeats that name to the octet.
+fn disarm(text: &mut [u8]) {
+    if memchr3(b'\r', b'\n', 0, text).is_none() {
+        return;
+    }
+    let mut before = b' ';
+    for byte in text {
+        let is_breaking = match *byte {
+            b'\r' | b'\n' => true,
+            0 => before != b'\\',
+            _ => false,
+        };
+        before = *byte;
+        if is_breaking {
+            *byte = b' ';
+        }
+    }
 }

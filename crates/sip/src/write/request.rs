@@ -10,7 +10,7 @@ use crate::write::{Writer, extension_name};
 
 /// A request without its Via.
 ///
-/// A value can never start a new line: CR, LF and NUL in it are written as blanks.
+/// A value can never start a new line: CR and LF in it are written as blanks, as is a NUL that no backslash quotes.
 #[derive(Clone, Debug)]
 pub struct RequestDraft {
     method: Method,

@@ -16,7 +16,7 @@ use crate::write::{Writer, extension_name};
 
 /// An answer in the making: Via, From, To, Call-ID and CSeq are the request's (RFC 3261 §8.2.6.2).
 ///
-/// A value can never start a new line: CR, LF and NUL in it are written as blanks.
+/// A value can never start a new line: CR and LF in it are written as blanks, as is a NUL that no backslash quotes.
 #[derive(Clone, Debug)]
 pub struct ResponseBuilder<'a> {
     request: &'a Request,

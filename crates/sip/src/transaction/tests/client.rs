@@ -144,12 +144,14 @@ fn what_this_machine_does_not_send_is_refused() {
     check(
         Udp,
         |script| {
-            script.send(1, Method::Invite);
+            script.send(1, Method::Ack);
+            script.send(4, Method::Cancel);
             script.send(2, Method::Message);
             script.send(3, Method::Message);
         },
         expect![[r#"
                  0 failed Misuse for 1
+                 0 failed Misuse for 4
                  0 send MESSAGE to 40000
                  0 failed Misuse for 3
         "#]],

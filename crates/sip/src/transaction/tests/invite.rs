@@ -144,6 +144,7 @@ fn a_stateless_refusal_is_never_repeated_by_a_timer() {
             0 request INVITE
             0 send 405 to 40000
             0 0 held
+            0 acknowledged 5
             60000 request INVITE
         "#]],
     );
@@ -189,6 +190,7 @@ fn a_cancel_ends_an_unanswered_invite() {
             0 request INVITE
             0 send 200 to 40000
             0 send 487 to 40000
+            0 cancelled
             0 send 200 to 40000
             60000 0 held
         "#]],
@@ -211,16 +213,82 @@ fn a_cancel_of_nothing_is_answered_481() {
 }
 
 #[test]
-fn a_stray_ack_is_dropped() {
+fn an_ack_of_a_success_or_of_nothing_is_the_users() {
     check(
         Udp,
         |script| {
+            script.receive(&request_text("ACK", "branch=z9hG4bKstray"));
+            script.receive(&request_text("INVITE", VIA));
+            script.answer(200);
             script.receive(&request_text("ACK", VIA));
-            assert_eq!(script.endpoint.take_counts().strays, 1);
+            script.receive(&request_text("ACK", "branch=z9hG4bKown"));
             script.note_held();
         },
         expect![[r#"
-                 0 0 held
+                 0 acknowledged 5
+                 0 request INVITE
+                 0 send 200 to 40000
+                 0 acknowledged 5
+                 0 acknowledged 5
+                 0 1 held
+        "#]],
+    );
+}
+
+#[test]
+fn the_call_repeats_its_success_until_timer_l() {
+    check(
+        Udp,
+        |script| {
+            script.receive(&request_text("INVITE", VIA));
+            script.answer(200);
+            script.until(500);
+            script.answer(200);
+            script.answer(486);
+            script.until(32_000);
+            script.answer(200);
+            assert_eq!(script.endpoint.take_counts().answers_dropped, 2);
+            script.note_held();
+        },
+        expect![[r#"
+                 0 request INVITE
+                 0 send 200 to 40000
+                 500 send 200 to 40000
+                 32000 0 held
+        "#]],
+    );
+}
+
+#[test]
+fn a_cancel_after_the_answer_changes_nothing() {
+    check(
+        Udp,
+        |script| {
+            script.receive(&request_text("INVITE", VIA));
+            script.answer(200);
+            script.receive(&request_text("CANCEL", VIA));
+        },
+        expect![[r#"
+                 0 request INVITE
+                 0 send 200 to 40000
+                 0 send 200 to 40000
+        "#]],
+    );
+}
+
+#[test]
+fn an_old_peers_cancel_finds_its_invite() {
+    check(
+        Udp,
+        |script| {
+            script.receive(&request_text("INVITE", "rport"));
+            script.receive(&request_text("CANCEL", "rport"));
+        },
+        expect![[r#"
+                 0 request INVITE
+                 0 send 200 to 40000
+                 0 send 487 to 40000
+                 0 cancelled
         "#]],
     );
 }

@@ -2,6 +2,8 @@
 
 mod client;
 mod invite;
+mod invite_client;
+mod merged;
 mod network;
 mod room;
 pub(in crate::transaction) mod script;

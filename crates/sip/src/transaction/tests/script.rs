@@ -54,15 +54,16 @@ pub(super) fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-/// A request as a phone writes it; `via` are the Via's parameters.
+/// A request as a phone writes it; `via` are the Via's parameters, and another Via makes another call.
 pub(super) fn request_text(method: &str, via: &str) -> String {
+    let call: String = via.chars().filter(char::is_ascii_alphanumeric).collect();
     format!(
         "{method} sip:alice@shop.example SIP/2.0\r\n\
          Via: SIP/2.0/UDP 127.0.0.1:5090;{via}\r\n\
          Max-Forwards: 70\r\n\
          From: <sip:alice@shop.example>;tag=one\r\n\
          To: <sip:alice@shop.example>\r\n\
-         Call-ID: call-1\r\n\
+         Call-ID: call-{call}\r\n\
          CSeq: 5 {method}\r\n\
          Content-Length: 0\r\n\r\n"
     )
@@ -131,6 +132,16 @@ impl Script {
         });
     }
 
+    /// Answers the newest request, and forgets it.
+    pub(super) fn refuse_stateless(&mut self, status: u16) {
+        let (transaction, request) = self.requests.last().unwrap();
+        let (transaction, response) = (*transaction, answer(request, status));
+        self.handle(Input::AnswerStateless {
+            transaction,
+            response,
+        });
+    }
+
     pub(super) fn send(&mut self, token: u64, method: Method) {
         let flow = self.flow;
         self.handle(Input::Send {
@@ -180,6 +191,14 @@ impl Script {
                 let line = format!("request {}", request.method());
                 self.requests.push((transaction, request));
                 line
+            }
+            Output::Acknowledged { ack, .. } => {
+                format!("acknowledged {}", ack.cseq().unwrap().number)
+            }
+            Output::Over { token } => format!("over {}", token.0),
+            Output::Cancelled { .. } => "cancelled".to_owned(),
+            Output::FurtherSuccess { token, response } => {
+                format!("further {} for {}", response.status(), token.0)
             }
             Output::Final { token, response } => {
                 format!("final {} for {}", response.status(), token.0)

@@ -188,8 +188,9 @@ fn peers_without_the_magic_cookie_are_matched_by_the_old_rules() {
             script.receive(&first);
             // Old peers may use one branch for all, or none.
             script.receive(&first.replace("CSeq: 5", "CSeq: 6"));
-            script.receive(&first.replace("call-1", "call-2"));
-            script.receive(&first.replace(";branch=1", ""));
+            script.receive(&first.replace("call-", "another-"));
+            let without = first.replace(";branch=1", "");
+            script.receive(&without.replace("call-", "third-"));
             script.note_held();
         },
         expect![[r#"

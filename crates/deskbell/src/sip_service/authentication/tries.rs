@@ -1,0 +1,351 @@
+//! How often a password may be wrong: limits by user and source, by user alone, and none that a stranger could use
+//! to keep a rep out (security row S9). Must not know what a password is.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use sip::Flow;
+
+use super::proven::{Acquaintance, ProvenPlaces};
+
+/// Wrong tries are forgotten after this long.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// A user's wrong tries from strange places are paid off one by one, each in this time; so many may be open at once
+/// as one place may have, and at least `LEAST_AT_ONCE`. Ten in a minute at most, then, by default.
+const PER_TRY: Duration = Duration::from_secs(12);
+
+/// See `PER_TRY`.
+const LEAST_AT_ONCE: u32 = 5;
+
+/// Of those, places that have come to a limit before may use so many: the rest is for phones that come for the
+/// first time while somebody guesses.
+const AT_ONCE_FOR_SUSPECTS: u32 = 2;
+
+/// A source that was put off so often is a suspect, as one is that came to its own limit.
+const PATIENCE: u32 = 3;
+
+/// Entries of each table; a flood of names and sources finds no room beyond it and is put off.
+const ENTRIES: usize = 65_536;
+
+/// How often a full table is searched for what can be forgotten.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// A user's name, hashed by a key that nobody knows, as a stranger may choose long ones.
+pub(super) type UserKey = u64;
+
+/// Whether a try is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It is.
+    Granted,
+    /// It is not: this source has been wrong about this user too often.
+    Refused,
+    /// It is not yet: too many strangers have been wrong about this user.
+    Postponed {
+        /// A good moment for another try.
+        until: Instant,
+    },
+}
+
+/// Counts wrong tries.
+pub(super) struct Tries {
+    limit: u32,
+    keys: RandomState,
+    started: Instant,
+    /// How often a source was wrong about a user, in one minute.
+    by_pair: DashMap<(UserKey, IpAddr), Count>,
+    /// Until when a user's wrong tries from strange places are paid off.
+    debts_by_user: DashMap<UserKey, Instant>,
+    /// How often a source came to a limit.
+    suspicions_by_source: DashMap<IpAddr, Count>,
+    proven: ProvenPlaces,
+    /// Milliseconds since the start.
+    swept_at: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    count: u32,
+    since: Instant,
+}
+
+impl Tries {
+    /// No tries; `limit` wrong ones from one source are looked at.
+    pub(super) fn new(limit: u32) -> Self {
+        Self {
+            limit,
+            keys: RandomState::new(),
+            started: Instant::now(),
+            by_pair: DashMap::new(),
+            debts_by_user: DashMap::new(),
+            suspicions_by_source: DashMap::new(),
+            proven: ProvenPlaces::default(),
+            swept_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether credentials for `user` that came by `flow` are looked at, right or wrong.
+    pub(super) fn admit(&self, user: &str, flow: Flow, now: Instant) -> Admission {
+        let (user, source) = (self.key(user), neighbourhood(flow.remote.ip()));
+        let acquaintance = self.proven.acquaintance(user, flow, now);
+        if acquaintance == Acquaintance::Flow {
+            return Admission::Granted;
+        }
+        let wrong = self.by_pair.get(&(user, source)).map(|count| *count);
+        if wrong.is_some_and(|wrong| wrong.at(now) >= self.limit) {
+            return Admission::Refused;
+        }
+        if acquaintance == Acquaintance::Source {
+            return Admission::Granted;
+        }
+        if wrong.is_none() && self.is_full(now) {
+            return Admission::Postponed { until: now + SWEEP };
+        }
+        let debt = self.debts_by_user.get(&user).map(|until| *until);
+        let debt = debt.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        let credit = PER_TRY * self.at_once(source, now);
+        if debt + PER_TRY <= credit {
+            return Admission::Granted;
+        }
+        self.suspect(source, 1, now);
+        Admission::Postponed {
+            until: now + (debt + PER_TRY).saturating_sub(credit),
+        }
+    }
+
+    /// An admitted try was wrong.
+    pub(super) fn handle_wrong(&self, user: &str, flow: Flow, now: Instant) {
+        let (user, source) = (self.key(user), neighbourhood(flow.remote.ip()));
+        self.proven.forget(user, flow);
+        let wrong = increase(&self.by_pair, (user, source), 1, now);
+        if wrong >= self.limit {
+            self.suspect(source, PATIENCE, now);
+        }
+        let mut debt = self.debts_by_user.entry(user).or_insert(now);
+        *debt = (*debt).max(now) + PER_TRY;
+    }
+
+    /// An admitted try was right.
+    pub(super) fn handle_right(&self, user: &str, flow: Flow, now: Instant) {
+        self.proven.add(self.key(user), flow, now);
+    }
+
+    /// Wrong tries that a source may have open about one user.
+    fn at_once(&self, source: IpAddr, now: Instant) -> u32 {
+        let suspicion = self.suspicions_by_source.get(&source);
+        let is_suspect = suspicion.is_some_and(|suspicion| suspicion.at(now) >= PATIENCE);
+        if is_suspect {
+            AT_ONCE_FOR_SUSPECTS
+        } else {
+            self.limit.max(LEAST_AT_ONCE)
+        }
+    }
+
+    fn suspect(&self, source: IpAddr, weight: u32, now: Instant) {
+        if self.suspicions_by_source.len() < ENTRIES {
+            increase(&self.suspicions_by_source, source, weight, now);
+        }
+    }
+
+    /// Whether a table has no room, after forgetting what can be forgotten.
+    fn is_full(&self, now: Instant) -> bool {
+        let full = || {
+            [
+                self.by_pair.len(),
+                self.debts_by_user.len(),
+                self.suspicions_by_source.len(),
+            ]
+            .into_iter()
+            .any(|length| length >= ENTRIES)
+        };
+        if !full() {
+            return false;
+        }
+        let since_start = now.saturating_duration_since(self.started).as_millis();
+        let since_start = u64::try_from(since_start).unwrap_or(u64::MAX);
+        let swept_at = self.swept_at.load(Ordering::Relaxed);
+        let is_due = u128::from(since_start - swept_at.min(since_start)) >= SWEEP.as_millis();
+        let is_ours = is_due
+            && self
+                .swept_at
+                .compare_exchange(swept_at, since_start, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if is_ours {
+            self.by_pair.retain(|_, count| count.at(now) > 0);
+            self.debts_by_user.retain(|_, until| *until > now);
+            self.suspicions_by_source
+                .retain(|_, count| count.at(now) > 0);
+        }
+        full()
+    }
+
+    fn key(&self, user: &str) -> UserKey {
+        self.keys.hash_one(user.to_ascii_lowercase())
+    }
+}
+
+impl Count {
+    fn at(self, now: Instant) -> u32 {
+        if now < self.since + REMEMBERED {
+            self.count
+        } else {
+            0
+        }
+    }
+}
+
+fn increase<K: Eq + std::hash::Hash>(
+    counts: &DashMap<K, Count>,
+    key: K,
+    weight: u32,
+    now: Instant,
+) -> u32 {
+    let mut count = counts.entry(key).or_insert(Count {
+        count: 0,
+        since: now,
+    });
+    if count.at(now) == 0 {
+        count.since = now;
+        count.count = 0;
+    }
+    count.count = count.count.saturating_add(weight);
+    count.count
+}
+
+/// All addresses that one stranger may have at will: in IPv6 a /64.
+pub(super) fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::Protocol;
+
+    use super::*;
+
+    /// From 127.0.0.`host`, by a flow of its own.
+    fn flow(host: u8, port: u16) -> Flow {
+        Flow {
+            transport: Protocol::Udp,
+            local: "127.0.0.1:5060".parse().unwrap(),
+            remote: ([127, 0, 0, host], port).into(),
+            id: 1,
+        }
+    }
+
+    /// One wrong try, if it is looked at.
+    fn guess(tries: &Tries, user: &str, flow: Flow, now: Instant) -> Admission {
+        let admission = tries.admit(user, flow, now);
+        if admission == Admission::Granted {
+            tries.handle_wrong(user, flow, now);
+        }
+        admission
+    }
+
+    #[test]
+    fn a_source_is_refused_after_its_wrong_tries_for_a_minute() {
+        let (tries, now) = (Tries::new(2), Instant::now());
+        for port in [1, 2] {
+            assert_eq!(
+                guess(&tries, "alice", flow(9, port), now),
+                Admission::Granted
+            );
+        }
+        assert_eq!(guess(&tries, "Alice", flow(9, 3), now), Admission::Refused);
+        assert_eq!(guess(&tries, "bob", flow(9, 3), now), Admission::Granted);
+        let later = now + REMEMBERED;
+        assert_eq!(
+            guess(&tries, "alice", flow(9, 3), later),
+            Admission::Granted
+        );
+    }
+
+    #[test]
+    fn the_phone_that_has_proven_itself_is_never_kept_out() {
+        let (tries, now) = (Tries::new(5), Instant::now());
+        let (phone, restarted) = (flow(1, 5091), flow(1, 5092));
+        tries.handle_right("alice", phone, now);
+        for host in 2..200 {
+            guess(&tries, "alice", flow(host, 1), now);
+        }
+        assert_eq!(tries.admit("alice", phone, now), Admission::Granted);
+        assert_eq!(tries.admit("alice", restarted, now), Admission::Granted);
+        // Somebody at the same address, say behind the same NAT.
+        for port in 1..20 {
+            guess(&tries, "alice", flow(1, port), now);
+        }
+        assert_eq!(tries.admit("alice", phone, now), Admission::Granted);
+        assert_eq!(tries.admit("alice", restarted, now), Admission::Refused);
+        tries.handle_wrong("alice", phone, now);
+        assert_eq!(tries.admit("alice", phone, now), Admission::Refused);
+    }
+
+    /// Security row S9: 500 guesses a second from 50 sources.
+    #[test]
+    fn ten_guesses_a_minute_are_looked_at_and_a_new_phone_gets_in() {
+        let (tries, start) = (Tries::new(5), Instant::now());
+        let mut granted = Vec::new();
+        for n in 0..100_000_u64 {
+            let now = start + Duration::from_millis(2 * n);
+            let source = flow(u8::try_from(n % 50).unwrap() + 10, 1000);
+            if guess(&tries, "alice", source, now) == Admission::Granted {
+                granted.push(now);
+            }
+            // Half a minute into it a phone of alice's comes up somewhere new, and later another.
+            if n % 15_000 == 14_999 {
+                let phone = flow(u8::try_from(n / 15_000).unwrap() + 100, 5060);
+                assert_eq!(tries.admit("alice", phone, now), Admission::Granted, "{n}");
+            }
+        }
+        for first in &granted {
+            let in_a_minute = granted
+                .iter()
+                .filter(|at| **at >= *first && **at < *first + Duration::from_secs(60));
+            assert!(in_a_minute.count() <= 10);
+        }
+        // Nobody else is touched.
+        assert_eq!(
+            tries.admit("bob", flow(10, 1), start + REMEMBERED),
+            Admission::Granted
+        );
+    }
+
+    #[test]
+    fn a_flood_of_names_and_sources_takes_no_more_room() {
+        let (tries, now) = (Tries::new(5), Instant::now());
+        let known = flow(1, 5091);
+        tries.handle_right("alice", known, now);
+        for n in 0..70_000 {
+            guess(&tries, &format!("user{n}"), flow(9, 1), now);
+        }
+        assert!(tries.by_pair.len() <= ENTRIES);
+        assert!(tries.debts_by_user.len() <= ENTRIES);
+        assert!(matches!(
+            tries.admit("bob", flow(2, 1), now),
+            Admission::Postponed { .. }
+        ));
+        assert_eq!(tries.admit("alice", known, now), Admission::Granted);
+        let later = now + REMEMBERED;
+        assert_eq!(tries.admit("bob", flow(2, 1), later), Admission::Granted);
+        assert_eq!(tries.by_pair.len(), 0);
+    }
+
+    #[test]
+    fn a_neighbourhood_in_ipv6_is_a_network() {
+        let of = |text: &str| neighbourhood(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+    }
+}

@@ -1,0 +1,112 @@
+//! Who may use the admin addresses: a bearer key that is configured, in time and of the right scope. A handler
+//! can only be given what its key allows.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use axum::extract::FromRequestParts;
+use helpdesk::AccessDigest;
+use http::StatusCode;
+use http::request::Parts;
+use jiff::Timestamp;
+
+use super::AdminFace;
+use crate::face::Face;
+use crate::key;
+use crate::problem::Problem;
+
+/// What a key opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Looking.
+    Read,
+    /// Changing too.
+    Write,
+}
+
+/// A configured key. Holds a digest, so that it can be printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminKey {
+    /// Its name for people, told in logs.
+    pub name: String,
+    /// What it opens.
+    pub scopes: Vec<Scope>,
+    /// When it ends, in milliseconds since the Unix epoch; `None` is never.
+    pub expires_unix_ms: Option<i64>,
+    digest: AccessDigest,
+}
+
+impl AdminKey {
+    /// A key that opens `scopes` for ever to whoever presents `secret`.
+    pub fn new(name: &str, secret: &str, scopes: &[Scope]) -> Self {
+        Self {
+            name: name.to_owned(),
+            scopes: scopes.to_vec(),
+            expires_unix_ms: None,
+            digest: key::digest(secret),
+        }
+    }
+}
+
+/// The right to look. Only a valid key makes one.
+#[derive(Debug)]
+pub(crate) struct MayRead;
+
+/// A right and the scope that gives it.
+pub(crate) trait Right {
+    /// The scope.
+    const SCOPE: Scope;
+}
+
+impl Right for MayRead {
+    const SCOPE: Scope = Scope::Read;
+}
+
+/// A request whose key gives the right `R`, and what such a request may see.
+pub(crate) struct Admin<R> {
+    /// What is configured.
+    pub(crate) face: AdminFace,
+    right: PhantomData<R>,
+}
+
+impl<R> fmt::Debug for Admin<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Admin(..)")
+    }
+}
+
+impl<R: Right> FromRequestParts<Face> for Admin<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
+        let config = face.config();
+        let admin = config.admin.as_ref().ok_or_else(|| {
+            Problem::not_found("No admin key is configured, so that nobody may look here.")
+        })?;
+        let presented = key::bearer(&parts.headers).ok_or_else(unproven)?;
+        let digest = key::digest(presented);
+        // Digests of random keys: how long the comparison takes tells a guesser nothing.
+        let found = admin.keys.iter().find(|key| key.digest == digest);
+        let now = Timestamp::now().as_millisecond();
+        let valid = found
+            .filter(|key| key.expires_unix_ms.is_none_or(|end| now < end))
+            .ok_or_else(unproven)?;
+        if !valid.scopes.contains(&R::SCOPE) {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "This key may not do this; its scopes are in the configuration.",
+            ));
+        }
+        Ok(Self {
+            face: admin.clone(),
+            right: PhantomData,
+        })
+    }
+}
+
+fn unproven() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "Send a valid admin key as Authorization: Bearer.",
+    )
+}

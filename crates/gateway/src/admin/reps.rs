@@ -1,0 +1,95 @@
+//! `GET /v1/admin/reps`: every rep, what each has in hand and for how long.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use helpdesk::{RepReport, TicketId};
+use presence::Availability;
+use serde::Serialize;
+
+use super::authorisation::{Admin, MayRead};
+use super::page::{Listed, Page};
+use crate::desk::Command;
+use crate::face::Face;
+use crate::problem::Problem;
+use crate::report::Report;
+
+#[derive(Debug, Serialize)]
+pub(super) struct RepDocument {
+    rep: String,
+    name: String,
+    /// What presence says: `available`, `busy`, `away` or `offline`.
+    presence: &'static str,
+    /// A click that fits would be offered at once.
+    free: bool,
+    doubted_for_s: Option<u64>,
+    wrap_up_for_s: Option<u64>,
+    idle_for_s: u64,
+    capacity: u32,
+    offers: Vec<String>,
+    conversations: Vec<String>,
+    skills: BTreeMap<String, u8>,
+    tiers: Option<Vec<String>>,
+}
+
+/// Every rep.
+pub(super) async fn list(
+    _: Admin<MayRead>,
+    State(face): State<Face>,
+    page: Page,
+) -> Result<Json<Listed<RepDocument>>, Problem> {
+    let reps = face
+        .desk
+        .call(|answer| Command::Report(Report::Reps(answer)))
+        .await?;
+    let documents = reps.into_iter().map(RepDocument::from).collect();
+    Ok(Json(page.of(documents, |rep: &RepDocument| &rep.rep)))
+}
+
+impl From<RepReport> for RepDocument {
+    fn from(report: RepReport) -> Self {
+        let ids = |tickets: Vec<TicketId>| {
+            tickets
+                .iter()
+                .map(|ticket| ticket.as_str().to_owned())
+                .collect()
+        };
+        Self {
+            rep: report.rep.as_str().to_owned(),
+            name: report.name,
+            presence: word(report.availability),
+            free: report.is_free,
+            doubted_for_s: report.doubted_for.map(|time| time.as_secs()),
+            wrap_up_for_s: report.wrap_up_for.map(|time| time.as_secs()),
+            idle_for_s: report.idle_for.as_secs(),
+            capacity: report.capacity,
+            offers: ids(report.offers),
+            conversations: ids(report.conversations),
+            skills: report
+                .skills
+                .iter()
+                .map(|(skill, level)| (skill.as_str().to_owned(), level.value()))
+                .collect(),
+            tiers: report
+                .tiers
+                .map(|tiers| tiers.iter().map(|tier| tier.as_str().to_owned()).collect()),
+        }
+    }
+}
+
+/// The word for an availability.
+pub(super) fn word(availability: Availability) -> &'static str {
+    match availability {
+        Availability::Available => "available",
+        Availability::Busy => "busy",
+        Availability::Away => "away",
+        Availability::Offline => "offline",
+    }
+}
+
+/// Seconds with the tenth that people can see.
+pub(super) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
+}

@@ -1,0 +1,172 @@
+//! The admin addresses: who gets in, and what is shown.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ::presence::{Document, PresentityId, Publish, Store, StoreConfig};
+use gateway::{AdminFace, AdminKey, Options, Scope};
+
+use crate::world::{World, config};
+
+const ADDRESSES: [&str; 7] = [
+    "/v1/admin/reps",
+    "/v1/admin/groups",
+    "/v1/admin/queue",
+    "/v1/admin/decisions/t1",
+    "/v1/admin/estimates",
+    "/v1/admin/presentities",
+    "/v1/admin/presentities/alice",
+];
+
+async fn world(store: &Arc<Store>) -> World {
+    let mut expired = AdminKey::new("old", "the-expired-key", &[Scope::Read]);
+    expired.expires_unix_ms = Some(0);
+    let mut config = config();
+    config.admin = Some(AdminFace {
+        keys: vec![
+            AdminKey::new("wall", "the-reading-key", &[Scope::Read]),
+            AdminKey::new("robot", "the-writing-key", &[Scope::Write]),
+            expired,
+        ],
+        presentities: store.clone(),
+    });
+    World::with(config, Options::default()).await
+}
+
+fn store() -> Arc<Store> {
+    Arc::new(Store::new(StoreConfig::new([7; 16])))
+}
+
+#[tokio::test]
+async fn without_a_configured_key_nobody_looks() {
+    let world = World::new().await;
+    for address in ADDRESSES {
+        let call = world.get(address).header("authorization", "Bearer x");
+        call.send().await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn only_a_valid_key_of_the_right_scope_looks() {
+    let world = world(&store()).await;
+    for address in ADDRESSES {
+        let reply = world.get(address).send().await;
+        assert_eq!(
+            reply.header("www-authenticate"),
+            "Bearer realm=\"deskbell\""
+        );
+        reply.problem(401);
+        for (key, status) in [
+            ("", 401),
+            ("the-reading", 401),
+            ("the-reading-key ", 200),
+            ("the-expired-key", 401),
+            ("the-writing-key", 403),
+        ] {
+            let bearer = format!("Bearer {key}");
+            let reply = world
+                .get(address)
+                .header("authorization", &bearer)
+                .send()
+                .await;
+            assert_eq!(reply.status, status, "{address} {key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_presentity_tells_its_sources_and_which_decided() {
+    let store = store();
+    let document = |text: &str| {
+        let pidf = format!(
+            r#"<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:alice@shop.example"><tuple id="a"><status><basic>open</basic></status><note>{text}</note></tuple></presence>"#
+        );
+        Document::read_pidf(pidf.as_bytes()).unwrap()
+    };
+    store
+        .publish(
+            &PresentityId::new("alice"),
+            Publish::Initial {
+                document: document("<b>here</b>".replace('<', "&lt;").as_str()),
+                lifetime: None,
+                publisher: None,
+            },
+            Instant::now(),
+        )
+        .unwrap();
+    let world = world(&store).await;
+    let get = async |path: &str| {
+        let call = world
+            .get(path)
+            .header("authorization", "Bearer the-reading-key");
+        call.send().await
+    };
+    let alice = get("/v1/admin/presentities/alice").await.json(200);
+    assert_eq!(alice["state"], "available");
+    assert_eq!(alice["decided_by"], "hand");
+    assert_eq!(alice["note"], "<b>here</b>");
+    assert_eq!(alice["sources"].as_array().unwrap().len(), 1);
+    assert!(alice["sources"][0]["expires_in_s"].as_f64().unwrap() > 200.0);
+    let bob = get("/v1/admin/presentities/bob").await.json(200);
+    assert_eq!(bob["state"], "offline");
+    assert!(bob["decided_by"].is_null());
+    get("/v1/admin/presentities/nobody").await.problem(404);
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let world = world(&store()).await;
+    let get = async |path: &str| {
+        let call = world
+            .get(path)
+            .header("authorization", "Bearer the-reading-key");
+        call.send().await
+    };
+    let first = get("/v1/admin/reps?limit=2").await.json(200);
+    assert_eq!(first["items"][0]["rep"], "alice");
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    assert_eq!(first["next"], "bob");
+    let second = get("/v1/admin/reps?limit=2&after=bob").await.json(200);
+    assert_eq!(second["items"][0]["rep"], "carol");
+    assert!(second["next"].is_null());
+    for bad in ["limit=0", "limit=1001", "limit=x"] {
+        get(&format!("/v1/admin/reps?{bad}")).await.problem(422);
+    }
+}
+
+#[tokio::test]
+async fn a_decision_tells_its_reasons_and_estimates_their_score() {
+    let world = world(&store()).await;
+    let get = async |path: &str| {
+        let call = world.get(path).bearer("the-reading-key");
+        call.send().await
+    };
+    let told = get("/v1/admin/decisions/t1").await.json(200);
+    let decision = &told["decisions"][0];
+    assert_eq!(decision["outcome"], "offered");
+    assert_eq!(decision["rep"], "alice");
+    assert_eq!(decision["candidates"][0]["standing"], "ready");
+    assert_eq!(decision["others"][0]["standing"], "other-tier");
+    let reasons = decision["reasons"].as_array().unwrap();
+    assert!(reasons[0].as_str().unwrap().starts_with("Offered to alice"));
+    assert!(reasons[1].as_str().unwrap().contains("level 60"));
+    get("/v1/admin/decisions/t2").await.problem(404);
+
+    let told = get("/v1/admin/estimates").await.json(200);
+    assert_eq!(told["total"]["bias_s"], -2.0);
+    assert_eq!(told["total"]["mse_s2"], 16.0);
+    assert_eq!(told["groups"][0]["coverage_80"], 0.75);
+}
+
+#[tokio::test]
+async fn metrics_tell_how_promises_were_kept() {
+    let world = World::new().await;
+    let text = world.get("/metrics").send().await;
+    for line in [
+        r#"deskbell_estimate_promised_total{skill="cameras",tier="gold"} 5"#,
+        r#"deskbell_estimate_coverage{skill="cameras",tier="gold"} 0.75"#,
+        r#"deskbell_estimate_bias_seconds{skill="cameras",tier="gold"} -2.0"#,
+    ] {
+        assert!(text.text().contains(line), "{line}\n{}", text.text());
+    }
+}

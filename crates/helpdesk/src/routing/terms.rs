@@ -1,0 +1,179 @@
+//! A demand with what the rules and the roster make of it: how each rep stands to it, and whose turn it is.
+//! Must not know the queue, nor how an offer is made.
+
+use super::fit::{self, Expert, Rank, SkillFit, demanded_level, rank};
+use super::{ASK_AGAIN_AFTER, Demand, NamedBy, Standing};
+use crate::clock::Moment;
+use crate::config::{Choose, Relax, Routing};
+use crate::ids::{Level, RepId};
+use crate::roster::{Roster, Seat};
+
+/// A demand, the rules that hold for it by now, and what follows from who is at work.
+pub(super) struct Terms<'a> {
+    demand: Demand<'a>,
+    /// The rules that hold by now.
+    pub(super) fired: &'a [Relax],
+    choose: Choose,
+    /// The least level.
+    bar: Option<Level>,
+    kept_for: Option<&'a RepId>,
+    hand_back: HandBack,
+}
+
+/// Whether the rep who handed the ticket on may be asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HandBack {
+    Allowed,
+    Refused,
+}
+
+/// Whose turn it is: the least is asked first.
+type Turn<'s> = (bool, bool, Rank, Moment, &'s RepId);
+
+impl<'a> Terms<'a> {
+    /// As the ticket stands by now.
+    pub(super) fn of(demand: &Demand<'a>, roster: &Roster, routing: &'a Routing) -> Self {
+        let fired = routing
+            .relax
+            .partition_point(|rule| rule.after <= demand.waited);
+        let mut terms = Self {
+            demand: *demand,
+            fired: routing.relax.get(..fired).unwrap_or_default(),
+            choose: demand.wants.choose(routing),
+            bar: None,
+            kept_for: None,
+            hand_back: HandBack::Refused,
+        };
+        terms.bar = terms.bar(roster, routing);
+        terms.kept_for = terms.kept_for(roster);
+        terms.hand_back = terms.hand_back(roster);
+        terms
+    }
+
+    /// As the ticket stands at the end of all relaxing.
+    pub(super) fn at_last(demand: &Demand<'a>, routing: &'a Routing) -> Self {
+        Self {
+            demand: *demand,
+            fired: &routing.relax,
+            choose: demand.wants.choose(routing),
+            bar: None,
+            kept_for: None,
+            hand_back: HandBack::Allowed,
+        }
+    }
+
+    /// Whose turn it is among those who are ready.
+    pub(super) fn turn<'s>(&self, seat: &'s Seat) -> Turn<'s> {
+        let id = &seat.rep.id;
+        (
+            self.demand.refused.contains_key(id),
+            !self.demand.names(id),
+            rank(self.fit_of(seat), self.choose),
+            seat.idle_since,
+            id,
+        )
+    }
+
+    pub(super) fn standing(&self, seat: &Seat, now: Moment) -> Standing {
+        let id = &seat.rep.id;
+        if let Some(misfit) = self.misfit(seat) {
+            return misfit;
+        }
+        if self.demand.handed_on_by == Some(id) && self.hand_back == HandBack::Refused {
+            return Standing::HandedOn;
+        }
+        if self.kept_for.is_some_and(|rep| rep != id) {
+            return Standing::KeptForAnother;
+        }
+        if !matches!(seat.availability, presence::Availability::Available) {
+            return Standing::NotAvailable;
+        }
+        if seat.is_doubted() {
+            return Standing::Doubted;
+        }
+        if seat.is_paused() {
+            return Standing::Paused;
+        }
+        if seat.is_on_call() {
+            return Standing::OnCall;
+        }
+        if !seat.has_room() {
+            return Standing::Full;
+        }
+        match self.demand.refused.get(id) {
+            Some(&refused) if now < refused.after(ASK_AGAIN_AFTER) => Standing::Refused,
+            Some(_) | None => Standing::Ready,
+        }
+    }
+
+    /// Why the rep cannot serve the ticket, whatever the rep does at the moment.
+    pub(super) fn misfit(&self, seat: &Seat) -> Option<Standing> {
+        let by_colleague = self
+            .demand
+            .named
+            .is_some_and(|named| named.by == NamedBy::Colleague && *named.rep == seat.rep.id);
+        if by_colleague {
+            return None;
+        }
+        let fit = match fit::fit(&self.demand.wants, &seat.rep, self.fired) {
+            Ok(fit) => fit,
+            Err(misfit) => return Some(misfit),
+        };
+        if self.bar.is_some_and(|bar| fit.level < bar) {
+            return Some(Standing::BelowLevel);
+        }
+        None
+    }
+
+    /// How well the rep fits, tiers and levels set aside.
+    pub(super) fn fit_of(&self, seat: &Seat) -> Option<SkillFit> {
+        fit::fit(&self.demand.wants, &seat.rep, self.fired).ok()
+    }
+
+    /// The least level. Without rules about levels every level will do. With them a ticket holds out for
+    /// the best until the first of them, and then for the level of the latest that holds; but never for
+    /// a level that nobody at work has, for that would be waiting for ever.
+    fn bar(&self, roster: &Roster, routing: &Routing) -> Option<Level> {
+        let expert = if self.demand.waited < self.demand.sticky_for {
+            Expert::WaitedFor
+        } else {
+            Expert::GivenUp
+        };
+        let wants = &self.demand.wants;
+        let demanded = demanded_level(wants, self.fired, &routing.relax, expert)?;
+        let best = roster
+            .seats()
+            .filter(|seat| seat.is_at_work() && self.misfit(seat).is_none())
+            .filter_map(|seat| self.fit_of(seat))
+            .map(|fit| fit.level)
+            .max()?;
+        Some(demanded.min(best))
+    }
+
+    /// The named rep, while the time lasts, the rep is proven present, and may still take the ticket.
+    fn kept_for(&self, roster: &Roster) -> Option<&'a RepId> {
+        let named = self.demand.named?;
+        let seat = roster.seat(named.rep)?;
+        let kept = self.demand.waited < self.demand.sticky_for
+            && seat.is_at_work()
+            && !self.demand.refused.contains_key(named.rep)
+            && self.misfit(seat).is_none();
+        kept.then_some(named.rep)
+    }
+
+    /// Refused while somebody else at work could take the ticket.
+    fn hand_back(&self, roster: &Roster) -> HandBack {
+        let Some(from) = self.demand.handed_on_by else {
+            return HandBack::Allowed;
+        };
+        let others = roster
+            .seats()
+            .filter(|seat| seat.rep.id != *from && seat.is_at_work())
+            .any(|seat| self.misfit(seat).is_none());
+        if others {
+            HandBack::Refused
+        } else {
+            HandBack::Allowed
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Whom we believe when we connect over TLS. Must not know files, nor when we connect.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::tls::{TlsError, read_authorities};
+
+/// The authorities that vouch for the servers we connect to. Two that were read apart are different, whatever they hold.
+#[derive(Clone)]
+pub struct TlsTrust(Arc<ClientConfig>);
+
+impl TlsTrust {
+    /// Believes the certificates that these authorities, in PEM, have signed, and no others.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn from_pem(authorities: &[u8]) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Unusable)?
+            .with_root_certificates(read_authorities(authorities)?)
+            .with_no_client_auth();
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// Agrees on TLS with a server that has to prove this name.
+    pub(crate) async fn connect(
+        &self,
+        name: &str,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+        let connector = TlsConnector::from(Arc::clone(&self.0));
+        connector.connect(name, stream).await
+    }
+}
+
+impl PartialEq for TlsTrust {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TlsTrust {}
+
+impl Hash for TlsTrust {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
+impl fmt::Debug for TlsTrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsTrust(..)")
+    }
+}
