@@ -15,6 +15,7 @@ use papaya::{Compute, HashMap, Operation};
 use crate::{
     entity_tag::{EntityTag, EntityTags},
     expiry::WakeUps,
+    explain::{Explanation, explain},
     marks::Marks,
     own::OwnKnowledge,
     presentity::{Edit, Lease, Presentity, edit},
@@ -199,6 +200,14 @@ impl Store {
     /// The newest snapshot; `None` if nothing is published or known. Never waits.
     pub fn presentity(&self, presentity: &PresentityId) -> Option<Arc<Presentity>> {
         self.presentities.pin().get(presentity)?.clone()
+    }
+
+    /// Why `presentity` is what it is.
+    pub fn explain(&self, presentity: &PresentityId) -> Explanation {
+        match self.presentity(presentity) {
+            Some(presentity) => explain(&presentity, &self.config.precedence),
+            None => Explanation::of_nothing(&self.config.precedence),
+        }
     }
 
     /// Whether a publication of `presentity` bears this entity-tag, the text of SIP-If-Match, and has not lapsed. A

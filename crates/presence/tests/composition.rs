@@ -130,10 +130,7 @@ impl Desk {
     }
 
     fn explanation(&self) -> Explanation {
-        explain(
-            &self.store.presentity(&alice()).unwrap(),
-            &Precedence::default(),
-        )
+        self.store.explain(&alice())
     }
 }
 

@@ -20,7 +20,7 @@ use crate::report::Report;
 pub(super) struct PresentityDocument {
     rep: String,
     state: &'static str,
-    /// `hand`, `line`, `computer`, or null if nothing is published.
+    /// `hand`, `line`, `computer`, `desk`, or null if nothing is published.
     decided_by: Option<&'static str>,
     activity: Option<String>,
     note: Option<String>,
@@ -135,6 +135,7 @@ fn kind(source: Source) -> Option<&'static str> {
         Source::Hand => Some("hand"),
         Source::Line => Some("line"),
         Source::Computer => Some("computer"),
+        Source::Desk => Some("desk"),
         Source::Nothing => None,
     }
 }
