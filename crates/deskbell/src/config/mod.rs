@@ -124,7 +124,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "sip",
     "presence",
     "http",
