@@ -109,7 +109,7 @@ impl Server {
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
-        let bindings = Arc::new(Bindings::default());
+        let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,

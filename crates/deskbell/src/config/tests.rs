@@ -145,8 +145,8 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.check_with(&text, expect![[r#"
         served
         DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
-        DIR/deskbell.toml:55:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:56:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:62:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:63:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
     "#]]);
 }
 

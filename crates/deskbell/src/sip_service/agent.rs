@@ -188,6 +188,7 @@ async fn deliver(sender: &Sender, notify: RequestDraft, flow: Flow) -> Outcome {
             | RequestError::NotRunning
             | RequestError::NoSocket { .. }
             | RequestError::Connect { .. }
+            | RequestError::Resolve(_)
             | RequestError::Unsupported),
         ) => {
             tracing::debug!(%flow, %error, "a watcher cannot be reached");

@@ -19,7 +19,7 @@ mod subscribe;
 mod watched;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
@@ -146,7 +146,8 @@ impl Service for SipService {
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.bindings.handle_flow_closed(flow);
-        self.doubt_what_came_over(flow);
+        let now = Instant::now();
+        self.bindings.handle_flow_closed(flow, now);
+        self.doubt_what_came_over(flow, now);
     }
 }

@@ -41,8 +41,7 @@ impl SipService {
     }
 
     /// What came over this connection is believed for a while yet: most phones come back by another one.
-    pub(super) fn doubt_what_came_over(&self, flow: Flow) {
-        let now = Instant::now();
+    pub(super) fn doubt_what_came_over(&self, flow: Flow, now: Instant) {
         for presentity in self.publishers.handle_flow_closed(flow) {
             let until = now + self.flow_grace;
             let change = self.store.doubt(&presentity, publisher(flow), until, now);
