@@ -19,6 +19,7 @@ mod pidf;
 mod presentity;
 mod presentity_id;
 mod publication;
+mod shared;
 mod source;
 mod store;
 mod store_config;

@@ -2,6 +2,7 @@
 //! Must not know how states are composed.
 
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -150,5 +151,5 @@ impl SipService {
 /// PUBLISHes of one phone share neither Call-ID nor tags: what they share is where they come from.
 fn publisher(flow: Flow) -> Publisher {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    Publisher(KEYS.hash_one(flow))
+    Publisher(NonZeroU64::new(KEYS.hash_one(flow)).unwrap_or(NonZeroU64::MIN))
 }
