@@ -42,7 +42,10 @@ pub use partial::{Partial, Patch, PatchError};
 pub use pidf::write_pidf;
 pub use presentity::Presentity;
 pub use presentity_id::PresentityId;
-pub use publication::{Change, Publication, Publish, PublishError, Published, Publisher};
+pub use publication::{
+    Change, KeptPublication, Publication, Publish, PublishError, Published, Publisher,
+    PublisherMemory,
+};
 pub use source::{Precedence, PrecedenceError, Rule, Source};
 pub use store::Store;
 pub use store_config::StoreConfig;

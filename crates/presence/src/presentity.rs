@@ -12,7 +12,7 @@ use crate::{
     own::{Known, OwnKnowledge},
     partial::Patch,
     presentity_id::PresentityId,
-    publication::{Publication, PublishError, Publisher, Standing},
+    publication::{KeptPublication, Publication, PublishError, Publisher, Standing},
     source::Source,
     store_config::StoreConfig,
 };
@@ -113,6 +113,8 @@ pub(crate) enum Edit {
     Doubt(Publisher, Instant),
     /// The help desk knows this.
     Learn(OwnKnowledge),
+    /// Brings back what was kept of a presentity over a restart.
+    Restore(Vec<KeptPublication>),
 }
 
 /// What a publication is to say.
@@ -337,6 +339,12 @@ fn apply(
             }
             Ok(doubt_what_is_due(publications, now))
         }
+        Edit::Restore(kept) => {
+            let alive = kept.iter().filter(|kept| kept.expires_at > now);
+            let room = most_publications.saturating_sub(publications.len());
+            publications.extend(alive.take(room).map(Publication::from_kept));
+            Ok(Effect::SaysSomethingElse)
+        }
         Edit::Expire | Edit::Learn(_) => Ok(Effect::SaysTheSame),
     }
 }
@@ -369,7 +377,8 @@ fn know(before: Option<&Arc<Known>>, edit: &Edit, now: Instant) -> Option<Arc<Kn
         | Edit::Patch(..)
         | Edit::Remove(_)
         | Edit::Expire
-        | Edit::Doubt(..) => before?.knowledge,
+        | Edit::Doubt(..)
+        | Edit::Restore(_) => before?.knowledge,
     };
     let knowledge = knowledge.at(now);
     if knowledge.is_nothing() {

@@ -172,6 +172,51 @@ impl Publication {
         self.expires_at
     }
 
+    /// Everything about it that outlives a restart.
+    pub fn kept(&self) -> KeptPublication {
+        let document = match &self.timestamp {
+            None => self.document.clone(),
+            timestamp => Arc::new(Document {
+                timestamp: timestamp.clone(),
+                ..Document::clone(&self.document)
+            }),
+        };
+        KeptPublication {
+            entity_tag: self.entity_tag,
+            document,
+            since: self.since,
+            expires_at: self.expires_at,
+            publisher: self.publisher,
+            memory: match self.standing {
+                Standing::Counts | Standing::CountsUntil(_) | Standing::Doubted => {
+                    PublisherMemory::Remembered
+                }
+                Standing::Forgotten => PublisherMemory::Forgotten,
+            },
+        }
+    }
+
+    /// Its connection is gone with the restart; that says nothing about its phone.
+    pub(crate) fn from_kept(kept: &KeptPublication) -> Self {
+        let mut document = kept.document.clone();
+        let timestamp = match document.timestamp {
+            None => None,
+            Some(_) => Arc::make_mut(&mut document).timestamp.take(),
+        };
+        Self {
+            entity_tag: kept.entity_tag,
+            document,
+            timestamp,
+            since: kept.since,
+            expires_at: kept.expires_at,
+            publisher: kept.publisher,
+            standing: match kept.memory {
+                PublisherMemory::Remembered => Standing::Counts,
+                PublisherMemory::Forgotten => Standing::Forgotten,
+            },
+        }
+    }
+
     pub(crate) fn counts(&self) -> bool {
         match self.standing {
             Standing::Counts | Standing::CountsUntil(_) => true,
@@ -186,6 +231,32 @@ impl Publication {
             Standing::Counts | Standing::Doubted | Standing::Forgotten => self.expires_at,
         }
     }
+}
+
+/// A publication as a journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPublication {
+    /// The tag its next PUBLISH must carry.
+    pub entity_tag: EntityTag,
+    /// What it says.
+    pub document: Arc<Document>,
+    /// Since when it has said that.
+    pub since: Instant,
+    /// When it lapses unless it is refreshed.
+    pub expires_at: Instant,
+    /// The phone it comes from, where it could be told.
+    pub publisher: Option<Publisher>,
+    /// Whether that phone still knows of it.
+    pub memory: PublisherMemory,
+}
+
+/// Whether a phone knows of its publication, as far as can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublisherMemory {
+    /// It does.
+    Remembered,
+    /// It has started another one since.
+    Forgotten,
 }
 
 impl fmt::Debug for Publication {

@@ -21,8 +21,9 @@ use crate::{
     own::OwnKnowledge,
     presentity::{Edit, Lease, Presentity, Says, WakeUp, edit},
     presentity_id::PresentityId,
-    publication::{Change, Publish, PublishError, Published, Publisher},
+    publication::{Change, KeptPublication, Publish, PublishError, Published, Publisher},
     shared::SharedDocuments,
+    source::Precedence,
     store_config::StoreConfig,
 };
 
@@ -45,6 +46,8 @@ pub struct Store {
     documents: SharedDocuments,
     wake_ups: WakeUps,
     marks: Marks,
+    /// Presentities whose publications are not those that were kept last; absent where nobody keeps them.
+    edits: Option<Marks>,
 }
 
 impl Store {
@@ -59,6 +62,45 @@ impl Store {
             documents: SharedDocuments::default(),
             wake_ups: WakeUps::default(),
             marks: Marks::new(),
+            edits: None,
+        }
+    }
+
+    /// The same store, whose owner reads [`poll_edited`](Self::poll_edited).
+    pub fn with_edits(self) -> Self {
+        Self {
+            edits: Some(Marks::new()),
+            ..self
+        }
+    }
+
+    /// Brings back what was kept of a presentity over a restart, without what has lapsed by `now`.
+    ///
+    /// # Errors
+    /// When the store is full.
+    pub fn restore(
+        &self,
+        presentity: &PresentityId,
+        kept: Vec<KeptPublication>,
+        now: Instant,
+    ) -> Result<(), PublishError> {
+        if kept.iter().all(|kept| kept.expires_at <= now) {
+            return Ok(());
+        }
+        self.replace(presentity, &Edit::Restore(kept), now)?;
+        Ok(())
+    }
+
+    /// Takes one presentity whose publications, entity-tags or lifetimes are not those that they were. Read its
+    /// snapshot only afterwards; absence means that nothing is published.
+    pub fn poll_edited(&self) -> Option<PresentityId> {
+        self.edits.as_ref()?.poll()
+    }
+
+    /// Says that what was polled of this presentity could not be kept: it comes again.
+    pub fn mark_edited(&self, presentity: &PresentityId) {
+        if let Some(edits) = &self.edits {
+            edits.mark(presentity);
         }
     }
 
@@ -234,6 +276,11 @@ impl Store {
             .any(|publication| publication.entity_tag() == tag && publication.expires_at() > now)
     }
 
+    /// Which source outweighs which.
+    pub fn precedence(&self) -> &Precedence {
+        &self.config.precedence
+    }
+
     /// How many presentities have a publication or are known of.
     pub fn len(&self) -> usize {
         self.presentities.len()
@@ -311,6 +358,16 @@ impl Store {
         };
         let outcome = outcome?;
         self.settle(presentity, &outcome);
+        match change {
+            // What the help desk knows and what connections are there is not kept.
+            Edit::Learn(_) | Edit::Doubt(..) | Edit::Restore(_) => {}
+            Edit::Add(..)
+            | Edit::Refresh(..)
+            | Edit::Modify(..)
+            | Edit::Patch(..)
+            | Edit::Remove(_)
+            | Edit::Expire => self.mark_edited(presentity),
+        }
         Ok(outcome)
     }
 
@@ -338,7 +395,8 @@ impl Store {
 
     fn is_full(&self) -> bool {
         let most = self.config.most_presentities;
-        self.presentities.len() >= most || self.marks.len() >= most
+        let unkept = self.edits.as_ref().map_or(0, Marks::len);
+        self.presentities.len() >= most || self.marks.len() >= most || unkept >= most
     }
 }
 
@@ -374,7 +432,7 @@ impl Outcome {
 /// Whether an edit may put a presentity into the store that is not there.
 fn adds(edit: &Edit) -> bool {
     match edit {
-        Edit::Add(..) => true,
+        Edit::Add(..) | Edit::Restore(_) => true,
         Edit::Learn(knowledge) => !knowledge.is_nothing(),
         Edit::Refresh(..)
         | Edit::Modify(..)

@@ -366,7 +366,8 @@ impl<'x> XmlReader<'x> {
         }
     }
 
-    fn offset(&self) -> usize {
+    /// How many bytes it has read, of the text without a byte order mark.
+    pub(crate) fn offset(&self) -> usize {
         self.reader.buffer_position() as usize
     }
 }

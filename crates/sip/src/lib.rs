@@ -14,6 +14,7 @@ mod headers;
 mod host;
 mod message;
 mod method;
+pub mod multipart;
 #[cfg(feature = "rsip")]
 pub mod rsip;
 mod status;
@@ -24,7 +25,7 @@ mod uri;
 mod values;
 mod write;
 
-pub use check::MAX_URI_LENGTH;
+pub use check::{MAX_ACCEPTS, MAX_URI_LENGTH, MAX_VIAS};
 pub use error::{BadRequest, HeaderError, HeaderFault, ParseError, UriError};
 pub use flow::{Flow, Protocol};
 pub use grammar::{Param, Params};
@@ -55,6 +56,9 @@ pub use host::Host;
 pub use message::{Message, Request, Response};
 pub use method::Method;
 pub use status::StatusCode;
-pub use uri::{AnyUri, Scheme, Uri, UriParams};
+pub use uri::mailbox::{MailboxScheme, MailboxUri};
+pub use uri::params::UriParams;
+pub use uri::tel::TelUri;
+pub use uri::{AnyUri, Scheme, Uri};
 pub use write::request::RequestDraft;
 pub use write::response::ResponseBuilder;

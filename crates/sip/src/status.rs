@@ -37,6 +37,7 @@ status_codes! {
     SESSION_PROGRESS = 183, "Session Progress";
     OK = 200, "OK";
     ACCEPTED = 202, "Accepted";
+    NO_NOTIFICATION = 204, "No Notification";
     MOVED_PERMANENTLY = 301, "Moved Permanently";
     MOVED_TEMPORARILY = 302, "Moved Temporarily";
     BAD_REQUEST = 400, "Bad Request";

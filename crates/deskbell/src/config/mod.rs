@@ -7,6 +7,7 @@ mod digest;
 mod document;
 mod duration;
 mod hosts;
+mod limits;
 mod mistake;
 mod names;
 mod nearest;
@@ -21,6 +22,7 @@ mod sites;
 mod summary;
 mod tls;
 mod token_keys;
+mod watchers;
 
 use std::env;
 use std::fs;
@@ -35,7 +37,7 @@ use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use settings::{DigestSettings, Protocol, Settings};
+pub(crate) use settings::{Audience, DigestSettings, Protocol, Refusal, Settings, WatcherSettings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -83,7 +85,7 @@ pub(crate) fn read(
         }
         return Err(notes.into_mistakes());
     }
-    let root = Section::root(&notes, &document, &TABLES);
+    let root = Section::root(&notes, &document, TABLES);
     let settings = read_settings(&root, path, environment);
     notes.judge(settings)
 }
@@ -95,6 +97,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         environment,
     };
     let tables = Tables::open(root);
+    let presence = root.table("presence", "[presence]", &presence::KEYS);
     let names = tables.names();
     let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
@@ -106,8 +109,10 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
-        presence: presence::read(root),
+        presence: presence::read(presence.as_ref()),
+        limits: limits::read(root),
         http: read_http(root),
+        watchers: watchers::read(presence.as_ref(), &tables.reps),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {
             sites,
@@ -124,9 +129,10 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 11] = [
+const TABLES: &[&str] = &[
     "sip",
     "presence",
+    "limits",
     "http",
     "storage",
     "skill",

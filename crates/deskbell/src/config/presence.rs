@@ -7,13 +7,14 @@ use presence::{Precedence, PrecedenceError, Rule};
 use super::document::{Section, Value};
 use super::settings::PresenceSettings;
 
-const KEYS: [&str; 3] = ["flow_grace", "precedence", "refuse_below"];
+/// Of the table; `watchers` is a table of its own.
+pub(super) const KEYS: [&str; 4] = ["flow_grace", "precedence", "refuse_below", "watchers"];
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-pub(super) fn read(root: &Section<'_>) -> PresenceSettings {
+pub(super) fn read(table: Option<&Section<'_>>) -> PresenceSettings {
     let usual = PresenceSettings::default();
-    let Some(table) = root.table("presence", "[presence]", &KEYS) else {
+    let Some(table) = table else {
         return usual;
     };
     PresenceSettings {

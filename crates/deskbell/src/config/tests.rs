@@ -145,8 +145,8 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.check_with(&text, expect![[r#"
         served
         DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
-        DIR/deskbell.toml:62:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:63:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:97:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:98:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
     "#]]);
 }
 
@@ -157,6 +157,7 @@ fn default_configuration_says_the_defaults() {
     let (told, silent) = (settings(DEFAULT), settings("sip.domain = \"shop.example\""));
     assert_eq!(told.sip, silent.sip);
     assert_eq!(told.presence, silent.presence);
+    assert_eq!(told.limits, silent.limits);
     assert_eq!(told.http, silent.http);
     assert_eq!(told.storage, silent.storage);
     assert_eq!(told.dangerous, silent.dangerous);
@@ -340,6 +341,7 @@ fn summary_says_what_would_be_served() {
                  digest SHA-256, MD5; over udp MD5; over wss SHA-512-256-sess in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
+        Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
         Storage  sqlite:deskbell.db
         Skills   cameras   Cameras
                  lenses    lenses
@@ -372,6 +374,7 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
                  digest MD5 in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
+        Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
         Storage  sqlite:deskbell.db
         Skills   none
         Tiers    standard  weight 1
@@ -750,14 +753,14 @@ fn storage_is_checked() {
     check_with(
         "[storage]\nurl = \"postgres://me:hush@db/deskbell\"\n",
         expect![[r#"
-            deskbell.toml:2:7: [storage] url: this version stores in SQLite only, not in PostgreSQL; write sqlite:PATH
+            served
         "#]],
     );
     check_with(
         "[storage]\nurl = \"deskbell.db\"\n",
         expect![[r#"
-        deskbell.toml:2:7: [storage] url: "deskbell.db" is no storage address; write sqlite:PATH or sqlite::memory:
-    "#]],
+            deskbell.toml:2:7: [storage] url: "deskbell.db" is no storage address; write sqlite:PATH or postgres://USER@HOST/DATABASE
+        "#]],
     );
 }
 

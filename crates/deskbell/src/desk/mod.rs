@@ -4,6 +4,7 @@
 mod changes;
 mod effects;
 mod followers;
+mod knowledge;
 mod owner;
 mod reports;
 

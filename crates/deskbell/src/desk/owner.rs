@@ -17,8 +17,11 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::happenings::unix_ms;
+
 use super::changes::PresenceChanges;
 use super::effects::{Batch, Effect, RepMail};
+use super::knowledge::{Knowledge, Now};
 use super::reports;
 
 /// How often expired publications are looked for. A publication may outlive its lifetime by this much.
@@ -88,6 +91,7 @@ pub(crate) struct Owner {
     waiting_by_reply: HashMap<ReplyId, Waiting>,
     next_reply: u64,
     batch: Batch,
+    knowledge: Knowledge,
 }
 
 impl Owner {
@@ -111,6 +115,7 @@ impl Owner {
             waiting_by_reply: HashMap::new(),
             next_reply: 0,
             batch: Batch::default(),
+            knowledge: Knowledge::default(),
         }
     }
 
@@ -121,6 +126,7 @@ impl Owner {
         let carrier = self.carrier.clone();
         loop {
             self.drain_outputs();
+            self.tell_knowledge();
             if !self.batch.is_empty() {
                 // While the journal is behind, only outcomes of what has left already are taken in:
                 // the carrier may be waiting for them to be taken.
@@ -144,6 +150,16 @@ impl Owner {
                 Some(command) = self.inputs.commands.recv() => self.handle_command(command),
                 Some(config) = self.inputs.reconfigure.recv() => self.reconfigure(config),
             }
+        }
+    }
+
+    fn tell_knowledge(&mut self) {
+        let now = Now {
+            at: Instant::now(),
+            unix_ms: unix_ms(),
+        };
+        if self.knowledge.tell(&self.helpdesk, &self.store, now) {
+            self.inputs.presence.mark();
         }
     }
 
@@ -179,7 +195,8 @@ impl Owner {
         self.store
             .presentity(presentity)
             .map_or(Availability::Offline, |presentity| {
-                presentity.composed().availability
+                // Without the desk's own knowledge: the helpdesk has that already, and must not be told by itself.
+                presentity.published().availability
             })
     }
 

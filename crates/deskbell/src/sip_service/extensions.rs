@@ -11,6 +11,8 @@ use super::register::EXTENSIONS;
 const fn supported(method: Method) -> &'static [&'static str] {
     match method {
         Method::Register => &EXTENSIONS,
+        // RFC 4662, RFC 5367.
+        Method::Subscribe => &["eventlist", "recipient-list-subscribe"],
         Method::Ack
         | Method::Bye
         | Method::Cancel
@@ -23,7 +25,6 @@ const fn supported(method: Method) -> &'static [&'static str] {
         | Method::Prack
         | Method::Publish
         | Method::Refer
-        | Method::Subscribe
         | Method::Update => &[],
     }
 }

@@ -106,10 +106,12 @@ async fn a_presentity_tells_its_sources_and_which_decided() {
     assert_eq!(alice["decided_by"], "hand");
     assert_eq!(alice["note"], "<b>here</b>");
     assert_eq!(alice["sources"].as_array().unwrap().len(), 1);
-    assert!(alice["sources"][0]["expires_in_s"].as_f64().unwrap() > 200.0);
+    assert_eq!(alice["sources"][0]["decides"], true);
+    let publication = &alice["sources"][0]["publication"];
+    assert!(publication["expires_in_s"].as_f64().unwrap() > 200.0);
     let bob = get("/v1/admin/presentities/bob").await.json(200);
     assert_eq!(bob["state"], "offline");
-    assert!(bob["decided_by"].is_null());
+    assert_eq!(bob["decided_by"], "nothing");
     get("/v1/admin/presentities/nobody").await.problem(404);
 }
 
