@@ -12,6 +12,8 @@ mod entity_tag;
 mod expiry;
 mod explain;
 pub mod groups;
+#[cfg(test)]
+mod interleavings;
 mod marks;
 mod own;
 mod partial;
