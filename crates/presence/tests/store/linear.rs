@@ -1,5 +1,9 @@
 //! Two threads at one presentity: whatever they were answered, there is an order of their PUBLISHes, one after the
 //! other, in which each would have been answered just so, and which ends where the store ended.
+#![expect(
+    clippy::disallowed_types,
+    reason = "the threads of the test share what they were answered"
+)]
 
 use std::{
     collections::BTreeSet,
