@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod activity;
+mod alike;
 mod availability;
 mod card;
 mod composed;
@@ -21,7 +22,7 @@ mod pidf;
 mod presentity;
 mod presentity_id;
 mod publication;
-mod shared;
+
 mod source;
 mod store;
 mod store_config;

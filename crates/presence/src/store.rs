@@ -13,6 +13,7 @@ use std::{
 use papaya::{Compute, HashMap, Operation};
 
 use crate::{
+    alike::SharedDocuments,
     document::Document,
     entity_tag::{EntityTag, EntityTags},
     expiry::WakeUps,
@@ -22,7 +23,6 @@ use crate::{
     presentity::{Edit, Lease, Presentity, Says, WakeUp, edit},
     presentity_id::PresentityId,
     publication::{Change, KeptPublication, Publish, PublishError, Published, Publisher},
-    shared::SharedDocuments,
     source::Precedence,
     store_config::StoreConfig,
 };

@@ -7,6 +7,7 @@ mod digest;
 mod document;
 mod duration;
 mod hosts;
+mod hours;
 mod limits;
 mod mistake;
 mod names;
