@@ -3,13 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use examples::peer;
 use examples::peer::baresip::Baresip;
 use examples::peer::linphone::Linphone;
+use examples::serve::Serve;
 use examples::server::Server;
 use examples::site::Site;
+use examples::wire::Protocol;
 
 /// How soon a page has to follow a phone.
 const SOON: Duration = Duration::from_secs(1);
@@ -81,6 +83,56 @@ fn the_shop_follows_linphonec_over_tcp_within_a_second() {
     events.wait_state("printing", "closed", SOON).unwrap();
     site.wait_state("printing", "closed", SOON).unwrap();
     server.check_alive().unwrap();
+}
+
+/// A phone that is killed leaves a publication that would be believed for minutes: the end of its connection shortens
+/// that to the grace, which is thirty seconds unless the configuration says otherwise.
+#[test]
+fn the_page_knows_of_a_killed_linphonec_after_the_grace() {
+    let Some(program) = peer::find("linphonec") else {
+        return;
+    };
+    let grace = Duration::from_secs(2);
+    let serve = Serve::start(
+        env!("CARGO_BIN_EXE_deskbell"),
+        r#"
+[sip]
+domain = "shop.example"
+aliases = ["127.0.0.1"]
+listen = ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"]
+[presence]
+flow_grace = "2s"
+[http]
+listen = "127.0.0.1:0"
+[storage]
+url = "sqlite::memory:"
+[[skill]]
+id = "printing"
+[[tier]]
+id = "standard"
+[[site]]
+id = "shop"
+[[rep]]
+id = "bob"
+password = "correct horse"
+skills = { printing = 80 }
+"#,
+    )
+    .unwrap();
+    let site = Site::new(serve.http().unwrap(), "shop");
+    let address = serve.sip(Protocol::Tcp).unwrap();
+    let linphone =
+        Linphone::start(&program, address, "shop.example", "bob", "correct horse").unwrap();
+    site.wait_state("printing", "available", PHONE_LIMIT)
+        .unwrap();
+    let events = site.events().unwrap();
+    let killed = Instant::now();
+    linphone.kill();
+    events
+        .wait_state("printing", "closed", PHONE_LIMIT)
+        .unwrap();
+    let known = killed.elapsed();
+    assert!(known >= grace, "it was doubted before the grace: {known:?}");
 }
 
 #[test]

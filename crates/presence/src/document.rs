@@ -32,7 +32,7 @@ pub enum UserInput {
 }
 
 /// One presence document. [`Document::read_pidf`] makes it from the bytes of a PUBLISH.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Document {
     /// Open if any tuple is open, closed if all that say anything are closed.
     pub basic: Option<Basic>,

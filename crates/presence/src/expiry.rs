@@ -1,5 +1,5 @@
-//! When to look at which presentity for publications that lapsed. Holds at most one wake-up a presentity, at or
-//! before its first expiry; a refresh leaves it where it is. Must not know publications.
+//! When to look at which presentity for what ends by itself. A refresh leaves a wake-up where it is; only one that
+//! comes nearer, or is used up, is put anew. Must not know publications.
 
 #![expect(
     clippy::disallowed_types,
@@ -7,7 +7,7 @@
 )]
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -19,48 +19,36 @@ use crate::presentity_id::PresentityId;
 const SHARDS: usize = 16;
 
 /// The wake-ups of all presentities. Only writers that arm, disarm or sweep take a lock, each a short one.
+///
+/// A presentity's snapshot knows which wake-up it counts on. Writers that race may leave another one behind: it finds
+/// nothing to do, and is gone once it is due. None that a snapshot counts on is ever taken away: whether one does is
+/// asked under the lock, and whoever puts such a snapshot in place arms only afterwards.
 #[derive(Default)]
 pub(crate) struct WakeUps {
     shards: [Mutex<Shard>; SHARDS],
 }
 
-/// Invariant: both members hold the same pairs.
-#[derive(Default)]
-struct Shard {
-    at_by_presentity: HashMap<PresentityId, Instant>,
-    in_order: BTreeSet<(Instant, PresentityId)>,
-}
+type Shard = BTreeSet<(Instant, PresentityId)>;
 
 impl WakeUps {
-    /// Sees to a wake-up for `presentity` at or before `at`. The snapshot that needs it is in the store already.
+    /// Arms a wake-up for `presentity`. The snapshot that counts on it is in the store already.
     pub(crate) fn arm(&self, presentity: &PresentityId, at: Instant) {
-        let Some(mut shard) = self.shard_of(presentity) else {
-            return;
-        };
-        match shard.at_by_presentity.get_mut(presentity) {
-            Some(armed) if *armed <= at => {}
-            Some(armed) => {
-                let later = std::mem::replace(armed, at);
-                shard.in_order.remove(&(later, presentity.clone()));
-                shard.in_order.insert((at, presentity.clone()));
-            }
-            None => {
-                shard.at_by_presentity.insert(presentity.clone(), at);
-                shard.in_order.insert((at, presentity.clone()));
-            }
+        if let Some(mut shard) = self.shard_of(presentity) {
+            shard.insert((at, presentity.clone()));
         }
     }
 
-    /// Drops the wake-up of a presentity that `is_gone`. The question is asked under the lock: whoever puts the
-    /// presentity back does so before arming, and is either seen by the question or arms after this.
-    pub(crate) fn disarm(&self, presentity: &PresentityId, is_gone: impl FnOnce() -> bool) {
-        let Some(mut shard) = self.shard_of(presentity) else {
-            return;
-        };
-        if is_gone()
-            && let Some(at) = shard.at_by_presentity.remove(presentity)
+    /// Drops a wake-up of `presentity`, unless the newest snapshot counts on it.
+    pub(crate) fn disarm(
+        &self,
+        presentity: &PresentityId,
+        at: Instant,
+        is_needed: impl FnOnce() -> bool,
+    ) {
+        if let Some(mut shard) = self.shard_of(presentity)
+            && !is_needed()
         {
-            shard.in_order.remove(&(at, presentity.clone()));
+            shard.remove(&(at, presentity.clone()));
         }
     }
 
@@ -69,13 +57,10 @@ impl WakeUps {
         let mut due = Vec::new();
         for shard in &self.shards {
             let mut shard = lock(shard);
-            while let Some((at, _)) = shard.in_order.first()
+            while let Some((at, _)) = shard.first()
                 && *at <= now
             {
-                if let Some((_, presentity)) = shard.in_order.pop_first() {
-                    shard.at_by_presentity.remove(&presentity);
-                    due.push(presentity);
-                }
+                due.extend(shard.pop_first().map(|(_, presentity)| presentity));
             }
         }
         due
@@ -85,17 +70,14 @@ impl WakeUps {
     pub(crate) fn next(&self) -> Option<Instant> {
         self.shards
             .iter()
-            .filter_map(|shard| lock(shard).in_order.first().map(|(at, _)| *at))
+            .filter_map(|shard| lock(shard).first().map(|(at, _)| *at))
             .min()
     }
 
     /// How many wake-ups are armed.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| lock(shard).in_order.len())
-            .sum()
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
     fn shard_of(&self, presentity: &PresentityId) -> Option<MutexGuard<'_, Shard>> {
@@ -112,7 +94,7 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 #[cfg(test)]
 mod tests {
     use std::{
-        collections::BTreeMap,
+        collections::BTreeSet,
         time::{Duration, Instant},
     };
 
@@ -124,49 +106,51 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Operation {
         Arm(u8, u64),
-        Disarm(u8, bool),
+        Disarm(u8, u64, bool),
         Take(u64),
     }
 
     fn operation() -> impl Strategy<Value = Operation> {
+        let (who, at) = (0..40u8, 0..100u64);
         prop_oneof![
-            (0..40u8, 0..100u64).prop_map(|(who, at)| Operation::Arm(who, at)),
-            (0..40u8, any::<bool>()).prop_map(|(who, gone)| Operation::Disarm(who, gone)),
-            (0..100u64).prop_map(Operation::Take),
+            (who.clone(), at.clone()).prop_map(|(who, at)| Operation::Arm(who, at)),
+            (who, at.clone(), any::<bool>())
+                .prop_map(|(who, at, is_needed)| Operation::Disarm(who, at, is_needed)),
+            at.prop_map(Operation::Take),
         ]
     }
 
     proptest::proptest! {
         #[test]
-        fn each_presentity_has_one_wake_up_the_earliest_asked_for(operations in prop::collection::vec(operation(), 0..200)) {
+        fn wake_ups_come_out_when_they_are_due(operations in prop::collection::vec(operation(), 0..200)) {
             #[expect(clippy::disallowed_methods, reason = "only the distance from it counts")]
             let start = Instant::now();
             let at = |seconds: u64| start + Duration::from_secs(seconds);
             let id = |who: u8| PresentityId::new(&who.to_string());
             let wake_ups = WakeUps::default();
-            let mut model: BTreeMap<u8, u64> = BTreeMap::new();
+            let mut model: BTreeSet<(u64, u8)> = BTreeSet::new();
             for operation in operations {
                 match operation {
                     Operation::Arm(who, seconds) => {
                         wake_ups.arm(&id(who), at(seconds));
-                        model.entry(who).and_modify(|armed| *armed = seconds.min(*armed)).or_insert(seconds);
+                        model.insert((seconds, who));
                     }
-                    Operation::Disarm(who, gone) => {
-                        wake_ups.disarm(&id(who), || gone);
-                        if gone {
-                            model.remove(&who);
+                    Operation::Disarm(who, seconds, is_needed) => {
+                        wake_ups.disarm(&id(who), at(seconds), || is_needed);
+                        if !is_needed {
+                            model.remove(&(seconds, who));
                         }
                     }
                     Operation::Take(seconds) => {
                         let mut due = wake_ups.take_due(at(seconds));
-                        let mut expected: Vec<_> = model.iter().filter(|(_, at)| **at <= seconds).map(|(who, _)| id(*who)).collect();
+                        let mut expected: Vec<_> = model.iter().filter(|(at, _)| *at <= seconds).map(|(_, who)| id(*who)).collect();
                         due.sort();
                         expected.sort();
                         assert_eq!(due, expected);
-                        model.retain(|_, at| *at > seconds);
+                        model.retain(|(at, _)| *at > seconds);
                     }
                 }
-                assert_eq!(wake_ups.next(), model.values().min().map(|seconds| at(*seconds)));
+                assert_eq!(wake_ups.next(), model.first().map(|(seconds, _)| at(*seconds)));
                 assert_eq!(wake_ups.len(), model.len());
             }
         }

@@ -165,7 +165,7 @@ fn accounts(publication: &Publication) -> Vec<SourceAccount> {
             user_input: document.user_input,
             line: document.line,
             note: document.note.clone(),
-            timestamp: document.timestamp.clone(),
+            timestamp: publication.timestamp().map(Into::into),
             expires_at: publication.expires_at(),
         }),
     };

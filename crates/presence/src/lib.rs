@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod activity;
+mod alike;
 mod availability;
 mod card;
 mod composed;
@@ -12,6 +13,8 @@ mod entity_tag;
 mod expiry;
 mod explain;
 pub mod groups;
+#[cfg(test)]
+mod interleavings;
 mod marks;
 mod own;
 mod partial;
@@ -19,6 +22,7 @@ mod pidf;
 mod presentity;
 mod presentity_id;
 mod publication;
+
 mod source;
 mod store;
 mod store_config;

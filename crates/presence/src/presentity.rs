@@ -98,11 +98,11 @@ impl Presentity {
 #[derive(Debug)]
 pub(crate) enum Edit {
     /// Adds a publication.
-    Add(Arc<Document>, Lease),
+    Add(Says, Lease),
     /// Renews one.
     Refresh(EntityTag, Lease),
     /// Renews one with another document.
-    Modify(EntityTag, Arc<Document>, Lease),
+    Modify(EntityTag, Says, Lease),
     /// Renews one and changes its document.
     Patch(EntityTag, Patch, Lease),
     /// Takes one away.
@@ -115,6 +115,14 @@ pub(crate) enum Edit {
     Learn(OwnKnowledge),
     /// Brings back what was kept of a presentity over a restart.
     Restore(Vec<KeptPublication>),
+}
+
+/// What a publication is to say.
+#[derive(Debug, Clone)]
+pub(crate) struct Says {
+    /// Without its timestamp.
+    pub(crate) document: Arc<Document>,
+    pub(crate) timestamp: Option<Box<str>>,
 }
 
 /// What an edit gives to the publication that it adds or renews.
@@ -134,8 +142,17 @@ pub(crate) struct Edited {
     pub(crate) changed: Option<u64>,
     /// Publications that lapsed and were dropped on the way.
     pub(crate) lapsed: usize,
-    /// Set if a wake-up must be armed.
-    pub(crate) arm_at: Option<Instant>,
+    /// What to do about its wake-up.
+    pub(crate) wake_up: WakeUp,
+}
+
+/// What follows from an edit for the presentity's wake-up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct WakeUp {
+    /// One that the new snapshot counts on.
+    pub(crate) arm: Option<Instant>,
+    /// One that it does not count on any more.
+    pub(crate) disarm: Option<Instant>,
 }
 
 /// Applies an edit to a snapshot, or to the absence of one. Pure, because racing writers repeat it;
@@ -193,19 +210,30 @@ pub(crate) fn edit(
         .map(Publication::good_until)
         .chain(known.as_ref().and_then(|known| known.knowledge.first_end()));
     let first_end = ends.min();
+    // The wake-up was used up by whoever calls for expiry.
+    let armed = match edit {
+        Edit::Expire => None,
+        _ => before.and_then(|before| before.wake_at),
+    };
     if publications.is_empty() && known.is_none() {
         return Ok(Edited {
             after: None,
             changed,
             lapsed,
-            arm_at: None,
+            wake_up: WakeUp {
+                arm: None,
+                disarm: armed,
+            },
         });
     }
-    let (wake_at, arm_at) = match (first_end, edit, before.and_then(|before| before.wake_at)) {
-        // The wake-up was used up by whoever calls for expiry.
-        (end, Edit::Expire, _) | (end, _, None) => (end, end),
-        (Some(end), _, Some(armed)) if end < armed => (Some(end), Some(end)),
-        (_, _, Some(armed)) => (Some(armed), None),
+    let (wake_at, wake_up) = match (first_end, armed) {
+        (Some(end), Some(armed)) if armed <= end => (Some(armed), WakeUp::default()),
+        // Nothing ends by itself, and what wakes then finds that out.
+        (None, Some(armed)) => (Some(armed), WakeUp::default()),
+        (end, armed) => {
+            let (arm, disarm) = (end, armed);
+            (end, WakeUp { arm, disarm })
+        }
     };
     Ok(Edited {
         after: Some(Presentity {
@@ -219,7 +247,7 @@ pub(crate) fn edit(
         }),
         changed,
         lapsed,
-        arm_at,
+        wake_up,
     })
 }
 
@@ -246,7 +274,7 @@ fn apply(
     now: Instant,
 ) -> Result<Effect, PublishError> {
     match edit {
-        Edit::Add(document, lease) => {
+        Edit::Add(says, lease) => {
             if publications.len() >= most_publications {
                 let forgotten = publications
                     .iter()
@@ -257,14 +285,15 @@ fn apply(
             for earlier in publications.iter_mut() {
                 if lease.publisher.is_some()
                     && earlier.publisher == lease.publisher
-                    && forgets(document, &earlier.document)
+                    && forgets(&says.document, &earlier.document)
                 {
                     earlier.standing = Standing::Forgotten;
                 }
             }
             publications.push(Publication {
                 entity_tag: lease.entity_tag,
-                document: document.clone(),
+                document: says.document.clone(),
+                timestamp: says.timestamp.clone(),
                 since: now,
                 expires_at: lease.expires_at,
                 publisher: lease.publisher,
@@ -276,9 +305,9 @@ fn apply(
             let publication = find(publications, *entity_tag)?;
             Ok(renew(publication, lease))
         }
-        Edit::Modify(entity_tag, document, lease) => {
+        Edit::Modify(entity_tag, says, lease) => {
             let publication = find(publications, *entity_tag)?;
-            Ok(modify(publication, document.clone(), lease, now))
+            Ok(modify(publication, says.clone(), lease, now))
         }
         Edit::Patch(entity_tag, patch, lease) => {
             let publication = find(publications, *entity_tag)?;
@@ -286,8 +315,14 @@ fn apply(
             // publishes the whole anew.
             let text = publication.document.text.as_deref();
             let text = text.ok_or(PublishError::UnknownEntityTag)?;
-            let document = patch.apply(text)?;
-            Ok(modify(publication, Arc::new(document), lease, now))
+            let mut document = patch.apply(text)?;
+            let timestamp = document.timestamp.take();
+            let document = Arc::new(document);
+            let says = Says {
+                document,
+                timestamp,
+            };
+            Ok(modify(publication, says, lease, now))
         }
         Edit::Remove(entity_tag) => {
             find(publications, *entity_tag)?;
@@ -362,15 +397,11 @@ fn know(before: Option<&Arc<Known>>, edit: &Edit, now: Instant) -> Option<Arc<Kn
     }
 }
 
-fn modify(
-    publication: &mut Publication,
-    document: Arc<Document>,
-    lease: &Lease,
-    now: Instant,
-) -> Effect {
+fn modify(publication: &mut Publication, says: Says, lease: &Lease, now: Instant) -> Effect {
     let renewed = renew(publication, lease);
-    let says_the_same = publication.document.says_the_same_as(&document);
-    publication.document = document;
+    let says_the_same = publication.document.says_the_same_as(&says.document);
+    publication.document = says.document;
+    publication.timestamp = says.timestamp;
     if says_the_same {
         return renewed;
     }

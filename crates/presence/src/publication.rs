@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    num::NonZeroU64,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -71,7 +72,7 @@ pub enum Publish<'a> {
 /// a phone that crashed does so when it comes back). The first then counts for nothing, unless the phone
 /// proves by a refresh or a change that it knows it still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Publisher(pub u64);
+pub struct Publisher(pub NonZeroU64);
 
 /// The answer to an accepted PUBLISH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +124,9 @@ pub enum PublishError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Publication {
     pub(crate) entity_tag: EntityTag,
+    /// Without its timestamp, so that documents that say the same are one.
     pub(crate) document: Arc<Document>,
+    pub(crate) timestamp: Option<Box<str>>,
     pub(crate) since: Instant,
     pub(crate) expires_at: Instant,
     pub(crate) publisher: Option<Publisher>,
@@ -149,9 +152,14 @@ impl Publication {
         self.entity_tag
     }
 
-    /// What it says.
+    /// What it says, without the time at which it was written.
     pub fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// When its phone says that it was written.
+    pub fn timestamp(&self) -> Option<&str> {
+        self.timestamp.as_deref()
     }
 
     /// Since when it has said that; refreshes do not count.
@@ -166,9 +174,16 @@ impl Publication {
 
     /// Everything about it that outlives a restart.
     pub fn kept(&self) -> KeptPublication {
+        let document = match &self.timestamp {
+            None => self.document.clone(),
+            timestamp => Arc::new(Document {
+                timestamp: timestamp.clone(),
+                ..Document::clone(&self.document)
+            }),
+        };
         KeptPublication {
             entity_tag: self.entity_tag,
-            document: self.document.clone(),
+            document,
             since: self.since,
             expires_at: self.expires_at,
             publisher: self.publisher,
@@ -183,9 +198,15 @@ impl Publication {
 
     /// Its connection is gone with the restart; that says nothing about its phone.
     pub(crate) fn from_kept(kept: &KeptPublication) -> Self {
+        let mut document = kept.document.clone();
+        let timestamp = match document.timestamp {
+            None => None,
+            Some(_) => Arc::make_mut(&mut document).timestamp.take(),
+        };
         Self {
             entity_tag: kept.entity_tag,
-            document: kept.document.clone(),
+            document,
+            timestamp,
             since: kept.since,
             expires_at: kept.expires_at,
             publisher: kept.publisher,

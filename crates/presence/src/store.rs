@@ -13,11 +13,14 @@ use std::{
 use papaya::{Compute, HashMap, Operation};
 
 use crate::{
+    alike::SharedDocuments,
+    document::Document,
     entity_tag::{EntityTag, EntityTags},
     expiry::WakeUps,
+    explain::{Explanation, explain},
     marks::Marks,
     own::OwnKnowledge,
-    presentity::{Edit, Lease, Presentity, edit},
+    presentity::{Edit, Lease, Presentity, Says, WakeUp, edit},
     presentity_id::PresentityId,
     publication::{Change, KeptPublication, Publish, PublishError, Published, Publisher},
     source::Precedence,
@@ -40,6 +43,7 @@ pub struct Store {
     /// May be below zero for a moment, when a removal is counted before what it removed.
     publications: AtomicIsize,
     last_version: AtomicU64,
+    documents: SharedDocuments,
     wake_ups: WakeUps,
     marks: Marks,
     /// Presentities whose publications are not those that were kept last; absent where nobody keeps them.
@@ -55,6 +59,7 @@ impl Store {
             presentities: HashMap::new(),
             publications: AtomicIsize::new(0),
             last_version: AtomicU64::new(0),
+            documents: SharedDocuments::default(),
             wake_ups: WakeUps::default(),
             marks: Marks::new(),
             edits: None,
@@ -109,10 +114,17 @@ impl Store {
     ) -> Result<Published, PublishError> {
         // RFC 3903 §4.1: every accepted PUBLISH is answered with a new entity-tag, also one that removes.
         let new_tag = self.tags.next();
-        let lease = |lifetime, publisher| Lease {
+        let lease = |lifetime, publisher: Option<Publisher>| Lease {
             entity_tag: new_tag,
             expires_at: now + lifetime,
             publisher,
+        };
+        let says = |mut document: Document| {
+            let timestamp = document.timestamp.take();
+            Says {
+                document: self.documents.share(document),
+                timestamp,
+            }
         };
         let (edit, lifetime) = match publish {
             Publish::Initial {
@@ -129,7 +141,7 @@ impl Store {
                         change: Change::Unchanged,
                     });
                 };
-                let edit = Edit::Add(Arc::new(document), lease(lifetime, publisher));
+                let edit = Edit::Add(says(document), lease(lifetime, publisher));
                 (edit, lifetime)
             }
             Publish::Refresh {
@@ -155,7 +167,7 @@ impl Store {
                 let entity_tag = read_tag(entity_tag)?;
                 match self.config.granted(lifetime)? {
                     Some(lifetime) => (
-                        Edit::Modify(entity_tag, Arc::new(document), lease(lifetime, publisher)),
+                        Edit::Modify(entity_tag, says(document), lease(lifetime, publisher)),
                         lifetime,
                     ),
                     None => (Edit::Remove(entity_tag), Duration::ZERO),
@@ -243,6 +255,14 @@ impl Store {
         self.presentities.pin().get(presentity)?.clone()
     }
 
+    /// Why `presentity` is what it is.
+    pub fn explain(&self, presentity: &PresentityId) -> Explanation {
+        match self.presentity(presentity) {
+            Some(presentity) => explain(&presentity, &self.config.precedence),
+            None => Explanation::of_nothing(&self.config.precedence),
+        }
+    }
+
     /// Whether a publication of `presentity` bears this entity-tag, the text of SIP-If-Match, and has not lapsed. A
     /// hint: what asks to change it may still come too late.
     pub fn knows(&self, presentity: &PresentityId, entity_tag: &str, now: Instant) -> bool {
@@ -321,8 +341,7 @@ impl Store {
                     lapsed: edited.lapsed,
                     publications_before: count(before),
                     publications_after: count(edited.after.as_ref()),
-                    arm_at: edited.arm_at,
-                    is_gone: before.is_some() && edited.after.is_none(),
+                    wake_up: edited.wake_up,
                 });
                 match (before, edited.after) {
                     (_, Some(after)) => Operation::Insert(Some(Arc::new(after))),
@@ -359,12 +378,14 @@ impl Store {
             let difference = after as isize - before as isize;
             self.publications.fetch_add(difference, Ordering::Relaxed);
         }
-        if let Some(at) = outcome.arm_at {
+        let WakeUp { arm, disarm } = outcome.wake_up;
+        if let Some(at) = arm {
             self.wake_ups.arm(presentity, at);
         }
-        if outcome.is_gone {
-            self.wake_ups.disarm(presentity, || {
-                !self.presentities.pin().contains_key(presentity)
+        if let Some(at) = disarm {
+            self.wake_ups.disarm(presentity, at, || {
+                let newest = self.presentity(presentity);
+                newest.is_some_and(|newest| newest.wake_at == Some(at))
             });
         }
         if outcome.changed.is_some() {
@@ -396,8 +417,7 @@ struct Outcome {
     lapsed: usize,
     publications_before: usize,
     publications_after: usize,
-    arm_at: Option<Instant>,
-    is_gone: bool,
+    wake_up: WakeUp,
 }
 
 impl Outcome {

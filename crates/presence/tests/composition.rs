@@ -2,7 +2,10 @@
 //! properties that hold for whatever is said.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU64,
+    time::{Duration, Instant},
+};
 
 use presence::{
     Activity, Availability, Basic, Change, Composed, Document, EntityTag, Explanation, Line,
@@ -23,6 +26,10 @@ fn start() -> Instant {
 
 fn alice() -> PresentityId {
     PresentityId::new("alice")
+}
+
+fn publisher(phone: u64) -> Publisher {
+    Publisher(NonZeroU64::new(phone).unwrap())
 }
 
 /// A document of words joined by `+`.
@@ -71,7 +78,7 @@ impl Desk {
         let publish = Publish::Initial {
             document: document(words),
             lifetime: Some(MINUTE),
-            publisher: phone.map(Publisher),
+            publisher: phone.map(publisher),
         };
         let published = self.store.publish(&alice(), publish, self.now).unwrap();
         published.entity_tag
@@ -81,7 +88,7 @@ impl Desk {
         let publish = Publish::Refresh {
             entity_tag: &tag.to_string(),
             lifetime: Some(MINUTE),
-            publisher: phone.map(Publisher),
+            publisher: phone.map(publisher),
         };
         let published = self.store.publish(&alice(), publish, self.now).unwrap();
         published.entity_tag
@@ -101,7 +108,7 @@ impl Desk {
     fn doubt(&self, phone: u64, grace: u64) -> Change {
         let until = self.now + Duration::from_secs(grace);
         self.store
-            .doubt(&alice(), Publisher(phone), until, self.now)
+            .doubt(&alice(), publisher(phone), until, self.now)
     }
 
     fn wait(&mut self, seconds: u64) {
@@ -130,10 +137,7 @@ impl Desk {
     }
 
     fn explanation(&self) -> Explanation {
-        explain(
-            &self.store.presentity(&alice()).unwrap(),
-            &Precedence::default(),
-        )
+        self.store.explain(&alice())
     }
 }
 
@@ -511,12 +515,12 @@ fn tell(desk: &Desk, sources: &[Told]) -> Vec<Option<EntityTag>> {
         let publish = Publish::Initial {
             document: document.clone(),
             lifetime: Some(MINUTE),
-            publisher: Some(Publisher(phone)),
+            publisher: Some(publisher(phone)),
         };
         let published = desk.store.publish(&alice(), publish, desk.now).unwrap();
         Some(published.entity_tag)
     };
-    (0..)
+    (1..)
         .zip(sources)
         .map(|(phone, source)| match source {
             Told::Published(document) => publish(document, phone),

@@ -137,6 +137,11 @@ impl Linphone {
         Ok(self.terminal.screen())
     }
 
+    /// Ends it as a crash would: SIGKILL, and no word to anybody.
+    pub fn kill(self) {
+        drop(self.terminal);
+    }
+
     /// Everything it showed.
     #[must_use]
     pub fn screen(&self) -> String {

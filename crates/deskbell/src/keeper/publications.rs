@@ -1,6 +1,7 @@
 //! The publications of one presentity as a journal keeps them, and their way back. A form, once released, is only
 //! ever added to. Must not know the journal.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -89,7 +90,7 @@ impl PublicationV1 {
             document: DocumentV1::from_document(&document),
             since: to_unix_ms(since, clock),
             expires_at: to_unix_ms(expires_at, clock),
-            publisher: publisher.map(|publisher| publisher.0),
+            publisher: publisher.map(|publisher| publisher.0.get()),
             memory: match memory {
                 PublisherMemory::Remembered => MemoryV1::Remembered,
                 PublisherMemory::Forgotten => MemoryV1::Forgotten,
@@ -103,7 +104,7 @@ impl PublicationV1 {
             document: Arc::new(self.document.into_document()),
             since: to_instant(self.since, clock),
             expires_at: to_instant(self.expires_at, clock),
-            publisher: self.publisher.map(Publisher),
+            publisher: self.publisher.and_then(NonZeroU64::new).map(Publisher),
             memory: match self.memory {
                 MemoryV1::Remembered => PublisherMemory::Remembered,
                 MemoryV1::Forgotten => PublisherMemory::Forgotten,

@@ -172,7 +172,8 @@ impl Service for SipService {
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.bindings.handle_flow_closed(flow, Instant::now());
-        self.doubt_what_came_over(flow);
+        let now = Instant::now();
+        self.bindings.handle_flow_closed(flow, now);
+        self.doubt_what_came_over(flow, now);
     }
 }

@@ -2,6 +2,7 @@
 //! Must not know how states are composed.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::num::NonZeroU64;
 use std::time::Instant;
 
 use helpdesk::RepId;
@@ -42,8 +43,7 @@ impl SipService {
     }
 
     /// What came over this connection is believed for a while yet: most phones come back by another one.
-    pub(super) fn doubt_what_came_over(&self, flow: Flow) {
-        let now = Instant::now();
+    pub(super) fn doubt_what_came_over(&self, flow: Flow, now: Instant) {
         for presentity in self.publishers.handle_flow_closed(flow) {
             let until = now + self.flow_grace;
             let change = self.store.doubt(&presentity, publisher(flow), until, now);
@@ -152,5 +152,6 @@ impl SipService {
 /// PUBLISHes of one phone share neither Call-ID nor tags: what they share is where they come from.
 fn publisher(flow: Flow) -> Publisher {
     // The same over a restart, after which the phone may come back with what it remembers.
-    Publisher(BuildHasherDefault::<DefaultHasher>::default().hash_one(flow))
+    let key = BuildHasherDefault::<DefaultHasher>::default().hash_one(flow);
+    Publisher(NonZeroU64::new(key).unwrap_or(NonZeroU64::MIN))
 }

@@ -1,6 +1,9 @@
 //! A store under test with the words to speak to it: one line for a PUBLISH, and a clock moved by hand.
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU64,
+    time::{Duration, Instant},
+};
 
 use presence::{
     Activity, Availability, Basic, Change, Document, PresentityId, Publish, PublishError,
@@ -52,7 +55,7 @@ impl Desk {
         let publish = Publish::Initial {
             document: document(says),
             lifetime: Some(Duration::from_secs(60)),
-            publisher: Some(Publisher(phone)),
+            publisher: NonZeroU64::new(phone).map(Publisher),
         };
         self.publish(who, publish).unwrap()
     }

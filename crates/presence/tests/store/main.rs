@@ -7,6 +7,7 @@
 )]
 
 mod desk;
+mod linear;
 mod model;
 mod publish;
 mod threads;
