@@ -345,7 +345,7 @@ mod tests {
         let initial = Publish::Initial {
             document: full(),
             lifetime: Some(Duration::from_secs(60)),
-            publisher: Some(Publisher(7)),
+            publisher: NonZeroU64::new(7).map(Publisher),
         };
         let published = before.publish(&alice, initial, clock.at).unwrap();
         assert_eq!(before.poll_edited(), Some(alice.clone()));
@@ -356,7 +356,7 @@ mod tests {
         let refresh = || Publish::Refresh {
             entity_tag: &tag,
             lifetime: Some(Duration::from_secs(60)),
-            publisher: Some(Publisher(7)),
+            publisher: NonZeroU64::new(7).map(Publisher),
         };
         let restart = |after: Duration| {
             let later = Clock {
