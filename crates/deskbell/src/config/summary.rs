@@ -19,7 +19,7 @@ pub(crate) fn summary(settings: &Settings) -> String {
             vec![vec![format!("http://{}", settings.http.listen)]],
         ),
         ("Watchers", watcher_rows(settings)),
-        ("Storage", vec![vec![settings.storage.url.clone()]]),
+        ("Storage", vec![vec![settings.storage.place()]]),
         ("Skills", skill_rows(settings)),
         ("Tiers", tier_rows(settings)),
         ("Sites", site_rows(settings)),
