@@ -81,9 +81,9 @@ fn the_binding_of_a_page_that_is_gone_ends_with_its_connection() {
     let mut phone = server.phone(Protocol::Tcp, "alice").unwrap();
     assert_eq!(contacts(&phone.register(60).unwrap()), 2);
 
-    // Killed: it neither says goodbye nor takes its registration back.
+    // Killed: it neither says goodbye nor takes its registration back, and does not come again in the time of grace.
     drop(page);
-    wait::until("the end of the page's binding", SOON, || {
+    wait::until("the end of the page's binding", LIMIT, || {
         Ok((contacts(&phone.register(60)?) == 1).then_some(()))
     })
     .unwrap();

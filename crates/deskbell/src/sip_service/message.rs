@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use helpdesk::{Addressee, RepId, TicketId};
+use helpdesk::{Addressee, TicketId};
 use sip::{HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::SipService;
 use super::answer::{answer, bad, is_encoded, refuse};
+use super::authentication::Proven;
 use super::directory::Resource;
 use crate::desk::RepSays;
 
@@ -25,14 +26,15 @@ impl SipService {
         if !self.health.borrow().is_sound() {
             return Handling::Overloaded;
         }
-        let (rep, to, text) = match self.read_message(request, &exchange) {
+        let (proven, to, text) = match self.read_message(request, &exchange) {
             Ok(read) => read,
             Err(refusal) => return refusal,
         };
+        let heard = proven.success(request, &exchange).build();
+        let rep = proven.rep;
         self.bindings.handle_use(&rep, exchange.flow());
         self.happenings
             .sip(|| format!("MESSAGE: {rep} writes {} characters", text.chars().count()));
-        let heard = answer(request, &exchange, StatusCode::OK).build();
         let unheard = answer(request, &exchange, StatusCode::NOT_FOUND)
             .reason(NO_SUCH_CONVERSATION)
             .build();
@@ -62,9 +64,9 @@ impl SipService {
         &self,
         request: &Request,
         exchange: &Exchange<'_>,
-    ) -> Result<(RepId, Addressee, Arc<str>), Handling> {
+    ) -> Result<(Proven, Addressee, Arc<str>), Handling> {
         let fail = |status| answer(request, exchange, status);
-        let sender = self.login.authenticate(request, exchange)?;
+        let sender = self.login.prove(request, exchange)?;
         let resource = request
             .uri()
             .ok()

@@ -21,6 +21,13 @@ impl SipService {
             Some(_) if directory.open => true,
             Some(resource) => match self.login.authenticate(request, exchange) {
                 Ok(_) => !matches!(resource, Resource::Other(_)),
+                // Over UDP a challenge to so short a question is not sent, as it would amplify it. A sign of life is,
+                // whether there is such a user or not.
+                Err(Handling::AnswerStateless(refusal))
+                    if refusal.len() > exchange.longest_answer() =>
+                {
+                    true
+                }
                 Err(refusal) => return refusal,
             },
         };

@@ -12,6 +12,7 @@ use sip_transport::{Exchange, Handling};
 
 use super::SipService;
 use super::answer::{answer, bad, refuse};
+use super::authentication::Proven;
 use super::directory::Resource;
 use super::publication::{PUBLISHED_EVENTS, Package, read_publish, read_tag};
 
@@ -24,9 +25,13 @@ impl SipService {
             return Handling::Overloaded;
         };
         match self.publish(request, &exchange) {
-            Ok((rep, package, published)) => {
+            Ok((proven, rep, package, published)) => {
                 self.presence_changed(&rep, published.change);
-                let response = answer(request, &exchange, StatusCode::OK)
+                let success = match proven {
+                    Some(proven) => proven.success(request, &exchange),
+                    None => answer(request, &exchange, StatusCode::OK),
+                };
+                let response = success
                     .header(
                         HeaderName::SipEtag,
                         package.tag_text(&published.entity_tag.to_string()),
@@ -55,7 +60,7 @@ impl SipService {
         &self,
         request: &Request,
         exchange: &Exchange<'_>,
-    ) -> Result<(RepId, Package, Published), Handling> {
+    ) -> Result<(Option<Proven>, RepId, Package, Published), Handling> {
         let fail = |status| answer(request, exchange, status);
         // RFC 3903 §6 step 1: a resource of another domain.
         let directory = self.directory.load();
@@ -76,15 +81,15 @@ impl SipService {
                 )
             })?;
         // RFC 3903 §6 step 3.
-        let sender = if directory.open {
+        let proven = if directory.open {
             None
         } else {
-            Some(self.login.authenticate(request, exchange)?)
+            Some(self.login.prove(request, exchange)?)
         };
         let Resource::Rep(rep) = resource else {
             return Err(refuse(fail(StatusCode::NOT_FOUND)));
         };
-        if sender.is_some_and(|sender| sender != rep) {
+        if proven.as_ref().is_some_and(|proven| proven.rep != rep) {
             return Err(refuse(
                 fail(StatusCode::FORBIDDEN).reason("You May Only Publish For Yourself"),
             ));
@@ -104,7 +109,7 @@ impl SipService {
         match self.store.publish(&presentity, publish, exchange.now()) {
             Ok(published) => {
                 self.publishers.handle_publish(exchange.flow(), &presentity);
-                Ok((rep, package, published))
+                Ok((proven, rep, package, published))
             }
             Err(PublishError::UnknownEntityTag) => {
                 Err(refuse(fail(StatusCode::CONDITIONAL_REQUEST_FAILED)))

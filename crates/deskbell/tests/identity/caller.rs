@@ -73,6 +73,12 @@ impl Ask {
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:5999;branch=z9hG4bK{token};rport\r\n\
              Max-Forwards: 70\r\nFrom: <{from}>;tag=a\r\nTo: <{to}>\r\nCall-ID: {token}\r\nCSeq: 1 {method}\r\n"
         );
+        // As long as softphones' requests are: a shorter one would be a strange reason for a long challenge.
+        text.push_str(
+            "User-Agent: Identity of Deskbell, a softphone of no make\r\n\
+             Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, SUBSCRIBE, INFO, MESSAGE, UPDATE, REFER\r\n\
+             Supported: replaces, norefersub, gruu\r\n",
+        );
         for line in headers {
             write!(text, "{line}\r\n").unwrap();
         }

@@ -148,6 +148,9 @@ fn five_hundred_odd_credentials_are_refused_and_break_nothing() {
             format!("{name}=\"elsewhere.example\""),
             format!("{name}=\"sip:rep0@shop.example\""),
             format!("x={written}"),
+            format!("{written};x"),
+            format!("{written}\t"),
+            format!("\"{name}\"={value}"),
         ] {
             odd.push(whole.replace(&written, &other));
         }
