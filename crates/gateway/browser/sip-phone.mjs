@@ -46,8 +46,20 @@ const agent = new UserAgent({
       messages.push({ from: message.request.from.uri.toString(), text: message.request.body });
       message.accept();
     },
+    /** As a web page does: connects again, and says again what it had said. */
+    async onDisconnect(error) {
+      if (!error) return;
+      while (!agent.isConnected()) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        await agent.reconnect().catch(() => {});
+      }
+      if (registerer.state === "Registered") await registerer.register();
+      if (state) publisher.publish(state);
+    },
   },
 });
+/** The document published last. */
+let state;
 const registerer = new Registerer(agent, { expires: 60 });
 const publisher = new Publisher(agent, self, "presence", {
   body: "",
@@ -101,8 +113,10 @@ async function published(send) {
 const commands = {
   register: () => answered((requestDelegate) => registerer.register({ requestDelegate })),
   unregister: () => answered((requestDelegate) => registerer.unregister({ requestDelegate })),
-  publish: ({ basic, note: words, activity }) =>
-    published(() => publisher.publish(pidf(basic, words, activity))),
+  publish: ({ basic, note: words, activity }) => {
+    state = pidf(basic, words, activity);
+    return published(() => publisher.publish(state));
+  },
   subscribe: async ({ to, event }) => {
     const subscriber = new Subscriber(agent, UserAgent.makeURI(to), event, {
       expires: 60,

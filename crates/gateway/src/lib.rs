@@ -38,7 +38,7 @@ pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
     TokenKey, TokenVerifier,
 };
-pub use desk::{Command, Desk, DeskClosed, TicketKey};
+pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
 pub use report::Report;

@@ -35,7 +35,10 @@ impl Numbers {
         };
         (0..length)
             .map(|_| match self.next() % 4 {
-                0 => ['<', '>', '&', '"', '\'', ']', '\0', '\r', '\n'][self.next() as usize % 9],
+                0 => {
+                    let telling = "<>&\"']\0\r\n".chars();
+                    telling.cycle().nth(self.next() as usize % 9).unwrap_or('<')
+                }
                 1 => char::from(self.next() as u8 & 0x7f),
                 _ => char::from_u32(self.next() as u32 % 0x11_0000).unwrap_or('\u{fffd}'),
             })

@@ -12,6 +12,7 @@ use helpdesk::RepId;
 use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
 use sip_transport::{Limits, TlsIdentity};
+use storage::Keyring;
 
 use super::mistake::Mistake;
 use super::secret::Secret;
@@ -243,19 +244,49 @@ impl Default for HttpSettings {
     }
 }
 
-/// Where the journal is kept.
+/// Where and how the journal is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StorageSettings {
     /// An address that [`storage::Journal::open`] takes.
     pub(crate) url: String,
+    pub(crate) durability: Durability,
+    /// What bodies are sealed with; empty keeps them as they are.
+    pub(crate) keyring: Keyring,
+    /// How long a site's tickets are kept after their end.
+    pub(crate) retention_by_site: HashMap<String, Duration>,
+}
+
+impl StorageSettings {
+    /// Of sites that name none.
+    pub(crate) const RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
+
+    /// The address without what may be a password.
+    pub(crate) fn place(&self) -> String {
+        match (self.url.split_once("://"), self.url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+            _ => self.url.clone(),
+        }
+    }
 }
 
 impl Default for StorageSettings {
     fn default() -> Self {
         Self {
             url: "sqlite:deskbell.db".to_owned(),
+            durability: Durability::Behind,
+            keyring: Keyring::default(),
+            retention_by_site: HashMap::new(),
         }
     }
+}
+
+/// When a phone is told that its publication, registration or subscription is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// At once; it is on disk some 50 ms later.
+    Behind,
+    /// Once it is on disk.
+    Strict,
 }
 
 /// What weakens security.

@@ -20,7 +20,7 @@ pub(crate) fn summary(settings: &Settings) -> String {
         ),
         ("Watchers", watcher_rows(settings)),
         ("Lines", line_rows(settings)),
-        ("Storage", vec![vec![settings.storage.url.clone()]]),
+        ("Storage", vec![vec![settings.storage.place()]]),
         ("Skills", skill_rows(settings)),
         ("Tiers", tier_rows(settings)),
         ("Sites", site_rows(settings)),

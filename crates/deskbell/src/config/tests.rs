@@ -143,12 +143,12 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("sip.key", &key);
     scratch.write("phones.crt", &certificate);
     scratch.write("pbx.secret", "correct horse\n");
-    scratch.check_with(&text, expect![[r#"
-        served
-        DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
-        DIR/deskbell.toml:97:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:98:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
-    "#]]);
+    scratch.check_with(
+        &text,
+        expect![[r#"
+            DIR/deskbell.toml:85:12: [storage] key_file: DIR/storage.key cannot be read: No such file or directory (os error 2)
+        "#]],
+    );
 }
 
 /// What the default says is the default is what an empty table comes to.
@@ -160,7 +160,11 @@ fn default_configuration_says_the_defaults() {
     assert_eq!(told.presence, silent.presence);
     assert_eq!(told.limits, silent.limits);
     assert_eq!(told.http, silent.http);
-    assert_eq!(told.storage, silent.storage);
+    assert_eq!(told.storage.url, silent.storage.url);
+    assert_eq!(told.storage.durability, silent.storage.durability);
+    assert_eq!(told.storage.keyring, silent.storage.keyring);
+    let retention = told.storage.retention_by_site.values().copied();
+    assert!(retention.eq([settings::StorageSettings::RETENTION]));
     assert_eq!(told.dangerous, silent.dangerous);
     assert_eq!(told.helpdesk.routing, silent.helpdesk.routing);
     assert_eq!(told.helpdesk.tiers, silent.helpdesk.tiers);
@@ -754,9 +758,9 @@ fn challenges_lifetimes_and_tries_are_checked() {
 #[test]
 fn storage_is_checked() {
     check_with(
-        "[storage]\nurl = \"postgres://me:hush@db/deskbell\"\n",
+        "[storage]\nurl = \"mysql://me:hush@db/deskbell\"\n",
         expect![[r#"
-            served
+            deskbell.toml:2:7: [storage] url: "mysql:…" is no storage address; write sqlite:PATH or postgres://USER@HOST/DATABASE
         "#]],
     );
     check_with(
@@ -1031,8 +1035,6 @@ fn sites_are_checked() {
         expect![[r#"
             served
             deskbell.toml:3:10: [[site]] secret: has 9 bytes; with fewer than 32 the shop's tokens can be forged
-            deskbell.toml:4:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-            deskbell.toml:5:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
         "#]],
     );
 }

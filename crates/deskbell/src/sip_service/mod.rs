@@ -29,17 +29,19 @@ use std::time::{Duration, Instant};
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling, Service};
-use tokio::sync::mpsc;
+use storage::Health;
+use tokio::sync::{mpsc, watch};
 
 use self::answer::{answer, refuse};
 use self::authentication::Login;
 use self::publishers::Publishers;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
+use crate::keeper::AnswerWay;
 
 pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use authentication::Offers;
-pub(crate) use bindings::Bindings;
+pub(crate) use bindings::{Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
 pub(crate) use lines::{ExpectedNotifies, LineNotify, LineParts, Lines};
 pub(crate) use mail::Mail;
@@ -59,6 +61,8 @@ pub(crate) struct SipService {
     login: Login,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
+    answers: AnswerWay,
+    health: watch::Receiver<Health>,
     publishers: Publishers,
     flow_grace: Duration,
     presence: PresenceSignal,
@@ -84,6 +88,10 @@ pub(crate) struct Parts {
     pub(crate) bindings: Arc<Bindings>,
     /// Where publications go.
     pub(crate) store: Arc<Store>,
+    /// When an answer that tells of soft state may go out.
+    pub(crate) answers: AnswerWay,
+    /// Whether anything can be recorded.
+    pub(crate) health: watch::Receiver<Health>,
     /// How long what a phone published is believed after its connection has gone.
     pub(crate) flow_grace: Duration,
     /// Wakes the helpdesk's owner.
@@ -115,6 +123,8 @@ impl SipService {
             directory: parts.directory,
             bindings: parts.bindings,
             store: parts.store,
+            answers: parts.answers,
+            health: parts.health,
             publishers: Publishers::default(),
             flow_grace: parts.flow_grace,
             presence: parts.presence,
@@ -134,8 +144,8 @@ impl Service for SipService {
             return refusal;
         }
         match request.method() {
-            Method::Register => self.handle_register(request, &exchange),
-            Method::Publish => self.handle_publish(request, &exchange),
+            Method::Register => self.handle_register(request, exchange),
+            Method::Publish => self.handle_publish(request, exchange),
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
