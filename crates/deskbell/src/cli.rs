@@ -136,6 +136,9 @@ pub(crate) struct WatchArguments {
     /// Whom to watch, such as sip:alice@shop.example or sip:cameras.gold@shop.example
     #[arg(value_name = "SIP-URI")]
     pub(crate) uri: String,
+    /// Show each rep of a group instead of the group as one
+    #[arg(long)]
+    pub(crate) list: bool,
     /// Where the server listens for SIP over UDP; host and port of the address if absent
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) server: Option<String>,

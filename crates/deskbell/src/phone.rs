@@ -88,12 +88,28 @@ pub(crate) struct Watching {
     to: Option<String>,
     /// Where the next SUBSCRIBE goes: the notifier's newest Contact.
     target: Option<String>,
+    view: View,
+}
+
+/// How a presentity is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// As one, whatever it consists of.
+    Whole,
+    /// Each of its members (RFC 4662).
+    Members,
 }
 
 impl Watching {
+    /// The same in a new dialog.
+    pub(crate) fn anew(&self) -> Result<Self, getrandom::Error> {
+        Self::of(&self.uri, self.view)
+    }
+
     /// A subscription that has yet to be asked for.
-    pub(crate) fn of(uri: &str) -> Result<Self, getrandom::Error> {
+    pub(crate) fn of(uri: &str, view: View) -> Result<Self, getrandom::Error> {
         Ok(Self {
+            view,
             uri: uri.to_owned(),
             call_id: random::word::<20>()?,
             to: None,
@@ -220,19 +236,29 @@ impl Phone {
             call_id,
             to,
             target,
+            view,
         } = &*watching;
+        let mut headers = vec![
+            (HeaderName::Event, "presence".to_owned()),
+            (HeaderName::Accept, "application/pidf+xml".to_owned()),
+            (HeaderName::Contact, format!("<{}>", self.contact)),
+            (HeaderName::Expires, lifetime.as_secs().to_string()),
+        ];
+        match view {
+            View::Whole => {}
+            View::Members => headers.extend([
+                (HeaderName::Accept, "multipart/related".to_owned()),
+                (HeaderName::Accept, "application/rlmi+xml".to_owned()),
+                (HeaderName::Supported, "eventlist".to_owned()),
+            ]),
+        }
         let response = self
             .send(Ask {
                 method: Method::Subscribe,
                 uri: target.clone().unwrap_or_else(|| uri.clone()),
                 to: to.clone().unwrap_or_else(|| format!("<{uri}>")),
                 call_id: Some(call_id),
-                headers: vec![
-                    (HeaderName::Event, "presence".to_owned()),
-                    (HeaderName::Accept, "application/pidf+xml".to_owned()),
-                    (HeaderName::Contact, format!("<{}>", self.contact)),
-                    (HeaderName::Expires, lifetime.as_secs().to_string()),
-                ],
+                headers,
                 body: None,
             })
             .await?;

@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use examples::document::{Activity, Basic};
-use examples::phone::TestPhone;
 use examples::phone::watcher::{Notify, Watcher, granted};
+use examples::phone::{Account, TestPhone};
 use examples::rsip::headers::{self, UntypedHeader};
 use examples::rsip::{Header, Response};
 use examples::server::{Server, Setup};
@@ -87,10 +87,10 @@ fn parts(notify: &Notify) -> (String, Vec<String>) {
     assert_eq!(notify.require, "eventlist");
     let boundary = notify
         .content_type
-        .split("boundary=\"")
+        .split("boundary=")
         .nth(1)
         .unwrap()
-        .trim_end_matches('"');
+        .trim();
     let delimiter = format!("--{boundary}");
     let mut parts = notify.body.split(&delimiter).skip(1).map(str::to_owned);
     let rlmi = parts.next().unwrap();
@@ -285,6 +285,42 @@ fn a_group_is_the_list_of_its_reps_for_whoever_knows_lists() {
     erin.publish(Basic::Open, Activity::Away, 60).unwrap();
     let (_, documents) = parts(&watcher.wait_notify("<rpid:away/>", LIMIT).unwrap());
     assert_eq!(documents.len(), 1);
+}
+
+/// FreeSWITCH CVE-2021-41157 let strangers watch where an old configuration was kept: here no configuration does.
+#[test]
+fn no_configuration_lets_a_stranger_watch() {
+    for tables in [
+        "",
+        "[presence.watchers]\nreps = \"reps\"\n",
+        "[presence.watchers]\nrefusal = \"hold\"\n",
+    ] {
+        let server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &Setup::tables(tables)).unwrap();
+        for (uri, extra, body) in [
+            ("alice", Vec::new(), String::new()),
+            ("cameras", Vec::new(), String::new()),
+            ("nobody", Vec::new(), String::new()),
+            ("rls", list_headers(), list(&[&aor("alice")])),
+        ] {
+            for expires in [0, 600] {
+                let account = Account {
+                    user: "bob".to_owned(),
+                    password: "guess".to_owned(),
+                    domain: "shop.example".to_owned(),
+                };
+                let mut stranger = Watcher::connect(Protocol::Udp, server.sip(), account).unwrap();
+                let extra = extra.clone();
+                let answer =
+                    stranger.subscribe_with_body(&aor(uri), expires, extra, body.as_bytes());
+                let status = code(&answer.unwrap());
+                assert!([401, 403].contains(&status), "{uri}: {status}");
+                assert_eq!(
+                    stranger.next_notify(Duration::from_millis(50)).unwrap(),
+                    None
+                );
+            }
+        }
+    }
 }
 
 /// RFC 5839.

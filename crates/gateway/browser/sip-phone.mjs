@@ -10,6 +10,8 @@ import WebSocket from "ws";
 let wire = [];
 /** The messages received so far. */
 const messages = [];
+/** The documents of NOTIFYs so far. */
+const notified = [];
 const LIMIT_MS = 10_000;
 
 const firstLine = (text) => text.split("\r\n", 1)[0];
@@ -28,7 +30,7 @@ globalThis.WebSocket = class extends WebSocket {
     super.send(data, ...rest);
   }
 };
-const { Messager, Publisher, Registerer, UserAgent } = await import("sip.js");
+const { Messager, Publisher, Registerer, Subscriber, UserAgent } = await import("sip.js");
 
 const [url, user, domain, password] = process.argv.slice(2);
 const self = UserAgent.makeURI(`sip:${user}@${domain}`);
@@ -65,9 +67,13 @@ const publisher = new Publisher(agent, self, "presence", {
   expires: 60,
 });
 
-const pidf = (basic, words) =>
-  `<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="${self}">` +
-  `<tuple id="web"><status><basic>${basic}</basic></status><note>${words}</note></tuple></presence>`;
+/** `activity` is an element of RPID, such as `busy`. */
+const pidf = (basic, words, activity) =>
+  `<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="urn:ietf:params:xml:ns:pidf"` +
+  ` xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="${self}">` +
+  `<tuple id="web"><status><basic>${basic}</basic></status><note>${words}</note></tuple>` +
+  (activity ? `<dm:person id="me"><rpid:activities><rpid:${activity}/></rpid:activities></dm:person>` : "") +
+  `</presence>`;
 
 /** Asks `look` until it finds something. */
 async function until(what, look) {
@@ -107,10 +113,27 @@ async function published(send) {
 const commands = {
   register: () => answered((requestDelegate) => registerer.register({ requestDelegate })),
   unregister: () => answered((requestDelegate) => registerer.unregister({ requestDelegate })),
-  publish: ({ basic, note: words }) => {
-    state = pidf(basic, words);
+  publish: ({ basic, note: words, activity }) => {
+    state = pidf(basic, words, activity);
     return published(() => publisher.publish(state));
   },
+  subscribe: async ({ to, event }) => {
+    const subscriber = new Subscriber(agent, UserAgent.makeURI(to), event, {
+      expires: 60,
+      delegate: {
+        onNotify(notification) {
+          notified.push(notification.request.body);
+          notification.accept();
+        },
+      },
+    });
+    return answered((requestDelegate) => subscriber.subscribe({ requestDelegate }));
+  },
+  "wait-notify": async ({ texts }) => ({
+    body: await until("the NOTIFY", () =>
+      notified.find((body) => texts.every((text) => body.includes(text))),
+    ),
+  }),
   unpublish: () => published(() => publisher.unpublish()),
   "wait-message": async ({ text }) => ({
     message: await until("the message", () => messages.find((message) => message.text.includes(text))),

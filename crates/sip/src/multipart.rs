@@ -27,7 +27,8 @@ pub struct Part {
 
 /// Writes `multipart/related` whose root is the first of `parts`: the Content-Type and the body.
 ///
-/// `boundary` is made of letters and digits, at most 70, and must not occur in a part; a random one does not.
+/// `boundary` is made of letters and digits, at most 70, and must not occur in a part; a random one does not. It
+/// stands without quotes: Linphone 5.1 takes them for a part of it.
 /// Content-IDs and types are written as they are: they are ours.
 pub fn write_related(boundary: &str, parts: &[Part]) -> (String, Bytes) {
     let (kind, start) = parts.first().map_or(("", ""), |root| {
@@ -36,7 +37,7 @@ pub fn write_related(boundary: &str, parts: &[Part]) -> (String, Bytes) {
         (kind, &*root.content_id)
     });
     let content_type =
-        format!("multipart/related;type=\"{kind}\";start=\"<{start}>\";boundary=\"{boundary}\"");
+        format!("multipart/related;type=\"{kind}\";start=\"<{start}>\";boundary={boundary}");
     let length: usize = parts.iter().map(|part| part.body.len() + 256).sum();
     let mut body = Vec::with_capacity(length);
     for part in parts {

@@ -106,6 +106,34 @@ impl SipJs {
         self.request(&json!({"do": "publish", "basic": basic, "note": note}))
     }
 
+    /// Publishes open with an activity of RPID, such as `busy`.
+    ///
+    /// # Errors
+    /// Where no answer comes.
+    pub fn publish_activity(&mut self, activity: &str) -> anyhow::Result<Outcome> {
+        let command = json!({"do": "publish", "basic": "open", "note": "", "activity": activity});
+        self.request(&command)
+    }
+
+    /// Subscribes to an event package of an address. A success is told by the first NOTIFY only.
+    ///
+    /// # Errors
+    /// Where no answer comes.
+    pub fn subscribe(&mut self, to: &str, event: &str) -> anyhow::Result<()> {
+        let command = json!({"do": "subscribe", "to": to, "event": event});
+        self.command(&command).map(|_| ())
+    }
+
+    /// Waits for a document that holds all these texts.
+    ///
+    /// # Errors
+    /// Where none comes.
+    pub fn wait_notify(&mut self, texts: &[&str]) -> anyhow::Result<String> {
+        let answer = self.command(&json!({"do": "wait-notify", "texts": texts}))?;
+        let body = answer.get("body").and_then(Value::as_str);
+        Ok(body.context("the NOTIFY has no body")?.to_owned())
+    }
+
     /// Takes the publication back.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use self::telling::{Telling, tell};
 use crate::cli::WatchArguments;
 use crate::logging;
-use crate::phone::{Account, Incoming, Phone, Watching};
+use crate::phone::{Account, Incoming, Phone, View, Watching};
 use crate::serve::{runtime, stop_signal};
 use crate::{password, server_address};
 
@@ -45,6 +45,7 @@ struct Plan {
     user: String,
     domain: String,
     server: String,
+    view: View,
 }
 
 impl Plan {
@@ -77,6 +78,11 @@ impl Plan {
             user,
             domain,
             server,
+            view: if arguments.list {
+                View::Members
+            } else {
+                View::Whole
+            },
         })
     }
 }
@@ -89,7 +95,7 @@ async fn watch(plan: Plan, password: String) -> anyhow::Result<()> {
         server: server_address::find(&plan.server).await?,
     })
     .await?;
-    let mut watching = Watching::of(&plan.uri)?;
+    let mut watching = Watching::of(&plan.uri, plan.view)?;
     let mut next = match phone.subscribe(&mut watching, LIFETIME).await? {
         Ok(granted) => Instant::now() + before_end(granted),
         Err(refusal) => return Err(explained(refusal.status, refusal.into())),
@@ -106,7 +112,7 @@ async fn watch(plan: Plan, password: String) -> anyhow::Result<()> {
                 Some(Incoming::Notify(notify)) if is_of(&notify, &watching) => {
                     if print(&watching.uri, &notify)? == Telling::Last {
                         // RFC 6665 §4.1.3: whoever still wants to watch subscribes anew.
-                        watching = Watching::of(&plan.uri)?;
+                        watching = watching.anew()?;
                         next = Instant::now() + AGAIN_AFTER;
                     }
                 }
@@ -125,7 +131,7 @@ async fn renew(phone: &Phone, watching: &mut Watching) -> anyhow::Result<Duratio
     match phone.subscribe(watching, LIFETIME).await {
         Ok(Ok(granted)) => Ok(before_end(granted)),
         Ok(Err(refusal)) if refusal.status == StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST => {
-            *watching = Watching::of(&watching.uri)?;
+            *watching = watching.anew()?;
             Ok(Duration::ZERO)
         }
         Ok(Err(refusal)) => Err(explained(refusal.status, refusal.into())),
@@ -174,13 +180,12 @@ fn is_of(notify: &Request, watching: &Watching) -> bool {
 }
 
 fn print(uri: &str, notify: &Request) -> anyhow::Result<Telling> {
-    let (line, telling) = tell(uri, notify);
+    let now = jiff::ZonedDateTime::now();
+    let (lines, telling) = tell(uri, notify, now.timestamp());
     let mut out = anstream::stdout().lock();
-    writeln!(
-        out,
-        "{} {line}",
-        jiff::ZonedDateTime::now().strftime("%H:%M:%S")
-    )?;
+    for line in lines {
+        writeln!(out, "{} {line}", now.strftime("%H:%M:%S"))?;
+    }
     out.flush()?;
     Ok(telling)
 }
@@ -205,6 +210,7 @@ mod tests {
             server: server.map(str::to_owned),
             user: user.map(str::to_owned),
             password: None,
+            list: false,
         })
         .unwrap();
         let Plan {
@@ -212,6 +218,7 @@ mod tests {
             user,
             domain,
             server,
+            view: _,
         } = &plan;
         assert_eq!([uri, user, domain, server], expected);
     }
@@ -261,6 +268,7 @@ mod tests {
                 server: None,
                 user: None,
                 password: None,
+                list: false,
             })
             .unwrap_err();
             assert!(

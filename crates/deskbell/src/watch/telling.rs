@@ -1,6 +1,9 @@
 //! What a NOTIFY says, in one line for people. Must not know where the line goes.
 
+use jiff::Timestamp;
+use presence::watchers::{Instance, ListedResource, read_rlmi};
 use presence::{Availability, Document, Source};
+use sip::multipart::Part;
 use sip::{HeaderName, Request};
 
 /// Whether more is to come.
@@ -12,19 +15,72 @@ pub(super) enum Telling {
     Last,
 }
 
-/// The line for a NOTIFY about `uri`.
-pub(super) fn tell(uri: &str, notify: &Request) -> (String, Telling) {
-    let state = match Document::read_pidf(notify.body()) {
-        Ok(document) => describe(&document),
-        Err(_) if notify.body().is_empty() => "nothing is known".to_owned(),
-        Err(error) => format!("failed to read a presence document: {error}"),
+/// The lines for a NOTIFY about `uri`: one, or one for each member of a list that it tells of.
+pub(super) fn tell(uri: &str, notify: &Request, now: Timestamp) -> (Vec<String>, Telling) {
+    let mut lines = match notify.parts() {
+        Some(parts) => tell_list(&parts, now),
+        None => vec![format!("{uri} {}", state(notify.body(), now))],
     };
     if is_last(notify) {
         let reason = parameter(notify, "reason").unwrap_or_else(|| "no reason given".to_owned());
-        (format!("{uri} {state} (ended: {reason})"), Telling::Last)
+        match lines.as_mut_slice() {
+            [line] => line.push_str(&format!(" (ended: {reason})")),
+            _ => lines.push(format!("{uri} (ended: {reason})")),
+        }
+        (lines, Telling::Last)
     } else {
-        (format!("{uri} {state}"), Telling::More)
+        (lines, Telling::More)
     }
+}
+
+/// RFC 4662 §5.5: each member's document is the part that its instance names.
+fn tell_list(parts: &[Part], now: Timestamp) -> Vec<String> {
+    let list = parts.first().map(|root| read_rlmi(&root.body));
+    let list = match list {
+        Some(Ok(list)) => list,
+        Some(Err(error)) => return vec![format!("failed to read a list: {error}")],
+        None => return vec!["the list says nothing".to_owned()],
+    };
+    let line = |resource: &ListedResource| {
+        let said = match &resource.instance {
+            Some(Instance::Active { content_id }) => {
+                let part = parts.iter().find(|part| part.content_id == *content_id);
+                part.map_or_else(
+                    || "nothing is known".to_owned(),
+                    |part| state(&part.body, now),
+                )
+            }
+            Some(Instance::Pending) => "waits for permission".to_owned(),
+            Some(Instance::Terminated { reason }) => format!("is not told ({})", plain(reason)),
+            None => "nothing is known".to_owned(),
+        };
+        format!("{} {said}", plain(&resource.uri))
+    };
+    list.resources.iter().map(line).collect()
+}
+
+fn state(body: &[u8], now: Timestamp) -> String {
+    match Document::read_pidf(body) {
+        Ok(document) => describe(&document, now),
+        Err(_) if body.is_empty() => "nothing is known".to_owned(),
+        Err(error) => format!("failed to read a presence document: {error}"),
+    }
+}
+
+/// Somebody else's words never move the cursor of this terminal.
+fn plain(text: &str) -> String {
+    text.chars().filter(|sign| !sign.is_control()).collect()
+}
+
+/// How long a state has held, in one unit.
+fn age(document: &Document, now: Timestamp) -> Option<String> {
+    let since: Timestamp = document.timestamp.as_deref()?.parse().ok()?;
+    let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
+    Some(match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    })
 }
 
 /// Whether a NOTIFY is the last of its subscription (RFC 6665 §4.1.3).
@@ -35,7 +91,7 @@ pub(super) fn is_last(notify: &Request) -> bool {
         .is_some_and(|state| state.trim_ascii().eq_ignore_ascii_case(b"terminated"))
 }
 
-fn describe(document: &Document) -> String {
+fn describe(document: &Document, now: Timestamp) -> String {
     let availability = document.availability();
     let mut text = availability.to_string();
     if let Some(activity) = document.activity() {
@@ -51,10 +107,11 @@ fn describe(document: &Document) -> String {
         Source::Hand if availability != Availability::Offline => text.push_str(" by hand"),
         Source::Hand | Source::Desk | Source::Nothing => {}
     }
+    if let Some(age) = age(document, now) {
+        text.push_str(&format!(", for {age}"));
+    }
     if let Some(note) = &document.note {
-        // Somebody else's words never move the cursor of this terminal.
-        let note: String = note.chars().filter(|sign| !sign.is_control()).collect();
-        text.push_str(&format!(" \"{note}\""));
+        text.push_str(&format!(" \"{}\"", plain(note)));
     }
     text
 }
@@ -90,7 +147,9 @@ mod tests {
         let Message::Request(notify) = Message::parse(text.into_bytes().into()).unwrap() else {
             panic!("not a request");
         };
-        assert_eq!(tell("sip:a@h", &notify), (expected.to_owned(), telling));
+        let now = "2026-01-01T12:00:00Z".parse().unwrap();
+        let (lines, found) = tell("sip:a@h", &notify, now);
+        assert_eq!((lines.join("\n").as_str(), found), (expected, telling));
     }
 
     #[test]
@@ -118,6 +177,20 @@ mod tests {
             "sip:a@h away by hand \"backat four\"",
             Telling::More,
         );
+        let since = |date: &str| {
+            format!(
+                "{open}<dm:person id='p'><rpid:activities/><dm:timestamp>{date}</dm:timestamp></dm:person>"
+            )
+        };
+        for (date, told) in [
+            ("2026-01-01T11:59:18Z", "42 s"),
+            ("2026-01-01T12:30:00+01:00", "30 min"),
+            ("2025-12-30T12:00:00Z", "48 h"),
+            ("2026-01-01T12:00:09Z", "0 s"),
+        ] {
+            let expected = format!("sip:a@h available by hand, for {told}");
+            check("active", &since(date), &expected, Telling::More);
+        }
         check(
             "Terminated ; reason=timeout",
             "<tuple id='t'><status><basic>closed</basic></status></tuple>",
