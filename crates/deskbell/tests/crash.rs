@@ -221,6 +221,7 @@ impl Kept {
 
 /// A phone that publishes, changes and refreshes for ever, and trusts the tag of each answer.
 fn publish_on(load: &Load, mut phone: TestPhone) {
+    let mut story = Vec::new();
     while !load.stop.load(Ordering::SeqCst) {
         let before = load.kills.load(Ordering::SeqCst);
         let had_tag = phone.entity_tag().is_some();
@@ -236,15 +237,19 @@ fn publish_on(load: &Load, mut phone: TestPhone) {
         };
         let in_flight = load.kills.load(Ordering::SeqCst) != before;
         let code = answer.map(|answer| answer.status_code.code());
+        story.push(format!("{code:?} {before} {in_flight} {had_tag}"));
         let mut promises = load.promises.lock().unwrap();
         match code {
             Ok(200) => promises.publications += 1,
             // Who was answered before must be known; whose request a kill cut short may not be.
             Ok(412) if !in_flight && had_tag => {
+                let last = story.split_off(story.len().saturating_sub(6));
                 let aor = phone.aor();
-                promises.lost_publications.push(aor);
+                promises.lost_publications.push(format!("{aor}: {last:?}"));
                 phone.forget_publication();
             }
+            // What a kill cut short may have been done all the same.
+            Ok(_) if in_flight => phone.forget_publication(),
             Ok(412) | Err(_) => phone.forget_publication(),
             Ok(_) => {}
         }
