@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod demo;
 mod desk;
+mod figures;
 mod happenings;
 mod keeper;
 mod logging;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use gateway::{AdminFace, ConfigHandle, Desk, Gateway, Recording, SoftphoneDoor, SoftphoneSocket};
-use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId, TierId};
+use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Listen, TlsHandle, Transport};
+use sip_transport::{Counters, Listen, TlsHandle, Transport};
 use storage::{Health, Journal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{self, DigestSettings, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
+use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
@@ -73,6 +74,7 @@ struct Reload {
     gateway: ConfigHandle,
     tls: TlsHandle,
     sockets: mpsc::Sender<SoftphoneSocket>,
+    counters: Arc<Counters>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
     store: Arc<Store>,
@@ -88,6 +90,7 @@ impl Server {
             listen: listeners(&settings),
             tls: settings.tls.clone(),
             websocket_origins: settings.sip.origins.clone(),
+            limits: settings.limits.clone(),
             ..sip_transport::Config::default()
         })
         .await
@@ -151,7 +154,13 @@ impl Server {
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
-            gateway_config(&settings, &happenings, &sockets_in, &store),
+            gateway_config(
+                &settings,
+                &happenings,
+                &sockets_in,
+                &store,
+                transport.counters(),
+            ),
             Desk::new(commands_in, snapshots.clone()).with_recording(recording),
         )
         .await
@@ -163,6 +172,7 @@ impl Server {
             gateway: gateway.config_handle(),
             tls: transport.tls_handle(),
             sockets: sockets_in,
+            counters: transport.counters(),
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
             store: store.clone(),
@@ -326,7 +336,7 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`
     /// and `[presence]` stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
@@ -340,10 +350,12 @@ impl Server {
         let Reload {
             happenings,
             sockets,
+            counters,
             store,
             ..
         } = &self.reload;
-        let gateway = gateway_config(&settings, happenings, sockets, store);
+        let counters = Arc::clone(counters);
+        let gateway = gateway_config(&settings, happenings, sockets, store, counters);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -459,9 +471,7 @@ fn directory(settings: &Settings) -> Directory {
     }
 }
 
-type TiersServed = Option<Vec<TierId>>;
-
-fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, TiersServed)>> {
+fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, sip_service::TiersServed)>> {
     let mut reps_by_skill: HashMap<_, Vec<_>> = HashMap::new();
     for rep in &settings.helpdesk.reps {
         for (skill, _) in &rep.skills {
@@ -490,6 +500,7 @@ fn gateway_config(
     happenings: &Happenings,
     sockets: &mpsc::Sender<SoftphoneSocket>,
     store: &Arc<Store>,
+    counters: Arc<Counters>,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -516,5 +527,6 @@ fn gateway_config(
             origins: settings.sip.origins.clone(),
             sockets: sockets.clone(),
         }),
+        figures: figures::of_sip(counters),
     }
 }

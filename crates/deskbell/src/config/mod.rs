@@ -7,6 +7,8 @@ mod digest;
 mod document;
 mod duration;
 mod hosts;
+mod hours;
+mod limits;
 mod mistake;
 mod names;
 mod nearest;
@@ -117,6 +119,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         sip,
         tls,
         presence: presence::read(presence.as_ref()),
+        limits: limits::read(root),
         http: read_http(root),
         storage: storage::read(root, (&tables.sites, &sites), secrets),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
@@ -138,6 +141,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
 const TABLES: &[&str] = &[
     "sip",
     "presence",
+    "limits",
     "http",
     "storage",
     "skill",
