@@ -866,6 +866,10 @@ async fn nothing_is_lost_or_doubled_when_postgres_crashes_and_freezes() {
         .collect();
     let mut health = journal.health();
     for round in 0..3 {
+        let before = journal.totals().batches;
+        while journal.totals().batches < before + 50 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         postgres = tokio::task::spawn_blocking(move || {
             if round == 1 {
                 postgres.freeze().unwrap();
