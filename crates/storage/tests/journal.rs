@@ -868,12 +868,12 @@ async fn nothing_is_lost_or_doubled_when_postgres_crashes_and_freezes() {
     for round in 0..3 {
         let before = journal.totals().batches;
         while journal.totals().batches < before + 50 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         postgres = tokio::task::spawn_blocking(move || {
             if round == 1 {
                 postgres.freeze().unwrap();
-                let seconds = std::time::Duration::from_secs(4);
+                let seconds = Duration::from_secs(4);
                 std::thread::park_timeout(seconds);
                 postgres.thaw().unwrap();
             } else {
@@ -884,7 +884,7 @@ async fn nothing_is_lost_or_doubled_when_postgres_crashes_and_freezes() {
         .await
         .unwrap();
         let healed = health.wait_for(storage::Health::is_sound);
-        let limit = std::time::Duration::from_secs(30);
+        let limit = Duration::from_secs(30);
         tokio::time::timeout(limit, healed).await.unwrap().unwrap();
     }
     done.store(true, Ordering::Relaxed);

@@ -21,10 +21,10 @@ pub(super) const KEYS: [&str; 14] = [
     "skills",
     "hours",
     "timezone",
-    "retention",
     "country",
     "skill_hours",
     "show_next_rep",
+    "retention",
 ];
 
 /// The sites as the helpdesk and as the web sees them, in the same order.

@@ -145,8 +145,7 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.check_with(
         &text,
         expect![[r#"
-            served
-            DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
+            DIR/deskbell.toml:77:12: [storage] key_file: DIR/storage.key cannot be read: No such file or directory (os error 2)
         "#]],
     );
 }
@@ -758,7 +757,7 @@ fn storage_is_checked() {
     check_with(
         "[storage]\nurl = \"mysql://me:hush@db/deskbell\"\n",
         expect![[r#"
-            served
+            deskbell.toml:2:7: [storage] url: "mysql:…" is no storage address; write sqlite:PATH or postgres://USER@HOST/DATABASE
         "#]],
     );
     check_with(
