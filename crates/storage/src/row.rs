@@ -1,17 +1,16 @@
 //! A record as a row: the serialisable twin of [`helpdesk::Record`], each kind with its own version.
 //! Must not know the database. A body's form, once released, is only ever added to by a new version.
 
+mod body;
+
 use std::sync::Arc;
 
-use helpdesk::{
-    AccessDigest, Ask, CloseReason, Line, LineId, Record, RepId, Seq, SiteId, SkillId, Speaker,
-    TicketId, TierId, Wishes,
-};
-use serde::{Deserialize, Serialize};
+use helpdesk::{Line, LineId, Record, RepId, Seq, SiteId, SkillId, TicketId, TierId};
+use serde::Deserialize;
 
+use self::body::{ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1};
 use crate::chain::Columns;
 use crate::seal::Keyring;
-use crate::wishes::WishesV1;
 
 /// One row of the table `records`, and what the table `tickets` learns from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -385,211 +384,11 @@ fn body<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
-#[derive(Serialize, Deserialize)]
-struct OpenedV1 {
-    /// Hexadecimal.
-    access: String,
-    site: String,
-    skills: Vec<String>,
-    tier: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    rep: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    phone: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    page: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    language: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    case: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    wishes: Option<WishesV1>,
-}
-
-impl OpenedV1 {
-    fn from_ask(ask: &Ask) -> Self {
-        Self {
-            access: hexadecimal(&ask.access.0),
-            site: ask.site.as_str().to_owned(),
-            skills: ask
-                .skills
-                .iter()
-                .map(|skill| skill.as_str().to_owned())
-                .collect(),
-            tier: ask.tier.as_str().to_owned(),
-            rep: ask.rep.as_ref().map(|rep| rep.as_str().to_owned()),
-            name: ask.name.clone(),
-            phone: ask.phone.clone(),
-            message: ask.message.clone(),
-            page: ask.page.clone(),
-            language: ask.language.clone(),
-            case: ask.case.clone(),
-            wishes: WishesV1::from_wishes(&ask.wishes),
-        }
-    }
-
-    fn into_ask(self, ticket: TicketId) -> Result<Ask, String> {
-        Ok(Ask {
-            ticket,
-            access: AccessDigest(read_digest(&self.access).ok_or("the access digest is damaged")?),
-            site: SiteId::new(&self.site),
-            skills: self
-                .skills
-                .iter()
-                .map(|skill| SkillId::new(skill))
-                .collect(),
-            tier: TierId::new(&self.tier),
-            rep: self.rep.as_deref().map(RepId::new),
-            name: self.name,
-            phone: self.phone,
-            message: self.message,
-            page: self.page,
-            language: self.language,
-            case: self.case,
-            wishes: match self.wishes {
-                Some(wishes) => wishes.into_wishes()?,
-                None => Wishes::default(),
-            },
-        })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct LineV1 {
-    from: SpeakerV1,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<Arc<str>>,
-    text: Arc<str>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum SpeakerV1 {
-    Shopper,
-    Rep,
-    System,
-}
-
-impl From<Speaker> for SpeakerV1 {
-    fn from(speaker: Speaker) -> Self {
-        match speaker {
-            Speaker::Shopper => Self::Shopper,
-            Speaker::Rep => Self::Rep,
-            Speaker::System => Self::System,
-        }
-    }
-}
-
-impl From<SpeakerV1> for Speaker {
-    fn from(speaker: SpeakerV1) -> Self {
-        match speaker {
-            SpeakerV1::Shopper => Self::Shopper,
-            SpeakerV1::Rep => Self::Rep,
-            SpeakerV1::System => Self::System,
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct RepV1 {
-    rep: String,
-}
-
-impl RepV1 {
-    fn from_id(rep: &RepId) -> Self {
-        Self {
-            rep: rep.as_str().to_owned(),
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct OfferEndedV1 {
-    rep: String,
-    why: Arc<str>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct TransferredV1 {
-    /// Who handed the conversation on.
-    rep: String,
-    skills: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    to: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ClosedV1 {
-    reason: CloseReasonV1,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum CloseReasonV1 {
-    Shopper,
-    Rep,
-    Abandoned,
-}
-
-impl From<CloseReason> for CloseReasonV1 {
-    fn from(reason: CloseReason) -> Self {
-        match reason {
-            CloseReason::Shopper => Self::Shopper,
-            CloseReason::Rep => Self::Rep,
-            CloseReason::Abandoned => Self::Abandoned,
-        }
-    }
-}
-
-impl From<CloseReasonV1> for CloseReason {
-    fn from(reason: CloseReasonV1) -> Self {
-        match reason {
-            CloseReasonV1::Shopper => Self::Shopper,
-            CloseReasonV1::Rep => Self::Rep,
-            CloseReasonV1::Abandoned => Self::Abandoned,
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct RatedV1 {
-    stars: u8,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    comment: Option<String>,
-}
-
-fn hexadecimal(bytes: &[u8; 32]) -> String {
-    use std::fmt::Write;
-
-    bytes
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
-fn read_digest(text: &str) -> Option<[u8; 32]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let bytes: Option<Vec<u8>> = pairs
-        .iter()
-        .map(|pair| {
-            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
-            u8::try_from(high? * 16 + low?).ok()
-        })
-        .collect();
-    bytes?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use helpdesk::CloseReason;
+
+    use super::body::{hexadecimal, read_digest};
     use super::*;
 
     fn stored(kind: &str, version: u32, body: &str) -> Result<Record, String> {

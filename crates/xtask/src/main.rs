@@ -16,6 +16,7 @@ usage: cargo xtask RECIPE
   test    format, lints, tests, doc tests, documentation, supply chain, real peers and browser
   fmt     format every crate
   bench   the micro-benchmarks; further arguments go to the benchmark program
+  crash   kill the server under load and count what was lost: --kills N (100), --postgres for PostgreSQL alone
   fuzz    every fuzz target for ten minutes; `fuzz TARGET` for one, `--seconds N` for another time
   help    this text
 
@@ -30,6 +31,13 @@ fn main() -> ExitCode {
         (Some("test"), []) => recipes::test(),
         (Some("fmt"), []) => recipes::fmt(),
         (Some("bench"), rest) => recipes::bench(rest),
+        (Some("crash"), rest) => match recipes::read_crash(rest) {
+            Some(crash) => recipes::crash(&crash),
+            None => {
+                shell::complain(HELP.trim_end());
+                return ExitCode::from(2);
+            }
+        },
         (Some("fuzz"), rest) => match fuzz::Plan::read(rest) {
             Some(plan) => fuzz::run(&plan),
             None => return wrong_usage(),

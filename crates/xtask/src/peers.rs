@@ -15,7 +15,7 @@ struct Peer {
     package: &'static str,
 }
 
-const PEERS: [Peer; 6] = [
+const PEERS: [Peer; 7] = [
     Peer {
         program: "baresip",
         package: "baresip-core",
@@ -40,7 +40,14 @@ const PEERS: [Peer; 6] = [
         program: "npm",
         package: "npm",
     },
+    Peer {
+        program: POSTGRES,
+        package: "postgresql",
+    },
 ];
+
+/// Debian keeps it out of the path, in a folder of its version.
+const POSTGRES: &str = "postgres";
 
 /// Whether the build machine runs us, where skipping is failing.
 pub(crate) fn is_build_machine() -> bool {
@@ -64,8 +71,17 @@ fn missing_packages() -> Vec<&'static str> {
     PEERS
         .iter()
         .filter(|peer| !shell::is_installed(peer.program))
+        .filter(|peer| peer.program != POSTGRES || !has_debian_postgres())
         .map(|peer| peer.package)
         .collect()
+}
+
+fn has_debian_postgres() -> bool {
+    std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|version| version.path().join("bin/postgres").is_file())
 }
 
 fn may_install() -> anyhow::Result<bool> {

@@ -63,6 +63,44 @@ pub(crate) fn bench(arguments: &[String]) -> anyhow::Result<bool> {
     Ok(shell::run(&mut cargo)?.success)
 }
 
+/// How often the server is killed, and over which database.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Crash {
+    kills: u64,
+    database: &'static str,
+}
+
+/// Reads the arguments of `crash`; `None` for others.
+pub(crate) fn read_crash(arguments: &[String]) -> Option<Crash> {
+    let mut crash = Crash {
+        kills: 100,
+        database: "",
+    };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--kills" => crash.kills = rest.next()?.parse().ok()?,
+            "--postgres" => crash.database = "postgres",
+            "--sqlite" => crash.database = "sqlite",
+            _ => return None,
+        }
+    }
+    Some(crash)
+}
+
+/// Kills the server under load and compares what its clients were promised with what is there afterwards.
+pub(crate) fn crash(crash: &Crash) -> anyhow::Result<bool> {
+    let mut cargo = shell::cargo();
+    cargo
+        .args(["test", "--package", "deskbell", "--test", "crash"])
+        .args(["--", "--nocapture", "--test-threads", "1"])
+        .env("DESKBELL_CRASH_KILLS", crash.kills.to_string());
+    if !crash.database.is_empty() {
+        cargo.env("DESKBELL_CRASH_DATABASE", crash.database);
+    }
+    Ok(shell::run(&mut cargo)?.success)
+}
+
 fn peers_present() -> anyhow::Result<StepResult> {
     let missing = peers::ensure()?;
     for package in &missing {
