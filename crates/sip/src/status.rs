@@ -56,6 +56,7 @@ status_codes! {
     BAD_EXTENSION = 420, "Bad Extension";
     EXTENSION_REQUIRED = 421, "Extension Required";
     INTERVAL_TOO_BRIEF = 423, "Interval Too Brief";
+    SESSION_INTERVAL_TOO_SMALL = 422, "Session Interval Too Small";
     TEMPORARILY_UNAVAILABLE = 480, "Temporarily Unavailable";
     CALL_OR_TRANSACTION_DOES_NOT_EXIST = 481, "Call/Transaction Does Not Exist";
     LOOP_DETECTED = 482, "Loop Detected";

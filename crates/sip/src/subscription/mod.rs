@@ -1,7 +1,6 @@
 //! Subscriptions seen from the notifier: their dialogs, lifetimes and NOTIFYs (RFC 6665 §4.2) as one pure machine.
 //! Must not know event packages, documents, sockets or who may watch whom.
 
-mod dialog;
 mod notifier;
 mod one;
 
@@ -13,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-pub use self::dialog::Dialog;
 pub use self::notifier::Notifier;
 use crate::flow::Flow;
 use crate::message::Request;

@@ -7,7 +7,8 @@ use std::hash::Hash;
 use std::time::Instant;
 
 use super::one::{Next, Retention, Subscription, Terms};
-use super::{Config, Dialog, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
+use super::{Config, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
+use crate::dialog::Dialog;
 use crate::error::BadRequest;
 use crate::header_name::HeaderName;
 use crate::message::Request;

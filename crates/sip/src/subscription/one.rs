@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use super::{Config, EndReason, Outcome};
+use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::header_name::HeaderName;
 use crate::method::Method;
-use crate::subscription::Dialog;
 use crate::write::request::RequestDraft;
 
 #[derive(Debug)]

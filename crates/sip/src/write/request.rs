@@ -115,6 +115,11 @@ impl RequestDraft {
         self.cseq
     }
 
+    /// The bytes of the body.
+    pub(crate) const fn body_bytes(&self) -> &Bytes {
+        &self.body
+    }
+
     /// The bytes to send. `sent_by` is a transport and an address, such as `UDP 127.0.0.1:5060`;
     /// `branch` is the whole branch with its cookie. The answer's port is asked for (RFC 3581).
     pub fn print(&self, sent_by: &str, branch: &str) -> Bytes {

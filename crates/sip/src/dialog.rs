@@ -1,4 +1,4 @@
-//! The dialog that a request of the peer opens, from our side (RFC 3261 §12). Must not know what it is used for.
+//! A dialog, from our side, whoever has opened it (RFC 3261 §12). Must not know what it is used for.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,8 @@ use crate::error::BadRequest;
 use crate::header::contact::Contact;
 use crate::header::name_addr::NameAddr;
 use crate::header_name::HeaderName;
-use crate::message::Request;
+use crate::headers::Headers;
+use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::uri::AnyUri;
@@ -29,7 +30,25 @@ pub struct Dialog {
     /// The proxies on the way there, as Route values.
     route_set: Box<[Box<str>]>,
     local_cseq: u32,
-    remote_cseq: u32,
+    /// `None` until the peer has sent a request.
+    remote_cseq: Option<u32>,
+}
+
+/// A request of ours that may open a dialog.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// Its Call-ID.
+    pub call_id: &'a str,
+    /// Its From tag.
+    pub local_tag: &'a str,
+    /// The URI in its From.
+    pub local_uri: &'a str,
+    /// The URI in its To.
+    pub remote_uri: &'a str,
+    /// Its Request-URI.
+    pub request_uri: &'a str,
+    /// The number of its CSeq.
+    pub cseq: u32,
 }
 
 impl Dialog {
@@ -53,7 +72,7 @@ impl Dialog {
             remote_target: target(request)?.ok_or(MISSING_CONTACT)?.into(),
             route_set: route_set.into(),
             local_cseq: 0,
-            remote_cseq: request.cseq()?.number,
+            remote_cseq: Some(request.cseq()?.number),
         };
         if dialog.length() > LONGEST {
             return Err(BadRequest {
@@ -62,6 +81,46 @@ impl Dialog {
             });
         }
         Ok(dialog)
+    }
+
+    /// The dialog that a response to a request of ours opens (RFC 3261 §12.1.2). `None` where To or Record-Route
+    /// cannot be used, or all of it is too long to be kept.
+    pub fn answered(opening: &Opening<'_>, response: &Response) -> Option<Self> {
+        let to = response.to().ok()?;
+        let mut route_set = Vec::new();
+        for route in response.name_addrs(HeaderName::RecordRoute) {
+            route_set.push(written(&route.ok()?).into_boxed_str());
+        }
+        // RFC 3261 §12.1.2: in reverse order.
+        route_set.reverse();
+        // Without a Contact, which §12.1.1 demands, the way of the request is as good as any.
+        let target = target(response).ok().flatten();
+        let dialog = Self {
+            call_id: opening.call_id.into(),
+            local_tag: opening.local_tag.into(),
+            remote_tag: to.tag().unwrap_or_default().into(),
+            local_uri: opening.local_uri.into(),
+            remote_uri: opening.remote_uri.into(),
+            remote_target: target.map_or(opening.request_uri.into(), Into::into),
+            route_set: route_set.into(),
+            local_cseq: opening.cseq,
+            remote_cseq: None,
+        };
+        (dialog.length() <= LONGEST).then_some(dialog)
+    }
+
+    /// Goes on counting where an earlier state of the same dialog has stopped, because the route set of an early dialog
+    /// is not that of the confirmed one (RFC 3261 §13.2.2.4).
+    pub fn continue_from(&mut self, earlier: &Self) {
+        self.local_cseq = self.local_cseq.max(earlier.local_cseq);
+        self.remote_cseq = self.remote_cseq.max(earlier.remote_cseq);
+    }
+
+    /// Takes in a 2xx of the peer to an INVITE of ours in this dialog, which refreshes its target (RFC 3261 §12.2.1.2).
+    pub fn handle_success(&mut self, response: &Response) {
+        if let Ok(Some(target)) = target(response) {
+            self.remote_target = target.into();
+        }
     }
 
     /// Whether a request of the peer belongs to this dialog (RFC 3261 §12.2.2).
@@ -82,14 +141,14 @@ impl Dialog {
     pub fn handle_request(&mut self, request: &Request) -> Result<(), BadRequest> {
         let cseq = request.cseq()?.number;
         // RFC 3261 §12.2.2: a lower number is out of order; the same one is a retransmission, seen elsewhere.
-        if cseq <= self.remote_cseq {
+        if self.remote_cseq.is_some_and(|last| cseq <= last) {
             return Err(BadRequest {
                 status: StatusCode::SERVER_INTERNAL_ERROR,
                 reason: Cow::Borrowed("Out Of Order"),
             });
         }
         let target = target(request)?;
-        self.remote_cseq = cseq;
+        self.remote_cseq = Some(cseq);
         if let Some(target) = target {
             self.remote_target = target.into();
         }
@@ -98,17 +157,37 @@ impl Dialog {
 
     /// The next request of ours in this dialog, without what the method wants (RFC 3261 §12.2.1.1).
     pub fn next_request(&mut self, method: Method) -> RequestDraft {
-        self.local_cseq += 1;
+        let cseq = self.next_cseq();
+        self.draft(method, cseq)
+    }
+
+    /// The number of a request of ours that was sent before in other words, as after a challenge (RFC 3261 §22.2).
+    pub fn next_cseq(&mut self) -> u32 {
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        self.local_cseq
+    }
+
+    fn draft(&self, method: Method, cseq: u32) -> RequestDraft {
         let (uri, routes) = self.way();
         let mut draft = RequestDraft::new(method, uri)
             .from(&format!("<{}>", self.local_uri), &self.local_tag)
             .to(self.remote_address())
             .call_id(&*self.call_id)
-            .cseq(self.local_cseq);
+            .cseq(cseq);
         for route in routes {
             draft = draft.header(HeaderName::Route, route);
         }
         draft
+    }
+
+    /// The ACK of a 2xx to the INVITE of ours with this number (RFC 3261 §13.2.2.4).
+    pub fn acknowledgement(&self, cseq: u32) -> RequestDraft {
+        self.draft(Method::Ack, cseq)
+    }
+
+    /// The peer's tag; empty for a peer older than RFC 3261.
+    pub fn remote_tag(&self) -> &str {
+        &self.remote_tag
     }
 
     /// Our tag.
@@ -162,13 +241,13 @@ const MISSING_CONTACT: BadRequest = BadRequest {
     reason: Cow::Borrowed("Missing Contact"),
 };
 
-/// The one Contact of a request that may set the target (RFC 3261 §8.1.1.8).
-fn target(request: &Request) -> Result<Option<String>, BadRequest> {
+/// The one Contact of a message that may set the target (RFC 3261 §8.1.1.8).
+fn target(message: &Headers) -> Result<Option<String>, BadRequest> {
     let bad = || BadRequest {
         status: StatusCode::BAD_REQUEST,
         reason: Cow::Borrowed("Bad Contact"),
     };
-    let mut contacts = request.contacts();
+    let mut contacts = message.contacts();
     let Some(first) = contacts.next() else {
         return Ok(None);
     };
