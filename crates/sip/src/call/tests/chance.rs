@@ -14,6 +14,7 @@ use crate::digest::{Algorithm, Challenge};
 use crate::header_name::HeaderName;
 use crate::message::Request;
 use crate::method::Method;
+use crate::status::StatusCode;
 use crate::transaction::Failure;
 use crate::write::request::RequestDraft;
 use crate::write::response::ResponseBuilder;
@@ -36,6 +37,10 @@ enum Act {
     /// A final response that came before.
     Again {
         which: usize,
+    },
+    /// Another peer takes the call, too.
+    Fork {
+        tag: u8,
     },
     Fail {
         which: usize,
@@ -85,6 +90,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => (which(), code, tag(), proptest::bool::ANY, session())
             .prop_map(|(which, code, tag, with_body, session)| Act::Final { which, code, tag, with_body, session }),
         2 => which().prop_map(|which| Act::Again { which }),
+        2 => (1..8_u8).prop_map(|tag| Act::Fork { tag }),
         1 => which().prop_map(|which| Act::Fail { which }),
         5 => (method, tag(), proptest::bool::ANY, session())
             .prop_map(|(method, tag, with_body, session)| Act::Ask { method, tag, with_body, session }),
@@ -94,7 +100,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => proptest::bool::ANY.prop_map(|with_offer| Act::Modify { with_offer }),
         4 => which().prop_map(|which| Act::Accept { which }),
         1 => which().prop_map(|which| Act::Refuse { which }),
-        1 => Just(Act::HangUp),
+        2 => Just(Act::HangUp),
         8 => prop_oneof![0..5_000_u64, 0..400_000_u64]
             .prop_map(|milliseconds| Act::Wait { milliseconds }),
     ]
@@ -115,6 +121,8 @@ struct World {
     pending: Vec<Pending>,
     /// Final responses to INVITEs that the leg was given.
     given: Vec<(RequestId, Bytes)>,
+    /// The INVITE that a first peer has taken.
+    taken: Option<(RequestId, Request)>,
     next_cseq: u32,
     next_peer: u64,
     asked: BTreeMap<PeerRequestId, BTreeSet<Vec<u8>>>,
@@ -152,6 +160,7 @@ impl World {
             now,
             pending: Vec::new(),
             given: Vec::new(),
+            taken: None,
             next_cseq: 1,
             next_peer: 0,
             asked: BTreeMap::new(),
@@ -166,6 +175,8 @@ impl World {
     }
 
     fn happen(&mut self, act: Act) {
+        // Most of the time there are few to choose from.
+        let among = |which: usize, length: usize| which % length.max(1);
         match act {
             Act::Provisional {
                 which,
@@ -173,6 +184,7 @@ impl World {
                 tag,
                 reliable,
             } => {
+                let which = among(which, self.pending.len());
                 let Some(pending) = self.pending.get(which) else {
                     return;
                 };
@@ -193,16 +205,19 @@ impl World {
                 with_body,
                 session,
             } => {
+                let which = among(which, self.pending.len());
                 self.answer(which, code, tag, with_body, session);
             }
             Act::Again { which } => {
+                let which = among(which, self.given.len());
                 let Some((request, bytes)) = self.given.get(which).cloned() else {
                     return;
                 };
                 let response = response(bytes);
                 self.handle(Input::Response { request, response });
             }
-            Act::Fail { which } => self.fail(which),
+            Act::Fork { tag } => self.fork(tag),
+            Act::Fail { which } => self.fail(among(which, self.pending.len())),
             Act::Ask {
                 method,
                 tag,
@@ -232,14 +247,14 @@ impl World {
                 self.handle(Input::Modify { offer });
             }
             Act::Accept { which } => {
-                let id = PeerRequestId(which as u64);
+                let id = self.asked_for(which);
                 self.handle(Input::Accept {
                     id,
                     body: body("body"),
                 });
             }
             Act::Refuse { which } => {
-                let id = PeerRequestId(which as u64);
+                let id = self.asked_for(which);
                 self.handle(Input::Refuse {
                     id,
                     status: status(488),
@@ -292,6 +307,7 @@ impl World {
                 let number = request.cseq().unwrap().number;
                 self.successes.insert((tag, number));
                 self.answered_at.get_or_insert(self.now);
+                self.taken.get_or_insert((id, request.clone()));
             }
             self.given.push((id, bytes));
         }
@@ -299,6 +315,26 @@ impl World {
             request: id,
             response: parsed,
         });
+    }
+
+    fn fork(&mut self, tag: u8) {
+        let Some((id, invite)) = self.taken.clone() else {
+            return;
+        };
+        let tag = format!("peer{tag}");
+        let number = invite.cseq().unwrap().number;
+        let success = ResponseBuilder::answer(&invite, StatusCode::OK).to_tag(&*tag);
+        self.successes.insert((tag.clone(), number));
+        self.handle(Input::Response {
+            request: id,
+            response: response(success.build()),
+        });
+    }
+
+    /// One of the newest requests of the peer.
+    fn asked_for(&self, which: usize) -> PeerRequestId {
+        let back = u64::try_from(which % 3).unwrap() + 1;
+        PeerRequestId(self.next_peer.saturating_sub(back))
     }
 
     fn fail(&mut self, which: usize) {
@@ -412,7 +448,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn every_leg_ends_once_and_in_time(
