@@ -76,6 +76,7 @@ fn store(criterion: &mut Criterion) {
             filled.renew(|entity_tag| Publish::Refresh {
                 entity_tag,
                 lifetime: None,
+                publisher: None,
             });
         });
     });
@@ -97,6 +98,7 @@ fn store(criterion: &mut Criterion) {
                 entity_tag,
                 document,
                 lifetime: None,
+                publisher: None,
             });
             while let Some(rep) = filled.store.poll_changed() {
                 black_box(filled.store.presentity(&rep));

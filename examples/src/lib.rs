@@ -5,6 +5,7 @@ pub mod document;
 pub mod http;
 pub mod peer;
 pub mod phone;
+pub mod serve;
 pub mod server;
 pub mod site;
 pub mod unique;

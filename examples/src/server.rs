@@ -1,8 +1,9 @@
-//! Runs the built server: `deskbell demo` on ports of the kernel's choice, and reads where it listens.
+//! Runs the built server: `deskbell demo`, or `deskbell serve` with a configuration of the test's, on ports of the
+//! kernel's choice.
 //! Must not know anything about the server that its users could not know.
 
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -24,6 +25,26 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long it may take to drain and stop.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// What a served configuration has beside the demo's skills, tiers and reps.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Whole tables, such as `[routing]`.
+    pub tables: String,
+    /// Lines of reps' tables: the user and the line.
+    pub rep_lines: Vec<(&'static str, String)>,
+}
+
+impl Setup {
+    /// These tables, and nothing special for any rep.
+    #[must_use]
+    pub fn tables(tables: &str) -> Self {
+        Self {
+            tables: tables.to_owned(),
+            rep_lines: Vec::new(),
+        }
+    }
+}
 
 /// A running `deskbell demo` with a data folder of its own; killed when dropped.
 #[derive(Debug)]
@@ -77,6 +98,48 @@ impl Server {
             program: program.into(),
             folder,
         })
+    }
+
+    /// Starts `deskbell serve` and waits until it can be used. The configuration is `deskbell.toml` in its folder.
+    ///
+    /// # Errors
+    /// Where it does not come up; the error tells what it said.
+    pub fn serve(program: &str, setup: &Setup) -> anyhow::Result<Self> {
+        let folder = Folder::new("deskbell")?;
+        let (sip, http) = (free_port()?, free_port()?);
+        let demo = Demo {
+            sip,
+            http,
+            domain: "shop.example".to_owned(),
+            admin_key: String::new(),
+            site_secret: String::new(),
+            reps: REPS
+                .map(|(user, _)| Rep {
+                    user: user.to_owned(),
+                    password: format!("password-of-{user}"),
+                    aor: format!("sip:{user}@shop.example"),
+                })
+                .into(),
+        };
+        folder.write("deskbell.toml", &configuration(&demo, setup))?;
+        let child = launch_served(Path::new(program), folder.path(), &demo)?;
+        Ok(Self {
+            child,
+            demo,
+            program: program.into(),
+            folder,
+        })
+    }
+
+    /// Gives a server that was started by `serve` another configuration.
+    ///
+    /// # Errors
+    /// Where the file cannot be written or the server is gone.
+    pub fn reconfigure(&self, setup: &Setup) -> anyhow::Result<()> {
+        let text = configuration(&self.demo, setup);
+        self.folder.write("deskbell.toml", &text)?;
+        let id = i32::try_from(self.child.id())?;
+        Ok(kill(Pid::from_raw(id), Signal::SIGHUP)?)
     }
 
     /// Kills the server as a crash would and starts it again with the same data on the same ports.
@@ -237,6 +300,84 @@ fn launch(program: &Path, folder: &Path, sip: &str, http: &str) -> anyhow::Resul
             Err(error.context(format!("the server said: {}", read_log(folder))))
         }
     }
+}
+
+const REPS: [(&str, &str); 5] = [
+    ("alice", "{ cameras = 90, lenses = 60 }"),
+    ("bob", "{ cameras = 50, printing = 80 }"),
+    ("carol", "{ lenses = 95 }"),
+    ("dave", "{ printing = 60, cameras = 30 }"),
+    ("erin", "{ cameras = 70, lenses = 70, printing = 70 }"),
+];
+
+fn configuration(demo: &Demo, setup: &Setup) -> String {
+    let Demo { sip, http, .. } = demo;
+    let mut text = format!(
+        "[sip]\ndomain = \"shop.example\"\naliases = [\"127.0.0.1\", \"localhost\"]\n\
+         listen = [\"udp://{sip}\", \"tcp://{sip}\"]\n\
+         [http]\nlisten = \"{http}\"\n[storage]\nurl = \"sqlite::memory:\"\n"
+    );
+    for skill in ["cameras", "lenses", "printing"] {
+        text += &format!("[[skill]]\nid = \"{skill}\"\n");
+    }
+    for tier in ["standard", "gold", "platinum"] {
+        text += &format!("[[tier]]\nid = \"{tier}\"\n");
+    }
+    text += "[[site]]\nid = \"shop\"\n";
+    for (user, skills) in REPS {
+        text += &format!(
+            "[[rep]]\nid = \"{user}\"\npassword = \"password-of-{user}\"\nskills = {skills}\n"
+        );
+        if user == "carol" {
+            text += "tiers = [\"gold\", \"platinum\"]\n";
+        }
+        for (_, line) in setup.rep_lines.iter().filter(|(rep, _)| *rep == user) {
+            text += &format!("{line}\n");
+        }
+    }
+    text + &setup.tables
+}
+
+/// A port that both UDP and TCP have free.
+fn free_port() -> anyhow::Result<SocketAddr> {
+    for _ in 0..16 {
+        let datagrams = UdpSocket::bind("127.0.0.1:0")?;
+        let address = datagrams.local_addr()?;
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("found no port that is free for both UDP and TCP");
+}
+
+fn launch_served(program: &Path, folder: &Path, demo: &Demo) -> anyhow::Result<Child> {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("server.log"))?;
+    let mut child = Command::new(program)
+        .args(["serve", "--config", "deskbell.toml"])
+        .current_dir(folder)
+        .env("DESKBELL_LOG", "info")
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(log.try_clone()?))
+        .stderr(Stdio::from(log))
+        .spawn()
+        .with_context(|| format!("failed to start {}", program.display()))?;
+    let ready = wait::until("the server", START_LIMIT, || {
+        if let Some(status) = child.try_wait()? {
+            bail!("the server ended with {status}");
+        }
+        // SIP listens before HTTP does.
+        Ok(TcpStream::connect(demo.http).ok())
+    });
+    if let Err(error) = ready {
+        // It may have ended by itself.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(error.context(format!("the server said: {}", read_log(folder))));
+    }
+    Ok(child)
 }
 
 fn read_log(folder: &Path) -> String {

@@ -264,7 +264,10 @@ impl Phone {
             protocol: Protocol::Udp,
             address: self.account.server,
         };
-        let response = self.sender.request(self.draft(&ask), target).await?;
+        let response = self
+            .sender
+            .request(self.draft(&ask), target.clone())
+            .await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }

@@ -1,6 +1,7 @@
 //! Puts the parts together and runs them: sockets, store, owner, carrier, mail, gateway. Both `serve` and
 //! `demo` are this. Must not know the command line.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
-use helpdesk::{Clock, Helpdesk};
+use helpdesk::{Clock, Helpdesk, RepId, SkillId, TierId};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
 use sip_transport::{Listen, TlsHandle, Transport};
@@ -16,14 +17,15 @@ use storage::Journal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::{self, DigestSettings, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, SharedDirectory,
-    SipService,
+    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, Permissions,
+    SharedDirectory, SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -38,6 +40,9 @@ const SOCKETS: usize = 64;
 /// How far back ended tickets are read from the journal at start, so that a shopper can still rate them.
 const ENDED_KEPT: Duration = Duration::from_secs(30 * 60);
 
+/// How long it may take to tell the watchers.
+const GOODBYE_TIME: Duration = Duration::from_secs(3);
+
 /// How long everything may take to stop.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
@@ -47,6 +52,9 @@ pub(crate) struct Server {
     http_address: SocketAddr,
     bindings: Arc<Bindings>,
     reload: Reload,
+    /// Ends the presence agent, which needs the sockets to say goodbye.
+    farewell: CancellationToken,
+    watchers: TaskTracker,
     shutdown: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
     journal: Journal,
@@ -55,6 +63,8 @@ pub(crate) struct Server {
 /// The ends through which a new configuration reaches the parts.
 struct Reload {
     directory: SharedDirectory,
+    /// Has the watchers judged by the new directory.
+    watchers: watch::Sender<()>,
     gateway: ConfigHandle,
     tls: TlsHandle,
     sockets: mpsc::Sender<SoftphoneSocket>,
@@ -81,6 +91,8 @@ impl Server {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
             longest_lifetime: settings.sip.expires.max,
+            floor: settings.presence.refuse_below,
+            precedence: settings.presence.precedence,
             ..StoreConfig::new(random::bytes()?)
         }));
         let clock = Clock {
@@ -103,11 +115,12 @@ impl Server {
         let (batches_in, batches) = mpsc::channel(BATCHES);
         let (letters_in, letters) = mpsc::channel(INPUTS);
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
+        let (reloads_in, reloads) = watch::channel(());
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
-        let bindings = Arc::new(Bindings::default());
+        let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
@@ -119,6 +132,7 @@ impl Server {
 
         let reload = Reload {
             directory: directory.clone(),
+            watchers: reloads_in,
             gateway: gateway.config_handle(),
             tls: transport.tls_handle(),
             sockets: sockets_in,
@@ -127,12 +141,13 @@ impl Server {
             store: store.clone(),
         };
         let service = SipService::new(sip_service::Parts {
-            directory,
+            directory: directory.clone(),
             offers: offers(&settings.sip.digest),
             nonce_key: random::bytes()?,
             login_tries: settings.sip.login_tries,
             bindings: bindings.clone(),
             store: store.clone(),
+            flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
             subscribes: subscribes_in,
@@ -144,12 +159,17 @@ impl Server {
             happenings: happenings.clone(),
         });
         let agent = Agent::new(
-            sip::subscription::Config::default(),
+            sip::subscription::Config {
+                shortest_interval: settings.watchers.interval,
+                ..sip::subscription::Config::default()
+            },
             store.clone(),
+            directory.clone(),
             AgentInputs {
                 subscribes,
                 changes: changes.clone(),
                 snapshots,
+                reloads,
             },
             transport.sender(),
             happenings.clone(),
@@ -210,11 +230,13 @@ impl Server {
             owner.run(stop).await;
             Ok(())
         });
-        let stop = shutdown.clone();
-        tasks.spawn(async move {
+        let farewell = CancellationToken::new();
+        let (stop, watchers) = (farewell.clone(), TaskTracker::new());
+        tasks.spawn(watchers.track_future(async move {
             agent.run(stop).await;
             Ok(())
-        });
+        }));
+        watchers.close();
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
         tasks.spawn(async move {
             mail.run(letters).await;
@@ -225,6 +247,8 @@ impl Server {
             http_address,
             bindings,
             reload,
+            farewell,
+            watchers,
             shutdown,
             tasks,
             journal,
@@ -254,8 +278,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal and the digest order
-    /// stay until a restart; certificates are shown to the next connection.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order
+    /// and `[presence]` stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
@@ -264,6 +288,7 @@ impl Server {
             bail!("[sip] realm is {realm:?} until a restart");
         }
         self.reload.directory.store(Arc::new(directory(&settings)));
+        self.reload.watchers.send_replace(());
         let Reload {
             happenings,
             sockets,
@@ -292,6 +317,13 @@ impl Server {
 
     /// Stops accepting, lets what is under way end, and closes the journal.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.farewell.cancel();
+        if tokio::time::timeout(GOODBYE_TIME, self.watchers.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some watchers were not told of the end");
+        }
         self.shutdown.cancel();
         let drained = tokio::time::timeout(STOP_TIME, async {
             while let Some(ended) = self.tasks.join_next().await {
@@ -352,8 +384,29 @@ fn directory(settings: &Settings) -> Directory {
             .iter()
             .map(|tier| tier.id.clone())
             .collect(),
+        names_by_rep: settings
+            .helpdesk
+            .reps
+            .iter()
+            .map(|rep| (rep.id.clone(), rep.name.clone()))
+            .collect(),
+        reps_by_skill: reps_by_skill(settings),
+        permissions: Permissions::new(settings.watchers.clone()),
         open: settings.dangerous.open_domain,
     }
+}
+
+type TiersServed = Option<Vec<TierId>>;
+
+fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, TiersServed)>> {
+    let mut reps_by_skill: HashMap<_, Vec<_>> = HashMap::new();
+    for rep in &settings.helpdesk.reps {
+        for (skill, _) in &rep.skills {
+            let reps = reps_by_skill.entry(skill.clone()).or_default();
+            reps.push((rep.id.clone(), rep.tiers.clone()));
+        }
+    }
+    reps_by_skill
 }
 
 fn offers(settings: &DigestSettings) -> Offers {

@@ -179,17 +179,45 @@ fn an_unknown_method_is_refused_with_those_that_are_known() {
 }
 
 #[test]
-fn an_unknown_user_is_answered_404() {
+fn a_target_that_does_not_exist_is_404_for_those_who_are_known() {
     let mut server = start();
-    let mut nobody = stranger(&server, "nobody", "guess");
-    assert_eq!(code(&nobody.register(60).unwrap()), 404);
-    let published = nobody.publish(Basic::Open, Activity::None, 60).unwrap();
-    assert_eq!(code(&published), 404);
+    let domain = server.demo().domain.clone();
+    let nobody = format!("sip:nobody@{domain}");
     let mut alice = registered(&server, "alice");
-    let domain = &server.demo().domain;
-    let sent = alice.send_text(&format!("sip:nobody@{domain}"), "hello");
-    assert_eq!(code(&sent.unwrap()), 404);
+    assert_eq!(code(&alice.send_text(&nobody, "hello").unwrap()), 404);
+    assert_eq!(code(&alice.options(&nobody).unwrap()), 404);
+    for known in ["bob", "cameras", "cameras.gold", "desk"] {
+        let answer = alice.options(&format!("sip:{known}@{domain}")).unwrap();
+        assert_eq!(code(&answer), 200, "{known}");
+    }
+    // The server itself may be asked by anybody.
+    let mut stranger = stranger(&server, "nobody", "guess");
+    let answer = stranger.options(&format!("sip:{domain}")).unwrap();
+    assert_eq!(code(&answer), 200);
     assert_serves(&mut server);
+}
+
+/// Security row S9: what a guesser is told does not depend on whether the user exists.
+#[test]
+fn an_unknown_user_is_answered_as_a_known_one() {
+    let server = start();
+    let nobody_is_told = |user: &str| {
+        let mut guesser = stranger(&server, user, "guess");
+        let mut told = vec![
+            code(&guesser.register(60).unwrap()),
+            code(&guesser.publish(Basic::Open, Activity::None, 60).unwrap()),
+        ];
+        let domain = &server.demo().domain;
+        for target in ["alice", "nobody"] {
+            let uri = format!("sip:{target}@{domain}");
+            told.push(code(&guesser.send_text(&uri, "hello").unwrap()));
+            told.push(code(&guesser.options(&uri).unwrap()));
+        }
+        told
+    };
+    let of_nobody = nobody_is_told("nobody");
+    assert_eq!(of_nobody, nobody_is_told("alice"));
+    assert_eq!(of_nobody, [401, 401, 401, 401, 401, 403]);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn passwd_prints_hashes_that_the_configuration_takes() {
     let told = text(&child.wait_with_output().unwrap());
     assert_eq!(
         told,
-        "ha1 = { md5 = \"3d78807defe7de2157e2b0b6573a855f\", \"sha-256\" = \"7987c64c30e25f1b74be53f966b49b90f2808aa92faf9a00262392d7b4794232\" }\n"
+        "ha1 = { SHA-512-256 = \"fb174f5c3c7802721517cae13b98e2b8dae2e0118cb705d94ee29946319204ce\", SHA-256 = \"7987c64c30e25f1b74be53f966b49b90f2808aa92faf9a00262392d7b4794232\", MD5 = \"3d78807defe7de2157e2b0b6573a855f\" }\n"
     );
     let config = format!(
         "[sip]\ndomain = \"shop.example\"\n[[skill]]\nid = \"cameras\"\n[[rep]]\nid = \"alice\"\nskills = {{ cameras = 1 }}\n{told}"

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, LineId, RepReport, SayRefused, Seq, ShopperEvent, Snapshot,
-    TicketId, TicketReport, TicketView,
+    AccessDigest, Ask, AskRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
+    TicketView,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::report::Report;
 
 /// What the gateway asks of the helpdesk's owner. Each command of a shopper but an ask names a ticket and the
 /// digest of the token its sender holds; a digest that does not fit is answered like an unknown ticket.
@@ -69,16 +71,8 @@ pub enum Command {
         /// `None`: no such ticket for this holder.
         answer: oneshot::Sender<Option<TicketView>>,
     },
-    /// Look at every rep, for supervisors.
-    Reps {
-        /// In order of identity.
-        answer: oneshot::Sender<Vec<RepReport>>,
-    },
-    /// Look at every ticket that is not ended, for supervisors.
-    Queue {
-        /// Those that wait first, in their order.
-        answer: oneshot::Sender<Vec<TicketReport>>,
-    },
+    /// A supervisor's look at the desk.
+    Report(Report),
     /// Rate an ended conversation.
     Rate {
         /// Which and by whom.

@@ -19,6 +19,7 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod report;
 mod routes;
 mod selection;
 mod server;
@@ -38,4 +39,5 @@ pub use config::{
 };
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;
+pub use report::Report;
 pub use server::{BindError, Gateway};

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use helpdesk::{GroupSnapshot, GroupState, Snapshot};
+use helpdesk::{EstimateScores, GroupSnapshot, GroupState, Snapshot};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+mod estimates;
 
 /// Everything counted. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -96,8 +98,12 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    /// The text of all, with the groups as they stand in the snapshot.
-    pub(crate) fn text(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
+    /// The text of all, with the groups as they stand in the snapshot and the scores of what was promised.
+    pub(crate) fn text(
+        &self,
+        snapshot: &Snapshot,
+        scores: &EstimateScores,
+    ) -> Result<String, fmt::Error> {
         let mut registry = Registry::with_prefix("deskbell");
         registry.register(
             "http_connections",
@@ -130,6 +136,7 @@ impl Metrics {
             self.websockets.clone(),
         );
         register_groups(&mut registry, snapshot);
+        estimates::register(&mut registry, scores);
         let mut text = String::new();
         text::encode(&mut text, &registry)?;
         Ok(text)

@@ -45,6 +45,11 @@ impl Helpdesk {
     pub fn knowledge_of(&self, rep: &RepId) -> Option<RepKnowledge> {
         self.roster.seat(rep).map(RepKnowledge::of)
     }
+
+    /// What is known of every rep, in order of identity.
+    pub fn knowledge(&self) -> impl Iterator<Item = RepKnowledge> {
+        self.roster.seats().map(RepKnowledge::of)
+    }
 }
 
 impl RepKnowledge {

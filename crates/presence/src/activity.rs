@@ -113,6 +113,16 @@ impl Activity {
             .map_or("other", |(name, _)| name)
     }
 
+    /// Whether it is one of the words by which phones say that nobody wants to be asked. RFC 4480 has none.
+    pub fn is_do_not_disturb(&self) -> bool {
+        let Self::Other(text) = self else {
+            return false;
+        };
+        ["dnd", "do not disturb", "do-not-disturb", "donotdisturb"]
+            .iter()
+            .any(|word| text.eq_ignore_ascii_case(word))
+    }
+
     /// What the activity alone makes of a person who is otherwise reachable.
     pub fn availability(&self) -> Availability {
         match self {
@@ -203,6 +213,16 @@ mod tests {
             Activity::Other("juggling".into())
         );
         assert_eq!(Activity::Other("juggling".into()).element(), "other");
+    }
+
+    #[test]
+    fn phones_spell_do_not_disturb_in_several_ways() {
+        for text in ["DND", "Do not disturb"] {
+            assert!(Activity::from_element("other", text).is_do_not_disturb());
+        }
+        assert!(Activity::from_element("dnd", "").is_do_not_disturb());
+        assert!(!Activity::from_element("other", "disturb").is_do_not_disturb());
+        assert!(!Activity::Busy.is_do_not_disturb());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::{
     document::Document,
     document_error::{DocumentError, LONGEST_DOCUMENT},
-    xml::{Element, XmlEvent, XmlReader, quote},
+    xml::{Element, XmlEvent, XmlReader, decoded, quote},
 };
 
 const DIALOG_INFO: &str = "urn:ietf:params:xml:ns:dialog-info";
@@ -57,11 +57,12 @@ impl DialogInfo {
             return Err(DocumentError::TooLarge { size: bytes.len() });
         }
         let refused = |error| DocumentError::of_xml(error, EXPECTED);
-        let mut reader = XmlReader::new(bytes).map_err(refused)?;
+        let text = decoded(bytes).map_err(refused)?;
+        let mut reader = XmlReader::new(&text).map_err(refused)?;
         let mut reading: Option<Self> = None;
         let mut call: Option<Call> = None;
         let mut depth = 0_usize;
-        let mut text: Option<String> = None;
+        let mut words: Option<String> = None;
         loop {
             match reader.next().map_err(refused)? {
                 XmlEvent::Open(element) => {
@@ -71,19 +72,19 @@ impl DialogInfo {
                         (1, "dialog-info", _) if ours => reading = Some(root(&element, &reader)?),
                         (1, ..) => return Err(DocumentError::other_root(&element, EXPECTED)),
                         (2, "dialog", _) if ours => call = Some(Call::of(&element)),
-                        (3, "state", Some(_)) if ours => text = Some(String::new()),
+                        (3, "state", Some(_)) if ours => words = Some(String::new()),
                         _ => {}
                     }
                 }
                 XmlEvent::Text(piece) => {
-                    if let (3, Some(text)) = (depth, &mut text) {
-                        text.push_str(&piece);
+                    if let (3, Some(words)) = (depth, &mut words) {
+                        words.push_str(&piece);
                     }
                 }
                 XmlEvent::Close => {
                     match (depth, &mut call) {
                         (3, Some(call)) => {
-                            if let Some(state) = text.take() {
+                            if let Some(state) = words.take() {
                                 call.line = Some(call.line_in(state.trim(), &reader)?);
                             }
                         }

@@ -5,7 +5,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{activity::Activity, availability::Availability, composed::Source, dialog_info::Line};
+use crate::{
+    activity::Activity,
+    availability::Availability,
+    card::Card,
+    dialog_info::Line,
+    source::{Precedence, Rule, Source},
+};
 
 /// Whether a communication address takes anything: `<basic>` of RFC 3863 §4.1.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,28 +46,44 @@ pub struct Document {
     pub line: Option<Line>,
     /// When the phone wrote it, as it wrote it: phones' clocks are shown, never compared with ours.
     pub timestamp: Option<Box<str>>,
+    /// Contact information, as the phone wrote it.
+    pub card: Option<Box<Card>>,
+    /// The document as a text, where patches to it may follow (RFC 5264).
+    pub text: Option<Arc<str>>,
 }
 
 impl Document {
-    /// The one word of this document.
+    /// The one word of this document, if it is all there is and the default precedence decides.
     ///
     /// `closed` outweighs every activity. Linphone publishes "do not disturb" as closed and away: the phone
     /// could be reached, but its owner does not want to be asked, so that nobody is routed there.
     pub fn availability(&self) -> Availability {
-        self.statement().0
+        self.weightiest()
+            .map_or(Availability::Offline, |statement| {
+                statement.rule.availability()
+            })
     }
 
     /// What kind of source the document's word comes from.
     pub fn source(&self) -> Source {
-        self.statement().2
+        self.weightiest()
+            .map_or(Source::Nothing, |statement| statement.source)
     }
 
     /// The activity that makes the document's word what it is; the first one if none does.
     pub fn activity(&self) -> Option<&Activity> {
-        self.statement().1
+        self.weightiest().and_then(|statement| statement.activity)
     }
 
-    /// True if both say the same; when they were written does not matter.
+    /// What the document says, at most one thing for each kind of source.
+    pub fn statements(&self) -> SmallVec<[Statement<'_>; 3]> {
+        [self.by_hand(), self.by_line(), self.by_computer()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// True if both say the same; when they were written, and by whom, does not matter.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         self.basic == other.basic
             && self.activities == other.activities
@@ -70,42 +92,89 @@ impl Document {
             && self.line == other.line
     }
 
-    fn statement(&self) -> (Availability, Option<&Activity>, Source) {
-        let doing = |availability: Availability| {
+    fn weightiest(&self) -> Option<Statement<'_>> {
+        let precedence = Precedence::default();
+        self.statements()
+            .into_iter()
+            .min_by_key(|statement| precedence.rank(statement.rule))
+    }
+
+    fn by_hand(&self) -> Option<Statement<'_>> {
+        let says = |rule, activity| {
+            Some(Statement {
+                source: Source::Hand,
+                rule,
+                activity,
+            })
+        };
+        let by_hand = || {
             self.activities
                 .iter()
-                .find(|activity| activity.availability() == availability)
+                .filter(|activity| **activity != Activity::OnThePhone)
         };
-        match self.basic {
-            Some(Basic::Closed) => return (Availability::Offline, None, Source::Hand),
-            // RFC 3863 §4.1.4 lets <basic> be absent: then only what is said of the person counts.
-            None if self.activities.is_empty() && self.user_input.is_none() => {
-                return (Availability::Offline, None, Source::Hand);
-            }
-            Some(Basic::Open) | None => {}
+        let doing =
+            |rule: Rule| by_hand().find(|activity| activity.availability() == rule.availability());
+        if self.basic == Some(Basic::Closed) {
+            return says(Rule::Closed, None);
         }
-        if let Some(phone) = self
+        if let Some(dnd) = by_hand().find(|activity| activity.is_do_not_disturb()) {
+            return says(Rule::Closed, Some(dnd));
+        }
+        if let Some(busy) = doing(Rule::Busy) {
+            return says(Rule::Busy, Some(busy));
+        }
+        if let Some(away) = doing(Rule::Away) {
+            return says(Rule::Away, Some(away));
+        }
+        // RFC 3863 §4.1.4 lets <basic> be absent: then only what is said of the person counts.
+        match (self.basic, by_hand().next()) {
+            (None, None) => None,
+            (_, activity) => says(Rule::Available, activity),
+        }
+    }
+
+    fn by_line(&self) -> Option<Statement<'_>> {
+        let on_the_phone = self
             .activities
             .iter()
-            .find(|activity| **activity == Activity::OnThePhone)
-        {
-            return (Availability::Busy, Some(phone), Source::Line);
+            .find(|activity| **activity == Activity::OnThePhone);
+        let says = |activity| {
+            Some(Statement {
+                source: Source::Line,
+                rule: Rule::OnThePhone,
+                activity,
+            })
+        };
+        match (self.line, on_the_phone) {
+            (_, Some(activity)) => says(Some(activity)),
+            // Nobody can be asked whose phone rings.
+            (Some(Line::Ringing | Line::Talking), None) => says(Some(&Activity::OnThePhone)),
+            (Some(Line::Idle) | None, None) => None,
         }
-        if let Some(busy) = doing(Availability::Busy) {
-            return (Availability::Busy, Some(busy), Source::Hand);
-        }
-        if let Some(away) = doing(Availability::Away) {
-            return (Availability::Away, Some(away), Source::Hand);
-        }
-        if self.user_input == Some(UserInput::Idle) {
-            return (Availability::Away, None, Source::Computer);
-        }
-        (
-            Availability::Available,
-            self.activities.first(),
-            Source::Hand,
-        )
     }
+
+    fn by_computer(&self) -> Option<Statement<'_>> {
+        let rule = match self.user_input? {
+            UserInput::Active => Rule::Available,
+            UserInput::Idle => Rule::Idle,
+        };
+        Some(Statement {
+            source: Source::Computer,
+            rule,
+            activity: None,
+        })
+    }
+}
+
+/// One thing that a document says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statement<'a> {
+    /// For which kind of source it speaks.
+    pub source: Source,
+    /// What it says.
+    pub rule: Rule,
+    /// The activity that says it.
+    pub activity: Option<&'a Activity>,
 }
 
 #[cfg(test)]
@@ -113,7 +182,7 @@ mod tests {
     use smallvec::smallvec;
 
     use super::{Basic, Document, UserInput};
-    use crate::{activity::Activity, availability::Availability, composed::Source};
+    use crate::{activity::Activity, availability::Availability, source::Source};
 
     fn check(
         document: &Document,
@@ -177,7 +246,7 @@ mod tests {
             &Document::default(),
             Availability::Offline,
             None,
-            Source::Hand,
+            Source::Nothing,
         );
     }
 
@@ -197,6 +266,6 @@ mod tests {
             user_input: Some(UserInput::Active),
             ..Document::default()
         };
-        check(&document, Availability::Available, None, Source::Hand);
+        check(&document, Availability::Available, None, Source::Computer);
     }
 }

@@ -3,34 +3,49 @@
 
 mod activity;
 mod availability;
+mod card;
 mod composed;
 mod dialog_info;
 mod document;
 mod document_error;
 mod entity_tag;
 mod expiry;
+mod explain;
 pub mod groups;
 mod marks;
+mod own;
+mod partial;
 mod pidf;
 mod presentity;
 mod presentity_id;
 mod publication;
+mod source;
 mod store;
+mod store_config;
 pub mod watchers;
 mod xml;
 
 pub use activity::Activity;
 pub use availability::Availability;
-pub use composed::{Composed, Source, compose};
+pub use card::Card;
+pub use composed::{Composed, compose};
 pub use dialog_info::{DialogInfo, Dialogs, Extent, Line, MissedDialogInfo};
-pub use document::{Basic, Document, UserInput};
+pub use document::{Basic, Document, Statement, UserInput};
 pub use document_error::{DocumentError, LONGEST_DOCUMENT};
 pub use entity_tag::EntityTag;
+pub use explain::{Explanation, Part, PublicationSummary, SourceAccount, Trust, explain};
 pub use groups::GroupCounts;
 pub use marks::Marks;
+pub use own::OwnKnowledge;
+pub use partial::{Partial, Patch, PatchError};
 pub use pidf::write_pidf;
 pub use presentity::Presentity;
 pub use presentity_id::PresentityId;
-pub use publication::{Change, Publication, Publish, PublishError, Published, Publisher};
-pub use store::{Store, StoreConfig};
+pub use publication::{
+    Change, KeptPublication, Publication, Publish, PublishError, Published, Publisher,
+    PublisherMemory,
+};
+pub use source::{Precedence, PrecedenceError, Rule, Source};
+pub use store::Store;
+pub use store_config::StoreConfig;
 pub use xml::Position;

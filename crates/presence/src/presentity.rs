@@ -6,26 +6,33 @@ use std::{sync::Arc, time::Instant};
 use smallvec::SmallVec;
 
 use crate::{
-    composed::{Composed, compose},
+    composed::{Composed, compose_known},
     document::Document,
     entity_tag::EntityTag,
+    own::{Known, OwnKnowledge},
+    partial::Patch,
     presentity_id::PresentityId,
-    publication::{Publication, PublishError, Publisher, Standing},
+    publication::{KeptPublication, Publication, PublishError, Publisher, Standing},
+    source::Source,
+    store_config::StoreConfig,
 };
 
 /// Most people have one phone.
 type Publications = SmallVec<[Publication; 1]>;
 
-/// An immutable snapshot of a presentity with at least one publication.
+/// An immutable snapshot of a presentity of whom something is published or known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presentity {
     id: PresentityId,
     version: u64,
     composed: Arc<Composed>,
+    /// What is composed without the help desk's own knowledge; the same as `composed` where it knows nothing.
+    published: Arc<Composed>,
     publications: Publications,
+    known: Option<Arc<Known>>,
     /// Invariant: a wake-up at or before this instant is armed, or about to be by whoever made this
-    /// snapshot, and this instant is at or before every expiry.
-    pub(crate) wake_at: Instant,
+    /// snapshot, and this instant is at or before everything that ends by itself. `None` if nothing does.
+    pub(crate) wake_at: Option<Instant>,
 }
 
 impl Presentity {
@@ -44,34 +51,70 @@ impl Presentity {
         &self.composed
     }
 
-    /// What it is composed of, at least one.
+    /// The state without the help desk's own knowledge: what the help desk itself has to hear.
+    pub fn published(&self) -> &Composed {
+        &self.published
+    }
+
+    /// What is published.
     pub fn publications(&self) -> &[Publication] {
         &self.publications
     }
 
-    /// When the composed availability lapses unless somebody refreshes: the last expiry of those who say it.
+    /// What the help desk itself knows.
+    pub fn own_knowledge(&self) -> Option<&OwnKnowledge> {
+        self.known.as_ref().map(|known| &known.knowledge)
+    }
+
+    /// Since when the help desk's own knowledge has said what it says.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        self.known.as_deref()
+    }
+
+    /// When the composed availability lapses unless somebody refreshes: the last expiry of those who say it. `None` if
+    /// nobody says it, or if the help desk does and has set no end.
     pub fn valid_until(&self) -> Option<Instant> {
+        let rule = self.composed.rule?;
+        if self.composed.source == Source::Desk {
+            return self.known.as_ref()?.knowledge.end_of(rule);
+        }
+        let says_it = |publication: &&Publication| {
+            publication.counts()
+                && publication
+                    .document
+                    .statements()
+                    .iter()
+                    .any(|statement| statement.rule.availability() == rule.availability())
+        };
         self.publications
             .iter()
-            .filter(|publication| publication.document.availability() == self.composed.availability)
-            .map(|publication| publication.expires_at)
+            .filter(says_it)
+            .map(Publication::good_until)
             .max()
     }
 }
 
-/// What is done to the publications of one presentity.
+/// What is done to one presentity.
 #[derive(Debug)]
 pub(crate) enum Edit {
     /// Adds a publication.
-    Add(Arc<Document>, Lease, Option<Publisher>),
+    Add(Arc<Document>, Lease),
     /// Renews one.
     Refresh(EntityTag, Lease),
     /// Renews one with another document.
     Modify(EntityTag, Arc<Document>, Lease),
+    /// Renews one and changes its document.
+    Patch(EntityTag, Patch, Lease),
     /// Takes one away.
     Remove(EntityTag),
     /// Takes away what has lapsed, as every edit does.
     Expire,
+    /// The connection of this publisher has gone: what came over it counts until then.
+    Doubt(Publisher, Instant),
+    /// The help desk knows this.
+    Learn(OwnKnowledge),
+    /// Brings back what was kept of a presentity over a restart.
+    Restore(Vec<KeptPublication>),
 }
 
 /// What an edit gives to the publication that it adds or renews.
@@ -79,12 +122,13 @@ pub(crate) enum Edit {
 pub(crate) struct Lease {
     pub(crate) entity_tag: EntityTag,
     pub(crate) expires_at: Instant,
+    pub(crate) publisher: Option<Publisher>,
 }
 
 /// What becomes of a presentity by an edit.
 #[derive(Debug)]
 pub(crate) struct Edited {
-    /// What is there afterwards; `None` if nothing is published any more.
+    /// What is there afterwards; `None` if nothing is published or known any more.
     pub(crate) after: Option<Presentity>,
     /// The version if the composed state changed.
     pub(crate) changed: Option<u64>,
@@ -100,7 +144,7 @@ pub(crate) fn edit(
     id: &PresentityId,
     before: Option<&Presentity>,
     edit: &Edit,
-    most_publications: usize,
+    config: &StoreConfig,
     next_version: impl FnOnce() -> u64,
     now: Instant,
 ) -> Result<Edited, PublishError> {
@@ -109,44 +153,68 @@ pub(crate) fn edit(
     let held = publications.len();
     publications.retain(|publication| publication.expires_at > now);
     let lapsed = held - publications.len();
-
-    let effect = apply(&mut publications, edit, most_publications, now)?;
-
-    let before_composed = before.map_or(&Composed::NOTHING, |before| before.composed());
-    let composed = match (effect, before) {
-        (Effect::SaysTheSame, Some(before)) if lapsed == 0 => before.composed.clone(),
-        (Effect::SaysTheSame | Effect::SaysSomethingElse, _) => Arc::new(compose(&publications)),
+    let mut effect = match lapsed {
+        0 => Effect::SaysTheSame,
+        _ => Effect::SaysSomethingElse,
     };
+    effect = effect.and(doubt_what_is_due(&mut publications, now));
+    effect = effect.and(apply(
+        &mut publications,
+        edit,
+        config.most_publications,
+        now,
+    )?);
+    let known_before = before.and_then(|before| before.known.as_ref());
+    let known = know(known_before, edit, now);
+    if known.as_deref() != known_before.map(Arc::as_ref) {
+        effect = Effect::SaysSomethingElse;
+    }
+
+    let (published, composed) = match (effect, before) {
+        (Effect::SaysTheSame, Some(before)) => (before.published.clone(), before.composed.clone()),
+        (Effect::SaysTheSame | Effect::SaysSomethingElse, _) => {
+            let published = Arc::new(compose_known(&publications, None, &config.precedence));
+            let composed = match known.as_deref() {
+                None => published.clone(),
+                known => Arc::new(compose_known(&publications, known, &config.precedence)),
+            };
+            (published, composed)
+        }
+    };
+    let before_composed = before.map_or(&Composed::NOTHING, |before| before.composed());
     let changed = !composed.says_the_same_as(before_composed);
     let version = match before {
         Some(before) if !changed => before.version,
         Some(_) | None => next_version(),
     };
     let changed = changed.then_some(version);
-    let Some(first_expiry) = publications
+    let ends = publications
         .iter()
-        .map(|publication| publication.expires_at)
-        .min()
-    else {
+        .map(Publication::good_until)
+        .chain(known.as_ref().and_then(|known| known.knowledge.first_end()));
+    let first_end = ends.min();
+    if publications.is_empty() && known.is_none() {
         return Ok(Edited {
             after: None,
             changed,
             lapsed,
             arm_at: None,
         });
-    };
-    let (wake_at, arm_at) = match (edit, before) {
+    }
+    let (wake_at, arm_at) = match (first_end, edit, before.and_then(|before| before.wake_at)) {
         // The wake-up was used up by whoever calls for expiry.
-        (Edit::Expire, _) | (_, None) => (first_expiry, Some(first_expiry)),
-        (_, Some(before)) if before.wake_at <= first_expiry => (before.wake_at, None),
-        (_, Some(_)) => (first_expiry, Some(first_expiry)),
+        (end, Edit::Expire, _) | (end, _, None) => (end, end),
+        (Some(end), _, Some(armed)) if end < armed => (Some(end), Some(end)),
+        (_, _, Some(armed)) => (Some(armed), None),
     };
     Ok(Edited {
         after: Some(Presentity {
             id: id.clone(),
             version,
             composed,
+            published,
             publications,
+            known,
             wake_at,
         }),
         changed,
@@ -155,9 +223,20 @@ pub(crate) fn edit(
     })
 }
 
+/// Whether the state has to be composed again.
+#[derive(Clone, Copy)]
 enum Effect {
     SaysTheSame,
     SaysSomethingElse,
+}
+
+impl Effect {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::SaysTheSame, Self::SaysTheSame) => Self::SaysTheSame,
+            (Self::SaysSomethingElse, _) | (_, Self::SaysSomethingElse) => Self::SaysSomethingElse,
+        }
+    }
 }
 
 fn apply(
@@ -167,7 +246,7 @@ fn apply(
     now: Instant,
 ) -> Result<Effect, PublishError> {
     match edit {
-        Edit::Add(document, lease, publisher) => {
+        Edit::Add(document, lease) => {
             if publications.len() >= most_publications {
                 let forgotten = publications
                     .iter()
@@ -176,7 +255,10 @@ fn apply(
                 publications.remove(forgotten);
             }
             for earlier in publications.iter_mut() {
-                if publisher.is_some() && earlier.publisher == *publisher {
+                if lease.publisher.is_some()
+                    && earlier.publisher == lease.publisher
+                    && forgets(document, &earlier.document)
+                {
                     earlier.standing = Standing::Forgotten;
                 }
             }
@@ -185,47 +267,128 @@ fn apply(
                 document: document.clone(),
                 since: now,
                 expires_at: lease.expires_at,
-                publisher: *publisher,
+                publisher: lease.publisher,
                 standing: Standing::Counts,
             });
             Ok(Effect::SaysSomethingElse)
         }
         Edit::Refresh(entity_tag, lease) => {
             let publication = find(publications, *entity_tag)?;
-            publication.entity_tag = lease.entity_tag;
-            publication.expires_at = lease.expires_at;
-            Ok(remember(publication))
+            Ok(renew(publication, lease))
         }
         Edit::Modify(entity_tag, document, lease) => {
             let publication = find(publications, *entity_tag)?;
-            publication.entity_tag = lease.entity_tag;
-            publication.expires_at = lease.expires_at;
-            let remembered = remember(publication);
-            let says_the_same = publication.document.says_the_same_as(document);
-            publication.document = document.clone();
-            if says_the_same {
-                return Ok(remembered);
-            }
-            publication.since = now;
-            Ok(Effect::SaysSomethingElse)
+            Ok(modify(publication, document.clone(), lease, now))
+        }
+        Edit::Patch(entity_tag, patch, lease) => {
+            let publication = find(publications, *entity_tag)?;
+            // RFC 5264 §4.4: changes need a document that can be changed. Told that there is none, the phone
+            // publishes the whole anew.
+            let text = publication.document.text.as_deref();
+            let text = text.ok_or(PublishError::UnknownEntityTag)?;
+            let document = patch.apply(text)?;
+            Ok(modify(publication, Arc::new(document), lease, now))
         }
         Edit::Remove(entity_tag) => {
             find(publications, *entity_tag)?;
             publications.retain(|publication| publication.entity_tag != *entity_tag);
             Ok(Effect::SaysSomethingElse)
         }
-        Edit::Expire => Ok(Effect::SaysTheSame),
+        Edit::Doubt(publisher, until) => {
+            for publication in publications.iter_mut() {
+                if publication.publisher == Some(*publisher)
+                    && publication.standing == Standing::Counts
+                {
+                    publication.standing = Standing::CountsUntil(*until);
+                }
+            }
+            Ok(doubt_what_is_due(publications, now))
+        }
+        Edit::Restore(kept) => {
+            let alive = kept.iter().filter(|kept| kept.expires_at > now);
+            let room = most_publications.saturating_sub(publications.len());
+            publications.extend(alive.take(room).map(Publication::from_kept));
+            Ok(Effect::SaysSomethingElse)
+        }
+        Edit::Expire | Edit::Learn(_) => Ok(Effect::SaysTheSame),
     }
 }
 
-/// Its phone has spoken of it: it counts.
-fn remember(publication: &mut Publication) -> Effect {
-    match publication.standing {
-        Standing::Counts => Effect::SaysTheSame,
-        Standing::Forgotten => {
-            publication.standing = Standing::Counts;
-            Effect::SaysSomethingElse
+/// A PBX tells of each call by a publication of its own, and has forgotten none of them.
+fn forgets(newer: &Document, earlier: &Document) -> bool {
+    newer.line.is_none() && earlier.line.is_none()
+}
+
+fn doubt_what_is_due(publications: &mut Publications, now: Instant) -> Effect {
+    let mut effect = Effect::SaysTheSame;
+    for publication in publications.iter_mut() {
+        if let Standing::CountsUntil(until) = publication.standing
+            && until <= now
+        {
+            publication.standing = Standing::Doubted;
+            effect = Effect::SaysSomethingElse;
         }
+    }
+    effect
+}
+
+/// What the help desk knows after the edit.
+fn know(before: Option<&Arc<Known>>, edit: &Edit, now: Instant) -> Option<Arc<Known>> {
+    let knowledge = match edit {
+        Edit::Learn(learnt) => *learnt,
+        Edit::Add(..)
+        | Edit::Refresh(..)
+        | Edit::Modify(..)
+        | Edit::Patch(..)
+        | Edit::Remove(_)
+        | Edit::Expire
+        | Edit::Doubt(..)
+        | Edit::Restore(_) => before?.knowledge,
+    };
+    let knowledge = knowledge.at(now);
+    if knowledge.is_nothing() {
+        return None;
+    }
+    match before {
+        Some(before) if before.knowledge == knowledge => Some(before.clone()),
+        Some(before) if before.knowledge.rules().eq(knowledge.rules()) => Some(Arc::new(Known {
+            knowledge,
+            since: before.since,
+        })),
+        Some(_) | None => Some(Arc::new(Known {
+            knowledge,
+            since: now,
+        })),
+    }
+}
+
+fn modify(
+    publication: &mut Publication,
+    document: Arc<Document>,
+    lease: &Lease,
+    now: Instant,
+) -> Effect {
+    let renewed = renew(publication, lease);
+    let says_the_same = publication.document.says_the_same_as(&document);
+    publication.document = document;
+    if says_the_same {
+        return renewed;
+    }
+    publication.since = now;
+    Effect::SaysSomethingElse
+}
+
+/// Its phone has spoken of it, and may have come back by another way: it counts.
+fn renew(publication: &mut Publication, lease: &Lease) -> Effect {
+    publication.entity_tag = lease.entity_tag;
+    publication.expires_at = lease.expires_at;
+    publication.publisher = lease.publisher.or(publication.publisher);
+    let counted = publication.counts();
+    publication.standing = Standing::Counts;
+    if counted {
+        Effect::SaysTheSame
+    } else {
+        Effect::SaysSomethingElse
     }
 }
 

@@ -9,7 +9,11 @@ use std::{
 
 use thiserror::Error;
 
-use crate::{document::Document, entity_tag::EntityTag};
+use crate::{
+    document::Document,
+    entity_tag::EntityTag,
+    partial::{Patch, PatchError},
+};
 
 /// What a PUBLISH asks for: RFC 3903 §4.1, table 1.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub enum Publish<'a> {
         entity_tag: &'a str,
         /// The lifetime asked for; zero removes.
         lifetime: Option<Duration>,
+        /// The phone it comes from, where it can be told.
+        publisher: Option<Publisher>,
     },
     /// Something else in its place.
     Modify {
@@ -38,6 +44,19 @@ pub enum Publish<'a> {
         document: Document,
         /// The lifetime asked for; zero removes.
         lifetime: Option<Duration>,
+        /// The phone it comes from, where it can be told.
+        publisher: Option<Publisher>,
+    },
+    /// Changes in what it says (RFC 5264).
+    Patch {
+        /// The text of SIP-If-Match.
+        entity_tag: &'a str,
+        /// What is to be changed.
+        patch: Patch,
+        /// The lifetime asked for; zero removes.
+        lifetime: Option<Duration>,
+        /// The phone it comes from, where it can be told.
+        publisher: Option<Publisher>,
     },
     /// Away with it.
     Remove {
@@ -80,9 +99,18 @@ pub enum Change {
 /// Why a PUBLISH was refused. Each text fits "failed to publish: {text}".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PublishError {
+    /// The lifetime asked for is below the configured floor; 423 with Min-Expires.
+    #[error("the lifetime is shorter than {} s", floor.as_secs())]
+    TooBrief {
+        /// The least that is taken.
+        floor: Duration,
+    },
     /// The phone names a publication that is not there, or not any more; 412, and phones then publish anew.
     #[error("no publication has this entity-tag")]
     UnknownEntityTag,
+    /// The phone asks for changes that cannot be made; 400.
+    #[error("failed to patch: {0}")]
+    Patch(#[from] PatchError),
     /// The presentity has as many publications as the configuration allows; 503.
     #[error("this presentity has too many publications")]
     TooManyPublications,
@@ -107,6 +135,10 @@ pub struct Publication {
 pub(crate) enum Standing {
     /// It has.
     Counts,
+    /// It has until then, unless its phone speaks of it: the connection it came over is gone.
+    CountsUntil(Instant),
+    /// Nobody has spoken of it since its connection went.
+    Doubted,
     /// Its phone has started another one since, and not spoken of this one again.
     Forgotten,
 }
@@ -131,6 +163,79 @@ impl Publication {
     pub fn expires_at(&self) -> Instant {
         self.expires_at
     }
+
+    /// Everything about it that outlives a restart.
+    pub fn kept(&self) -> KeptPublication {
+        KeptPublication {
+            entity_tag: self.entity_tag,
+            document: self.document.clone(),
+            since: self.since,
+            expires_at: self.expires_at,
+            publisher: self.publisher,
+            memory: match self.standing {
+                Standing::Counts | Standing::CountsUntil(_) | Standing::Doubted => {
+                    PublisherMemory::Remembered
+                }
+                Standing::Forgotten => PublisherMemory::Forgotten,
+            },
+        }
+    }
+
+    /// Its connection is gone with the restart; that says nothing about its phone.
+    pub(crate) fn from_kept(kept: &KeptPublication) -> Self {
+        Self {
+            entity_tag: kept.entity_tag,
+            document: kept.document.clone(),
+            since: kept.since,
+            expires_at: kept.expires_at,
+            publisher: kept.publisher,
+            standing: match kept.memory {
+                PublisherMemory::Remembered => Standing::Counts,
+                PublisherMemory::Forgotten => Standing::Forgotten,
+            },
+        }
+    }
+
+    pub(crate) fn counts(&self) -> bool {
+        match self.standing {
+            Standing::Counts | Standing::CountsUntil(_) => true,
+            Standing::Doubted | Standing::Forgotten => false,
+        }
+    }
+
+    /// When it says no more what it says, unless its phone speaks of it.
+    pub(crate) fn good_until(&self) -> Instant {
+        match self.standing {
+            Standing::CountsUntil(until) => until.min(self.expires_at),
+            Standing::Counts | Standing::Doubted | Standing::Forgotten => self.expires_at,
+        }
+    }
+}
+
+/// A publication as a journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPublication {
+    /// The tag its next PUBLISH must carry.
+    pub entity_tag: EntityTag,
+    /// What it says.
+    pub document: Arc<Document>,
+    /// Since when it has said that.
+    pub since: Instant,
+    /// When it lapses unless it is refreshed.
+    pub expires_at: Instant,
+    /// The phone it comes from, where it could be told.
+    pub publisher: Option<Publisher>,
+    /// Whether that phone still knows of it.
+    pub memory: PublisherMemory,
+}
+
+/// Whether a phone knows of its publication, as far as can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublisherMemory {
+    /// It does.
+    Remembered,
+    /// It has started another one since.
+    Forgotten,
 }
 
 impl fmt::Debug for Publication {

@@ -16,71 +16,13 @@ use crate::{
     entity_tag::{EntityTag, EntityTags},
     expiry::WakeUps,
     marks::Marks,
+    own::OwnKnowledge,
     presentity::{Edit, Lease, Presentity, edit},
     presentity_id::PresentityId,
-    publication::{Change, Publish, PublishError, Published},
+    publication::{Change, KeptPublication, Publish, PublishError, Published, Publisher},
+    source::Precedence,
+    store_config::StoreConfig,
 };
-
-/// A lifetime beyond this is a mistake; it also keeps sums of instants within bounds.
-const LONGEST_CONFIGURABLE: Duration = Duration::from_secs(366 * 24 * 3600);
-
-/// Limits of a [`Store`].
-#[derive(Clone)]
-pub struct StoreConfig {
-    /// Shorter lifetimes are lengthened to this in the answer; 10 s.
-    pub shortest_lifetime: Duration,
-    /// Granted where none is asked for; 300 s, so that a phone that crashed is not believed for long.
-    pub default_lifetime: Duration,
-    /// Longer lifetimes are shortened to this in the answer; 3600 s. A year at most.
-    pub longest_lifetime: Duration,
-    /// Publications one presentity may have at a time; 64, which leaves room for what crashed phones left behind. Beyond it
-    /// a forgotten one makes room (see [`Publisher`](crate::Publisher)).
-    pub most_publications: usize,
-    /// Presentities that may be published at a time, and whose changes may wait to be read; 100 000.
-    /// Writers that race for the last places may overshoot by one each.
-    pub most_presentities: usize,
-    /// Secret from which entity-tags are made. Must differ at each start: an old tag must never fit a new publication.
-    pub seed: [u8; 16],
-}
-
-impl StoreConfig {
-    /// The defaults named at each field.
-    pub fn new(seed: [u8; 16]) -> Self {
-        Self {
-            shortest_lifetime: Duration::from_secs(10),
-            default_lifetime: Duration::from_secs(300),
-            longest_lifetime: Duration::from_secs(3600),
-            most_publications: 64,
-            most_presentities: 100_000,
-            seed,
-        }
-    }
-
-    /// What a PUBLISH that asks for `lifetime` gets; `None` if it asks for the end.
-    fn granted(&self, lifetime: Option<Duration>) -> Option<Duration> {
-        let lifetime = lifetime.unwrap_or(self.default_lifetime);
-        // Deviates from RFC 3903 §6: a lifetime that is too brief is lengthened instead of refused with 423,
-        // because phones answer 423 by losing their state or by giving up.
-        (!lifetime.is_zero()).then(|| {
-            lifetime
-                .max(self.shortest_lifetime)
-                .min(self.longest_lifetime)
-                .min(LONGEST_CONFIGURABLE)
-        })
-    }
-}
-
-impl fmt::Debug for StoreConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreConfig")
-            .field("shortest_lifetime", &self.shortest_lifetime)
-            .field("default_lifetime", &self.default_lifetime)
-            .field("longest_lifetime", &self.longest_lifetime)
-            .field("most_publications", &self.most_publications)
-            .field("most_presentities", &self.most_presentities)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The presentity store.
 ///
@@ -100,6 +42,8 @@ pub struct Store {
     last_version: AtomicU64,
     wake_ups: WakeUps,
     marks: Marks,
+    /// Presentities whose publications are not those that were kept last; absent where nobody keeps them.
+    edits: Option<Marks>,
 }
 
 impl Store {
@@ -113,6 +57,45 @@ impl Store {
             last_version: AtomicU64::new(0),
             wake_ups: WakeUps::default(),
             marks: Marks::new(),
+            edits: None,
+        }
+    }
+
+    /// The same store, whose owner reads [`poll_edited`](Self::poll_edited).
+    pub fn with_edits(self) -> Self {
+        Self {
+            edits: Some(Marks::new()),
+            ..self
+        }
+    }
+
+    /// Brings back what was kept of a presentity over a restart, without what has lapsed by `now`.
+    ///
+    /// # Errors
+    /// When the store is full.
+    pub fn restore(
+        &self,
+        presentity: &PresentityId,
+        kept: Vec<KeptPublication>,
+        now: Instant,
+    ) -> Result<(), PublishError> {
+        if kept.iter().all(|kept| kept.expires_at <= now) {
+            return Ok(());
+        }
+        self.replace(presentity, &Edit::Restore(kept), now)?;
+        Ok(())
+    }
+
+    /// Takes one presentity whose publications, entity-tags or lifetimes are not those that they were. Read its
+    /// snapshot only afterwards; absence means that nothing is published.
+    pub fn poll_edited(&self) -> Option<PresentityId> {
+        self.edits.as_ref()?.poll()
+    }
+
+    /// Says that what was polled of this presentity could not be kept: it comes again.
+    pub fn mark_edited(&self, presentity: &PresentityId) {
+        if let Some(edits) = &self.edits {
+            edits.mark(presentity);
         }
     }
 
@@ -126,9 +109,10 @@ impl Store {
     ) -> Result<Published, PublishError> {
         // RFC 3903 §4.1: every accepted PUBLISH is answered with a new entity-tag, also one that removes.
         let new_tag = self.tags.next();
-        let lease_of = |lifetime| Lease {
+        let lease = |lifetime, publisher| Lease {
             entity_tag: new_tag,
             expires_at: now + lifetime,
+            publisher,
         };
         let (edit, lifetime) = match publish {
             Publish::Initial {
@@ -136,7 +120,7 @@ impl Store {
                 lifetime,
                 publisher,
             } => {
-                let Some(lifetime) = self.config.granted(lifetime) else {
+                let Some(lifetime) = self.config.granted(lifetime)? else {
                     // RFC 3903 §4.1 table 1 has no initial publication with lifetime zero. It is taken as one
                     // that lapses at once, which no watcher could see.
                     return Ok(Published {
@@ -145,16 +129,20 @@ impl Store {
                         change: Change::Unchanged,
                     });
                 };
-                let lease = lease_of(lifetime);
-                (Edit::Add(Arc::new(document), lease, publisher), lifetime)
+                let edit = Edit::Add(Arc::new(document), lease(lifetime, publisher));
+                (edit, lifetime)
             }
             Publish::Refresh {
                 entity_tag,
                 lifetime,
+                publisher,
             } => {
                 let entity_tag = read_tag(entity_tag)?;
-                match self.config.granted(lifetime) {
-                    Some(lifetime) => (Edit::Refresh(entity_tag, lease_of(lifetime)), lifetime),
+                match self.config.granted(lifetime)? {
+                    Some(lifetime) => (
+                        Edit::Refresh(entity_tag, lease(lifetime, publisher)),
+                        lifetime,
+                    ),
                     None => (Edit::Remove(entity_tag), Duration::ZERO),
                 }
             }
@@ -162,11 +150,27 @@ impl Store {
                 entity_tag,
                 document,
                 lifetime,
+                publisher,
             } => {
                 let entity_tag = read_tag(entity_tag)?;
-                match self.config.granted(lifetime) {
+                match self.config.granted(lifetime)? {
                     Some(lifetime) => (
-                        Edit::Modify(entity_tag, Arc::new(document), lease_of(lifetime)),
+                        Edit::Modify(entity_tag, Arc::new(document), lease(lifetime, publisher)),
+                        lifetime,
+                    ),
+                    None => (Edit::Remove(entity_tag), Duration::ZERO),
+                }
+            }
+            Publish::Patch {
+                entity_tag,
+                patch,
+                lifetime,
+                publisher,
+            } => {
+                let entity_tag = read_tag(entity_tag)?;
+                match self.config.granted(lifetime)? {
+                    Some(lifetime) => (
+                        Edit::Patch(entity_tag, patch, lease(lifetime, publisher)),
                         lifetime,
                     ),
                     None => (Edit::Remove(entity_tag), Duration::ZERO),
@@ -178,11 +182,36 @@ impl Store {
         Ok(Published {
             entity_tag: new_tag,
             lifetime,
-            change: match outcome.changed {
-                Some(version) => Change::Changed { version },
-                None => Change::Unchanged,
-            },
+            change: outcome.change(),
         })
+    }
+
+    /// Takes in what the help desk itself knows of `presentity`, in the place of what it knew before.
+    ///
+    /// # Errors
+    /// When the store is full and the presentity is not in it.
+    pub fn learn(
+        &self,
+        presentity: &PresentityId,
+        knowledge: OwnKnowledge,
+        now: Instant,
+    ) -> Result<Change, PublishError> {
+        let outcome = self.replace(presentity, &Edit::Learn(knowledge), now)?;
+        Ok(outcome.change())
+    }
+
+    /// The connection by which `publisher` published for `presentity` has gone. What came over it counts until
+    /// `until`, and longer only if its phone speaks of it again.
+    pub fn doubt(
+        &self,
+        presentity: &PresentityId,
+        publisher: Publisher,
+        until: Instant,
+        now: Instant,
+    ) -> Change {
+        // Doubt names no entity-tag and adds nothing: it is never refused.
+        self.replace(presentity, &Edit::Doubt(publisher, until), now)
+            .map_or(Change::Unchanged, |outcome| outcome.change())
     }
 
     /// Drops what lapsed by `now`, marks whose state that changes, and says how many publications went.
@@ -209,17 +238,35 @@ impl Store {
         self.marks.poll()
     }
 
-    /// The newest snapshot; `None` if nothing is published. Never waits.
+    /// The newest snapshot; `None` if nothing is published or known. Never waits.
     pub fn presentity(&self, presentity: &PresentityId) -> Option<Arc<Presentity>> {
         self.presentities.pin().get(presentity)?.clone()
     }
 
-    /// How many presentities have a publication.
+    /// Whether a publication of `presentity` bears this entity-tag, the text of SIP-If-Match, and has not lapsed. A
+    /// hint: what asks to change it may still come too late.
+    pub fn knows(&self, presentity: &PresentityId, entity_tag: &str, now: Instant) -> bool {
+        let (Some(tag), Some(presentity)) =
+            (EntityTag::read(entity_tag), self.presentity(presentity))
+        else {
+            return false;
+        };
+        let mut publications = presentity.publications().iter();
+        publications
+            .any(|publication| publication.entity_tag() == tag && publication.expires_at() > now)
+    }
+
+    /// Which source outweighs which.
+    pub fn precedence(&self) -> &Precedence {
+        &self.config.precedence
+    }
+
+    /// How many presentities have a publication or are known of.
     pub fn len(&self) -> usize {
         self.presentities.len()
     }
 
-    /// True if nothing is published.
+    /// True if nothing is published or known.
     pub fn is_empty(&self) -> bool {
         self.presentities.is_empty()
     }
@@ -246,7 +293,7 @@ impl Store {
             let mut outcome = Ok(Outcome::default());
             let computed = presentities.compute(presentity.clone(), |entry| {
                 let place = entry.map(|(_, place)| place);
-                if place.is_none() && matches!(change, Edit::Add(..)) {
+                if place.is_none() && adds(change) {
                     if self.is_full() {
                         outcome = Err(PublishError::TooManyPresentities);
                         return Operation::Abort(());
@@ -258,14 +305,8 @@ impl Store {
                 // is no place, others may have come and gone since it was looked at, hence the empty one.
                 let next_version = || self.last_version.fetch_add(1, Ordering::Relaxed) + 1;
                 let before = place.and_then(Option::as_deref);
-                let edited = match edit(
-                    presentity,
-                    before,
-                    change,
-                    self.config.most_publications,
-                    next_version,
-                    now,
-                ) {
+                let edited = match edit(presentity, before, change, &self.config, next_version, now)
+                {
                     Ok(edited) => edited,
                     Err(refused) => {
                         outcome = Err(refused);
@@ -281,6 +322,7 @@ impl Store {
                     publications_before: count(before),
                     publications_after: count(edited.after.as_ref()),
                     arm_at: edited.arm_at,
+                    is_gone: before.is_some() && edited.after.is_none(),
                 });
                 match (before, edited.after) {
                     (_, Some(after)) => Operation::Insert(Some(Arc::new(after))),
@@ -297,6 +339,16 @@ impl Store {
         };
         let outcome = outcome?;
         self.settle(presentity, &outcome);
+        match change {
+            // What the help desk knows and what connections are there is not kept.
+            Edit::Learn(_) | Edit::Doubt(..) | Edit::Restore(_) => {}
+            Edit::Add(..)
+            | Edit::Refresh(..)
+            | Edit::Modify(..)
+            | Edit::Patch(..)
+            | Edit::Remove(_)
+            | Edit::Expire => self.mark_edited(presentity),
+        }
         Ok(outcome)
     }
 
@@ -310,7 +362,7 @@ impl Store {
         if let Some(at) = outcome.arm_at {
             self.wake_ups.arm(presentity, at);
         }
-        if after == 0 && before > 0 {
+        if outcome.is_gone {
             self.wake_ups.disarm(presentity, || {
                 !self.presentities.pin().contains_key(presentity)
             });
@@ -322,7 +374,8 @@ impl Store {
 
     fn is_full(&self) -> bool {
         let most = self.config.most_presentities;
-        self.presentities.len() >= most || self.marks.len() >= most
+        let unkept = self.edits.as_ref().map_or(0, Marks::len);
+        self.presentities.len() >= most || self.marks.len() >= most || unkept >= most
     }
 }
 
@@ -344,6 +397,30 @@ struct Outcome {
     publications_before: usize,
     publications_after: usize,
     arm_at: Option<Instant>,
+    is_gone: bool,
+}
+
+impl Outcome {
+    fn change(&self) -> Change {
+        match self.changed {
+            Some(version) => Change::Changed { version },
+            None => Change::Unchanged,
+        }
+    }
+}
+
+/// Whether an edit may put a presentity into the store that is not there.
+fn adds(edit: &Edit) -> bool {
+    match edit {
+        Edit::Add(..) | Edit::Restore(_) => true,
+        Edit::Learn(knowledge) => !knowledge.is_nothing(),
+        Edit::Refresh(..)
+        | Edit::Modify(..)
+        | Edit::Patch(..)
+        | Edit::Remove(_)
+        | Edit::Expire
+        | Edit::Doubt(..) => false,
+    }
 }
 
 // RFC 3903 §6: an entity-tag that names no publication is answered 412 and starts none.

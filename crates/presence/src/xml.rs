@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt};
 use quick_xml::{
     escape::{EscapeError, escape, resolve_xml_entity, unescape},
     events::{BytesRef, BytesStart, Event, attributes::AttrError},
-    name::{NamespaceError, ResolveResult},
+    name::{NamespaceError, QName, ResolveResult},
     reader::NsReader,
 };
 use thiserror::Error;
@@ -44,6 +44,25 @@ pub(crate) enum XmlError {
     /// It asks for a document type or an entity.
     #[error("{at}: {what}")]
     Forbidden { what: String, at: Position },
+}
+
+/// The text of a document in UTF-8. XML 1.0 §4.3.3: one in UTF-16 begins with a mark.
+pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, [u8]>, XmlError> {
+    let read: fn([u8; 2]) -> u16 = match bytes {
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        _ => return Ok(Cow::Borrowed(bytes)),
+    };
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| read(*pair));
+    let text: Result<String, _> = char::decode_utf16(units).collect();
+    match text {
+        Ok(text) if rest.is_empty() => Ok(Cow::Owned(text.into_bytes())),
+        Ok(_) | Err(_) => Err(XmlError::Malformed {
+            what: "the text is not UTF-16, as its mark says".to_owned(),
+            at: Position { line: 1, column: 1 },
+        }),
+    }
 }
 
 /// What a document consists of, in order.
@@ -89,6 +108,17 @@ impl Element<'_> {
             Ok(Cow::Borrowed(_)) | Err(_) => found.value,
         })
     }
+}
+
+/// An attribute of an element.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Attribute {
+    /// The address of its namespace, empty if it has none.
+    pub(crate) namespace: Box<str>,
+    /// Its name without a prefix.
+    pub(crate) name: Box<str>,
+    /// Its value, references resolved.
+    pub(crate) value: String,
 }
 
 enum Root {
@@ -204,6 +234,42 @@ impl<'x> XmlReader<'x> {
         }
     }
 
+    /// The attributes of the element that was opened last, resolved; declarations of namespaces are none.
+    pub(crate) fn attributes(&self, element: &Element<'_>) -> Vec<Attribute> {
+        let attributes = element.start.attributes().flatten();
+        attributes
+            .filter(|attribute| attribute.key.as_namespace_binding().is_none())
+            .map(|attribute| {
+                let (namespace, name) = self.reader.resolver().resolve_attribute(attribute.key);
+                let value = match unescape(&attribute.value) {
+                    Ok(value) => value.into_owned(),
+                    // The reader has unescaped every attribute before.
+                    Err(_) => String::new(),
+                };
+                Attribute {
+                    namespace: match namespace {
+                        ResolveResult::Bound(namespace) => namespace.into_inner().into(),
+                        ResolveResult::Unbound | ResolveResult::Unknown(_) => Box::default(),
+                    },
+                    name: name.into_inner().into(),
+                    value,
+                }
+            })
+            .collect()
+    }
+
+    /// Namespace and local name of a name as an element would bear it that is opened here.
+    pub(crate) fn resolve_element(&self, name: &str) -> Option<(String, String)> {
+        let (namespace, local) = self.reader.resolver().resolve_element(QName(name));
+        resolved(namespace, local.into_inner())
+    }
+
+    /// The same as an attribute would bear it: without a prefix it has no namespace.
+    pub(crate) fn resolve_attribute(&self, name: &str) -> Option<(String, String)> {
+        let (namespace, local) = self.reader.resolver().resolve_attribute(QName(name));
+        resolved(namespace, local.into_inner())
+    }
+
     /// Where it has read to.
     pub(crate) fn position(&self) -> Position {
         position(self.text, self.offset())
@@ -300,8 +366,19 @@ impl<'x> XmlReader<'x> {
         }
     }
 
-    fn offset(&self) -> usize {
+    /// How many bytes it has read, of the text without a byte order mark.
+    pub(crate) fn offset(&self) -> usize {
         self.reader.buffer_position() as usize
+    }
+}
+
+fn resolved(namespace: ResolveResult<'_>, local: &str) -> Option<(String, String)> {
+    match namespace {
+        ResolveResult::Bound(namespace) => {
+            Some((namespace.into_inner().to_owned(), local.to_owned()))
+        }
+        ResolveResult::Unbound => Some((String::new(), local.to_owned())),
+        ResolveResult::Unknown(_) => None,
     }
 }
 

@@ -59,7 +59,7 @@ fn every_captured_publish_comes_to_one_word() {
                 let document = Document::read_pidf(body(&fixture.bytes)).unwrap();
                 match document.source() {
                     Source::Line => format!("{} on the phone", document.availability()),
-                    Source::Hand | Source::Computer | Source::Nothing => {
+                    Source::Hand | Source::Computer | Source::Desk | Source::Nothing => {
                         document.availability().to_string()
                     }
                 }

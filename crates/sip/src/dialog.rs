@@ -58,11 +58,8 @@ impl Dialog {
     /// Where From, To, Contact or Record-Route cannot be used; the status to answer with.
     pub fn open(request: &Request, local_tag: &str) -> Result<Self, BadRequest> {
         let (from, to) = (request.from()?, request.to()?);
-        let mut route_set = Vec::new();
         // RFC 3261 §12.1.1: the order of Record-Route is kept, and every parameter of it.
-        for route in request.name_addrs(HeaderName::RecordRoute) {
-            route_set.push(written(&route?).into_boxed_str());
-        }
+        let route_set = routes(request)?;
         let dialog = Self {
             call_id: request.call_id()?.into(),
             local_tag: local_tag.into(),
@@ -87,10 +84,7 @@ impl Dialog {
     /// cannot be used, or all of it is too long to be kept.
     pub fn answered(opening: &Opening<'_>, response: &Response) -> Option<Self> {
         let to = response.to().ok()?;
-        let mut route_set = Vec::new();
-        for route in response.name_addrs(HeaderName::RecordRoute) {
-            route_set.push(written(&route.ok()?).into_boxed_str());
-        }
+        let mut route_set = routes(response).ok()?;
         // RFC 3261 §12.1.2: in reverse order.
         route_set.reverse();
         // Without a Contact, which §12.1.1 demands, the way of the request is as good as any.
@@ -117,10 +111,81 @@ impl Dialog {
     }
 
     /// Takes in a 2xx of the peer to an INVITE of ours in this dialog, which refreshes its target (RFC 3261 §12.2.1.2).
-    pub fn handle_success(&mut self, response: &Response) {
+    pub(crate) fn refresh_target(&mut self, response: &Response) {
         if let Ok(Some(target)) = target(response) {
             self.remote_target = target.into();
         }
+    }
+
+    /// The dialog that a request of ours is about to open (RFC 3261 §12.1.2): the peer's tag, its target and the route
+    /// come with the first message back.
+    pub(crate) fn propose(
+        call_id: &str,
+        local_tag: &str,
+        local_uri: &str,
+        remote_uri: &str,
+    ) -> Self {
+        Self {
+            call_id: call_id.into(),
+            local_tag: local_tag.into(),
+            remote_tag: Box::default(),
+            local_uri: local_uri.into(),
+            remote_uri: remote_uri.into(),
+            remote_target: remote_uri.into(),
+            route_set: Box::default(),
+            local_cseq: 0,
+            remote_cseq: None,
+        }
+    }
+
+    /// Takes in a success of the peer: RFC 3261 §12.1.2 where it opens the dialog, §12.2.1.2 where it is in it.
+    ///
+    /// # Errors
+    /// Where To, Contact or Record-Route cannot be used.
+    pub(crate) fn handle_success(&mut self, response: &Response) -> Result<(), BadRequest> {
+        let tag = response.to()?.tag().unwrap_or_default();
+        if let Some(target) = target(response)? {
+            self.remote_target = target.into();
+        }
+        if self.remote_tag.is_empty() {
+            // RFC 3261 §12.1.2: in reverse order.
+            let mut routes = routes(response)?;
+            routes.reverse();
+            self.route_set = routes.into();
+            self.remote_tag = tag.into();
+        }
+        Ok(())
+    }
+
+    /// Whether the peer has opened the dialog.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        !self.remote_tag.is_empty()
+    }
+
+    /// Whether a request of the peer may open this dialog, which we proposed (RFC 6665 §4.4.1).
+    pub(crate) fn may_be_opened_by(&self, request: &Request) -> bool {
+        let (Ok(to), Ok(call_id)) = (request.to(), request.call_id()) else {
+            return false;
+        };
+        !self.is_confirmed() && call_id == &*self.call_id && to.tag() == Some(&self.local_tag)
+    }
+
+    /// Takes in the request that opens the dialog (RFC 6665 §4.4.1, as RFC 3261 §12.1.1).
+    ///
+    /// # Errors
+    /// Where From, Contact or Record-Route cannot be used; the status to answer with.
+    pub(crate) fn handle_opening(&mut self, request: &Request) -> Result<(), BadRequest> {
+        let tag = request.from()?.tag().unwrap_or_default().to_owned();
+        self.route_set = routes(request)?.into();
+        self.remote_target = target(request)?.ok_or(MISSING_CONTACT)?.into();
+        self.remote_tag = tag.into();
+        self.remote_cseq = Some(request.cseq()?.number);
+        Ok(())
+    }
+
+    /// The Call-ID.
+    pub(crate) fn call_id(&self) -> &str {
+        &self.call_id
     }
 
     /// Whether a request of the peer belongs to this dialog (RFC 3261 §12.2.2).
@@ -240,6 +305,14 @@ const MISSING_CONTACT: BadRequest = BadRequest {
     status: StatusCode::BAD_REQUEST,
     reason: Cow::Borrowed("Missing Contact"),
 };
+
+fn routes(message: &Headers) -> Result<Vec<Box<str>>, BadRequest> {
+    let mut routes = Vec::new();
+    for route in message.name_addrs(HeaderName::RecordRoute) {
+        routes.push(written(&route?).into_boxed_str());
+    }
+    Ok(routes)
+}
 
 /// The one Contact of a message that may set the target (RFC 3261 §8.1.1.8).
 fn target(message: &Headers) -> Result<Option<String>, BadRequest> {

@@ -16,6 +16,7 @@ mod headers;
 mod host;
 mod message;
 mod method;
+pub mod multipart;
 #[cfg(feature = "rsip")]
 pub mod rsip;
 mod status;

@@ -37,6 +37,7 @@ status_codes! {
     SESSION_PROGRESS = 183, "Session Progress";
     OK = 200, "OK";
     ACCEPTED = 202, "Accepted";
+    NO_NOTIFICATION = 204, "No Notification";
     MOVED_PERMANENTLY = 301, "Moved Permanently";
     MOVED_TEMPORARILY = 302, "Moved Temporarily";
     BAD_REQUEST = 400, "Bad Request";
@@ -55,8 +56,9 @@ status_codes! {
     UNSUPPORTED_URI_SCHEME = 416, "Unsupported URI Scheme";
     BAD_EXTENSION = 420, "Bad Extension";
     EXTENSION_REQUIRED = 421, "Extension Required";
-    INTERVAL_TOO_BRIEF = 423, "Interval Too Brief";
     SESSION_INTERVAL_TOO_SMALL = 422, "Session Interval Too Small";
+    INTERVAL_TOO_BRIEF = 423, "Interval Too Brief";
+    FIRST_HOP_LACKS_OUTBOUND_SUPPORT = 439, "First Hop Lacks Outbound Support";
     TEMPORARILY_UNAVAILABLE = 480, "Temporarily Unavailable";
     CALL_OR_TRANSACTION_DOES_NOT_EXIST = 481, "Call/Transaction Does Not Exist";
     LOOP_DETECTED = 482, "Loop Detected";

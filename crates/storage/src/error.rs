@@ -12,14 +12,11 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The address has no form we know.
-    #[error("{url:?} is no storage address; write sqlite:PATH or sqlite::memory:")]
+    #[error("{url:?} is no storage address; write sqlite:PATH or postgres://USER@HOST/DATABASE")]
     BadUrl {
         /// The address as given, without what may hold a password.
         url: String,
     },
-    /// PostgreSQL is planned, not served.
-    #[error("this version stores in SQLite only, not in PostgreSQL; write sqlite:PATH")]
-    PostgresUnsupported,
     /// The file system refused.
     #[error("cannot open {}: {source}", path.display())]
     File {
@@ -59,6 +56,19 @@ pub enum OpenError {
         /// The newest schema of this program.
         known: i64,
     },
+    /// An older program wrote it, and only a server brings it up to date.
+    #[error(
+        "{} has schema {found} and this program reads schema {known}; start the server once to bring it up to date",
+        path.display()
+    )]
+    OlderSchema {
+        /// The file.
+        path: PathBuf,
+        /// The schema in the file.
+        found: i64,
+        /// The schema of this program.
+        known: i64,
+    },
     /// The file system cannot keep a write-ahead log.
     #[error("{} is on a file system that cannot keep its log; choose a local disk", path.display())]
     NoLog {
@@ -73,21 +83,61 @@ pub enum OpenError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// PostgreSQL refused or does not answer.
+    #[error("cannot open the PostgreSQL database: {0}")]
+    Postgres(#[from] PostgresError),
     /// The system gave no thread for the writer.
     #[error("cannot start the journal's writer: {0}")]
     Writer(#[source] io::Error),
 }
 
-/// Why records were not committed. Nothing of the batch is in the journal then,
-/// except after [`CommitError::Poisoned`], when it may or may not be.
+/// Why a PostgreSQL database cannot be used. Each text fits "cannot open the PostgreSQL database: {text}".
+#[derive(Debug, Error)]
+pub enum PostgresError {
+    /// It does not answer, or not in time.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Another deskbell owns the journal.
+    #[error("it is in use by another deskbell; stop that one or choose another database")]
+    InUse,
+    /// It may lose what it has acknowledged.
+    #[error("its setting fsync is off, so that it may lose what it acknowledges; turn it on")]
+    Fsync,
+    /// It holds tables of the same names that are not ours.
+    #[error("it holds tables of another program; create a database for deskbell")]
+    NotOurs,
+    /// A newer program wrote it.
+    #[error(
+        "it has schema {found} and this program knows schemas up to {known}; run the newer deskbell that wrote it"
+    )]
+    NewerSchema {
+        /// The schema in the database.
+        found: i64,
+        /// The newest schema of this program.
+        known: i64,
+    },
+    /// An older program wrote it, and only a server brings it up to date.
+    #[error(
+        "it has schema {found} and this program reads schema {known}; start the server once to bring it up to date"
+    )]
+    OlderSchema {
+        /// The schema in the database.
+        found: i64,
+        /// The schema of this program.
+        known: i64,
+    },
+    /// A connection over a network must be secured.
+    #[error("{0}")]
+    Tls(String),
+}
+
+/// Why records were not committed. Nothing of the batch is in the journal then, except after
+/// [`CommitError::Poisoned`] and [`CommitError::Unavailable`], when it may or may not be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CommitError {
-    /// No space is left; the journal is sound and a later commit may succeed.
-    #[error("the disk is full")]
-    DiskFull,
-    /// Another program held the database's write lock too long; a later commit may succeed.
-    #[error("another program keeps the database locked")]
-    Busy,
+    /// The journal was closed while it could not take records.
+    #[error("the journal was closed while it could not be written: {0}")]
+    Unavailable(Arc<str>),
     /// A record belongs to a ticket that was never opened, or was erased: a bug of the caller.
     #[error("there is no ticket {0} in the journal")]
     UnknownTicket(TicketId),
@@ -121,9 +171,12 @@ pub enum LoadError {
         /// What is wrong with it.
         why: String,
     },
-    /// The database refused.
+    /// SQLite refused.
     #[error("the database failed: {0}")]
     Database(#[from] rusqlite::Error),
+    /// PostgreSQL refused or does not answer.
+    #[error("the database failed: {0}")]
+    Postgres(String),
     /// The runtime is stopping.
     #[error("the program is stopping")]
     Stopping,

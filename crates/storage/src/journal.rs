@@ -8,27 +8,35 @@
 // (ticket, site, tier, times, line) are columns; erasing a ticket is one DELETE, which takes its records
 // along; the view `story` shows it all to people. JSON bodies carry over to PostgreSQL as they are.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
 use helpdesk::{Record, TicketId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task;
 
+use crate::backend::{Backend, Batch, Removal};
 use crate::error::{CommitError, LoadError, OpenError};
+use crate::health::Health;
 use crate::location::Location;
-use crate::open::Database;
-use crate::reader::Reader;
+use crate::postgres::{self, PostgresBackend};
+use crate::reader::{After, Choice, Reader, Source, Story, Verdict, soft_place};
 use crate::row::Row;
-use crate::writer::{Counters, Request, Writer};
+use crate::seal::Keyring;
+use crate::soft::{SoftChange, SoftKind, SoftValue};
+use crate::sqlite::{self, Database, SqliteBackend};
+use crate::writer::{Request, Shared, Writer};
 
 /// The journal of one deskbell; clones share it.
 #[derive(Clone)]
 pub struct Journal {
     requests: mpsc::Sender<Request>,
     reader: Reader,
-    counters: Arc<Counters>,
+    keyring: Keyring,
+    shared: Arc<Shared>,
 }
 
 /// What a journal has committed since it was opened.
@@ -36,91 +44,298 @@ pub struct Journal {
 pub struct Totals {
     /// Transactions, each with one sync of the disk.
     pub transactions: u64,
-    /// Calls of [`Journal::commit`] that succeeded.
+    /// Calls of [`Journal::commit`] and [`Journal::keep`] that succeeded.
     pub batches: u64,
     /// Records kept by them, repetitions included.
     pub records: u64,
+    /// Changes of soft state kept by them.
+    pub soft_changes: u64,
 }
 
 /// Batches that may wait for the writer; [`Journal::commit`] waits for a place beyond them.
 const QUEUE_LIMIT: usize = 1024;
 
 impl Journal {
-    /// Opens `sqlite:PATH`, creating it if absent, or `sqlite::memory:`, which ends with the journal.
+    /// Opens `sqlite:PATH`, creating it if absent, `sqlite::memory:`, which ends with the journal, or
+    /// `postgres://…`; bodies are kept as they are.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let location = Location::read(url)?;
-        let opening = task::spawn_blocking(move || Database::open(&location));
-        let database = opening
-            .await
-            .map_err(|error| OpenError::Writer(std::io::Error::other(error)))??;
-        Self::start(database)
+        Self::open_sealed(url, Keyring::default()).await
     }
 
-    fn start(database: Database) -> Result<Self, OpenError> {
-        let Database {
-            writer,
-            reader,
-            lock,
-        } = database;
-        let counters = Arc::new(Counters::default());
+    /// Opens a journal whose bodies are sealed with the newest of these keys.
+    pub async fn open_sealed(url: &str, keyring: Keyring) -> Result<Self, OpenError> {
+        let location = Location::read(url)?;
+        let opening = task::spawn_blocking(move || Self::open_blocking(location, keyring));
+        opening
+            .await
+            .map_err(|error| OpenError::Writer(io::Error::other(error)))?
+    }
+
+    fn open_blocking(location: Location, keyring: Keyring) -> Result<Self, OpenError> {
+        let database = match location {
+            Location::File(path) => Database::open_file(&path)?,
+            Location::Memory => Database::open_memory()?,
+            Location::Postgres(url) => {
+                let settings = postgres::Settings::read(url.expose())?;
+                let backend = PostgresBackend::open(settings.clone(), keyring.clone())?;
+                let source = Source::Postgres(postgres::Reader::new(settings));
+                return Self::start(backend, source, keyring);
+            }
+        };
+        let backend = SqliteBackend::new(database.writer, database.lock, keyring.clone());
+        let source = Source::Sqlite(sqlite::Reader::new(database.reader));
+        Self::start(backend, source, keyring)
+    }
+
+    fn start(
+        backend: impl Backend + Send + 'static,
+        source: Source,
+        keyring: Keyring,
+    ) -> Result<Self, OpenError> {
+        let shared = Arc::new(Shared::default());
         let (requests, waiting) = mpsc::channel(QUEUE_LIMIT);
-        let writer = Writer::new(writer, lock, Arc::clone(&counters));
+        let writer = Writer::new(backend, Arc::clone(&shared));
         thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(waiting))
             .map_err(OpenError::Writer)?;
         Ok(Self {
             requests,
-            reader: Reader::new(reader),
-            counters,
+            reader: Reader::new(source, keyring.clone()),
+            keyring,
+            shared,
         })
     }
 
     /// Keeps the records, all or none, and returns once they are on disk. Batches that wait at the same time
-    /// share one transaction; batches of one caller keep their order.
+    /// share one transaction; batches of one caller keep their order. While the database cannot take them
+    /// ([`health`](Self::health) says why) this waits.
     ///
     /// A line or an opening repeated word for word is kept once. Dropping the future does not undo the commit.
     pub async fn commit(&self, records: Vec<Record>) -> Result<(), CommitError> {
         if records.is_empty() {
             return Ok(());
         }
-        let rows: Result<Vec<Row>, _> = records.iter().map(Row::from_record).collect();
-        let rows = rows.map_err(|error| CommitError::Unwritable(Arc::from(error.to_string())))?;
-        let (reply, outcome) = oneshot::channel();
-        let request = Request::Commit { rows, reply };
-        self.requests
-            .send(request)
-            .await
-            .map_err(|_| CommitError::Closed)?;
-        outcome.await.unwrap_or(Err(CommitError::Closed))
+        let unwritable = |why: String| CommitError::Unwritable(Arc::from(why));
+        let mut rows = Vec::with_capacity(records.len());
+        for record in &records {
+            let mut row =
+                Row::from_record(record).map_err(|error| unwritable(error.to_string()))?;
+            row.seal(&self.keyring).map_err(unwritable)?;
+            rows.push(row);
+        }
+        let soft = Vec::new();
+        self.ask(|reply| Request::Commit {
+            batch: Batch { rows, soft },
+            reply,
+        })
+        .await
+    }
+
+    /// Keeps the newest word about each of these things, and returns once it is on disk.
+    pub async fn keep(&self, mut soft: Vec<SoftChange>) -> Result<(), CommitError> {
+        if soft.is_empty() {
+            return Ok(());
+        }
+        for change in &mut soft {
+            let Some(value) = &mut change.value else {
+                continue;
+            };
+            let place = soft_place(change.key.kind, &change.key.name);
+            let sealed = self.keyring.seal(&value.body, &place);
+            let sealed =
+                sealed.map_err(|error| CommitError::Unwritable(Arc::from(error.to_string())))?;
+            if let Some(sealed) = sealed {
+                value.body = sealed;
+            }
+        }
+        let rows = Vec::new();
+        self.ask(|reply| Request::Commit {
+            batch: Batch { rows, soft },
+            reply,
+        })
+        .await
     }
 
     /// What a restart needs, in the order of commitment: every record of the tickets that have not ended or
     /// ended at `since_unix_ms` (milliseconds since the Unix epoch) or later.
     pub async fn load(&self, since_unix_ms: i64) -> Result<Vec<Record>, LoadError> {
-        self.reader.load(since_unix_ms).await
+        self.reader.records(Choice::Since(since_unix_ms)).await
+    }
+
+    /// The newest word about each thing of a kind that has not lapsed by now, with its name.
+    pub async fn load_soft(
+        &self,
+        kind: SoftKind,
+        now_unix_ms: i64,
+    ) -> Result<Vec<(String, SoftValue)>, LoadError> {
+        self.reader.soft(kind, now_unix_ms).await
     }
 
     /// Every record of a ticket, in the order of commitment; none for an unknown ticket.
     pub async fn history(&self, ticket: &TicketId) -> Result<Vec<Record>, LoadError> {
-        self.reader.history(ticket).await
+        let tickets = vec![ticket.as_str().to_owned()];
+        self.reader.records(Choice::Tickets(tickets)).await
+    }
+
+    /// Tickets opened at `since_unix_ms` or later with their stories, the oldest first: a page of `at_most`.
+    pub async fn stories(
+        &self,
+        since_unix_ms: i64,
+        after: Option<After>,
+        at_most: u32,
+    ) -> Result<Vec<Story>, LoadError> {
+        self.reader.stories(since_unix_ms, after, at_most).await
+    }
+
+    /// Takes tickets out for good, whether they have ended or not; says how many there were. What is still
+    /// recorded of them is not kept.
+    pub async fn erase(
+        &self,
+        tickets: Vec<TicketId>,
+        now_unix_ms: i64,
+    ) -> Result<u64, CommitError> {
+        let removal = Removal::Tickets(tickets);
+        self.remove(removal, now_unix_ms).await
+    }
+
+    /// Takes `at_most` tickets of a site out that ended before this moment; says how many there were.
+    pub async fn purge(
+        &self,
+        site: &str,
+        before_unix_ms: i64,
+        at_most: u32,
+        now_unix_ms: i64,
+    ) -> Result<u64, CommitError> {
+        let removal = Removal::Ended {
+            site: site.to_owned(),
+            before_unix_ms,
+            at_most,
+        };
+        self.remove(removal, now_unix_ms).await
+    }
+
+    /// Takes soft state out that has lapsed; says how many things it was about.
+    pub async fn purge_lapsed(&self, now_unix_ms: i64) -> Result<u64, CommitError> {
+        self.remove(Removal::LapsedState, now_unix_ms).await
+    }
+
+    /// Seals the records of `at_most` tickets with the newest key where another one sealed them, or none; says
+    /// of how many tickets. 0 means that all is done.
+    pub async fn reseal(&self, at_most: u32) -> Result<u64, CommitError> {
+        let keyring = self.keyring.clone();
+        self.ask(|reply| Request::Reseal {
+            keyring,
+            at_most,
+            reply,
+        })
+        .await
+    }
+
+    /// Reads everything and compares it with its digests and chains.
+    pub async fn verify(&self) -> Result<Verdict, LoadError> {
+        self.reader.verify().await
+    }
+
+    /// Whether records can be committed at this moment, and each change of that.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.shared.health.subscribe()
     }
 
     /// What was committed since the journal was opened.
     pub fn totals(&self) -> Totals {
         Totals {
-            transactions: self.counters.transactions.load(Ordering::Relaxed),
-            batches: self.counters.batches.load(Ordering::Relaxed),
-            records: self.counters.records.load(Ordering::Relaxed),
+            transactions: self.shared.transactions.load(Ordering::Relaxed),
+            batches: self.shared.batches.load(Ordering::Relaxed),
+            records: self.shared.records.load(Ordering::Relaxed),
+            soft_changes: self.shared.soft_changes.load(Ordering::Relaxed),
         }
     }
 
-    /// Commits what waits and closes the database; clones answer [`CommitError::Closed`] from then on.
+    /// Commits what waits, unless that takes longer than a few seconds, and closes the database; clones answer
+    /// [`CommitError::Closed`] from then on.
     pub async fn close(self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
         let (reply, closed) = oneshot::channel();
         if self.requests.send(Request::Close { reply }).await.is_ok() {
             // An error means that the writer is gone, which is what was asked.
             let _ = closed.await;
         }
+    }
+
+    async fn remove(&self, removal: Removal, now_unix_ms: i64) -> Result<u64, CommitError> {
+        self.ask(|reply| Request::Remove {
+            removal,
+            now_unix_ms,
+            reply,
+        })
+        .await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, CommitError>>) -> Request,
+    ) -> Result<T, CommitError> {
+        let (reply, outcome) = oneshot::channel();
+        self.requests
+            .send(request(reply))
+            .await
+            .map_err(|_| CommitError::Closed)?;
+        outcome.await.unwrap_or(Err(CommitError::Closed))
+    }
+}
+
+/// A journal that is only read, beside a server that may be writing it.
+#[derive(Clone)]
+pub struct Archive {
+    reader: Reader,
+}
+
+impl Archive {
+    /// Opens an existing journal of this program's schema.
+    pub async fn open(url: &str, keyring: Keyring) -> Result<Self, OpenError> {
+        let source = match Location::read(url)? {
+            Location::File(path) => {
+                let opening = task::spawn_blocking(move || sqlite::open_archive(&path));
+                let connection = opening
+                    .await
+                    .map_err(|error| OpenError::Writer(io::Error::other(error)))??;
+                Source::Sqlite(sqlite::Reader::new(connection))
+            }
+            Location::Memory => {
+                return Err(OpenError::BadUrl {
+                    url: url.to_owned(),
+                });
+            }
+            Location::Postgres(url) => {
+                let reader = postgres::Reader::new(postgres::Settings::read(url.expose())?);
+                reader.examine().await?;
+                Source::Postgres(reader)
+            }
+        };
+        Ok(Self {
+            reader: Reader::new(source, keyring),
+        })
+    }
+
+    /// See [`Journal::stories`].
+    pub async fn stories(
+        &self,
+        since_unix_ms: i64,
+        after: Option<After>,
+        at_most: u32,
+    ) -> Result<Vec<Story>, LoadError> {
+        self.reader.stories(since_unix_ms, after, at_most).await
+    }
+
+    /// See [`Journal::verify`].
+    pub async fn verify(&self) -> Result<Verdict, LoadError> {
+        self.reader.verify().await
+    }
+
+    /// Copies an SQLite journal as of one moment into a new file, which stands alone. `false`, and nothing is
+    /// copied, for PostgreSQL, which has tools of its own.
+    pub async fn back_up(&self, to: &Path) -> Result<bool, LoadError> {
+        self.reader.back_up(to).await
     }
 }

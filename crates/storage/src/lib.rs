@@ -1,16 +1,25 @@
-//! The journal of what happened to each ticket, in SQLite, and its history for people and restarts.
-//! Must not know SIP or HTTP, nor what the records mean beyond their order and their ticket.
+//! The journal of what happened to each ticket and the newest soft state, in SQLite or PostgreSQL, and its history for
+//! people and restarts. Must not know SIP or HTTP, nor what the records mean beyond their order and their ticket.
 #![forbid(unsafe_code)]
 
+mod backend;
+mod chain;
 mod error;
+mod health;
 mod journal;
 mod location;
-mod open;
+mod postgres;
 mod reader;
 mod row;
-mod schema;
+mod seal;
+mod soft;
+mod sqlite;
 mod writer;
 
-pub use error::{CommitError, LoadError, OpenError};
-pub use journal::{Journal, Totals};
-pub use location::Location;
+pub use error::{CommitError, LoadError, OpenError, PostgresError};
+pub use health::Health;
+pub use journal::{Archive, Journal, Totals};
+pub use location::{Location, PostgresUrl};
+pub use reader::{After, Story, Verdict};
+pub use seal::{KeyError, Keyring};
+pub use soft::{SoftChange, SoftKey, SoftKind, SoftValue};

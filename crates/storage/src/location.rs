@@ -1,5 +1,6 @@
 //! Where the journal is kept, read from its address. Must not touch the file system.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::OpenError;
@@ -11,10 +12,28 @@ pub enum Location {
     File(PathBuf),
     /// Nothing outlives the journal.
     Memory,
+    /// A PostgreSQL database.
+    Postgres(PostgresUrl),
+}
+
+/// The address of a PostgreSQL database, which may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PostgresUrl(..)")
+    }
 }
 
 impl Location {
-    /// Reads `sqlite:PATH` or `sqlite::memory:`.
+    /// Reads `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
     pub fn read(url: &str) -> Result<Self, OpenError> {
         let Some((scheme, rest)) = url.split_once(':') else {
             return Err(OpenError::BadUrl {
@@ -33,7 +52,9 @@ impl Location {
                 }
                 Ok(Self::File(PathBuf::from(rest)))
             }
-            "postgres" | "postgresql" => Err(OpenError::PostgresUnsupported),
+            "postgres" | "postgresql" if rest.starts_with("//") => {
+                Ok(Self::Postgres(PostgresUrl(url.to_owned())))
+            }
             // The rest of an unknown address may hold a password.
             scheme => Err(OpenError::BadUrl {
                 url: format!("{scheme}:…"),
@@ -67,7 +88,7 @@ mod tests {
             r#"File("///var/lib/deskbell.db")"#,
         );
         check("sqlite::memory:", "Memory");
-        let hint = "write sqlite:PATH or sqlite::memory:";
+        let hint = "write sqlite:PATH or postgres://USER@HOST/DATABASE";
         check(
             "sqlite:",
             &format!(r#""sqlite:" is no storage address; {hint}"#),
@@ -86,7 +107,7 @@ mod tests {
         );
         check(
             "postgres://me:secret@db/deskbell",
-            "this version stores in SQLite only, not in PostgreSQL; write sqlite:PATH",
+            "Postgres(PostgresUrl(..))",
         );
     }
 }

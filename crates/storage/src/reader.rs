@@ -1,78 +1,261 @@
-//! Reads records back, on a connection that cannot write. Must not know the writer.
+//! Reads records back, whichever database holds them. Must not know the writer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
 use helpdesk::{Record, TicketId};
-use rusqlite::{Connection, Params};
-use tokio::task;
 
+use crate::chain::Link;
 use crate::error::LoadError;
 use crate::row::StoredRow;
+use crate::seal::Keyring;
+use crate::soft::{SoftKind, SoftValue};
+use crate::{postgres, sqlite};
 
-/// The reading connection; reads are done one at a time, off the runtime's threads.
-#[derive(Clone)]
-pub(crate) struct Reader {
-    connection: Arc<Mutex<Connection>>,
+/// Which records are read, in the order of commitment.
+#[derive(Debug, Clone)]
+pub(crate) enum Choice {
+    /// Of the tickets that have not ended, or ended at this moment or later.
+    Since(i64),
+    /// Of these tickets, one after the other.
+    Tickets(Vec<String>),
 }
 
+/// A row of the table `tickets`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TicketRow {
+    pub(crate) id: String,
+    pub(crate) site: String,
+    pub(crate) tier: String,
+    pub(crate) opened_at_unix_ms: i64,
+    pub(crate) ended_at_unix_ms: Option<i64>,
+    pub(crate) records: i64,
+    pub(crate) chain: Vec<u8>,
+}
+
+/// One ticket with its whole story.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Story {
+    /// Which ticket.
+    pub ticket: TicketId,
+    /// Milliseconds since the Unix epoch.
+    pub opened_at_unix_ms: i64,
+    /// When it ended, if it has.
+    pub ended_at_unix_ms: Option<i64>,
+    /// In the order of commitment.
+    pub records: Vec<Record>,
+}
+
+/// Where a page of stories begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    /// When the last ticket of the page before was opened.
+    pub opened_at_unix_ms: i64,
+    /// Which it was.
+    pub ticket: TicketId,
+}
+
+/// What is found by reading everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// Tickets read.
+    pub tickets: u64,
+    /// Records read.
+    pub records: u64,
+    /// What is wrong, one sentence each; empty where all is sound.
+    pub wrong: Vec<String>,
+}
+
+/// A connection that reads, and the keys to what it reads.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    source: Source,
+    keyring: Keyring,
+}
+
+#[derive(Clone)]
+pub(crate) enum Source {
+    Sqlite(sqlite::Reader),
+    Postgres(postgres::Reader),
+}
+
+/// Tickets read at once where all are read.
+const PAGE: u32 = 500;
+
+/// Faults told; more are not looked for.
+const MOST_FAULTS: usize = 100;
+
 impl Reader {
-    pub(crate) fn new(connection: Connection) -> Self {
-        Self {
-            connection: Arc::new(Mutex::new(connection)),
+    pub(crate) fn new(source: Source, keyring: Keyring) -> Self {
+        Self { source, keyring }
+    }
+
+    pub(crate) async fn records(&self, choice: Choice) -> Result<Vec<Record>, LoadError> {
+        let rows = self.rows(choice).await?;
+        rows.into_iter().map(|row| self.record(row)).collect()
+    }
+
+    pub(crate) async fn stories(
+        &self,
+        since_unix_ms: i64,
+        after: Option<After>,
+        at_most: u32,
+    ) -> Result<Vec<Story>, LoadError> {
+        let after = after.map(|after| (after.opened_at_unix_ms, after.ticket.as_str().to_owned()));
+        let tickets = self.tickets(since_unix_ms, after, at_most).await?;
+        let ids = tickets.iter().map(|ticket| ticket.id.clone()).collect();
+        let mut rows = self
+            .rows(Choice::Tickets(ids))
+            .await?
+            .into_iter()
+            .peekable();
+        let mut stories = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            let mut records = Vec::new();
+            while let Some(row) = rows.next_if(|row| row.ticket == ticket.id) {
+                records.push(self.record(row)?);
+            }
+            stories.push(Story {
+                ticket: TicketId::new(&ticket.id),
+                opened_at_unix_ms: ticket.opened_at_unix_ms,
+                ended_at_unix_ms: ticket.ended_at_unix_ms,
+                records,
+            });
+        }
+        Ok(stories)
+    }
+
+    pub(crate) async fn soft(
+        &self,
+        kind: SoftKind,
+        now_unix_ms: i64,
+    ) -> Result<Vec<(String, SoftValue)>, LoadError> {
+        let rows = match &self.source {
+            Source::Sqlite(reader) => reader.soft(kind, now_unix_ms).await?,
+            Source::Postgres(reader) => reader.soft(kind, now_unix_ms).await?,
+        };
+        Ok(rows
+            .into_iter()
+            .filter_map(|(name, value)| open_soft(&self.keyring, kind, name, value))
+            .collect())
+    }
+
+    /// Reads everything and compares it with its digests and chains.
+    pub(crate) async fn verify(&self) -> Result<Verdict, LoadError> {
+        let (records, wrong) = match &self.source {
+            Source::Sqlite(reader) => reader.examine().await?,
+            Source::Postgres(reader) => (reader.count().await?, Vec::new()),
+        };
+        let mut verdict = Verdict {
+            wrong,
+            ..Verdict::default()
+        };
+        let mut after = None;
+        loop {
+            let tickets = self.tickets(i64::MIN, after, PAGE).await?;
+            let Some(last) = tickets.last() else { break };
+            after = Some((last.opened_at_unix_ms, last.id.clone()));
+            let ids = tickets.iter().map(|ticket| ticket.id.clone()).collect();
+            let mut rows = self
+                .rows(Choice::Tickets(ids))
+                .await?
+                .into_iter()
+                .peekable();
+            for ticket in tickets {
+                verdict.tickets += 1;
+                let mut link = Link::default();
+                while let Some(row) = rows.next_if(|row| row.ticket == ticket.id) {
+                    verdict.records += 1;
+                    let digest = row.columns().digest();
+                    link = link.followed_by(&digest);
+                    let position = row.position;
+                    if row.digest != digest {
+                        let wrong = format!("record {position} is not what was written");
+                        verdict.wrong.push(wrong);
+                    } else if let Err(error) = self.record(row) {
+                        verdict.wrong.push(error.to_string());
+                    }
+                }
+                if ticket.records != link.records || ticket.chain != link.chain {
+                    verdict.wrong.push(format!(
+                        "ticket {} has {} records that fit together, and {} were written",
+                        ticket.id, link.records, ticket.records
+                    ));
+                }
+                if verdict.wrong.len() >= MOST_FAULTS {
+                    return Ok(verdict);
+                }
+            }
+        }
+        // A server may have written meanwhile, so that more is no fault.
+        if verdict.records < records.unsigned_abs() {
+            verdict.wrong.push(format!(
+                "{} records belong to no ticket",
+                records.unsigned_abs() - verdict.records
+            ));
+        }
+        Ok(verdict)
+    }
+
+    /// Copies an SQLite database; `Ok(false)` where the database has tools of its own for that.
+    pub(crate) async fn back_up(&self, to: &Path) -> Result<bool, LoadError> {
+        match &self.source {
+            Source::Sqlite(reader) => reader.back_up(to).await.map(|()| true),
+            Source::Postgres(_) => Ok(false),
         }
     }
 
-    /// Everything of the tickets that have not ended, or ended at `since_unix_ms` or later.
-    pub(crate) async fn load(&self, since_unix_ms: i64) -> Result<Vec<Record>, LoadError> {
-        let sql = "SELECT position, ticket, kind, version, at, line, line_id, body FROM records \
-                   WHERE ticket IN (SELECT id FROM tickets WHERE ended_at IS NULL OR ended_at >= ?1) \
-                   ORDER BY position";
-        self.select(sql, [since_unix_ms]).await
+    async fn rows(&self, choice: Choice) -> Result<Vec<StoredRow>, LoadError> {
+        match &self.source {
+            Source::Sqlite(reader) => reader.rows(choice).await,
+            Source::Postgres(reader) => reader.rows(choice).await,
+        }
     }
 
-    /// Everything of one ticket.
-    pub(crate) async fn history(&self, ticket: &TicketId) -> Result<Vec<Record>, LoadError> {
-        let sql = "SELECT position, ticket, kind, version, at, line, line_id, body FROM records \
-                   WHERE ticket = ?1 ORDER BY position";
-        self.select(sql, [ticket.as_str().to_owned()]).await
-    }
-
-    async fn select(
+    async fn tickets(
         &self,
-        sql: &'static str,
-        parameters: impl Params + Send + 'static,
-    ) -> Result<Vec<Record>, LoadError> {
-        let connection = Arc::clone(&self.connection);
-        let read = move || {
-            // A reader that panicked left nothing half done: it only reads.
-            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(parameters, |row| {
-                Ok(StoredRow {
-                    position: row.get(0)?,
-                    ticket: row.get(1)?,
-                    kind: row.get(2)?,
-                    version: row.get(3)?,
-                    at_unix_ms: row.get(4)?,
-                    line: row.get(5)?,
-                    line_id: row.get(6)?,
-                    body: row.get(7)?,
-                })
-            })?;
-            rows.map(|row| read_row(row?)).collect()
-        };
-        task::spawn_blocking(read)
-            .await
-            .map_err(|_| LoadError::Stopping)?
+        since_unix_ms: i64,
+        after: Option<(i64, String)>,
+        at_most: u32,
+    ) -> Result<Vec<TicketRow>, LoadError> {
+        match &self.source {
+            Source::Sqlite(reader) => reader.tickets(since_unix_ms, after, at_most).await,
+            Source::Postgres(reader) => reader.tickets(since_unix_ms, after, at_most).await,
+        }
+    }
+
+    fn record(&self, row: StoredRow) -> Result<Record, LoadError> {
+        let (position, kind, version) = (row.position, row.kind.clone(), row.version);
+        row.opened(&self.keyring)
+            .and_then(StoredRow::into_record)
+            .map_err(|why| LoadError::Unreadable {
+                position,
+                kind,
+                version,
+                why,
+            })
     }
 }
 
-fn read_row(row: StoredRow) -> Result<Record, LoadError> {
-    let (position, kind, version) = (row.position, row.kind.clone(), row.version);
-    row.into_record().map_err(|why| LoadError::Unreadable {
-        position,
-        kind,
-        version,
-        why,
-    })
+/// Soft state comes again by itself: what cannot be opened is told and passed over.
+fn open_soft(
+    keyring: &Keyring,
+    kind: SoftKind,
+    name: String,
+    mut value: SoftValue,
+) -> Option<(String, SoftValue)> {
+    match keyring.open(value.body, &soft_place(kind, &name)) {
+        Ok(body) => {
+            value.body = body;
+            Some((name, value))
+        }
+        Err(error) => {
+            tracing::warn!(kind = kind.as_str(), %error, "soft state cannot be opened");
+            None
+        }
+    }
+}
+
+/// What a sealed body of soft state belongs to: it opens nowhere else.
+pub(crate) fn soft_place(kind: SoftKind, name: &str) -> String {
+    format!("state {} {name}", kind.as_str())
 }

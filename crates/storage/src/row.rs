@@ -10,6 +10,9 @@ use helpdesk::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::chain::Columns;
+use crate::seal::Keyring;
+
 /// One row of the table `records`, and what the table `tickets` learns from it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
@@ -21,6 +24,8 @@ pub(crate) struct Row {
     pub(crate) line: Option<(Seq, Option<LineId>)>,
     /// JSON.
     pub(crate) body: String,
+    /// The body as it is stored, where there is a key to seal it with.
+    pub(crate) sealed: Option<String>,
 }
 
 /// What kind of fact a row is.
@@ -62,7 +67,9 @@ pub(crate) struct StoredRow {
     pub(crate) at_unix_ms: i64,
     pub(crate) line: Option<i64>,
     pub(crate) line_id: Option<String>,
+    /// Sealed or not.
     pub(crate) body: String,
+    pub(crate) digest: Vec<u8>,
 }
 
 impl Row {
@@ -202,11 +209,78 @@ impl Row {
             at_unix_ms: *at_unix_ms,
             line,
             body: body?,
+            sealed: None,
         })
+    }
+
+    /// Seals the body for its place, where there is a key.
+    pub(crate) fn seal(&mut self, keyring: &Keyring) -> Result<(), String> {
+        let place = place(self.ticket.as_str(), self.kind.as_str(), self.at_unix_ms);
+        self.sealed = keyring
+            .seal(&self.body, &place)
+            .map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    /// The row as stored; `None` for a line beyond what a database counts to.
+    pub(crate) fn columns(&self) -> Option<Columns<'_>> {
+        let (line, line_id) = match &self.line {
+            Some((seq, id)) => (Some(i64::try_from(seq.0).ok()?), id.as_ref()),
+            None => (None, None),
+        };
+        Some(Columns {
+            ticket: self.ticket.as_str(),
+            kind: self.kind.as_str(),
+            version: self.version,
+            at_unix_ms: self.at_unix_ms,
+            line,
+            line_id: line_id.map(LineId::as_str),
+            body: self.sealed.as_deref().unwrap_or(&self.body),
+        })
+    }
+
+    /// Whether a stored body of the same place says what this row's says.
+    pub(crate) fn says(&self, stored: String, keyring: &Keyring) -> bool {
+        let place = place(self.ticket.as_str(), self.kind.as_str(), self.at_unix_ms);
+        keyring
+            .open(stored, &place)
+            .is_ok_and(|body| body == self.body)
     }
 }
 
 impl StoredRow {
+    pub(crate) fn columns(&self) -> Columns<'_> {
+        Columns {
+            ticket: &self.ticket,
+            kind: &self.kind,
+            version: self.version,
+            at_unix_ms: self.at_unix_ms,
+            line: self.line,
+            line_id: self.line_id.as_deref(),
+            body: &self.body,
+        }
+    }
+
+    /// The row with its body in the clear.
+    pub(crate) fn opened(mut self, keyring: &Keyring) -> Result<Self, String> {
+        let place = place(&self.ticket, &self.kind, self.at_unix_ms);
+        self.body = keyring
+            .open(self.body, &place)
+            .map_err(|error| error.to_string())?;
+        Ok(self)
+    }
+
+    /// The row with its body sealed by the newest key.
+    pub(crate) fn resealed(&self, keyring: &Keyring) -> Result<Self, String> {
+        let mut row = self.clone().opened(keyring)?;
+        let place = place(&row.ticket, &row.kind, row.at_unix_ms);
+        let sealed = keyring
+            .seal(&row.body, &place)
+            .map_err(|error| error.to_string())?;
+        row.body = sealed.unwrap_or(row.body);
+        Ok(row)
+    }
+
     /// The record the row was written for; `Err` says what is wrong with the row.
     pub(crate) fn into_record(self) -> Result<Record, String> {
         let ticket = TicketId::new(&self.ticket);
@@ -291,6 +365,11 @@ impl StoredRow {
             _ => Err("this program does not know it; a newer one wrote it".to_owned()),
         }
     }
+}
+
+/// What a sealed body belongs to: it opens nowhere else.
+fn place(ticket: &str, kind: &str, at_unix_ms: i64) -> String {
+    format!("record {ticket} {kind} {at_unix_ms}")
 }
 
 const OPENED: &str = "opened";
@@ -594,6 +673,7 @@ mod tests {
             line: None,
             line_id: None,
             body: body.to_owned(),
+            digest: Vec::new(),
         }
         .into_record()
     }

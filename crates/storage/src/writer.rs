@@ -1,43 +1,71 @@
-//! The thread that owns the writing connection: whatever waits is committed in one transaction with one sync.
-//! Must not know what a record means beyond its row.
+//! The thread that owns the writing connection: whatever waits is committed in one transaction with one sync, and
+//! waits on while the database cannot take it. Must not know which database it is.
 
-use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use helpdesk::TicketId;
-use rusqlite::{Connection, ErrorCode, Savepoint, TransactionBehavior, ffi, params};
-use tokio::sync::{mpsc, oneshot};
-use tracing::{error, warn};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
 
+use crate::backend::{Backend, Batch, Failure, Removal};
 use crate::error::CommitError;
-use crate::row::{Kind, Row};
+use crate::health::Health;
+use crate::seal::Keyring;
 
 /// What the writer is asked.
 pub(crate) enum Request {
-    /// Commit these rows, all or none.
+    /// Commit this batch, all or none.
     Commit {
-        rows: Vec<Row>,
+        batch: Batch,
         reply: oneshot::Sender<Result<(), CommitError>>,
+    },
+    /// Take this out for good; answered with how many tickets went.
+    Remove {
+        removal: Removal,
+        now_unix_ms: i64,
+        reply: oneshot::Sender<Result<u64, CommitError>>,
+    },
+    /// Seal anew what another key sealed, or none; answered with how many tickets' records it was.
+    Reseal {
+        keyring: Keyring,
+        at_most: u32,
+        reply: oneshot::Sender<Result<u64, CommitError>>,
     },
     /// Commit what was asked before, then stop.
     Close { reply: oneshot::Sender<()> },
 }
 
-/// What the writer has done so far.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
+/// What the writer shares with those who ask it.
+#[derive(Debug)]
+pub(crate) struct Shared {
     pub(crate) transactions: AtomicU64,
     pub(crate) batches: AtomicU64,
     pub(crate) records: AtomicU64,
+    pub(crate) soft_changes: AtomicU64,
+    pub(crate) health: watch::Sender<Health>,
+    /// Set when somebody wants the end: what cannot be committed soon is then given up.
+    pub(crate) closing: AtomicBool,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            transactions: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
+            records: AtomicU64::new(0),
+            soft_changes: AtomicU64::new(0),
+            health: watch::Sender::new(Health::Sound),
+            closing: AtomicBool::new(false),
+        }
+    }
 }
 
 /// The writing connection and whether it can still be trusted.
-pub(crate) struct Writer {
-    connection: Connection,
-    /// Keeps other processes off the database; freed after the connection is closed.
-    lock: Option<File>,
-    counters: Arc<Counters>,
+pub(crate) struct Writer<B> {
+    backend: B,
+    shared: Arc<Shared>,
     state: State,
 }
 
@@ -47,21 +75,23 @@ enum State {
     Poisoned(Arc<str>),
 }
 
-/// One caller's rows and whom to tell.
-struct Batch {
-    rows: Vec<Row>,
-    reply: oneshot::Sender<Result<(), CommitError>>,
-}
+/// Whom to tell what became of a batch.
+type Reply = oneshot::Sender<Result<(), CommitError>>;
 
 /// Batches of one transaction at most; more wait for the next.
 const GROUP_LIMIT: usize = 1024;
 
-impl Writer {
-    pub(crate) fn new(connection: Connection, lock: Option<File>, counters: Arc<Counters>) -> Self {
+/// Between two tries of a transaction that cannot happen, the first time and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// How long a transaction that cannot happen is tried once the end is wanted.
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(3);
+
+impl<B: Backend> Writer<B> {
+    pub(crate) fn new(backend: B, shared: Arc<Shared>) -> Self {
         Self {
-            connection,
-            lock,
-            counters,
+            backend,
+            shared,
             state: State::Sound,
         }
     }
@@ -69,306 +99,249 @@ impl Writer {
     /// Serves requests until asked to close or nobody is left to ask.
     pub(crate) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut closing = Vec::new();
-        while let Some(first) = requests.blocking_recv() {
-            let mut group = Vec::new();
+        let mut held = None;
+        while let Some(first) = held.take().or_else(|| requests.blocking_recv()) {
+            let (mut group, mut replies) = (Vec::new(), Vec::new());
             let mut next = Some(first);
-            while let Some(request) = next {
+            while let Some(request) = next.take() {
                 match request {
-                    Request::Commit { rows, reply } => group.push(Batch { rows, reply }),
-                    Request::Close { reply } => {
-                        requests.close();
-                        closing.push(reply);
+                    Request::Commit { batch, reply } => {
+                        group.push(batch);
+                        replies.push(reply);
+                    }
+                    other => {
+                        held = Some(other);
+                        break;
                     }
                 }
-                next = if group.len() < GROUP_LIMIT {
-                    requests.try_recv().ok()
-                } else {
-                    None
-                };
+                if group.len() < GROUP_LIMIT {
+                    next = requests.try_recv().ok();
+                }
             }
-            self.commit_group(group);
+            self.commit_group(&group, replies, &requests);
+            match held.take() {
+                Some(Request::Remove {
+                    removal,
+                    now_unix_ms,
+                    reply,
+                }) => {
+                    let attempt = |backend: &mut B| backend.remove(&removal, now_unix_ms);
+                    // Whoever asked may have stopped waiting, here and below.
+                    let _ = reply.send(self.persist(attempt, &requests));
+                }
+                Some(Request::Reseal {
+                    keyring,
+                    at_most,
+                    reply,
+                }) => {
+                    let attempt = |backend: &mut B| backend.reseal(&keyring, at_most);
+                    let _ = reply.send(self.persist(attempt, &requests));
+                }
+                Some(Request::Close { reply }) => {
+                    requests.close();
+                    closing.push(reply);
+                }
+                commit => held = commit,
+            }
         }
-        self.finish();
+        self.backend.finish();
         for reply in closing {
-            // Whoever asked may have stopped waiting.
             let _ = reply.send(());
         }
     }
 
-    /// Moves the log into the database and lets go of both.
-    fn finish(self) {
-        // The records are safe in the log whether or not this succeeds.
-        if let Err(failure) =
-            self.connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        {
-            warn!(%failure, "journal's log could not be moved into the database");
-        }
-        drop(self.connection);
-        drop(self.lock);
-    }
-
-    fn commit_group(&mut self, group: Vec<Batch>) {
+    fn commit_group(
+        &mut self,
+        group: &[Batch],
+        replies: Vec<Reply>,
+        requests: &mpsc::Receiver<Request>,
+    ) {
         if group.is_empty() {
             return;
         }
-        if let State::Poisoned(why) = &self.state {
-            return answer_all(group, &CommitError::Poisoned(Arc::clone(why)));
-        }
-        match self.write(&group) {
+        match self.persist(|backend| backend.commit(group), requests) {
             Ok(outcomes) => {
-                for (batch, outcome) in group.into_iter().zip(outcomes) {
+                self.count(group, &outcomes);
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     // A caller that went away has no use for the answer; its records are kept all the same.
-                    let _ = batch.reply.send(outcome);
+                    let _ = reply.send(outcome);
                 }
             }
-            Err(failure) => {
-                let refusal = match failure.sqlite_error_code() {
-                    Some(ErrorCode::DiskFull) => CommitError::DiskFull,
-                    Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => CommitError::Busy,
-                    _ => self.poison(&failure),
-                };
-                let refusal = if self.connection.is_autocommit() {
-                    refusal
-                } else {
-                    self.poison(&failure)
-                };
-                warn!(batches = group.len(), %refusal, "journal refused records");
-                answer_all(group, &refusal);
+            Err(refusal) => {
+                for reply in replies {
+                    let _ = reply.send(Err(refusal.clone()));
+                }
             }
         }
     }
 
-    fn poison(&mut self, failure: &rusqlite::Error) -> CommitError {
-        error!(%failure, "journal failed; nothing more is committed");
-        let why: Arc<str> = Arc::from(failure.to_string());
+    fn count(&self, group: &[Batch], outcomes: &[Result<(), CommitError>]) {
+        let (mut batches, mut records, mut soft_changes) = (0, 0, 0);
+        for (batch, outcome) in group.iter().zip(outcomes) {
+            if outcome.is_ok() {
+                batches += 1;
+                records += batch.rows.len() as u64;
+                soft_changes += batch.soft.len() as u64;
+            }
+        }
+        let shared = &self.shared;
+        shared.transactions.fetch_add(1, Ordering::Relaxed);
+        shared.batches.fetch_add(batches, Ordering::Relaxed);
+        shared.records.fetch_add(records, Ordering::Relaxed);
+        shared
+            .soft_changes
+            .fetch_add(soft_changes, Ordering::Relaxed);
+    }
+
+    /// Tries until it is done, until it never will be, or until the end is wanted and it takes too long.
+    fn persist<T>(
+        &mut self,
+        mut attempt: impl FnMut(&mut B) -> Result<T, Failure>,
+        requests: &mpsc::Receiver<Request>,
+    ) -> Result<T, CommitError> {
+        let mut pause = RETRY.0;
+        let mut give_up_at = None;
+        loop {
+            if let State::Poisoned(why) = &self.state {
+                return Err(CommitError::Poisoned(Arc::clone(why)));
+            }
+            let health = match attempt(&mut self.backend) {
+                Ok(done) => {
+                    self.tell(Health::Sound);
+                    return Ok(done);
+                }
+                Err(Failure::Lasting(why)) => return Err(self.poison(why)),
+                Err(Failure::Passing(health)) => health,
+            };
+            self.tell(health.clone());
+            let end_wanted = self.shared.closing.load(Ordering::Relaxed)
+                || (requests.is_closed() && requests.is_empty());
+            let now = Instant::now();
+            if end_wanted && *give_up_at.get_or_insert(now + PATIENCE_AT_THE_END) <= now {
+                return Err(CommitError::Unavailable(Arc::from(health.to_string())));
+            }
+            thread::park_timeout(pause);
+            pause = (pause * 2).min(RETRY.1);
+        }
+    }
+
+    fn poison(&mut self, why: String) -> CommitError {
+        error!(failure = why, "journal failed; nothing more is committed");
+        let why: Arc<str> = Arc::from(why);
         self.state = State::Poisoned(Arc::clone(&why));
+        self.shared
+            .health
+            .send_replace(Health::Failed(Arc::clone(&why)));
         CommitError::Poisoned(why)
     }
 
-    /// Writes the group in one transaction; a batch refused for its own fault leaves the others be.
-    fn write(&mut self, group: &[Batch]) -> Result<Vec<Result<(), CommitError>>, rusqlite::Error> {
-        let mut transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut outcomes = Vec::with_capacity(group.len());
-        let (mut batches, mut records) = (0, 0);
-        for batch in group {
-            let savepoint = transaction.savepoint()?;
-            match insert_all(&savepoint, &batch.rows) {
-                Ok(()) => {
-                    savepoint.commit()?;
-                    batches += 1;
-                    records += batch.rows.len() as u64;
-                    outcomes.push(Ok(()));
-                }
-                Err(InsertError::Refused(refusal)) => {
-                    savepoint.finish()?;
-                    outcomes.push(Err(refusal));
-                }
-                Err(InsertError::Database(failure)) => return Err(failure),
+    fn tell(&self, health: Health) {
+        self.shared.health.send_if_modified(|told| {
+            if *told == health {
+                return false;
             }
-        }
-        transaction.commit()?;
-        self.counters.transactions.fetch_add(1, Ordering::Relaxed);
-        self.counters.batches.fetch_add(batches, Ordering::Relaxed);
-        self.counters.records.fetch_add(records, Ordering::Relaxed);
-        Ok(outcomes)
-    }
-}
-
-fn answer_all(group: Vec<Batch>, refusal: &CommitError) {
-    for batch in group {
-        // A caller that went away has no use for the answer.
-        let _ = batch.reply.send(Err(refusal.clone()));
-    }
-}
-
-enum InsertError {
-    /// The batch is at fault.
-    Refused(CommitError),
-    /// The database is.
-    Database(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for InsertError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-fn insert_all(savepoint: &Savepoint<'_>, rows: &[Row]) -> Result<(), InsertError> {
-    rows.iter().try_for_each(|row| insert(savepoint, row))
-}
-
-fn insert(savepoint: &Savepoint<'_>, row: &Row) -> Result<(), InsertError> {
-    let ticket = row.ticket.as_str();
-    match &row.kind {
-        Kind::Opened { site, tier } => {
-            let inserted = savepoint
-                .prepare_cached(
-                    "INSERT INTO tickets (id, site, tier, opened_at) VALUES (?1, ?2, ?3, ?4) \
-                     ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![
-                    ticket,
-                    site.as_str(),
-                    tier.as_str(),
-                    row.at_unix_ms
-                ])?;
-            if inserted == 0 {
-                return accept_if_same(savepoint, row);
+            match &health {
+                Health::Sound => info!("the journal takes records again"),
+                Health::Full | Health::Unreachable(_) | Health::Failed(_) => {
+                    warn!(%health, "the journal takes no records; what was asked waits");
+                }
             }
-        }
-        Kind::Closed => {
-            savepoint
-                .prepare_cached("UPDATE tickets SET ended_at = ?2 WHERE id = ?1")?
-                .execute(params![ticket, row.at_unix_ms])?;
-        }
-        Kind::Line
-        | Kind::Offered
-        | Kind::OfferEnded
-        | Kind::Accepted
-        | Kind::Transferred
-        | Kind::Rated => {}
-    }
-    let (seq, line_id) = place(row)?;
-    let inserted = savepoint
-        .prepare_cached(
-            "INSERT INTO records (ticket, kind, version, at, line, line_id, body) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            ticket,
-            row.kind.as_str(),
-            row.version,
-            row.at_unix_ms,
-            seq,
-            line_id,
-            row.body
-        ])
-        .map_err(|error| name_unknown_ticket(error, &row.ticket))?;
-    if inserted == 0 {
-        accept_if_same(savepoint, row)
-    } else {
-        Ok(())
-    }
-}
-
-/// A record repeated word for word is already kept; another in its place is refused.
-fn accept_if_same(savepoint: &Savepoint<'_>, row: &Row) -> Result<(), InsertError> {
-    let (seq, line_id) = place(row)?;
-    let same: bool = savepoint
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM records WHERE ticket = ?1 AND kind = ?2 AND version = ?3 \
-             AND at = ?4 AND line IS ?5 AND line_id IS ?6 AND body = ?7)",
-        )?
-        .query_row(
-            params![
-                row.ticket.as_str(),
-                row.kind.as_str(),
-                row.version,
-                row.at_unix_ms,
-                seq,
-                line_id,
-                row.body
-            ],
-            |found| found.get(0),
-        )?;
-    if same {
-        Ok(())
-    } else {
-        Err(InsertError::Refused(CommitError::Conflict(
-            row.ticket.clone(),
-        )))
-    }
-}
-
-/// A line's place and identity as columns.
-fn place(row: &Row) -> Result<(Option<i64>, Option<&str>), InsertError> {
-    let Some((seq, id)) = &row.line else {
-        return Ok((None, None));
-    };
-    // SQLite counts to 2^63; no conversation does.
-    let seq = i64::try_from(seq.0)
-        .map_err(|_| InsertError::Refused(CommitError::Conflict(row.ticket.clone())))?;
-    Ok((Some(seq), id.as_ref().map(helpdesk::LineId::as_str)))
-}
-
-fn name_unknown_ticket(error: rusqlite::Error, ticket: &TicketId) -> InsertError {
-    let extended_code = error.sqlite_error().map(|detail| detail.extended_code);
-    if extended_code == Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY) {
-        InsertError::Refused(CommitError::UnknownTicket(ticket.clone()))
-    } else {
-        InsertError::Database(error)
+            *told = health;
+            true
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
-    use helpdesk::{Record, TicketId};
+    use std::collections::VecDeque;
 
     use super::*;
-    use crate::location::Location;
-    use crate::open::Database;
 
-    /// A running writer whose connection was first prepared by `prepare`.
-    fn writer(prepare: &str) -> mpsc::Sender<Request> {
-        let database = Database::open(&Location::Memory).unwrap();
-        let open =
-            "INSERT INTO tickets (id, site, tier, opened_at) VALUES ('t1', 'shop', 'gold', 0)";
-        database.writer.execute_batch(open).unwrap();
-        database.writer.execute_batch(prepare).unwrap();
+    /// A database that does what it is told.
+    #[derive(Default)]
+    struct Script {
+        failures: VecDeque<Failure>,
+        committed: Arc<AtomicU64>,
+    }
+
+    impl Backend for Script {
+        fn commit(&mut self, group: &[Batch]) -> Result<Vec<Result<(), CommitError>>, Failure> {
+            if let Some(failure) = self.failures.pop_front() {
+                return Err(failure);
+            }
+            let batches = group.len() as u64;
+            self.committed.fetch_add(batches, Ordering::Relaxed);
+            Ok(vec![Ok(()); group.len()])
+        }
+
+        fn remove(&mut self, _: &Removal, _: i64) -> Result<u64, Failure> {
+            Ok(0)
+        }
+
+        fn reseal(&mut self, _: &Keyring, _: u32) -> Result<u64, Failure> {
+            Ok(0)
+        }
+
+        fn finish(self) {}
+    }
+
+    fn start(failures: impl Into<VecDeque<Failure>>) -> (mpsc::Sender<Request>, Arc<Shared>) {
         let (requests, waiting) = mpsc::channel(16);
-        thread::spawn(move || {
-            Writer::new(database.writer, None, Arc::default()).run(waiting);
-            drop(database.reader);
-        });
-        requests
-    }
-
-    fn commit(requests: &mpsc::Sender<Request>, comment: &str) -> Result<(), CommitError> {
-        let record = Record::Rated {
-            ticket: TicketId::new("t1"),
-            stars: 5,
-            comment: Some(comment.to_owned()),
-            at_unix_ms: 0,
+        let shared = Arc::new(Shared::default());
+        let script = Script {
+            failures: failures.into(),
+            ..Script::default()
         };
+        let writer = Writer::new(script, Arc::clone(&shared));
+        thread::spawn(move || writer.run(waiting));
+        (requests, shared)
+    }
+
+    fn ask(requests: &mpsc::Sender<Request>) -> oneshot::Receiver<Result<(), CommitError>> {
         let (reply, outcome) = oneshot::channel();
-        let rows = vec![Row::from_record(&record).unwrap()];
+        let batch = Batch::default();
         requests
-            .blocking_send(Request::Commit { rows, reply })
+            .blocking_send(Request::Commit { batch, reply })
             .unwrap();
-        outcome.blocking_recv().unwrap()
+        outcome
     }
 
     #[test]
-    fn full_disk_is_told_and_heals() {
-        let requests = writer("PRAGMA max_page_count = 24");
-        commit(&requests, "fits").unwrap();
-        assert_eq!(
-            commit(&requests, &"x".repeat(200_000)),
-            Err(CommitError::DiskFull)
+    fn what_cannot_be_committed_waits_and_is_told() {
+        let away = Failure::Passing(Health::Unreachable(Arc::from("away")));
+        let failures = [Failure::Passing(Health::Full), away];
+        let (requests, shared) = start(failures);
+        let mut health = shared.health.subscribe();
+        assert_eq!(ask(&requests).blocking_recv().unwrap(), Ok(()));
+        assert_eq!(*health.borrow_and_update(), Health::Sound);
+        assert_eq!(shared.batches.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_lasting_failure_poisons_every_later_commit() {
+        let (requests, shared) = start([Failure::Lasting("the disk lies".to_owned())]);
+        let first = ask(&requests).blocking_recv().unwrap().unwrap_err();
+        assert_eq!(first, CommitError::Poisoned(Arc::from("the disk lies")));
+        assert_eq!(ask(&requests).blocking_recv().unwrap(), Err(first));
+        assert!(matches!(*shared.health.borrow(), Health::Failed(_)));
+    }
+
+    #[test]
+    fn at_the_end_what_cannot_be_committed_is_given_up() {
+        let (requests, shared) = start(vec![Failure::Passing(Health::Full); 1_000]);
+        let outcome = ask(&requests);
+        shared.closing.store(true, Ordering::Relaxed);
+        let refusal = outcome.blocking_recv().unwrap().unwrap_err();
+        assert!(
+            matches!(refusal, CommitError::Unavailable(_)),
+            "{refusal:?}"
         );
-        commit(&requests, "fits too").unwrap();
-    }
-
-    #[test]
-    fn failed_write_poisons_every_later_commit() {
-        let failing = "CREATE TEMP TRIGGER failing BEFORE INSERT ON records WHEN new.body LIKE '%lost%' \
-                       BEGIN SELECT abs(-9223372036854775808); END";
-        let requests = writer(failing);
-        commit(&requests, "kept").unwrap();
-        let first = commit(&requests, "lost").unwrap_err();
-        assert!(matches!(first, CommitError::Poisoned(_)), "{first}");
-        assert_eq!(commit(&requests, "could be kept"), Err(first));
     }
 
     #[test]
     fn closed_writer_refuses() {
-        let requests = writer("");
+        let (requests, _) = start([]);
         let (reply, closed) = oneshot::channel();
         requests.blocking_send(Request::Close { reply }).unwrap();
         closed.blocking_recv().unwrap();

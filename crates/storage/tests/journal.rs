@@ -12,12 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use examples::peer::postgres::Postgres;
 use helpdesk::ticket::CloseReason;
 use helpdesk::{
     AccessDigest, Ask, Level, Line, LineId, Prefer, Preference, Record, RepId, Seq, SiteId,
     SkillId, Speaker, TicketId, TierId, Wishes,
 };
-use storage::{CommitError, Journal, LoadError};
+use storage::{
+    After, CommitError, Journal, Keyring, LoadError, SoftChange, SoftKey, SoftKind, SoftValue,
+};
 
 /// A directory of its own for one test, removed at its end.
 struct Scratch(PathBuf);
@@ -240,9 +243,8 @@ async fn dropped_journal_can_be_opened_again_at_once() {
     }
 }
 
-#[tokio::test]
-async fn load_leaves_out_what_ended_long_ago() {
-    let journal = Journal::open("sqlite::memory:").await.unwrap();
+async fn load_leaves_out_what_ended_long_ago(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
     let old = vec![opened("old"), closed("old", 4_999)];
     let recent = vec![
         opened("recent"),
@@ -264,9 +266,8 @@ async fn load_leaves_out_what_ended_long_ago() {
     );
 }
 
-#[tokio::test]
-async fn history_is_one_tickets_whole_story() {
-    let journal = Journal::open("sqlite::memory:").await.unwrap();
+async fn history_is_one_tickets_whole_story(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
     let story = [
         opened("a"),
         line("a", 1, None, "one"),
@@ -310,9 +311,8 @@ async fn commits_that_wait_together_share_a_transaction() {
     assert_eq!(journal.load(0).await.unwrap().len(), 400);
 }
 
-#[tokio::test]
-async fn one_callers_batches_keep_their_order_without_waiting() {
-    let journal = Journal::open("sqlite::memory:").await.unwrap();
+async fn one_callers_batches_keep_their_order_without_waiting(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
     journal.commit(vec![opened("a")]).await.unwrap();
     let said: Vec<Record> = (1..=50).map(|seq| line("a", seq, None, "hi")).collect();
     let mut tasks = tokio::task::JoinSet::new();
@@ -326,9 +326,8 @@ async fn one_callers_batches_keep_their_order_without_waiting() {
     assert_eq!(history.get(1..).unwrap(), said);
 }
 
-#[tokio::test]
-async fn repeated_line_is_kept_once_and_another_in_its_place_refused() {
-    let journal = Journal::open("sqlite::memory:").await.unwrap();
+async fn repeated_line_is_kept_once_and_another_in_its_place_refused(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
     journal
         .commit(vec![opened("a"), line("a", 1, Some("x"), "hi")])
         .await
@@ -358,9 +357,8 @@ async fn repeated_line_is_kept_once_and_another_in_its_place_refused() {
     assert_eq!(journal.history(&TicketId::new("a")).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn repeated_opening_is_kept_once_and_another_of_that_id_refused() {
-    let journal = Journal::open("sqlite::memory:").await.unwrap();
+async fn repeated_opening_is_kept_once_and_another_of_that_id_refused(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
     journal.commit(vec![opened("a")]).await.unwrap();
     assert_eq!(journal.commit(vec![opened("a")]).await, Ok(()));
     let other = Ask {
@@ -376,9 +374,8 @@ async fn repeated_opening_is_kept_once_and_another_of_that_id_refused() {
     assert_eq!(journal.load(0).await.unwrap(), [opened("a")]);
 }
 
-#[tokio::test]
-async fn refused_batch_leaves_nothing_behind_and_others_alone() {
-    let journal = Journal::open("sqlite::memory:").await.unwrap();
+async fn refused_batch_leaves_nothing_behind_and_others_alone(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
     let good = journal.commit(vec![opened("a")]);
     let bad = journal.commit(vec![opened("b"), line("nobody", 1, None, "hi")]);
     let (good, bad) = tokio::join!(good, bad);
@@ -477,10 +474,10 @@ async fn newer_schema_is_refused_and_left_alone() {
     change("PRAGMA user_version = 999");
     assert_eq!(
         scratch.refusal().await,
-        "deskbell.db has schema 999 and this program knows schemas up to 1; \
+        "deskbell.db has schema 999 and this program knows schemas up to 2; \
          run the newer deskbell that wrote it"
     );
-    change("PRAGMA user_version = 1");
+    change("PRAGMA user_version = 2");
     Journal::open(&scratch.url()).await.unwrap();
 }
 
@@ -544,3 +541,239 @@ async fn story_view_shows_people_who_said_what() {
          1969-12-31T23:59:59.995Z line system hello, world"
     );
 }
+
+/// One batch of many, each line by a different rep, for the path that takes a group apart.
+async fn a_group_with_one_bad_batch_keeps_the_others_in_order(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    journal
+        .commit(vec![opened("a"), line("a", 1, None, "one")])
+        .await
+        .unwrap();
+    let good = vec![line("a", 2, None, "two"), line("a", 3, None, "three")];
+    let bad = vec![line("a", 4, None, "four"), line("a", 1, None, "other")];
+    let after = vec![opened("b"), line("b", 1, None, "hi"), closed("b", 9)];
+    let (good, bad, after) = tokio::join!(
+        journal.commit(good),
+        journal.commit(bad),
+        journal.commit(after)
+    );
+    assert_eq!((good, after), (Ok(()), Ok(())));
+    assert_eq!(bad, Err(CommitError::Conflict(TicketId::new("a"))));
+    journal
+        .commit(vec![line("a", 4, None, "four")])
+        .await
+        .unwrap();
+    let history = journal.history(&TicketId::new("a")).await.unwrap();
+    assert_eq!(history.len(), 5);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
+
+async fn every_record_comes_back_as_it_went_in(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    for record in one_of_each() {
+        journal.commit(vec![record]).await.unwrap();
+    }
+    assert_eq!(journal.load(0).await.unwrap(), one_of_each());
+    journal.close().await;
+    if url.starts_with("postgres") {
+        let journal = Journal::open(url).await.unwrap();
+        assert_eq!(journal.load(0).await.unwrap(), one_of_each());
+        let verdict = journal.verify().await.unwrap();
+        assert_eq!(verdict.wrong, [] as [String; 0]);
+        assert_eq!(verdict.records, one_of_each().len() as u64);
+    }
+}
+
+fn soft(name: &str, expires_at_unix_ms: i64, body: &str) -> SoftChange {
+    SoftChange {
+        key: SoftKey {
+            kind: SoftKind::Publications,
+            name: name.to_owned(),
+        },
+        value: Some(SoftValue {
+            version: 3,
+            expires_at_unix_ms,
+            body: body.to_owned(),
+        }),
+    }
+}
+
+/// Names come from the network: any text will do.
+async fn of_soft_state_the_newest_word_is_kept_until_it_lapses(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    let odd = "ali\0ce %";
+    let words = vec![
+        soft(odd, 100, "{\"first\":1}"),
+        soft("bob", 50, "{}"),
+        soft(odd, 200, "{\"second\":2}"),
+    ];
+    journal.keep(words).await.unwrap();
+    let gone = SoftChange {
+        value: None,
+        ..soft("carol", 0, "")
+    };
+    let carol = soft("carol", 300, "{}");
+    journal.keep(vec![carol, gone]).await.unwrap();
+    let kept = |now| journal.load_soft(SoftKind::Publications, now);
+    let expected = SoftValue {
+        version: 3,
+        expires_at_unix_ms: 200,
+        body: "{\"second\":2}".to_owned(),
+    };
+    assert_eq!(kept(50).await.unwrap(), [(odd.to_owned(), expected)]);
+    assert_eq!(kept(49).await.unwrap().len(), 2);
+    let bindings = journal.load_soft(SoftKind::Bindings, 0).await.unwrap();
+    assert!(bindings.is_empty());
+    assert_eq!(journal.purge_lapsed(50).await.unwrap(), 1);
+    assert_eq!(kept(0).await.unwrap().len(), 1);
+}
+
+async fn what_is_said_of_an_erased_ticket_is_not_kept(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    journal.commit(one_of_each()).await.unwrap();
+    let gone = vec![TicketId::new("t1"), TicketId::new("nobody")];
+    assert_eq!(journal.erase(gone, 7).await.unwrap(), 1);
+    assert_eq!(journal.load(0).await.unwrap(), [opened("t2")]);
+    let late = line("t1", 99, None, "are you there?");
+    let (late, other) = tokio::join!(
+        journal.commit(vec![late]),
+        journal.commit(vec![line("t2", 1, None, "hi")])
+    );
+    assert_eq!((late, other), (Ok(()), Ok(())));
+    assert_eq!(journal.load(0).await.unwrap().len(), 2);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
+
+async fn what_ended_before_its_sites_retention_is_purged(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    for (ticket, ended_at) in [("old", 10), ("older", 5), ("recent", 20)] {
+        journal
+            .commit(vec![opened(ticket), closed(ticket, ended_at)])
+            .await
+            .unwrap();
+    }
+    journal.commit(vec![opened("open")]).await.unwrap();
+    assert_eq!(journal.purge("library", 20, 10, 30).await.unwrap(), 0);
+    assert_eq!(journal.purge("shop", 20, 1, 30).await.unwrap(), 1);
+    assert_eq!(journal.history(&TicketId::new("older")).await.unwrap(), []);
+    assert_eq!(journal.purge("shop", 20, 10, 30).await.unwrap(), 1);
+    assert_eq!(journal.purge("shop", 20, 10, 30).await.unwrap(), 0);
+    let left = journal.stories(i64::MIN, None, 10).await.unwrap();
+    let left: Vec<&str> = left.iter().map(|story| story.ticket.as_str()).collect();
+    assert_eq!(left, ["open", "recent"]);
+}
+
+async fn stories_come_in_pages(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    for number in 0..5 {
+        let ticket = format!("t{number}");
+        journal
+            .commit(vec![opened(&ticket), line(&ticket, 1, None, "hi")])
+            .await
+            .unwrap();
+    }
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let page = journal.stories(0, after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(After {
+            opened_at_unix_ms: last.opened_at_unix_ms,
+            ticket: last.ticket.clone(),
+        });
+        for story in page {
+            assert_eq!(story.records.len(), 2);
+            seen.push(story.ticket.as_str().to_owned());
+        }
+    }
+    assert_eq!(seen, ["t0", "t1", "t2", "t3", "t4"]);
+    assert!(journal.stories(1_001, None, 2).await.unwrap().is_empty());
+}
+
+const OLD_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+const NEW_KEY: &str = "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+async fn sealed_bodies_are_opened_by_their_keys_and_sealed_anew(url: &str) {
+    let keys = Keyring::read(OLD_KEY).unwrap();
+    let journal = Journal::open_sealed(url, keys).await.unwrap();
+    journal.commit(one_of_each()).await.unwrap();
+    // What is repeated is known under its seal.
+    journal.commit(vec![opened("t2")]).await.unwrap();
+    journal
+        .keep(vec![soft("alice", 9, "{\"note\":\"at lunch\"}")])
+        .await
+        .unwrap();
+    assert_eq!(journal.load(0).await.unwrap(), one_of_each());
+    let kept = journal.load_soft(SoftKind::Publications, 0).await.unwrap();
+    assert!(kept[0].1.body.contains("at lunch"), "{kept:?}");
+    if !url.starts_with("postgres") {
+        return;
+    }
+    journal.close().await;
+
+    let keys = Keyring::read(&format!("{NEW_KEY}\n{OLD_KEY}")).unwrap();
+    let journal = Journal::open_sealed(url, keys).await.unwrap();
+    let mut resealed = 0;
+    loop {
+        match journal.reseal(1).await.unwrap() {
+            0 => break,
+            tickets => resealed += tickets,
+        }
+    }
+    assert_eq!(resealed, 2);
+    journal.close().await;
+
+    let keys = Keyring::read(NEW_KEY).unwrap();
+    let journal = Journal::open_sealed(url, keys).await.unwrap();
+    assert_eq!(journal.load(0).await.unwrap(), one_of_each());
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+    journal.close().await;
+
+    let keys = Keyring::read(OLD_KEY).unwrap();
+    let journal = Journal::open_sealed(url, keys).await.unwrap();
+    let unreadable = journal.load(0).await.unwrap_err().to_string();
+    assert!(unreadable.contains("not among the keys"), "{unreadable}");
+}
+
+/// Defines each test for SQLite, and one for PostgreSQL that runs them all on a database each.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name("sqlite::memory:").await;
+                }
+            )*
+        }
+
+        #[tokio::test]
+        async fn all_of_it_on_postgres() {
+            let Some(postgres) = Postgres::start().unwrap() else {
+                return;
+            };
+            let mut number = 0;
+            $(
+                number += 1;
+                println!("{}", stringify!($name));
+                let url = postgres.create(&format!("d{number}")).unwrap();
+                $name(&url).await;
+            )*
+        }
+    };
+}
+
+on_both![
+    every_record_comes_back_as_it_went_in,
+    a_group_with_one_bad_batch_keeps_the_others_in_order,
+    of_soft_state_the_newest_word_is_kept_until_it_lapses,
+    what_is_said_of_an_erased_ticket_is_not_kept,
+    what_ended_before_its_sites_retention_is_purged,
+    stories_come_in_pages,
+    sealed_bodies_are_opened_by_their_keys_and_sealed_anew,
+    load_leaves_out_what_ended_long_ago,
+    history_is_one_tickets_whole_story,
+    one_callers_batches_keep_their_order_without_waiting,
+    repeated_line_is_kept_once_and_another_in_its_place_refused,
+    repeated_opening_is_kept_once_and_another_of_that_id_refused,
+    refused_batch_leaves_nothing_behind_and_others_alone,
+];

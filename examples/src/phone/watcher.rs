@@ -25,8 +25,16 @@ pub struct Notify {
     pub state: String,
     /// Content-Type as it stands.
     pub content_type: String,
-    /// The document.
+    /// The document; of several parts all.
     pub body: String,
+    /// The body as it came, perhaps packed.
+    pub bytes: Vec<u8>,
+    /// Content-Encoding, empty if there is none.
+    pub encoding: String,
+    /// SIP-ETag, empty if there is none.
+    pub entity_tag: String,
+    /// Require, empty if there is none.
+    pub require: String,
     /// The Contact by which the dialog goes on.
     pub contact: String,
     /// When it came.
@@ -50,6 +58,8 @@ pub struct Watcher {
     dialog: Dialog,
     /// What NOTIFYs are answered; nothing at all if `None`.
     answer: Option<u16>,
+    /// What the next SUBSCRIBE carries.
+    body: Vec<u8>,
     /// NOTIFYs nobody has looked at.
     notifies: Vec<Notify>,
     /// Branches of the NOTIFYs seen.
@@ -69,7 +79,7 @@ struct Dialog {
     to_tag: Option<String>,
     /// Where requests of the dialog go.
     target: String,
-    event: &'static str,
+    event: String,
     sequence: u32,
 }
 
@@ -88,6 +98,7 @@ impl Watcher {
             link: Link::open(protocol, server)?,
             dialog: Dialog::new(""),
             answer: Some(200),
+            body: Vec::new(),
             notifies: Vec::new(),
             seen: Vec::new(),
             arrivals: Vec::new(),
@@ -128,8 +139,49 @@ impl Watcher {
     /// Where no final answer comes. A refusal is an answer.
     pub fn subscribe_to_watchers(&mut self, uri: &str, expires: u32) -> anyhow::Result<Response> {
         self.dialog = Dialog::new(uri);
-        self.dialog.event = "presence.winfo";
+        self.dialog.event = "presence.winfo".to_owned();
         self.converse(Some(expires), Vec::new())
+    }
+
+    /// Subscribes to the presence of an address in a new dialog, with the whole value of Event.
+    ///
+    /// # Errors
+    /// Where no final answer comes. A refusal is an answer.
+    pub fn subscribe_event(
+        &mut self,
+        uri: &str,
+        event: &str,
+        expires: u32,
+    ) -> anyhow::Result<Response> {
+        self.dialog = Dialog::new(uri);
+        event.clone_into(&mut self.dialog.event);
+        self.converse(Some(expires), Vec::new())
+    }
+
+    /// Subscribes in a new dialog with a body; `extra` says what it is.
+    ///
+    /// # Errors
+    /// Where no final answer comes. A refusal is an answer.
+    pub fn subscribe_with_body(
+        &mut self,
+        uri: &str,
+        expires: u32,
+        extra: Vec<Header>,
+        body: &[u8],
+    ) -> anyhow::Result<Response> {
+        self.dialog = Dialog::new(uri);
+        body.clone_into(&mut self.body);
+        let answer = self.converse(Some(expires), extra);
+        self.body.clear();
+        answer
+    }
+
+    /// As `refresh`, with headers besides Event and Contact.
+    ///
+    /// # Errors
+    /// Where no final answer comes. A refusal is an answer.
+    pub fn refresh_with(&mut self, expires: u32, extra: Vec<Header>) -> anyhow::Result<Response> {
+        self.converse(Some(expires), extra)
     }
 
     /// Subscribes once more in the same dialog; 0 ends it.
@@ -272,21 +324,29 @@ impl Watcher {
             return Ok(());
         }
         self.seen.push(branch);
-        let text = |found: Option<String>| found.unwrap_or_default();
+        let header = |name: &str| {
+            let found = request
+                .headers
+                .iter()
+                .map(ToString::to_string)
+                .find_map(|line| {
+                    let (found, value) = line.split_once(':')?;
+                    found
+                        .trim()
+                        .eq_ignore_ascii_case(name)
+                        .then(|| value.trim().to_owned())
+                });
+            found.unwrap_or_default()
+        };
         self.notifies.push(Notify {
             cseq,
-            state: text(request.headers.iter().find_map(|header| match header {
-                Header::SubscriptionState(state) => Some(state.value().to_owned()),
-                Header::Other(name, value) if name.eq_ignore_ascii_case("Subscription-State") => {
-                    Some(value.clone())
-                }
-                _ => None,
-            })),
-            content_type: text(request.headers.iter().find_map(|header| match header {
-                Header::ContentType(kind) => Some(kind.value().to_owned()),
-                _ => None,
-            })),
+            state: header("Subscription-State"),
+            content_type: header("Content-Type"),
             body: String::from_utf8_lossy(&request.body).into_owned(),
+            bytes: request.body.clone(),
+            encoding: header("Content-Encoding"),
+            entity_tag: header("SIP-ETag"),
+            require: header("Require"),
             contact: request.contact_header()?.value().to_owned(),
             at: Instant::now(),
         });
@@ -326,13 +386,13 @@ impl Watcher {
             headers::To::new(to).into(),
             headers::CallId::new(&dialog.call_id).into(),
             headers::CSeq::new(cseq).into(),
-            headers::Event::new(dialog.event).into(),
+            headers::Event::new(&*dialog.event).into(),
             headers::Contact::new(contact).into(),
         ];
         headers.extend(expires.map(|seconds| headers::Expires::new(seconds.to_string()).into()));
         headers.extend(extra);
         headers.extend(credentials);
-        headers.push(headers::ContentLength::new("0").into());
+        headers.push(headers::ContentLength::new(self.body.len().to_string()).into());
         let request = Request {
             method: Method::Subscribe,
             uri: Uri::try_from(dialog.target.as_str())?,
@@ -340,7 +400,10 @@ impl Watcher {
             headers: headers.into(),
             body: Vec::new(),
         };
-        Ok(request.into())
+        // rsip would make text of a packed body.
+        let mut bytes: Vec<u8> = request.into();
+        bytes.extend(&self.body);
+        Ok(bytes)
     }
 }
 
@@ -352,7 +415,7 @@ impl Dialog {
             to: to.to_owned(),
             to_tag: None,
             target: to.to_owned(),
-            event: "presence",
+            event: "presence".to_owned(),
             sequence: 0,
         }
     }

@@ -10,6 +10,7 @@ mod hosts;
 mod mistake;
 mod names;
 mod nearest;
+mod presence;
 mod reps;
 mod routing;
 mod scenario;
@@ -20,6 +21,7 @@ mod sites;
 mod summary;
 mod tls;
 mod token_keys;
+mod watchers;
 
 use std::env;
 use std::fs;
@@ -34,7 +36,7 @@ use settings::{DangerousSettings, HttpSettings, StorageSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use settings::{DigestSettings, Protocol, Settings};
+pub(crate) use settings::{Audience, DigestSettings, Protocol, Refusal, Settings, WatcherSettings};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -82,7 +84,7 @@ pub(crate) fn read(
         }
         return Err(notes.into_mistakes());
     }
-    let root = Section::root(&notes, &document, &TABLES);
+    let root = Section::root(&notes, &document, TABLES);
     let settings = read_settings(&root, path, environment);
     notes.judge(settings)
 }
@@ -94,6 +96,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         environment,
     };
     let tables = Tables::open(root);
+    let presence = root.table("presence", "[presence]", &presence::KEYS);
     let names = tables.names();
     let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
@@ -105,7 +108,9 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
+        presence: presence::read(presence.as_ref()),
         http: read_http(root),
+        watchers: watchers::read(presence.as_ref(), &tables.reps),
         storage: read_storage(root),
         helpdesk: helpdesk::Config {
             sites,
@@ -122,8 +127,9 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     }
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: &[&str] = &[
     "sip",
+    "presence",
     "http",
     "storage",
     "skill",

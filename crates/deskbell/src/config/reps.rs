@@ -11,8 +11,9 @@ use super::names::{self, Names};
 use super::nearest;
 use super::secret::{Keys, Sought, Sources};
 use super::settings::SipSettings;
+use super::watchers;
 
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "id",
     "name",
     "password",
@@ -22,6 +23,7 @@ pub(super) const KEYS: [&str; 9] = [
     "skills",
     "tiers",
     "capacity",
+    watchers::REP_KEY,
 ];
 
 const PASSWORD: Keys = Keys {

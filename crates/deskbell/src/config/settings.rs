@@ -1,13 +1,14 @@
 //! What the configuration comes to: typed, complete, every default filled in.
 //! Must not know how it was written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use gateway::{AdminKey, SiteFace};
 use helpdesk::RepId;
+use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
 use sip_transport::TlsIdentity;
 
@@ -19,7 +20,9 @@ pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
     /// What TLS listeners show; there is one where one of them is listed.
     pub(crate) tls: Option<TlsIdentity>,
+    pub(crate) presence: PresenceSettings,
     pub(crate) http: HttpSettings,
+    pub(crate) watchers: WatcherSettings,
     pub(crate) storage: StorageSettings,
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
@@ -121,6 +124,77 @@ impl Default for ExpiresBounds {
             max: Duration::from_secs(3600),
         }
     }
+}
+
+/// How publications are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PresenceSettings {
+    /// How long what a phone published is believed after its connection has gone.
+    pub(crate) flow_grace: Duration,
+    /// Which source of a rep's state outweighs which.
+    pub(crate) precedence: Precedence,
+    /// A PUBLISH for less is refused; `None` lengthens it to the least of [`ExpiresBounds`].
+    pub(crate) refuse_below: Option<Duration>,
+}
+
+impl Default for PresenceSettings {
+    fn default() -> Self {
+        Self {
+            // Long enough to change from one network to the next.
+            flow_grace: Duration::from_secs(30),
+            precedence: Precedence::default(),
+            // Phones answer 423 by losing their state or by giving up.
+            refuse_below: None,
+        }
+    }
+}
+
+/// Who may watch whom, and how often watchers are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WatcherSettings {
+    /// The least time between two NOTIFYs to one watcher that only changes cause (RFC 3856 §6.10).
+    pub(crate) interval: Duration,
+    pub(crate) of_reps: Audience,
+    pub(crate) of_groups: Audience,
+    /// Reps who may watch everybody, and see who watches whom.
+    pub(crate) supervisors: HashSet<RepId>,
+    /// What becomes of everybody else.
+    pub(crate) refusal: Refusal,
+    /// Reps who have chosen who may watch them, beside supervisors.
+    pub(crate) chosen_by_rep: HashMap<RepId, HashSet<RepId>>,
+}
+
+impl Default for WatcherSettings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5),
+            of_reps: Audience::Reps,
+            of_groups: Audience::Reps,
+            supervisors: HashSet::new(),
+            refusal: Refusal::Forbid,
+            chosen_by_rep: HashMap::new(),
+        }
+    }
+}
+
+/// Who may watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Every rep.
+    Reps,
+    /// Supervisors only.
+    Supervisors,
+}
+
+/// What becomes of a watcher who may not watch (RFC 5025 §3.2.1 has the words block, polite-block and confirm).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is told so.
+    Forbid,
+    /// It sees somebody who is always offline.
+    Hide,
+    /// It waits, and is told so, until the configuration allows it.
+    Hold,
 }
 
 /// Where web pages are served.

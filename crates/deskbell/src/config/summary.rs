@@ -1,12 +1,13 @@
 //! What a configuration would serve, as people read it. Must not know how it was read, and prints no secret.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
-use helpdesk::{Choose, Priority, Relax, SkillId, TierId};
+use helpdesk::{Choose, Priority, Relax, RepId, SkillId, TierId};
 use sip::digest::Suite;
 
 use super::duration;
-use super::settings::Settings;
+use super::settings::{Audience, Refusal, Settings};
 
 /// What would be served: a heading in the first column, its rows beside it.
 pub(crate) fn summary(settings: &Settings) -> String {
@@ -17,6 +18,7 @@ pub(crate) fn summary(settings: &Settings) -> String {
             "HTTP",
             vec![vec![format!("http://{}", settings.http.listen)]],
         ),
+        ("Watchers", watcher_rows(settings)),
         ("Storage", vec![vec![settings.storage.url.clone()]]),
         ("Skills", skill_rows(settings)),
         ("Tiers", tier_rows(settings)),
@@ -96,6 +98,47 @@ fn sip_rows(settings: &Settings) -> Vec<Row> {
         "registrations and publications kept {min} to {max}, by default {default}"
     )]);
     rows
+}
+
+fn watcher_rows(settings: &Settings) -> Vec<Row> {
+    let watchers = &settings.watchers;
+    let audience = |audience| match audience {
+        Audience::Reps => "every rep",
+        Audience::Supervisors => "supervisors",
+    };
+    let refusal = match watchers.refusal {
+        Refusal::Forbid => "others are refused",
+        Refusal::Hide => "others see everybody offline",
+        Refusal::Hold => "others wait",
+    };
+    let mut rows = vec![vec![format!(
+        "reps by {}, groups by {}, told every {} at most; {refusal}",
+        audience(watchers.of_reps),
+        audience(watchers.of_groups),
+        duration::write(watchers.interval)
+    )]];
+    let mut chosen: Vec<_> = watchers.chosen_by_rep.iter().collect();
+    chosen.sort_by_key(|(rep, _)| rep.as_str());
+    if !watchers.supervisors.is_empty() {
+        rows.push(vec![format!(
+            "supervisors {}",
+            join_reps(&watchers.supervisors)
+        )]);
+    }
+    for (rep, by) in chosen {
+        let by = match by.is_empty() {
+            true => "supervisors only".to_owned(),
+            false => join_reps(by),
+        };
+        rows.push(vec![format!("{rep} by {by}")]);
+    }
+    rows
+}
+
+fn join_reps(reps: &HashSet<RepId>) -> String {
+    let mut reps: Vec<&str> = reps.iter().map(RepId::as_str).collect();
+    reps.sort_unstable();
+    reps.join(", ")
 }
 
 fn skill_rows(settings: &Settings) -> Vec<Row> {

@@ -145,8 +145,8 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.check_with(&text, expect![[r#"
         served
         DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
-        DIR/deskbell.toml:55:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:56:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:70:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
+        DIR/deskbell.toml:71:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
     "#]]);
 }
 
@@ -156,6 +156,7 @@ fn default_configuration_says_the_defaults() {
     let settings = |text: &str| read(text, Path::new("deskbell.toml"), &environment).unwrap();
     let (told, silent) = (settings(DEFAULT), settings("sip.domain = \"shop.example\""));
     assert_eq!(told.sip, silent.sip);
+    assert_eq!(told.presence, silent.presence);
     assert_eq!(told.http, silent.http);
     assert_eq!(told.storage, silent.storage);
     assert_eq!(told.dangerous, silent.dangerous);
@@ -339,6 +340,7 @@ fn summary_says_what_would_be_served() {
                  digest SHA-256, MD5; over udp MD5; over wss SHA-512-256-sess in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
+        Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
         Storage  sqlite:deskbell.db
         Skills   cameras   Cameras
                  lenses    lenses
@@ -371,6 +373,7 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
                  digest MD5 in realm shop.example, refused after 5 wrong passwords
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
+        Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
         Storage  sqlite:deskbell.db
         Skills   none
         Tiers    standard  weight 1
@@ -749,14 +752,14 @@ fn storage_is_checked() {
     check_with(
         "[storage]\nurl = \"postgres://me:hush@db/deskbell\"\n",
         expect![[r#"
-            deskbell.toml:2:7: [storage] url: this version stores in SQLite only, not in PostgreSQL; write sqlite:PATH
+            served
         "#]],
     );
     check_with(
         "[storage]\nurl = \"deskbell.db\"\n",
         expect![[r#"
-        deskbell.toml:2:7: [storage] url: "deskbell.db" is no storage address; write sqlite:PATH or sqlite::memory:
-    "#]],
+            deskbell.toml:2:7: [storage] url: "deskbell.db" is no storage address; write sqlite:PATH or postgres://USER@HOST/DATABASE
+        "#]],
     );
 }
 
@@ -1026,6 +1029,44 @@ fn sites_are_checked() {
             deskbell.toml:3:10: [[site]] secret: has 9 bytes; with fewer than 32 the shop's tokens can be forged
             deskbell.toml:4:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
             deskbell.toml:5:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
+        "#]],
+    );
+}
+
+#[test]
+fn presence_is_checked() {
+    let written = completed(
+        "[presence]\nflow_grace = \"5s\"\nrefuse_below = \"1m\"\n\
+         precedence = [\"available\", \"idle\", \"away\", \"busy\", \"full\", \"on-the-phone\", \"closed\"]",
+    );
+    let settings = read(&written, Path::new("deskbell.toml"), &environment).unwrap();
+    assert_eq!(settings.presence.flow_grace, Duration::from_secs(5));
+    assert_eq!(
+        settings.presence.refuse_below,
+        Some(Duration::from_secs(60))
+    );
+    assert_eq!(
+        settings.presence.precedence.rules().first(),
+        Some(&::presence::Rule::Available)
+    );
+    check_with(
+        "[presence]\nflow_grace = \"2h\"\nrefuse_below = \"0s\"\nprecedence = [\"closed\", \"full\"]",
+        expect![[r#"
+            deskbell.toml:2:14: [presence] flow_grace: is 2h but must be from 0s to 1h
+            deskbell.toml:3:16: [presence] refuse_below: is 0s but must be from 1s to 1h
+            deskbell.toml:4:14: [presence] precedence: lacks "on-the-phone"; each word stands in it once, the weightiest first
+        "#]],
+    );
+    check_with(
+        "[presence]\nprecedence = [\"closed\", \"on-the-phne\", \"full\", \"busy\", \"away\", \"idle\", \"available\"]",
+        expect![[r#"
+            deskbell.toml:2:25: [presence] precedence: cannot be "on-the-phne"; did you mean on-the-phone?
+        "#]],
+    );
+    check_with(
+        "[presence]\nprecedence = [\"closed\", \"on-the-phone\", \"full\", \"busy\", \"away\", \"idle\", \"available\", \"idle\"]",
+        expect![[r#"
+            deskbell.toml:2:14: [presence] precedence: names "idle" twice
         "#]],
     );
 }

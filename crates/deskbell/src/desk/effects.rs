@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use helpdesk::{
-    AskRefused, DeliveryId, Line, Record, RepId, RepReport, SayRefused, Seq, ShopperEvent,
-    TicketId, TicketReport, TicketView,
+    AskRefused, DeliveryId, Line, Record, RepId, SayRefused, Seq, ShopperEvent, TicketId,
+    TicketView,
 };
 use sip_transport::PendingAnswer;
 use storage::{CommitError, Journal};
@@ -54,14 +54,6 @@ pub(super) enum Effect {
         backlog: Vec<Line>,
         events: mpsc::Sender<ShopperEvent>,
         answer: oneshot::Sender<Option<TicketView>>,
-    },
-    Reps {
-        answer: oneshot::Sender<Vec<RepReport>>,
-        reps: Vec<RepReport>,
-    },
-    Queue {
-        answer: oneshot::Sender<Vec<TicketReport>>,
-        queue: Vec<TicketReport>,
     },
     AnswerPhone {
         pending: PendingAnswer,
@@ -147,8 +139,6 @@ impl Carrier {
                 }
                 drop(answer.send(view));
             }
-            Effect::Reps { answer, reps } => drop(answer.send(reps)),
-            Effect::Queue { answer, queue } => drop(answer.send(queue)),
             Effect::AnswerPhone { pending, response } => pending.answer(response),
             Effect::ToShopper { ticket, event } => self.followers.tell(&ticket, &event),
             Effect::ToRep(letter) => {

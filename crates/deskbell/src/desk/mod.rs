@@ -4,7 +4,9 @@
 mod changes;
 mod effects;
 mod followers;
+mod knowledge;
 mod owner;
+mod reports;
 
 pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{Carrier, RepMail};

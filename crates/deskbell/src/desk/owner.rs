@@ -17,8 +17,12 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::happenings::unix_ms;
+
 use super::changes::PresenceChanges;
 use super::effects::{Batch, Effect, RepMail};
+use super::knowledge::{Knowledge, Now};
+use super::reports;
 
 /// How often expired publications are looked for. A publication may outlive its lifetime by this much.
 const EXPIRY_TICK: Duration = Duration::from_millis(250);
@@ -87,6 +91,7 @@ pub(crate) struct Owner {
     waiting_by_reply: HashMap<ReplyId, Waiting>,
     next_reply: u64,
     batch: Batch,
+    knowledge: Knowledge,
 }
 
 impl Owner {
@@ -110,6 +115,7 @@ impl Owner {
             waiting_by_reply: HashMap::new(),
             next_reply: 0,
             batch: Batch::default(),
+            knowledge: Knowledge::default(),
         }
     }
 
@@ -120,6 +126,7 @@ impl Owner {
         let carrier = self.carrier.clone();
         loop {
             self.drain_outputs();
+            self.tell_knowledge();
             if !self.batch.is_empty() {
                 // While the journal is behind, only outcomes of what has left already are taken in:
                 // the carrier may be waiting for them to be taken.
@@ -146,10 +153,20 @@ impl Owner {
         }
     }
 
-    fn expire_presence(&mut self) {
-        if self.store.expire(Instant::now()) > 0 {
-            self.read_presence();
+    fn tell_knowledge(&mut self) {
+        let now = Now {
+            at: Instant::now(),
+            unix_ms: unix_ms(),
+        };
+        if self.knowledge.tell(&self.helpdesk, &self.store, now) {
+            self.inputs.presence.mark();
         }
+    }
+
+    fn expire_presence(&mut self) {
+        // Time also changes what nobody takes back: a phone's connection that went, a rest that is over.
+        self.store.expire(Instant::now());
+        self.read_presence();
     }
 
     fn handle_delivery(&mut self, (delivery, outcome): (DeliveryId, DeliveryOutcome)) {
@@ -178,7 +195,8 @@ impl Owner {
         self.store
             .presentity(presentity)
             .map_or(Availability::Offline, |presentity| {
-                presentity.composed().availability
+                // Without the desk's own knowledge: the helpdesk has that already, and must not be told by itself.
+                presentity.published().availability
             })
     }
 
@@ -257,14 +275,7 @@ impl Owner {
                 }
                 self.answer_view(&key, answer);
             }
-            Command::Reps { answer } => {
-                let reps = self.helpdesk.reps();
-                self.batch.push(Effect::Reps { answer, reps });
-            }
-            Command::Queue { answer } => {
-                let queue = self.helpdesk.queue();
-                self.batch.push(Effect::Queue { answer, queue });
-            }
+            Command::Report(report) => reports::answer(&self.helpdesk, report),
             Command::Rate {
                 key,
                 stars,

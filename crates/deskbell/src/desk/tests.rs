@@ -334,3 +334,27 @@ async fn a_page_that_follows_misses_nothing_and_hears_nothing_twice() {
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
     assert!(seqs.len() >= 3, "{seqs:?}");
 }
+
+#[tokio::test]
+async fn the_store_knows_what_a_rep_has_in_hand_and_the_helpdesk_does_not_hear_itself() {
+    let room = Room::open(16).await;
+    room.alice_is_free().await;
+    room.ask("t1").await.unwrap();
+    let in_hand = || {
+        let alice = room.store.presentity(&PresentityId::new("alice")).unwrap();
+        (
+            alice.own_knowledge().map(|known| known.conversations),
+            alice.published().availability,
+        )
+    };
+    let known = timeout(LIMIT, async {
+        while in_hand().0 != Some(1) {
+            tokio::task::yield_now().await;
+        }
+    });
+    known.await.unwrap();
+    assert_eq!(in_hand().1, presence::Availability::Available);
+    // Had the offer made alice busy for the helpdesk too, it would have been taken back.
+    let second = room.ask("t2").await.unwrap();
+    assert_eq!(second.state, TicketState::Offered);
+}

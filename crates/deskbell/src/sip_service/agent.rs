@@ -1,25 +1,34 @@
 //! The presence agent: one task that owns every subscription, answers SUBSCRIBEs in order and sends NOTIFYs with
 //! the newest state (RFC 3856). Must not know how a SUBSCRIBE is read or a state is composed.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use helpdesk::{RepId, Snapshot};
 use presence::Store;
-use sip::subscription::{Config, Input, Notifier, Outcome, Output, SubscriptionId};
+use sip::subscription::{
+    Config, EndReason, Input, Notifier, Outcome, Output, Standing, SubscriptionId, address_of,
+};
 use sip::{Flow, HeaderName, RequestDraft, Response};
 use sip_transport::{PendingAnswer, RequestError, Sender, Target};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::directory::{Directory, SharedDirectory};
+use super::formats::Formats;
+use super::permission::Verdict;
 use super::subscribe::SubscribeAsk;
-use super::watched::{
-    Groups, PIDF, WATCHERINFO, Watched, group_document, rep_document, watchers_document,
-};
+use super::telling::{Occasion, Telling};
+use super::watched::Watched;
+use super::watched_list::ListHandle;
 use crate::desk::PresenceChanges;
 use crate::happenings::Happenings;
+
+/// How long the watchers' answers to the last word are waited for.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What can happen to an agent.
 pub(crate) struct AgentInputs {
@@ -29,15 +38,19 @@ pub(crate) struct AgentInputs {
     pub(crate) changes: PresenceChanges,
     /// The states of groups.
     pub(crate) snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Says that there is another directory.
+    pub(crate) reloads: watch::Receiver<()>,
 }
 
 /// Owns the subscriptions.
 pub(crate) struct Agent {
     notifier: Notifier<Watched>,
-    store: Arc<Store>,
-    groups: Groups,
+    telling: Telling,
+    directory: SharedDirectory,
     inputs: AgentInputs,
     sender: Sender,
+    /// The lists to be told of a change.
+    lists_by_member: HashMap<Watched, HashSet<ListHandle>>,
     /// At most one for each subscription, and the last words of those that are over; the transport bounds both.
     notifying: JoinSet<(SubscriptionId, Outcome)>,
     happenings: Happenings,
@@ -48,32 +61,35 @@ impl Agent {
     pub(crate) fn new(
         config: Config,
         store: Arc<Store>,
+        directory: SharedDirectory,
         inputs: AgentInputs,
         sender: Sender,
         happenings: Happenings,
     ) -> Self {
-        let groups = Groups::of(&inputs.snapshots.borrow());
+        let telling = Telling::new(store, &inputs.snapshots.borrow());
         Self {
             notifier: Notifier::new(config),
-            groups,
-            store,
+            telling,
+            directory,
             inputs,
             sender,
+            lists_by_member: HashMap::new(),
             notifying: JoinSet::new(),
             happenings,
         }
     }
 
-    /// Runs until `shutdown`. Subscriptions are soft state: a phone that meets a 481 after a restart subscribes
-    /// anew.
+    /// Runs until `shutdown`, and says goodbye. Subscriptions are soft state: a phone that meets a 481 after a crash
+    /// subscribes anew.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         loop {
             let wake_at = self.notifier.next_timeout();
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return self.say_goodbye().await,
                 Some(ask) = self.inputs.subscribes.recv() => self.handle_subscribe(ask),
                 () = self.inputs.changes.marked() => self.read_changes(),
                 Ok(()) = self.inputs.snapshots.changed() => self.read_groups(),
+                Ok(()) = self.inputs.reloads.changed() => self.judge_anew(),
                 Some(done) = self.notifying.join_next() => match done {
                     Ok((subscription, outcome)) => {
                         self.feed(Input::Notified { subscription, outcome });
@@ -85,39 +101,126 @@ impl Agent {
         }
     }
 
+    /// RFC 6665 §4.1.3: `deactivated` brings the phones back at once; after `probation`, baresip would stay away for
+    /// five minutes.
+    async fn say_goodbye(mut self) {
+        let all: Vec<_> = self
+            .notifier
+            .subscriptions()
+            .map(|held| held.subscription)
+            .collect();
+        for subscription in all {
+            self.feed(Input::End {
+                subscription,
+                reason: EndReason::Deactivated,
+            });
+        }
+        let answered = timeout(GOODBYE, async {
+            while self.notifying.join_next().await.is_some() {}
+        });
+        if answered.await.is_err() {
+            tracing::debug!("some watchers did not answer the last NOTIFY in time");
+        }
+    }
+
     fn handle_subscribe(&mut self, ask: SubscribeAsk) {
-        let SubscribeAsk { subscribe, pending } = ask;
+        let SubscribeAsk {
+            mut subscribe,
+            formats,
+            pending,
+        } = ask;
         self.happenings.sip(|| {
             let watcher = &subscribe.watcher;
             match &subscribe.resource {
-                Some(Watched::Rep(rep)) => format!("SUBSCRIBE: {watcher} watches {rep}"),
+                Some(Watched::Rep(rep) | Watched::HiddenRep(rep)) => {
+                    format!("SUBSCRIBE: {watcher} watches {rep}")
+                }
                 Some(Watched::Group(group)) => format!("SUBSCRIBE: {watcher} watches {group}"),
+                Some(Watched::List(list)) => {
+                    format!(
+                        "SUBSCRIBE: {watcher} watches {} at once",
+                        list.members().len()
+                    )
+                }
                 Some(Watched::WatchersOf(_)) => {
                     format!("SUBSCRIBE: {watcher} wants to know who watches")
                 }
                 None => format!("SUBSCRIBE: {watcher} goes on watching"),
             }
         });
+        let request = &subscribe.request;
+        let known = match &subscribe.resource {
+            Some(resource) => address_of(request)
+                .ok()
+                .map(|address| (resource.clone(), address)),
+            None => self
+                .notifier
+                .resource_of(request)
+                .map(|(resource, address)| (resource.clone(), address.into())),
+        };
+        if let Some((resource, address)) = &known {
+            if request.header(HeaderName::SuppressIfMatch).is_some() {
+                let tag = self.telling.entity_tag(resource, address, &self.notifier);
+                subscribe.entity_tag = Some(tag);
+            }
+            if matches!(resource, Watched::List(_)) {
+                subscribe.require = Some("eventlist");
+            }
+        }
+        let resource = known.map(|(resource, _)| resource);
         self.notifier
             .handle(Input::Subscribe(subscribe), Instant::now());
-        self.carry_out(Some(pending));
+        self.carry_out(Some(Asked {
+            pending,
+            formats,
+            resource,
+        }));
     }
 
     /// A mark is only a hint: the newest state is read when a NOTIFY goes out.
     fn read_changes(&mut self) {
         while let Some(presentity) = self.inputs.changes.poll() {
-            let resource = Watched::Rep(RepId::new(presentity.as_str()));
-            self.feed(Input::Changed { resource });
+            self.change(Watched::Rep(RepId::new(presentity.as_str())));
         }
     }
 
     fn read_groups(&mut self) {
-        let newer = Groups::of(&self.inputs.snapshots.borrow_and_update());
-        let changed = self.groups.changed(&newer);
-        self.groups = newer;
-        for group in changed {
-            let resource = Watched::Group(group);
+        let snapshot = self.inputs.snapshots.borrow_and_update().clone();
+        for group in self.telling.handle_snapshot(&snapshot) {
+            self.change(group);
+        }
+    }
+
+    fn change(&mut self, resource: Watched) {
+        let lists = self.lists_by_member.get(&resource);
+        let lists: Vec<_> = lists.into_iter().flatten().cloned().collect();
+        self.feed(Input::Changed { resource });
+        for list in lists {
+            let resource = Watched::List(list);
             self.feed(Input::Changed { resource });
+        }
+    }
+
+    /// Another configuration may let others watch.
+    fn judge_anew(&mut self) {
+        let directory = self.directory.load_full();
+        let verdicts: Vec<_> = self
+            .notifier
+            .subscriptions()
+            .filter_map(|held| {
+                let watcher = RepId::new(held.watcher);
+                let verdict = judge(&watcher, held.resource, held.standing, &directory)?;
+                Some((held.subscription, verdict))
+            })
+            .collect();
+        for (subscription, verdict) in verdicts {
+            self.feed(match verdict {
+                Judgement::Admit => Input::Admit { subscription },
+                Judgement::End(reason) => Input::End {
+                    subscription,
+                    reason,
+                },
+            });
         }
     }
 
@@ -127,12 +230,23 @@ impl Agent {
     }
 
     /// Answer and NOTIFY go through one queue of the flow, so that they leave in this order.
-    fn carry_out(&mut self, mut pending: Option<PendingAnswer>) {
+    fn carry_out(&mut self, mut asked: Option<Asked>) {
         let mut watched_otherwise = Vec::new();
         while let Some(output) = self.notifier.poll_output() {
             match output {
-                Output::Answer { response } => match pending.take() {
-                    Some(pending) => pending.answer(response),
+                Output::Answer {
+                    response,
+                    subscription,
+                } => match asked.take() {
+                    Some(asked) => {
+                        if let (Some(subscription), Some(resource)) =
+                            (subscription, &asked.resource)
+                        {
+                            self.telling
+                                .handle_subscribed(subscription, resource, asked.formats);
+                        }
+                        asked.pending.answer(response);
+                    }
                     None => tracing::error!("the notifier answered a question nobody asked"),
                 },
                 Output::Notify {
@@ -140,37 +254,107 @@ impl Agent {
                     resource,
                     address,
                     flow,
+                    content,
                     draft,
                 } => {
-                    let notify = self.fill(*draft, &resource, &address);
+                    let occasion = Occasion {
+                        subscription,
+                        resource: &resource,
+                        address: &address,
+                        content,
+                    };
+                    let notify = self.telling.fill(*draft, &occasion, &self.notifier);
                     let sender = self.sender.clone();
                     self.notifying
                         .spawn(async move { (subscription, deliver(&sender, notify, flow).await) });
                 }
+                Output::Ended { subscription } => self.telling.handle_ended(subscription),
                 Output::WatchersChanged { resource } => match resource {
-                    Watched::Rep(rep) => watched_otherwise.push(rep),
+                    Watched::Rep(rep) | Watched::HiddenRep(rep) => watched_otherwise.push(rep),
+                    Watched::List(list) => self.follow_members(list),
                     Watched::Group(_) | Watched::WatchersOf(_) => {}
                 },
             }
         }
         for rep in watched_otherwise {
-            let resource = Watched::WatchersOf(rep);
-            self.feed(Input::Changed { resource });
+            self.change(Watched::WatchersOf(rep));
         }
     }
 
-    /// Gives a NOTIFY its body: the state at this moment.
-    fn fill(&self, draft: RequestDraft, watched: &Watched, address: &str) -> RequestDraft {
-        match watched {
-            Watched::Rep(rep) => draft.body(PIDF, rep_document(rep, address, &self.store)),
-            Watched::Group(name) => draft.body(PIDF, group_document(name, address, &self.groups)),
-            Watched::WatchersOf(rep) => {
-                // NOTIFYs are numbered from 1, versions from 0 (RFC 3858 §3).
-                let version = draft.cseq_number().saturating_sub(1);
-                let watchers = self.notifier.watchers(&Watched::Rep(rep.clone()));
-                let body = watchers_document(address, version, watchers, Instant::now());
-                draft.body(WATCHERINFO, body)
+    /// A list is told of its members' changes for as long as somebody watches it.
+    fn follow_members(&mut self, list: ListHandle) {
+        let resource = Watched::List(list.clone());
+        let is_watched = self.notifier.watchers(&resource).next().is_some();
+        for member in list.watched() {
+            if is_watched {
+                let lists = self.lists_by_member.entry(member.clone()).or_default();
+                lists.insert(list.clone());
+            } else if let Some(lists) = self.lists_by_member.get_mut(member) {
+                lists.remove(&list);
+                if lists.is_empty() {
+                    self.lists_by_member.remove(member);
+                }
             }
+        }
+    }
+}
+
+/// What a SUBSCRIBE's answer needs.
+struct Asked {
+    pending: PendingAnswer,
+    formats: Formats,
+    resource: Option<Watched>,
+}
+
+/// What a newer configuration does to a subscription.
+#[derive(Debug, PartialEq, Eq)]
+enum Judgement {
+    Admit,
+    End(EndReason),
+}
+
+fn judge(
+    watcher: &RepId,
+    resource: &Watched,
+    standing: Standing,
+    directory: &Directory,
+) -> Option<Judgement> {
+    if !directory.open && !directory.has(watcher) {
+        return Some(Judgement::End(EndReason::Rejected));
+    }
+    let permissions = &directory.permissions;
+    let (exists, verdict) = match resource {
+        Watched::Rep(rep) | Watched::HiddenRep(rep) => (
+            directory.open || directory.has(rep),
+            permissions.of_rep(watcher, rep),
+        ),
+        Watched::WatchersOf(rep) => (
+            directory.open || directory.has(rep),
+            permissions.of_watchers(watcher, rep),
+        ),
+        Watched::Group(group) => (
+            directory.has_group(group),
+            match permissions.of_group(watcher) {
+                Verdict::Hidden => Verdict::Forbidden,
+                verdict @ (Verdict::Allowed | Verdict::Held | Verdict::Forbidden) => verdict,
+            },
+        ),
+        // Its members may be others: the watcher comes back at once and is told of them.
+        Watched::List(_) => return Some(Judgement::End(EndReason::Deactivated)),
+    };
+    if !exists {
+        return Some(Judgement::End(EndReason::NoResource));
+    }
+    let hidden = matches!(resource, Watched::HiddenRep(_));
+    match (verdict, standing) {
+        (Verdict::Forbidden, _) => Some(Judgement::End(EndReason::Rejected)),
+        (Verdict::Allowed, Standing::Pending) => Some(Judgement::Admit),
+        (Verdict::Allowed, Standing::Active) if !hidden => None,
+        (Verdict::Hidden, Standing::Active) if hidden => None,
+        (Verdict::Held, Standing::Pending) => None,
+        // The watcher comes back at once and is judged as a new one.
+        (Verdict::Allowed | Verdict::Hidden | Verdict::Held, _) => {
+            Some(Judgement::End(EndReason::Deactivated))
         }
     }
 }
@@ -188,6 +372,7 @@ async fn deliver(sender: &Sender, notify: RequestDraft, flow: Flow) -> Outcome {
             | RequestError::NotRunning
             | RequestError::NoSocket { .. }
             | RequestError::Connect { .. }
+            | RequestError::Resolve(_)
             | RequestError::Unsupported),
         ) => {
             tracing::debug!(%flow, %error, "a watcher cannot be reached");

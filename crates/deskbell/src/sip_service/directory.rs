@@ -10,6 +10,8 @@ use helpdesk::{RepId, SkillId, TierId};
 use sip::Uri;
 use sip::digest::{Algorithm, Ha1};
 
+use super::permission::Permissions;
+
 /// The user that means the sender's own current conversation.
 const DESK: &str = "desk";
 
@@ -29,6 +31,12 @@ pub(crate) struct Directory {
     pub(crate) skills: HashSet<SkillId>,
     /// See `skills`.
     pub(crate) tiers: HashSet<TierId>,
+    /// What people call the reps.
+    pub(crate) names_by_rep: HashMap<RepId, String>,
+    /// Reps by what they can help with, each with the tiers they serve, or none for all.
+    pub(crate) reps_by_skill: HashMap<SkillId, Vec<(RepId, Option<Vec<TierId>>)>>,
+    /// Who may watch whom.
+    pub(crate) permissions: Permissions,
     /// Any user publishes without credentials; for load tests.
     pub(crate) open: bool,
 }
@@ -108,6 +116,25 @@ impl Directory {
         Some(Resource::Other(user))
     }
 
+    /// Whether there is such a group.
+    pub(super) fn has_group(&self, group: &GroupName) -> bool {
+        self.skills.contains(&group.skill)
+            && group
+                .tier
+                .as_ref()
+                .is_none_or(|tier| self.tiers.contains(tier))
+    }
+
+    /// The reps who can serve a group, in the order of the configuration.
+    pub(super) fn members<'a>(&'a self, group: &GroupName) -> impl Iterator<Item = &'a RepId> {
+        let reps = self.reps_by_skill.get(&group.skill).into_iter().flatten();
+        reps.filter(move |(_, tiers)| match (&group.tier, tiers) {
+            (None, _) | (_, None) => true,
+            (Some(tier), Some(tiers)) => tiers.contains(tier),
+        })
+        .map(|(rep, _)| rep)
+    }
+
     /// Neither a skill nor a tier has a dot in its name.
     fn group(&self, user: &str) -> Option<GroupName> {
         let (skill, tier) = match user.split_once('.') {
@@ -115,9 +142,8 @@ impl Directory {
             None => (user, None),
         };
         let skill = SkillId::new(skill);
-        let known = self.skills.contains(&skill)
-            && tier.as_ref().is_none_or(|tier| self.tiers.contains(tier));
-        known.then_some(GroupName { skill, tier })
+        let group = GroupName { skill, tier };
+        self.has_group(&group).then_some(group)
     }
 }
 

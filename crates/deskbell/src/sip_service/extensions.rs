@@ -5,9 +5,29 @@ use sip::{HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
 use super::answer::{answer, refuse};
+use super::register::EXTENSIONS;
 
 /// The option-tags that a request may require.
-const SUPPORTED: [&str; 0] = [];
+const fn supported(method: Method) -> &'static [&'static str] {
+    match method {
+        Method::Register => &EXTENSIONS,
+        // RFC 4662, RFC 5367.
+        Method::Subscribe => &["eventlist", "recipient-list-subscribe"],
+        Method::Ack
+        | Method::Bye
+        | Method::Cancel
+        | Method::Info
+        | Method::Invite
+        | Method::Message
+        | Method::Notify
+        | Method::Options
+        | Method::Other
+        | Method::Prack
+        | Method::Publish
+        | Method::Refer
+        | Method::Update => &[],
+    }
+}
 
 /// The answer to a request that requires what is not supported. Methods that are refused anyway are not looked at,
 /// nor is ACK: it has no answer.
@@ -33,9 +53,9 @@ pub(super) fn refusal(request: &Request, exchange: &Exchange<'_>) -> Option<Hand
         .values(HeaderName::Require)
         .map(String::from_utf8_lossy)
         .filter(|required| {
-            !SUPPORTED
+            !supported(request.method())
                 .iter()
-                .any(|supported: &&str| supported.eq_ignore_ascii_case(required))
+                .any(|supported| supported.eq_ignore_ascii_case(required))
         })
         .collect();
     if unsupported.is_empty() {

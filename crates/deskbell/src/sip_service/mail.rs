@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use helpdesk::{DeliveryId, DeliveryOutcome, RepId};
-use sip::{Method, RequestDraft};
-use sip_transport::{Sender, Target};
+use sip::{HeaderName, Method, RequestDraft};
+use sip_transport::{RequestError, Sender};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use super::bindings::{Binding, Bindings};
 use crate::desk::RepMail;
@@ -126,24 +126,48 @@ impl Courier {
         }
     }
 
-    /// Tries the rep's phones, the one that registered last first, until one takes it.
+    /// Tries the rep's phones in the table's order until one takes it. Where no phone is connected, one that was a
+    /// moment ago has the time of grace to come back.
     async fn deliver(&self, letter: &RepMail) -> DeliveryOutcome {
-        let mut phones = self
-            .bindings
-            .phones(&letter.rep, Instant::now())
-            .into_iter()
-            .peekable();
-        while let Some(phone) = phones.next() {
-            let Ok(draft) = message(letter, &phone) else {
-                tracing::error!("the operating system gave no randomness");
-                return DeliveryOutcome::Undeliverable;
+        let mut arrivals = self.bindings.arrivals();
+        loop {
+            let phones = self.bindings.phones(&letter.rep, Instant::now());
+            if let Some(outcome) = self.try_phones(letter, &phones).await {
+                return outcome;
+            }
+            let Some(until) = phones.iter().filter_map(Binding::lost_until).max() else {
+                break;
             };
-            let answered = self.sender.request(draft, Target::Flow(phone.flow));
-            let answered = match phones.peek() {
+            let came = timeout_at(until.into(), arrivals.changed()).await;
+            if !matches!(came, Ok(Ok(()))) {
+                break;
+            }
+        }
+        self.happenings
+            .sip(|| format!("MESSAGE: {} cannot be reached", letter.rep));
+        DeliveryOutcome::Undeliverable
+    }
+
+    /// `None` where no phone is connected.
+    async fn try_phones(&self, letter: &RepMail, phones: &[Binding]) -> Option<DeliveryOutcome> {
+        let connected: Vec<_> = phones
+            .iter()
+            .filter_map(|phone| Some((phone, phone.target()?)))
+            .collect();
+        let mut connected = connected.into_iter().peekable();
+        connected.peek()?;
+        while let Some((phone, target)) = connected.next() {
+            let Ok(draft) = message(letter, phone) else {
+                tracing::error!("the operating system gave no randomness");
+                return Some(DeliveryOutcome::Undeliverable);
+            };
+            let answered = self.sender.request(draft, target);
+            let answered = match connected.peek() {
                 Some(_) => match timeout(NEXT_PHONE, answered).await {
                     Ok(answered) => answered,
                     Err(_) => {
                         tracing::debug!(rep = %letter.rep, "a phone is silent, the next is tried");
+                        self.bindings.handle_silence(&letter.rep, phone);
                         continue;
                     }
                 },
@@ -153,19 +177,22 @@ impl Courier {
                 Ok(response) if response.status().is_success() => {
                     self.happenings
                         .sip(|| format!("MESSAGE: {} has a message on the phone", letter.rep));
-                    return DeliveryOutcome::Delivered;
+                    return Some(DeliveryOutcome::Delivered);
                 }
                 Ok(response) => {
                     tracing::debug!(rep = %letter.rep, status = %response.status(), "a phone refused a message");
                 }
                 Err(error) => {
                     tracing::debug!(rep = %letter.rep, %error, "a phone could not be reached");
+                    if matches!(error, RequestError::Timeout) {
+                        self.bindings.handle_silence(&letter.rep, phone);
+                    }
                 }
             }
         }
         self.happenings
             .sip(|| format!("MESSAGE: {} cannot be reached", letter.rep));
-        DeliveryOutcome::Undeliverable
+        Some(DeliveryOutcome::Undeliverable)
     }
 
     async fn report(&self, delivery: DeliveryId, outcome: DeliveryOutcome) {
@@ -178,13 +205,17 @@ impl Courier {
 /// The MESSAGE comes from the conversation's own address, so that the phone's answer goes there. Its host is
 /// the one the phone knows this server by.
 fn message(letter: &RepMail, phone: &Binding) -> Result<RequestDraft, getrandom::Error> {
-    Ok(RequestDraft::new(Method::Message, phone.contact.as_ref())
+    let mut draft = RequestDraft::new(Method::Message, phone.contact.as_ref())
         .from(
             &format!("<sip:{}@{}>", letter.ticket, phone.domain),
             &random::word::<10>()?,
         )
         .to(format!("<sip:{}@{}>", letter.rep, phone.domain))
         .call_id(random::word::<20>()?)
-        .cseq(1)
-        .body(PLAIN_TEXT, letter.text.as_bytes().to_vec()))
+        .cseq(1);
+    // RFC 3327 §5.3: the path is the route to the phone.
+    for hop in phone.path.iter() {
+        draft = draft.header(HeaderName::Route, hop.as_ref());
+    }
+    Ok(draft.body(PLAIN_TEXT, letter.text.as_bytes().to_vec()))
 }

@@ -7,16 +7,23 @@ mod authentication;
 mod bindings;
 mod directory;
 mod extensions;
+mod formats;
 mod mail;
 mod message;
 mod options;
 mod packed;
+mod permission;
+mod publication;
 mod publish;
+mod publishers;
 mod register;
 mod subscribe;
+mod telling;
 mod watched;
+mod watched_list;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
@@ -25,6 +32,7 @@ use tokio::sync::mpsc;
 
 use self::answer::{answer, refuse};
 use self::authentication::Login;
+use self::publishers::Publishers;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
 
@@ -33,6 +41,7 @@ pub(crate) use authentication::Offers;
 pub(crate) use bindings::Bindings;
 pub(crate) use directory::{Directory, SharedDirectory};
 pub(crate) use mail::Mail;
+pub(crate) use permission::Permissions;
 pub(crate) use register::Lifetimes;
 pub(crate) use subscribe::SubscribeAsk;
 
@@ -48,6 +57,8 @@ pub(crate) struct SipService {
     login: Login,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
+    publishers: Publishers,
+    flow_grace: Duration,
     presence: PresenceSignal,
     rep_says: mpsc::Sender<RepSays>,
     subscribes: mpsc::Sender<SubscribeAsk>,
@@ -69,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) bindings: Arc<Bindings>,
     /// Where publications go.
     pub(crate) store: Arc<Store>,
+    /// How long what a phone published is believed after its connection has gone.
+    pub(crate) flow_grace: Duration,
     /// Wakes the helpdesk's owner.
     pub(crate) presence: PresenceSignal,
     /// Where reps' messages go.
@@ -94,6 +107,8 @@ impl SipService {
             directory: parts.directory,
             bindings: parts.bindings,
             store: parts.store,
+            publishers: Publishers::default(),
+            flow_grace: parts.flow_grace,
             presence: parts.presence,
             rep_says: parts.rep_says,
             subscribes: parts.subscribes,
@@ -136,6 +151,7 @@ impl Service for SipService {
     }
 
     fn handle_flow_closed(&self, flow: Flow) {
-        self.bindings.handle_flow_closed(flow);
+        self.bindings.handle_flow_closed(flow, Instant::now());
+        self.doubt_what_came_over(flow);
     }
 }

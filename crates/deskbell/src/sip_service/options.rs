@@ -1,20 +1,40 @@
-//! OPTIONS: what this server can do (RFC 3261 §11.2). Must not know who asks.
+//! OPTIONS: what this server can do (RFC 3261 §11.2). Must not know what the asker makes of it.
 
 use sip::{HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
-use super::answer::answer;
+use super::answer::{answer, refuse};
+use super::directory::Resource;
+use super::register::EXTENSIONS;
 use super::{ALLOW, ALLOW_EVENTS, SipService};
 
 impl SipService {
+    /// The server itself may be asked by anybody. Whether one of its users exists is told to reps alone.
     pub(super) fn handle_options(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
-        Handling::Answer(
+        let directory = self.directory.load();
+        let uri = request.uri().ok();
+        let resource = uri.and_then(|uri| directory.resource(&uri));
+        let exists = match resource {
+            Some(Resource::Domain) => true,
+            // Of another domain nothing is known but that somebody asks here.
+            None => uri.is_none_or(|uri| uri.user.is_none()),
+            Some(_) if directory.open => true,
+            Some(resource) => match self.login.authenticate(request, exchange) {
+                Ok(_) => !matches!(resource, Resource::Other(_)),
+                Err(refusal) => return refusal,
+            },
+        };
+        if !exists {
+            return refuse(answer(request, exchange, StatusCode::NOT_FOUND));
+        }
+        // Not remembered: asked again, it is answered the same.
+        refuse(
             answer(request, exchange, StatusCode::OK)
                 .header(HeaderName::Allow, ALLOW)
                 .header(HeaderName::AllowEvents, ALLOW_EVENTS)
+                .header(HeaderName::Supported, EXTENSIONS.join(", "))
                 .header(HeaderName::AcceptEncoding, "identity")
-                .header(HeaderName::Accept, "application/pidf+xml, text/plain")
-                .build(),
+                .header(HeaderName::Accept, "application/pidf+xml, text/plain"),
         )
     }
 }

@@ -1,26 +1,19 @@
-//! PUBLISH: a rep's phone states its presence (RFC 3903 §6). Must not know how states are composed.
+//! PUBLISH: a rep's phone states its presence, or a PBX the state of a line (RFC 3903 §6).
+//! Must not know how states are composed.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use helpdesk::RepId;
-use presence::{
-    Change, Document, DocumentError, LONGEST_DOCUMENT, PresentityId, Publish, PublishError,
-    Published, Publisher,
-};
-use sip::{Flow, HeaderError, HeaderName, Request, StatusCode};
+use presence::{Change, PresentityId, PublishError, Published, Publisher};
+use sip::{Flow, HeaderName, Request, StatusCode};
 use sip_transport::{Exchange, Handling};
 
 use super::SipService;
 use super::answer::{answer, bad, refuse};
 use super::directory::Resource;
-use super::packed::{ACCEPT_ENCODING, PackedError, unpacked};
-
-/// The event packages that can be published.
-const PUBLISHED_EVENTS: &str = "presence";
-
-/// The one document type that is read.
-const PIDF: &str = "application/pidf+xml";
+use super::publication::{PUBLISHED_EVENTS, Package, read_publish, read_tag};
 
 /// When a phone that met a full store may try again, in seconds.
 const RETRY_AFTER: &str = "30";
@@ -28,14 +21,14 @@ const RETRY_AFTER: &str = "30";
 impl SipService {
     pub(super) fn handle_publish(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
         match self.publish(request, exchange) {
-            Ok((rep, published)) => {
-                if matches!(published.change, Change::Changed { .. }) {
-                    self.presence.mark();
-                    self.tell(&rep);
-                }
+            Ok((rep, package, published)) => {
+                self.presence_changed(&rep, published.change);
                 Handling::Answer(
                     answer(request, exchange, StatusCode::OK)
-                        .header(HeaderName::SipEtag, published.entity_tag.to_string())
+                        .header(
+                            HeaderName::SipEtag,
+                            package.tag_text(&published.entity_tag.to_string()),
+                        )
                         .header(
                             HeaderName::Expires,
                             published.lifetime.as_secs().to_string(),
@@ -47,11 +40,21 @@ impl SipService {
         }
     }
 
+    /// What came over this connection is believed for a while yet: most phones come back by another one.
+    pub(super) fn doubt_what_came_over(&self, flow: Flow) {
+        let now = Instant::now();
+        for presentity in self.publishers.handle_flow_closed(flow) {
+            let until = now + self.flow_grace;
+            let change = self.store.doubt(&presentity, publisher(flow), until, now);
+            self.presence_changed(&RepId::new(presentity.as_str()), change);
+        }
+    }
+
     fn publish(
         &self,
         request: &Request,
         exchange: &Exchange<'_>,
-    ) -> Result<(RepId, Published), Handling> {
+    ) -> Result<(RepId, Package, Published), Handling> {
         let fail = |status| answer(request, exchange, status);
         // RFC 3903 §6 step 1: a resource of another domain.
         let directory = self.directory.load();
@@ -64,11 +67,13 @@ impl SipService {
         let event = request
             .event()
             .map_err(|error| bad(request, exchange, error.header))?;
-        if event.is_none_or(|event| event.package != "presence") {
-            return Err(refuse(
-                fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, PUBLISHED_EVENTS),
-            ));
-        }
+        let package = event
+            .and_then(|event| Package::of(event.package))
+            .ok_or_else(|| {
+                refuse(
+                    fail(StatusCode::BAD_EVENT).header(HeaderName::AllowEvents, PUBLISHED_EVENTS),
+                )
+            })?;
         // RFC 3903 §6 step 3.
         let sender = if directory.open {
             None
@@ -83,14 +88,34 @@ impl SipService {
                 fail(StatusCode::FORBIDDEN).reason("You May Only Publish For Yourself"),
             ));
         }
-        let publish = read_publish(request, publisher(exchange.flow()))
-            .map_err(|unreadable| unreadable.refusal(request, exchange))?;
         let presentity = PresentityId::new(rep.as_str());
+        let unreadable =
+            |unreadable: super::publication::Unreadable| unreadable.refusal(request, exchange);
+        let entity_tag = read_tag(request, package).map_err(unreadable)?;
+        // RFC 3903 §6 step 4 comes before the body is looked at.
+        if let Some(entity_tag) = entity_tag
+            && !self.store.knows(&presentity, entity_tag, exchange.now())
+        {
+            return Err(refuse(fail(StatusCode::CONDITIONAL_REQUEST_FAILED)));
+        }
+        let publish = read_publish(request, package, entity_tag, publisher(exchange.flow()))
+            .map_err(unreadable)?;
         match self.store.publish(&presentity, publish, exchange.now()) {
-            Ok(published) => Ok((rep, published)),
+            Ok(published) => {
+                self.publishers.handle_publish(exchange.flow(), &presentity);
+                Ok((rep, package, published))
+            }
             Err(PublishError::UnknownEntityTag) => {
                 Err(refuse(fail(StatusCode::CONDITIONAL_REQUEST_FAILED)))
             }
+            // RFC 3903 §6 step 5.
+            Err(PublishError::TooBrief { floor }) => Err(refuse(
+                fail(StatusCode::INTERVAL_TOO_BRIEF)
+                    .header(HeaderName::MinExpires, floor.as_secs().to_string()),
+            )),
+            Err(error @ PublishError::Patch(_)) => Err(refuse(
+                fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}")),
+            )),
             Err(PublishError::TooManyPublications | PublishError::TooManyPresentities) => {
                 Err(refuse(
                     fail(StatusCode::SERVICE_UNAVAILABLE)
@@ -100,13 +125,23 @@ impl SipService {
         }
     }
 
+    fn presence_changed(&self, rep: &RepId, change: Change) {
+        match change {
+            Change::Changed { .. } => {
+                self.presence.mark();
+                self.tell(rep);
+            }
+            Change::Unchanged => {}
+        }
+    }
+
     fn tell(&self, rep: &RepId) {
         self.happenings.sip(|| {
             let state = self
                 .store
                 .presentity(&PresentityId::new(rep.as_str()))
                 .map_or("offline".to_owned(), |presentity| {
-                    format!("{:?}", presentity.composed().availability).to_lowercase()
+                    presentity.composed().availability.to_string()
                 });
             format!("PUBLISH: {rep} is {state}")
         });
@@ -117,84 +152,4 @@ impl SipService {
 fn publisher(flow: Flow) -> Publisher {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     Publisher(KEYS.hash_one(flow))
-}
-
-/// Why a PUBLISH cannot be read.
-enum Unreadable {
-    Header(HeaderName),
-    Body(DocumentError),
-    MediaType,
-    Packed(PackedError),
-    Nothing,
-}
-
-impl From<HeaderError> for Unreadable {
-    fn from(error: HeaderError) -> Self {
-        Self::Header(error.header)
-    }
-}
-
-impl Unreadable {
-    fn refusal(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
-        let fail = |status| answer(request, exchange, status);
-        refuse(match self {
-            Self::Header(header) => return bad(request, exchange, *header),
-            Self::Nothing => fail(StatusCode::BAD_REQUEST).reason("Neither Body Nor SIP-If-Match"),
-            Self::Body(DocumentError::TooLarge { .. }) => {
-                fail(StatusCode::REQUEST_ENTITY_TOO_LARGE)
-            }
-            Self::MediaType | Self::Body(DocumentError::OtherDocument { .. }) => {
-                fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, PIDF)
-            }
-            Self::Packed(PackedError::UnknownEncoding) => fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .header(HeaderName::AcceptEncoding, ACCEPT_ENCODING),
-            Self::Packed(PackedError::TooLarge) => fail(StatusCode::REQUEST_ENTITY_TOO_LARGE),
-            Self::Packed(PackedError::Broken) => {
-                fail(StatusCode::BAD_REQUEST).reason("Bad Body: it cannot be unpacked")
-            }
-            Self::Body(
-                error @ (DocumentError::Malformed { .. } | DocumentError::Forbidden { .. }),
-            ) => fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}")),
-        })
-    }
-}
-
-/// Tells the kinds apart: RFC 3903 §4.1, table 1. Judged by the body's length, not by Content-Type:
-/// baresip's refresh has a Content-Type and no body.
-fn read_publish(request: &Request, publisher: Publisher) -> Result<Publish<'_>, Unreadable> {
-    // RFC 3903 §6 step 4: the store adjusts a lifetime, it never refuses one.
-    let lifetime = request.expires()?;
-    // RFC 3903 §11.3.2: SIP-If-Match holds one entity-tag.
-    let entity_tag = request.if_match()?;
-    match (entity_tag, request.body().is_empty()) {
-        (None, true) => Err(Unreadable::Nothing),
-        (None, false) => Ok(Publish::Initial {
-            document: read_document(request)?,
-            lifetime,
-            publisher: Some(publisher),
-        }),
-        (Some(entity_tag), _) if lifetime.is_some_and(|lifetime| lifetime.is_zero()) => {
-            Ok(Publish::Remove { entity_tag })
-        }
-        (Some(entity_tag), true) => Ok(Publish::Refresh {
-            entity_tag,
-            lifetime,
-        }),
-        (Some(entity_tag), false) => Ok(Publish::Modify {
-            entity_tag,
-            document: read_document(request)?,
-            lifetime,
-        }),
-    }
-}
-
-fn read_document(request: &Request) -> Result<Document, Unreadable> {
-    if !request
-        .content_type()?
-        .is_some_and(|found| found.is("application", "pidf+xml"))
-    {
-        return Err(Unreadable::MediaType);
-    }
-    let body = unpacked(request, LONGEST_DOCUMENT).map_err(Unreadable::Packed)?;
-    Document::read_pidf(&body).map_err(Unreadable::Body)
 }

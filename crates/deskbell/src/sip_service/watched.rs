@@ -6,10 +6,13 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use helpdesk::{GroupSnapshot, GroupState, RepId, Snapshot};
-use presence::watchers::{Watcher, write_watcherinfo};
+use presence::watchers::{Watcher, WatcherStatus, write_watcherinfo};
 use presence::{Availability, Composed, PresentityId, Source, Store, write_pidf};
 
+use sip::subscription::{Notifier, Standing};
+
 use super::directory::GroupName;
+use super::watched_list::ListHandle;
 
 /// The type of a presence document.
 pub(super) const PIDF: &str = "application/pidf+xml";
@@ -17,15 +20,22 @@ pub(super) const PIDF: &str = "application/pidf+xml";
 /// The type of a document about watchers.
 pub(super) const WATCHERINFO: &str = "application/watcherinfo+xml";
 
+/// The type of the states of a list (RFC 4662 §5).
+pub(super) const RLMI: &str = "application/rlmi+xml";
+
 /// What a subscription is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Watched {
     /// A rep's presence.
     Rep(RepId),
+    /// A rep who seems to be offline, whatever the truth is.
+    HiddenRep(RepId),
     /// The presence of the reps for a skill.
     Group(GroupName),
     /// Those who watch a rep's presence.
     WatchersOf(RepId),
+    /// The presence of several at once.
+    List(ListHandle),
 }
 
 /// The states of all groups at one moment.
@@ -86,22 +96,36 @@ pub(super) fn rep_document(rep: &RepId, address: &str, store: &Store) -> Vec<u8>
     write_pidf(address, composed.unwrap_or(&Composed::NOTHING))
 }
 
+/// The state of somebody who is hidden from the watcher, as PIDF about `address`: as if nothing were published.
+pub(super) fn hidden_document(address: &str) -> Vec<u8> {
+    write_pidf(address, &Composed::NOTHING)
+}
+
 /// The newest state of a group, as PIDF about `address`.
 pub(super) fn group_document(name: &GroupName, address: &str, groups: &Groups) -> Vec<u8> {
     write_pidf(address, groups.state(name))
 }
 
-/// A rep's watchers at this moment. `version` counts the documents of one subscription from 0.
+/// A rep's watchers at this moment, those from whom the rep is hidden among them. `version` counts the documents
+/// of one subscription from 0.
 pub(super) fn watchers_document(
     address: &str,
     version: u32,
-    watchers: impl Iterator<Item = sip::subscription::Watcher>,
+    rep: &RepId,
+    notifier: &Notifier<Watched>,
     now: Instant,
 ) -> Vec<u8> {
-    let watchers: Vec<_> = watchers
+    let seen = notifier.watchers(&Watched::Rep(rep.clone()));
+    let fooled = notifier.watchers(&Watched::HiddenRep(rep.clone()));
+    let watchers: Vec<_> = seen
+        .chain(fooled)
         .map(|watcher| Watcher {
             id: format!("w{}", watcher.subscription),
             address: watcher.address.into(),
+            status: match watcher.standing {
+                Standing::Active => WatcherStatus::Active,
+                Standing::Pending => WatcherStatus::Pending,
+            },
             subscribed_for: now.saturating_duration_since(watcher.since),
             expires_in: watcher.until.saturating_duration_since(now),
         })
@@ -144,6 +168,7 @@ fn composed(group: &GroupSnapshot) -> Composed {
         activity: None,
         note: Some(note.into()),
         source: Source::Nothing,
+        rule: None,
         since: None,
     }
 }

@@ -49,7 +49,7 @@ fn describe(document: &Document) -> String {
         Source::Line => text.push_str(" by the line"),
         Source::Computer => text.push_str(" by the computer"),
         Source::Hand if availability != Availability::Offline => text.push_str(" by hand"),
-        Source::Hand | Source::Nothing => {}
+        Source::Hand | Source::Desk | Source::Nothing => {}
     }
     if let Some(note) = &document.note {
         // Somebody else's words never move the cursor of this terminal.

@@ -10,6 +10,8 @@ use presence::Store;
 use crate::face::Face;
 
 mod authorisation;
+mod decisions;
+mod estimates;
 mod groups;
 mod page;
 mod presentities;
@@ -33,6 +35,8 @@ pub(crate) fn routes() -> Router<Face> {
         .route("/v1/admin/reps", get(reps::list))
         .route("/v1/admin/groups", get(groups::list))
         .route("/v1/admin/queue", get(queue::list))
+        .route("/v1/admin/decisions/{ticket}", get(decisions::show))
+        .route("/v1/admin/estimates", get(estimates::show))
         .route("/v1/admin/presentities", get(presentities::list))
         .route("/v1/admin/presentities/{rep}", get(presentities::show))
 }

@@ -1,11 +1,14 @@
-//! `GET /v1/admin/presentities/{rep}`: why a rep is shown as available, busy or away: every source and the one
-//! that decided.
+//! `GET /v1/admin/presentities/{rep}`: why a rep is shown as available, busy or away: every source, and the one
+//! that decides.
 
 use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use presence::{Presentity, PresentityId, Publication, Source, Store};
+use presence::{
+    Basic, Composed, Explanation, Line, Part, PresentityId, PublicationSummary, SourceAccount,
+    Store, Trust, UserInput, explain,
+};
 use serde::Serialize;
 
 use super::authorisation::{Admin, MayRead};
@@ -14,30 +17,55 @@ use super::reps::{seconds, word};
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
+use crate::report::Report;
 
 #[derive(Debug, Serialize)]
 pub(super) struct PresentityDocument {
     rep: String,
     state: &'static str,
-    /// `hand`, `line`, `computer`, or null if nothing is published.
-    decided_by: Option<&'static str>,
+    /// The kind of source that decided: `hand`, `line`, `computer`, `desk` or `nothing`.
+    decided_by: &'static str,
+    /// The line of the precedence that decided.
+    rule: Option<&'static str>,
     activity: Option<String>,
     note: Option<String>,
     /// How long it has been so.
     for_s: Option<f64>,
-    /// How long it holds unless somebody refreshes.
+    /// How long it holds if nobody says another word.
     good_for_s: Option<f64>,
+    /// What phones alone say, without the desk's own knowledge.
+    published_state: &'static str,
     version: Option<u64>,
+    /// One sentence for people.
+    reason: String,
+    /// The weightiest first.
     sources: Vec<SourceDocument>,
+    /// The weightiest first.
+    precedence: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
 struct SourceDocument {
-    kind: Option<&'static str>,
-    state: &'static str,
+    kind: &'static str,
+    decides: bool,
+    /// What it says; null if it says nothing that makes a state.
+    rule: Option<&'static str>,
     activity: Option<String>,
-    note: Option<String>,
     for_s: f64,
+    good_for_s: Option<f64>,
+    /// `believed`, `believed-for-now` (its connection is gone), `doubted` or `forgotten`.
+    trust: &'static str,
+    publication: Option<PublicationDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct PublicationDocument {
+    open: Option<bool>,
+    activities: Vec<String>,
+    idle: Option<bool>,
+    line: Option<&'static str>,
+    note: Option<String>,
+    written_at: Option<String>,
     expires_in_s: f64,
 }
 
@@ -47,7 +75,10 @@ pub(super) async fn list(
     State(face): State<Face>,
     page: Page,
 ) -> Result<Json<Listed<PresentityDocument>>, Problem> {
-    let reps = face.desk.call(|answer| Command::Reps { answer }).await?;
+    let reps = face
+        .desk
+        .call(|answer| Command::Report(Report::Reps(answer)))
+        .await?;
     let documents = reps
         .iter()
         .map(|report| document(report.rep.as_str(), &admin.face.presentities))
@@ -63,7 +94,10 @@ pub(super) async fn show(
     State(face): State<Face>,
     Path(rep): Path<String>,
 ) -> Result<Json<PresentityDocument>, Problem> {
-    let reps = face.desk.call(|answer| Command::Reps { answer }).await?;
+    let reps = face
+        .desk
+        .call(|answer| Command::Report(Report::Reps(answer)))
+        .await?;
     if !reps.iter().any(|report| report.rep.as_str() == rep) {
         return Err(Problem::not_found("No rep has this name."));
     }
@@ -72,62 +106,86 @@ pub(super) async fn show(
 
 fn document(rep: &str, store: &Store) -> PresentityDocument {
     let now = Instant::now();
-    match store.presentity(&PresentityId::new(rep)) {
-        Some(presentity) => published(rep, &presentity, now),
-        None => PresentityDocument {
-            rep: rep.to_owned(),
-            state: "offline",
-            decided_by: None,
-            activity: None,
-            note: None,
-            for_s: None,
-            good_for_s: None,
-            version: None,
-            sources: Vec::new(),
-        },
-    }
-}
-
-fn published(rep: &str, presentity: &Presentity, now: Instant) -> PresentityDocument {
-    let composed = presentity.composed();
+    let presentity = store.presentity(&PresentityId::new(rep));
+    let explanation = presentity.as_ref().map_or_else(
+        || Explanation::of_nothing(store.precedence()),
+        |presentity| explain(presentity, store.precedence()),
+    );
+    let reason = explanation.sentence();
+    let Explanation {
+        composed,
+        published,
+        good_until,
+        sources,
+        precedence,
+        ..
+    } = explanation;
+    let Composed {
+        availability,
+        activity,
+        note,
+        source,
+        rule,
+        since,
+        ..
+    } = composed;
     PresentityDocument {
         rep: rep.to_owned(),
-        state: word(composed.availability),
-        decided_by: kind(composed.source),
-        activity: composed.activity.as_ref().map(ToString::to_string),
-        note: composed.note.as_deref().map(str::to_owned),
-        for_s: composed
-            .since
-            .map(|since| seconds(now.saturating_duration_since(since))),
-        good_for_s: presentity
-            .valid_until()
-            .map(|end| seconds(end.saturating_duration_since(now))),
-        version: Some(presentity.version()),
-        sources: presentity
-            .publications()
+        state: word(availability),
+        decided_by: source.as_str(),
+        rule: rule.map(|rule| rule.as_str()),
+        activity: activity.as_ref().map(ToString::to_string),
+        note: note.as_deref().map(str::to_owned),
+        for_s: since.map(|since| seconds(now.saturating_duration_since(since))),
+        good_for_s: good_until.map(|end| seconds(end.saturating_duration_since(now))),
+        published_state: word(published.availability),
+        version: presentity.map(|presentity| presentity.version()),
+        reason,
+        sources: sources.iter().map(|account| told(account, now)).collect(),
+        precedence: precedence
+            .rules()
             .iter()
-            .map(|publication| source(publication, now))
+            .map(|rule| rule.as_str())
             .collect(),
     }
 }
 
-fn source(publication: &Publication, now: Instant) -> SourceDocument {
-    let document = publication.document();
+fn told(account: &SourceAccount, now: Instant) -> SourceDocument {
     SourceDocument {
-        kind: kind(document.source()),
-        state: word(document.availability()),
-        activity: document.activity().map(ToString::to_string),
-        note: document.note.as_deref().map(str::to_owned),
-        for_s: seconds(now.saturating_duration_since(publication.since())),
-        expires_in_s: seconds(publication.expires_at().saturating_duration_since(now)),
+        kind: account.source.as_str(),
+        decides: account.part == Part::Decides,
+        rule: account.rule.map(|rule| rule.as_str()),
+        activity: account.activity.as_ref().map(ToString::to_string),
+        for_s: seconds(now.saturating_duration_since(account.since)),
+        good_for_s: account
+            .good_until
+            .map(|end| seconds(end.saturating_duration_since(now))),
+        trust: match account.trust {
+            Trust::Believed => "believed",
+            Trust::BelievedUntil(_) => "believed-for-now",
+            Trust::Doubted => "doubted",
+            Trust::Forgotten => "forgotten",
+        },
+        publication: account
+            .publication
+            .as_ref()
+            .map(|publication| summary(publication, now)),
     }
 }
 
-fn kind(source: Source) -> Option<&'static str> {
-    match source {
-        Source::Hand => Some("hand"),
-        Source::Line => Some("line"),
-        Source::Computer => Some("computer"),
-        Source::Nothing => None,
+fn summary(publication: &PublicationSummary, now: Instant) -> PublicationDocument {
+    let activities = publication.activities.iter();
+    PublicationDocument {
+        open: publication.basic.map(|basic| basic == Basic::Open),
+        activities: activities.map(ToString::to_string).collect(),
+        idle: publication.user_input.map(|input| input == UserInput::Idle),
+        line: publication.line.map(|line| match line {
+            Line::Idle => "idle",
+            Line::Ringing => "ringing",
+            Line::Talking => "talking",
+        }),
+        note: publication.note.as_deref().map(str::to_owned),
+        written_at: publication.timestamp.as_deref().map(str::to_owned),
+        expires_in_s: seconds(publication.expires_at.saturating_duration_since(now)),
     }
 }

@@ -11,6 +11,7 @@ use super::reps::seconds;
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
+use crate::report::Report;
 use crate::wire::ticket::state_word;
 use crate::wire::wait::WaitDocument;
 
@@ -33,7 +34,10 @@ pub(super) async fn list(
     State(face): State<Face>,
     page: Page,
 ) -> Result<Json<Listed<TicketDocument>>, Problem> {
-    let queue = face.desk.call(|answer| Command::Queue { answer }).await?;
+    let queue = face
+        .desk
+        .call(|answer| Command::Report(Report::Queue(answer)))
+        .await?;
     let documents = queue.into_iter().map(TicketDocument::from).collect();
     Ok(Json(
         page.of(documents, |ticket: &TicketDocument| &ticket.ticket),

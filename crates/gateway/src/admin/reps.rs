@@ -14,6 +14,7 @@ use super::page::{Listed, Page};
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
+use crate::report::Report;
 
 #[derive(Debug, Serialize)]
 pub(super) struct RepDocument {
@@ -39,7 +40,10 @@ pub(super) async fn list(
     State(face): State<Face>,
     page: Page,
 ) -> Result<Json<Listed<RepDocument>>, Problem> {
-    let reps = face.desk.call(|answer| Command::Reps { answer }).await?;
+    let reps = face
+        .desk
+        .call(|answer| Command::Report(Report::Reps(answer)))
+        .await?;
     let documents = reps.into_iter().map(RepDocument::from).collect();
     Ok(Json(page.of(documents, |rep: &RepDocument| &rep.rep)))
 }

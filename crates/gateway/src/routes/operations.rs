@@ -4,8 +4,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
+use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
+use crate::report::Report;
 
 /// The process runs.
 pub(super) async fn healthz() -> &'static str {
@@ -25,13 +27,20 @@ pub(super) async fn readyz(State(face): State<Face>) -> Result<&'static str, Pro
 
 /// Counters and gauges in the OpenMetrics text format, which Prometheus reads.
 pub(super) async fn metrics(State(face): State<Face>) -> Result<Response, Problem> {
-    let text = face.metrics.text(&face.desk.snapshot()).map_err(|error| {
-        tracing::error!(%error, "metrics cannot be written");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "The counters cannot be written down.",
-        )
-    })?;
+    let scores = face
+        .desk
+        .call(|answer| Command::Report(Report::Estimates(answer)))
+        .await?;
+    let text = face
+        .metrics
+        .text(&face.desk.snapshot(), &scores)
+        .map_err(|error| {
+            tracing::error!(%error, "metrics cannot be written");
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The counters cannot be written down.",
+            )
+        })?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
 }

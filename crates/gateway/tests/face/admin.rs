@@ -8,10 +8,12 @@ use gateway::{AdminFace, AdminKey, Options, Scope};
 
 use crate::world::{World, config};
 
-const ADDRESSES: [&str; 5] = [
+const ADDRESSES: [&str; 7] = [
     "/v1/admin/reps",
     "/v1/admin/groups",
     "/v1/admin/queue",
+    "/v1/admin/decisions/t1",
+    "/v1/admin/estimates",
     "/v1/admin/presentities",
     "/v1/admin/presentities/alice",
 ];
@@ -104,10 +106,12 @@ async fn a_presentity_tells_its_sources_and_which_decided() {
     assert_eq!(alice["decided_by"], "hand");
     assert_eq!(alice["note"], "<b>here</b>");
     assert_eq!(alice["sources"].as_array().unwrap().len(), 1);
-    assert!(alice["sources"][0]["expires_in_s"].as_f64().unwrap() > 200.0);
+    assert_eq!(alice["sources"][0]["decides"], true);
+    let publication = &alice["sources"][0]["publication"];
+    assert!(publication["expires_in_s"].as_f64().unwrap() > 200.0);
     let bob = get("/v1/admin/presentities/bob").await.json(200);
     assert_eq!(bob["state"], "offline");
-    assert!(bob["decided_by"].is_null());
+    assert_eq!(bob["decided_by"], "nothing");
     get("/v1/admin/presentities/nobody").await.problem(404);
 }
 
@@ -129,5 +133,42 @@ async fn lists_come_in_pages() {
     assert!(second["next"].is_null());
     for bad in ["limit=0", "limit=1001", "limit=x"] {
         get(&format!("/v1/admin/reps?{bad}")).await.problem(422);
+    }
+}
+
+#[tokio::test]
+async fn a_decision_tells_its_reasons_and_estimates_their_score() {
+    let world = world(&store()).await;
+    let get = async |path: &str| {
+        let call = world.get(path).bearer("the-reading-key");
+        call.send().await
+    };
+    let told = get("/v1/admin/decisions/t1").await.json(200);
+    let decision = &told["decisions"][0];
+    assert_eq!(decision["outcome"], "offered");
+    assert_eq!(decision["rep"], "alice");
+    assert_eq!(decision["candidates"][0]["standing"], "ready");
+    assert_eq!(decision["others"][0]["standing"], "other-tier");
+    let reasons = decision["reasons"].as_array().unwrap();
+    assert!(reasons[0].as_str().unwrap().starts_with("Offered to alice"));
+    assert!(reasons[1].as_str().unwrap().contains("level 60"));
+    get("/v1/admin/decisions/t2").await.problem(404);
+
+    let told = get("/v1/admin/estimates").await.json(200);
+    assert_eq!(told["total"]["bias_s"], -2.0);
+    assert_eq!(told["total"]["mse_s2"], 16.0);
+    assert_eq!(told["groups"][0]["coverage_80"], 0.75);
+}
+
+#[tokio::test]
+async fn metrics_tell_how_promises_were_kept() {
+    let world = World::new().await;
+    let text = world.get("/metrics").send().await;
+    for line in [
+        r#"deskbell_estimate_promised_total{skill="cameras",tier="gold"} 5"#,
+        r#"deskbell_estimate_coverage{skill="cameras",tier="gold"} 0.75"#,
+        r#"deskbell_estimate_bias_seconds{skill="cameras",tier="gold"} -2.0"#,
+    ] {
+        assert!(text.text().contains(line), "{line}\n{}", text.text());
     }
 }

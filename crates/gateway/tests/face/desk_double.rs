@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::presence::Availability;
-use gateway::{Command, Desk};
+use gateway::{Command, Desk, Report};
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, GroupSnapshot, GroupState, Level, Line, LineId, RepId,
-    RepReport, SayRefused, Seq, ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker,
-    TicketId, TicketState, TicketView, TierId,
+    AccessDigest, Ask, AskRefused, Candidate, Decision, EstimateScore, EstimateScores,
+    GroupSnapshot, GroupState, Level, Line, LineId, Outcome, RepId, RepReport, SayRefused, Seq,
+    ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing, TicketId,
+    TicketState, TicketView, TierId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -162,12 +163,7 @@ impl State {
                 let view = self.find(&key).map(Ticket::end);
                 let _ = answer.send(view);
             }
-            Command::Reps { answer } => {
-                let _ = answer.send(["alice", "bob", "carol"].map(rep).to_vec());
-            }
-            Command::Queue { answer } => {
-                let _ = answer.send(Vec::new());
-            }
+            Command::Report(report) => tell(report),
             Command::Rate {
                 key,
                 stars,
@@ -219,6 +215,53 @@ impl State {
         self.tickets
             .get_mut(&key.ticket)
             .filter(|ticket| ticket.access == key.access)
+    }
+}
+
+fn tell(report: Report) {
+    match report {
+        Report::Reps(answer) => drop(answer.send(["alice", "bob", "carol"].map(rep).to_vec())),
+        Report::Queue(answer) => drop(answer.send(Vec::new())),
+        Report::Decisions { ticket, answer } => {
+            let decisions = (ticket.as_str() == "t1").then(|| decision(ticket));
+            drop(answer.send(decisions.into_iter().collect()));
+        }
+        Report::Estimates(answer) => {
+            let score = EstimateScore {
+                promised: 5,
+                scored: 4,
+                held: 3,
+                error_sum: -8.0,
+                square_error_sum: 64.0,
+                ..EstimateScore::default()
+            };
+            drop(answer.send(EstimateScores {
+                total: score,
+                groups: vec![(SkillId::new("cameras"), TierId::new("gold"), score)],
+            }));
+        }
+    }
+}
+
+fn decision(ticket: TicketId) -> Decision {
+    Decision {
+        ticket,
+        at_unix_ms: 0,
+        age: Duration::from_millis(1_500),
+        waited: Duration::from_millis(1_500),
+        weight: 2.0,
+        outcome: Outcome::Offered(RepId::new("alice")),
+        relaxed: vec![Arc::from("after 30 s level 60 is enough")],
+        candidates: vec![Candidate {
+            rep: RepId::new("alice"),
+            standing: Standing::Ready,
+            level: Level::new(90),
+            substitute: false,
+            preference: 0.0,
+            score: 2.7,
+            idle: Duration::from_secs(12),
+        }],
+        others: vec![(Standing::OtherTier, 2)],
     }
 }
 

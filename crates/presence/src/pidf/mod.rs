@@ -8,4 +8,5 @@ pub use write::write_pidf;
 
 pub(crate) const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
 pub(crate) const DATA_MODEL: &str = "urn:ietf:params:xml:ns:pidf:data-model";
+pub(crate) const CIPID: &str = "urn:ietf:params:xml:ns:pidf:cipid";
 pub(crate) const RPID: &str = "urn:ietf:params:xml:ns:pidf:rpid";

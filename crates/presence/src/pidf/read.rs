@@ -3,10 +3,11 @@
 
 use crate::{
     activity::Activity,
+    card::Field,
     document::{Basic, Document, UserInput},
     document_error::{DocumentError, LONGEST_DOCUMENT},
-    pidf::{DATA_MODEL, PIDF, RPID},
-    xml::{Element, XmlEvent, XmlReader, quote},
+    pidf::{CIPID, DATA_MODEL, PIDF, RPID},
+    xml::{Element, XmlEvent, XmlReader, decoded, quote},
 };
 
 /// More than anybody does at once; further ones are left out.
@@ -25,9 +26,10 @@ impl Document {
             return Err(DocumentError::TooLarge { size: bytes.len() });
         }
         let refused = |error| DocumentError::of_xml(error, expected);
-        let mut reader = XmlReader::new(bytes).map_err(refused)?;
+        let text = decoded(bytes).map_err(refused)?;
+        let mut reader = XmlReader::new(&text).map_err(refused)?;
         let mut places: Vec<Place> = Vec::new();
-        let mut text = String::new();
+        let mut words = String::new();
         let mut reading = Reading::default();
         loop {
             match reader.next().map_err(refused)? {
@@ -40,18 +42,18 @@ impl Document {
                         None => return Err(DocumentError::other_root(&element, expected)),
                     };
                     if place.holds_text() {
-                        text.clear();
+                        words.clear();
                     }
                     places.push(place);
                 }
                 XmlEvent::Text(piece) => {
                     if places.last().is_some_and(Place::holds_text) {
-                        text.push_str(&piece);
+                        words.push_str(&piece);
                     }
                 }
                 XmlEvent::Close => {
                     if let Some(place) = places.pop() {
-                        reading.close(place, text.trim(), &reader)?;
+                        reading.close(place, words.trim(), &reader)?;
                     }
                 }
                 XmlEvent::End => return Ok(reading.document),
@@ -82,6 +84,7 @@ enum Place {
     Note(NoteOf),
     Timestamp,
     UserInput,
+    Card(Field),
     Unknown,
 }
 
@@ -99,6 +102,10 @@ impl Place {
             (Self::Status, PIDF, "basic") => Self::Basic,
             (Self::Tuple | Self::Status | Self::Person, RPID, "activities") => Self::Activities,
             (Self::Tuple | Self::Status | Self::Person, RPID, "user-input") => Self::UserInput,
+            // RFC 4482 §4 puts them into a tuple or a person.
+            (Self::Presence | Self::Tuple | Self::Person, CIPID, name) => {
+                Field::of(name).map_or(Self::Unknown, Self::Card)
+            }
             (Self::Activities, RPID, "note") => Self::Note(NoteOf::Person),
             (Self::Activities, RPID, name) => Self::Activity(name.into()),
             _ => Self::Unknown,
@@ -108,9 +115,12 @@ impl Place {
     /// Invariant: what stands in such a place is [`Place::Unknown`], so that one text at a time is gathered.
     fn holds_text(&self) -> bool {
         match self {
-            Self::Activity(_) | Self::Basic | Self::Note(_) | Self::Timestamp | Self::UserInput => {
-                true
-            }
+            Self::Activity(_)
+            | Self::Basic
+            | Self::Note(_)
+            | Self::Timestamp
+            | Self::UserInput
+            | Self::Card(_) => true,
             Self::Presence
             | Self::Tuple
             | Self::Status
@@ -169,6 +179,7 @@ impl Reading {
                     document.timestamp = Some(text.into());
                 }
             }
+            Place::Card(field) => document.card.get_or_insert_default().set(field, text),
             Place::UserInput if text.eq_ignore_ascii_case("active") => {
                 document.user_input = Some(UserInput::Active);
             }
@@ -242,7 +253,7 @@ mod tests {
             "<tuple id='a'><status><basic>closed</basic></status></tuple>",
             expect!["offline by Hand: [] None None"],
         );
-        check("", expect!["offline by Hand: [] None None"]);
+        check("", expect!["offline by Nothing: [] None None"]);
     }
 
     #[test]
@@ -286,7 +297,7 @@ mod tests {
     fn names_of_other_namespaces_mean_nothing() {
         check(
             "<x:tuple xmlns:x='urn:x'><status><basic>open</basic></status></x:tuple>",
-            expect!["offline by Hand: [] None None"],
+            expect!["offline by Nothing: [] None None"],
         );
         check(
             "<tuple id='a'><status><basic>open</basic></status></tuple><dm:person id='p'><activities><busy/></activities></dm:person>",
@@ -302,16 +313,50 @@ mod tests {
         );
         check(
             "<tuple id='a'><note>tuple</note><note>second</note></tuple><dm:person id='p'><dm:note>person</dm:note><timestamp>2026-11-23T12:56:34Z</timestamp></dm:person><note>all</note>",
-            expect![[r#"offline by Hand: [] Some("person") Some("2026-11-23T12:56:34Z")"#]],
+            expect![[r#"offline by Nothing: [] Some("person") Some("2026-11-23T12:56:34Z")"#]],
         );
         check(
             "<tuple id='a'><note xml:lang='en'>first</note><note xml:lang='fr'>second</note></tuple>",
-            expect!["offline by Hand: [] Some(\"first\") None"],
+            expect![[r#"offline by Nothing: [] Some("first") None"#]],
         );
         check(
             "<note>before <b xmlns='urn:x'>inside</b> after</note>",
-            expect![[r#"offline by Hand: [] Some("before  after") None"#]],
+            expect![[r#"offline by Nothing: [] Some("before  after") None"#]],
         );
+    }
+
+    #[test]
+    fn a_card_is_read_and_changes_no_state() {
+        let document = presence(
+            "<dm:person id='p' xmlns:c='urn:ietf:params:xml:ns:pidf:cipid'><c:display-name> Alice &amp; Co. </c:display-name>\
+             <c:homepage>https://alice.example/</c:homepage><c:homepage>second</c:homepage><c:icon/><c:hat>red</c:hat></dm:person>",
+        )
+        .unwrap();
+        let card = document.card.as_deref().unwrap();
+        assert_eq!(card.display_name.as_deref(), Some("Alice & Co."));
+        assert_eq!(card.homepage.as_deref(), Some("https://alice.example/"));
+        assert_eq!((&card.icon, &card.card), (&None, &None));
+        assert!(document.says_the_same_as(&Document::default()));
+    }
+
+    /// Sixteen-bit text comes from phones on Windows; the mark at its begin tells its order.
+    #[test]
+    fn a_document_may_be_utf_16_with_its_mark() {
+        let text = "<?xml version='1.0' encoding='UTF-16'?><presence xmlns='urn:ietf:params:xml:ns:pidf'><note>\u{1F514} \u{e9}</note></presence>";
+        let units = || std::iter::once(0xfeff).chain(text.encode_utf16());
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        for bytes in [&big, &little] {
+            let document = Document::read_pidf(bytes).unwrap();
+            assert_eq!(document.note.as_deref(), Some("\u{1F514} \u{e9}"));
+        }
+        let told = |bytes: &[u8]| Document::read_pidf(bytes).unwrap_err().to_string();
+        expect!["line 1, column 1: the text is not UTF-16, as its mark says"]
+            .assert_eq(&told(big.get(..big.len() - 1).unwrap()));
+        expect!["line 1, column 1: the text is not UTF-16, as its mark says"]
+            .assert_eq(&told(&[0xfe, 0xff, 0xd8, 0x00]));
+        expect!["line 1, column 183: the text is not UTF-8"]
+            .assert_eq(&told(big.get(2..).unwrap()));
     }
 
     #[test]

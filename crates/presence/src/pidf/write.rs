@@ -6,8 +6,9 @@ use std::fmt::Write;
 use crate::{
     activity::Activity,
     availability::Availability,
-    composed::{Composed, Source},
+    composed::Composed,
     pidf::{DATA_MODEL, PIDF, RPID},
+    source::Source,
     xml::escaped,
 };
 
@@ -97,10 +98,8 @@ mod tests {
 
     use super::write_pidf;
     use crate::{
-        activity::Activity,
-        availability::Availability,
-        composed::{Composed, Source},
-        document::Document,
+        activity::Activity, availability::Availability, composed::Composed, document::Document,
+        source::Source,
     };
 
     fn state(
@@ -114,6 +113,7 @@ mod tests {
             activity,
             note: note.map(Arc::from),
             source,
+            rule: None,
             since: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Watcher;
+use super::{Watcher, WatcherStatus};
 use crate::xml::escaped;
 
 const WATCHERINFO: &str = "urn:ietf:params:xml:ns:watcherinfo";
@@ -26,10 +26,14 @@ pub fn write_watcherinfo(resource: &str, version: u32, watchers: &[Watcher]) -> 
     for watcher in watchers {
         push(
             &mut text,
-            // RFC 3858 §3: nobody had to approve it, so the subscription itself made it active.
+            // RFC 3858 §3: the subscription itself brought the watcher there.
             format_args!(
-                "<watcher id=\"{}\" status=\"active\" event=\"subscribe\" expiration=\"{}\" duration-subscribed=\"{}\">{}</watcher>\n",
+                "<watcher id=\"{}\" status=\"{}\" event=\"subscribe\" expiration=\"{}\" duration-subscribed=\"{}\">{}</watcher>\n",
                 escaped(&watcher.id),
+                match watcher.status {
+                    WatcherStatus::Active => "active",
+                    WatcherStatus::Pending => "pending",
+                },
                 watcher.expires_in.as_secs(),
                 watcher.subscribed_for.as_secs(),
                 escaped(&watcher.address),
@@ -52,7 +56,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::write_watcherinfo;
-    use crate::watchers::Watcher;
+    use crate::watchers::{Watcher, WatcherStatus};
 
     fn check(version: u32, addresses: &[&str], expected: Expect) {
         let watchers: Vec<_> = addresses
@@ -61,6 +65,11 @@ mod tests {
             .map(|(place, address)| Watcher {
                 id: format!("w{place}"),
                 address: (*address).to_owned(),
+                status: if place == 0 {
+                    WatcherStatus::Active
+                } else {
+                    WatcherStatus::Pending
+                },
                 subscribed_for: Duration::from_millis(1999),
                 expires_in: Duration::from_secs(60),
             })
@@ -79,7 +88,7 @@ mod tests {
                 <watcherinfo xmlns="urn:ietf:params:xml:ns:watcherinfo" version="7" state="full">
                 <watcher-list resource="sip:alice@shop.example" package="presence">
                 <watcher id="w0" status="active" event="subscribe" expiration="60" duration-subscribed="1">sip:bob@shop.example</watcher>
-                <watcher id="w1" status="active" event="subscribe" expiration="60" duration-subscribed="1">sip:carol@shop.example</watcher>
+                <watcher id="w1" status="pending" event="subscribe" expiration="60" duration-subscribed="1">sip:carol@shop.example</watcher>
                 </watcher-list>
                 </watcherinfo>
             "#]],

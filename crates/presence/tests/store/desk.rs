@@ -70,6 +70,7 @@ impl Desk {
             Publish::Refresh {
                 entity_tag,
                 lifetime,
+                publisher: None,
             },
         )
     }
@@ -89,6 +90,7 @@ impl Desk {
                 entity_tag,
                 document: document(says),
                 lifetime,
+                publisher: None,
             },
         )
     }

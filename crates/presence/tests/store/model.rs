@@ -83,11 +83,11 @@ struct Naive {
 impl Naive {
     fn seen(&self, who: usize) -> Seen {
         let rank = |says: &str| match says {
-            "on-the-phone" => (0, (Availability::Busy, Source::Line)),
-            "meeting" => (1, (Availability::Busy, Source::Hand)),
-            "free" => (2, (Availability::Available, Source::Hand)),
+            "closed" => (0, (Availability::Offline, Source::Hand)),
+            "on-the-phone" => (1, (Availability::Busy, Source::Line)),
+            "meeting" => (2, (Availability::Busy, Source::Hand)),
             "away" => (3, (Availability::Away, Source::Hand)),
-            _ => (4, (Availability::Offline, Source::Hand)),
+            _ => (4, (Availability::Available, Source::Hand)),
         };
         self.publications
             .iter()
@@ -268,6 +268,7 @@ impl Pair {
                 let publish = Publish::Refresh {
                     entity_tag: &old.to_string(),
                     lifetime: Some(Duration::from_secs(*seconds)),
+                    publisher: None,
                 };
                 self.both(*who, publish, |naive, tag| {
                     let found = naive.find(*who, old)?;
@@ -291,6 +292,7 @@ impl Pair {
                     entity_tag: &old.to_string(),
                     document: document(WORDS[*says]),
                     lifetime: Some(Duration::from_secs(*seconds)),
+                    publisher: None,
                 };
                 self.both(*who, publish, |naive, tag| {
                     let found = naive.find(*who, old)?;
@@ -360,7 +362,11 @@ impl Pair {
                 // The composed state is never anything but the composition of what is there.
                 assert_eq!(
                     *presentity.composed(),
-                    presence::compose(presentity.publications())
+                    presence::compose(
+                        presentity.publications(),
+                        None,
+                        &presence::Precedence::default()
+                    )
                 );
             }
         }

@@ -45,6 +45,7 @@ fn of_two_publishes_with_one_tag_exactly_one_wins() {
                 entity_tag: &tag.to_string(),
                 document: document(says),
                 lifetime: None,
+                publisher: None,
             };
             line_up(&arrived, 2);
             results.push(store.publish(&alice, modify, now));
@@ -141,11 +142,13 @@ fn nothing_is_lost_or_left_over_under_load() {
                     let tag = publish(Publish::Refresh {
                         entity_tag: &tag,
                         lifetime,
+                        publisher: None,
                     });
                     let tag = publish(Publish::Modify {
                         entity_tag: &tag,
                         document: meeting,
                         lifetime,
+                        publisher: None,
                     });
                     if round + 3 < ROUNDS {
                         publish(Publish::Remove { entity_tag: &tag });
@@ -187,7 +190,11 @@ fn nothing_is_lost_or_left_over_under_load() {
                     newest = presentity.version();
                     assert_eq!(
                         *presentity.composed(),
-                        presence::compose(presentity.publications())
+                        presence::compose(
+                            presentity.publications(),
+                            None,
+                            &presence::Precedence::default()
+                        )
                     );
                 }
             }

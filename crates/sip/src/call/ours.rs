@@ -87,7 +87,7 @@ impl Session {
     ) -> Fate {
         match response.status().code() {
             200..=299 => {
-                self.dialog.handle_success(response);
+                self.dialog.refresh_target(response);
                 self.timer = SessionTimer::of_response(response, &effects.config);
                 self.start_timer(effects, now);
             }

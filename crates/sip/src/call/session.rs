@@ -91,7 +91,7 @@ impl Session {
 
     /// Takes in what a 2xx to an INVITE says beside its body.
     pub(super) fn handle_success(&mut self, response: &Response, config: &Config) {
-        self.dialog.handle_success(response);
+        self.dialog.refresh_target(response);
         self.timer = SessionTimer::of_response(response, config);
         self.refresh_by = match response.allows(Method::Update) {
             Some(true) => Method::Update,

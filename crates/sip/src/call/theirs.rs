@@ -30,7 +30,7 @@ pub(super) struct PeerRequest {
 pub(super) enum PeerInvite {
     /// Our side has not answered.
     Asked {
-        peer: PeerRequest,
+        peer: Box<PeerRequest>,
         timer: Option<SessionTimer>,
     },
     /// Our 2xx is on its way.
@@ -217,7 +217,10 @@ impl Session {
         }
     }
 
-    fn take_asked(&mut self, id: PeerRequestId) -> Option<(PeerRequest, Option<SessionTimer>)> {
+    fn take_asked(
+        &mut self,
+        id: PeerRequestId,
+    ) -> Option<(Box<PeerRequest>, Option<SessionTimer>)> {
         match self.peer.take() {
             Some(PeerInvite::Asked { peer, timer }) if peer.id == id => Some((peer, timer)),
             other => {
@@ -242,7 +245,10 @@ impl Session {
             Err(TooShort) => return refuse_short(&peer, effects),
         };
         let (id, offer) = (peer.id, Body::of(&peer.request));
-        self.peer = Some(PeerInvite::Asked { peer, timer });
+        self.peer = Some(PeerInvite::Asked {
+            peer: Box::new(peer),
+            timer,
+        });
         let answer_by = now + effects.config.answer_time;
         effects.deadlines.set(Timer::Answer, answer_by);
         effects.tell(Event::PeerOffer { id, offer });

@@ -1,8 +1,10 @@
-//! Subscriptions seen from the notifier: their dialogs, lifetimes and NOTIFYs (RFC 6665 §4.2) as one pure machine.
+//! Subscriptions (RFC 6665) as pure machines: all of one notifier (§4.2), and one of a subscriber (§4.1).
 //! Must not know event packages, documents, sockets or who may watch whom.
 
 mod notifier;
 mod one;
+mod rates;
+mod subscriber;
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +14,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-pub use self::notifier::Notifier;
+pub use self::notifier::{Notifier, address_of};
+pub use self::subscriber::{
+    Loss, Subscriber, SubscriberConfig, SubscriberInput, SubscriberOutput, SubscriberStanding,
+    Words,
+};
 use crate::flow::Flow;
 use crate::message::Request;
 use crate::status::StatusCode;
@@ -35,6 +41,18 @@ pub enum Input<R> {
         /// The watcher's answer, or its absence.
         outcome: Outcome,
     },
+    /// A watcher that waited for permission has it.
+    Admit {
+        /// Whose.
+        subscription: SubscriptionId,
+    },
+    /// A subscription is over, whatever time it has left.
+    End {
+        /// Which.
+        subscription: SubscriptionId,
+        /// What the watcher is told.
+        reason: EndReason,
+    },
     /// [`Notifier::next_timeout`] has come.
     Timeout,
 }
@@ -54,6 +72,21 @@ pub struct Subscribe<R> {
     pub contact: String,
     /// The To tag of a new dialog; unguessable, never used before.
     pub local_tag: Box<str>,
+    /// Names the state the watcher would be told, for Suppress-If-Match (RFC 5839 §4). `None` where it has no name.
+    pub entity_tag: Option<Box<str>>,
+    /// Whether the watcher of a new subscription may be told.
+    pub standing: Standing,
+    /// An extension that the answer must name in Require, such as `eventlist` (RFC 4662 §4.1).
+    pub require: Option<&'static str>,
+}
+
+/// Whether a watcher may be told (RFC 6665 §4.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    Active,
+    /// Nobody has decided; it is told that it waits, and nothing else.
+    Pending,
 }
 
 /// What a [`Notifier`] wants done. An answer comes before the NOTIFY that follows from it.
@@ -63,8 +96,10 @@ pub enum Output<R> {
     Answer {
         /// The whole response.
         response: Bytes,
+        /// The subscription that was begun, refreshed or ended; `None` where the SUBSCRIBE was refused.
+        subscription: Option<SubscriptionId>,
     },
-    /// Send a NOTIFY, with the newest state of the resource as its body.
+    /// Send a NOTIFY about the newest state of the resource.
     Notify {
         /// For [`Input::Notified`].
         subscription: SubscriptionId,
@@ -74,14 +109,47 @@ pub enum Output<R> {
         address: Box<str>,
         /// The way to the watcher.
         flow: Flow,
+        /// What its body tells.
+        content: Content,
         /// All but Via and body. The first NOTIFY of a subscription has CSeq 1, the next 2, and so on.
         draft: Box<RequestDraft>,
+    },
+    /// A subscription is over and forgotten; its last NOTIFY came before.
+    Ended {
+        /// Which.
+        subscription: SubscriptionId,
     },
     /// Somebody watches a resource who did not, or does not any more.
     WatchersChanged {
         /// Which.
         resource: R,
     },
+}
+
+/// What a NOTIFY tells its watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The whole state: after a SUBSCRIBE, and where the watcher may have missed something.
+    Full,
+    /// The state, or only what of it is new since the NOTIFY before, which has arrived.
+    Changes,
+    /// No state, for the watcher has it already; only its entity-tag (RFC 5839 §6.2).
+    Known,
+    /// No state at all, for the watcher must not have it.
+    Nothing,
+}
+
+/// One subscription that is kept.
+#[derive(Debug)]
+pub struct Held<'a, R> {
+    /// Its name.
+    pub subscription: SubscriptionId,
+    /// Who subscribed, proven.
+    pub watcher: &'a str,
+    /// To what.
+    pub resource: &'a R,
+    /// Whether the watcher may be told.
+    pub standing: Standing,
 }
 
 /// One who watches a resource.
@@ -95,6 +163,8 @@ pub struct Watcher {
     pub since: Instant,
     /// When it ends unless refreshed.
     pub until: Instant,
+    /// Whether the watcher may be told.
+    pub standing: Standing,
 }
 
 /// Names a subscription; never used twice.
@@ -128,15 +198,35 @@ pub enum Outcome {
 /// Why a subscription ends, in the words of RFC 6665 §4.1.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
+    /// The watcher should subscribe anew at once.
+    Deactivated,
+    /// The watcher should subscribe anew later.
+    Probation {
+        /// How much later.
+        retry_after: Duration,
+    },
+    /// The watcher may not watch.
+    Rejected,
     /// Its time is over, or the watcher asked for the end.
     Timeout,
+    /// Nobody decided in time whether the watcher may watch.
+    GiveUp,
+    /// What was watched is no more.
+    NoResource,
 }
 
-impl EndReason {
-    /// As Subscription-State spells it.
-    pub const fn as_str(self) -> &'static str {
+impl fmt::Display for EndReason {
+    /// As the parameters of Subscription-State have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout => "timeout",
+            Self::Deactivated => f.write_str("reason=deactivated"),
+            Self::Probation { retry_after } => {
+                write!(f, "reason=probation;retry-after={}", retry_after.as_secs())
+            }
+            Self::Rejected => f.write_str("reason=rejected"),
+            Self::Timeout => f.write_str("reason=timeout"),
+            Self::GiveUp => f.write_str("reason=giveup"),
+            Self::NoResource => f.write_str("reason=noresource"),
         }
     }
 }

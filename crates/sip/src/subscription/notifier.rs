@@ -6,10 +6,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Instant;
 
-use super::one::{Next, Retention, Subscription, Terms};
-use super::{Config, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
+use super::one::{Knowledge, Next, Refreshed, Retention, Subscription, Terms};
+use super::rates::Rates;
+use super::{Config, EndReason, Held, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
 use crate::dialog::Dialog;
 use crate::error::BadRequest;
+use crate::header::event::Event;
 use crate::header_name::HeaderName;
 use crate::message::Request;
 use crate::status::StatusCode;
@@ -56,6 +58,11 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 subscription,
                 outcome,
             } => self.handle_outcome(subscription, outcome, now),
+            Input::Admit { subscription } => self.handle_admitted(subscription, now),
+            Input::End {
+                subscription,
+                reason,
+            } => self.handle_end(subscription, reason, now),
             Input::Timeout => self.handle_timeout(now),
         }
     }
@@ -81,7 +88,25 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 address: subscription.dialog.remote_uri().into(),
                 since,
                 until,
+                standing: subscription.standing,
             })
+        })
+    }
+
+    /// What a SUBSCRIBE inside a dialog is about, and the address it began with; `None` where there is no such
+    /// subscription.
+    pub fn resource_of(&self, request: &Request) -> Option<(&R, &str)> {
+        self.subscription_of(request)
+            .map(|(_, found)| (&found.resource, &*found.address))
+    }
+
+    /// All subscriptions that are kept, in no order.
+    pub fn subscriptions(&self) -> impl Iterator<Item = Held<'_, R>> {
+        self.subscriptions.iter().map(|(id, found)| Held {
+            subscription: *id,
+            watcher: &found.watcher,
+            resource: &found.resource,
+            standing: found.standing,
         })
     }
 
@@ -103,16 +128,18 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 .received_from(flow.remote)
                 .to_tag(&*tag)
         };
-        let contact = subscribe.contact.clone();
+        let (contact, require) = (subscribe.contact.clone(), subscribe.require);
         let (response, id) = match self.subscribe(subscribe, now) {
             Ok(accepted) => {
                 // RFC 6665 §4.2.1.1: 200 and never 202; what is granted is told.
-                let response = begin(StatusCode::OK)
+                let mut response = begin(accepted.status)
                     .copied(HeaderName::RecordRoute)
                     .header(HeaderName::Contact, contact)
-                    .header(HeaderName::Expires, accepted.seconds.to_string())
-                    .build();
-                (response, Some(accepted.subscription))
+                    .header(HeaderName::Expires, accepted.seconds.to_string());
+                if let Some(require) = require {
+                    response = response.header(HeaderName::Require, require);
+                }
+                (response.build(), Some(accepted.subscription))
             }
             Err(Refused(BadRequest { status, reason })) => {
                 let mut response = begin(status).reason(reason);
@@ -123,7 +150,10 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 (response.build(), None)
             }
         };
-        self.outputs.push_back(Output::Answer { response });
+        self.outputs.push_back(Output::Answer {
+            response,
+            subscription: id,
+        });
         if let Some(id) = id {
             self.advance(id, now);
         }
@@ -137,23 +167,31 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             resource,
             contact,
             local_tag,
+            entity_tag,
+            standing,
+            require: _,
         } = subscribe;
         let lifetime = self
             .config
             .granted(request.expires().map_err(BadRequest::from)?);
+        let event = request.event().map_err(BadRequest::from)?;
+        let event = event.ok_or_else(|| Refused::with(StatusCode::BAD_EVENT, "Missing Event"))?;
         let terms = Terms {
-            event: event_of(&request)?,
+            event: event_of(&event),
             contact: contact.into(),
             flow,
             lifetime,
+            rates: Rates::granted(&event, &self.config, now),
+            knowledge: knowledge(&request, entity_tag.as_deref()),
         };
         let seconds = lifetime.as_secs();
         let to = request.to().map_err(BadRequest::from)?;
         let (Some(resource), None) = (resource, to.tag()) else {
-            let subscription = self.refresh(&request, &watcher, terms, now)?;
+            let (subscription, status) = self.refresh(&request, &watcher, terms, now)?;
             return Ok(Accepted {
                 subscription,
                 seconds,
+                status,
             });
         };
         let dialog = Dialog::open(&request, &local_tag)?;
@@ -163,11 +201,12 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             self.make_room(&watcher)?;
         }
         let subscription = self.insert(Subscription::new(
-            dialog, resource, watcher, address, terms, now,
+            dialog, resource, watcher, address, standing, terms, now,
         ));
         Ok(Accepted {
             subscription,
             seconds,
+            status: StatusCode::OK,
         })
     }
 
@@ -178,14 +217,11 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         watcher: &str,
         terms: Terms,
         now: Instant,
-    ) -> Result<SubscriptionId, Refused> {
-        let tag = request.to().map_err(BadRequest::from)?.tag();
-        let id = tag.and_then(|tag| self.ids_by_tag.get(tag)).copied();
-        let found = id.and_then(|id| Some((id, self.subscriptions.get_mut(&id)?)));
+    ) -> Result<(SubscriptionId, StatusCode), Refused> {
+        let found = self.subscription_of(request).map(|(id, _)| id);
+        let found = found.and_then(|id| Some((id, self.subscriptions.get_mut(&id)?)));
         let Some((id, subscription)) = found.filter(|(_, subscription)| {
-            subscription.dialog.is_of(request)
-                && subscription.event() == &*terms.event
-                && !subscription.is_ending()
+            subscription.event() == &*terms.event && !subscription.is_ending()
         }) else {
             return Err(Refused::with(
                 StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
@@ -199,8 +235,23 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             ));
         }
         subscription.dialog.handle_request(request)?;
-        subscription.handle_refresh(terms, now);
-        Ok(id)
+        // RFC 5839 §6.3: nothing follows where the watcher knows the state.
+        let status = match subscription.handle_refresh(terms, now) {
+            Refreshed::ToTell => StatusCode::OK,
+            Refreshed::Known => StatusCode::NO_NOTIFICATION,
+            Refreshed::Over => {
+                self.forget(id);
+                StatusCode::NO_NOTIFICATION
+            }
+        };
+        Ok((id, status))
+    }
+
+    fn subscription_of(&self, request: &Request) -> Option<(SubscriptionId, &Subscription<R>)> {
+        let to = request.to().ok()?;
+        let id = self.ids_by_tag.get(to.tag()?).copied()?;
+        let found = self.subscriptions.get(&id)?;
+        found.dialog.is_of(request).then_some((id, &**found))
     }
 
     /// Of a watcher with too many, one that cannot be reached any more goes first.
@@ -240,7 +291,23 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         };
         match subscription.handle_outcome(outcome, &self.config, now) {
             Next::Forget => self.forget(id),
-            Next::Wait | Next::Notify(_) | Next::NotifyLast(_) => self.advance(id, now),
+            Next::Wait | Next::Notify(..) | Next::NotifyLast(..) => self.advance(id, now),
+        }
+    }
+
+    fn handle_admitted(&mut self, id: SubscriptionId, now: Instant) {
+        if let Some(subscription) = self.subscriptions.get_mut(&id) {
+            subscription.handle_admitted(now);
+            let (resource, retention) = (subscription.resource.clone(), subscription.retention);
+            self.tell_watchers_changed(resource, retention);
+            self.advance(id, now);
+        }
+    }
+
+    fn handle_end(&mut self, id: SubscriptionId, reason: EndReason, now: Instant) {
+        if let Some(subscription) = self.subscriptions.get_mut(&id) {
+            subscription.handle_end(reason, now);
+            self.advance(id, now);
         }
     }
 
@@ -259,13 +326,14 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             return;
         };
         let next = subscription.advance(&self.config, now);
-        let last = matches!(next, Next::NotifyLast(_) | Next::Forget);
-        if let Next::Notify(draft) | Next::NotifyLast(draft) = next {
+        let last = matches!(next, Next::NotifyLast(..) | Next::Forget);
+        if let Next::Notify(draft, content) | Next::NotifyLast(draft, content) = next {
             self.outputs.push_back(Output::Notify {
                 subscription: id,
                 resource: subscription.resource.clone(),
                 address: subscription.address.clone(),
                 flow: subscription.flow(),
+                content,
                 draft: Box::new(draft),
             });
         }
@@ -333,6 +401,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 self.count_by_watcher.remove(&gone.watcher);
             }
         }
+        self.outputs.push_back(Output::Ended { subscription: id });
         self.tell_watchers_changed(gone.resource, gone.retention);
     }
 
@@ -348,6 +417,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
 struct Accepted {
     subscription: SubscriptionId,
     seconds: u64,
+    status: StatusCode,
 }
 
 #[derive(Debug, Clone)]
@@ -369,20 +439,27 @@ impl From<BadRequest> for Refused {
 }
 
 /// Package and id, which together tell subscriptions of one dialog apart (RFC 6665 §4.5.2).
-fn event_of(request: &Request) -> Result<Box<str>, BadRequest> {
-    let Some(event) = request.event()? else {
-        return Err(BadRequest {
-            status: StatusCode::BAD_EVENT,
-            reason: Cow::Borrowed("Missing Event"),
-        });
-    };
-    Ok(match event.id() {
+fn event_of(event: &Event<'_>) -> Box<str> {
+    match event.id() {
         Some(id) => format!("{};id={id}", event.package).into(),
         None => event.package.into(),
-    })
+    }
 }
 
-fn address_of(request: &Request) -> Result<Box<str>, BadRequest> {
+/// RFC 5839 §4: whether the tag the watcher names, or `*`, is that of the newest state.
+fn knowledge(request: &Request, entity_tag: Option<&str>) -> Knowledge {
+    let named = request.header(HeaderName::SuppressIfMatch);
+    match (named.map(<[u8]>::trim_ascii), entity_tag) {
+        (Some(named), Some(tag)) if named == b"*" || named == tag.as_bytes() => Knowledge::Newest,
+        (Some(_) | None, _) => Knowledge::Unknown,
+    }
+}
+
+/// The address that a SUBSCRIBE outside a dialog is about, without parameters.
+///
+/// # Errors
+/// Where the Request-URI is none of SIP.
+pub fn address_of(request: &Request) -> Result<Box<str>, BadRequest> {
     let uri = request.uri()?;
     let user = uri
         .user

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Config, EndReason, Outcome};
+use super::rates::Rates;
+use super::{Config, Content, EndReason, Outcome, Standing};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::header_name::HeaderName;
@@ -23,10 +24,15 @@ pub(super) struct Subscription<R> {
     flow: Flow,
     since: Instant,
     pub(super) retention: Retention,
+    pub(super) standing: Standing,
     phase: Phase,
     way: Way,
     /// When the next NOTIFY wants to go out.
     due: Option<Instant>,
+    /// What the next NOTIFY tells.
+    content: Content,
+    /// Few watchers ask for any.
+    rates: Option<Box<Rates>>,
     /// Before this a change alone sends nothing.
     paced_until: Instant,
     /// Where [`super::Notifier`] has this subscription's timer.
@@ -69,11 +75,22 @@ pub(super) enum Next {
     /// Nothing before [`Subscription::next_timeout`].
     Wait,
     /// Send this; the subscription stays.
-    Notify(RequestDraft),
+    Notify(RequestDraft, Content),
     /// Send this; the subscription is over.
-    NotifyLast(RequestDraft),
+    NotifyLast(RequestDraft, Content),
     /// The subscription is over without a word.
     Forget,
+}
+
+/// What follows from a SUBSCRIBE inside the dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refreshed {
+    /// A NOTIFY is due.
+    ToTell,
+    /// The watcher knows the state; no NOTIFY is due.
+    Known,
+    /// The subscription is over, and the watcher knows the state.
+    Over,
 }
 
 /// What a SUBSCRIBE brings with it.
@@ -83,6 +100,15 @@ pub(super) struct Terms {
     pub(super) contact: Box<str>,
     pub(super) flow: Flow,
     pub(super) lifetime: Duration,
+    pub(super) rates: Option<Rates>,
+    pub(super) knowledge: Knowledge,
+}
+
+/// Whether the watcher has proven to know the newest state (RFC 5839 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Knowledge {
+    Unknown,
+    Newest,
 }
 
 impl<R> Subscription<R> {
@@ -92,6 +118,7 @@ impl<R> Subscription<R> {
         resource: R,
         watcher: Box<str>,
         address: Box<str>,
+        standing: Standing,
         terms: Terms,
         now: Instant,
     ) -> Self {
@@ -109,28 +136,85 @@ impl<R> Subscription<R> {
             } else {
                 Retention::UntilExpiry
             },
+            standing,
             phase: phase(terms.lifetime, now),
             way: Way::Free,
             due: Some(now),
+            // RFC 5839 §6.2: a new subscription is always followed by a NOTIFY, if need be without a body.
+            content: match terms.knowledge {
+                Knowledge::Unknown => Content::Full,
+                Knowledge::Newest => Content::Known,
+            },
+            rates: terms.rates.map(Box::new),
             paced_until: now,
             timer: None,
         }
     }
 
-    /// A refresh, or with a lifetime of zero the end; both are followed by a NOTIFY at once (RFC 6665 §4.2.1.2).
-    pub(super) fn handle_refresh(&mut self, terms: Terms, now: Instant) {
+    /// A refresh, or with a lifetime of zero the end. A NOTIFY follows at once (RFC 6665 §4.2.1.2), unless the
+    /// watcher has proven that it knows the state (RFC 5839 §6.3).
+    pub(super) fn handle_refresh(&mut self, terms: Terms, now: Instant) -> Refreshed {
+        // Whoever waits for permission must not learn whether the state is still the same.
+        let knowledge = match self.standing {
+            Standing::Active => terms.knowledge,
+            Standing::Pending => Knowledge::Unknown,
+        };
         self.phase = phase(terms.lifetime, now);
         self.flow = terms.flow;
         self.contact = terms.contact;
+        self.rates = terms.rates.map(Box::new);
         if self.way == Way::Lost {
             self.way = Way::Free;
         }
-        self.due = Some(now);
+        match (knowledge, self.phase) {
+            (Knowledge::Unknown, _) => {
+                self.due = Some(now);
+                self.content = Content::Full;
+                Refreshed::ToTell
+            }
+            (Knowledge::Newest, Phase::Active { .. }) => {
+                self.due = self.rates.as_mut().and_then(|rates| {
+                    let after = rates.handle_told(now)?;
+                    Some((now + after).max(self.paced_until))
+                });
+                Refreshed::Known
+            }
+            (Knowledge::Newest, Phase::Ending { .. }) => Refreshed::Over,
+        }
+    }
+
+    /// Ends it before its time.
+    pub(super) fn handle_end(&mut self, reason: EndReason, now: Instant) {
+        if !self.is_ending() {
+            self.phase = Phase::Ending { reason };
+            self.content = match reason {
+                // Whoever may not watch is told nothing in the end.
+                EndReason::Rejected | EndReason::GiveUp | EndReason::NoResource => Content::Nothing,
+                EndReason::Deactivated | EndReason::Probation { .. } | EndReason::Timeout => {
+                    Content::Full
+                }
+            };
+            self.due = Some(now);
+        }
+    }
+
+    /// It may be told from here on.
+    pub(super) fn handle_admitted(&mut self, now: Instant) {
+        if self.standing == Standing::Pending {
+            self.standing = Standing::Active;
+            self.content = Content::Full;
+            self.due = Some(now);
+        }
     }
 
     pub(super) fn handle_changed(&mut self, now: Instant) {
-        if self.due.is_none() {
-            self.due = Some(self.paced_until.max(now));
+        match self.standing {
+            Standing::Active => {
+                let at = self.paced_until.max(now);
+                self.due = Some(self.due.map_or(at, |due| due.min(at)));
+            }
+            // Nor is it told when something changes.
+            Standing::Pending => {}
         }
     }
 
@@ -155,7 +239,8 @@ impl<R> Subscription<R> {
             Outcome::Answered { retry_after, .. } => retry_after.unwrap_or(config.retry_interval),
             Outcome::NotSent => config.unsent_interval,
         };
-        // The state was not taken in, so it is still owed.
+        // The state was not taken in, so it is still owed, and all of it.
+        self.content = Content::Full;
         self.paced_until = now + retry_after.min(config.longest_lifetime);
         self.due = Some(self.paced_until);
         Next::Wait
@@ -166,10 +251,11 @@ impl<R> Subscription<R> {
         if let Phase::Active { until } = self.phase
             && until <= now
         {
-            self.phase = Phase::Ending {
-                reason: EndReason::Timeout,
+            let reason = match self.standing {
+                Standing::Active => EndReason::Timeout,
+                Standing::Pending => EndReason::GiveUp,
             };
-            self.due = Some(now);
+            self.handle_end(reason, now);
         }
         match (self.way, self.phase) {
             (Way::Taken, _) => Next::Wait,
@@ -177,15 +263,34 @@ impl<R> Subscription<R> {
             (Way::Lost, Phase::Active { .. }) => Next::Wait,
             (Way::Free, _) if self.due.is_none_or(|due| due > now) => Next::Wait,
             (Way::Free, Phase::Active { until }) => {
-                self.due = None;
-                self.paced_until = now + config.shortest_interval;
+                let pace = self.rates.as_ref().and_then(|rates| rates.pace());
+                self.paced_until = now + config.shortest_interval.max(pace.unwrap_or_default());
+                let again_after = self.rates.as_mut().and_then(|rates| rates.handle_told(now));
+                self.due = again_after.map(|after| (now + after).max(self.paced_until));
                 self.way = Way::Taken;
                 let left = until.saturating_duration_since(now).as_secs_f64().ceil() as u64;
-                Next::Notify(self.notify(&format!("active;expires={left}")))
+                let word = match self.standing {
+                    Standing::Active => "active",
+                    Standing::Pending => "pending",
+                };
+                let rates = self.rates.as_ref().map(|rates| rates.parameters());
+                let rates = rates.unwrap_or_default();
+                let draft = self.notify(&format!("{word};expires={left}{rates}"));
+                Next::Notify(draft, self.told_next(Content::Changes))
             }
             (Way::Free, Phase::Ending { reason }) => {
-                Next::NotifyLast(self.notify(&format!("terminated;reason={}", reason.as_str())))
+                let draft = self.notify(&format!("terminated;{reason}"));
+                Next::NotifyLast(draft, self.told_next(Content::Nothing))
             }
+        }
+    }
+
+    /// What is told now; `after` is what the NOTIFY after it tells.
+    fn told_next(&mut self, after: Content) -> Content {
+        let content = std::mem::replace(&mut self.content, after);
+        match self.standing {
+            Standing::Active => content,
+            Standing::Pending => Content::Nothing,
         }
     }
 

@@ -14,19 +14,19 @@ use super::proven::{Acquaintance, ProvenPlaces};
 /// Wrong tries are forgotten after this long.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// A user's wrong tries from strange places are paid off one by one, each in this time; so many may be open at once
-/// as one place may have, and at least `LEAST_AT_ONCE`. Ten in a minute at most, then, by default.
-const PER_TRY: Duration = Duration::from_secs(12);
+/// A user's wrong tries from strange places are paid off one by one, each in this time. So many may be open at once
+/// as one source may have; with the default of five, ten in any minute are the most.
+const PER_TRY: Duration = Duration::from_secs(30);
 
-/// See `PER_TRY`.
-const LEAST_AT_ONCE: u32 = 5;
-
-/// Of those, places that have come to a limit before may use so many: the rest is for phones that come for the
-/// first time while somebody guesses.
-const AT_ONCE_FOR_SUSPECTS: u32 = 2;
+/// So many more may be open for sources that came to no limit yet: phones that come for the first time while
+/// somebody guesses from many places.
+const FOR_NEWCOMERS: u32 = 3;
 
 /// A source that was put off so often is a suspect, as one is that came to its own limit.
 const PATIENCE: u32 = 3;
+
+/// A suspect is one until this long after its last doubtful try.
+const SUSPECTED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Entries of each table; a flood of names and sources finds no room beyond it and is put off.
 const ENTRIES: usize = 65_536;
@@ -42,7 +42,7 @@ pub(super) type UserKey = u64;
 pub(super) enum Admission {
     /// It is.
     Granted,
-    /// It is not: this source has been wrong about this user too often.
+    /// It is not: this source has been wrong too often.
     Refused,
     /// It is not yet: too many strangers have been wrong about this user.
     Postponed {
@@ -60,7 +60,7 @@ pub(super) struct Tries {
     by_pair: DashMap<(UserKey, IpAddr), Count>,
     /// Until when a user's wrong tries from strange places are paid off.
     debts_by_user: DashMap<UserKey, Instant>,
-    /// How often a source came to a limit.
+    /// How often a source came to a limit, and when for the last time.
     suspicions_by_source: DashMap<IpAddr, Count>,
     proven: ProvenPlaces,
     /// Milliseconds since the start.
@@ -96,7 +96,7 @@ impl Tries {
             return Admission::Granted;
         }
         let wrong = self.by_pair.get(&(user, source)).map(|count| *count);
-        if wrong.is_some_and(|wrong| wrong.at(now) >= self.limit) {
+        if wrong.is_some_and(|wrong| wrong.within(REMEMBERED, now) >= self.limit) {
             return Admission::Refused;
         }
         if acquaintance == Acquaintance::Source {
@@ -107,11 +107,19 @@ impl Tries {
         }
         let debt = self.debts_by_user.get(&user).map(|until| *until);
         let debt = debt.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        let credit = PER_TRY * self.at_once(source, now);
+        let is_suspect = self.is_suspect(source, now);
+        let at_once = match is_suspect {
+            true => self.limit,
+            false => self.limit.saturating_add(FOR_NEWCOMERS),
+        };
+        let credit = PER_TRY.saturating_mul(at_once);
         if debt + PER_TRY <= credit {
             return Admission::Granted;
         }
         self.suspect(source, 1, now);
+        if is_suspect {
+            return Admission::Refused;
+        }
         Admission::Postponed {
             until: now + (debt + PER_TRY).saturating_sub(credit),
         }
@@ -121,8 +129,18 @@ impl Tries {
     pub(super) fn handle_wrong(&self, user: &str, flow: Flow, now: Instant) {
         let (user, source) = (self.key(user), neighbourhood(flow.remote.ip()));
         self.proven.forget(user, flow);
-        let wrong = increase(&self.by_pair, (user, source), 1, now);
-        if wrong >= self.limit {
+        let first = Count {
+            count: 0,
+            since: now,
+        };
+        let mut wrong = self.by_pair.entry((user, source)).or_insert(first);
+        if wrong.within(REMEMBERED, now) == 0 {
+            *wrong = first;
+        }
+        wrong.count = wrong.count.saturating_add(1);
+        let is_too_often = wrong.count >= self.limit;
+        drop(wrong);
+        if is_too_often {
             self.suspect(source, PATIENCE, now);
         }
         let mut debt = self.debts_by_user.entry(user).or_insert(now);
@@ -134,20 +152,22 @@ impl Tries {
         self.proven.add(self.key(user), flow, now);
     }
 
-    /// Wrong tries that a source may have open about one user.
-    fn at_once(&self, source: IpAddr, now: Instant) -> u32 {
+    fn is_suspect(&self, source: IpAddr, now: Instant) -> bool {
         let suspicion = self.suspicions_by_source.get(&source);
-        let is_suspect = suspicion.is_some_and(|suspicion| suspicion.at(now) >= PATIENCE);
-        if is_suspect {
-            AT_ONCE_FOR_SUSPECTS
-        } else {
-            self.limit.max(LEAST_AT_ONCE)
-        }
+        suspicion.is_some_and(|suspicion| suspicion.within(SUSPECTED_FOR, now) >= PATIENCE)
     }
 
     fn suspect(&self, source: IpAddr, weight: u32, now: Instant) {
         if self.suspicions_by_source.len() < ENTRIES {
-            increase(&self.suspicions_by_source, source, weight, now);
+            let nothing = Count {
+                count: 0,
+                since: now,
+            };
+            let mut count = self.suspicions_by_source.entry(source).or_insert(nothing);
+            *count = Count {
+                count: count.within(SUSPECTED_FOR, now).saturating_add(weight),
+                since: now,
+            };
         }
     }
 
@@ -175,10 +195,11 @@ impl Tries {
                 .compare_exchange(swept_at, since_start, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if is_ours {
-            self.by_pair.retain(|_, count| count.at(now) > 0);
+            self.by_pair
+                .retain(|_, count| count.within(REMEMBERED, now) > 0);
             self.debts_by_user.retain(|_, until| *until > now);
             self.suspicions_by_source
-                .retain(|_, count| count.at(now) > 0);
+                .retain(|_, count| count.within(SUSPECTED_FOR, now) > 0);
         }
         full()
     }
@@ -189,31 +210,13 @@ impl Tries {
 }
 
 impl Count {
-    fn at(self, now: Instant) -> u32 {
-        if now < self.since + REMEMBERED {
+    fn within(self, memory: Duration, now: Instant) -> u32 {
+        if now < self.since + memory {
             self.count
         } else {
             0
         }
     }
-}
-
-fn increase<K: Eq + std::hash::Hash>(
-    counts: &DashMap<K, Count>,
-    key: K,
-    weight: u32,
-    now: Instant,
-) -> u32 {
-    let mut count = counts.entry(key).or_insert(Count {
-        count: 0,
-        since: now,
-    });
-    if count.at(now) == 0 {
-        count.since = now;
-        count.count = 0;
-    }
-    count.count = count.count.saturating_add(weight);
-    count.count
 }
 
 /// All addresses that one stranger may have at will: in IPv6 a /64.
@@ -301,9 +304,9 @@ mod tests {
             if guess(&tries, "alice", source, now) == Admission::Granted {
                 granted.push(now);
             }
-            // Half a minute into it a phone of alice's comes up somewhere new, and later another.
-            if n % 15_000 == 14_999 {
-                let phone = flow(u8::try_from(n / 15_000).unwrap() + 100, 5060);
+            // Some time into it a phone of alice's comes up somewhere new, and later another.
+            if n % 20_000 == 19_999 {
+                let phone = flow(u8::try_from(n / 20_000).unwrap() + 100, 5060);
                 assert_eq!(tries.admit("alice", phone, now), Admission::Granted, "{n}");
             }
         }
@@ -318,6 +321,19 @@ mod tests {
             tries.admit("bob", flow(10, 1), start + REMEMBERED),
             Admission::Granted
         );
+    }
+
+    #[test]
+    fn who_is_wrong_about_one_user_may_be_as_wrong_about_another() {
+        let (tries, now) = (Tries::new(5), Instant::now());
+        for user in ["nobody", "alice"] {
+            for port in 0..5 {
+                let admission = guess(&tries, user, flow(9, port), now);
+                assert_eq!(admission, Admission::Granted, "{user} {port}");
+            }
+            let admission = guess(&tries, user, flow(9, 9), now);
+            assert_eq!(admission, Admission::Refused, "{user}");
+        }
     }
 
     #[test]

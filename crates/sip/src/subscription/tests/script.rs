@@ -1,5 +1,6 @@
 //! One notifier of named resources, a clock moved by hand, and a log of all it did.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,7 +12,10 @@ use crate::flow::{Flow, Protocol};
 use crate::header_name::HeaderName;
 use crate::message::{Message, Request, Response};
 use crate::status::StatusCode;
-use crate::subscription::{Config, Input, Notifier, Outcome, Output, Subscribe, SubscriptionId};
+use crate::subscription::{
+    Config, Content, EndReason, Input, Notifier, Outcome, Output, Standing, Subscribe,
+    SubscriptionId,
+};
 
 pub(super) const OK: Outcome = answered(StatusCode::OK);
 
@@ -103,9 +107,17 @@ pub(super) struct Script {
     pub(super) notified: Vec<SubscriptionId>,
     /// Drafts of all NOTIFYs, printed.
     pub(super) notifies: Vec<Request>,
+    /// What each of them told.
+    pub(super) contents: Vec<Content>,
     pub(super) responses: Vec<Response>,
     pub(super) watchers_changed: Vec<&'static str>,
+    pub(super) ended: Vec<SubscriptionId>,
     subscribes: u64,
+    call_ids: HashMap<SubscriptionId, String>,
+    looked_at: usize,
+    /// Names the state of every resource.
+    pub(super) entity_tag: Option<&'static str>,
+    pub(super) standing: Standing,
 }
 
 pub(super) fn check(act: impl FnOnce(&mut Script), expected: Expect) {
@@ -128,9 +140,15 @@ impl Script {
             log: String::new(),
             notified: Vec::new(),
             notifies: Vec::new(),
+            contents: Vec::new(),
             responses: Vec::new(),
             watchers_changed: Vec::new(),
+            ended: Vec::new(),
             subscribes: 0,
+            call_ids: HashMap::new(),
+            looked_at: 0,
+            entity_tag: None,
+            standing: Standing::Active,
         }
     }
 
@@ -152,6 +170,9 @@ impl Script {
             resource: phone.to_tag.is_none().then_some(resource),
             contact: "<sip:192.0.2.9:5060>".to_owned(),
             local_tag: format!("ours-{}", self.subscribes).into(),
+            entity_tag: self.entity_tag.map(Into::into),
+            standing: self.standing,
+            require: None,
         })));
     }
 
@@ -166,6 +187,44 @@ impl Script {
             subscription,
             outcome,
         });
+    }
+
+    /// The place in `notified` of the subscription with this Call-ID.
+    pub(super) fn index_of(&self, call_id: &str) -> usize {
+        let of_it =
+            |id: &&SubscriptionId| self.call_ids.get(id).is_some_and(|found| found == call_id);
+        let id = self.notified.iter().find(of_it).unwrap();
+        self.notified.iter().position(|found| found == id).unwrap()
+    }
+
+    /// The numbers in the Call-IDs `call-N` of what was told since this was asked last.
+    pub(super) fn newly_notified(&mut self) -> Vec<u64> {
+        let new = self.notifies.get(self.looked_at..).unwrap_or_default();
+        let numbers = new.iter().map(|notify| number(notify.call_id().unwrap()));
+        let numbers = numbers.collect();
+        self.looked_at = self.notifies.len();
+        numbers
+    }
+
+    /// The numbers in the Call-IDs `call-N` of the subscriptions that are kept.
+    pub(super) fn held(&self) -> Vec<u64> {
+        self.notifier
+            .subscriptions()
+            .map(|held| number(&self.call_ids[&held.subscription]))
+            .collect()
+    }
+
+    pub(super) fn end(&mut self, index: usize, reason: EndReason) {
+        let subscription = self.notified[index];
+        self.handle(Input::End {
+            subscription,
+            reason,
+        });
+    }
+
+    pub(super) fn admit(&mut self, index: usize) {
+        let subscription = self.notified[index];
+        self.handle(Input::Admit { subscription });
     }
 
     /// Moves the clock, waking the notifier exactly when it wants to be.
@@ -194,7 +253,7 @@ impl Script {
         while let Some(output) = self.notifier.poll_output() {
             let at = self.now.duration_since(self.start).as_secs_f64();
             let said = match output {
-                Output::Answer { response } => {
+                Output::Answer { response, .. } => {
                     let Message::Response(response) = Message::parse(response).unwrap() else {
                         panic!("not a response");
                     };
@@ -214,6 +273,7 @@ impl Script {
                     resource,
                     address,
                     flow,
+                    content,
                     draft,
                 } => {
                     if !self.notified.contains(&subscription) {
@@ -224,15 +284,26 @@ impl Script {
                         panic!("not a request");
                     };
                     request.check().unwrap();
+                    let call_id = request.call_id().unwrap().to_owned();
+                    self.call_ids.insert(subscription, call_id);
                     let said = format!(
-                        "notify {} of {resource} as {address} over {} cseq {}: {}",
+                        "notify {} of {resource} as {address} over {} cseq {}: {}{}",
                         String::from_utf8_lossy(request.uri_text()),
                         flow.id,
                         request.cseq().unwrap().number,
                         shown(request.header(HeaderName::SubscriptionState), ""),
+                        match content {
+                            Content::Full | Content::Changes => "",
+                            Content::Known | Content::Nothing => " without a body",
+                        },
                     );
+                    self.contents.push(content);
                     self.notifies.push(request);
                     said
+                }
+                Output::Ended { subscription } => {
+                    self.ended.push(subscription);
+                    continue;
                 }
                 Output::WatchersChanged { resource } => {
                     self.watchers_changed.push(resource);
@@ -242,6 +313,10 @@ impl Script {
             writeln!(self.log, "at {at}: {said}").unwrap();
         }
     }
+}
+
+fn number(call_id: &str) -> u64 {
+    call_id.trim_start_matches("call-").parse().unwrap()
 }
 
 fn shown(value: Option<&[u8]>, before: &str) -> String {

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::schema::{self, SchemaError};
 use crate::error::OpenError;
-use crate::location::Location;
-use crate::schema::{self, SchemaError};
 
 /// An open database: one connection that writes, one that only reads.
 pub(crate) struct Database {
@@ -25,14 +25,7 @@ pub(crate) struct Database {
 
 impl Database {
     /// Opens or creates the database and brings its schema up to date.
-    pub(crate) fn open(location: &Location) -> Result<Self, OpenError> {
-        match location {
-            Location::File(path) => Self::open_file(path),
-            Location::Memory => Self::open_memory(),
-        }
-    }
-
-    fn open_file(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open_file(path: &Path) -> Result<Self, OpenError> {
         let lock = lock_file(path)?;
         create_private(path)?;
         let writable = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -66,7 +59,8 @@ impl Database {
         })
     }
 
-    fn open_memory() -> Result<Self, OpenError> {
+    /// A database that ends with its connections.
+    pub(crate) fn open_memory() -> Result<Self, OpenError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         // A name beginning with "/" is shared by the connections of this process and by no other.
         let name = format!(
@@ -95,6 +89,26 @@ impl Database {
     }
 }
 
+/// A connection that reads an existing database of this program's schema, beside a server that may be using it.
+pub(crate) fn open_archive(path: &Path) -> Result<Connection, OpenError> {
+    if !path.exists() {
+        let source = io::Error::from(io::ErrorKind::NotFound);
+        return Err(OpenError::File {
+            path: path.to_owned(),
+            source,
+        });
+    }
+    check_private(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        configure(&connection)?;
+        schema::examine_current(&connection)?;
+        Ok(connection)
+    };
+    open().map_err(|error| explain(path, error))
+}
+
 /// How long a statement waits for another program's lock, such as a backup's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -104,6 +118,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 fn configure(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // A damaged or hostile file must not run functions from its schema or lead reads astray.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)
 }
@@ -111,6 +126,8 @@ fn configure(connection: &Connection) -> Result<(), rusqlite::Error> {
 fn configure_writer(connection: &Connection) -> Result<(), rusqlite::Error> {
     configure(connection)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is erased leaves no trace in free pages.
+    connection.pragma_update(None, "secure_delete", true)?;
     // FULL syncs the log before each commit returns: what is acknowledged survives a power cut.
     connection.pragma_update(None, "synchronous", "FULL")
 }
@@ -165,22 +182,27 @@ fn create_private(path: &Path) -> Result<(), OpenError> {
         .open(path)
     {
         Ok(_created) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let metadata = path.metadata().map_err(failed)?;
-            if !metadata.is_file() {
-                return Err(OpenError::NotOurs {
-                    path: path.to_owned(),
-                });
-            }
-            if metadata.mode() & 0o077 != 0 {
-                return Err(OpenError::TooOpen {
-                    path: path.to_owned(),
-                });
-            }
-            Ok(())
-        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_private(path),
         Err(source) => Err(failed(source)),
     }
+}
+
+fn check_private(path: &Path) -> Result<(), OpenError> {
+    let metadata = path.metadata().map_err(|source| OpenError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    if !metadata.is_file() {
+        return Err(OpenError::NotOurs {
+            path: path.to_owned(),
+        });
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(OpenError::TooOpen {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -193,6 +215,7 @@ fn explain(path: &Path, error: SchemaError) -> OpenError {
     let path = path.to_owned();
     match error {
         SchemaError::NotOurs => OpenError::NotOurs { path },
+        SchemaError::Older { found, known } => OpenError::OlderSchema { path, found, known },
         SchemaError::Newer { found, known } => OpenError::NewerSchema { path, found, known },
         SchemaError::Database(source) => match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => OpenError::NotOurs { path },

@@ -1,10 +1,21 @@
 //! The database's schema: numbered steps, applied forward, one transaction each.
 //! Must not know how the tables are used.
 
-use rusqlite::{Connection, TransactionBehavior};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::read::stored_row;
+use crate::chain::Link;
 
 /// Step `n` (from 1) brings a database from schema `n - 1` to schema `n`. A released step never changes.
-const STEPS: &[&str] = &[include_str!("migrations/0001_journal.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/sqlite/0001_journal.sql"),
+    include_str!("../migrations/sqlite/0002_state.sql"),
+];
+
+/// The schema that brought digests and chains.
+const WITH_CHAINS: i64 = 2;
 
 /// Marks the file as ours in the SQLite header: "Dskb".
 const APPLICATION_ID: i32 = 0x4473_6b62;
@@ -16,6 +27,8 @@ pub(crate) enum SchemaError {
     NotOurs,
     /// A newer program wrote it.
     Newer { found: i64, known: i64 },
+    /// An older program wrote it, and it may not be changed here.
+    Older { found: i64, known: i64 },
     /// SQLite refused.
     Database(rusqlite::Error),
 }
@@ -43,6 +56,16 @@ pub(crate) fn examine(connection: &Connection) -> Result<(), SchemaError> {
     Ok(())
 }
 
+/// Says whether the database has the schema of this program; changes nothing.
+pub(crate) fn examine_current(connection: &Connection) -> Result<(), SchemaError> {
+    examine(connection)?;
+    let (found, known) = (version(connection)?, newest());
+    if found < known {
+        return Err(SchemaError::Older { found, known });
+    }
+    Ok(())
+}
+
 /// Applies the steps the database lacks.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
     migrate_by(STEPS, connection)
@@ -55,9 +78,34 @@ fn migrate_by(steps: &[&str], connection: &mut Connection) -> Result<(), SchemaE
         if version(&transaction)? < number {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.execute_batch(step)?;
+            if number == WITH_CHAINS && steps == STEPS {
+                chain_existing(&transaction)?;
+            }
             transaction.pragma_update(None, "user_version", number)?;
         }
         transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Gives the records of before their digests and the tickets their chains.
+fn chain_existing(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+    let mut links: HashMap<String, Link> = HashMap::new();
+    let mut read = transaction.prepare(
+        "SELECT position, ticket, kind, version, at, line, line_id, body, digest FROM records ORDER BY position",
+    )?;
+    let mut write = transaction.prepare("UPDATE records SET digest = ?2 WHERE position = ?1")?;
+    for row in read.query_map([], stored_row)? {
+        let row = row?;
+        let digest = row.columns().digest();
+        write.execute(params![row.position, digest])?;
+        let link = links.entry(row.ticket).or_default();
+        *link = link.followed_by(&digest);
+    }
+    let mut write =
+        transaction.prepare("UPDATE tickets SET records = ?2, chain = ?3 WHERE id = ?1")?;
+    for (ticket, link) in links {
+        write.execute(params![ticket, link.records, link.chain])?;
     }
     Ok(())
 }
@@ -81,6 +129,37 @@ mod tests {
         migrate(&mut connection).unwrap();
         assert_eq!(version(&connection).unwrap(), newest());
         examine(&connection).unwrap();
+    }
+
+    /// The database of the first release, with a ticket in it, comes to the newest schema and verifies.
+    #[test]
+    fn first_schema_is_brought_up_to_date_with_what_is_in_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&STEPS[..1], &mut connection).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO tickets (id, site, tier, opened_at) VALUES ('t1', 'shop', 'gold', 5);
+                 INSERT INTO records (ticket, kind, version, at, line, line_id, body)
+                 VALUES ('t1', 'line', 1, 5, 1, 'a', '{\"from\":\"rep\",\"text\":\"hi\"}'),
+                        ('t1', 'rated', 1, 6, NULL, NULL, '{\"stars\":5}')",
+            )
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let mut statement = connection
+            .prepare("SELECT position, ticket, kind, version, at, line, line_id, body, digest FROM records ORDER BY position")
+            .unwrap();
+        let rows = statement.query_map([], stored_row).unwrap();
+        let link = rows.fold(Link::default(), |link, row| {
+            let row = row.unwrap();
+            assert_eq!(row.digest, row.columns().digest());
+            link.followed_by(&row.columns().digest())
+        });
+        let kept: (i64, Vec<u8>) = connection
+            .query_row("SELECT records, chain FROM tickets", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(kept, (2, link.chain.to_vec()));
     }
 
     #[test]

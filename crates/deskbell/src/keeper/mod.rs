@@ -1,0 +1,193 @@
+//! Keeps soft state in the journal: behind the answer that a phone gets, or before it. Like every follower it reads
+//! the newest snapshot after a mark. Must not know SIP.
+
+mod publications;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use helpdesk::Clock;
+use presence::{PresentityId, Store};
+use sip_transport::PendingAnswer;
+use storage::{CommitError, Health, Journal, LoadError, SoftChange, SoftKey, SoftKind};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Durability;
+use crate::happenings::unix_ms;
+
+/// How often marks are looked at: what a phone was told may be lost for so long and for one commit.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Answers that may wait for their state to be kept; beyond it a phone is answered 503.
+const ANSWERS: usize = 8192;
+
+/// Presentities kept in one commit.
+const AT_ONCE: usize = 4096;
+
+/// What is to be answered once the state it tells of is kept.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    pending: PendingAnswer,
+    response: Bytes,
+}
+
+/// The way of answers past the keeper, as the configuration wants it.
+#[derive(Debug, Clone)]
+pub(crate) enum AnswerWay {
+    /// At once; the state is kept behind it.
+    AtOnce,
+    /// After the state is kept.
+    Kept {
+        owed: mpsc::Sender<Owed>,
+        health: watch::Receiver<Health>,
+    },
+}
+
+/// A place among the answers that wait, taken before anything is changed.
+#[derive(Debug)]
+pub(crate) enum AnswerPlace<'a> {
+    /// None is needed.
+    AtOnce,
+    /// One of those that wait.
+    Kept(mpsc::Permit<'a, Owed>),
+}
+
+/// No answer can be owed at this moment: 503.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoPlace;
+
+impl AnswerWay {
+    /// Takes a place, or says that the journal is behind or takes nothing at all.
+    pub(crate) fn place(&self) -> Result<AnswerPlace<'_>, NoPlace> {
+        match self {
+            Self::AtOnce => Ok(AnswerPlace::AtOnce),
+            Self::Kept { health, .. } if !health.borrow().is_sound() => Err(NoPlace),
+            Self::Kept { owed, .. } => match owed.try_reserve() {
+                Ok(place) => Ok(AnswerPlace::Kept(place)),
+                Err(_) => Err(NoPlace),
+            },
+        }
+    }
+}
+
+impl Owed {
+    /// What a phone waits for.
+    pub(crate) fn new(pending: PendingAnswer, response: Bytes) -> Self {
+        Self { pending, response }
+    }
+}
+
+/// Reads what has changed and commits it.
+pub(crate) struct Keeper {
+    journal: Journal,
+    store: Arc<Store>,
+    owed: mpsc::Receiver<Owed>,
+}
+
+impl Keeper {
+    /// A keeper of what is in `store`, and the way answers take past it.
+    pub(crate) fn new(
+        journal: Journal,
+        store: Arc<Store>,
+        durability: Durability,
+    ) -> (Self, AnswerWay) {
+        let (sender, owed) = mpsc::channel(ANSWERS);
+        let way = match durability {
+            Durability::Behind => AnswerWay::AtOnce,
+            Durability::Strict => AnswerWay::Kept {
+                owed: sender,
+                health: journal.health(),
+            },
+        };
+        let keeper = Self {
+            journal,
+            store,
+            owed,
+        };
+        (keeper, way)
+    }
+
+    /// Runs until `shutdown`, and keeps what is marked by then. While the journal takes nothing this waits; marks
+    /// are merged meanwhile.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<(), CommitError> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut answers = Vec::new();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return self.keep_marked().await,
+                _ = tick.tick() => {}
+                Some(first) = self.owed.recv() => {
+                    answers.push(first);
+                    while let Ok(more) = self.owed.try_recv() {
+                        answers.push(more);
+                    }
+                }
+            }
+            // Who waits for an answer has made its mark before: it is among those kept now, or was kept before.
+            self.keep_marked().await?;
+            for Owed { pending, response } in answers.drain(..) {
+                pending.answer(response);
+            }
+        }
+    }
+
+    /// Keeps everything that was marked when this began.
+    async fn keep_marked(&self) -> Result<(), CommitError> {
+        loop {
+            let clock = now();
+            let mut changes = Vec::new();
+            while changes.len() < AT_ONCE
+                && let Some(presentity) = self.store.poll_edited()
+            {
+                changes.push(self.change(&presentity, clock));
+            }
+            let kept_all = changes.len() < AT_ONCE;
+            self.journal.keep(changes).await?;
+            if kept_all {
+                return Ok(());
+            }
+        }
+    }
+
+    fn change(&self, presentity: &PresentityId, clock: Clock) -> SoftChange {
+        let snapshot = self.store.presentity(presentity);
+        SoftChange {
+            key: SoftKey {
+                kind: SoftKind::Publications,
+                name: presentity.as_str().to_owned(),
+            },
+            value: snapshot.and_then(|snapshot| publications::write(&snapshot, clock)),
+        }
+    }
+}
+
+/// Brings back what was kept; says of how many presentities.
+pub(crate) async fn restore(journal: &Journal, store: &Store) -> Result<usize, LoadError> {
+    let kept = journal
+        .load_soft(SoftKind::Publications, unix_ms())
+        .await?;
+    let clock = now();
+    let mut restored = 0;
+    for (name, value) in kept {
+        match publications::read(&value, clock) {
+            Ok(kept) => match store.restore(&PresentityId::new(&name), kept, clock.at) {
+                Ok(()) => restored += 1,
+                Err(error) => tracing::warn!(%error, "publications could not be brought back"),
+            },
+            // They come again by themselves.
+            Err(error) => tracing::warn!(%error, "kept publications cannot be read"),
+        }
+    }
+    Ok(restored)
+}
+
+fn now() -> Clock {
+    Clock {
+        at: Instant::now(),
+        unix_ms: unix_ms(),
+    }
+}

@@ -1,0 +1,357 @@
+//! The publications of one presentity as a journal keeps them, and their way back. A form, once released, is only
+//! ever added to. Must not know the journal.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use helpdesk::Clock;
+use presence::{
+    Activity, Basic, Document, EntityTag, KeptPublication, Line, Presentity, Publication,
+    Publisher, PublisherMemory, UserInput,
+};
+use serde::{Deserialize, Serialize};
+use storage::SoftValue;
+
+/// The newest form.
+const VERSION: u32 = 1;
+
+/// The publications of a presentity; `None` if it has none.
+pub(super) fn write(presentity: &Presentity, clock: Clock) -> Option<SoftValue> {
+    let kept: Vec<PublicationV1> = presentity
+        .publications()
+        .iter()
+        .map(|publication| PublicationV1::from_publication(publication, clock))
+        .collect();
+    let expires_at_unix_ms = kept.iter().map(|kept| kept.expires_at).max()?;
+    match serde_json::to_string(&kept) {
+        Ok(body) => Some(SoftValue {
+            version: VERSION,
+            expires_at_unix_ms,
+            body,
+        }),
+        Err(error) => {
+            tracing::error!(%error, "publications cannot be written down");
+            None
+        }
+    }
+}
+
+/// What was kept, without what has lapsed by `clock`; `Err` says what is wrong with it.
+pub(super) fn read(value: &SoftValue, clock: Clock) -> Result<Vec<KeptPublication>, String> {
+    if value.version != VERSION {
+        return Err(format!("version {} is not known", value.version));
+    }
+    let kept: Vec<PublicationV1> =
+        serde_json::from_str(&value.body).map_err(|error| error.to_string())?;
+    kept.into_iter()
+        .filter(|kept| kept.expires_at > clock.unix_ms)
+        .map(|kept| kept.into_kept(clock))
+        .collect()
+}
+
+#[derive(Serialize, Deserialize)]
+struct PublicationV1 {
+    tag: String,
+    document: DocumentV1,
+    /// Unix milliseconds, as every time here.
+    since: i64,
+    expires_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    publisher: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_remembered")]
+    memory: MemoryV1,
+}
+
+#[derive(Serialize, Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum MemoryV1 {
+    #[default]
+    Remembered,
+    Forgotten,
+}
+
+fn is_remembered(memory: &MemoryV1) -> bool {
+    *memory == MemoryV1::Remembered
+}
+
+impl PublicationV1 {
+    fn from_publication(publication: &Publication, clock: Clock) -> Self {
+        let KeptPublication {
+            entity_tag,
+            document,
+            since,
+            expires_at,
+            publisher,
+            memory,
+        } = publication.kept();
+        Self {
+            tag: entity_tag.to_string(),
+            document: DocumentV1::from_document(&document),
+            since: to_unix_ms(since, clock),
+            expires_at: to_unix_ms(expires_at, clock),
+            publisher: publisher.map(|publisher| publisher.0),
+            memory: match memory {
+                PublisherMemory::Remembered => MemoryV1::Remembered,
+                PublisherMemory::Forgotten => MemoryV1::Forgotten,
+            },
+        }
+    }
+
+    fn into_kept(self, clock: Clock) -> Result<KeptPublication, String> {
+        Ok(KeptPublication {
+            entity_tag: EntityTag::read(&self.tag).ok_or("an entity-tag is damaged")?,
+            document: Arc::new(self.document.into_document()),
+            since: to_instant(self.since, clock),
+            expires_at: to_instant(self.expires_at, clock),
+            publisher: self.publisher.map(Publisher),
+            memory: match self.memory {
+                MemoryV1::Remembered => PublisherMemory::Remembered,
+                MemoryV1::Forgotten => PublisherMemory::Forgotten,
+            },
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct DocumentV1 {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    basic: Option<BasicV1>,
+    /// Names of elements; of those that are none, the text after `other:`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    activities: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_input: Option<UserInputV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line: Option<LineV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timestamp: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<Arc<str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum BasicV1 {
+    Open,
+    Closed,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum UserInputV1 {
+    Active,
+    Idle,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LineV1 {
+    Idle,
+    Ringing,
+    Talking,
+}
+
+/// Stands before the text of an activity that is no element of RFC 4480.
+const OTHER: &str = "other:";
+
+impl DocumentV1 {
+    fn from_document(document: &Document) -> Self {
+        // Named one by one, so that whoever adds to a document comes by here.
+        let Document {
+            basic,
+            activities,
+            note,
+            user_input,
+            line,
+            timestamp,
+            text,
+        } = document;
+        Self {
+            basic: basic.map(|basic| match basic {
+                Basic::Open => BasicV1::Open,
+                Basic::Closed => BasicV1::Closed,
+            }),
+            activities: activities
+                .iter()
+                .map(|activity| match activity {
+                    Activity::Other(text) => format!("{OTHER}{text}"),
+                    known => known.element().to_owned(),
+                })
+                .collect(),
+            note: note.clone(),
+            user_input: user_input.map(|input| match input {
+                UserInput::Active => UserInputV1::Active,
+                UserInput::Idle => UserInputV1::Idle,
+            }),
+            line: line.map(|line| match line {
+                Line::Idle => LineV1::Idle,
+                Line::Ringing => LineV1::Ringing,
+                Line::Talking => LineV1::Talking,
+            }),
+            timestamp: timestamp.clone(),
+            text: text.clone(),
+        }
+    }
+
+    fn into_document(self) -> Document {
+        Document {
+            basic: self.basic.map(|basic| match basic {
+                BasicV1::Open => Basic::Open,
+                BasicV1::Closed => Basic::Closed,
+            }),
+            activities: self
+                .activities
+                .iter()
+                .map(|name| match name.strip_prefix(OTHER) {
+                    Some(text) => Activity::Other(text.into()),
+                    None => Activity::from_element(name, ""),
+                })
+                .collect(),
+            note: self.note,
+            user_input: self.user_input.map(|input| match input {
+                UserInputV1::Active => UserInput::Active,
+                UserInputV1::Idle => UserInput::Idle,
+            }),
+            line: self.line.map(|line| match line {
+                LineV1::Idle => Line::Idle,
+                LineV1::Ringing => Line::Ringing,
+                LineV1::Talking => Line::Talking,
+            }),
+            timestamp: self.timestamp,
+            text: self.text,
+        }
+    }
+}
+
+fn to_unix_ms(at: Instant, clock: Clock) -> i64 {
+    let milliseconds =
+        |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    match at.checked_duration_since(clock.at) {
+        Some(ahead) => clock.unix_ms.saturating_add(milliseconds(ahead)),
+        None => clock
+            .unix_ms
+            .saturating_sub(milliseconds(clock.at.saturating_duration_since(at))),
+    }
+}
+
+/// A time that no clock of this machine reaches back to is taken for now.
+fn to_instant(unix_ms: i64, clock: Clock) -> Instant {
+    let distance = Duration::from_millis(unix_ms.abs_diff(clock.unix_ms));
+    let at = if unix_ms >= clock.unix_ms {
+        clock.at.checked_add(distance)
+    } else {
+        clock.at.checked_sub(distance)
+    };
+    at.unwrap_or(clock.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use presence::{PresentityId, Publish, Store, StoreConfig};
+
+    use super::*;
+
+    fn clock() -> Clock {
+        Clock {
+            at: Instant::now(),
+            unix_ms: 1_700_000_000_000,
+        }
+    }
+
+    fn full() -> Document {
+        Document {
+            basic: Some(Basic::Open),
+            activities: [Activity::Meeting, Activity::Other("juggling".into())]
+                .into_iter()
+                .collect(),
+            note: Some("back \0 at <two>".into()),
+            user_input: Some(UserInput::Idle),
+            line: Some(Line::Ringing),
+            timestamp: Some("2026-01-01T12:00:00Z".into()),
+            text: Some("<presence/>".into()),
+        }
+    }
+
+    #[test]
+    fn a_document_comes_back_as_it_was_kept() {
+        for document in [full(), Document::default()] {
+            let kept = serde_json::to_string(&DocumentV1::from_document(&document)).unwrap();
+            let back: DocumentV1 = serde_json::from_str(&kept).unwrap();
+            assert_eq!(back.into_document(), document);
+        }
+    }
+
+    /// The phone refreshes by the tag it has; another server gives that tag to nobody.
+    #[test]
+    fn a_restarted_store_knows_the_old_tag_until_the_old_expiry() {
+        let (alice, clock) = (PresentityId::new("alice"), clock());
+        let before = Store::new(StoreConfig::new([1; 16])).with_edits();
+        let initial = Publish::Initial {
+            document: full(),
+            lifetime: Some(Duration::from_secs(60)),
+            publisher: Some(Publisher(7)),
+        };
+        let published = before.publish(&alice, initial, clock.at).unwrap();
+        assert_eq!(before.poll_edited(), Some(alice.clone()));
+        let value = write(&before.presentity(&alice).unwrap(), clock).unwrap();
+        assert_eq!(value.expires_at_unix_ms, clock.unix_ms + 60_000);
+
+        let tag = published.entity_tag.to_string();
+        let refresh = || Publish::Refresh {
+            entity_tag: &tag,
+            lifetime: Some(Duration::from_secs(60)),
+            publisher: Some(Publisher(7)),
+        };
+        let restart = |after: Duration| {
+            let later = Clock {
+                at: clock.at + after,
+                unix_ms: clock.unix_ms + i64::try_from(after.as_millis()).unwrap(),
+            };
+            let store = Store::new(StoreConfig::new([2; 16])).with_edits();
+            let kept = read(&value, later).unwrap();
+            store.restore(&alice, kept, later.at).unwrap();
+            (store, later)
+        };
+        let (store, later) = restart(Duration::from_secs(59));
+        assert_eq!(
+            store.presentity(&alice).unwrap().composed().note,
+            full().note
+        );
+        store.publish(&alice, refresh(), later.at).unwrap();
+        assert!(store.publish(&alice, refresh(), later.at).is_err());
+        let (store, later) = restart(Duration::from_secs(60));
+        assert!(store.presentity(&alice).is_none());
+        assert!(store.publish(&alice, refresh(), later.at).is_err());
+    }
+
+    #[test]
+    fn what_lapses_is_told_to_the_journal() {
+        let (alice, clock) = (PresentityId::new("alice"), clock());
+        let store = Store::new(StoreConfig::new([1; 16])).with_edits();
+        let initial = Publish::Initial {
+            document: full(),
+            lifetime: Some(Duration::from_secs(60)),
+            publisher: None,
+        };
+        store.publish(&alice, initial, clock.at).unwrap();
+        store.poll_edited().unwrap();
+        store.expire(clock.at + Duration::from_secs(61));
+        assert_eq!(store.poll_edited(), Some(alice.clone()));
+        assert!(store.presentity(&alice).is_none());
+    }
+
+    #[test]
+    fn what_is_damaged_or_newer_is_named() {
+        let value = |version, body: &str| SoftValue {
+            version,
+            expires_at_unix_ms: i64::MAX,
+            body: body.to_owned(),
+        };
+        assert!(read(&value(2, "[]"), clock()).is_err());
+        assert!(read(&value(1, "{"), clock()).is_err());
+        let damaged = r#"[{"tag":"x","document":{},"since":0,"expires_at":9000000000000}]"#;
+        assert!(read(&value(1, damaged), clock()).is_err());
+    }
+}

@@ -1,0 +1,288 @@
+//! What each watcher is told: the newest state in the form it takes, whole or as far as it is new to it.
+//! Must not know when anybody is told.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Instant;
+
+use helpdesk::Snapshot;
+use presence::Extent;
+use presence::Store;
+use presence::watchers::{
+    Instance, ListedResource, PIDF_DIFF, ResourceList, write_pidf_diff, write_pidf_full, write_rlmi,
+};
+use sip::multipart::{Part, write_related};
+use sip::subscription::{Content, Notifier, SubscriptionId};
+use sip::{HeaderName, RequestDraft};
+
+use super::formats::Formats;
+use super::watched::{
+    Groups, PIDF, RLMI, WATCHERINFO, Watched, group_document, hidden_document, rep_document,
+    watchers_document,
+};
+use super::watched_list::{ListHandle, MemberState};
+use crate::random;
+
+/// The boundary where the system has no randomness; XML of ours does not hold it.
+const BOUNDARY: &str = "deskbellBoundary0d9f2c71";
+
+/// Knows the states of everything that is watched, and what the watchers with special wishes know of them.
+pub(super) struct Telling {
+    store: Arc<Store>,
+    groups: Groups,
+    /// Those that are told anything but plain whole documents.
+    ledger_by_subscription: HashMap<SubscriptionId, Ledger>,
+    /// Makes entity-tags: another one at each start, so that a tag of before never fits.
+    tags: RandomState,
+}
+
+/// What one watcher takes and knows.
+#[derive(Debug, Default)]
+struct Ledger {
+    formats: Formats,
+    /// The document it was told last, where it takes differences.
+    document: Vec<u8>,
+    /// What each member of a list looked like when it was told last.
+    marks: Vec<u64>,
+}
+
+/// Everything that is needed to fill one NOTIFY.
+pub(super) struct Occasion<'a> {
+    pub(super) subscription: SubscriptionId,
+    pub(super) resource: &'a Watched,
+    /// The address by which the watcher subscribed.
+    pub(super) address: &'a str,
+    pub(super) content: Content,
+}
+
+impl Telling {
+    /// Reads reps' states in `store`; groups are as in `snapshot` until the next one.
+    pub(super) fn new(store: Arc<Store>, snapshot: &Snapshot) -> Self {
+        Self {
+            store,
+            groups: Groups::of(snapshot),
+            ledger_by_subscription: HashMap::new(),
+            tags: RandomState::new(),
+        }
+    }
+
+    /// Takes in the groups' newer states and names those that differ.
+    pub(super) fn handle_snapshot(&mut self, snapshot: &Snapshot) -> Vec<Watched> {
+        let newer = Groups::of(snapshot);
+        let changed = self.groups.changed(&newer);
+        self.groups = newer;
+        changed.into_iter().map(Watched::Group).collect()
+    }
+
+    /// A SUBSCRIBE has said in which forms its watcher takes what it is told.
+    pub(super) fn handle_subscribed(
+        &mut self,
+        subscription: SubscriptionId,
+        resource: &Watched,
+        formats: Formats,
+    ) {
+        if formats.is_plain() && !matches!(resource, Watched::List(_)) {
+            self.ledger_by_subscription.remove(&subscription);
+        } else {
+            let ledger = self.ledger_by_subscription.entry(subscription).or_default();
+            ledger.formats = formats;
+        }
+    }
+
+    /// A subscription is over.
+    pub(super) fn handle_ended(&mut self, subscription: SubscriptionId) {
+        self.ledger_by_subscription.remove(&subscription);
+    }
+
+    /// The name of a resource's newest state (RFC 5839 §6.1).
+    pub(super) fn entity_tag(
+        &self,
+        resource: &Watched,
+        address: &str,
+        notifier: &Notifier<Watched>,
+    ) -> Box<str> {
+        let mark = match resource {
+            Watched::WatchersOf(rep) => {
+                // Times pass without any news.
+                let watchers = notifier.watchers(&Watched::Rep(rep.clone()));
+                let who: Vec<_> = watchers
+                    .map(|watcher| (watcher.subscription, watcher.standing))
+                    .collect();
+                self.tags.hash_one(format!("{who:?}"))
+            }
+            Watched::List(list) => self.tags.hash_one(self.marks(list)),
+            Watched::Rep(_) | Watched::HiddenRep(_) | Watched::Group(_) => {
+                self.tags.hash_one(self.document(resource, address))
+            }
+        };
+        format!("{mark:x}").into()
+    }
+
+    /// Gives a NOTIFY its body: the state at this moment.
+    pub(super) fn fill(
+        &mut self,
+        draft: RequestDraft,
+        occasion: &Occasion<'_>,
+        notifier: &Notifier<Watched>,
+    ) -> RequestDraft {
+        let Occasion {
+            subscription,
+            resource,
+            address,
+            content,
+        } = *occasion;
+        let draft = match resource {
+            // RFC 4662 §4.1.
+            Watched::List(_) => draft.header(HeaderName::Require, "eventlist"),
+            Watched::Rep(_)
+            | Watched::HiddenRep(_)
+            | Watched::Group(_)
+            | Watched::WatchersOf(_) => draft,
+        };
+        if content == Content::Nothing {
+            return draft;
+        }
+        let tag = self.entity_tag(resource, address, notifier);
+        let draft = draft.header(HeaderName::SipEtag, tag);
+        if content == Content::Known {
+            return draft;
+        }
+        let number = draft.cseq_number();
+        let mut ledger = self.ledger_by_subscription.remove(&subscription);
+        let (content_type, body) = match resource {
+            Watched::Rep(_) | Watched::HiddenRep(_) | Watched::Group(_) => {
+                let document = self.document(resource, address);
+                match ledger.as_mut().filter(|ledger| ledger.formats.differences) {
+                    Some(ledger) => difference(ledger, number, document, content),
+                    None => (PIDF.to_owned(), document),
+                }
+            }
+            Watched::WatchersOf(rep) => {
+                // NOTIFYs are numbered from 1, versions from 0 (RFC 3858 §3).
+                let version = number.saturating_sub(1);
+                let body = watchers_document(address, version, rep, notifier, Instant::now());
+                (WATCHERINFO.to_owned(), body)
+            }
+            Watched::List(list) => {
+                let ledger = ledger.get_or_insert_default();
+                self.list(ledger, list, address, number, content)
+            }
+        };
+        let packed = ledger
+            .as_ref()
+            .and_then(|ledger| ledger.formats.pack(&body));
+        if let Some(ledger) = ledger {
+            self.ledger_by_subscription.insert(subscription, ledger);
+        }
+        match packed {
+            Some(packed) => draft
+                .header(HeaderName::ContentEncoding, "deflate")
+                .body(content_type, packed),
+            None => draft.body(content_type, body),
+        }
+    }
+
+    fn document(&self, resource: &Watched, address: &str) -> Vec<u8> {
+        match resource {
+            Watched::Rep(rep) => rep_document(rep, address, &self.store),
+            Watched::Group(name) => group_document(name, address, &self.groups),
+            // Nobody asks for the one document of what has several.
+            Watched::HiddenRep(_) | Watched::WatchersOf(_) | Watched::List(_) => {
+                hidden_document(address)
+            }
+        }
+    }
+
+    /// What each member of a list looks like.
+    fn marks(&self, list: &ListHandle) -> Vec<u64> {
+        let mark = |member: &super::watched_list::Member| match &member.state {
+            MemberState::Told(watched) => self.tags.hash_one(self.document(watched, &member.uri)),
+            MemberState::Held | MemberState::Refused | MemberState::Unknown => 0,
+        };
+        list.members().iter().map(mark).collect()
+    }
+
+    /// RFC 4662 §4.3: all members, or those that look different from when they were told last.
+    fn list(
+        &self,
+        ledger: &mut Ledger,
+        list: &ListHandle,
+        address: &str,
+        number: u32,
+        content: Content,
+    ) -> (String, Vec<u8>) {
+        let newer = self.marks(list);
+        let extent = match content {
+            Content::Changes if ledger.marks.len() == newer.len() => Extent::Partial,
+            Content::Changes | Content::Full | Content::Known | Content::Nothing => Extent::Full,
+        };
+        let host = address.split_once('@').map_or(address, |(_, host)| host);
+        let mut parts = Vec::new();
+        let mut resources = Vec::new();
+        for (place, (member, mark)) in list.members().iter().zip(&newer).enumerate() {
+            if extent == Extent::Partial && ledger.marks.get(place) == Some(mark) {
+                continue;
+            }
+            let instance = match &member.state {
+                MemberState::Told(watched) => {
+                    let content_id = format!("{place}.{number}@{host}");
+                    parts.push(Part {
+                        content_id: content_id.clone(),
+                        content_type: PIDF.to_owned(),
+                        body: self.document(watched, &member.uri).into(),
+                    });
+                    Instance::Active { content_id }
+                }
+                MemberState::Held => Instance::Pending,
+                MemberState::Refused => Instance::Terminated {
+                    reason: "rejected".to_owned(),
+                },
+                MemberState::Unknown => Instance::Terminated {
+                    reason: "noresource".to_owned(),
+                },
+            };
+            resources.push(ListedResource {
+                uri: member.uri.clone(),
+                name: member.name.clone(),
+                instance: Some(instance),
+            });
+        }
+        ledger.marks = newer;
+        let root = Part {
+            content_id: format!("list.{number}@{host}"),
+            content_type: format!("{RLMI};charset=\"UTF-8\""),
+            body: write_rlmi(&ResourceList {
+                uri: address.to_owned(),
+                // RFC 4662 §5.1: versions begin with 0 and rise by one.
+                version: number.saturating_sub(1),
+                extent,
+                resources,
+            })
+            .into(),
+        };
+        parts.insert(0, root);
+        let boundary = random::word::<16>().unwrap_or_else(|_| BOUNDARY.to_owned());
+        let (content_type, body) = write_related(&boundary, &parts);
+        (content_type, body.into())
+    }
+}
+
+/// RFC 5263 §4.4: the whole document with its number, then what is new since the one before.
+fn difference(
+    ledger: &mut Ledger,
+    number: u32,
+    document: Vec<u8>,
+    content: Content,
+) -> (String, Vec<u8>) {
+    let new = match content {
+        Content::Changes => write_pidf_diff(number, &ledger.document, &document),
+        Content::Full | Content::Known | Content::Nothing => None,
+    };
+    let told = new.or_else(|| write_pidf_full(number, &document));
+    ledger.document = document;
+    match told {
+        Some(told) => (PIDF_DIFF.to_owned(), told),
+        None => (PIDF.to_owned(), ledger.document.clone()),
+    }
+}

@@ -1,0 +1,144 @@
+//! `GET /v1/admin/decisions/{ticket}`: why a ticket went to whom it went, or waits.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use helpdesk::{Candidate, Decision, Outcome, Standing, TicketId};
+use serde::Serialize;
+
+use super::authorisation::{Admin, MayRead};
+use super::reps::seconds;
+use crate::desk::Command;
+use crate::face::Face;
+use crate::problem::Problem;
+use crate::report::Report;
+use crate::wire::presence::rfc_3339;
+
+#[derive(Debug, Serialize)]
+pub(super) struct DecisionsDocument {
+    ticket: String,
+    /// Oldest first.
+    decisions: Vec<DecisionDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct DecisionDocument {
+    at: String,
+    /// `offered`, `waits`, or `stranded`: nobody on duty could ever take it.
+    outcome: &'static str,
+    rep: Option<String>,
+    age_s: f64,
+    /// Time towards the relaxing rules.
+    waited_s: f64,
+    weight: f64,
+    /// The relaxing rules that held.
+    relaxed: Vec<String>,
+    candidates: Vec<CandidateDocument>,
+    /// Reps who are not among the candidates, by how they stood.
+    others: Vec<OthersDocument>,
+    /// The same for people, a sentence each.
+    reasons: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct CandidateDocument {
+    rep: String,
+    standing: &'static str,
+    level: Option<u8>,
+    substitute: bool,
+    preference: f64,
+    score: f64,
+    idle_s: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct OthersDocument {
+    standing: &'static str,
+    reps: u32,
+}
+
+/// The decisions about one ticket.
+pub(super) async fn show(
+    _: Admin<MayRead>,
+    State(face): State<Face>,
+    Path(ticket): Path<String>,
+) -> Result<Json<DecisionsDocument>, Problem> {
+    let id = TicketId::new(&ticket);
+    let decisions = face
+        .desk
+        .call(|answer| Command::Report(Report::Decisions { ticket: id, answer }))
+        .await?;
+    if decisions.is_empty() {
+        return Err(Problem::not_found(
+            "Nothing is known of a ticket of this name; the latest 10 000 are kept.",
+        ));
+    }
+    Ok(Json(DecisionsDocument {
+        ticket,
+        decisions: decisions.iter().map(DecisionDocument::from).collect(),
+    }))
+}
+
+impl From<&Decision> for DecisionDocument {
+    fn from(decision: &Decision) -> Self {
+        let (outcome, rep) = match &decision.outcome {
+            Outcome::Offered(rep) => ("offered", Some(rep.as_str().to_owned())),
+            Outcome::Waits => ("waits", None),
+            Outcome::Stranded => ("stranded", None),
+        };
+        Self {
+            at: rfc_3339(decision.at_unix_ms),
+            outcome,
+            rep,
+            age_s: seconds(decision.age),
+            waited_s: seconds(decision.waited),
+            weight: decision.weight,
+            relaxed: decision.relaxed.iter().map(ToString::to_string).collect(),
+            candidates: decision
+                .candidates
+                .iter()
+                .map(CandidateDocument::from)
+                .collect(),
+            others: decision
+                .others
+                .iter()
+                .map(|(standing, reps)| OthersDocument {
+                    standing: word(*standing),
+                    reps: *reps,
+                })
+                .collect(),
+            reasons: decision.reasons(),
+        }
+    }
+}
+
+impl From<&Candidate> for CandidateDocument {
+    fn from(candidate: &Candidate) -> Self {
+        Self {
+            rep: candidate.rep.as_str().to_owned(),
+            standing: word(candidate.standing),
+            level: candidate.level.map(|level| level.value()),
+            substitute: candidate.substitute,
+            preference: candidate.preference,
+            score: candidate.score,
+            idle_s: seconds(candidate.idle),
+        }
+    }
+}
+
+/// The word for how a rep stands to a ticket.
+fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Ready => "ready",
+        Standing::NotAvailable => "not-available",
+        Standing::Doubted => "doubted",
+        Standing::Paused => "paused",
+        Standing::OnCall => "on-call",
+        Standing::Full => "full",
+        Standing::Refused => "refused",
+        Standing::HandedOn => "handed-on",
+        Standing::KeptForAnother => "kept-for-another",
+        Standing::OtherTier => "other-tier",
+        Standing::LacksSkill => "lacks-skill",
+        Standing::BelowLevel => "below-level",
+    }
+}

@@ -1,0 +1,22 @@
+//! What supervisors ask of the helpdesk's owner. Must not know how it is shown.
+
+use helpdesk::{Decision, EstimateScores, RepReport, TicketId, TicketReport};
+use tokio::sync::oneshot;
+
+/// A look at the desk, answered at once: it may be a moment ahead of the journal.
+#[derive(Debug)]
+pub enum Report {
+    /// Every rep, in order of identity.
+    Reps(oneshot::Sender<Vec<RepReport>>),
+    /// Every ticket that is not ended: those that wait first, in their order.
+    Queue(oneshot::Sender<Vec<TicketReport>>),
+    /// The decisions about a ticket, oldest first; none of one that is unknown or long forgotten.
+    Decisions {
+        /// Which.
+        ticket: TicketId,
+        /// The decisions.
+        answer: oneshot::Sender<Vec<Decision>>,
+    },
+    /// How good the promised waits were so far.
+    Estimates(oneshot::Sender<EstimateScores>),
+}

@@ -1,0 +1,13 @@
+//! The journal in a PostgreSQL database. Must not know SQLite.
+
+mod connect;
+mod insert;
+mod read;
+mod remove;
+mod schema;
+mod tls;
+mod write;
+
+pub(crate) use connect::Settings;
+pub(crate) use read::Reader;
+pub(crate) use write::PostgresBackend;

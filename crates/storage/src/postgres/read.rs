@@ -1,0 +1,178 @@
+//! Reads a PostgreSQL journal back, over a connection of its own that is made anew when it breaks. Must not know the writer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::connect::{Connection, Settings, describe, within};
+use crate::error::{LoadError, PostgresError};
+use crate::reader::{Choice, TicketRow};
+use crate::row::StoredRow;
+use crate::soft::{SoftKind, SoftValue};
+
+/// The reading connection.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    settings: Arc<Settings>,
+    connection: Arc<Mutex<Option<Connection>>>,
+}
+
+/// How long reading may take: a restart reads much at once.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+const COLUMNS: &str = "position, ticket, kind, version, at, line, line_id, body, digest";
+
+impl Reader {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            connection: Arc::new(Mutex::new(None)),
+        }
+    }
+
+    /// Says whether the database has this program's schema.
+    pub(crate) async fn examine(&self) -> Result<(), PostgresError> {
+        let connection = self.settings.connect().await?;
+        super::schema::examine_current(&connection.client).await
+    }
+
+    pub(crate) async fn rows(&self, choice: Choice) -> Result<Vec<StoredRow>, LoadError> {
+        let rows = match choice {
+            Choice::Since(since_unix_ms) => {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM records WHERE ticket IN \
+                     (SELECT id FROM tickets WHERE ended_at IS NULL OR ended_at >= $1) ORDER BY position"
+                );
+                self.query(&sql, &[&since_unix_ms]).await?
+            }
+            Choice::Tickets(tickets) => {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM records WHERE ticket = ANY($1) \
+                     ORDER BY array_position($1, ticket), position"
+                );
+                self.query(&sql, &[&tickets]).await?
+            }
+        };
+        rows.iter().map(stored_row).collect()
+    }
+
+    pub(crate) async fn tickets(
+        &self,
+        since_unix_ms: i64,
+        after: Option<(i64, String)>,
+        at_most: u32,
+    ) -> Result<Vec<TicketRow>, LoadError> {
+        let (at, id) = after.unwrap_or((i64::MIN, String::new()));
+        let sql = "SELECT id, site, tier, opened_at, ended_at, records, chain FROM tickets \
+                   WHERE opened_at >= $1 AND (opened_at, id) > ($2, $3) ORDER BY opened_at, id LIMIT $4";
+        let rows = self
+            .query(sql, &[&since_unix_ms, &at, &id, &i64::from(at_most)])
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(TicketRow {
+                    id: cell(row, 0)?,
+                    site: cell(row, 1)?,
+                    tier: cell(row, 2)?,
+                    opened_at_unix_ms: cell(row, 3)?,
+                    ended_at_unix_ms: cell(row, 4)?,
+                    records: cell(row, 5)?,
+                    chain: cell(row, 6)?,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) async fn soft(
+        &self,
+        kind: SoftKind,
+        now_unix_ms: i64,
+    ) -> Result<Vec<(String, SoftValue)>, LoadError> {
+        let sql =
+            "SELECT key, version, expires_at, body FROM state WHERE kind = $1 AND expires_at > $2";
+        let rows = self.query(sql, &[&kind.as_str(), &now_unix_ms]).await?;
+        rows.iter()
+            .map(|row| {
+                let name: Vec<u8> = cell(row, 0)?;
+                let version: i32 = cell(row, 1)?;
+                let value = SoftValue {
+                    version: u32::try_from(version).unwrap_or_default(),
+                    expires_at_unix_ms: cell(row, 2)?,
+                    body: cell(row, 3)?,
+                };
+                Ok((String::from_utf8_lossy(&name).into_owned(), value))
+            })
+            .collect()
+    }
+
+    pub(crate) async fn count(&self) -> Result<i64, LoadError> {
+        let rows = self.query("SELECT count(*) FROM records", &[]).await?;
+        match rows.first() {
+            Some(row) => cell(row, 0),
+            None => Ok(0),
+        }
+    }
+
+    /// A connection that broke while it lay idle is made anew once.
+    async fn query(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, LoadError> {
+        let mut place = self.connection.lock().await;
+        if place.as_ref().is_none_or(Connection::is_closed) {
+            let connection = self.settings.connect().await.map_err(failed)?;
+            let limit = format!("SET statement_timeout = {}", READ_TIMEOUT.as_millis());
+            within(connection.client.batch_execute(&limit))
+                .await
+                .map_err(failed)?;
+            *place = Some(connection);
+        }
+        let Some(connection) = place.as_ref() else {
+            return Err(LoadError::Stopping);
+        };
+        let answer = timeout(READ_TIMEOUT, connection.client.query(sql, parameters)).await;
+        let answer = match answer {
+            Ok(answer) => answer.map_err(|error| describe(&error)),
+            Err(_) => Err("it does not answer".to_owned()),
+        };
+        if answer.is_err() {
+            *place = None;
+        }
+        answer.map_err(LoadError::Postgres)
+    }
+}
+
+fn failed(error: PostgresError) -> LoadError {
+    LoadError::Postgres(error.to_string())
+}
+
+/// The columns position, ticket, kind, version, at, line, line_id, body, digest.
+pub(crate) fn stored_row(row: &Row) -> Result<StoredRow, LoadError> {
+    let version: i32 = cell(row, 3)?;
+    let line_id: Option<Vec<u8>> = cell(row, 6)?;
+    Ok(StoredRow {
+        position: cell(row, 0)?,
+        ticket: cell(row, 1)?,
+        kind: cell(row, 2)?,
+        version: u32::try_from(version).unwrap_or_default(),
+        at_unix_ms: cell(row, 4)?,
+        line: cell(row, 5)?,
+        line_id: line_id.map(|id| String::from_utf8_lossy(&id).into_owned()),
+        body: cell(row, 7)?,
+        digest: cell(row, 8)?,
+    })
+}
+
+/// A server that answers something else than it was asked is an error, never a panic.
+fn cell<'a, T: tokio_postgres::types::FromSql<'a>>(
+    row: &'a Row,
+    column: usize,
+) -> Result<T, LoadError> {
+    row.try_get(column)
+        .map_err(|error| LoadError::Postgres(describe(&error)))
+}

@@ -1,0 +1,81 @@
+//! Takes tickets out of a PostgreSQL journal and seals bodies anew, inside an open transaction.
+//! Must not know why.
+
+use tokio_postgres::Client;
+
+use super::insert::{Left, answer};
+use super::read::stored_row;
+use crate::backend::Removal;
+use crate::chain::Link;
+use crate::seal::Keyring;
+
+/// What is still being said of a ticket finds it among the erased.
+pub(super) async fn remove(
+    client: &Client,
+    removal: &Removal,
+    now_unix_ms: i64,
+) -> Result<u64, Left> {
+    let removed = match removal {
+        Removal::Tickets(tickets) => {
+            let ids: Vec<&str> = tickets.iter().map(helpdesk::TicketId::as_str).collect();
+            let sql = "WITH gone AS (DELETE FROM tickets WHERE id = ANY($1) RETURNING id) \
+                       INSERT INTO erased (ticket, at) SELECT id, $2 FROM gone ON CONFLICT DO NOTHING";
+            answer(client.execute(sql, &[&ids, &now_unix_ms])).await?
+        }
+        Removal::Ended {
+            site,
+            before_unix_ms,
+            at_most,
+        } => {
+            let sql = "WITH gone AS (DELETE FROM tickets WHERE id IN (SELECT id FROM tickets \
+                       WHERE ended_at < $1 AND site = $2 ORDER BY ended_at LIMIT $3) RETURNING id) \
+                       INSERT INTO erased (ticket, at) SELECT id, $4 FROM gone ON CONFLICT DO NOTHING";
+            let at_most = i64::from(*at_most);
+            answer(client.execute(sql, &[before_unix_ms, site, &at_most, &now_unix_ms])).await?
+        }
+        Removal::LapsedState => {
+            let sql = "DELETE FROM state WHERE expires_at <= $1";
+            answer(client.execute(sql, &[&now_unix_ms])).await?
+        }
+    };
+    Ok(removed)
+}
+
+pub(super) async fn reseal(client: &Client, keyring: &Keyring, at_most: u32) -> Result<u64, Left> {
+    let Some(mark) = keyring.newest_mark() else {
+        return Ok(0);
+    };
+    let sql = "SELECT DISTINCT ticket FROM records WHERE NOT starts_with(body, $1) LIMIT $2";
+    let tickets = answer(client.query(sql, &[&mark, &i64::from(at_most)])).await?;
+    for ticket in &tickets {
+        let ticket: &str = ticket.try_get(0).map_err(unexpected)?;
+        reseal_ticket(client, ticket, keyring).await?;
+    }
+    Ok(tickets.len() as u64)
+}
+
+async fn reseal_ticket(client: &Client, ticket: &str, keyring: &Keyring) -> Result<(), Left> {
+    let sql = "SELECT position, ticket, kind, version, at, line, line_id, body, digest FROM records \
+               WHERE ticket = $1 ORDER BY position";
+    let mut link = Link::default();
+    for row in answer(client.query(sql, &[&ticket])).await? {
+        let row = stored_row(&row).map_err(|error| Left::Lasting(error.to_string()))?;
+        let Ok(resealed) = row.resealed(keyring) else {
+            // A body that no key opens stays as it is; `verify` tells of it.
+            link = link.followed_by(&row.columns().digest());
+            continue;
+        };
+        let digest = resealed.columns().digest();
+        link = link.followed_by(&digest);
+        let sql = "UPDATE records SET body = $2, digest = $3 WHERE position = $1";
+        let digest = &digest[..];
+        answer(client.execute(sql, &[&resealed.position, &resealed.body, &digest])).await?;
+    }
+    let sql = "UPDATE tickets SET records = $2, chain = $3 WHERE id = $1";
+    answer(client.execute(sql, &[&ticket, &link.records, &&link.chain[..]])).await?;
+    Ok(())
+}
+
+fn unexpected(error: tokio_postgres::Error) -> Left {
+    Left::Lasting(error.to_string())
+}

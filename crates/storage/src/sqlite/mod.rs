@@ -1,0 +1,10 @@
+//! The journal in one SQLite file. Must not know PostgreSQL.
+
+mod open;
+mod read;
+mod schema;
+mod write;
+
+pub(crate) use open::{Database, open_archive};
+pub(crate) use read::Reader;
+pub(crate) use write::SqliteBackend;

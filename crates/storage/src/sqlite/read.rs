@@ -1,0 +1,169 @@
+//! Reads an SQLite journal back, on a connection that cannot write. Must not know the writer.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, Row, backup::Backup, params};
+use tokio::task;
+
+use crate::error::LoadError;
+use crate::reader::{Choice, TicketRow};
+use crate::row::StoredRow;
+use crate::soft::{SoftKind, SoftValue};
+
+/// The reading connection; reads are done one at a time, off the runtime's threads.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Reader {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self {
+            connection: Arc::new(Mutex::new(connection)),
+        }
+    }
+
+    pub(crate) async fn rows(&self, choice: Choice) -> Result<Vec<StoredRow>, LoadError> {
+        self.read(move |connection| match choice {
+            Choice::Since(since_unix_ms) => {
+                let sql = "SELECT position, ticket, kind, version, at, line, line_id, body, digest FROM records \
+                           WHERE ticket IN (SELECT id FROM tickets WHERE ended_at IS NULL OR ended_at >= ?1) \
+                           ORDER BY position";
+                let mut statement = connection.prepare_cached(sql)?;
+                statement.query_map([since_unix_ms], stored_row)?.collect()
+            }
+            Choice::Tickets(tickets) => {
+                let sql = "SELECT position, ticket, kind, version, at, line, line_id, body, digest FROM records \
+                           WHERE ticket = ?1 ORDER BY position";
+                let mut statement = connection.prepare_cached(sql)?;
+                let mut rows = Vec::new();
+                for ticket in tickets {
+                    for row in statement.query_map([ticket.as_str()], stored_row)? {
+                        rows.push(row?);
+                    }
+                }
+                Ok(rows)
+            }
+        })
+        .await
+    }
+
+    /// Tickets in the order of their opening, after one of them.
+    pub(crate) async fn tickets(
+        &self,
+        since_unix_ms: i64,
+        after: Option<(i64, String)>,
+        at_most: u32,
+    ) -> Result<Vec<TicketRow>, LoadError> {
+        self.read(move |connection| {
+            let (at, id) = after.unwrap_or((i64::MIN, String::new()));
+            let sql = "SELECT id, site, tier, opened_at, ended_at, records, chain FROM tickets \
+                       WHERE opened_at >= ?1 AND (opened_at, id) > (?2, ?3) ORDER BY opened_at, id LIMIT ?4";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params![since_unix_ms, at, id, at_most], |row| {
+                Ok(TicketRow {
+                    id: row.get(0)?,
+                    site: row.get(1)?,
+                    tier: row.get(2)?,
+                    opened_at_unix_ms: row.get(3)?,
+                    ended_at_unix_ms: row.get(4)?,
+                    records: row.get(5)?,
+                    chain: row.get(6)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    pub(crate) async fn soft(
+        &self,
+        kind: SoftKind,
+        now_unix_ms: i64,
+    ) -> Result<Vec<(String, SoftValue)>, LoadError> {
+        self.read(move |connection| {
+            let sql =
+                "SELECT key, version, expires_at, body FROM state WHERE kind = ?1 AND expires_at > ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params![kind.as_str(), now_unix_ms], |row| {
+                let name: Vec<u8> = row.get(0)?;
+                let value = SoftValue {
+                    version: row.get(1)?,
+                    expires_at_unix_ms: row.get(2)?,
+                    body: row.get(3)?,
+                };
+                Ok((String::from_utf8_lossy(&name).into_owned(), value))
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// How many records there are, and what SQLite finds wrong with the file.
+    pub(crate) async fn examine(&self) -> Result<(i64, Vec<String>), LoadError> {
+        self.read(|connection| {
+            let records =
+                connection.query_row("SELECT count(*) FROM records", [], |row| row.get(0))?;
+            let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+            let told: Vec<String> = statement
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            Ok((
+                records,
+                told.into_iter().filter(|line| line != "ok").collect(),
+            ))
+        })
+        .await
+    }
+
+    /// Copies the database, as of one moment, while it is written to.
+    pub(crate) async fn back_up(&self, to: &Path) -> Result<(), LoadError> {
+        let to = to.to_owned();
+        self.read(move |connection| {
+            let mut copy = Connection::open(to)?;
+            Backup::new(connection, &mut copy)?.run_to_completion(
+                PAGES_AT_ONCE,
+                Duration::ZERO,
+                None,
+            )?;
+            // A copy that stands alone: no log beside it.
+            copy.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+        })
+        .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let connection = Arc::clone(&self.connection);
+        let read = move || {
+            // A reader that panicked left nothing half done: it only reads.
+            read(&connection.lock().unwrap_or_else(PoisonError::into_inner))
+        };
+        let read = task::spawn_blocking(read)
+            .await
+            .map_err(|_| LoadError::Stopping)?;
+        Ok(read?)
+    }
+}
+
+/// Pages copied under one lock of the reader.
+const PAGES_AT_ONCE: i32 = -1;
+
+/// The columns position, ticket, kind, version, at, line, line_id, body, digest.
+pub(crate) fn stored_row(row: &Row<'_>) -> Result<StoredRow, rusqlite::Error> {
+    Ok(StoredRow {
+        position: row.get(0)?,
+        ticket: row.get(1)?,
+        kind: row.get(2)?,
+        version: row.get(3)?,
+        at_unix_ms: row.get(4)?,
+        line: row.get(5)?,
+        line_id: row.get(6)?,
+        body: row.get(7)?,
+        digest: row.get(8)?,
+    })
+}

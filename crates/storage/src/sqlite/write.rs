@@ -1,0 +1,410 @@
+//! Commits groups of batches in one SQLite transaction with one sync. Must not know what a record means beyond its row.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use helpdesk::TicketId;
+use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior, ffi, params};
+use tracing::warn;
+
+use crate::backend::{Backend, Batch, Failure, Removal};
+use crate::chain::{Digest, Link, Links};
+use crate::error::CommitError;
+use crate::health::Health;
+use crate::row::{Kind, Row, StoredRow};
+use crate::seal::Keyring;
+use crate::soft::SoftChange;
+
+/// The writing connection.
+pub(crate) struct SqliteBackend {
+    connection: Connection,
+    /// Keeps other servers off the database; freed after the connection is closed.
+    lock: Option<File>,
+    keyring: Keyring,
+    links: Links,
+}
+
+impl SqliteBackend {
+    pub(crate) fn new(connection: Connection, lock: Option<File>, keyring: Keyring) -> Self {
+        Self {
+            connection,
+            lock,
+            keyring,
+            links: Links::default(),
+        }
+    }
+
+    /// Does something in a transaction, and says what kind of failure it was where it failed.
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_>, &mut Links, &Keyring) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, Failure> {
+        let Self {
+            connection,
+            links,
+            keyring,
+            ..
+        } = self;
+        let done = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(|mut transaction| {
+                let done = work(&mut transaction, links, keyring)?;
+                transaction.commit()?;
+                Ok(done)
+            });
+        done.map_err(|failure| {
+            self.links.forget_all();
+            self.judge(&failure)
+        })
+    }
+
+    fn judge(&self, failure: &rusqlite::Error) -> Failure {
+        // What could not even be rolled back is no sound connection.
+        if !self.connection.is_autocommit() {
+            return Failure::Lasting(failure.to_string());
+        }
+        let extended_code = failure.sqlite_error().map(|detail| detail.extended_code);
+        match failure.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Failure::Passing(Health::Full),
+            // The log's index could not grow; nothing was written to the log.
+            _ if extended_code == Some(ffi::SQLITE_IOERR_SHMSIZE) => Failure::Passing(Health::Full),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                let why = "another program keeps the database locked";
+                Failure::Passing(Health::Unreachable(Arc::from(why)))
+            }
+            _ => Failure::Lasting(failure.to_string()),
+        }
+    }
+}
+
+impl Backend for SqliteBackend {
+    fn commit(&mut self, group: &[Batch]) -> Result<Vec<Result<(), CommitError>>, Failure> {
+        self.transact(|transaction, links, keyring| {
+            let mut outcomes = Vec::with_capacity(group.len());
+            for batch in group {
+                let savepoint = transaction.savepoint()?;
+                match insert_all(&savepoint, batch, links, keyring) {
+                    Ok(()) => {
+                        savepoint.commit()?;
+                        outcomes.push(Ok(()));
+                    }
+                    Err(InsertError::Refused(refusal)) => {
+                        savepoint.finish()?;
+                        // The chains of what was taken back are remembered too far.
+                        links.forget_all();
+                        outcomes.push(Err(refusal));
+                    }
+                    Err(InsertError::Database(failure)) => return Err(failure),
+                }
+            }
+            Ok(outcomes)
+        })
+    }
+
+    fn remove(&mut self, removal: &Removal, now_unix_ms: i64) -> Result<u64, Failure> {
+        self.transact(|transaction, links, _| {
+            links.forget_all();
+            match removal {
+                Removal::Tickets(tickets) => {
+                    let mut removed = 0;
+                    for ticket in tickets {
+                        removed += remove_ticket(transaction, ticket.as_str(), now_unix_ms)?;
+                    }
+                    Ok(removed)
+                }
+                Removal::Ended {
+                    site,
+                    before_unix_ms,
+                    at_most,
+                } => {
+                    let tickets: Vec<String> = transaction
+                        .prepare_cached(
+                            "SELECT id FROM tickets WHERE ended_at < ?1 AND site = ?2 ORDER BY ended_at LIMIT ?3",
+                        )?
+                        .query_map(params![before_unix_ms, site, at_most], |row| row.get(0))?
+                        .collect::<Result<_, _>>()?;
+                    let mut removed = 0;
+                    for ticket in &tickets {
+                        removed += remove_ticket(transaction, ticket, now_unix_ms)?;
+                    }
+                    Ok(removed)
+                }
+                Removal::LapsedState => Ok(transaction
+                    .execute("DELETE FROM state WHERE expires_at <= ?1", [now_unix_ms])?
+                    as u64),
+            }
+        })
+    }
+
+    fn reseal(&mut self, keyring: &Keyring, at_most: u32) -> Result<u64, Failure> {
+        let Some(mark) = keyring.newest_mark() else {
+            return Ok(0);
+        };
+        self.keyring = keyring.clone();
+        self.transact(|transaction, links, keyring| {
+            links.forget_all();
+            let tickets: Vec<String> = transaction
+                .prepare_cached(
+                    "SELECT DISTINCT ticket FROM records WHERE substr(body, 1, ?1) <> ?2 LIMIT ?3",
+                )?
+                .query_map(params![mark.len() as i64, mark, at_most], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            for ticket in &tickets {
+                reseal_ticket(transaction, ticket, keyring)?;
+            }
+            Ok(tickets.len() as u64)
+        })
+    }
+
+    /// Moves the log into the database and lets go of both.
+    fn finish(self) {
+        // The records are safe in the log whether or not this succeeds.
+        if let Err(failure) =
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
+            warn!(%failure, "journal's log could not be moved into the database");
+        }
+        drop(self.connection);
+        drop(self.lock);
+    }
+}
+
+enum InsertError {
+    /// The batch is at fault.
+    Refused(CommitError),
+    /// The database is.
+    Database(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for InsertError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+fn insert_all(
+    savepoint: &Savepoint<'_>,
+    batch: &Batch,
+    links: &mut Links,
+    keyring: &Keyring,
+) -> Result<(), InsertError> {
+    for row in &batch.rows {
+        insert(savepoint, row, links, keyring)?;
+    }
+    for change in &batch.soft {
+        keep(savepoint, change)?;
+    }
+    Ok(())
+}
+
+fn keep(savepoint: &Savepoint<'_>, change: &SoftChange) -> Result<(), rusqlite::Error> {
+    let (kind, name) = (change.key.kind.as_str(), change.key.name.as_bytes());
+    match &change.value {
+        Some(value) => savepoint
+            .prepare_cached(
+                "INSERT INTO state (kind, key, version, expires_at, body) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, \
+                 expires_at = excluded.expires_at, body = excluded.body",
+            )?
+            .execute(params![
+                kind,
+                name,
+                value.version,
+                value.expires_at_unix_ms,
+                value.body
+            ])?,
+        None => savepoint
+            .prepare_cached("DELETE FROM state WHERE kind = ?1 AND key = ?2")?
+            .execute(params![kind, name])?,
+    };
+    Ok(())
+}
+
+fn insert(
+    savepoint: &Savepoint<'_>,
+    row: &Row,
+    links: &mut Links,
+    keyring: &Keyring,
+) -> Result<(), InsertError> {
+    let ticket = row.ticket.as_str();
+    match &row.kind {
+        Kind::Opened { site, tier } => {
+            let inserted = savepoint
+                .prepare_cached(
+                    "INSERT INTO tickets (id, site, tier, opened_at) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![
+                    ticket,
+                    site.as_str(),
+                    tier.as_str(),
+                    row.at_unix_ms
+                ])?;
+            if inserted == 0 {
+                return accept_if_same(savepoint, row, keyring);
+            }
+            links.remember(&row.ticket, Link::default());
+        }
+        Kind::Closed => {
+            savepoint
+                .prepare_cached("UPDATE tickets SET ended_at = ?2 WHERE id = ?1")?
+                .execute(params![ticket, row.at_unix_ms])?;
+        }
+        Kind::Line
+        | Kind::Offered
+        | Kind::OfferEnded
+        | Kind::Accepted
+        | Kind::Transferred
+        | Kind::Rated => {}
+    }
+    let Some(link) = end_of_chain(savepoint, &row.ticket, links)? else {
+        return if is_erased(savepoint, ticket)? {
+            Ok(())
+        } else {
+            Err(InsertError::Refused(CommitError::UnknownTicket(
+                row.ticket.clone(),
+            )))
+        };
+    };
+    let columns = row.columns().ok_or_else(|| conflict(row))?;
+    let digest = columns.digest();
+    let inserted = savepoint
+        .prepare_cached(
+            "INSERT INTO records (ticket, kind, version, at, line, line_id, body, digest) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            ticket,
+            columns.kind,
+            columns.version,
+            columns.at_unix_ms,
+            columns.line,
+            columns.line_id,
+            columns.body,
+            digest
+        ])?;
+    if inserted == 0 {
+        return accept_if_same(savepoint, row, keyring);
+    }
+    let link = link.followed_by(&digest);
+    savepoint
+        .prepare_cached("UPDATE tickets SET records = ?2, chain = ?3 WHERE id = ?1")?
+        .execute(params![ticket, link.records, link.chain])?;
+    links.remember(&row.ticket, link);
+    Ok(())
+}
+
+/// The end of a ticket's chain; `None` for a ticket that is not in the journal.
+fn end_of_chain(
+    savepoint: &Savepoint<'_>,
+    ticket: &TicketId,
+    links: &mut Links,
+) -> Result<Option<Link>, rusqlite::Error> {
+    if let Some(link) = links.of(ticket) {
+        return Ok(Some(link));
+    }
+    let mut statement =
+        savepoint.prepare_cached("SELECT records, chain FROM tickets WHERE id = ?1")?;
+    let mut rows = statement.query([ticket.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let chain: Vec<u8> = row.get(1)?;
+    let link = Link {
+        records: row.get(0)?,
+        chain: Digest::try_from(&chain[..]).unwrap_or_default(),
+    };
+    links.remember(ticket, link);
+    Ok(Some(link))
+}
+
+fn is_erased(savepoint: &Savepoint<'_>, ticket: &str) -> Result<bool, rusqlite::Error> {
+    savepoint
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM erased WHERE ticket = ?1)")?
+        .query_row([ticket], |row| row.get(0))
+}
+
+/// A record repeated word for word is already kept; another in its place is refused.
+fn accept_if_same(
+    savepoint: &Savepoint<'_>,
+    row: &Row,
+    keyring: &Keyring,
+) -> Result<(), InsertError> {
+    let columns = row.columns().ok_or_else(|| conflict(row))?;
+    let mut statement = savepoint.prepare_cached(
+        "SELECT body FROM records WHERE ticket = ?1 AND kind = ?2 AND version = ?3 \
+         AND at = ?4 AND line IS ?5 AND line_id IS ?6",
+    )?;
+    let bodies = statement.query_map(
+        params![
+            columns.ticket,
+            columns.kind,
+            columns.version,
+            columns.at_unix_ms,
+            columns.line,
+            columns.line_id
+        ],
+        |found| found.get::<_, String>(0),
+    )?;
+    for body in bodies {
+        if row.says(body?, keyring) {
+            return Ok(());
+        }
+    }
+    Err(conflict(row))
+}
+
+fn conflict(row: &Row) -> InsertError {
+    InsertError::Refused(CommitError::Conflict(row.ticket.clone()))
+}
+
+/// What is still being said of the ticket finds it among the erased.
+fn remove_ticket(
+    transaction: &Transaction<'_>,
+    ticket: &str,
+    now_unix_ms: i64,
+) -> Result<u64, rusqlite::Error> {
+    let removed = transaction
+        .prepare_cached("DELETE FROM tickets WHERE id = ?1")?
+        .execute([ticket])?;
+    if removed > 0 {
+        transaction
+            .prepare_cached(
+                "INSERT INTO erased (ticket, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![ticket, now_unix_ms])?;
+    }
+    Ok(removed as u64)
+}
+
+fn reseal_ticket(
+    transaction: &Transaction<'_>,
+    ticket: &str,
+    keyring: &Keyring,
+) -> Result<(), rusqlite::Error> {
+    let rows: Vec<StoredRow> = transaction
+        .prepare_cached(
+            "SELECT position, ticket, kind, version, at, line, line_id, body, digest FROM records \
+             WHERE ticket = ?1 ORDER BY position",
+        )?
+        .query_map([ticket], super::read::stored_row)?
+        .collect::<Result<_, _>>()?;
+    let mut link = Link::default();
+    for row in rows {
+        let Ok(resealed) = row.resealed(keyring) else {
+            // A body that no key opens stays as it is; `verify` tells of it.
+            link = link.followed_by(&row.columns().digest());
+            continue;
+        };
+        let digest = resealed.columns().digest();
+        link = link.followed_by(&digest);
+        transaction
+            .prepare_cached("UPDATE records SET body = ?2, digest = ?3 WHERE position = ?1")?
+            .execute(params![resealed.position, resealed.body, digest])?;
+    }
+    transaction
+        .prepare_cached("UPDATE tickets SET records = ?2, chain = ?3 WHERE id = ?1")?
+        .execute(params![ticket, link.records, link.chain])?;
+    Ok(())
+}
