@@ -5,6 +5,8 @@
 mod admission;
 mod alarm;
 mod budget;
+mod calling;
+mod calls;
 mod config;
 mod connection;
 mod counters;
@@ -32,6 +34,8 @@ mod websocket;
 mod wire;
 
 pub use crate::budget::Rate;
+pub use crate::calling::Way;
+pub use crate::calls::{Calls, LegOrders, NotTaken as OrderNotTaken, Placed};
 pub use crate::config::{Config, Listen};
 pub use crate::counters::Counters;
 pub use crate::dns::DnsConfig;
