@@ -241,20 +241,23 @@ impl Carrier {
         let mut targets = targets.into_iter().peekable();
         while let Some(target) = targets.next() {
             let is_last = targets.peek().is_none() || cancel.is_cancelled();
-            let end = match self.sender.invite(draft.clone(), target).await {
+            let untold = match self.sender.invite(draft.clone(), target).await {
                 Ok(invitation) => self.follow(invitation, &cancel).await,
-                Err(error) => End::Failed(error),
+                Err(error) => Some(Err(error)),
             };
-            match end {
-                End::Told => return,
-                End::Unavailable(_) | End::Failed(_) if !is_last && !cancel.is_cancelled() => {}
-                End::Unavailable(response) => return self.tell(Ok(response)).await,
-                End::Failed(error) => return self.tell(Err(error)).await,
+            let Some(result) = untold else { return };
+            if is_last || cancel.is_cancelled() {
+                return self.tell(result).await;
             }
         }
     }
 
-    async fn follow(&self, mut invitation: Invitation, cancel: &CancellationToken) -> End {
+    /// Tells what becomes of an INVITE at one server; gives back, untold, what another server may do better.
+    async fn follow(
+        &self,
+        mut invitation: Invitation,
+        cancel: &CancellationToken,
+    ) -> Option<Result<Response, RequestError>> {
         let mut hearing = Hearing::Nothing;
         loop {
             let event = tokio::select! {
@@ -276,24 +279,24 @@ impl Carrier {
                 }
                 Some(InviteEvent::Final(response)) => {
                     if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-                        return End::Unavailable(response);
+                        return Some(Ok(response));
                     }
                     self.tell(Ok(response)).await;
                     hearing = Hearing::Answered;
                 }
                 Some(InviteEvent::FurtherSuccess(response)) => self.tell(Ok(response)).await,
                 Some(InviteEvent::Failed(error)) if hearing == Hearing::Nothing => {
-                    return End::Failed(error);
+                    return Some(Err(error));
                 }
                 Some(InviteEvent::Failed(error)) => {
                     self.tell(Err(error)).await;
-                    return End::Told;
+                    return None;
                 }
-                None if hearing == Hearing::Answered => return End::Told,
+                None if hearing == Hearing::Answered => return None,
                 // The socket is gone, and its transactions with it.
                 None => {
                     self.tell(Err(RequestError::FlowClosed)).await;
-                    return End::Told;
+                    return None;
                 }
             }
         }
@@ -306,13 +309,7 @@ impl Carrier {
     }
 }
 
-/// How an INVITE has ended at one server.
-enum End {
-    Told,
-    Unavailable(Response),
-    Failed(RequestError),
-}
-
+/// How far an INVITE has come at one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hearing {
     Nothing,
