@@ -84,11 +84,16 @@ fn config() -> Config {
             id: SiteId::new("shop"),
             name: "Shop".to_owned(),
             skills: (0..SKILLS).map(skill).collect(),
+            hours: None,
+            skill_hours: Vec::new(),
+            shows_next_rep: false,
         }],
         skills: (0..SKILLS)
             .map(|number| Skill {
                 id: skill(number),
                 name: format!("Skill {number}"),
+                language: None,
+                handling: None,
             })
             .collect(),
         tiers: (0..TIERS)

@@ -1,11 +1,10 @@
-//! Runs `deskbell serve` with a configuration of one's own, and reads in its log where it listens.
+//! Runs `deskbell serve` with a configuration of one's own, which can crash and come back on the same ports.
 //! Must not know anything about the server that its users could not know.
 
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -16,54 +15,67 @@ use crate::unique::Folder;
 use crate::wait;
 use crate::wire::Protocol;
 
-/// How long the server may take to come up, in a debug build on a busy machine.
+/// How long the server may take to come up.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running `deskbell serve`; killed when dropped.
 #[derive(Debug)]
 pub struct Serve {
     child: Child,
-    log: Arc<Mutex<Vec<String>>>,
-    _folder: Folder,
+    program: PathBuf,
+    folder: Folder,
+    config: String,
+    /// By the scheme of the listener, such as `tcp`.
+    sip: Vec<(String, SocketAddr)>,
+    http: SocketAddr,
 }
 
 impl Serve {
-    /// Starts `deskbell serve` with this text as `deskbell.toml` and waits until it can be used.
+    /// Starts `deskbell serve` with this text as `deskbell.toml` and waits until it can be used. Addresses in it are
+    /// written `127.0.0.1:0`.
     ///
     /// # Errors
     /// Where it does not come up; the error tells what it said.
-    pub fn start(program: &str, configuration: &str) -> anyhow::Result<Self> {
+    pub fn start(program: &str, config: &str) -> anyhow::Result<Self> {
+        Self::start_with(program, config, &[])
+    }
+
+    /// As `start`, with these files beside the configuration.
+    ///
+    /// # Errors
+    /// Where it does not come up; the error tells what it said.
+    pub fn start_with(program: &str, config: &str, files: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = Folder::new("serve")?;
-        let configuration = folder.write("deskbell.toml", configuration)?;
-        let mut child = Command::new(program)
-            .args(["serve", "--config"])
-            .arg(configuration)
-            .env("DESKBELL_LOG", "info")
-            .current_dir(folder.path())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("failed to start {program}"))?;
-        let screen = BufReader::new(child.stderr.take().context("it has no stderr")?);
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let written = log.clone();
-        thread::spawn(move || {
-            for line in screen.lines().map_while(Result::ok) {
-                written
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line);
-            }
-        });
-        let mut serve = Self {
+        for (name, text) in files {
+            folder.write(name, text)?;
+        }
+        let program = PathBuf::from(program);
+        let (child, sip, http) = launch(&program, &folder, config)?;
+        Ok(Self {
             child,
-            log,
-            _folder: folder,
-        };
-        wait::until("the server's start", START_LIMIT, || {
-            serve.check_alive()?;
-            Ok(serve.address("listening for HTTP", "").map(|_| ()))
-        })?;
-        Ok(serve)
+            program,
+            folder,
+            config: config.to_owned(),
+            sip,
+            http,
+        })
+    }
+
+    /// Kills the server as a crash would and starts it again on the same data and the same ports.
+    ///
+    /// # Errors
+    /// Where it does not come up again.
+    pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let mut config = self.config.clone();
+        for (scheme, address) in &self.sip {
+            let anywhere = format!("{scheme}://127.0.0.1:0");
+            config = config.replacen(&anywhere, &format!("{scheme}://{address}"), 1);
+        }
+        config = config.replace("\"127.0.0.1:0\"", &format!("\"{}\"", self.http));
+        (self.child, self.sip, self.http) = launch(&self.program, &self.folder, &config)?;
+        Ok(())
     }
 
     /// Where it listens for SIP by this protocol.
@@ -71,18 +83,27 @@ impl Serve {
     /// # Errors
     /// Where it does not.
     pub fn sip(&self, protocol: Protocol) -> anyhow::Result<SocketAddr> {
-        let name = protocol.name();
-        self.address("listening for SIP", name)
-            .with_context(|| format!("the server does not listen for {name}"))
+        self.sip_at(&protocol.name().to_ascii_lowercase())
+    }
+
+    /// Where it listens for SIP under this scheme, such as `tls`.
+    ///
+    /// # Errors
+    /// Where the configuration has no such listener.
+    pub fn sip_at(&self, scheme: &str) -> anyhow::Result<SocketAddr> {
+        self.sip
+            .iter()
+            .find(|(found, _)| found == scheme)
+            .map(|(_, address)| *address)
+            .with_context(|| format!("nobody listens on {scheme}://"))
     }
 
     /// A client of its web pages.
     ///
     /// # Errors
-    /// Where it does not listen.
+    /// None at present: a server that runs has web pages.
     pub fn http(&self) -> anyhow::Result<Http> {
-        let address = self.address("listening for HTTP", "");
-        Ok(Http::new(address.context("the server has no web pages")?))
+        Ok(Http::new(self.http))
     }
 
     /// A phone of a rep of the domain `shop.example`.
@@ -108,29 +129,16 @@ impl Serve {
     /// # Errors
     /// Where it has; the error tells what it said.
     pub fn check_alive(&mut self) -> anyhow::Result<()> {
-        if let Some(status) = self.child.try_wait()? {
-            bail!(
-                "the server ended with {status}: {}",
-                self.lines().join("\n")
-            );
+        match self.child.try_wait()? {
+            Some(status) => bail!("the server ended with {status}: {}", self.log()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn address(&self, text: &str, protocol: &str) -> Option<SocketAddr> {
-        let lines = self.lines();
-        let line = lines.iter().find(|line| {
-            line.contains(text)
-                && line
-                    .to_ascii_uppercase()
-                    .contains(&protocol.to_ascii_uppercase())
-        })?;
-        line.rsplit("address=").next()?.trim().parse().ok()
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let log = self.log.lock();
-        log.unwrap_or_else(PoisonError::into_inner).clone()
+    /// Everything it said.
+    #[must_use]
+    pub fn log(&self) -> String {
+        read_log(&self.folder)
     }
 }
 
@@ -139,5 +147,78 @@ impl Drop for Serve {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+type Launched = (Child, Vec<(String, SocketAddr)>, SocketAddr);
+
+fn launch(program: &PathBuf, folder: &Folder, config: &str) -> anyhow::Result<Launched> {
+    let config = folder.write("deskbell.toml", config)?;
+    let log = File::create(folder.path().join("server.log"))?;
+    let mut child = Command::new(program)
+        .args(["serve", "--config"])
+        .arg(config)
+        .env("DESKBELL_LOG", "info")
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(log))
+        .spawn()
+        .with_context(|| format!("failed to start {}", program.display()))?;
+    let listening = wait::until("a listening server", START_LIMIT, || {
+        if let Some(status) = child.try_wait()? {
+            bail!("the server ended with {status}");
+        }
+        Ok(read_addresses(&read_log(folder)))
+    });
+    match listening {
+        Ok((sip, http)) => Ok((child, sip, http)),
+        Err(error) => {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error.context(format!("the server said: {}", read_log(folder))))
+        }
+    }
+}
+
+/// Nothing until the last listener is told, which is that for HTTP.
+fn read_addresses(log: &str) -> Option<(Vec<(String, SocketAddr)>, SocketAddr)> {
+    let address = |line: &str| {
+        let text = line.rsplit("address=").next()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    let http = log
+        .lines()
+        .find(|line| line.contains("listening for HTTP"))
+        .and_then(address)?;
+    let sip = log
+        .lines()
+        .filter(|line| line.contains("listening for SIP"))
+        .filter_map(|line| {
+            let protocol = line.split("protocol=\"").nth(1)?.split('"').next()?;
+            Some((protocol.to_ascii_lowercase(), address(line)?))
+        })
+        .collect();
+    Some((sip, http))
+}
+
+fn read_log(folder: &Folder) -> String {
+    fs::read_to_string(folder.path().join("server.log")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_when_the_last_is_told() {
+        let sip =
+            " INFO deskbell::serve: listening for SIP protocol=\"TLS\" address=127.0.0.1:5061\n";
+        assert_eq!(read_addresses(sip), None);
+        let both = format!("{sip} INFO deskbell::serve: listening for HTTP address=127.0.0.1:80\n");
+        let tls = ("tls".to_owned(), "127.0.0.1:5061".parse().unwrap());
+        let expected = (vec![tls], "127.0.0.1:80".parse().unwrap());
+        assert_eq!(read_addresses(&both), Some(expected));
     }
 }

@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod demo;
 mod desk;
+mod figures;
 mod happenings;
 mod logging;
 mod mood;

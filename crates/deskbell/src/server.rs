@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
-use helpdesk::{Clock, Helpdesk, RepId, SkillId, TierId};
+use helpdesk::{Clock, Helpdesk, RepId, SkillId};
 use presence::{Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Listen, TlsHandle, Transport};
+use sip_transport::{Counters, Listen, TlsHandle, Transport};
 use storage::Journal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{self, DigestSettings, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
+use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
 use crate::random;
 use crate::sip_service::{
@@ -68,6 +69,7 @@ struct Reload {
     gateway: ConfigHandle,
     tls: TlsHandle,
     sockets: mpsc::Sender<SoftphoneSocket>,
+    counters: Arc<Counters>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
     store: Arc<Store>,
@@ -83,6 +85,7 @@ impl Server {
             listen: listeners(&settings),
             tls: settings.tls.clone(),
             websocket_origins: settings.sip.origins.clone(),
+            limits: settings.limits.clone(),
             ..sip_transport::Config::default()
         })
         .await
@@ -124,7 +127,13 @@ impl Server {
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
-            gateway_config(&settings, &happenings, &sockets_in, &store),
+            gateway_config(
+                &settings,
+                &happenings,
+                &sockets_in,
+                &store,
+                transport.counters(),
+            ),
             Desk::new(commands_in, snapshots.clone()),
         )
         .await
@@ -136,6 +145,7 @@ impl Server {
             gateway: gateway.config_handle(),
             tls: transport.tls_handle(),
             sockets: sockets_in,
+            counters: transport.counters(),
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
             store: store.clone(),
@@ -278,7 +288,7 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`
     /// and `[presence]` stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
@@ -292,10 +302,12 @@ impl Server {
         let Reload {
             happenings,
             sockets,
+            counters,
             store,
             ..
         } = &self.reload;
-        let gateway = gateway_config(&settings, happenings, sockets, store);
+        let counters = Arc::clone(counters);
+        let gateway = gateway_config(&settings, happenings, sockets, store, counters);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -396,9 +408,7 @@ fn directory(settings: &Settings) -> Directory {
     }
 }
 
-type TiersServed = Option<Vec<TierId>>;
-
-fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, TiersServed)>> {
+fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, sip_service::TiersServed)>> {
     let mut reps_by_skill: HashMap<_, Vec<_>> = HashMap::new();
     for rep in &settings.helpdesk.reps {
         for (skill, _) in &rep.skills {
@@ -427,6 +437,7 @@ fn gateway_config(
     happenings: &Happenings,
     sockets: &mpsc::Sender<SoftphoneSocket>,
     store: &Arc<Store>,
+    counters: Arc<Counters>,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -453,5 +464,6 @@ fn gateway_config(
             origins: settings.sip.origins.clone(),
             sockets: sockets.clone(),
         }),
+        figures: figures::of_sip(counters),
     }
 }

@@ -35,6 +35,7 @@ fn request(from: &str, to: &str) -> String {
          To: <sip:shop.example>\r\n\
          Call-ID: {branch}\r\n\
          CSeq: 7 OPTIONS\r\n\
+         User-Agent: a phone that is no shorter of words than others\r\n\
          Content-Length: 0\r\n\r\n"
     );
     assert!(good.contains(from), "{from:?} is not part of the request");

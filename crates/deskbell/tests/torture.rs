@@ -305,6 +305,6 @@ fn what_needs_a_login_is_judged_after_it() {
         let shown = String::from_utf8_lossy(&answer);
         assert_eq!(status(&answer), expected, "{}: {shown}", message.name);
     }
-    assert_eq!(count, 9);
+    assert_eq!(count, 14);
     server.check_alive().unwrap();
 }

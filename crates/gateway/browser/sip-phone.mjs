@@ -44,8 +44,20 @@ const agent = new UserAgent({
       messages.push({ from: message.request.from.uri.toString(), text: message.request.body });
       message.accept();
     },
+    /** As a web page does: connects again, and says again what it had said. */
+    async onDisconnect(error) {
+      if (!error) return;
+      while (!agent.isConnected()) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        await agent.reconnect().catch(() => {});
+      }
+      if (registerer.state === "Registered") await registerer.register();
+      if (state) publisher.publish(state);
+    },
   },
 });
+/** The document published last. */
+let state;
 const registerer = new Registerer(agent, { expires: 60 });
 const publisher = new Publisher(agent, self, "presence", {
   body: "",
@@ -95,7 +107,10 @@ async function published(send) {
 const commands = {
   register: () => answered((requestDelegate) => registerer.register({ requestDelegate })),
   unregister: () => answered((requestDelegate) => registerer.unregister({ requestDelegate })),
-  publish: ({ basic, note: words }) => published(() => publisher.publish(pidf(basic, words))),
+  publish: ({ basic, note: words }) => {
+    state = pidf(basic, words);
+    return published(() => publisher.publish(state));
+  },
   unpublish: () => published(() => publisher.unpublish()),
   "wait-message": async ({ text }) => ({
     message: await until("the message", () => messages.find((message) => message.text.includes(text))),

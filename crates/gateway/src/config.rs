@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::admin::AdminFace;
 use crate::clicks::ClickRates;
+use crate::figures::Figures;
 
 /// Everything the gateway needs to know beside the desk.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub admin: Option<AdminFace>,
     /// Where softphones connect; without it `/sip` is not found.
     pub softphones: Option<SoftphoneDoor>,
+    /// What the other parts show in `/metrics`.
+    pub figures: Figures,
 }
 
 impl Config {

@@ -9,6 +9,7 @@ mod bucket;
 mod clicks;
 mod connection;
 mod face;
+mod figures;
 mod headers;
 mod identity;
 mod key;
@@ -39,5 +40,6 @@ pub use config::{
 };
 pub use desk::{Command, Desk, DeskClosed, TicketKey};
 pub use face::ConfigHandle;
+pub use figures::{Figure, FigureKind, Figures};
 pub use report::Report;
 pub use server::{BindError, Gateway};

@@ -11,6 +11,8 @@ use prometheus_client::registry::Registry;
 
 mod estimates;
 
+use crate::figures::Figures;
+
 /// Everything counted. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metrics {
@@ -98,11 +100,13 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    /// The text of all, with the groups as they stand in the snapshot and the scores of what was promised.
+    /// The text of all, with the groups as they stand in the snapshot, the scores of what was promised, and the figures
+    /// of others.
     pub(crate) fn text(
         &self,
         snapshot: &Snapshot,
         scores: &EstimateScores,
+        figures: &Figures,
     ) -> Result<String, fmt::Error> {
         let mut registry = Registry::with_prefix("deskbell");
         registry.register(
@@ -137,6 +141,7 @@ impl Metrics {
         );
         register_groups(&mut registry, snapshot);
         estimates::register(&mut registry, scores);
+        figures.register(&mut registry);
         let mut text = String::new();
         text::encode(&mut text, &registry)?;
         Ok(text)

@@ -243,6 +243,7 @@ mod tests {
                 origins: vec!["https://phone.example".to_owned()],
                 sockets: mpsc::channel(1).0,
             }),
+            figures: crate::figures::Figures::default(),
         };
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, origin.parse().unwrap());

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::hours::{Hours, Openness};
 use crate::ids::{Level, RepId, SiteId, SkillId, TierId};
 
 /// Everything the helpdesk needs to know. Identities are unique within their list.
@@ -30,6 +31,12 @@ pub struct Site {
     pub name: String,
     /// The skills it offers, in the order they are shown.
     pub skills: Vec<SkillId>,
+    /// When it is open; `None` is always.
+    pub hours: Option<Hours>,
+    /// Of some of its skills, when they are open; the site has to be open too.
+    pub skill_hours: Vec<(SkillId, Hours)>,
+    /// Whether pages and shoppers are shown who is likely to be free first.
+    pub shows_next_rep: bool,
 }
 
 /// Something reps can help with.
@@ -39,6 +46,10 @@ pub struct Skill {
     pub id: SkillId,
     /// Its name for people.
     pub name: String,
+    /// The language that it is, as a BCP 47 primary subtag: asks of pages in it prefer it.
+    pub language: Option<String>,
+    /// How long a conversation usually takes, until the desk has seen enough of them.
+    pub handling: Option<Duration>,
 }
 
 /// A membership of customers.
@@ -78,6 +89,9 @@ pub struct Routing {
     pub wrap_up: Duration,
     /// How long a ticket waits for the rep it named before any other may take it.
     pub sticky_for: Duration,
+    /// How long a conversation of any skill usually takes, until the desk has seen enough of them; `None`
+    /// promises nothing until then.
+    pub handling: Option<Duration>,
     /// What the weight of a ticket is multiplied by once nine tenths of the longest wait it was promised
     /// are over; 1 is no difference.
     pub promise_boost: f64,
@@ -120,6 +134,20 @@ pub struct Relax {
     pub accept: Vec<SkillId>,
     /// Reps reserved for other tiers will do.
     pub any_tier: bool,
+}
+
+impl Site {
+    /// Whether it helps with all of these at the time, in milliseconds since the Unix epoch.
+    pub(crate) fn openness(&self, skills: &[SkillId], now: i64) -> Openness {
+        let of_skills = self.skill_hours.iter();
+        let of_skills = of_skills.filter(|(skill, _)| skills.contains(skill));
+        let all: Vec<&Hours> = self
+            .hours
+            .iter()
+            .chain(of_skills.map(|(_, hours)| hours))
+            .collect();
+        Openness::of(&all, now)
+    }
 }
 
 impl Relax {
@@ -175,6 +203,7 @@ impl Default for Routing {
             offer_timeout: Duration::from_secs(20),
             wrap_up: Duration::from_secs(10),
             sticky_for: Duration::from_secs(45),
+            handling: Some(Duration::from_secs(240)),
             promise_boost: 1.0,
             queue_limit: 200,
             relax: Vec::new(),

@@ -82,18 +82,18 @@ impl Helpdesk {
             Stage::Waiting => {
                 self.learnt.learn_patience(ticket, WaitEnd::Left, at);
                 self.scores.end(ticket, WaitEnd::Left, at);
+                self.learnt.learn_range(ticket, WaitEnd::Left, at);
             }
             Stage::Offered { rep, .. } => {
                 self.learnt.learn_patience(ticket, WaitEnd::Left, at);
                 self.scores.end(ticket, WaitEnd::Left, at);
+                self.learnt.learn_range(ticket, WaitEnd::Left, at);
                 if let Some(seat) = self.roster.seat_mut(&rep) {
                     seat.end_offer(id);
                 }
             }
             Stage::Open { rep, since } => {
-                if let Some(skill) = ticket.skills.first() {
-                    self.learnt.learn_handling(skill, since, at);
-                }
+                self.learnt.learn_handling(ticket, since, at);
                 self.free_rep(&rep, id, at);
             }
             Stage::Ended { .. } => return,

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use presence::Availability;
+
 use crate::ids::{Level, RepId, TicketId};
 use crate::routing::Standing;
 
@@ -50,6 +52,8 @@ pub struct Candidate {
     pub rep: RepId,
     /// How the rep stood to the ticket.
     pub standing: Standing,
+    /// What presence said of the rep.
+    pub availability: Availability,
     /// The rep's level in the first skill asked for, or in the one that stands in for it.
     pub level: Option<Level>,
     /// Whether a rule lets another skill stand in.
@@ -127,8 +131,10 @@ impl Candidate {
                     self.score
                 )
             }
-            Standing::NotAvailable
-            | Standing::Doubted
+            Standing::NotAvailable => {
+                format!("{rep}: fits, but is {}{level}.", self.availability)
+            }
+            Standing::Doubted
             | Standing::Paused
             | Standing::OnCall
             | Standing::Full

@@ -18,6 +18,7 @@ use crate::deliveries::Deliveries;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Input, Output, PauseFor, ShopperEvent};
 use crate::offers::OfferEnd;
+use crate::openings::Openings;
 use crate::outlook::{Learnt, Live};
 use crate::promised::Shown;
 use crate::promises::{self, Desk, Promise};
@@ -44,6 +45,7 @@ pub struct Helpdesk {
     pub(crate) deliveries: Deliveries,
     pub(crate) decisions: Decisions,
     pub(crate) scores: Scores,
+    openings: Openings,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
     /// When time alone will next change something.
@@ -69,6 +71,7 @@ impl Helpdesk {
             deliveries: Deliveries::default(),
             decisions: Decisions::default(),
             scores: Scores::default(),
+            openings: Openings::default(),
             touched: BTreeSet::new(),
             next_timeout: None,
             snapshot: Arc::new(Snapshot {
@@ -142,6 +145,7 @@ impl Helpdesk {
         self.config = config;
         self.roster.configure(&self.config.reps, self.now);
         self.learnt.configure(&self.config);
+        self.openings.clear();
         self.release_orphans();
         self.settle();
         Ok(())
@@ -201,6 +205,7 @@ impl Helpdesk {
             roster: &self.roster,
             tickets: &self.tickets,
             learnt: &self.learnt,
+            openings: &self.openings,
             now: self.now,
         }
     }
@@ -225,6 +230,7 @@ impl Helpdesk {
 
     /// Brings everything derived in line with what has just happened.
     pub(crate) fn settle(&mut self) {
+        self.openings.refresh(&self.config, self.now);
         self.drain_queue();
         self.decide_who_waits();
         self.refresh_learnt();
@@ -387,6 +393,7 @@ impl Helpdesk {
             .chain(in_danger)
             .chain(self.roster.next_expiry())
             .chain(self.tickets.next_forgetting())
+            .chain(self.openings.next_change())
             .min()
     }
 }

@@ -1,6 +1,7 @@
 //! How long a ticket will wait: played forward where that can be done, else by the length of the queue.
 //! Must not know who is told.
 
+pub(crate) mod calibration;
 pub(crate) mod experience;
 mod forward;
 pub(crate) mod quick;

@@ -15,10 +15,12 @@ mod deliveries;
 mod desk;
 mod dispatch;
 mod estimate;
+mod hours;
 pub mod ids;
 pub mod io;
 pub mod knowledge;
 mod offers;
+mod openings;
 mod outlook;
 mod promised;
 mod promises;
@@ -46,6 +48,7 @@ pub use config_error::ConfigError;
 pub use conversation::{Line, Speaker};
 pub use decision::{Candidate, Decision, Outcome};
 pub use desk::Helpdesk;
+pub use hours::{Hours, HoursError};
 pub use ids::{DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId};
 pub use io::{
     Addressee, Answer, DeliveryOutcome, Input, Output, PauseFor, SayRefused, ShopperEvent,

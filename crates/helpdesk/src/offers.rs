@@ -120,6 +120,7 @@ impl Helpdesk {
         if let Some(ticket) = self.tickets.ticket(id) {
             self.learnt.learn_patience(ticket, WaitEnd::Served, now);
             self.scores.end(ticket, WaitEnd::Served, now);
+            self.learnt.learn_range(ticket, WaitEnd::Served, now);
         }
         self.tickets.set_stage(id, stage, now);
         self.push(Output::Record(Record::Accepted {

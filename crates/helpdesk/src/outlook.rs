@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::config::{Config, Rep};
 use crate::estimate::Forecast;
 use crate::estimate::experience::{Experience, WaitEnd};
-use crate::estimate::quote::{Quote, quote};
+use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
 use crate::ids::{RepId, SkillId, TicketId, TierId};
 use crate::roster::{Roster, Seat};
@@ -37,10 +37,9 @@ pub(crate) struct Learnt {
     planned: Option<Planned>,
     known: Option<Known>,
     unknown: Outlook,
+    /// Whether the experience holds what the configuration says is usual.
+    is_believed: bool,
 }
-
-/// What a conversation is taken to last before the desk has seen enough of them.
-const USUAL_HANDLING: Duration = Duration::from_secs(240);
 
 /// A plan and what it was made for.
 #[derive(Debug)]
@@ -55,6 +54,7 @@ struct Planned {
 pub(crate) struct Outlook {
     tickets: BTreeMap<TicketId, Forecast>,
     clicks: BTreeMap<(SkillId, TierId), Forecast>,
+    next_reps: BTreeMap<(SkillId, TierId), RepId>,
 }
 
 /// An outlook and what it was made from.
@@ -81,6 +81,11 @@ impl Outlook {
         self.tickets.get(ticket).map(Forecast::promise)
     }
 
+    /// Who is likely to be free first for a click of this moment.
+    pub(crate) fn next_rep(&self, skill: &SkillId, tier: &TierId) -> Option<&RepId> {
+        self.next_reps.get(&(skill.clone(), tier.clone()))
+    }
+
     /// How long a click of this moment would wait.
     pub(crate) fn click(&self, skill: &SkillId, tier: &TierId) -> Option<Wait> {
         let click = (skill.clone(), tier.clone());
@@ -91,12 +96,13 @@ impl Outlook {
 impl Default for Learnt {
     fn default() -> Self {
         Self {
-            experience: Experience::new(0, 0),
+            experience: Experience::new(Vec::new()),
             skills: Vec::new(),
             kinds: Vec::new(),
             planned: None,
             known: None,
             unknown: Outlook::default(),
+            is_believed: false,
         }
     }
 }
@@ -104,8 +110,10 @@ impl Default for Learnt {
 impl Learnt {
     /// Takes the skills and tiers of a configuration; what is known of others is kept.
     pub(crate) fn configure(&mut self, config: &Config) {
+        let mut believed = Vec::new();
         for skill in &config.skills {
             if !self.skills.contains(&skill.id) {
+                believed.extend(skill.handling.map(|usual| (self.skills.len(), usual)));
                 self.skills.push(skill.id.clone());
             }
             for tier in &config.tiers {
@@ -115,7 +123,16 @@ impl Learnt {
                 }
             }
         }
-        self.experience.widen(self.skills.len(), self.kinds.len());
+        let skill = |(skill, _): &(SkillId, TierId)| self.skill(skill);
+        let skill_by_kind = self.kinds.iter().filter_map(skill).collect();
+        self.experience.widen(skill_by_kind);
+        for (skill, usual) in believed {
+            self.experience.believe_of(skill, usual.as_secs_f64());
+        }
+        if let Some(usual) = config.routing.handling.filter(|_| !self.is_believed) {
+            self.experience.believe(usual.as_secs_f64());
+            self.is_believed = true;
+        }
         self.planned = None;
         self.known = None;
     }
@@ -126,10 +143,11 @@ impl Learnt {
         }
     }
 
-    pub(crate) fn learn_handling(&mut self, skill: &SkillId, since: Moment, at: Moment) {
-        if let Some(skill) = self.skill(skill) {
+    /// A conversation of the rep who took the ticket last has ended.
+    pub(crate) fn learn_handling(&mut self, ticket: &Ticket, since: Moment, at: Moment) {
+        if let Some(kind) = self.kind_of(ticket) {
             let took = at.since(since).as_secs_f64();
-            self.experience.learn_handling(skill, took);
+            self.experience.learn_handling(kind, took);
         }
     }
 
@@ -143,13 +161,31 @@ impl Learnt {
         }
     }
 
-    /// Mean of a conversation of the skill, or the usual one while too little is known.
-    pub(crate) fn mean_handling(&self, skill: &SkillId) -> Duration {
-        let times = self
-            .skill(skill)
-            .and_then(|skill| self.experience.handling(skill));
-        let mean = times.map(|times| Duration::try_from_secs_f64(times.mean().max(1.0)));
-        mean.and_then(Result::ok).unwrap_or(USUAL_HANDLING)
+    /// A ticket's first wait has ended: what became of the range that was promised, as far as it is known.
+    pub(crate) fn learn_range(&mut self, ticket: &Ticket, end: WaitEnd, at: Moment) {
+        let Some(promised) = ticket.promised.filter(|_| ticket.handed_on_by.is_none()) else {
+            return;
+        };
+        let first = promised.first;
+        let range = (f64::from(first.wait.low), f64::from(first.wait.high));
+        let waited = at.since(first.at).as_secs_f64();
+        let is_known = match end {
+            WaitEnd::Served => true,
+            WaitEnd::Left => waited > range.1,
+        };
+        if let Some(kind) = self
+            .kind_of(ticket)
+            .filter(|_| is_known && first.form == Form::Played)
+        {
+            self.experience.learn_range(kind, range, waited);
+        }
+    }
+
+    /// Mean of a conversation about tickets of a skill and tier; `None` while nothing is known.
+    pub(crate) fn mean_handling(&self, skill: &SkillId, tier: &TierId) -> Option<Duration> {
+        let kind = self.kind(skill, tier)?;
+        let mean = self.experience.handling(kind)?.mean();
+        Duration::try_from_secs_f64(mean.max(1.0)).ok()
     }
 
     /// The waits of those who wait and of a click; none while too little is known.
@@ -245,14 +281,11 @@ impl Learnt {
                 tickets.push(ticket.ask.ticket.clone());
             }
         }
-        let skill = |(skill, _): &(SkillId, TierId)| self.skill(skill);
-        let skill_by_kind: Vec<usize> = self.kinds.iter().map(skill).collect::<Option<_>>()?;
         let scene = Scene {
             plan,
             floor: &floor,
             in_hand,
             experience: &self.experience,
-            skill_by_kind: &skill_by_kind,
             tickets: tickets.len(),
             now,
         };
@@ -264,9 +297,16 @@ impl Learnt {
         let of_click = |(kind, quote): (usize, Option<Quote>)| {
             Some((self.kinds.get(kind)?.clone(), quote?.forecast))
         };
+        let next_rep = |(&kind, quote): (&usize, &Option<Quote>)| {
+            let rep = self.planned.as_ref()?.reps.get(quote.as_ref()?.likely?)?;
+            Some((self.kinds.get(kind)?.clone(), rep.clone()))
+        };
         let tickets = tickets.into_iter().zip(waits.tickets);
+        let next_reps = clicks.iter().zip(&waits.newcomers).filter_map(next_rep);
+        let next_reps = next_reps.collect();
         let clicks = clicks.into_iter().zip(waits.newcomers);
         Some(Outlook {
+            next_reps,
             tickets: tickets.filter_map(of_ticket).collect(),
             clicks: clicks.filter_map(of_click).collect(),
         })
@@ -278,7 +318,7 @@ impl Learnt {
         let before = in_hand.len();
         for id in &seat.conversations {
             let ticket = live.tickets.ticket(id);
-            let skill = ticket.and_then(|ticket| self.skill(ticket.skills.first()?));
+            let kind = ticket.and_then(|ticket| self.kind_of(ticket));
             let since = match ticket.map(|ticket| &ticket.stage) {
                 Some(Stage::Open { since, .. }) => *since,
                 Some(Stage::Waiting | Stage::Offered { .. } | Stage::Ended { .. }) | None => {
@@ -287,13 +327,13 @@ impl Learnt {
             };
             in_hand.push(InHand::Conversation {
                 rep,
-                skill: skill.unwrap_or_default(),
+                kind,
                 since: ticks(since),
             });
         }
         let elsewhere = |since: Moment| InHand::Conversation {
             rep,
-            skill: 0,
+            kind: None,
             since: ticks(since),
         };
         let timeout = live.config.routing.offer_timeout;
@@ -330,8 +370,10 @@ impl Learnt {
     }
 
     fn kind_of(&self, ticket: &Ticket) -> Option<usize> {
-        let skill = ticket.skills.first()?;
-        let tier = &ticket.ask.tier;
+        self.kind(ticket.skills.first()?, &ticket.ask.tier)
+    }
+
+    fn kind(&self, skill: &SkillId, tier: &TierId) -> Option<usize> {
         let mut kinds = self.kinds.iter();
         kinds.position(|(known, of)| known == skill && of == tier)
     }

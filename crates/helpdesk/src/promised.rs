@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::clock::Moment;
+use crate::estimate::quote::Form;
 use crate::snapshot::Wait;
 
 /// From this share of the promised time on a promise is about to be broken.
@@ -25,6 +26,7 @@ pub(crate) struct Given {
     pub(crate) at: Moment,
     pub(crate) wait: Wait,
     pub(crate) circumstances: Circumstances,
+    pub(crate) form: Form,
 }
 
 /// What a wait depends on.
@@ -129,6 +131,7 @@ mod tests {
                 confidence: 0.8,
             },
             circumstances: AT_FIRST,
+            form: Form::Played,
         }
     }
 

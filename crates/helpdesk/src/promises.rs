@@ -2,15 +2,18 @@
 //! afresh from roster and queue. Must not know who is told.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use presence::Availability;
 
 use crate::ask::NO_WISHES;
 use crate::clock::Moment;
-use crate::config::{Config, Tier};
+use crate::config::{Config, Site, Tier};
 use crate::estimate;
+use crate::estimate::quote::Form;
 use crate::ids::{SkillId, TicketId, TierId};
+use crate::openings::Openings;
 use crate::outlook::{Learnt, Outlook};
 use crate::queue::{self, Waiting};
 use crate::roster::{Roster, Seat};
@@ -26,6 +29,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) roster: &'a Roster,
     pub(crate) tickets: &'a Tickets,
     pub(crate) learnt: &'a Learnt,
+    pub(crate) openings: &'a Openings,
     pub(crate) now: Moment,
 }
 
@@ -36,6 +40,7 @@ pub(crate) struct Promise {
     /// Conversations that the reps at work who may take it can hold.
     pub(crate) servers: u32,
     pub(crate) wait: Option<Wait>,
+    pub(crate) form: Form,
 }
 
 /// All that is promised at one moment.
@@ -89,7 +94,7 @@ fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook) -> Vec<SiteSnapsho
                 .skills
                 .iter()
                 .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
-                .map(|(skill, tier)| group(desk, line, outlook, skill, tier))
+                .map(|(skill, tier)| group(desk, line, outlook, site, skill, tier))
                 .collect(),
         })
         .collect()
@@ -99,6 +104,7 @@ fn group(
     desk: Desk<'_>,
     line: &Line<'_>,
     outlook: &Outlook,
+    site: &Site,
     skill: &SkillId,
     tier: &Tier,
 ) -> GroupSnapshot {
@@ -119,12 +125,15 @@ fn group(
     };
     let pool = Pool::of(&demand, desk);
     // A click names nobody and nobody has refused it, so that routing::prospect comes down to this.
-    let (state, wait) = if pool.seats.iter().any(|seat| seat.is_free()) {
+    let openness = desk.openings.of(&site.id, skill);
+    let (state, wait) = if !openness.is_open {
+        (GroupState::Closed, None)
+    } else if pool.seats.iter().any(|seat| seat.is_free()) {
         (GroupState::Available, None)
     } else if routing::could_ever(&demand, desk.roster, &desk.config.routing) {
         let ahead = line.ahead_of_click(&pool, *weight, desk);
         let played = outlook.click(skill, tier);
-        let wait = played.or_else(|| wait(desk, ahead, &pool, Some(skill)));
+        let wait = played.or_else(|| wait(desk, ahead, &pool, (skill, tier)));
         (GroupState::Wait, wait)
     } else {
         (GroupState::Closed, None)
@@ -138,6 +147,12 @@ fn group(
         away: 0,
         offline: 0,
         queued: line.asking_for(skill, tier),
+        opens_unix_ms: openness.opens,
+        next_rep: outlook
+            .next_rep(skill, tier)
+            .filter(|_| site.shows_next_rep && state == GroupState::Wait)
+            .and_then(|rep| desk.roster.seat(rep))
+            .map(|seat| Arc::from(seat.rep.name.as_str())),
         wait,
     };
     for seat in &pool.seats {
@@ -200,13 +215,18 @@ impl<'a> Line<'a> {
             let ahead = before
                 .filter(|other| other.pool.meets_at_work(mine))
                 .count();
+            let tier = &competitor.ticket.ask.tier;
             let skill = competitor.ticket.skills.first();
+            let played = outlook.ticket(&competitor.waiting.ticket);
             let promise = Promise {
+                form: if played.is_some() {
+                    Form::Played
+                } else {
+                    Form::Formula
+                },
                 position: count(position),
                 servers: mine.servers(),
-                wait: outlook
-                    .ticket(&competitor.waiting.ticket)
-                    .or_else(|| wait(desk, count(ahead), mine, skill)),
+                wait: played.or_else(|| wait(desk, count(ahead), mine, (skill?, tier))),
             };
             promises.insert(competitor.waiting.ticket.clone(), promise);
         }
@@ -303,11 +323,16 @@ impl Places {
     }
 }
 
-/// The quick form, for who cannot be played forward; `None` while nobody is at work.
-fn wait(desk: Desk<'_>, ahead: u32, pool: &Pool<'_>, skill: Option<&SkillId>) -> Option<Wait> {
+/// The quick form, for who cannot be played forward; `None` while nobody is at work or nothing is known.
+fn wait(
+    desk: Desk<'_>,
+    ahead: u32,
+    pool: &Pool<'_>,
+    (skill, tier): (&SkillId, &TierId),
+) -> Option<Wait> {
     let wrap_up = desk.config.routing.wrap_up;
-    let handling = desk.learnt.mean_handling(skill?).saturating_add(wrap_up);
-    estimate::queue_length(ahead, pool.servers(), handling)
+    let handling = desk.learnt.mean_handling(skill, tier)?;
+    estimate::queue_length(ahead, pool.servers(), handling.saturating_add(wrap_up))
 }
 
 /// What a waiting ticket's age is multiplied by.

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::ask::{Ask, AskRefused};
+use crate::ask::{Ask, AskRefused, Preference};
 use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
-use crate::ids::{LineId, ReplyId, Seq, TicketId};
+use crate::ids::{Level, LineId, ReplyId, Seq, SkillId, TicketId};
 use crate::io::{Answer, Output, SayRefused};
 use crate::record::Record;
 use crate::routing::{self, Prospect};
@@ -137,8 +137,45 @@ impl Helpdesk {
         }
         let mut seen = BTreeSet::new();
         ask.skills.retain(|skill| seen.insert(skill.clone()));
-        if let Some(unknown) = ask.skills.iter().find(|skill| !site.skills.contains(skill)) {
+        let known = |id: &SkillId| config.skills.iter().find(|skill| skill.id == *id);
+        let offers = |id: &SkillId| {
+            let is_language = known(id).is_some_and(|skill| skill.language.is_some());
+            site.skills.contains(id) || is_language
+        };
+        let preferred = ask.wishes.preferred.iter().map(|wish| &wish.skill);
+        let mut wanted = ask.skills.iter().chain(preferred);
+        let unknown = wanted.find(|skill| !offers(skill));
+        let routed_by = ask
+            .skills
+            .first()
+            .filter(|skill| !site.skills.contains(skill));
+        if let Some(unknown) = unknown.or(routed_by) {
             return Err(AskRefused::UnknownSkill(unknown.clone()));
+        }
+        let of_page = ask
+            .language
+            .as_deref()
+            .and_then(|tag| tag.split('-').next());
+        let spoken = config.skills.iter().filter(|skill| {
+            let language = skill.language.as_deref();
+            language
+                .zip(of_page)
+                .is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
+        });
+        for language in spoken {
+            let is_wished = ask.skills.contains(&language.id)
+                || ask
+                    .wishes
+                    .preferred
+                    .iter()
+                    .any(|wish| wish.skill == language.id);
+            if !is_wished {
+                ask.wishes.preferred.push(Preference {
+                    skill: language.id.clone(),
+                    weight: Level::MAX,
+                    least_level: None,
+                });
+            }
         }
         if !config.tiers.iter().any(|tier| tier.id == ask.tier) {
             return Err(AskRefused::UnknownTier(ask.tier.clone()));
@@ -150,8 +187,17 @@ impl Helpdesk {
         Ok(())
     }
 
-    /// Whether the ask can be answered by the reps there are, and has a place.
+    /// Whether the ask can be answered at this hour and by the reps there are, and has a place.
     fn admit(&self, ask: &Ask) -> Result<(), AskRefused> {
+        let mut sites = self.config.sites.iter();
+        if let Some(site) = sites.find(|site| site.id == ask.site) {
+            let openness = site.openness(&ask.skills, self.now.0);
+            if !openness.is_open {
+                return Err(AskRefused::OutsideHours {
+                    opens_unix_ms: openness.opens,
+                });
+            }
+        }
         let newcomer = Ticket::new(ask.clone(), 0, self.now);
         let routing = &self.config.routing;
         let demand = newcomer.demand(routing.sticky_for, self.now);

@@ -1,6 +1,8 @@
 //! The state of every group at one moment, immutable and shared by all who show it.
 //! Must not know who reads it.
 
+use std::sync::Arc;
+
 use crate::ids::{SiteId, SkillId, TierId};
 
 /// All groups of all sites. A higher version is newer.
@@ -42,6 +44,10 @@ pub struct GroupSnapshot {
     pub offline: u32,
     /// Tickets of this skill and tier that wait.
     pub queued: u32,
+    /// When it opens, in milliseconds since the Unix epoch; of closed groups whose hours are known.
+    pub opens_unix_ms: Option<i64>,
+    /// Who is likely to be free first, where the site shows it and somebody has to wait.
+    pub next_rep: Option<Arc<str>>,
     /// Promised wait of a click at this moment; `None` when available, closed or unknown.
     pub wait: Option<Wait>,
 }

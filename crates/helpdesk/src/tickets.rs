@@ -256,6 +256,7 @@ impl Ticket {
                 position: promise.position,
                 servers: promise.servers,
             },
+            form: promise.form,
         };
         match &mut self.promised {
             Some(promised) => Some(promised.revise(newer)),

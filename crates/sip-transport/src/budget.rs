@@ -1,61 +1,53 @@
-//! How many messages each source may send. Must not know what they say.
+//! How often each of many may do something. Must not know what they do.
 
-use std::net::IpAddr;
+use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 
-use crate::admission::source_of;
+use crate::limits::Rate;
 
-/// A steady rate that may be run ahead of for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Messages a second in the long run; at least 1.
-    pub per_second: u32,
-    /// Messages that may come at once after a pause; at least 1.
-    pub at_once: u32,
-}
-
-/// Counts the messages of each source.
+/// Counts by key, in a table of fixed size.
 #[derive(Debug)]
-pub(crate) struct Budget {
-    /// Of one message.
+pub(crate) struct Budget<K: Eq + Hash> {
+    /// Of one.
     interval: Duration,
-    /// How far a source may run ahead.
+    /// How far anybody may run ahead.
     allowance: Duration,
-    exempt: Vec<IpAddr>,
-    /// When the source will have caught up with the steady rate. Invariant: at most [`SOURCES`] and those that were
+    /// When the key will have caught up with the steady rate. Invariant: at most [`KEYS`] and those that were
     /// added while it was looked at.
-    caught_up_by_source: DashMap<IpAddr, Instant>,
+    caught_up_by_key: DashMap<K, Instant>,
     swept_at: Mutex<Option<Instant>>,
 }
 
-/// Sources remembered at once, so that forged ones cost no more memory than this. While there are more, the newest are
+/// Keys remembered at once, so that forged ones cost no more memory than this. While there are more, the newest are
 /// not counted: a flood from so many sources is not to be held back by its sources.
-const SOURCES: usize = 65_536;
-/// How often sources that have caught up are forgotten when there are too many.
+pub(crate) const KEYS: usize = 65_536;
+/// How often those that have caught up are forgotten when there are too many.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-impl Budget {
-    pub(crate) fn new(rate: Rate, exempt: Vec<IpAddr>) -> Self {
-        let interval = Duration::from_secs(1) / rate.per_second.max(1);
+impl<K: Eq + Hash> Budget<K> {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self::every(
+            Duration::from_secs(1) / rate.per_second.max(1),
+            rate.at_once,
+        )
+    }
+
+    /// One in each `interval`, and so many at once.
+    pub(crate) fn every(interval: Duration, at_once: u32) -> Self {
         Self {
             interval,
-            allowance: interval * rate.at_once.max(1),
-            exempt,
-            caught_up_by_source: DashMap::new(),
+            allowance: interval * at_once.max(1),
+            caught_up_by_key: DashMap::new(),
             swept_at: Mutex::new(None),
         }
     }
 
-    /// Takes one message from the source's budget; false when it is used up.
-    pub(crate) fn take(&self, address: IpAddr, now: Instant) -> bool {
-        if self.exempt.contains(&address) {
-            return true;
-        }
-        let source = source_of(address);
-        if let Some(mut caught_up) = self.caught_up_by_source.get_mut(&source) {
+    /// Takes one from the key's budget; false when it is used up.
+    pub(crate) fn take(&self, key: K, now: Instant) -> bool {
+        if let Some(mut caught_up) = self.caught_up_by_key.get_mut(&key) {
             let next = (*caught_up).max(now) + self.interval;
             if next > now + self.allowance {
                 return false;
@@ -64,13 +56,13 @@ impl Budget {
             return true;
         }
         if self.has_room(now) {
-            self.caught_up_by_source.insert(source, now + self.interval);
+            self.caught_up_by_key.insert(key, now + self.interval);
         }
         true
     }
 
     fn has_room(&self, now: Instant) -> bool {
-        if self.caught_up_by_source.len() < SOURCES {
+        if self.caught_up_by_key.len() < KEYS {
             return true;
         }
         // Somebody else is sweeping, or was just now.
@@ -81,9 +73,9 @@ impl Budget {
             return false;
         }
         *swept_at = Some(now);
-        self.caught_up_by_source
+        self.caught_up_by_key
             .retain(|_, caught_up| *caught_up > now);
-        self.caught_up_by_source.len() < SOURCES
+        self.caught_up_by_key.len() < KEYS
     }
 }
 
@@ -92,20 +84,21 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::time::{Duration, Instant};
 
-    use super::{Budget, Rate, SOURCES};
+    use super::{Budget, KEYS};
+    use crate::limits::Rate;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 
-    fn budget() -> Budget {
+    fn budget() -> Budget<IpAddr> {
         let rate = Rate {
             per_second: 10,
             at_once: 5,
         };
-        Budget::new(rate, vec![Ipv4Addr::LOCALHOST.into()])
+        Budget::new(rate)
     }
 
-    fn taken(budget: &Budget, source: IpAddr, tries: usize, now: Instant) -> usize {
+    fn taken(budget: &Budget<IpAddr>, source: IpAddr, tries: usize, now: Instant) -> usize {
         (0..tries).filter(|_| budget.take(source, now)).count()
     }
 
@@ -125,21 +118,15 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_exempt() {
-        let here = Ipv4Addr::LOCALHOST.into();
-        assert_eq!(taken(&budget(), here, 1000, Instant::now()), 1000);
-    }
-
-    #[test]
     fn forged_sources_cost_a_fixed_amount_of_memory() {
         let (budget, start) = (budget(), Instant::now());
         let forged = |n: usize| IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n as u32));
-        for n in 0..2 * SOURCES {
+        for n in 0..2 * KEYS {
             assert!(budget.take(forged(n), start));
         }
-        assert_eq!(budget.caught_up_by_source.len(), SOURCES);
+        assert_eq!(budget.caught_up_by_key.len(), KEYS);
         let later = start + Duration::from_secs(2);
-        assert!(budget.take(forged(3 * SOURCES), later));
-        assert_eq!(budget.caught_up_by_source.len(), 1);
+        assert!(budget.take(forged(3 * KEYS), later));
+        assert_eq!(budget.caught_up_by_key.len(), 1);
     }
 }

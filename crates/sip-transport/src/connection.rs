@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::admission::Place;
+use crate::admission::{Counting, Place};
 use crate::alarm::Alarm;
 use crate::counters::Counters;
 use crate::driver::{Driver, Incoming};
@@ -40,7 +40,7 @@ struct ConnectionTask<W> {
     dues: Dues,
     liveness: Liveness,
     phase: Phase,
-    _place: Place,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -110,15 +110,16 @@ pub(crate) async fn open(shared: &Arc<Shared>, peer: &Peer) -> Result<Flow, Requ
         return Err(RequestError::NotRunning);
     }
     let remote = peer.address();
-    let place = shared.admission.admit(remote.ip());
+    let place = shared.admission.admit(remote.ip(), Counting::Here);
     let place = place.ok_or(RequestError::Overloaded)?;
+    place.keep();
     let failed = |source| RequestError::Connect {
         address: remote,
         source,
     };
     let connecting = async {
         let stream = TcpStream::connect(remote).await?;
-        handshake::prepare(&stream)?;
+        handshake::prepare(&stream, &shared.config.limits)?;
         let local = stream.local_addr()?;
         match peer {
             Peer::Tcp(_) => {
@@ -168,6 +169,7 @@ pub(crate) fn start<W: Wire>(
     let driver = Driver::new(
         shared.config.transactions,
         Arc::clone(service),
+        Arc::clone(&shared.defence),
         Arc::clone(&shared.counters),
         sender.clone(),
         secret,
@@ -184,11 +186,11 @@ pub(crate) fn start<W: Wire>(
             first_request,
             message: None,
             write: None,
-            activity: now + shared.config.idle_time,
+            activity: now + shared.config.limits.idle_time,
         },
-        liveness: Liveness::ProbeAt(now + shared.config.probe_time),
+        liveness: Liveness::ProbeAt(now + shared.config.limits.probe_time),
         phase: Phase::Open,
-        _place: place,
+        place,
     };
     shared.flows.add_connection(flow, sender);
     Counters::count(&shared.counters.connections_opened);
@@ -200,7 +202,9 @@ impl<W: Wire> ConnectionTask<W> {
     async fn run(mut self) {
         let (stop, drain) = (self.shared.stop.clone(), self.shared.drain.clone());
         let (stopped, draining) = (stop.cancelled(), drain.cancelled());
-        tokio::pin!(stopped, draining);
+        let taken_back = self.place.taken_back();
+        let taken_back = taken_back.cancelled();
+        tokio::pin!(stopped, draining, taken_back);
         let mut is_draining = false;
         let mut alarm = Alarm::new();
         let mut batch = Vec::new();
@@ -212,6 +216,12 @@ impl<W: Wire> ConnectionTask<W> {
             };
             tokio::select! {
                 () = &mut stopped => {
+                    self.phase = Phase::Lost;
+                    break;
+                }
+                () = &mut taken_back => {
+                    Counters::count(&self.shared.counters.connections_evicted);
+                    debug!(flow = %self.flow, "connection closed, its place is needed");
                     self.phase = Phase::Lost;
                     break;
                 }
@@ -269,7 +279,7 @@ impl<W: Wire> ConnectionTask<W> {
         match self.liveness {
             Liveness::ProbeAt(at) if at <= now => {
                 self.liveness = match self.wire.probe() {
-                    Probe::Asked => Liveness::AnswerBy(now + self.shared.config.probe_time),
+                    Probe::Asked => Liveness::AnswerBy(now + self.shared.config.limits.probe_time),
                     Probe::NotNeeded => Liveness::Unwatched,
                 };
             }
@@ -298,9 +308,9 @@ impl<W: Wire> ConnectionTask<W> {
             }
         };
         let now = Instant::now();
-        self.dues.activity = now + self.shared.config.idle_time;
+        self.dues.activity = now + self.shared.config.limits.idle_time;
         if self.liveness != Liveness::Unwatched {
-            self.liveness = Liveness::ProbeAt(now + self.shared.config.probe_time);
+            self.liveness = Liveness::ProbeAt(now + self.shared.config.limits.probe_time);
         }
         match arrival {
             Arrival::Bytes => self.handle_frames(now),
@@ -316,14 +326,18 @@ impl<W: Wire> ConnectionTask<W> {
             match self.wire.next_frame() {
                 Ok(Some(Frame::Message(bytes))) => {
                     is_new_message = true;
-                    if !self.shared.budget.take(self.flow.remote.ip(), now) {
-                        Counters::count(&self.shared.counters.over_budget);
+                    if !self.shared.defence.hears(self.flow.remote, now) {
                         debug!(flow = %self.flow, "connection closed, its source sends too much");
                         self.phase = Phase::Lost;
                         return;
                     }
                     match self.driver.handle_bytes(self.flow, bytes, now) {
-                        Incoming::GoodRequest => self.dues.first_request = None,
+                        Incoming::GoodRequest => {
+                            self.dues.first_request = None;
+                            if self.driver.take_proof() {
+                                self.place.keep();
+                            }
+                        }
                         Incoming::BadRequest | Incoming::Response | Incoming::Keepalive => {}
                         Incoming::Unparseable => self.phase = Phase::Closing,
                     }
@@ -344,10 +358,16 @@ impl<W: Wire> ConnectionTask<W> {
                 }
             }
         }
-        if !self.wire.is_mid_message() {
+        let half_read = self.wire.half_read();
+        if half_read == 0 {
             self.dues.message = None;
         } else if is_new_message {
-            self.dues.message = Some(now + self.shared.config.message_time);
+            self.dues.message = Some(now + self.shared.config.limits.message_time);
+        }
+        if !self.place.hold(half_read) && self.phase == Phase::Open {
+            Counters::count(&self.shared.counters.half_read_too_much);
+            debug!(flow = %self.flow, "connection closed, too much is half read");
+            self.phase = Phase::Lost;
         }
     }
 
@@ -359,7 +379,9 @@ impl<W: Wire> ConnectionTask<W> {
     }
 
     fn check_waiting(&mut self) {
-        if self.phase != Phase::Lost && self.outbox.bytes() > self.shared.config.bytes_waiting {
+        if self.phase != Phase::Lost
+            && self.outbox.bytes() > self.shared.config.limits.bytes_waiting
+        {
             Counters::count(&self.shared.counters.connections_timed_out);
             debug!(flow = %self.flow, "connection closed, the peer reads too slowly");
             self.phase = Phase::Lost;
@@ -380,7 +402,7 @@ impl<W: Wire> ConnectionTask<W> {
                     }
                 }
                 Poll::Pending => {
-                    let limit = Instant::now() + self.shared.config.write_time;
+                    let limit = Instant::now() + self.shared.config.limits.write_time;
                     self.dues.write.get_or_insert(limit);
                     return;
                 }

@@ -4,18 +4,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sip::transaction::Counts;
 
+/// One counter as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// In small letters and underlines.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// Since the start.
+    pub value: u64,
+}
+
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// Totals since the start, of all sockets and connections.
         #[derive(Debug, Default)]
         pub struct Counters {
-            $($(#[$doc])* pub $name: AtomicU64,)*
+            $($(#[doc = $doc])* pub $name: AtomicU64,)*
         }
 
         impl Counters {
-            /// Every counter with its name.
-            pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$((stringify!($name), self.$name.load(Ordering::Relaxed)),)*].into_iter()
+            /// Every counter as it stands.
+            pub fn each(&self) -> impl Iterator<Item = Count> {
+                [$(Count {
+                    name: stringify!($name),
+                    help: concat!($($doc),*).trim_ascii(),
+                    value: self.$name.load(Ordering::Relaxed),
+                },)*].into_iter()
             }
         }
     };
@@ -32,8 +47,24 @@ counters! {
     bad_requests,
     /// Messages not looked at because their source sends too many.
     over_budget,
+    /// Messages and connections not looked at because their source is a scanner.
+    silenced,
+    /// Requests of likely scanners that were served all the same, one a second.
+    slowed,
+    /// Requests of likely scanners, and OPTIONS of strangers, that were not answered.
+    strangers_ignored,
+    /// Requests answered 503 because their source begins too much.
+    requests_over_budget,
+    /// Requests answered 503 because all sources together begin too much.
+    requests_shed,
+    /// Requests with a wrong password.
+    wrong_passwords,
+    /// Answers not sent over UDP because they are much longer than what came.
+    answers_withheld,
     /// Keepalives (line ends alone).
     keepalives,
+    /// STUN requests, answered or not.
+    stun,
     /// Requests shown to the service.
     requests,
     /// Repeated requests and ACKs the service did not see.
@@ -66,6 +97,10 @@ counters! {
     connections_closed,
     /// Connections closed at once because there were too many.
     connections_refused,
+    /// Connections closed because their places were needed and their peers had proven nobody.
+    connections_evicted,
+    /// Connections closed because their source, or all together, had too much half read.
+    half_read_too_much,
     /// Connections that did not become TLS or WebSocket in time, or at all.
     handshakes_failed,
     /// Connections closed because of silence, slow messages or slow reading.

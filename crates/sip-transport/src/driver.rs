@@ -1,6 +1,7 @@
 //! One endpoint with its service: what every socket and connection does with bytes and commands alike.
 //! Must not read, write or wait.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,11 +17,13 @@ use tokio::sync::mpsc;
 use tracing::{debug, error, trace};
 
 use crate::counters::Counters;
+use crate::defence::{Defence, Judgement, longest_answer};
 use crate::flows::{Command, Flows};
 use crate::invitation::InviteEvent;
 use crate::random;
 use crate::sender::RequestError;
 use crate::service::{Exchange, Handling, Service};
+use crate::urgency::Standing;
 use crate::waiting::{self, Waiting};
 use crate::way::LONGEST_UDP_REQUEST;
 
@@ -28,11 +31,18 @@ use crate::way::LONGEST_UDP_REQUEST;
 pub(crate) struct Driver {
     endpoint: Endpoint,
     service: Arc<dyn Service>,
+    defence: Arc<Defence>,
     counters: Arc<Counters>,
     /// The queue of the task that owns this, for deferred answers.
     commands: mpsc::Sender<Command>,
     waiting: Waiting,
     outgoing: Vec<Outgoing>,
+    /// Of whoever sent the request shown last.
+    proof: Cell<Standing>,
+    /// Of an answer to somebody who has proven nothing, in bytes, while a message is handled.
+    longest_answer: usize,
+    /// The same of whatever the transactions say by themselves.
+    longest_transmission: usize,
     mode: Mode,
 }
 
@@ -64,6 +74,7 @@ impl Driver {
     pub(crate) fn new(
         config: Config,
         service: Arc<dyn Service>,
+        defence: Arc<Defence>,
         counters: Arc<Counters>,
         commands: mpsc::Sender<Command>,
         secret: [u64; 2],
@@ -71,10 +82,14 @@ impl Driver {
         Self {
             endpoint: Endpoint::new(config, secret),
             service,
+            defence,
             counters,
             commands,
             waiting: Waiting::default(),
             outgoing: Vec::new(),
+            proof: Cell::new(Standing::Stranger),
+            longest_answer: usize::MAX,
+            longest_transmission: usize::MAX,
             mode: Mode::Serving,
         }
     }
@@ -82,6 +97,7 @@ impl Driver {
     /// Takes one message in.
     pub(crate) fn handle_bytes(&mut self, flow: Flow, bytes: Bytes, now: Instant) -> Incoming {
         Counters::count(&self.counters.received);
+        let longest_answer = longest_answer(bytes.len(), flow.transport);
         let message = match Message::parse(bytes) {
             Ok(message) => message,
             Err(ParseError::Empty) => {
@@ -117,7 +133,13 @@ impl Driver {
                 (Incoming::Response, Input::Received { flow, message })
             }
         };
+        self.longest_answer = longest_answer;
+        if incoming == Incoming::BadRequest {
+            self.longest_transmission = longest_answer;
+        }
         self.handle(input, now);
+        self.longest_answer = usize::MAX;
+        self.longest_transmission = usize::MAX;
         incoming
     }
 
@@ -160,6 +182,12 @@ impl Driver {
             };
             self.handle(input, now);
         }
+    }
+
+    /// Sends bytes that belong to no transaction.
+    pub(crate) fn send_aside(&mut self, flow: Flow, bytes: Bytes) {
+        let remote = flow.remote;
+        self.outgoing.push(Outgoing { remote, bytes });
     }
 
     pub(crate) fn handle_command(&mut self, command: Command, now: Instant) {
@@ -234,6 +262,11 @@ impl Driver {
         self.mode = Mode::Draining;
     }
 
+    /// Whether the request shown last has proven somebody.
+    pub(crate) fn take_proof(&mut self) -> bool {
+        self.proof.replace(Standing::Stranger) == Standing::Proven
+    }
+
     /// What is to be written, in order.
     pub(crate) fn take_outgoing(&mut self) -> std::vec::Drain<'_, Outgoing> {
         self.outgoing.drain(..)
@@ -298,11 +331,19 @@ impl Driver {
         if self.mode == Mode::Draining {
             return self.endpoint.handle(Input::Refuse { transaction }, now);
         }
+        match self.defence.judge(request, flow, now) {
+            Judgement::Serve => {}
+            Judgement::Refuse => return self.endpoint.handle(Input::Refuse { transaction }, now),
+            Judgement::Ignore => return self.endpoint.handle(Input::Forget { transaction }, now),
+        }
         let exchange = Exchange {
             flow,
             now,
             transaction,
             commands: &self.commands,
+            defence: &self.defence,
+            proof: &self.proof,
+            longest_answer: self.longest_answer,
         };
         // One request that breaks the service must not end the socket for all others.
         let handling = catch_unwind(AssertUnwindSafe(|| {
@@ -313,6 +354,10 @@ impl Driver {
                 transaction,
                 response,
             },
+            Ok(Handling::AnswerStateless(response)) if response.len() > self.longest_answer => {
+                Counters::count(&self.counters.answers_withheld);
+                Input::Forget { transaction }
+            }
             Ok(Handling::AnswerStateless(response)) => Input::AnswerStateless {
                 transaction,
                 response,
@@ -336,6 +381,10 @@ impl Driver {
         {
             // RFC 3261 §18.1.1: the peer takes no TCP, or the request belongs to a phone's own flow.
             Counters::count(&self.counters.oversized_requests);
+        }
+        if bytes.len() > self.longest_transmission {
+            Counters::count(&self.counters.answers_withheld);
+            return;
         }
         self.outgoing.push(Outgoing {
             remote: flow.remote,

@@ -17,13 +17,15 @@ use tracing::debug;
 use crate::admission::Place;
 use crate::connection;
 use crate::counters::Counters;
+use crate::limits::Limits;
 use crate::stream::ByteWire;
 use crate::transport::Shared;
 use crate::websocket;
 
-/// A dead peer shows within about two minutes.
+/// A dead peer to which nothing is sent shows within two minutes.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
 
 /// A connection that is not yet what its listener speaks.
 struct Newcomer {
@@ -42,12 +44,12 @@ pub(crate) fn begin(
     remote: SocketAddr,
     place: Place,
 ) -> io::Result<()> {
-    prepare(&stream)?;
+    prepare(&stream, &shared.config.limits)?;
     let newcomer = Newcomer {
         shared: Arc::clone(shared),
         flow: connection::new_flow(protocol, stream.local_addr()?, remote),
         place,
-        first_request: Instant::now() + shared.config.first_request_time,
+        first_request: Instant::now() + shared.config.limits.first_request_time,
     };
     match protocol {
         // A listener of datagrams accepts nothing.
@@ -69,20 +71,29 @@ pub(crate) fn begin(
 }
 
 /// What every TCP connection is set to.
-pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_TIME)
-        .with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    // RFC 5482: bytes that nobody acknowledges end the connection, instead of 15 minutes of retransmissions.
+    socket.set_tcp_user_timeout(Some(limits.write_time))
 }
 
 impl Newcomer {
     async fn shake_hands(self, stream: TcpStream) {
         let (shared, flow) = (Arc::clone(&self.shared), self.flow);
+        let taken_back = self.place.taken_back();
         let agreed = tokio::select! {
             () = shared.drain.cancelled() => return,
-            agreed = timeout(shared.config.handshake_time, self.agree(stream)) => agreed,
+            () = taken_back.cancelled() => {
+                Counters::count(&shared.counters.connections_evicted);
+                return;
+            }
+            agreed = timeout(shared.config.limits.handshake_time, self.agree(stream)) => agreed,
         };
         let failure = match agreed {
             Ok(Ok(())) => return,

@@ -1,13 +1,14 @@
 //! Accepts connections. Must not read them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sip::Protocol;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
+use crate::admission::Counting;
 use crate::counters::Counters;
 use crate::handshake;
 use crate::transport::Shared;
@@ -35,7 +36,11 @@ pub(crate) async fn run(shared: Arc<Shared>, protocol: Protocol, listener: TcpLi
                 }
             }
         };
-        let Some(place) = shared.admission.admit(remote.ip()) else {
+        if !shared.defence.welcomes(remote, Instant::now()) {
+            Counters::count(&shared.counters.silenced);
+            continue;
+        }
+        let Some(place) = shared.admission.admit(remote.ip(), Counting::Here) else {
             Counters::count(&shared.counters.connections_refused);
             debug!(%remote, "connection refused, there are too many");
             continue;

@@ -1,5 +1,4 @@
 //! Reads datagrams in batches, by recvmmsg with headers and buffers allocated once. Must not know what they say.
-//! They go out one by one: nix reads sendmmsg's results through addresses the kernel never wrote.
 
 use std::cell::RefCell;
 use std::io::{self, IoSliceMut};

@@ -1,5 +1,6 @@
 //! The border to whoever answers requests. Must not know sockets.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,8 +9,10 @@ use sip::{Flow, Request};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::defence::{Conduct, Defence};
 use crate::flows::Command;
 use crate::invitation::PendingInvite;
+use crate::urgency::Standing;
 
 /// Whoever answers requests.
 pub trait Service: Send + Sync + 'static {
@@ -32,7 +35,8 @@ pub trait Service: Send + Sync + 'static {
 pub enum Handling {
     /// It is answered with this response, which is repeated to each retransmission.
     Answer(Bytes),
-    /// It is answered with this response and forgotten: a retransmission is a new request (RFC 3261 §8.2.7).
+    /// It is answered with this response and forgotten: a retransmission is a new request (RFC 3261 §8.2.7). Over UDP
+    /// it is not sent where it is longer than [`Exchange::longest_answer`].
     /// For challenges and refusals, so that a flood of requests without credentials costs no memory, and an INVITE in
     /// a third party's name does not make us repeat its refusal to that party.
     AnswerStateless(Bytes),
@@ -51,6 +55,10 @@ pub struct Exchange<'a> {
     pub(crate) now: Instant,
     pub(crate) transaction: ServerTransactionId,
     pub(crate) commands: &'a mpsc::Sender<Command>,
+    pub(crate) defence: &'a Defence,
+    /// Set where the request proves somebody.
+    pub(crate) proof: &'a Cell<Standing>,
+    pub(crate) longest_answer: usize,
 }
 
 /// Too many answers are outstanding on this socket or connection: return [`Handling::Overloaded`].
@@ -75,6 +83,20 @@ impl Exchange<'_> {
     /// When the request was read.
     pub const fn now(&self) -> Instant {
         self.now
+    }
+
+    /// Tells what the request shows of its sender, after which the sender's next ones are treated.
+    pub fn note(&self, conduct: Conduct<'_>) {
+        if matches!(conduct, Conduct::Proven(_)) {
+            self.proof.set(Standing::Proven);
+        }
+        self.defence.note(self.flow, conduct, self.now);
+    }
+
+    /// Bytes that an answer may have which is not remembered: over UDP a longer one is not sent, because whoever is
+    /// at the other end may not have asked.
+    pub const fn longest_answer(&self) -> usize {
+        self.longest_answer
     }
 
     /// Promises an answer for later; the handler then returns [`Handling::Later`].

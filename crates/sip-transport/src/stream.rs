@@ -55,8 +55,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Wire for ByteWire<S> {
         self.framer.poll_frame()
     }
 
-    fn is_mid_message(&self) -> bool {
-        self.framer.is_mid_message()
+    fn half_read(&self) -> usize {
+        self.framer.half_read()
     }
 
     fn poll_send(

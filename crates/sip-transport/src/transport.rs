@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
@@ -17,9 +18,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::admission::Admission;
-use crate::budget::Budget;
 use crate::config::{Config, Listen};
 use crate::counters::Counters;
+use crate::defence::Defence;
 use crate::dns::Dns;
 use crate::driver::Driver;
 use crate::flows::{Command, Flows};
@@ -90,7 +91,7 @@ pub(crate) struct Shared {
     pub(crate) flows: Flows,
     pub(crate) admission: Arc<Admission>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) budget: Budget,
+    pub(crate) defence: Arc<Defence>,
     /// What the next TLS connection is shown.
     pub(crate) tls: ArcSwapOption<ServerConfig>,
     /// Opened when the first name has to be resolved.
@@ -157,12 +158,16 @@ impl Transport {
                 }
             }
         }
-        let admission = Admission::new(config.connections, config.connections_per_source);
+        let counters = Arc::new(Counters::default());
         let shared = Shared {
             flows,
-            admission: Arc::new(admission),
-            counters: Arc::new(Counters::default()),
-            budget: Budget::new(config.messages_per_source, config.uncounted_sources.clone()),
+            admission: Arc::new(Admission::new(&config.limits)),
+            defence: Arc::new(Defence::new(
+                &config.limits,
+                Arc::clone(&counters),
+                Instant::now(),
+            )),
+            counters,
             sockets: sockets.iter().map(|prepared| prepared.bound).collect(),
             tasks: TaskTracker::new(),
             service: OnceLock::new(),
@@ -221,6 +226,7 @@ impl Transport {
             let driver = Driver::new(
                 shared.config.transactions,
                 Arc::clone(&service),
+                Arc::clone(&shared.defence),
                 Arc::clone(&shared.counters),
                 prepared.commands,
                 prepared.secret,

@@ -13,9 +13,11 @@ use tracing::{debug, warn};
 
 use crate::alarm::Alarm;
 use crate::counters::Counters;
+use crate::dispatch::{self, Dispatched};
 use crate::driver::{Driver, Outgoing};
 use crate::flows::Command;
 use crate::receive::{Extent, Receiver};
+use crate::stun::{self, Stun};
 use crate::transport::{BoundSocket, Shared};
 
 /// One socket with all it needs.
@@ -41,7 +43,7 @@ impl DatagramTask {
         driver: Driver,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
-        let receiver = Receiver::new(shared.config.longest_datagram);
+        let receiver = Receiver::new(shared.config.limits.longest_datagram);
         Self {
             shared,
             socket,
@@ -114,8 +116,7 @@ impl DatagramTask {
         };
         let now = Instant::now();
         for datagram in datagrams {
-            if !self.shared.budget.take(datagram.source.ip(), now) {
-                Counters::count(&self.shared.counters.over_budget);
+            if !self.shared.defence.hears(datagram.source, now) {
                 continue;
             }
             let flow = Flow {
@@ -124,6 +125,14 @@ impl DatagramTask {
                 remote: datagram.source,
                 id: self.bound.id,
             };
+            // RFC 5626 §8: STUN shares the socket with SIP.
+            if let Some(stun) = stun::judge(&datagram.bytes, datagram.source) {
+                Counters::count(&self.shared.counters.stun);
+                if let Stun::Answer(bytes) = stun {
+                    self.driver.send_aside(flow, bytes);
+                }
+                continue;
+            }
             match datagram.extent {
                 Extent::Whole => {
                     self.driver.handle_bytes(flow, datagram.bytes, now);
@@ -143,19 +152,9 @@ impl DatagramTask {
                 Counters::count(&counters.send_queue_full);
             }
         }
-        let mut sent = 0;
-        while let Some(Outgoing { remote, bytes }) = self.waiting.front() {
-            match self.socket.try_send_to(bytes, *remote) {
-                Ok(_) => sent += 1,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    // This one will never go; the next one may.
-                    Counters::count(&counters.send_errors);
-                    debug!(%error, %remote, length = bytes.len(), "datagram not sent");
-                }
-            }
-            self.waiting.pop_front();
-        }
+        let Dispatched { sent, failed } =
+            dispatch::send(&self.socket, self.bound.local, &mut self.waiting);
+        Counters::add(&counters.send_errors, failed);
         Counters::add(&counters.sent, sent);
     }
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
+use crate::admission::Counting;
 use crate::connection;
 use crate::counters::Counters;
 use crate::transport::Shared;
@@ -44,12 +45,12 @@ impl Upgraded {
         if shared.service.get().is_none() || shared.drain.is_cancelled() {
             return Err(NotTaken);
         }
-        let Some(place) = shared.admission.admit_counted() else {
+        let Some(place) = shared.admission.admit(remote.ip(), Counting::Elsewhere) else {
             Counters::count(&shared.counters.connections_refused);
             return Err(NotTaken);
         };
         let flow = connection::new_flow(Protocol::Ws, local, remote);
-        let first_request = Instant::now() + shared.config.first_request_time;
+        let first_request = Instant::now() + shared.config.limits.first_request_time;
         let tasks = shared.tasks.clone();
         tasks.spawn(async move {
             let wire = websocket::take_over(stream).await;

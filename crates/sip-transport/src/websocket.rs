@@ -242,8 +242,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Wire for MessageWire<S>
         }
     }
 
-    fn is_mid_message(&self) -> bool {
-        self.socket.get_ref().since_message > 0
+    fn half_read(&self) -> usize {
+        self.socket.get_ref().since_message
     }
 
     fn poll_send(

@@ -19,8 +19,8 @@ pub(crate) trait Wire: Send + 'static {
     /// The next whole frame of what has arrived.
     fn next_frame(&mut self) -> Result<Option<Frame>, FramingError>;
 
-    /// Whether part of a message waits for its rest.
-    fn is_mid_message(&self) -> bool;
+    /// Bytes of a message that waits for its rest.
+    fn half_read(&self) -> usize;
 
     /// Takes messages off the outbox and writes; `Progress::Done` when everything is on its way.
     fn poll_send(

@@ -6,7 +6,7 @@ mod desk;
 use std::time::Duration;
 
 use desk::{Desk, answer, request, until};
-use sip_transport::Config;
+use sip_transport::{Config, Limits};
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -19,7 +19,10 @@ const REQUESTS: u64 = 10;
 async fn a_burst_that_is_reset_leaves_no_transaction_and_no_connection() {
     let mut desk = Desk::open_with(
         Config {
-            connections_per_source: 10_000,
+            limits: Limits {
+                connections_per_source: 10_000,
+                ..Limits::default()
+            },
             ..Config::default()
         },
         "127.0.0.1:0",

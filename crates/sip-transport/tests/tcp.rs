@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use desk::{Desk, LIMIT, TcpPeer, answer, first_line, long_body, request};
 use sip::Method;
-use sip_transport::Config;
+use sip_transport::{Config, Limits};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
@@ -98,7 +98,10 @@ async fn lost_framing_is_answered_then_the_connection_ends() {
 #[tokio::test]
 async fn a_connection_without_a_request_is_closed() {
     let desk = open_with(Config {
-        first_request_time: Duration::from_millis(50),
+        limits: Limits {
+            first_request_time: Duration::from_millis(50),
+            ..Limits::default()
+        },
         ..config()
     })
     .await;
@@ -112,7 +115,10 @@ async fn a_connection_without_a_request_is_closed() {
 #[tokio::test]
 async fn half_a_message_is_not_waited_for() {
     let desk = open_with(Config {
-        message_time: Duration::from_millis(50),
+        limits: Limits {
+            message_time: Duration::from_millis(50),
+            ..Limits::default()
+        },
         ..config()
     })
     .await;
@@ -127,7 +133,10 @@ async fn half_a_message_is_not_waited_for() {
 #[tokio::test]
 async fn a_silent_connection_is_closed() {
     let desk = open_with(Config {
-        idle_time: Duration::from_millis(100),
+        limits: Limits {
+            idle_time: Duration::from_millis(100),
+            ..Limits::default()
+        },
         ..config()
     })
     .await;
@@ -140,9 +149,12 @@ async fn a_silent_connection_is_closed() {
 async fn after_a_good_request_only_silence_ends_a_connection() {
     let idle_time = Duration::from_millis(500);
     let desk = open_with(Config {
-        first_request_time: Duration::from_millis(50),
-        message_time: Duration::from_millis(50),
-        idle_time,
+        limits: Limits {
+            first_request_time: Duration::from_millis(50),
+            message_time: Duration::from_millis(50),
+            idle_time,
+            ..Limits::default()
+        },
         ..config()
     })
     .await;
@@ -159,7 +171,10 @@ async fn after_a_good_request_only_silence_ends_a_connection() {
 async fn answers_arrive_whole_at_a_peer_that_reads_late() {
     const COUNT: usize = 100;
     let desk = open_with(Config {
-        bytes_waiting: usize::MAX,
+        limits: Limits {
+            bytes_waiting: usize::MAX,
+            ..Limits::default()
+        },
         ..config()
     })
     .await;
@@ -218,7 +233,10 @@ async fn a_burst_that_ends_in_resets_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_dropped() {
     let mut desk = open_with(Config {
-        bytes_waiting: 10_000,
+        limits: Limits {
+            bytes_waiting: 10_000,
+            ..Limits::default()
+        },
         ..config()
     })
     .await;
@@ -241,7 +259,10 @@ async fn a_peer_that_does_not_read_is_dropped() {
 #[tokio::test]
 async fn connections_beyond_the_limit_are_closed_at_once() {
     let desk = open_with(Config {
-        connections_per_source: 1,
+        limits: Limits {
+            connections_per_source: 1,
+            ..Limits::default()
+        },
         ..config()
     })
     .await;

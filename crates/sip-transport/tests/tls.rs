@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use desk::certificates::Authority;
 use desk::{Desk, LIMIT, Peer, TcpPeer, first_line, long_body, ok, request};
 use sip::{Method, Protocol, RequestDraft};
-use sip_transport::{BindError, Config, Listen, RequestError, Target, TlsIdentity, Transport};
+use sip_transport::{
+    BindError, Config, Limits, Listen, RequestError, Target, TlsIdentity, Transport,
+};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
@@ -79,7 +81,10 @@ async fn whoever_does_not_shake_hands_is_closed() {
     let desk = open(
         &authority,
         Config {
-            handshake_time: Duration::from_millis(100),
+            limits: Limits {
+                handshake_time: Duration::from_millis(100),
+                ..Limits::default()
+            },
             ..Config::default()
         },
     )
@@ -105,8 +110,11 @@ async fn connections_half_open_take_places_and_give_them_back() {
     let desk = open(
         &authority,
         Config {
-            handshake_time: Duration::from_millis(300),
-            connections_per_source: 8,
+            limits: Limits {
+                handshake_time: Duration::from_millis(300),
+                connections_per_source: 8,
+                ..Limits::default()
+            },
             ..Config::default()
         },
     )

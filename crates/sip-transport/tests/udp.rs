@@ -5,7 +5,7 @@ mod desk;
 
 use desk::{Desk, UdpPeer, answer, first_line, request};
 use sip::Method;
-use sip_transport::{Config, Rate};
+use sip_transport::{Config, Limits, Rate};
 
 #[tokio::test]
 async fn a_request_is_answered_to_its_source() {
@@ -66,6 +66,23 @@ async fn many_peers_in_one_batch_get_each_their_own_answer() {
             response.contains(&format!("z9hG4bKn{number};")),
             "{response}"
         );
+    }
+}
+
+/// RFC 5626 §3.5.2: the keepalive of phones that ask where they are.
+#[tokio::test]
+async fn a_stun_request_is_answered_with_its_source_between_sip_messages() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let desk = Desk::open_with(Config::default(), address).await;
+        let peer = UdpPeer::towards(desk.udp).await;
+        let keepalive = b"\x00\x01\x00\x00\x21\x12\xa4\x42a transactio";
+        peer.socket.send(keepalive).await.unwrap();
+        let answer = peer.receive_bytes().await;
+        assert!(answer.starts_with(b"\x01\x01"), "{answer:?}");
+        assert_eq!(answer.get(8..20), Some(&b"a transactio"[..]));
+        peer.send(&request("PUBLISH", "a")).await;
+        assert!(peer.receive().await.starts_with("SIP/2.0 200 "));
+        assert_eq!(desk.count("stun"), 1);
     }
 }
 
@@ -200,11 +217,14 @@ async fn an_address_in_use_is_named() {
 #[tokio::test]
 async fn a_source_that_sends_too_much_is_not_answered_any_more() {
     let config = Config {
-        messages_per_source: Rate {
-            per_second: 1,
-            at_once: 20,
+        limits: Limits {
+            messages_per_source: Rate {
+                per_second: 1,
+                at_once: 20,
+            },
+            uncounted_sources: Vec::new(),
+            ..Limits::default()
         },
-        uncounted_sources: Vec::new(),
         ..Config::default()
     };
     let desk = Desk::open_with(config, "127.0.0.1:0").await;

@@ -9,7 +9,7 @@ use desk::certificates::Authority;
 use desk::{Desk, LIMIT, TcpPeer, first_line, long_body, ok, request};
 use futures_util::{SinkExt, StreamExt};
 use sip::{Method, Protocol, RequestDraft};
-use sip_transport::{Config, NotTaken, RequestError, Target};
+use sip_transport::{Config, Limits, NotTaken, RequestError, Target};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, duplex};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -232,8 +232,11 @@ async fn frames_against_the_protocol_close_with_1002() {
 #[tokio::test]
 async fn slow_openings_and_slow_messages_are_not_waited_for() {
     let desk = open_with(Config {
-        handshake_time: Duration::from_millis(100),
-        message_time: Duration::from_millis(100),
+        limits: Limits {
+            handshake_time: Duration::from_millis(100),
+            message_time: Duration::from_millis(100),
+            ..Limits::default()
+        },
         ..Config::default()
     })
     .await;
@@ -257,7 +260,10 @@ async fn slow_openings_and_slow_messages_are_not_waited_for() {
 #[tokio::test]
 async fn a_connection_without_a_request_is_closed() {
     let desk = open_with(Config {
-        first_request_time: Duration::from_millis(100),
+        limits: Limits {
+            first_request_time: Duration::from_millis(100),
+            ..Limits::default()
+        },
         ..Config::default()
     })
     .await;
@@ -270,7 +276,10 @@ async fn a_connection_without_a_request_is_closed() {
 #[tokio::test]
 async fn a_silent_socket_is_probed_and_a_dead_one_ends() {
     let mut desk = open_with(Config {
-        probe_time: Duration::from_millis(100),
+        limits: Limits {
+            probe_time: Duration::from_millis(100),
+            ..Limits::default()
+        },
         ..Config::default()
     })
     .await;
@@ -302,8 +311,11 @@ async fn a_silent_socket_is_probed_and_a_dead_one_ends() {
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_dropped() {
     let mut desk = open_with(Config {
-        bytes_waiting: 128 * 1024,
-        write_time: Duration::from_secs(60),
+        limits: Limits {
+            bytes_waiting: 128 * 1024,
+            write_time: Duration::from_secs(60),
+            ..Limits::default()
+        },
         ..Config::default()
     })
     .await;

@@ -12,6 +12,11 @@ use crate::status::StatusCode;
 /// The longest Request-URI taken, in bytes; a longer one is answered 414.
 pub const MAX_URI_LENGTH: usize = 2048;
 
+/// The most Vias a request may have; more is a loop or an attack, and each is sent back.
+pub const MAX_VIAS: usize = 70;
+/// The most media ranges Accept may have.
+pub const MAX_ACCEPTS: usize = 32;
+
 impl Request {
     /// Looks at all that every request must have (RFC 3261 §8.1.1), and at what the index found broken.
     ///
@@ -29,6 +34,8 @@ impl Request {
         if via.branch().is_none() && via.params.get("branch").is_some() {
             return Err(HeaderError::malformed(HeaderName::Via).into());
         }
+        self.check_count(HeaderName::Via, MAX_VIAS)?;
+        self.check_count(HeaderName::Accept, MAX_ACCEPTS)?;
         self.from()?;
         self.to()?;
         self.call_id()?;
@@ -43,6 +50,16 @@ impl Request {
         // header, but RFC 2543 peers leave it out, which harms nobody here.
         self.max_forwards()?;
         Ok(())
+    }
+
+    fn check_count(&self, name: HeaderName, limit: usize) -> Result<(), BadRequest> {
+        match self.values(name).nth(limit) {
+            None => Ok(()),
+            Some(_) => Err(BadRequest {
+                status: StatusCode::BAD_REQUEST,
+                reason: Cow::Owned(format!("Too Many {name} Values")),
+            }),
+        }
     }
 
     fn check_uri(&self) -> Result<(), BadRequest> {

@@ -5,12 +5,27 @@
 use bytes::Bytes;
 use sip::{HeaderName, Message};
 
-const NAMES: [(&str, HeaderName); 5] = [
-    ("Authorization", HeaderName::Authorization),
-    ("Expires", HeaderName::Expires),
-    ("Event", HeaderName::Event),
-    ("Contact", HeaderName::Contact),
-    ("SIP-If-Match", HeaderName::SipIfMatch),
+const NAMES: [HeaderName; 20] = [
+    HeaderName::Accept,
+    HeaderName::AllowEvents,
+    HeaderName::Authorization,
+    HeaderName::Contact,
+    HeaderName::ContentDisposition,
+    HeaderName::ContentEncoding,
+    HeaderName::ContentType,
+    HeaderName::Date,
+    HeaderName::Event,
+    HeaderName::Expires,
+    HeaderName::PAssertedIdentity,
+    HeaderName::Path,
+    HeaderName::ProxyAuthorization,
+    HeaderName::RecordRoute,
+    HeaderName::Require,
+    HeaderName::Route,
+    HeaderName::SessionExpires,
+    HeaderName::SipIfMatch,
+    HeaderName::SubscriptionState,
+    HeaderName::UserAgent,
 ];
 
 /// Whether the request is taken, and has the header.
@@ -26,7 +41,8 @@ fn has(line: &[u8], name: HeaderName) -> bool {
 
 #[test]
 fn only_blanks_before_the_colon_leave_a_name_what_it_is() {
-    for (text, name) in NAMES {
+    for name in NAMES {
+        let text = name.as_str();
         let line = [text.as_bytes(), b": x\r\n"].concat();
         assert!(has(&line, name), "{text}");
         for byte in 0..=u8::MAX {

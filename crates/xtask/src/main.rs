@@ -2,6 +2,7 @@
 //! Must not know the product: it starts cargo and counts.
 
 mod count;
+mod fuzz;
 mod peers;
 mod recipes;
 mod report;
@@ -15,6 +16,7 @@ usage: cargo xtask RECIPE
   test    format, lints, tests, doc tests, documentation, supply chain, real peers and browser
   fmt     format every crate
   bench   the micro-benchmarks; further arguments go to the benchmark program
+  fuzz    every fuzz target for ten minutes; `fuzz TARGET` for one, `--seconds N` for another time
   help    this text
 
 With CI=true `test` fails where it would skip for want of a peer.
@@ -28,14 +30,15 @@ fn main() -> ExitCode {
         (Some("test"), []) => recipes::test(),
         (Some("fmt"), []) => recipes::fmt(),
         (Some("bench"), rest) => recipes::bench(rest),
+        (Some("fuzz"), rest) => match fuzz::Plan::read(rest) {
+            Some(plan) => fuzz::run(&plan),
+            None => return wrong_usage(),
+        },
         (None | Some("help" | "--help" | "-h"), []) => {
             shell::say(HELP.trim_end());
             return ExitCode::SUCCESS;
         }
-        _ => {
-            shell::complain(HELP.trim_end());
-            return ExitCode::from(2);
-        }
+        _ => return wrong_usage(),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -45,4 +48,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn wrong_usage() -> ExitCode {
+    shell::complain(HELP.trim_end());
+    ExitCode::from(2)
 }

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use crate::count::count_tests;
+use crate::fuzz;
 use crate::peers;
 use crate::report::{Report, StepResult, Verdict};
 use crate::shell;
@@ -38,6 +39,7 @@ pub(crate) fn test() -> anyhow::Result<bool> {
     report.step("doc tests", || {
         count(shell::cargo().args(["test", "--doc", "--workspace", "--all-features"]))
     });
+    report.step("fuzz", fuzz::smoke);
     report.step("widget", widget);
     report.step("supply chain", supply_chain);
     report.step("advisories", advisories);

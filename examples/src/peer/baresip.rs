@@ -18,6 +18,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How long it may take to answer a question on its terminal.
 const ASKING: Duration = Duration::from_millis(300);
 
+/// How long what it says lasts, unless told otherwise.
+const REFRESH: Duration = Duration::from_secs(60);
+
 /// Where Debian keeps baresip's modules.
 const MODULES: &str = "/usr/lib/baresip/modules";
 
@@ -41,8 +44,24 @@ impl Baresip {
         user: &str,
         password: &str,
     ) -> anyhow::Result<Self> {
-        let desk = format!("\"Desk\" <sip:desk@{server}>\n");
-        Self::launch(program, server, user, password, &desk)
+        Self::start_over(program, "udp", server, REFRESH, user, password)
+    }
+
+    /// As `start`, over `udp`, `tcp` or `tls`, and refreshing what it says in this time.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_over(
+        program: &Path,
+        transport: &str,
+        server: SocketAddr,
+        refresh: Duration,
+        user: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let contact = format!("\"Desk\" <sip:desk@{server};transport={transport}>\n");
+        let account = account(transport, server, refresh, user, password);
+        Self::launch(program, server, &account, &contact)
     }
 
     /// As `start`, but its one contact is `watched`, whose presence it subscribes to.
@@ -57,24 +76,19 @@ impl Baresip {
         watched: &str,
     ) -> anyhow::Result<Self> {
         let contact = format!("\"Watched\" <{watched}>;presence=p2p\n");
-        Self::launch(program, server, user, password, &contact)
+        let account = account("udp", server, REFRESH, user, password);
+        Self::launch(program, server, &account, &contact)
     }
 
     fn launch(
         program: &Path,
         server: SocketAddr,
-        user: &str,
-        password: &str,
+        account: &str,
         contacts: &str,
     ) -> anyhow::Result<Self> {
         let folder = Folder::new("baresip")?;
         folder.write("config", &config(server))?;
-        folder.write(
-            "accounts",
-            &format!(
-                "<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=60;pubint=60;answermode=auto;mwi=no\n"
-            ),
-        )?;
+        folder.write("accounts", account)?;
         folder.write("contacts", contacts)?;
         let mut command = Command::new(program);
         command
@@ -161,6 +175,28 @@ impl Baresip {
     pub fn screen(&self) -> String {
         self.terminal.screen()
     }
+}
+
+/// Without `outbound` it would publish over UDP whatever its transport.
+fn account(
+    transport: &str,
+    server: SocketAddr,
+    refresh: Duration,
+    user: &str,
+    password: &str,
+) -> String {
+    let seconds = refresh.as_secs();
+    let (address, outbound) = match transport {
+        "udp" => (String::new(), String::new()),
+        other => (
+            format!(";transport={other}"),
+            format!(";outbound=\"sip:{server};transport={other}\""),
+        ),
+    };
+    format!(
+        "<sip:{user}@{server}{address}>;auth_user={user};auth_pass={password}{outbound};\
+         regint={seconds};pubint={seconds};answermode=auto;mwi=no\n"
+    )
 }
 
 fn config(server: SocketAddr) -> String {

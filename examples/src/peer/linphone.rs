@@ -15,6 +15,9 @@ use crate::wait;
 /// How long linphonec may take for anything it does.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long what it says lasts, unless told otherwise.
+const REFRESH: Duration = Duration::from_secs(60);
+
 /// How long it may take to answer a question on its terminal.
 const ASKING: Duration = Duration::from_millis(300);
 
@@ -38,7 +41,23 @@ impl Linphone {
         user: &str,
         password: &str,
     ) -> anyhow::Result<Self> {
-        Self::launch(program, &settings(server, realm, user, password))
+        Self::start_refreshing(program, server, realm, REFRESH, user, password)
+    }
+
+    /// As `start`, refreshing what it says in this time.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_refreshing(
+        program: &Path,
+        server: SocketAddr,
+        realm: &str,
+        refresh: Duration,
+        user: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let settings = settings(server, realm, refresh, user, password);
+        Self::launch(program, &settings)
     }
 
     /// As `start`, with a friend `watched`, whose presence it subscribes to.
@@ -53,7 +72,7 @@ impl Linphone {
         password: &str,
         watched: &str,
     ) -> anyhow::Result<Self> {
-        let settings = settings(server, realm, user, password);
+        let settings = settings(server, realm, REFRESH, user, password);
         let friend = format!("[friend_0]\nurl=\"Watched\" <{watched}>\npol=accept\nsubscribe=1\n");
         Self::launch(program, &format!("{settings}{friend}"))
     }
@@ -125,19 +144,26 @@ impl Linphone {
     }
 }
 
-fn settings(server: SocketAddr, realm: &str, user: &str, password: &str) -> String {
+fn settings(
+    server: SocketAddr,
+    realm: &str,
+    refresh: Duration,
+    user: &str,
+    password: &str,
+) -> String {
     // -1 is a port of the system's choice.
     format!(
         "[sip]\n\
          sip_port=-1\nsip_tcp_port=-1\ndefault_proxy=0\nguess_hostname=0\n\
          contact=\"{user}\" <sip:{user}@{ip}>\n\
-         register_only_when_network_is_up=0\n\
+         register_only_when_network_is_up=0\nrefresher_retry_after=2000\n\
          [proxy_0]\n\
          reg_proxy=<sip:{server};transport=tcp>\n\
          reg_identity=\"{user}\" <sip:{user}@{server}>\n\
-         reg_expires=60\nreg_sendregister=1\npublish=1\npublish_expires=60\nquality_reporting_enabled=0\n\
+         reg_expires={seconds}\nreg_sendregister=1\npublish=1\npublish_expires={seconds}\nquality_reporting_enabled=0\n\
          [auth_info_0]\n\
          username={user}\npasswd={password}\nrealm={realm}\n",
         ip = server.ip(),
+        seconds = refresh.as_secs(),
     )
 }

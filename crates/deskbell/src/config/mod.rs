@@ -7,6 +7,8 @@ mod digest;
 mod document;
 mod duration;
 mod hosts;
+mod hours;
+mod limits;
 mod mistake;
 mod names;
 mod nearest;
@@ -109,6 +111,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         sip,
         tls,
         presence: presence::read(presence.as_ref()),
+        limits: limits::read(root),
         http: read_http(root),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
         storage: read_storage(root),
@@ -130,6 +133,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
 const TABLES: &[&str] = &[
     "sip",
     "presence",
+    "limits",
     "http",
     "storage",
     "skill",

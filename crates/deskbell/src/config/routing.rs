@@ -5,15 +5,16 @@ use std::time::Duration;
 use helpdesk::{Choose, Level, Priority, Relax, Rep, Routing, Site, SkillId};
 
 use super::document::{Section, Value};
-use super::duration;
 use super::names::{self, Names};
+use super::{desk, duration};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "priority",
     "choose",
     "offer_timeout",
     "wrap_up",
     "sticky_for",
+    "handling",
     "promise_boost",
     "queue_limit",
     "relax",
@@ -69,6 +70,9 @@ pub(super) fn read_beside(
         offer_timeout: duration("offer_timeout", SECOND, TEN_MINUTES, usual.offer_timeout),
         wrap_up: duration("wrap_up", Duration::ZERO, HOUR, usual.wrap_up),
         sticky_for: duration("sticky_for", Duration::ZERO, HOUR, usual.sticky_for),
+        handling: table
+            .value("handling")
+            .map_or(usual.handling, |handling| read_handling(&handling)),
         promise_boost: table
             .value("promise_boost")
             .and_then(|boost| read_boost(&boost))
@@ -78,6 +82,14 @@ pub(super) fn read_beside(
             .unwrap_or(usual.queue_limit),
         relax: read_rules(&table, names, sites, reps),
     }
+}
+
+/// What is usual, or that nothing is known.
+fn read_handling(value: &Value<'_>) -> Option<Duration> {
+    if value.written_text() == Some("unknown") {
+        return None;
+    }
+    value.duration(desk::SHORTEST_HANDLING..=desk::LONGEST_HANDLING)
 }
 
 /// At least 1: a promise in danger never counts less.

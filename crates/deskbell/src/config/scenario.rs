@@ -284,6 +284,9 @@ fn read_routing(
         id: SiteId::new("scenario"),
         name: String::new(),
         skills: asked,
+        hours: None,
+        skill_hours: Vec::new(),
+        shows_next_rep: false,
     };
     let reps: Vec<Rep> = pools
         .iter()

@@ -10,7 +10,7 @@ use gateway::{AdminKey, SiteFace};
 use helpdesk::RepId;
 use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
-use sip_transport::TlsIdentity;
+use sip_transport::{Limits, TlsIdentity};
 
 use super::mistake::Mistake;
 
@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     /// What TLS listeners show; there is one where one of them is listed.
     pub(crate) tls: Option<TlsIdentity>,
     pub(crate) presence: PresenceSettings,
+    /// How much softphones may ask for.
+    pub(crate) limits: Limits,
     pub(crate) http: HttpSettings,
     pub(crate) watchers: WatcherSettings,
     pub(crate) storage: StorageSettings,

@@ -5,11 +5,12 @@ use helpdesk::{Site, SiteId, SkillId};
 
 use super::document::{Section, Value};
 use super::hosts;
+use super::hours;
 use super::names::{self, Names};
 use super::secret::Sources;
 use super::token_keys;
 
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 13] = [
     "id",
     "name",
     "origins",
@@ -20,6 +21,9 @@ pub(super) const KEYS: [&str; 10] = [
     "skills",
     "hours",
     "timezone",
+    "country",
+    "skill_hours",
+    "show_next_rep",
 ];
 
 /// The sites as the helpdesk and as the web sees them, in the same order.
@@ -38,21 +42,17 @@ pub(super) fn read(
                 .value("origins")
                 .map_or_else(Vec::new, |origins| read_origins(&origins));
             let token_keys = token_keys::read(table, secrets);
-            for key in ["hours", "timezone"] {
-                if let Some(value) = table.value(key)
-                    && value.text().is_some()
-                {
-                    value.warning(
-                        "is not used by this version: a site is open whenever a rep is on duty",
-                    );
-                }
-            }
+            let hours = hours::read(table, &skills);
+            let shows_next_rep = table.value("show_next_rep").and_then(|value| value.truth());
             let name = names::read_name(table, id.unwrap_or_default());
             let id = SiteId::new(id?);
             let site = Site {
                 id: id.clone(),
                 name: name.clone(),
                 skills: skills.clone(),
+                hours: hours.site,
+                skill_hours: hours.skills,
+                shows_next_rep: shows_next_rep.unwrap_or(false),
             };
             Some((
                 site,

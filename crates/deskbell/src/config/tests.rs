@@ -142,12 +142,13 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("sip.crt", &certificate);
     scratch.write("sip.key", &key);
     scratch.write("phones.crt", &certificate);
-    scratch.check_with(&text, expect![[r#"
-        served
-        DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
-        DIR/deskbell.toml:70:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-        DIR/deskbell.toml:71:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
-    "#]]);
+    scratch.check_with(
+        &text,
+        expect![[r#"
+            served
+            DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
+        "#]],
+    );
 }
 
 /// What the default says is the default is what an empty table comes to.
@@ -157,6 +158,7 @@ fn default_configuration_says_the_defaults() {
     let (told, silent) = (settings(DEFAULT), settings("sip.domain = \"shop.example\""));
     assert_eq!(told.sip, silent.sip);
     assert_eq!(told.presence, silent.presence);
+    assert_eq!(told.limits, silent.limits);
     assert_eq!(told.http, silent.http);
     assert_eq!(told.storage, silent.storage);
     assert_eq!(told.dangerous, silent.dangerous);
@@ -1027,8 +1029,6 @@ fn sites_are_checked() {
         expect![[r#"
             served
             deskbell.toml:3:10: [[site]] secret: has 9 bytes; with fewer than 32 the shop's tokens can be forged
-            deskbell.toml:4:9: [[site]] hours: is not used by this version: a site is open whenever a rep is on duty
-            deskbell.toml:5:12: [[site]] timezone: is not used by this version: a site is open whenever a rep is on duty
         "#]],
     );
 }

@@ -131,10 +131,15 @@ fn config() -> Config {
             id: SiteId::new("shop"),
             name: "Shop".to_owned(),
             skills: vec![cameras.clone()],
+            hours: None,
+            skill_hours: Vec::new(),
+            shows_next_rep: false,
         }],
         skills: vec![Skill {
             id: cameras.clone(),
             name: "Cameras".to_owned(),
+            language: None,
+            handling: None,
         }],
         tiers: vec![Tier {
             id: TierId::new("standard"),

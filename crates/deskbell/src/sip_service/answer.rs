@@ -15,7 +15,8 @@ pub(super) fn answer<'a>(
 ) -> ResponseBuilder<'a> {
     ResponseBuilder::answer(request, status)
         .received_from(exchange.flow().remote)
-        .to_tag(format!("{:x}", fingerprint(request, exchange)))
+        // RFC 3261 §19.3: 32 bits are enough.
+        .to_tag(format!("{:08x}", fingerprint(request, exchange) >> 32))
 }
 
 /// Refuses without remembering it: asked again, the same request is refused again.

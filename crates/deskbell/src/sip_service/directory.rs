@@ -12,6 +12,9 @@ use sip::digest::{Algorithm, Ha1};
 
 use super::permission::Permissions;
 
+/// The tiers a rep serves; `None` is all.
+pub(crate) type TiersServed = Option<Vec<TierId>>;
+
 /// The user that means the sender's own current conversation.
 const DESK: &str = "desk";
 
@@ -34,7 +37,7 @@ pub(crate) struct Directory {
     /// What people call the reps.
     pub(crate) names_by_rep: HashMap<RepId, String>,
     /// Reps by what they can help with, each with the tiers they serve, or none for all.
-    pub(crate) reps_by_skill: HashMap<SkillId, Vec<(RepId, Option<Vec<TierId>>)>>,
+    pub(crate) reps_by_skill: HashMap<SkillId, Vec<(RepId, TiersServed)>>,
     /// Who may watch whom.
     pub(crate) permissions: Permissions,
     /// Any user publishes without credentials; for load tests.

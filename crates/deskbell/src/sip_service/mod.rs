@@ -39,7 +39,7 @@ use crate::happenings::Happenings;
 pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use authentication::Offers;
 pub(crate) use bindings::Bindings;
-pub(crate) use directory::{Directory, SharedDirectory};
+pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
 pub(crate) use mail::Mail;
 pub(crate) use permission::Permissions;
 pub(crate) use register::Lifetimes;

@@ -27,14 +27,18 @@ impl SipService {
         if !exists {
             return refuse(answer(request, exchange, StatusCode::NOT_FOUND));
         }
+        let full = answer(request, exchange, StatusCode::OK)
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::AllowEvents, ALLOW_EVENTS)
+            .header(HeaderName::Supported, EXTENSIONS.join(", "))
+            .header(HeaderName::AcceptEncoding, "identity")
+            .header(HeaderName::Accept, "application/pidf+xml, text/plain")
+            .build();
         // Not remembered: asked again, it is answered the same.
-        refuse(
-            answer(request, exchange, StatusCode::OK)
-                .header(HeaderName::Allow, ALLOW)
-                .header(HeaderName::AllowEvents, ALLOW_EVENTS)
-                .header(HeaderName::Supported, EXTENSIONS.join(", "))
-                .header(HeaderName::AcceptEncoding, "identity")
-                .header(HeaderName::Accept, "application/pidf+xml, text/plain"),
-        )
+        if full.len() <= exchange.longest_answer() {
+            return Handling::AnswerStateless(full);
+        }
+        // A short question is a sign of life; what RFC 3261 §11.2 wants told beside it would amplify it.
+        refuse(answer(request, exchange, StatusCode::OK))
     }
 }

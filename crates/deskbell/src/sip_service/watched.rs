@@ -190,6 +190,8 @@ mod tests {
             away,
             offline,
             queued,
+            opens_unix_ms: None,
+            next_rep: None,
             wait: None,
         }
     }

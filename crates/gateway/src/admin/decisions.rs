@@ -43,6 +43,7 @@ struct DecisionDocument {
 struct CandidateDocument {
     rep: String,
     standing: &'static str,
+    presence: &'static str,
     level: Option<u8>,
     substitute: bool,
     preference: f64,
@@ -116,6 +117,7 @@ impl From<&Candidate> for CandidateDocument {
         Self {
             rep: candidate.rep.as_str().to_owned(),
             standing: word(candidate.standing),
+            presence: super::reps::word(candidate.availability),
             level: candidate.level.map(|level| level.value()),
             substitute: candidate.substitute,
             preference: candidate.preference,

@@ -119,6 +119,7 @@ mod tests {
             demo: None,
             admin: None,
             softphones: None,
+            figures: crate::figures::Figures::default(),
         };
         let snapshot = Arc::new(Snapshot {
             version: 1,
@@ -140,7 +141,9 @@ mod tests {
         }
         let counted = {
             let scores = helpdesk::EstimateScores::default();
-            face.metrics.text(&face.desk.snapshot(), &scores).unwrap()
+            let figures = crate::figures::Figures::default();
+            let text = face.metrics.text(&face.desk.snapshot(), &scores, &figures);
+            text.unwrap()
         };
         assert!(counted.contains(r#"route="/broken",class="5xx"} 1"#));
     }

@@ -33,7 +33,7 @@ pub(super) async fn metrics(State(face): State<Face>) -> Result<Response, Proble
         .await?;
     let text = face
         .metrics
-        .text(&face.desk.snapshot(), &scores)
+        .text(&face.desk.snapshot(), &scores, &face.config().figures)
         .map_err(|error| {
             tracing::error!(%error, "metrics cannot be written");
             Problem::new(

@@ -27,6 +27,12 @@ struct GroupDocument<'a> {
     offline: u32,
     queued: u32,
     wait: Option<WaitDocument>,
+    /// When it opens; of closed groups whose hours are known. RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens: Option<String>,
+    /// Who is likely to be free first, where the site shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_rep: Option<&'a str>,
 }
 
 impl<'a> PresenceDocument<'a> {
@@ -57,6 +63,8 @@ impl<'a> From<&'a GroupSnapshot> for GroupDocument<'a> {
             offline: group.offline,
             queued: group.queued,
             wait: group.wait.map(WaitDocument::from),
+            opens: group.opens_unix_ms.map(rfc_3339),
+            next_rep: group.next_rep.as_deref(),
         }
     }
 }
@@ -94,6 +102,8 @@ mod tests {
             away: 1,
             offline: 0,
             queued: 4,
+            opens_unix_ms: None,
+            next_rep: None,
             wait: Some(Wait {
                 seconds: 240,
                 low: 120,
@@ -110,6 +120,8 @@ mod tests {
             away: 0,
             offline: 1,
             queued: 0,
+            opens_unix_ms: None,
+            next_rep: None,
             wait: None,
         };
         let snapshot = Snapshot {

@@ -253,6 +253,7 @@ fn decision(ticket: TicketId) -> Decision {
         outcome: Outcome::Offered(RepId::new("alice")),
         relaxed: vec![Arc::from("after 30 s level 60 is enough")],
         candidates: vec![Candidate {
+            availability: Availability::Available,
             rep: RepId::new("alice"),
             standing: Standing::Ready,
             level: Level::new(90),
@@ -339,6 +340,8 @@ fn snapshot(version: u64, available: u32) -> Snapshot {
         away: 0,
         offline: 1,
         queued: 0,
+        opens_unix_ms: None,
+        next_rep: None,
         wait: None,
     };
     let site = |site: &str, groups: Vec<GroupSnapshot>| SiteSnapshot {

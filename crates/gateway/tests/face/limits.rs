@@ -1,8 +1,10 @@
 //! What one peer can take up: connections, headers, bytes; and what the counters say of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gateway::{ClickRates, Options, Rate};
+use gateway::{ClickRates, Config, Figure, FigureKind, Figures, Options, Rate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -125,6 +127,37 @@ async fn requests_that_could_be_smuggled_are_refused() {
         let text = raw(&world, request.as_bytes()).await;
         assert!(text.starts_with("HTTP/1.1 400"), "{head}: {text}");
         assert_eq!(text.matches("HTTP/1.1").count(), 1, "{head}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn figures_of_other_parts_are_shown_as_they_stand() {
+    let world = World::new().await;
+    let asked = Arc::new(AtomicU64::new(40));
+    let figure = |name: &str, kind, value| Figure {
+        name: name.to_owned(),
+        help: "Something counted elsewhere",
+        kind,
+        value,
+    };
+    let figures = Figures::new(move || {
+        let value = asked.fetch_add(1, Ordering::Relaxed);
+        vec![
+            figure("elsewhere_counted", FigureKind::Counter, value),
+            figure("elsewhere_open", FigureKind::Gauge, 7),
+        ]
+    });
+    world.config.replace(Config {
+        figures,
+        ..config()
+    });
+    for counted in [40, 41] {
+        let reply = world.get("/metrics").send().await;
+        let text = reply.text();
+        let line = format!("\ndeskbell_elsewhere_counted_total {counted}\n");
+        assert!(text.contains(&line), "no {line} in\n{text}");
+        assert!(text.contains("# TYPE deskbell_elsewhere_open gauge\n"));
+        assert!(text.contains("\ndeskbell_elsewhere_open 7\n"));
     }
 }
 

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gateway::{Config, ConfigHandle, Gateway, Options, Secret, SiteFace, TokenKey, TokenVerifier};
+use gateway::{
+    Config, ConfigHandle, Figures, Gateway, Options, Secret, SiteFace, TokenKey, TokenVerifier,
+};
 use helpdesk::{SiteId, SkillId, TierId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -91,6 +93,7 @@ pub(crate) fn config() -> Config {
         demo: None,
         admin: None,
         softphones: None,
+        figures: Figures::default(),
     }
 }
 

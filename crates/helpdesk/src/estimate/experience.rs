@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::calibration::{Calibration, Held};
 use super::count;
 use crate::random::Random;
 
@@ -12,48 +13,84 @@ const MEMORY: usize = 8_192;
 const ARRIVALS: usize = 512;
 /// Conversations from which a skill is known by itself; before, it is taken to be like all others.
 const ENOUGH: usize = 30;
+/// Conversations from which a kind is known by itself; before, it is taken to be like its skill.
+const ENOUGH_OF_A_KIND: usize = 200;
 /// Conversations from which the desk dares to say anything.
 const LEAST: usize = 10;
+/// The mean of the ten middle quantiles of an exponential of mean 1.
+const BELIEVED_MEAN: f64 = 0.9657590653461392;
 /// Fewer longer conversations than this say nothing of how much longer.
 const TAIL: usize = 12;
 
-/// Experience by skill and by kind of ticket, each numbered by the caller.
+/// Experience by kind of ticket and by the skill it is handled by, each numbered by the caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Experience {
+    skill_by_kind: Vec<usize>,
+    handling_by_kind: Vec<HandlingTimes>,
     handling_by_skill: Vec<HandlingTimes>,
     handling_of_all: HandlingTimes,
     patience_by_kind: Vec<Patience>,
     patience_of_all: Patience,
     arrivals_by_kind: Vec<VecDeque<f64>>,
+    calibration_by_kind: Vec<Calibration>,
 }
 
 impl Experience {
-    pub(crate) fn new(skills: usize, kinds: usize) -> Self {
-        Self {
-            handling_by_skill: vec![HandlingTimes::default(); skills],
+    /// None yet, of kinds that are handled by these skills.
+    pub(crate) fn new(skill_by_kind: Vec<usize>) -> Self {
+        let mut experience = Self {
+            skill_by_kind: Vec::new(),
+            handling_by_kind: Vec::new(),
+            handling_by_skill: Vec::new(),
             handling_of_all: HandlingTimes::default(),
-            patience_by_kind: vec![Patience::default(); kinds],
+            patience_by_kind: Vec::new(),
             patience_of_all: Patience::default(),
-            arrivals_by_kind: vec![VecDeque::new(); kinds],
-        }
+            arrivals_by_kind: Vec::new(),
+            calibration_by_kind: Vec::new(),
+        };
+        experience.widen(skill_by_kind);
+        experience
     }
 
-    /// Makes room for more skills and kinds.
-    pub(crate) fn widen(&mut self, skills: usize, kinds: usize) {
+    /// Makes room for more kinds; those known already come first and are handled as before.
+    pub(crate) fn widen(&mut self, skill_by_kind: Vec<usize>) {
+        let kinds = skill_by_kind.len();
+        let skills = skill_by_kind.iter().max().map_or(0, |last| last + 1);
+        self.skill_by_kind = skill_by_kind;
+        self.handling_by_kind
+            .resize_with(kinds, HandlingTimes::default);
         self.handling_by_skill
             .resize_with(skills, HandlingTimes::default);
         self.patience_by_kind.resize_with(kinds, Patience::default);
         self.arrivals_by_kind.resize_with(kinds, VecDeque::new);
+        self.calibration_by_kind
+            .resize_with(kinds, Calibration::default);
     }
 
-    /// Whether anything can be said of handling times.
+    /// Whether enough has been seen to play the desk forward.
     pub(crate) fn knows_enough(&self) -> bool {
-        self.handling_of_all.latest.len() >= LEAST
+        self.handling_of_all.seen >= LEAST
     }
 
-    /// A conversation took this many seconds.
-    pub(crate) fn learn_handling(&mut self, skill: usize, seconds: f64) {
+    /// What conversations of a skill usually take, in seconds, as far as nobody has seen any; it counts
+    /// like ten conversations, exponentially spread.
+    pub(crate) fn believe_of(&mut self, skill: usize, seconds: f64) {
         if let Some(times) = self.handling_by_skill.get_mut(skill) {
+            times.believe(seconds);
+        }
+    }
+
+    /// What conversations of any skill usually take, in seconds.
+    pub(crate) fn believe(&mut self, seconds: f64) {
+        self.handling_of_all.believe(seconds);
+    }
+
+    /// A conversation about a ticket of the kind took this many seconds.
+    pub(crate) fn learn_handling(&mut self, kind: usize, seconds: f64) {
+        let skill = self.skill_by_kind.get(kind);
+        let of_skill = skill.and_then(|&skill| self.handling_by_skill.get_mut(skill));
+        let of_kind = self.handling_by_kind.get_mut(kind);
+        for times in of_skill.into_iter().chain(of_kind) {
             times.learn(seconds);
         }
         self.handling_of_all.learn(seconds);
@@ -78,21 +115,51 @@ impl Experience {
         }
     }
 
+    /// A ticket of the kind, of which this range was forecast by playing, has waited so many seconds, or is
+    /// known to wait longer than that range.
+    pub(crate) fn learn_range(&mut self, kind: usize, (low, high): (f64, f64), waited: f64) {
+        let held = if (low..=high).contains(&waited) {
+            Held::Yes
+        } else {
+            Held::No
+        };
+        let known_after = waited.min(high);
+        let patient = (-known_after * self.impatience(kind)).exp();
+        if let Some(calibration) = self.calibration_by_kind.get_mut(kind) {
+            calibration.learn(held, patient);
+        }
+    }
+
+    /// The share that a range for the kind leaves out on either side.
+    pub(crate) fn tail(&self, kind: usize) -> f64 {
+        let known = self.calibration_by_kind.get(kind);
+        known.copied().unwrap_or_default().tail()
+    }
+
     /// Brings what is asked below in line with the latest lessons.
     pub(crate) fn refresh(&mut self) {
-        self.handling_by_skill
+        self.handling_by_kind
             .iter_mut()
+            .chain(&mut self.handling_by_skill)
             .chain([&mut self.handling_of_all])
             .for_each(HandlingTimes::refresh);
     }
 
-    /// How long conversations of the skill take; `None` while nothing is known.
-    pub(crate) fn handling(&self, skill: usize) -> Option<&HandlingTimes> {
-        let own = self.handling_by_skill.get(skill)?;
-        [(own, ENOUGH), (&self.handling_of_all, LEAST)]
-            .into_iter()
-            .find(|(times, enough)| times.sorted.len() >= *enough)
-            .map(|(times, _)| times)
+    /// How long conversations about tickets of the kind take: as far as enough are known those of the kind,
+    /// else those of its skill, else all; `None` while nothing is known.
+    pub(crate) fn handling(&self, kind: usize) -> Option<&HandlingTimes> {
+        let of_kind = self.handling_by_kind.get(kind);
+        let skill = self.skill_by_kind.get(kind);
+        let of_skill = skill.and_then(|&skill| self.handling_by_skill.get(skill));
+        of_kind
+            .filter(|times| times.seen >= ENOUGH_OF_A_KIND)
+            .or(of_skill.filter(|times| times.seen >= ENOUGH || times.is_believed))
+            .or(self.handling_of_any())
+    }
+
+    /// How long conversations of any kind take; `None` while nothing is known.
+    pub(crate) fn handling_of_any(&self) -> Option<&HandlingTimes> {
+        Some(&self.handling_of_all).filter(|times| times.sorted.len() >= LEAST)
     }
 
     /// Leaves per second of waiting.
@@ -125,10 +192,29 @@ pub(crate) struct HandlingTimes {
     sum: f64,
     unsorted: usize,
     sorted: Vec<f64>,
+    /// Conversations that were learnt from, up to those remembered.
+    seen: usize,
+    /// Somebody has said what is usual.
+    is_believed: bool,
 }
 
 impl HandlingTimes {
+    /// Takes what is usual for as many conversations as the desk needs to dare anything.
+    fn believe(&mut self, seconds: f64) {
+        self.is_believed = true;
+        for quantile in 0..LEAST {
+            let beyond = 1.0 - (count(quantile) + 0.5) / count(LEAST);
+            self.remember(-beyond.ln() * seconds / BELIEVED_MEAN);
+        }
+        self.refresh();
+    }
+
     fn learn(&mut self, seconds: f64) {
+        self.seen = (self.seen + 1).min(MEMORY);
+        self.remember(seconds);
+    }
+
+    fn remember(&mut self, seconds: f64) {
         if self.latest.len() == MEMORY
             && let Some(oldest) = self.latest.pop_front()
         {
@@ -229,7 +315,7 @@ mod tests {
 
     #[test]
     fn nothing_is_known_at_first() {
-        let mut experience = Experience::new(1, 1);
+        let mut experience = Experience::new(vec![0]);
         for _ in 1..LEAST {
             experience.learn_handling(0, 60.0);
         }
@@ -242,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_new_skill_is_taken_to_be_like_the_others() {
-        let mut experience = Experience::new(2, 1);
+        let mut experience = Experience::new(vec![0, 1]);
         for _ in 0..100 {
             experience.learn_handling(0, 60.0);
         }
@@ -251,8 +337,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_believed_holds_until_more_is_seen() {
+        let mut experience = Experience::new(vec![0, 1]);
+        experience.believe(240.0);
+        experience.believe_of(1, 600.0);
+        let mean = |experience: &Experience, kind| experience.handling(kind).unwrap().mean();
+        assert!((mean(&experience, 0) - 240.0).abs() < 1e-9);
+        assert!((mean(&experience, 1) - 600.0).abs() < 1e-9);
+        assert!(!experience.knows_enough());
+        for _ in 0..990 {
+            experience.learn_handling(1, 60.0);
+        }
+        experience.refresh();
+        assert!(experience.knows_enough());
+        assert!(mean(&experience, 1) < 70.0);
+        assert!(mean(&experience, 0) < 70.0);
+    }
+
+    #[test]
+    fn a_kind_that_differs_from_its_skill_is_known_by_itself_in_time() {
+        let mut experience = Experience::new(vec![0, 0]);
+        for _ in 0..ENOUGH_OF_A_KIND {
+            experience.learn_handling(0, 60.0);
+            experience.learn_handling(1, 120.0);
+        }
+        experience.refresh();
+        assert_eq!(experience.handling(0).unwrap().mean(), 60.0);
+        assert_eq!(experience.handling(1).unwrap().mean(), 120.0);
+    }
+
+    #[test]
     fn old_conversations_fade() {
-        let mut experience = Experience::new(1, 1);
+        let mut experience = Experience::new(vec![0]);
         for took in [60.0, 30.0] {
             for _ in 0..MEMORY {
                 experience.learn_handling(0, took);
@@ -265,7 +381,7 @@ mod tests {
     #[test]
     fn waits_cut_short_by_a_rep_do_not_shorten_patience() {
         let mut random = Random::new(1, 1);
-        let mut experience = Experience::new(1, 1);
+        let mut experience = Experience::new(vec![0]);
         for _ in 0..8_000 {
             let (patience, rep) = (20.0 * random.exponential(), 10.0 * random.exponential());
             let end = if patience < rep {
@@ -281,7 +397,7 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_conversation_is_what_those_took_that_were_longer() {
-        let mut experience = Experience::new(1, 1);
+        let mut experience = Experience::new(vec![0]);
         for took in 1..=100 {
             experience.learn_handling(0, f64::from(took));
         }

@@ -2,7 +2,7 @@
 //! come out are the forecast. Must not know what is done with it.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::experience::HandlingTimes;
 use super::range::Forecast;
@@ -24,10 +24,11 @@ const EVENTS: usize = 14_000;
 /// too little is known, or the queue is too long to be played often enough.
 ///
 /// A probe takes no rep away from anybody: it only tells when it would be its turn.
-pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec<Forecast>> {
+pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec<Played>> {
     let mut stage = Stage::new(scene, probes)?;
     let mut random = Random::new(seed, 0);
-    let mut waits = vec![Vec::with_capacity(DRAWS); probes.len()];
+    let mut waits = vec![Vec::with_capacity(DRAWS); scene.tickets + probes.len()];
+    let mut takers = vec![BTreeMap::<usize, usize>::new(); probes.len()];
     let mut budget = EVENTS;
     for _ in 0..DRAWS {
         stage.set(&mut random)?;
@@ -35,24 +36,61 @@ pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec
         for (waits, wait) in waits.iter_mut().zip(&stage.waits) {
             waits.push(wait.unwrap_or_default());
         }
+        for (takers, taker) in takers.iter_mut().zip(&stage.takers) {
+            *takers.entry(*taker).or_default() += 1;
+        }
         if budget == 0 {
             break;
         }
     }
-    waits.iter_mut().map(|waits| forecast(waits)).collect()
+    let mut kinds = vec![0; scene.tickets];
+    for (kind, line) in scene.floor.lines().iter().enumerate() {
+        for queued in line {
+            if let Some(place) = kinds.get_mut(queued.ticket as usize) {
+                *place = kind;
+            }
+        }
+    }
+    let kinds = kinds.iter().chain(probes);
+    let tails = kinds.map(|&kind| scene.experience.tail(kind));
+    let of_tickets = std::iter::repeat_n(None, scene.tickets);
+    let of_probes = takers.iter().map(|takers| {
+        let (taker, times) = takers.iter().max_by_key(|(_, times)| **times)?;
+        let draws: usize = takers.values().sum();
+        (times * 2 > draws).then_some(*taker)
+    });
+    waits
+        .iter_mut()
+        .zip(tails)
+        .zip(of_tickets.chain(of_probes))
+        .map(|((waits, tail), likely)| {
+            Some(Played {
+                forecast: forecast(waits, tail)?,
+                likely,
+            })
+        })
+        .collect()
 }
 
-fn forecast(waits: &mut [f64]) -> Option<Forecast> {
+/// What came out for one wait.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Played {
+    pub(crate) forecast: Forecast,
+    /// The rep who takes it more often than not.
+    pub(crate) likely: Option<usize>,
+}
+
+fn forecast(waits: &mut [f64], tail: f64) -> Option<Forecast> {
     if waits.len() < FEWEST_DRAWS {
         return None;
     }
     if waits.len() >= ENOUGH_FOR_QUANTILES {
-        return Forecast::of_draws(waits);
+        return Forecast::of_draws(waits, tail);
     }
     let draws = super::count(waits.len());
     let mean = waits.iter().sum::<f64>() / draws;
     let squares: f64 = waits.iter().map(|wait| (wait - mean).powi(2)).sum();
-    Some(Forecast::gamma(mean, squares / (draws - 1.0)))
+    Some(Forecast::gamma_leaving(mean, squares / (draws - 1.0), tail))
 }
 
 struct Stage<'a> {
@@ -68,6 +106,8 @@ struct Stage<'a> {
     rates: Vec<f64>,
     all_rates: f64,
     waits: Vec<Option<f64>>,
+    /// Who takes the probes.
+    takers: Vec<usize>,
     /// Waits that are not known yet.
     unknown: usize,
     now: Tick,
@@ -92,11 +132,11 @@ const SECOND: f64 = 1e9;
 impl<'a> Stage<'a> {
     fn new(scene: &Scene<'a>, probes: &'a [usize]) -> Option<Self> {
         let experience = scene.experience;
-        let handling = |skill: &usize| experience.handling(*skill);
-        let handling: Vec<_> = scene
-            .skill_by_kind
-            .iter()
-            .map(handling)
+        if !experience.knows_enough() {
+            return None;
+        }
+        let handling: Vec<_> = (0..scene.plan.kinds())
+            .map(|kind| experience.handling(kind))
             .collect::<Option<_>>()?;
         let kinds = 0..scene.plan.kinds();
         let now = seconds(scene.now);
@@ -109,8 +149,11 @@ impl<'a> Stage<'a> {
         let mut talks = Vec::new();
         for in_hand in scene.in_hand {
             match *in_hand {
-                InHand::Conversation { rep, skill, since } => {
-                    let times = experience.handling(skill)?;
+                InHand::Conversation { rep, kind, since } => {
+                    let times = match kind {
+                        Some(kind) => experience.handling(kind)?,
+                        None => experience.handling_of_any()?,
+                    };
                     let elapsed = seconds(scene.now.saturating_sub(since));
                     talks.push(Talk {
                         rep,
@@ -133,6 +176,7 @@ impl<'a> Stage<'a> {
             all_rates: rates.iter().sum(),
             rates,
             waits: vec![None; scene.tickets + probes.len()],
+            takers: vec![0; probes.len()],
             unknown: 0,
             now: scene.now,
         })
@@ -223,7 +267,10 @@ impl<'a> Stage<'a> {
             if let Some(wait) = self.waits.get_mut(ticket) {
                 *wait = Some(seconds(self.now.saturating_sub(self.scene.now)));
                 self.unknown -= 1;
-                if ticket >= self.scene.tickets {
+                if let Some(probe) = ticket.checked_sub(self.scene.tickets) {
+                    if let Some(taker) = self.takers.get_mut(probe) {
+                        *taker = found.rep;
+                    }
                     continue;
                 }
             }

@@ -14,6 +14,8 @@ use crate::routing::plan::{Plan, Tick};
 pub(crate) struct Quote {
     pub(crate) forecast: Forecast,
     pub(crate) form: Form,
+    /// The rep who is likely to take it, by place in the plan.
+    pub(crate) likely: Option<usize>,
 }
 
 /// How a forecast was made.
@@ -38,7 +40,13 @@ pub(crate) struct Quotes {
 pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option<Quotes> {
     if let Some(forecasts) = forward::play(scene, newcomers, seed) {
         let form = Form::Played;
-        let quoted = |forecast| Some(Quote { forecast, form });
+        let quoted = |played: forward::Played| {
+            Some(Quote {
+                forecast: played.forecast,
+                form,
+                likely: played.likely,
+            })
+        };
         let mut quotes = forecasts.into_iter().map(quoted);
         return Some(Quotes {
             tickets: quotes.by_ref().take(scene.tickets).collect(),
@@ -70,8 +78,7 @@ pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option
 fn by_formula(scene: &Scene<'_>, kind: usize, since: Tick, place: usize) -> Option<Quote> {
     let plan = scene.plan;
     let step = plan.step(scene.now.saturating_sub(since));
-    let skill = *scene.skill_by_kind.get(kind)?;
-    let handling = scene.experience.handling(skill)?;
+    let handling = scene.experience.handling(kind)?;
     let others = |other: &usize| *other != kind && compete(plan, kind, *other, step);
     let ahead: usize = (0..plan.kinds())
         .filter(others)
@@ -103,6 +110,7 @@ fn by_formula(scene: &Scene<'_>, kind: usize, since: Tick, place: usize) -> Opti
     (length.servers > 0.0).then(|| Quote {
         forecast: by_length(&length),
         form: Form::Formula,
+        likely: None,
     })
 }
 

@@ -11,8 +11,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) floor: &'a Floor,
     pub(crate) in_hand: &'a [InHand],
     pub(crate) experience: &'a Experience,
-    /// The skill by which tickets of each kind are handled.
-    pub(crate) skill_by_kind: &'a [usize],
     /// Tickets on the floor whose waits are asked for: those with a number below this.
     pub(crate) tickets: usize,
     pub(crate) now: Tick,
@@ -24,10 +22,10 @@ pub(crate) const UNNAMED: u32 = u32::MAX;
 /// What a rep has in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InHand {
-    /// A conversation of this skill.
+    /// A conversation of this kind; `None` is somebody else's.
     Conversation {
         rep: usize,
-        skill: usize,
+        kind: Option<usize>,
         since: Tick,
     },
     /// The rest after one.

@@ -57,6 +57,7 @@ pub(crate) fn consider(
         Candidate {
             rep: seat.rep.id.clone(),
             standing,
+            availability: seat.availability,
             level: fit.map(|fit| fit.level),
             substitute: fit.is_some_and(|fit| fit.substitute),
             preference: fit.map_or(0.0, |fit| f64::from(fit.preference) / 10_000.0),

@@ -67,7 +67,6 @@ struct Play<'s> {
     /// Tickets that reps have in hand.
     in_hand: Vec<u32>,
     experience: Experience,
-    skill_by_class: Vec<usize>,
     past: Vec<Past>,
     /// Everything known of conversations, by class.
     handling: Vec<Sum>,
@@ -104,6 +103,8 @@ struct Ticket {
     counted: Counted,
     forecasts: Forecasts,
     sample: Sample,
+    /// The range that was quoted by playing.
+    played: Option<(f64, f64)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -174,8 +175,7 @@ impl<'s> Play<'s> {
             vacant: Vec::new(),
             waiting: vec![0; classes],
             in_hand: Vec::new(),
-            experience: Experience::new(skills.len(), classes),
-            skill_by_class,
+            experience: Experience::new(skill_by_class),
             past: vec![Past::default(); classes],
             handling: vec![Sum::default(); classes],
             leaving: vec![Sum::default(); classes],
@@ -239,9 +239,9 @@ impl<'s> Play<'s> {
             }
             return;
         }
-        let (forecasts, sample) = match counted {
+        let (forecasts, sample, played) = match counted {
             Counted::At(_) => self.forecasts(asking.class, index),
-            Counted::No => (Forecasts::default(), Sample::NotQuoted),
+            Counted::No => (Forecasts::default(), Sample::NotQuoted, None),
         };
         let slot = self.open_ticket(&asking, counted);
         let queued = self.floor.enqueue(asking.class, slot, self.now);
@@ -249,6 +249,7 @@ impl<'s> Play<'s> {
             ticket.number = queued.number;
             ticket.forecasts = forecasts;
             ticket.sample = sample;
+            ticket.played = played;
         }
         if let Counted::At(_) = counted {
             self.outstanding += 1;
@@ -292,9 +293,7 @@ impl<'s> Play<'s> {
             handling.count += 1.0;
             handling.sum += service + seconds(wrap_up);
         }
-        if let Some(&skill) = self.skill_by_class.get(class) {
-            self.experience.learn_handling(skill, service);
-        }
+        self.experience.learn_handling(class, service);
         self.floor.note_activity(rep, self.now);
         if wrap_up > 0 {
             self.schedule(until, Event::Rested { ticket: slot });
@@ -333,6 +332,13 @@ impl<'s> Play<'s> {
             seconds(now.saturating_sub(ticket.asked)),
             ticket.counted,
         );
+        let range = self
+            .tickets
+            .get(slot as usize)
+            .and_then(|ticket| ticket.played);
+        if range.is_some_and(|(_, high)| wait > high) {
+            self.learn_range(slot, wait);
+        }
         self.stop_waiting(class, wait, WaitEnd::Left);
         self.count(class, End::Abandoned, wait, counted);
     }
@@ -357,6 +363,7 @@ impl<'s> Play<'s> {
         }
         match stage {
             Stage::Waiting => {
+                self.learn_range(slot, wait);
                 self.stop_waiting(class, wait, WaitEnd::Served);
                 self.begin(slot, found.rep, found.step);
             }
@@ -399,6 +406,15 @@ impl<'s> Play<'s> {
         self.count(class, end, wait, counted);
     }
 
+    /// What became of a wait that was quoted, as far as a desk would know.
+    fn learn_range(&mut self, slot: u32, wait: f64) {
+        if let Some(ticket) = self.tickets.get(slot as usize)
+            && let Some(range) = ticket.played
+        {
+            self.experience.learn_range(ticket.class, range, wait);
+        }
+    }
+
     fn stop_waiting(&mut self, class: usize, wait: f64, end: WaitEnd) {
         self.experience.learn_patience(class, wait, end);
         if let Some(waiting) = self.waiting.get_mut(class) {
@@ -424,7 +440,7 @@ impl<'s> Play<'s> {
     }
 
     /// What each estimator says to a newcomer of the class, the `index`th to ask.
-    fn forecasts(&mut self, class: usize, index: u64) -> (Forecasts, Sample) {
+    fn forecasts(&mut self, class: usize, index: u64) -> (Forecasts, Sample, Option<(f64, f64)>) {
         let simple = self.view(class).zip(self.past.get(class));
         let simple = simple.map(|(view, past)| past.forecasts(&view));
         let every = self.wanted.checked_div(self.scenario.quotes);
@@ -443,17 +459,19 @@ impl<'s> Play<'s> {
         {
             self.quoted_by_formula += 1;
         }
+        let played = quoted.filter(|quote| quote.form == Form::Played);
+        let played = played.map(|quote| (quote.forecast.low, quote.forecast.high));
         let quoted = quoted.map(|quote| quote.forecast);
         let simple = simple.unwrap_or_default();
-        (Forecasts { quoted, simple }, sample)
+        (Forecasts { quoted, simple }, sample, played)
     }
 
     fn quote(&mut self, class: usize, index: u64) -> Option<Quote> {
         let held = |&slot: &u32| {
             let ticket = self.tickets.get(slot as usize)?;
-            let skill = *self.skill_by_class.get(ticket.class)?;
+            let kind = Some(ticket.class);
             match ticket.stage {
-                Stage::Open { rep, since } => Some(InHand::Conversation { rep, skill, since }),
+                Stage::Open { rep, since } => Some(InHand::Conversation { rep, kind, since }),
                 Stage::Resting { rep, until } => Some(InHand::Rest { rep, until }),
                 Stage::Waiting | Stage::Left => None,
             }
@@ -471,7 +489,6 @@ impl<'s> Play<'s> {
             floor: &floor,
             in_hand: &in_hand,
             experience: &self.experience,
-            skill_by_kind: &self.skill_by_class,
             tickets: 0,
             now: self.now,
         };
@@ -529,6 +546,7 @@ impl<'s> Play<'s> {
             counted,
             forecasts: Forecasts::default(),
             sample: Sample::NotQuoted,
+            played: None,
         };
         if let Some(slot) = self.vacant.pop()
             && let Some(place) = self.tickets.get_mut(slot as usize)

@@ -75,7 +75,7 @@ fn a_resting_rep_is_busy() {
             < t1 Alice: hi
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued, 250 s (26 to 576)
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued, 228 s (24 to 525)
             cameras standard available: 1 available, 0 busy, 0 away, 3 offline, 0 queued
         "#]],
     );

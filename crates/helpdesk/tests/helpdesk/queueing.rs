@@ -50,8 +50,9 @@ fn a_closed_conversation_frees_the_rep_after_the_rest() {
             = t2 queued at 1, 250 s (26 to 576)
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            t2 is queued at 1, 250 s (26 to 576)
-            t2 is queued at 1, 250 s (26 to 576)
+            < t2 is queued at 1, 228 s (24 to 525)
+            t2 is queued at 1, 228 s (24 to 525)
+            t2 is queued at 1, 228 s (24 to 525)
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t2 is offered Alice
         "#]],
@@ -316,7 +317,7 @@ fn handling_times_are_learnt() {
             < t1 Alice: Hi
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            = t2 queued at 1, 125 s (13 to 288)
+            = t2 queued at 1, 115 s (12 to 266)
         "#]],
     );
 }

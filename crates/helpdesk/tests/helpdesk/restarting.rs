@@ -265,7 +265,7 @@ fn the_rest_after_a_conversation_outlasts_a_restart() {
             < t1 Alice: hi
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued, 250 s (26 to 576)
+            cameras standard wait: 0 available, 1 busy, 0 away, 3 offline, 0 queued, 228 s (24 to 525)
             cameras standard available: 1 available, 0 busy, 0 away, 3 offline, 0 queued
         "#]],
     );
@@ -292,7 +292,7 @@ fn handling_times_outlast_a_restart() {
             < t1 Alice: Hi
             > alice (t1): A shopper has ended the conversation.
             < t1 is closed
-            = t2 queued at 1, 125 s (13 to 288)
+            = t2 queued at 1, 115 s (12 to 266)
         "#]],
     );
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use expect_test::Expect;
 use helpdesk::{
     AccessDigest, Addressee, Answer, Ask, Choose, Clock, Config, DeliveryId, DeliveryOutcome,
-    GroupState, Helpdesk, Input, Level, LineId, Output, Priority, Record, Relax, Rep, RepId,
-    ReplyId, Routing, Seq, ShopperEvent, Site, SiteId, Skill, SkillId, Speaker, TicketId,
-    TicketView, Tier, TierId, Wait, Wishes,
+    GroupState, Helpdesk, Input, Level, LineId, Output, PauseFor, Prefer, Preference, Priority,
+    Record, Relax, Rep, RepId, ReplyId, Routing, Seq, ShopperEvent, Site, SiteId, Skill, SkillId,
+    Speaker, TicketId, TicketView, Tier, TierId, Wait, Wishes,
 };
 use presence::Availability;
 
@@ -43,10 +43,15 @@ pub(crate) fn sample() -> Config {
         id: SiteId::new(id),
         name: id.to_owned(),
         skills: skills.iter().map(|s| SkillId::new(s)).collect(),
+        hours: None,
+        skill_hours: Vec::new(),
+        shows_next_rep: false,
     };
     let skill = |id: &str, name: &str| Skill {
         id: SkillId::new(id),
         name: name.to_owned(),
+        language: None,
+        handling: None,
     };
     let tier = |id: &str, weight: f64| Tier {
         id: TierId::new(id),
@@ -188,7 +193,9 @@ impl Room {
     /// - `alice, bob available` (or `busy`, `away`, `offline`)
     /// - `alice: text` says something to the desk, `alice@t1: text` in a conversation, `alice typing`
     /// - `alice unreachable` fails her last message, `alice reached` delivers it
-    /// - `ask t1 cameras [gold] [to=bob] [name=Zoe] [page=…] [site=lab] [: first words]`; `cameras+lenses`
+    /// - `ask t1 cameras [gold] [to=bob] [name=Zoe] [page=…] [site=lab] [: first words]`; `cameras+lenses`;
+    ///   wishes: `level=60`, `likes=lenses:50`, `prefer=best`, `wait=90`, `lang=fr`
+    /// - `alice pauses 60`, `alice resumes 0`, `alice calls 1`
     /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`
     /// - `show t1`, `why t1`, `decisions t1`, `lines t1`, `group lenses [gold]`
     pub(crate) fn play(&mut self, line: &str) {
@@ -212,6 +219,20 @@ impl Room {
             (reps, "busy") => self.presence(reps, Availability::Busy),
             (reps, "away") => self.presence(reps, Availability::Away),
             (reps, "offline") => self.presence(reps, Availability::Offline),
+            (rep, "0") if rep.ends_with(" resumes") => self.input(Input::Pause {
+                rep: RepId::new(rep.trim_end_matches(" resumes")),
+                pause: None,
+            }),
+            (rep, seconds) if rep.ends_with(" pauses") => self.input(Input::Pause {
+                rep: RepId::new(rep.trim_end_matches(" pauses")),
+                pause: Some(PauseFor::Time(Duration::from_secs(
+                    seconds.parse().unwrap(),
+                ))),
+            }),
+            (rep, calls) if rep.ends_with(" calls") => self.input(Input::Calls {
+                rep: RepId::new(rep.trim_end_matches(" calls")),
+                calls: calls.parse().unwrap(),
+            }),
             (rep, "unreachable") => self.deliver(rep, DeliveryOutcome::Undeliverable),
             (rep, "reached") => self.deliver(rep, DeliveryOutcome::Delivered),
             (who, "typing") if who.starts_with('t') => self.input(Input::ShopperTyping {
@@ -349,6 +370,26 @@ impl Room {
                 Some(("to", rep)) => ask.rep = Some(RepId::new(rep)),
                 Some(("name", name)) => ask.name = Some(name.replace('_', " ")),
                 Some(("page", page)) => ask.page = Some(page.to_owned()),
+                Some(("level", least)) => ask
+                    .wishes
+                    .least_levels
+                    .push((ask.skills[0].clone(), level(least.parse().unwrap()))),
+                Some(("likes", wish)) => {
+                    let (skill, weight) = wish.split_once(':').unwrap();
+                    ask.wishes.preferred.push(Preference {
+                        skill: SkillId::new(skill),
+                        weight: level(weight.parse().unwrap()),
+                        least_level: None,
+                    });
+                }
+                Some(("prefer", "best")) => ask.wishes.prefer = Some(Prefer::Best),
+                Some(("prefer", "first")) => ask.wishes.prefer = Some(Prefer::First),
+                Some(("wait", seconds)) => {
+                    let seconds = Duration::from_secs(seconds.parse().unwrap());
+                    ask.wishes.rep_deadline = Some(seconds);
+                }
+                Some(("lang", tag)) => ask.language = Some(tag.to_owned()),
+                Some(("case", case)) => ask.case = Some(case.to_owned()),
                 Some(("site", site)) => ask.site = SiteId::new(site),
                 Some((other, _)) => panic!("an ask has no {other}"),
             }

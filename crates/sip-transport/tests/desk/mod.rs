@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sip::transaction::ServerTransactionId;
-use sip::{Flow, Method, Protocol, Request, ResponseBuilder, StatusCode};
+use sip::{Flow, HeaderName, Method, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{
-    Calls, Config, Counters, Exchange, Handling, Listen, PendingAnswer, PendingInvite, Sender,
-    Service, TlsHandle, Transport, Upgraded,
+    Calls, Conduct, Config, Counters, Exchange, Handling, Listen, PendingAnswer, PendingInvite,
+    Sender, Service, TlsHandle, Transport, Upgraded,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -49,7 +49,8 @@ pub(crate) struct Desk {
 }
 
 /// PUBLISH is answered 200, REGISTER 401 without memory, MESSAGE and INVITE by the test, OPTIONS 503, INFO never,
-/// SUBSCRIBE 200 with a long body; NOTIFY panics.
+/// SUBSCRIBE 200 with a long body; NOTIFY panics. REGISTER proves the user of From where it has an Authorization,
+/// and names it otherwise.
 pub(crate) struct Clerk {
     pub(crate) seen: Mutex<Vec<(Method, Flow)>>,
     /// The calls that we have placed.
@@ -148,7 +149,7 @@ impl Desk {
 
     pub(crate) fn count(&self, name: &str) -> u64 {
         let mut each = self.counters.each();
-        each.find(|(other, _)| *other == name).unwrap().1
+        each.find(|count| count.name == name).unwrap().value
     }
 
     pub(crate) fn shut_down(&self) {
@@ -172,7 +173,16 @@ impl Service for Clerk {
         };
         match method {
             Method::Publish => Handling::Answer(answer(request, 200)),
-            Method::Register => Handling::AnswerStateless(answer(request, 401)),
+            Method::Register => {
+                let from = request.from().unwrap();
+                let user = from.sip_uri().unwrap().user_decoded().unwrap();
+                if request.header(HeaderName::Authorization).is_some() {
+                    exchange.note(Conduct::Proven(user.as_bytes()));
+                    return Handling::Answer(answer(request, 200));
+                }
+                exchange.note(Conduct::Named(user.as_bytes()));
+                Handling::AnswerStateless(answer(request, 401))
+            }
             Method::Message => match exchange.defer() {
                 Ok(pending) => {
                     self.deferred.try_send((request.clone(), pending)).unwrap();
@@ -277,10 +287,14 @@ impl UdpPeer {
     }
 
     pub(crate) async fn receive(&self) -> String {
+        String::from_utf8(self.receive_bytes().await).unwrap()
+    }
+
+    pub(crate) async fn receive_bytes(&self) -> Vec<u8> {
         let mut buffer = vec![0; 65_536];
         let length = timeout(LIMIT, self.socket.recv(&mut buffer)).await;
         buffer.truncate(length.unwrap().unwrap());
-        String::from_utf8(buffer).unwrap()
+        buffer
     }
 
     /// Sends a request and gives the status line of its answer.

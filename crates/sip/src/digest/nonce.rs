@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-
-use crate::digest::algorithm::hex_digit;
 
 /// Issues nonces without remembering them; remembers only those that were answered rightly.
 ///
@@ -61,6 +61,9 @@ const WINDOW: u32 = 64;
 const AGE: usize = 8;
 const SALT: usize = 8;
 const PROOF: usize = 16;
+/// Bytes of the age that stay zero for nine thousand years, and are not written: a challenge goes to whoever seems to
+/// have asked, and must not be much longer than what was asked.
+const UNWRITTEN: usize = 2;
 
 impl NonceKeeper {
     /// A keeper that has issued nothing. `key` is random, and new at each start.
@@ -80,12 +83,8 @@ impl NonceKeeper {
         age.copy_from_slice(&self.age(now).to_be_bytes());
         salt_place.copy_from_slice(&salt.to_be_bytes());
         let proof = self.key.prove(&stamp, source);
-        stamp
-            .into_iter()
-            .chain(proof)
-            .flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)])
-            .map(char::from)
-            .collect()
+        let bytes: Vec<u8> = stamp.into_iter().skip(UNWRITTEN).chain(proof).collect();
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// Counts one use of a nonce that came with a right response.
@@ -113,11 +112,10 @@ impl NonceKeeper {
 
     fn read(&self, nonce: &[u8], source: IpAddr) -> Option<[u8; AGE + SALT]> {
         let mut bytes = [0; AGE + SALT + PROOF];
-        if nonce.len() != bytes.len() * 2 || !nonce.iter().all(u8::is_ascii_hexdigit) {
+        let (_, written) = bytes.split_at_mut(UNWRITTEN);
+        let length = URL_SAFE_NO_PAD.decode_slice(nonce, written).ok()?;
+        if length != written.len() {
             return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(nonce.chunks_exact(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
         }
         let (stamp, proof) = bytes.split_first_chunk::<{ AGE + SALT }>()?;
         self.key.is_proof_of(stamp, source, proof).then_some(*stamp)

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use helpdesk::RepId;
 use sip::digest::{Algorithm, Authenticator, Freshness, NonceKeeper, Occasion, Verdict};
 use sip::{HeaderName, Request, ResponseBuilder, StatusCode};
-use sip_transport::{Exchange, Handling};
+use sip_transport::{Conduct, Exchange, Handling};
 
 use super::answer::{answer, bad, fingerprint, refuse};
 use super::directory::SharedDirectory;
@@ -90,7 +90,12 @@ impl Login {
             .judge(request, secret_of, offer, occasion)
             .map_err(|error| bad(request, exchange, error.header))?;
         let user = match &verdict {
-            Verdict::Missing => return Err(self.challenge(request, exchange, Freshness::First)),
+            Verdict::Missing => {
+                let named = request.from().ok();
+                let user = named.and_then(|from| from.sip_uri()?.user_decoded());
+                exchange.note(Conduct::Named(user.unwrap_or_default().as_bytes()));
+                return Err(self.challenge(request, exchange, Freshness::First));
+            }
             Verdict::Stale { user } | Verdict::Wrong { user } | Verdict::Good { user, .. } => user,
         };
         match self.tries.admit(user, flow, now) {
@@ -114,6 +119,7 @@ impl Login {
             Verdict::Stale { .. } => Err(self.challenge(request, exchange, Freshness::NonceUsedUp)),
             Verdict::Wrong { user } => {
                 self.tries.handle_wrong(&user, flow, now);
+                exchange.note(Conduct::WrongPassword(user.as_bytes()));
                 // Kept in the transaction, so that a retransmission is not one more try.
                 match self.challenge(request, exchange, Freshness::First) {
                     Handling::AnswerStateless(response) => Err(Handling::Answer(response)),
@@ -122,6 +128,7 @@ impl Login {
             }
             Verdict::Good { user, info } => {
                 self.tries.handle_right(&user, flow, now);
+                exchange.note(Conduct::Proven(user.as_bytes()));
                 let rep = RepId::new(&user);
                 // RFC 3261 §22.1: the password proves the user, and the user must be who From says.
                 if request.from().is_ok_and(|from| names(&from, &user)) {
