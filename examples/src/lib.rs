@@ -3,6 +3,7 @@
 
 pub mod document;
 pub mod http;
+pub mod pbx;
 pub mod peer;
 pub mod phone;
 pub mod serve;

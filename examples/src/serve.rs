@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -66,8 +66,7 @@ impl Serve {
     /// # Errors
     /// Where it does not come up again.
     pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
+        self.crash()?;
         let mut config = self.config.clone();
         for (scheme, address) in &self.sip {
             let anywhere = format!("{scheme}://127.0.0.1:0");
@@ -76,6 +75,49 @@ impl Serve {
         config = config.replace("\"127.0.0.1:0\"", &format!("\"{}\"", self.http));
         (self.child, self.sip, self.http) = launch(&self.program, &self.folder, &config)?;
         Ok(())
+    }
+
+    /// Kills the server as a crash would.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn crash(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts the server again on the same data, on ports of the system's choice, after [`crash`](Self::crash).
+    ///
+    /// # Errors
+    /// Where it does not come up; the error tells what it said.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        (self.child, self.sip, self.http) = launch(&self.program, &self.folder, &self.config)?;
+        Ok(())
+    }
+
+    /// What the server's program says and does under another command, in the same folder.
+    ///
+    /// # Errors
+    /// Where it fails; the error tells what it said.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let done = Command::new(&self.program)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()?;
+        if !done.status.success() {
+            bail!(
+                "{arguments:?} failed: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
+        }
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    }
+
+    /// Where configuration and journal are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where it listens for SIP by this protocol.

@@ -111,7 +111,7 @@ impl Server {
             sip,
             http,
             domain: "shop.example".to_owned(),
-            admin_key: String::new(),
+            admin_key: "an-admin-key-of-the-tests".to_owned(),
             site_secret: String::new(),
             reps: REPS
                 .map(|(user, _)| Rep {
@@ -323,7 +323,10 @@ fn configuration(demo: &Demo, setup: &Setup) -> String {
     for tier in ["standard", "gold", "platinum"] {
         text += &format!("[[tier]]\nid = \"{tier}\"\n");
     }
-    text += "[[site]]\nid = \"shop\"\n";
+    text += &format!(
+        "[[site]]\nid = \"shop\"\n[[admin_key]]\nid = \"test\"\nkey = \"{}\"\nscopes = [\"read\"]\n",
+        demo.admin_key
+    );
     for (user, skills) in REPS {
         text += &format!(
             "[[rep]]\nid = \"{user}\"\npassword = \"password-of-{user}\"\nskills = {skills}\n"

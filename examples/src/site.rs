@@ -221,6 +221,25 @@ impl Ticket {
         self.send(&json!({"type": "end"}))
     }
 
+    /// Rates the conversation.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub fn rate(&self, stars: u8, comment: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/tickets/{}/rating", self.id);
+        let bearer = self.bearer();
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        let body = json!({"stars": stars, "comment": comment}).to_string();
+        let answer = self.http.request("POST", &path, &headers, &body)?;
+        if !(200..300).contains(&answer.status) {
+            bail!("a rating was answered {}: {}", answer.status, answer.body);
+        }
+        Ok(())
+    }
+
     fn send(&self, frame: &Value) -> anyhow::Result<()> {
         let path = format!("/v1/tickets/{}/messages", self.id);
         let bearer = self.bearer();

@@ -34,6 +34,71 @@ pub(crate) enum Command {
     Config,
     /// Run the routing and estimating code on simulated or recorded traffic
     Simulate(SimulateArguments),
+    /// List the tickets of the journal, the oldest first
+    Tickets(TicketsArguments),
+    /// Print all that is kept of a customer, as JSON
+    Export(CustomerArguments),
+    /// Take all that is kept of a customer out of the journal for good
+    Erase(CustomerArguments),
+    /// Copy the journal into a new file while the server runs
+    Backup(BackupArguments),
+    /// Put a backup in the place of the journal; the server must be stopped
+    Restore(RestoreArguments),
+    /// Read the whole journal and say whether any of it was changed or lost
+    Verify(ConfigArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TicketsArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    /// Only those opened since then: a date such as 2026-01-31, or a span such as 90d or 12h
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print CSV for spreadsheets
+    #[arg(long)]
+    pub(crate) csv: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "customer", required = true, multiple = true)]
+pub(crate) struct Customer {
+    /// Tickets asked for with this telephone number, however it is written
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) phone: Option<String>,
+    /// Tickets asked for under this name, small letters or capitals
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// This ticket; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub(crate) ticket: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CustomerArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    #[command(flatten)]
+    pub(crate) customer: Customer,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    /// The file to make
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    /// A file that `deskbell backup` made
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

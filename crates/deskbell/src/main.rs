@@ -2,6 +2,7 @@
 //! (0 done, 1 failed, 2 wrong usage). Must not know how a command does its work.
 #![forbid(unsafe_code)]
 
+mod archive;
 mod check;
 mod cli;
 mod config;
@@ -9,6 +10,7 @@ mod demo;
 mod desk;
 mod figures;
 mod happenings;
+mod keeper;
 mod logging;
 mod mood;
 mod passwd;
@@ -43,6 +45,12 @@ fn main() -> ExitCode {
         Command::Passwd(arguments) => passwd::run(&arguments),
         Command::Config => check::print_default(),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Tickets(arguments) => archive::tickets(&arguments),
+        Command::Export(arguments) => archive::export(&arguments),
+        Command::Erase(arguments) => archive::erase(&arguments),
+        Command::Backup(arguments) => archive::back_up(&arguments),
+        Command::Restore(arguments) => archive::restore(&arguments),
+        Command::Verify(arguments) => archive::verify(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -330,7 +330,7 @@ impl Refusal {
 }
 
 /// Our address on the way to the server, which its answers can reach. Nothing is sent.
-fn ip_towards(server: SocketAddr) -> anyhow::Result<IpAddr> {
+pub(crate) fn ip_towards(server: SocketAddr) -> anyhow::Result<IpAddr> {
     let any: IpAddr = match server {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

@@ -37,11 +37,13 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
                 },
             }
         };
-        tracing::info!("stopping");
-        let stopped = server.stop().await;
         match failure {
+            // Crash only: what is on disk is what the next start recovers from, and nobody is answered any more.
             Some(error) => Err(error),
-            None => stopped,
+            None => {
+                tracing::info!("stopping");
+                server.stop().await
+            }
         }
     })
 }

@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{AdminFace, ConfigHandle, Desk, Gateway, SoftphoneDoor, SoftphoneSocket};
-use helpdesk::{Clock, Helpdesk, RepId, SkillId};
-use presence::{Store, StoreConfig};
+use gateway::{
+    AdminFace, ConfigHandle, Desk, Gateway, LineBoard, Recording, SoftphoneDoor, SoftphoneSocket,
+};
+use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
+use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
 use sip_transport::{Counters, Listen, TlsHandle, Transport};
-use storage::Journal;
+use storage::{Health, Journal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,10 +26,11 @@ use crate::config::{self, DigestSettings, Settings};
 use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
+use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, Lifetimes, Mail, Offers, Permissions,
-    SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Lifetimes, LineParts, Lines,
+    Mail, Offers, Permissions, SharedDirectory, SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -46,6 +50,9 @@ const GOODBYE_TIME: Duration = Duration::from_secs(3);
 
 /// How long everything may take to stop.
 const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// How long the journal may take to commit what waits.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 /// A running server.
 pub(crate) struct Server {
@@ -73,14 +80,15 @@ struct Reload {
     helpdesk: mpsc::Sender<helpdesk::Config>,
     happenings: Happenings,
     store: Arc<Store>,
+    lines: LineBoard,
 }
 
 impl Server {
     /// Opens the journal and every socket, restores what was on record, and starts.
     pub(crate) async fn start(settings: Settings, happenings: Happenings) -> anyhow::Result<Self> {
-        let journal = Journal::open(&settings.storage.url)
+        let journal = Journal::open_sealed(&settings.storage.url, settings.storage.keyring.clone())
             .await
-            .with_context(|| format!("failed to open the journal {}", settings.storage.url))?;
+            .context("failed to open the journal")?;
         let transport = Transport::bind(sip_transport::Config {
             listen: listeners(&settings),
             tls: settings.tls.clone(),
@@ -90,14 +98,26 @@ impl Server {
         })
         .await
         .context("failed to listen for SIP; free the address or choose another")?;
-        let store = Arc::new(Store::new(StoreConfig {
+        let store = Store::new(StoreConfig {
             shortest_lifetime: settings.sip.expires.min,
             default_lifetime: settings.sip.expires.default,
             longest_lifetime: settings.sip.expires.max,
             floor: settings.presence.refuse_below,
             precedence: settings.presence.precedence,
             ..StoreConfig::new(random::bytes()?)
-        }));
+        });
+        let store = Arc::new(store.with_edits());
+        let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
+        let restored = keeper::restore(&journal, &store, &bindings)
+            .await
+            .context("failed to read the journal")?;
+        tracing::info!(presentities = restored, "publications are back");
+        let (keeper, answers) = Keeper::new(
+            journal.clone(),
+            store.clone(),
+            bindings.clone(),
+            settings.storage.durability,
+        );
         let clock = Clock {
             at: Instant::now(),
             unix_ms: unix_ms(),
@@ -109,6 +129,16 @@ impl Server {
             .load(clock.unix_ms.saturating_sub(ended_kept))
             .await
             .context("failed to read the journal")?;
+        // Before the tickets, so that the reps on duty are weighed together.
+        while let Some(presentity) = store.poll_changed() {
+            let availability = store
+                .presentity(&presentity)
+                .map_or(Availability::Offline, |snapshot| {
+                    snapshot.composed().availability
+                });
+            let rep = RepId::new(presentity.as_str());
+            helpdesk.handle(Input::Presence { rep, availability }, clock.at);
+        }
         helpdesk.restore(records, clock.at);
 
         let (commands_in, commands) = mpsc::channel(INPUTS);
@@ -119,11 +149,14 @@ impl Server {
         let (letters_in, letters) = mpsc::channel(INPUTS);
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (reloads_in, reloads) = watch::channel(());
+        let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);
+        let (lines_in, line_board) = watch::channel(Arc::default());
+        let expected_notifies = ExpectedNotifies::default();
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
-        let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
+        let (recording_in, recording) = watch::channel(Recording::Sound);
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
         let gateway = Gateway::bind(
             settings.http.listen,
@@ -133,8 +166,9 @@ impl Server {
                 &sockets_in,
                 &store,
                 transport.counters(),
+                &line_board,
             ),
-            Desk::new(commands_in, snapshots.clone()),
+            Desk::new(commands_in, snapshots.clone()).with_recording(recording),
         )
         .await
         .context("failed to listen for HTTP; free the address or choose another")?;
@@ -149,6 +183,7 @@ impl Server {
             helpdesk: reconfigure_in,
             happenings: happenings.clone(),
             store: store.clone(),
+            lines: line_board,
         };
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
@@ -157,10 +192,14 @@ impl Server {
             login_tries: settings.sip.login_tries,
             bindings: bindings.clone(),
             store: store.clone(),
+            answers,
+            health: journal.health(),
             flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
             subscribes: subscribes_in,
+            expected_notifies: expected_notifies.clone(),
+            line_notifies: line_notifies_in,
             registration_lifetimes: Lifetimes {
                 shortest: settings.sip.expires.min,
                 default: settings.sip.expires.default,
@@ -184,6 +223,20 @@ impl Server {
             transport.sender(),
             happenings.clone(),
         );
+        let line_parts = LineParts {
+            store: store.clone(),
+            presence: presence.clone(),
+            sender: transport.sender(),
+            local: transport.local_addresses().to_vec(),
+            expected: expected_notifies,
+            notifies: line_notifies,
+            board: lines_in,
+            happenings: happenings.clone(),
+        };
+        let lines = settings
+            .pbx
+            .clone()
+            .map(|pbx| Lines::new(pbx, line_parts, Instant::now()));
         let owner = Owner::new(
             helpdesk,
             store,
@@ -246,7 +299,33 @@ impl Server {
             agent.run(stop).await;
             Ok(())
         }));
+        if let Some(lines) = lines {
+            let stop = farewell.clone();
+            tasks.spawn(watchers.track_future(async move {
+                lines.run(stop).await;
+                Ok(())
+            }));
+        }
         watchers.close();
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            keeper
+                .run(stop)
+                .await
+                .context("failed to write the journal")
+        });
+        let (stop, health) = (shutdown.clone(), journal.health());
+        tasks.spawn(async move {
+            stop.run_until_cancelled(tell_recording(health, recording_in))
+                .await;
+            Ok(())
+        });
+        let upkeep = keeper::upkeep::run(
+            journal.clone(),
+            settings.storage.retention_by_site,
+            shutdown.clone(),
+        );
+        tasks.spawn(async move { upkeep.await.context("failed to see to the journal") });
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
         tasks.spawn(async move {
             mail.run(letters).await;
@@ -288,8 +367,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`
-    /// and `[presence]` stay until a restart; certificates are shown to the next connection.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`,
+    /// `[presence]` and `[pbx]` stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
@@ -304,10 +383,11 @@ impl Server {
             sockets,
             counters,
             store,
+            lines,
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
-        let gateway = gateway_config(&settings, happenings, sockets, store, counters);
+        let gateway = gateway_config(&settings, happenings, sockets, store, counters, lines);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -330,27 +410,42 @@ impl Server {
     /// Stops accepting, lets what is under way end, and closes the journal.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.farewell.cancel();
-        if tokio::time::timeout(GOODBYE_TIME, self.watchers.wait())
-            .await
-            .is_err()
-        {
+        if timeout(GOODBYE_TIME, self.watchers.wait()).await.is_err() {
             tracing::warn!("some watchers were not told of the end");
         }
         self.shutdown.cancel();
-        let drained = tokio::time::timeout(STOP_TIME, async {
+        let drained = timeout(STOP_TIME, async {
             while let Some(ended) = self.tasks.join_next().await {
                 ended.context("a part of the server failed")??;
             }
             anyhow::Ok(())
         })
         .await;
-        self.journal.close().await;
+        // What cannot be committed in time is as lost as after a crash, and no more.
+        if timeout(CLOSE_TIME, self.journal.close()).await.is_err() {
+            tracing::warn!("the journal did not close in time");
+        }
         match drained {
             Ok(done) => done,
             Err(_) => {
                 tracing::warn!("some connections did not end in time");
                 Ok(())
             }
+        }
+    }
+}
+
+/// Tells the web what the journal's health means to it, until the journal is gone.
+async fn tell_recording(mut health: watch::Receiver<Health>, told: watch::Sender<Recording>) {
+    loop {
+        let recording = match &*health.borrow_and_update() {
+            Health::Sound => Recording::Sound,
+            Health::Full => Recording::Full,
+            Health::Unreachable(_) | Health::Failed(_) => Recording::Away,
+        };
+        told.send_replace(recording);
+        if health.changed().await.is_err() {
+            return;
         }
     }
 }
@@ -438,6 +533,7 @@ fn gateway_config(
     sockets: &mpsc::Sender<SoftphoneSocket>,
     store: &Arc<Store>,
     counters: Arc<Counters>,
+    lines: &LineBoard,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -459,6 +555,7 @@ fn gateway_config(
         admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
             keys: settings.admin_keys.clone(),
             presentities: store.clone(),
+            lines: lines.clone(),
         }),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),

@@ -2,6 +2,7 @@
 //! Must not know how that task works.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use helpdesk::{
     AccessDigest, Ask, AskRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
@@ -9,6 +10,7 @@ use helpdesk::{
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::report::Report;
 
@@ -95,25 +97,52 @@ pub struct TicketKey {
     pub access: AccessDigest,
 }
 
+/// Whether what is said can be recorded at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// It can.
+    Sound,
+    /// The disk is full.
+    Full,
+    /// The database does not answer.
+    Away,
+}
+
 /// Handle to the owner of the helpdesk. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Desk {
     commands: mpsc::Sender<Command>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    recording: watch::Receiver<Recording>,
 }
 
-/// The owner has stopped; the server is shutting down.
+/// Why the owner does not do what it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the server is shutting down")]
-pub struct DeskClosed;
+pub enum DeskRefused {
+    /// It has stopped.
+    #[error("the server is shutting down")]
+    Closed,
+    /// Nothing can be recorded, so that nothing can be promised. What was asked may still be done, once it can.
+    #[error("nothing can be recorded")]
+    NotRecording,
+}
+
+/// How long a journal may stand still before whoever waits for it is told.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Desk {
-    /// Joins the two ends the owner hands out.
+    /// Joins the ends the owner hands out.
     pub fn new(commands: mpsc::Sender<Command>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
         Self {
             commands,
             snapshots,
+            recording: watch::Sender::new(Recording::Sound).subscribe(),
         }
+    }
+
+    /// The same desk, which knows whether anything can be recorded.
+    pub fn with_recording(self, recording: watch::Receiver<Recording>) -> Self {
+        Self { recording, ..self }
     }
 
     /// The newest snapshot.
@@ -132,18 +161,52 @@ impl Desk {
         !self.commands.is_closed()
     }
 
-    /// Sends one command, waiting while the owner is busy.
-    pub async fn send(&self, command: Command) -> Result<(), DeskClosed> {
-        self.commands.send(command).await.map_err(|_| DeskClosed)
+    /// Whether what is said can be recorded at this moment.
+    pub fn recording(&self) -> Recording {
+        *self.recording.borrow()
     }
 
-    /// Sends the command that `make` builds round an answer channel, and awaits the answer.
+    /// Sends one command, waiting while the owner is busy.
+    pub async fn send(&self, command: Command) -> Result<(), DeskRefused> {
+        tokio::select! {
+            biased;
+            sent = self.commands.send(command) => sent.map_err(|_| DeskRefused::Closed),
+            () = self.stood_still() => Err(DeskRefused::NotRecording),
+        }
+    }
+
+    /// Sends the command that `make` builds round an answer channel, and awaits the answer. Where nothing can be
+    /// recorded, the wait ends after two seconds.
     pub async fn call<T>(
         &self,
         make: impl FnOnce(oneshot::Sender<T>) -> Command,
-    ) -> Result<T, DeskClosed> {
+    ) -> Result<T, DeskRefused> {
         let (answer, answered) = oneshot::channel();
         self.send(make(answer)).await?;
-        answered.await.map_err(|_| DeskClosed)
+        tokio::select! {
+            biased;
+            answer = answered => answer.map_err(|_| DeskRefused::Closed),
+            () = self.stood_still() => Err(DeskRefused::NotRecording),
+        }
+    }
+
+    /// Returns once nothing could be recorded for some time.
+    async fn stood_still(&self) {
+        let mut recording = self.recording.clone();
+        let is_sound = |recording: &Recording| *recording == Recording::Sound;
+        loop {
+            // A journal that is gone is not known to stand still; whoever waits meets its end.
+            let stands_still = recording.wait_for(|now| !is_sound(now)).await.is_ok();
+            if !stands_still {
+                return std::future::pending().await;
+            }
+            let sound_again = timeout(PATIENCE, recording.wait_for(is_sound)).await;
+            let sound_again = sound_again.map(|sound| sound.is_ok());
+            match sound_again {
+                Ok(true) => {}
+                Ok(false) => return std::future::pending().await,
+                Err(_) => return,
+            }
+        }
     }
 }

@@ -31,14 +31,14 @@ mod words;
 pub mod config;
 pub mod desk;
 
-pub use admin::{AdminFace, AdminKey, Scope};
+pub use admin::{AdminFace, AdminKey, LineBoard, LineReport, LineStanding, Scope};
 pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
     TokenKey, TokenVerifier,
 };
-pub use desk::{Command, Desk, DeskClosed, TicketKey};
+pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
 pub use report::Report;

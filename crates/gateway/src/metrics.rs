@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     /// Connections closed at once because of a limit.
     pub(crate) refused_connections: Counter,
+    /// 1 while the journal takes records, 0 while it does not.
+    pub(crate) recording: Gauge,
     /// Open streams of presence.
     pub(crate) presence_watchers: Gauge,
     /// Open event streams of conversations.
@@ -123,6 +125,11 @@ impl Metrics {
             "http_requests",
             "Answered requests by route and class of status",
             self.requests.clone(),
+        );
+        registry.register(
+            "journal_sound",
+            "1 while the journal takes records, 0 while the disk is full or the database does not answer",
+            self.recording.clone(),
         );
         registry.register(
             "presence_watchers",

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::desk::DeskClosed;
+use crate::desk::DeskRefused;
 use crate::random::NoRandom;
 use crate::wire::presence::rfc_3339;
 
@@ -207,14 +207,17 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<DeskClosed> for Problem {
-    fn from(_: DeskClosed) -> Self {
+impl From<DeskRefused> for Problem {
+    fn from(refused: DeskRefused) -> Self {
+        let detail = match refused {
+            DeskRefused::Closed => "The server is restarting. Try again in a few seconds.",
+            DeskRefused::NotRecording => {
+                "Nothing can be written down just now, so that we cannot promise anything. Try again in a few seconds."
+            }
+        };
         Self {
             retry_after_s: Some(5),
-            ..Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The server is restarting. Try again in a few seconds.",
-            )
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         }
     }
 }

@@ -27,5 +27,5 @@ fn changed_documents_keep_their_promises() {
             (!body.is_empty()).then(|| body.to_vec())
         })
         .collect();
-    Mutator::new(6).run(&bodies, 20_000, presence_targets::pidf);
+    Mutator::new(6).run(&bodies, 10_000, presence_targets::pidf);
 }

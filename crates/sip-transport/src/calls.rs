@@ -101,6 +101,10 @@ impl Calls {
     ///
     /// # Errors
     /// The request is of no leg.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the exchange is given back as it came, on the path of every request"
+    )]
     pub fn handle_request<'a>(
         &self,
         request: &Request,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use rsip::headers::{ToTypedHeader, UntypedHeader};
 use rsip::message::HeadersExt;
 use sip::Message;
-use sip_fixtures::{Fixture, Kind, odd, phones};
+use sip_fixtures::{Fixture, Kind, odd, phones, torture};
 
 /// What both readers tell of a message; rsip's words, as it has no others.
 #[derive(Debug, PartialEq)]
@@ -23,9 +23,9 @@ struct Told {
     expires: Option<u64>,
 }
 
-/// Fixtures whose Contact rsip cannot read, because a parameter's value is a quoted string, or there
+/// Fixtures whose Contact rsip cannot read, because a parameter's value is a quoted string, its URI has headers, or there
 /// are two contacts on the line. All else is compared.
-const CONTACT_UNREAD: [&str; 16] = [
+const CONTACT_UNREAD: [&str; 18] = [
     "baresip/01-REGISTER",
     "baresip/02-REGISTER",
     "baresip/16-REGISTER",
@@ -42,10 +42,12 @@ const CONTACT_UNREAD: [&str; 16] = [
     "linphone/25-REGISTER",
     "pjsua2/02-REGISTER",
     "two-vias-on-a-line",
+    "regbadct",
+    "regescrt",
 ];
 
 /// Fixtures that rsip cannot read at all, and why.
-const UNREAD: [(&str, &str); 11] = [
+const UNREAD: [(&str, &str); 31] = [
     ("blank-rich", "blanks around the slashes of a Via"),
     ("blanks-before-colon", "blanks before a colon"),
     ("compact-names", "compact names are unknown to rsip"),
@@ -57,7 +59,31 @@ const UNREAD: [(&str, &str); 11] = [
     ("response-without-reason", "a status line without a reason"),
     ("unknown-method", "a method of no standard"),
     ("user-with-everything", "commas and more in a user part"),
+    ("wsinv", "blanks and folds wherever they may be"),
+    ("intmeth", "a method of no standard"),
+    ("esc01", "compact names"),
+    ("esc02", "a method of no standard"),
+    ("longreq", "compact names"),
+    ("dblreq", "compact names"),
+    ("semiuri", "folded lines"),
+    ("unksm2", "other schemes in From and To"),
+    ("ipv6-good", "IPv6 references"),
+    ("port-ambiguous", "IPv6 references"),
+    ("port-unambiguous", "IPv6 references"),
+    ("via-received-param-with-delim", "IPv6 references"),
+    ("via-received-param-no-delim", "IPv6 references"),
+    ("ipv6-in-sdp", "IPv6 references"),
+    ("mult-ip-in-header", "IPv6 references"),
+    ("mult-ip-in-sdp", "IPv6 references"),
+    ("ipv4-mapped-ipv6", "IPv6 references"),
+    ("ipv6-bug-abnf-3-colons", "IPv6 references"),
+    ("ipv6-correct-abnf-2-colons", "IPv6 references"),
+    ("not-utf8", "bytes that are not UTF-8"),
 ];
+
+/// Fixtures whose body rsip cannot hold.
+#[cfg(feature = "rsip")]
+const BINARY: [&str; 3] = ["linphone/16-SUBSCRIBE", "mpart01", "encoded-body"];
 
 fn ours(bytes: &[u8]) -> Told {
     let message = Message::parse(Bytes::copy_from_slice(bytes)).unwrap();
@@ -77,16 +103,14 @@ fn ours(bytes: &[u8]) -> Told {
         to_tag: headers.to().unwrap().tag().map(str::to_owned),
         call_id: headers.call_id().unwrap().to_owned(),
         cseq: (cseq.number, cseq.method_text.to_owned()),
-        contacts: Some(
-            headers
-                .contacts()
-                .map(|contact| {
-                    let contact = contact.unwrap();
-                    let uri = contact.address().unwrap().sip_uri().unwrap();
-                    (uri.user.map(text), Some(host_and_port(uri)))
-                })
-                .collect(),
-        ),
+        contacts: headers
+            .contacts()
+            .map(|contact| {
+                let contact = contact.ok()?;
+                let uri = contact.address()?.sip_uri()?;
+                Some((uri.user.map(text), Some(host_and_port(uri))))
+            })
+            .collect(),
         expires: headers.expires().unwrap().map(|expires| expires.as_secs()),
     }
 }
@@ -153,6 +177,14 @@ fn messages() -> impl Iterator<Item = Fixture> {
         .into_iter()
         .filter(|fixture| fixture.kind() == Kind::Message)
         .chain(odd())
+        .chain(
+            torture()
+                .into_iter()
+                .filter(|case| case.fault.is_none())
+                // Its numbers are beyond their types, which is seen when they are read.
+                .filter(|case| case.message.name != "scalarlg")
+                .map(|case| case.message),
+        )
 }
 
 #[test]
@@ -191,7 +223,7 @@ fn conversions_lose_nothing_both_readers_know() {
                 assert_eq!(back.headers().body(), message.headers().body(), "{name}");
             }
             Err(sip::rsip::ConversionError::BinaryBody) => {
-                assert_eq!(name, "linphone/16-SUBSCRIBE")
+                assert!(BINARY.contains(&name.as_str()), "{name}")
             }
             Err(error) => panic!("{name}: {error}"),
         }

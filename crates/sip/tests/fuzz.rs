@@ -20,7 +20,7 @@ mod sip_targets;
 
 use mutation::Mutator;
 
-const INPUTS: usize = 20_000;
+const INPUTS: usize = 4_000;
 
 #[test]
 fn every_target_has_seeds() {

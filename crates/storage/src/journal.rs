@@ -289,12 +289,14 @@ impl Journal {
 #[derive(Clone)]
 pub struct Archive {
     reader: Reader,
+    location: Location,
 }
 
 impl Archive {
     /// Opens an existing journal of this program's schema.
     pub async fn open(url: &str, keyring: Keyring) -> Result<Self, OpenError> {
-        let source = match Location::read(url)? {
+        let location = Location::read(url)?;
+        let source = match location.clone() {
             Location::File(path) => {
                 let opening = task::spawn_blocking(move || sqlite::open_archive(&path));
                 let connection = opening
@@ -315,7 +317,25 @@ impl Archive {
         };
         Ok(Self {
             reader: Reader::new(source, keyring),
+            location,
         })
+    }
+
+    /// See [`Journal::erase`]; a server that is running learns of it when it next hears of one of the tickets.
+    pub async fn erase(&self, tickets: Vec<TicketId>, now_unix_ms: i64) -> Result<u64, OpenError> {
+        match self.location.clone() {
+            Location::File(path) => {
+                let erase = move || sqlite::erase_beside(&path, &tickets, now_unix_ms);
+                task::spawn_blocking(erase)
+                    .await
+                    .map_err(|error| OpenError::Writer(io::Error::other(error)))?
+            }
+            Location::Memory => Ok(0),
+            Location::Postgres(url) => {
+                let settings = postgres::Settings::read(url.expose())?;
+                Ok(postgres::erase_beside(&settings, tickets, now_unix_ms).await?)
+            }
+        }
     }
 
     /// See [`Journal::stories`].

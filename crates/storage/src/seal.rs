@@ -138,6 +138,18 @@ impl Keyring {
     }
 }
 
+/// The same keys in the same order, by their ids.
+impl PartialEq for Keyring {
+    fn eq(&self, other: &Self) -> bool {
+        let ids = |keyring: &Self| -> Vec<String> {
+            keyring.keys.iter().map(|key| key.id.clone()).collect()
+        };
+        ids(self) == ids(other)
+    }
+}
+
+impl Eq for Keyring {}
+
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<&str> = self.keys.iter().map(|key| key.id.as_str()).collect();

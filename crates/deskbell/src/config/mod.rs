@@ -12,6 +12,7 @@ mod limits;
 mod mistake;
 mod names;
 mod nearest;
+mod pbx;
 mod presence;
 mod reps;
 mod routing;
@@ -20,6 +21,7 @@ mod secret;
 mod settings;
 mod sip;
 mod sites;
+mod storage;
 mod summary;
 mod tls;
 mod token_keys;
@@ -34,11 +36,14 @@ use toml::de::DeTable;
 use document::{Notes, Section};
 use names::Names;
 use secret::Environment;
-use settings::{DangerousSettings, HttpSettings, StorageSettings};
+use settings::{DangerousSettings, HttpSettings};
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
-pub(crate) use settings::{Audience, DigestSettings, Protocol, Refusal, Settings, WatcherSettings};
+pub(crate) use settings::{
+    Audience, DigestSettings, Durability, Extension, PbxSettings, Protocol, Refusal, Settings,
+    WatcherSettings,
+};
 pub(crate) use summary::summary;
 
 /// The annotated default configuration; it has no mistakes on any machine.
@@ -61,6 +66,11 @@ fn own_environment(name: &str) -> Option<String> {
 fn explain(mistakes: Vec<Mistake>) -> anyhow::Error {
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     anyhow::anyhow!("the configuration cannot be used\n{}", lines.join("\n"))
+}
+
+/// Reads a duration as the configuration writes it; `Err` says what is wrong with it.
+pub(crate) fn read_duration(text: &str) -> Result<std::time::Duration, String> {
+    duration::read(text)
 }
 
 /// Reads the file at `path`; secrets' files are looked for beside it.
@@ -113,8 +123,9 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         presence: presence::read(presence.as_ref()),
         limits: limits::read(root),
         http: read_http(root),
+        storage: storage::read(root, (&tables.sites, &sites), secrets),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
-        storage: read_storage(root),
+        pbx: pbx::read(root, &tables.reps, secrets),
         helpdesk: helpdesk::Config {
             sites,
             skills,
@@ -135,6 +146,7 @@ const TABLES: &[&str] = &[
     "presence",
     "limits",
     "http",
+    "pbx",
     "storage",
     "skill",
     "tier",
@@ -217,23 +229,6 @@ fn read_http(root: &Section<'_>) -> HttpSettings {
     HttpSettings {
         listen: listen.unwrap_or(HttpSettings::default().listen),
     }
-}
-
-fn read_storage(root: &Section<'_>) -> StorageSettings {
-    let url = root
-        .table("storage", "[storage]", &["url"])
-        .and_then(|storage| storage.value("url"));
-    let url = url.and_then(|url| {
-        let text = url.text()?;
-        match storage::Location::read(text) {
-            Ok(_) => Some(text.to_owned()),
-            Err(error) => {
-                url.mistake(error.to_string());
-                None
-            }
-        }
-    });
-    url.map_or_else(StorageSettings::default, |url| StorageSettings { url })
 }
 
 fn read_dangerous(root: &Section<'_>) -> DangerousSettings {

@@ -6,9 +6,10 @@ use presence::{Precedence, PrecedenceError, Rule};
 
 use super::document::{Section, Value};
 use super::settings::PresenceSettings;
+use super::watchers;
 
 /// Of the table; `watchers` is a table of its own.
-pub(super) const KEYS: [&str; 4] = ["flow_grace", "precedence", "refuse_below", "watchers"];
+pub(super) const KEYS: [&str; 4] = ["flow_grace", "precedence", "refuse_below", watchers::KEY];
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -9,11 +9,12 @@ use sip::digest::{Algorithm, Ha1};
 use super::document::{Section, Value};
 use super::names::{self, Names};
 use super::nearest;
+use super::pbx;
 use super::secret::{Keys, Sought, Sources};
 use super::settings::SipSettings;
 use super::watchers;
 
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "id",
     "name",
     "password",
@@ -24,6 +25,7 @@ pub(super) const KEYS: [&str; 10] = [
     "tiers",
     "capacity",
     watchers::REP_KEY,
+    pbx::REP_KEY,
 ];
 
 const PASSWORD: Keys = Keys {

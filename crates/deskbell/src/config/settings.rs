@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{AdminKey, SiteFace};
@@ -11,8 +12,10 @@ use helpdesk::RepId;
 use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
 use sip_transport::{Limits, TlsIdentity};
+use storage::Keyring;
 
 use super::mistake::Mistake;
+use super::secret::Secret;
 
 /// Everything the program was told.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) http: HttpSettings,
     pub(crate) watchers: WatcherSettings,
+    /// The telephone system that tells what reps' lines do.
+    pub(crate) pbx: Option<PbxSettings>,
     pub(crate) storage: StorageSettings,
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
@@ -179,6 +184,31 @@ impl Default for WatcherSettings {
     }
 }
 
+/// A telephone system and the extensions that are asked of it.
+#[derive(Debug, Clone)]
+pub(crate) struct PbxSettings {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    /// UDP or TCP.
+    pub(crate) protocol: Protocol,
+    /// Proves itself to the system; nobody does where there is none.
+    pub(crate) user: Option<String>,
+    pub(super) password: Option<Arc<Secret>>,
+    /// The only realm whose challenges are answered.
+    pub(crate) realm: Option<String>,
+    /// How long a subscription is asked for.
+    pub(crate) lifetime: Duration,
+    pub(crate) extensions: Vec<Extension>,
+}
+
+/// The line of a rep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extension {
+    pub(crate) rep: RepId,
+    /// The user part of its address at the telephone system.
+    pub(crate) number: String,
+}
+
 /// Who may watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
@@ -214,19 +244,49 @@ impl Default for HttpSettings {
     }
 }
 
-/// Where the journal is kept.
+/// Where and how the journal is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StorageSettings {
     /// An address that [`storage::Journal::open`] takes.
     pub(crate) url: String,
+    pub(crate) durability: Durability,
+    /// What bodies are sealed with; empty keeps them as they are.
+    pub(crate) keyring: Keyring,
+    /// How long a site's tickets are kept after their end.
+    pub(crate) retention_by_site: HashMap<String, Duration>,
+}
+
+impl StorageSettings {
+    /// Of sites that name none.
+    pub(crate) const RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
+
+    /// The address without what may be a password.
+    pub(crate) fn place(&self) -> String {
+        match (self.url.split_once("://"), self.url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+            _ => self.url.clone(),
+        }
+    }
 }
 
 impl Default for StorageSettings {
     fn default() -> Self {
         Self {
             url: "sqlite:deskbell.db".to_owned(),
+            durability: Durability::Behind,
+            keyring: Keyring::default(),
+            retention_by_site: HashMap::new(),
         }
     }
+}
+
+/// When a phone is told that its publication, registration or subscription is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// At once; it is on disk some 50 ms later.
+    Behind,
+    /// Once it is on disk.
+    Strict,
 }
 
 /// What weakens security.

@@ -10,7 +10,7 @@ use super::names::{self, Names};
 use super::secret::Sources;
 use super::token_keys;
 
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "id",
     "name",
     "origins",
@@ -24,6 +24,7 @@ pub(super) const KEYS: [&str; 13] = [
     "country",
     "skill_hours",
     "show_next_rep",
+    "retention",
 ];
 
 /// The sites as the helpdesk and as the web sees them, in the same order.

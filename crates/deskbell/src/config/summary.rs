@@ -7,7 +7,7 @@ use helpdesk::{Choose, Priority, Relax, RepId, SkillId, TierId};
 use sip::digest::Suite;
 
 use super::duration;
-use super::settings::{Audience, Refusal, Settings};
+use super::settings::{Audience, Extension, Refusal, Settings};
 
 /// What would be served: a heading in the first column, its rows beside it.
 pub(crate) fn summary(settings: &Settings) -> String {
@@ -19,7 +19,8 @@ pub(crate) fn summary(settings: &Settings) -> String {
             vec![vec![format!("http://{}", settings.http.listen)]],
         ),
         ("Watchers", watcher_rows(settings)),
-        ("Storage", vec![vec![settings.storage.url.clone()]]),
+        ("Lines", line_rows(settings)),
+        ("Storage", vec![vec![settings.storage.place()]]),
         ("Skills", skill_rows(settings)),
         ("Tiers", tier_rows(settings)),
         ("Sites", site_rows(settings)),
@@ -133,6 +134,14 @@ fn watcher_rows(settings: &Settings) -> Vec<Row> {
         rows.push(vec![format!("{rep} by {by}")]);
     }
     rows
+}
+
+fn line_rows(settings: &Settings) -> Vec<Row> {
+    let Some(pbx) = &settings.pbx else {
+        return Vec::new();
+    };
+    let row = |line: &Extension| vec![line.rep.to_string(), pbx.address(&line.number)];
+    pbx.extensions.iter().map(row).collect()
 }
 
 fn join_reps(reps: &HashSet<RepId>) -> String {

@@ -136,6 +136,8 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     let scratch = Scratch::new();
     scratch.write("alice.secret", "correct horse\n");
     scratch.write("wall.key", "nobody can guess this one\n");
+    scratch.write("pbx.secret", "correct horse\n");
+    scratch.write("storage.key", &format!("{}\n", "5a".repeat(32)));
     scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
     let (certificate, key) = certificate();
@@ -160,7 +162,11 @@ fn default_configuration_says_the_defaults() {
     assert_eq!(told.presence, silent.presence);
     assert_eq!(told.limits, silent.limits);
     assert_eq!(told.http, silent.http);
-    assert_eq!(told.storage, silent.storage);
+    assert_eq!(told.storage.url, silent.storage.url);
+    assert_eq!(told.storage.durability, silent.storage.durability);
+    assert_eq!(told.storage.keyring, silent.storage.keyring);
+    let retention = told.storage.retention_by_site.values().copied();
+    assert!(retention.eq([settings::StorageSettings::RETENTION]));
     assert_eq!(told.dangerous, silent.dangerous);
     assert_eq!(told.helpdesk.routing, silent.helpdesk.routing);
     assert_eq!(told.helpdesk.tiers, silent.helpdesk.tiers);
@@ -343,6 +349,7 @@ fn summary_says_what_would_be_served() {
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
         Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
+        Lines    none
         Storage  sqlite:deskbell.db
         Skills   cameras   Cameras
                  lenses    lenses
@@ -376,6 +383,7 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
                  registrations and publications kept 5s to 1h, by default 10m
         HTTP     http://0.0.0.0:8080
         Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
+        Lines    none
         Storage  sqlite:deskbell.db
         Skills   none
         Tiers    standard  weight 1
@@ -752,9 +760,9 @@ fn challenges_lifetimes_and_tries_are_checked() {
 #[test]
 fn storage_is_checked() {
     check_with(
-        "[storage]\nurl = \"postgres://me:hush@db/deskbell\"\n",
+        "[storage]\nurl = \"mysql://me:hush@db/deskbell\"\n",
         expect![[r#"
-            served
+            deskbell.toml:2:7: [storage] url: "mysql:…" is no storage address; write sqlite:PATH or postgres://USER@HOST/DATABASE
         "#]],
     );
     check_with(
@@ -1251,5 +1259,72 @@ fn token_keys_are_read_in_each_form_they_are_written_in() {
             DIR/deskbell.toml:7:11: [[site.key]] ed25519: is no Ed25519 public key; give the x of its JWK, or a PEM file
             DIR/deskbell.toml:8:1: [[site.key]] id: has two keys; a key is for one algorithm, so give each its own table
         "#]],
+    );
+}
+
+#[test]
+fn watchers_are_read() {
+    check_with(
+        "[presence.watchers]\ninterval = \"1ms\"\nreps = \"all\"\nsupervisors = [\"alce\"]\nrefusal = \"hid\"\nmore = 1\n",
+        expect![[r#"
+            deskbell.toml:2:12: [presence] watchers.interval: is 1ms but must be from 100ms to 5m
+            deskbell.toml:3:8: [presence] watchers.reps: cannot be "all"; known: reps, supervisors
+            deskbell.toml:4:16: [presence] watchers.supervisors: there is no rep called alce; did you mean alice?
+            deskbell.toml:5:11: [presence] watchers.refusal: cannot be "hid"; did you mean hide?
+            deskbell.toml:6:1: [presence] watchers.more: is unknown; known: interval, reps, groups, supervisors, refusal
+        "#]],
+    );
+    check_with(
+        "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\nskills = { cameras = 1 }\nwatchers = [\"bob\", \"sue\"]\n",
+        expect![[r#"
+            deskbell.toml:5:20: [[rep]] watchers: there is no rep called sue; known: bob
+        "#]],
+    );
+}
+
+#[test]
+fn a_telephone_system_is_read() {
+    let rep = "[[rep]]\nid = \"bob\"\npassword = \"correct horse\"\nskills = { cameras = 1 }\nextension = \"101\"\n";
+    check_with(
+        &format!(
+            "[pbx]\nuri = \"sip:pbx.example:5080;transport=tcp\"\nuser = \"desk\"\npassword = \"secret of ours\"\n{rep}"
+        ),
+        expect![[r#"
+            served
+            deskbell.toml:21:1: [[site]] skills: no rep has lenses: it will always be closed
+        "#]],
+    );
+    check_with(
+        &format!("[pbx]\nuri = \"pbx.example\"\nuser = \"desk\"\nexpires = \"1s\"\n{rep}"),
+        expect![[r#"
+            deskbell.toml:1:1: [pbx] password: is missing; write password_file = "FILE" (or password_env, password)
+            deskbell.toml:2:7: [pbx] uri: "pbx.example" is no address of a telephone system; write "sip:pbx.example" or "sip:192.0.2.7:5080;transport=tcp"
+            deskbell.toml:4:11: [pbx] expires: is 1s but must be from 5s to 1h
+        "#]],
+    );
+    check_with(
+        &format!(
+            "[pbx]\nuri = \"sip:pbx.example;transport=tls\"\n{}",
+            rep.replace("101", "1 0")
+        ),
+        expect![[r#"
+            deskbell.toml:2:7: [pbx] uri: can be asked over udp or tcp only
+            deskbell.toml:7:13: [[rep]] extension: is no extension; write the user part of its address, such as "101"
+        "#]],
+    );
+    check_with(
+        rep,
+        expect![[r#"
+        served
+        deskbell.toml:5:13: [[rep]] extension: is not used: there is no [pbx]
+        deskbell.toml:17:1: [[site]] skills: no rep has lenses: it will always be closed
+    "#]],
+    );
+    check_with(
+        "[pbx]\nuri = \"sip:pbx.example\"\n",
+        expect![[r#"
+        served
+        deskbell.toml:1:1: [pbx] uri: is not used: no [[rep]] has an extension
+    "#]],
     );
 }

@@ -10,6 +10,9 @@ use super::document::Section;
 use super::names;
 use super::settings::{Audience, Refusal, WatcherSettings};
 
+/// The key of `[presence]` that this table hangs on.
+pub(super) const KEY: &str = "watchers";
+
 /// The key of `[[rep]]` that this table's reader reads.
 pub(super) const REP_KEY: &str = "watchers";
 
@@ -20,10 +23,11 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// `presence` is the table this one hangs on.
 pub(super) fn read(presence: Option<&Section<'_>>, reps: &[Section<'_>]) -> WatcherSettings {
     let usual = WatcherSettings::default();
     let table = presence
-        .and_then(|presence| presence.value("watchers"))
+        .and_then(|presence| presence.value(KEY))
         .and_then(|table| table.table(&KEYS));
     let value = |key: &str| table.as_ref().and_then(|table| table.value(key));
     let known = names::collect(reps);

@@ -13,4 +13,4 @@ pub(crate) use effects::{Carrier, RepMail};
 pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,6 +27,9 @@ use super::reports;
 /// How often expired publications are looked for. A publication may outlive its lifetime by this much.
 const EXPIRY_TICK: Duration = Duration::from_millis(250);
 
+/// Records that may wait in the owner while the journal takes none.
+const RECORDS_HELD: usize = 4096;
+
 /// Wakes the owner after a presentity's composed state has changed. Marks may be merged.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PresenceSignal(Arc<Notify>);
@@ -128,14 +131,19 @@ impl Owner {
             self.drain_outputs();
             self.tell_knowledge();
             if !self.batch.is_empty() {
-                // While the journal is behind, only outcomes of what has left already are taken in:
-                // the carrier may be waiting for them to be taken.
+                // While the journal is behind, nothing new is taken in but outcomes of what has left already, for
+                // which the carrier may be waiting. Presence and time go on as long as their records find room.
+                let wake_at = self.helpdesk.next_timeout();
+                let has_room = self.batch.records.len() < RECORDS_HELD;
                 tokio::select! {
                     permit = carrier.reserve() => match permit {
                         Ok(permit) => permit.send(std::mem::take(&mut self.batch)),
                         Err(_) => return,
                     },
                     Some(delivery) = self.inputs.deliveries.recv() => self.handle_delivery(delivery),
+                    () = self.inputs.presence.0.notified(), if has_room => self.read_presence(),
+                    _ = expiry.tick(), if has_room => self.expire_presence(),
+                    () = sleep_until_some(wake_at), if has_room => self.helpdesk.handle_timeout(Instant::now()),
                 }
                 continue;
             }

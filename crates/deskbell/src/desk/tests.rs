@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gateway::{Command, Desk, DeskClosed, TicketKey};
+use gateway::{Command, Desk, DeskRefused, TicketKey};
 use helpdesk::{
     AccessDigest, Ask, Clock, Config, DeliveryId, DeliveryOutcome, Helpdesk, Level, LineId, Rep,
     RepId, Routing, Seq, ShopperEvent, Site, SiteId, Skill, SkillId, TicketId, TicketState,
@@ -105,14 +105,14 @@ impl Room {
         timeout(LIMIT, snapshots.changed()).await.unwrap().unwrap();
     }
 
-    async fn ask(&self, ticket: &str) -> Result<TicketView, DeskClosed> {
+    async fn ask(&self, ticket: &str) -> Result<TicketView, DeskRefused> {
         let ask = Box::new(ask(ticket));
         let asked = self.desk.call(|answer| Command::Ask { ask, answer });
         let asked = timeout(LIMIT, asked).await.unwrap()?;
         Ok(asked.unwrap())
     }
 
-    async fn say(&self, ticket: &str, id: &str) -> Result<Seq, DeskClosed> {
+    async fn say(&self, ticket: &str, id: &str) -> Result<Seq, DeskRefused> {
         let said = self.desk.call(|answer| Command::Say {
             key: key(ticket),
             id: LineId::new(id),
@@ -156,7 +156,7 @@ fn config() -> Config {
     }
 }
 
-fn ask(ticket: &str) -> Ask {
+pub(crate) fn ask(ticket: &str) -> Ask {
     Ask {
         ticket: TicketId::new(ticket),
         access: AccessDigest([1; 32]),
@@ -226,7 +226,7 @@ async fn what_cannot_be_recorded_is_not_answered_and_ends_both() {
     while room.letters.try_recv().is_ok() {}
     room.journal.clone().close().await;
 
-    assert_eq!(room.say("t", "a").await, Err(DeskClosed));
+    assert_eq!(room.say("t", "a").await, Err(DeskRefused::Closed));
     let carried = timeout(LIMIT, room.carrier).await.unwrap().unwrap();
     assert_eq!(carried, Err(CommitError::Closed));
     assert!(room.letters.recv().await.is_none(), "alice heard of it");
@@ -241,7 +241,7 @@ async fn what_cannot_be_recorded_is_not_answered_and_ends_both() {
         )
         .await
         .unwrap(),
-        Err(DeskClosed)
+        Err(DeskRefused::Closed)
     );
     timeout(LIMIT, room.owner).await.unwrap().unwrap();
 }

@@ -2,21 +2,23 @@
 //! the newest snapshot after a mark. Must not know SIP.
 
 mod publications;
+pub(crate) mod upkeep;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use helpdesk::Clock;
+use helpdesk::{Clock, RepId};
 use presence::{PresentityId, Store};
-use sip_transport::PendingAnswer;
-use storage::{CommitError, Health, Journal, LoadError, SoftChange, SoftKey, SoftKind};
+use sip_transport::{Exchange, Handling, PendingAnswer};
+use storage::{CommitError, Health, Journal, LoadError, SoftChange, SoftKey, SoftKind, SoftValue};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Durability;
 use crate::happenings::unix_ms;
+use crate::sip_service::{Bindings, SavedBinding};
 
 /// How often marks are looked at: what a phone was told may be lost for so long and for one commit.
 const TICK: Duration = Duration::from_millis(20);
@@ -73,10 +75,20 @@ impl AnswerWay {
     }
 }
 
-impl Owed {
-    /// What a phone waits for.
-    pub(crate) fn new(pending: PendingAnswer, response: Bytes) -> Self {
-        Self { pending, response }
+impl AnswerPlace<'_> {
+    /// Answers now, or once everything that was changed by now is kept.
+    pub(crate) fn answer(self, exchange: Exchange<'_>, response: Bytes) -> Handling {
+        let place = match self {
+            Self::AtOnce => return Handling::Answer(response),
+            Self::Kept(place) => place,
+        };
+        match exchange.defer() {
+            Ok(pending) => {
+                place.send(Owed { pending, response });
+                Handling::Later
+            }
+            Err(_) => Handling::Overloaded,
+        }
     }
 }
 
@@ -84,14 +96,16 @@ impl Owed {
 pub(crate) struct Keeper {
     journal: Journal,
     store: Arc<Store>,
+    bindings: Arc<Bindings>,
     owed: mpsc::Receiver<Owed>,
 }
 
 impl Keeper {
-    /// A keeper of what is in `store`, and the way answers take past it.
+    /// A keeper of what is in `store` and `bindings`, and the way answers take past it.
     pub(crate) fn new(
         journal: Journal,
         store: Arc<Store>,
+        bindings: Arc<Bindings>,
         durability: Durability,
     ) -> (Self, AnswerWay) {
         let (sender, owed) = mpsc::channel(ANSWERS);
@@ -105,6 +119,7 @@ impl Keeper {
         let keeper = Self {
             journal,
             store,
+            bindings,
             owed,
         };
         (keeper, way)
@@ -143,7 +158,12 @@ impl Keeper {
             while changes.len() < AT_ONCE
                 && let Some(presentity) = self.store.poll_edited()
             {
-                changes.push(self.change(&presentity, clock));
+                changes.push(self.publications(&presentity, clock));
+            }
+            while changes.len() < AT_ONCE
+                && let Some(rep) = self.bindings.poll_changed()
+            {
+                changes.push(self.phones(&rep, clock));
             }
             let kept_all = changes.len() < AT_ONCE;
             self.journal.keep(changes).await?;
@@ -153,7 +173,7 @@ impl Keeper {
         }
     }
 
-    fn change(&self, presentity: &PresentityId, clock: Clock) -> SoftChange {
+    fn publications(&self, presentity: &PresentityId, clock: Clock) -> SoftChange {
         let snapshot = self.store.presentity(presentity);
         SoftChange {
             key: SoftKey {
@@ -163,13 +183,40 @@ impl Keeper {
             value: snapshot.and_then(|snapshot| publications::write(&snapshot, clock)),
         }
     }
+
+    fn phones(&self, rep: &RepId, clock: Clock) -> SoftChange {
+        let saved = self.bindings.saved(rep, clock);
+        let last_expiry = saved.iter().map(|phone| phone.expires_at).max();
+        let value = last_expiry.and_then(|expires_at_unix_ms| {
+            let body = serde_json::to_string(&saved)
+                .inspect_err(|error| tracing::error!(%error, "phones cannot be written down"));
+            Some(SoftValue {
+                version: BINDINGS_VERSION,
+                expires_at_unix_ms,
+                body: body.ok()?,
+            })
+        });
+        SoftChange {
+            key: SoftKey {
+                kind: SoftKind::Bindings,
+                name: rep.as_str().to_owned(),
+            },
+            value,
+        }
+    }
 }
 
+/// The form of [`SavedBinding`].
+const BINDINGS_VERSION: u32 = 1;
+
 /// Brings back what was kept; says of how many presentities.
-pub(crate) async fn restore(journal: &Journal, store: &Store) -> Result<usize, LoadError> {
-    let kept = journal
-        .load_soft(SoftKind::Publications, unix_ms())
-        .await?;
+pub(crate) async fn restore(
+    journal: &Journal,
+    store: &Store,
+    bindings: &Bindings,
+) -> Result<usize, LoadError> {
+    restore_bindings(journal, bindings).await?;
+    let kept = journal.load_soft(SoftKind::Publications, unix_ms()).await?;
     let clock = now();
     let mut restored = 0;
     for (name, value) in kept {
@@ -183,6 +230,23 @@ pub(crate) async fn restore(journal: &Journal, store: &Store) -> Result<usize, L
         }
     }
     Ok(restored)
+}
+
+async fn restore_bindings(journal: &Journal, bindings: &Bindings) -> Result<(), LoadError> {
+    let kept = journal.load_soft(SoftKind::Bindings, unix_ms()).await?;
+    let clock = now();
+    for (rep, value) in kept {
+        let saved: Result<Vec<SavedBinding>, _> = serde_json::from_str(&value.body);
+        match saved {
+            Ok(saved) if value.version == BINDINGS_VERSION => {
+                bindings.restore(RepId::new(&rep), saved, clock);
+            }
+            Ok(_) => tracing::warn!(value.version, "kept phones are of an unknown version"),
+            // They come again by themselves.
+            Err(error) => tracing::warn!(%error, "kept phones cannot be read"),
+        }
+    }
+    Ok(())
 }
 
 fn now() -> Clock {

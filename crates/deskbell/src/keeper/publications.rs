@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use helpdesk::Clock;
 use presence::{
-    Activity, Basic, Document, EntityTag, KeptPublication, Line, Presentity, Publication,
+    Activity, Basic, Card, Document, EntityTag, KeptPublication, Line, Presentity, Publication,
     Publisher, PublisherMemory, UserInput,
 };
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,51 @@ struct DocumentV1 {
     timestamp: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    card: Option<Box<CardV1>>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct CardV1 {
+    display_name: Option<Box<str>>,
+    card: Option<Box<str>>,
+    homepage: Option<Box<str>>,
+    icon: Option<Box<str>>,
+    map: Option<Box<str>>,
+    sound: Option<Box<str>>,
+}
+
+impl CardV1 {
+    fn from_card(card: &Card) -> Self {
+        let Card {
+            display_name,
+            card,
+            homepage,
+            icon,
+            map,
+            sound,
+        } = card.clone();
+        Self {
+            display_name,
+            card,
+            homepage,
+            icon,
+            map,
+            sound,
+        }
+    }
+
+    fn into_card(self) -> Card {
+        Card {
+            display_name: self.display_name,
+            card: self.card,
+            homepage: self.homepage,
+            icon: self.icon,
+            map: self.map,
+            sound: self.sound,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,6 +212,7 @@ impl DocumentV1 {
             line,
             timestamp,
             text,
+            card,
         } = document;
         Self {
             basic: basic.map(|basic| match basic {
@@ -192,6 +238,9 @@ impl DocumentV1 {
             }),
             timestamp: timestamp.clone(),
             text: text.clone(),
+            card: card
+                .as_deref()
+                .map(|card| Box::new(CardV1::from_card(card))),
         }
     }
 
@@ -221,13 +270,13 @@ impl DocumentV1 {
             }),
             timestamp: self.timestamp,
             text: self.text,
+            card: self.card.map(|card| Box::new(card.into_card())),
         }
     }
 }
 
 fn to_unix_ms(at: Instant, clock: Clock) -> i64 {
-    let milliseconds =
-        |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     match at.checked_duration_since(clock.at) {
         Some(ahead) => clock.unix_ms.saturating_add(milliseconds(ahead)),
         None => clock
@@ -271,6 +320,10 @@ mod tests {
             line: Some(Line::Ringing),
             timestamp: Some("2026-01-01T12:00:00Z".into()),
             text: Some("<presence/>".into()),
+            card: Some(Box::new(Card {
+                display_name: Some("Alice".into()),
+                ..Card::default()
+            })),
         }
     }
 

@@ -21,6 +21,10 @@ const NO_SUCH_CONVERSATION: &str = "No Such Conversation";
 
 impl SipService {
     pub(super) fn handle_message(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
+        // Nothing that is said could be recorded: the phone keeps it and tries again.
+        if !self.health.borrow().is_sound() {
+            return Handling::Overloaded;
+        }
         let (rep, to, text) = match self.read_message(request, &exchange) {
             Ok(read) => read,
             Err(refusal) => return refusal,

@@ -8,6 +8,7 @@ mod bindings;
 mod directory;
 mod extensions;
 mod formats;
+mod lines;
 mod mail;
 mod message;
 mod options;
@@ -28,18 +29,21 @@ use std::time::{Duration, Instant};
 use presence::Store;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
 use sip_transport::{Exchange, Handling, Service};
-use tokio::sync::mpsc;
+use storage::Health;
+use tokio::sync::{mpsc, watch};
 
 use self::answer::{answer, refuse};
 use self::authentication::Login;
 use self::publishers::Publishers;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
+use crate::keeper::AnswerWay;
 
 pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use authentication::Offers;
-pub(crate) use bindings::Bindings;
+pub(crate) use bindings::{Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
+pub(crate) use lines::{ExpectedNotifies, LineNotify, LineParts, Lines};
 pub(crate) use mail::Mail;
 pub(crate) use permission::Permissions;
 pub(crate) use register::Lifetimes;
@@ -57,11 +61,15 @@ pub(crate) struct SipService {
     login: Login,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
+    answers: AnswerWay,
+    health: watch::Receiver<Health>,
     publishers: Publishers,
     flow_grace: Duration,
     presence: PresenceSignal,
     rep_says: mpsc::Sender<RepSays>,
     subscribes: mpsc::Sender<SubscribeAsk>,
+    expected_notifies: ExpectedNotifies,
+    line_notifies: mpsc::Sender<LineNotify>,
     registration_lifetimes: Lifetimes,
     happenings: Happenings,
 }
@@ -80,6 +88,10 @@ pub(crate) struct Parts {
     pub(crate) bindings: Arc<Bindings>,
     /// Where publications go.
     pub(crate) store: Arc<Store>,
+    /// When an answer that tells of soft state may go out.
+    pub(crate) answers: AnswerWay,
+    /// Whether anything can be recorded.
+    pub(crate) health: watch::Receiver<Health>,
     /// How long what a phone published is believed after its connection has gone.
     pub(crate) flow_grace: Duration,
     /// Wakes the helpdesk's owner.
@@ -88,6 +100,10 @@ pub(crate) struct Parts {
     pub(crate) rep_says: mpsc::Sender<RepSays>,
     /// Where watchers' SUBSCRIBEs go.
     pub(crate) subscribes: mpsc::Sender<SubscribeAsk>,
+    /// The dialogs in which we are told something.
+    pub(crate) expected_notifies: ExpectedNotifies,
+    /// Where NOTIFYs in them go.
+    pub(crate) line_notifies: mpsc::Sender<LineNotify>,
     /// How long a registration may last.
     pub(crate) registration_lifetimes: Lifetimes,
     /// Shows what happens.
@@ -107,11 +123,15 @@ impl SipService {
             directory: parts.directory,
             bindings: parts.bindings,
             store: parts.store,
+            answers: parts.answers,
+            health: parts.health,
             publishers: Publishers::default(),
             flow_grace: parts.flow_grace,
             presence: parts.presence,
             rep_says: parts.rep_says,
             subscribes: parts.subscribes,
+            expected_notifies: parts.expected_notifies,
+            line_notifies: parts.line_notifies,
             registration_lifetimes: parts.registration_lifetimes,
             happenings: parts.happenings,
         }
@@ -124,13 +144,14 @@ impl Service for SipService {
             return refusal;
         }
         match request.method() {
-            Method::Register => self.handle_register(request, &exchange),
-            Method::Publish => self.handle_publish(request, &exchange),
+            Method::Register => self.handle_register(request, exchange),
+            Method::Publish => self.handle_publish(request, exchange),
             Method::Message => self.handle_message(request, exchange),
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
-            // RFC 6665 §4.1.3, RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
-            Method::Notify | Method::Bye | Method::Cancel => refuse(answer(
+            Method::Notify => self.handle_notify(request, exchange),
+            // RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
+            Method::Bye | Method::Cancel => refuse(answer(
                 request,
                 &exchange,
                 StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,

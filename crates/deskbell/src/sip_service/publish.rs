@@ -1,8 +1,7 @@
 //! PUBLISH: a rep's phone states its presence, or a PBX the state of a line (RFC 3903 §6).
 //! Must not know how states are composed.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Instant;
 
 use helpdesk::RepId;
@@ -19,22 +18,24 @@ use super::publication::{PUBLISHED_EVENTS, Package, read_publish, read_tag};
 const RETRY_AFTER: &str = "30";
 
 impl SipService {
-    pub(super) fn handle_publish(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
-        match self.publish(request, exchange) {
+    pub(super) fn handle_publish(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
+        let Ok(place) = self.answers.place() else {
+            return Handling::Overloaded;
+        };
+        match self.publish(request, &exchange) {
             Ok((rep, package, published)) => {
                 self.presence_changed(&rep, published.change);
-                Handling::Answer(
-                    answer(request, exchange, StatusCode::OK)
-                        .header(
-                            HeaderName::SipEtag,
-                            package.tag_text(&published.entity_tag.to_string()),
-                        )
-                        .header(
-                            HeaderName::Expires,
-                            published.lifetime.as_secs().to_string(),
-                        )
-                        .build(),
-                )
+                let response = answer(request, &exchange, StatusCode::OK)
+                    .header(
+                        HeaderName::SipEtag,
+                        package.tag_text(&published.entity_tag.to_string()),
+                    )
+                    .header(
+                        HeaderName::Expires,
+                        published.lifetime.as_secs().to_string(),
+                    )
+                    .build();
+                place.answer(exchange, response)
             }
             Err(refusal) => refusal,
         }
@@ -150,6 +151,6 @@ impl SipService {
 
 /// PUBLISHes of one phone share neither Call-ID nor tags: what they share is where they come from.
 fn publisher(flow: Flow) -> Publisher {
-    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    Publisher(KEYS.hash_one(flow))
+    // The same over a restart, after which the phone may come back with what it remembers.
+    Publisher(BuildHasherDefault::<DefaultHasher>::default().hash_one(flow))
 }

@@ -18,8 +18,8 @@ use sip::{HeaderName, RequestDraft};
 
 use super::formats::Formats;
 use super::watched::{
-    Groups, PIDF, RLMI, WATCHERINFO, Watched, group_document, hidden_document, rep_document,
-    watchers_document,
+    Calendar, Groups, PIDF, RLMI, WATCHERINFO, Watched, group_document, hidden_document,
+    rep_document, watchers_document,
 };
 use super::watched_list::{ListHandle, MemberState};
 use crate::random;
@@ -31,6 +31,7 @@ const BOUNDARY: &str = "deskbellBoundary0d9f2c71";
 pub(super) struct Telling {
     store: Arc<Store>,
     groups: Groups,
+    calendar: Calendar,
     /// Those that are told anything but plain whole documents.
     ledger_by_subscription: HashMap<SubscriptionId, Ledger>,
     /// Makes entity-tags: another one at each start, so that a tag of before never fits.
@@ -62,6 +63,7 @@ impl Telling {
         Self {
             store,
             groups: Groups::of(snapshot),
+            calendar: Calendar::new(Instant::now()),
             ledger_by_subscription: HashMap::new(),
             tags: RandomState::new(),
         }
@@ -185,7 +187,7 @@ impl Telling {
 
     fn document(&self, resource: &Watched, address: &str) -> Vec<u8> {
         match resource {
-            Watched::Rep(rep) => rep_document(rep, address, &self.store),
+            Watched::Rep(rep) => rep_document(rep, address, &self.store, &self.calendar),
             Watched::Group(name) => group_document(name, address, &self.groups),
             // Nobody asks for the one document of what has several.
             Watched::HiddenRep(_) | Watched::WatchersOf(_) | Watched::List(_) => {

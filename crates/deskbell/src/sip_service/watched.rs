@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use helpdesk::{GroupSnapshot, GroupState, RepId, Snapshot};
+use jiff::{Timestamp, Unit};
 use presence::watchers::{Watcher, WatcherStatus, write_watcherinfo};
-use presence::{Availability, Composed, PresentityId, Source, Store, write_pidf};
+use presence::{Availability, Composed, PresentityId, Source, Store, write_dated_pidf, write_pidf};
 
 use sip::subscription::{Notifier, Standing};
 
@@ -89,11 +90,45 @@ impl Groups {
     }
 }
 
+/// Tells instants as dates: always the same one as the same date, whatever happens to the system's clock.
+#[derive(Debug)]
+pub(super) struct Calendar {
+    at: Instant,
+    date: Timestamp,
+}
+
+impl Calendar {
+    /// One that goes right at this moment.
+    pub(super) fn new(at: Instant) -> Self {
+        Self {
+            at,
+            date: Timestamp::now(),
+        }
+    }
+
+    /// To the second, as RFC 3339 writes it.
+    fn date(&self, instant: Instant) -> Option<String> {
+        let date = match instant.checked_duration_since(self.at) {
+            Some(after) => self.date.checked_add(after),
+            None => self.date.checked_sub(self.at.duration_since(instant)),
+        };
+        let date = date.ok()?.round(Unit::Second).ok()?;
+        Some(date.to_string())
+    }
+}
+
 /// The newest state of a rep, as PIDF about `address`.
-pub(super) fn rep_document(rep: &RepId, address: &str, store: &Store) -> Vec<u8> {
+pub(super) fn rep_document(
+    rep: &RepId,
+    address: &str,
+    store: &Store,
+    calendar: &Calendar,
+) -> Vec<u8> {
     let presentity = store.presentity(&PresentityId::new(rep.as_str()));
     let composed = presentity.as_ref().map(|presentity| presentity.composed());
-    write_pidf(address, composed.unwrap_or(&Composed::NOTHING))
+    let composed = composed.unwrap_or(&Composed::NOTHING);
+    let since = composed.since.and_then(|since| calendar.date(since));
+    write_dated_pidf(address, composed, since.as_deref())
 }
 
 /// The state of somebody who is hidden from the watcher, as PIDF about `address`: as if nothing were published.

@@ -13,12 +13,14 @@ mod authorisation;
 mod decisions;
 mod estimates;
 mod groups;
+mod lines;
 mod page;
 mod presentities;
 mod queue;
 mod reps;
 
 pub use authorisation::{AdminKey, Scope};
+pub use lines::{LineBoard, LineReport, LineStanding};
 
 /// What the admin addresses need; without it they are not found.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct AdminFace {
     pub keys: Vec<AdminKey>,
     /// Every publication of every rep.
     pub presentities: Arc<Store>,
+    /// What is known of the reps' telephone lines.
+    pub lines: LineBoard,
 }
 
 /// The admin addresses.
@@ -37,6 +41,7 @@ pub(crate) fn routes() -> Router<Face> {
         .route("/v1/admin/queue", get(queue::list))
         .route("/v1/admin/decisions/{ticket}", get(decisions::show))
         .route("/v1/admin/estimates", get(estimates::show))
+        .route("/v1/admin/lines", get(lines::list))
         .route("/v1/admin/presentities", get(presentities::list))
         .route("/v1/admin/presentities/{rep}", get(presentities::show))
 }

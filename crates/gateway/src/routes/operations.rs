@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
 use crate::desk::Command;
+use crate::desk::Recording;
 use crate::face::Face;
 use crate::problem::Problem;
 use crate::report::Report;
@@ -22,11 +23,23 @@ pub(super) async fn readyz(State(face): State<Face>) -> Result<&'static str, Pro
             "The server is starting or stopping.",
         ));
     }
-    Ok("ready\n")
+    match face.desk.recording() {
+        Recording::Sound => Ok("ready\n"),
+        Recording::Full => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The journal takes no records: the disk is full.",
+        )),
+        Recording::Away => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The journal takes no records: its database does not answer.",
+        )),
+    }
 }
 
 /// Counters and gauges in the OpenMetrics text format, which Prometheus reads.
 pub(super) async fn metrics(State(face): State<Face>) -> Result<Response, Problem> {
+    let sound = face.desk.recording() == Recording::Sound;
+    face.metrics.recording.set(i64::from(sound));
     let scores = face
         .desk
         .call(|answer| Command::Report(Report::Estimates(answer)))

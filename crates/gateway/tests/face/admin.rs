@@ -8,12 +8,13 @@ use gateway::{AdminFace, AdminKey, Options, Scope};
 
 use crate::world::{World, config};
 
-const ADDRESSES: [&str; 7] = [
+const ADDRESSES: [&str; 8] = [
     "/v1/admin/reps",
     "/v1/admin/groups",
     "/v1/admin/queue",
     "/v1/admin/decisions/t1",
     "/v1/admin/estimates",
+    "/v1/admin/lines",
     "/v1/admin/presentities",
     "/v1/admin/presentities/alice",
 ];
@@ -29,6 +30,7 @@ async fn world(store: &Arc<Store>) -> World {
             expired,
         ],
         presentities: store.clone(),
+        lines: tokio::sync::watch::Sender::default().subscribe(),
     });
     World::with(config, Options::default()).await
 }

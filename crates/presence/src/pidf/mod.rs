@@ -4,7 +4,7 @@
 mod read;
 mod write;
 
-pub use write::write_pidf;
+pub use write::{write_dated_pidf, write_pidf};
 
 pub(crate) const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
 pub(crate) const DATA_MODEL: &str = "urn:ietf:params:xml:ns:pidf:data-model";

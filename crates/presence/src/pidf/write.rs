@@ -18,6 +18,11 @@ use crate::{
 /// `<rpid:on-the-phone/>`: PIDF has no prefix, RPID has `rpid:`, elements without content close themselves, and a
 /// finer activity is followed by the plain one.
 pub fn write_pidf(entity: &str, state: &Composed) -> Vec<u8> {
+    write_dated_pidf(entity, state, None)
+}
+
+/// As [`write_pidf`], with the time since when the state holds, as RFC 3339 writes it (RFC 4479 §3.2).
+pub fn write_dated_pidf(entity: &str, state: &Composed, since: Option<&str>) -> Vec<u8> {
     let basic = match state.availability {
         Availability::Available | Availability::Busy | Availability::Away => "open",
         Availability::Offline => "closed",
@@ -49,6 +54,13 @@ pub fn write_pidf(entity: &str, state: &Composed) -> Vec<u8> {
     }
     if !note.is_empty() {
         push(&mut text, format_args!("<dm:note>{note}</dm:note>"));
+    }
+    if let Some(since) = since {
+        let since = escaped(since);
+        push(
+            &mut text,
+            format_args!("<dm:timestamp>{since}</dm:timestamp>"),
+        );
     }
     text += "</dm:person>\n</presence>\n";
     text.into_bytes()

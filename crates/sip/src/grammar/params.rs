@@ -35,14 +35,25 @@ impl<'a> Params<'a> {
 
     /// The parameters in order.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
+        self.pieces().map(|(param, _)| param)
+    }
+
+    /// The parameters in order, each with all of its bytes, its semicolon among them.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (Param<'a>, &'a [u8])> + use<'a> {
         let mut rest = self.raw;
         std::iter::from_fn(move || {
             let (after, param) = preceded((blank, char(';'), blank), param)
                 .parse(rest)
                 .ok()?;
+            let piece = rest.get(..rest.len() - after.len())?;
             rest = after;
-            Some(param)
+            Some((param, piece))
         })
+    }
+
+    /// All of their bytes.
+    pub(crate) const fn as_bytes(&self) -> &'a [u8] {
+        self.raw
     }
 
     /// The first parameter of this name, in any case.

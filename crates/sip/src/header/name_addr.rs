@@ -80,7 +80,7 @@ impl Headers {
     /// # Errors
     /// Where it is missing, malformed, or there twice.
     pub fn from(&self) -> Result<NameAddr<'_>, HeaderError> {
-        NameAddr::parse(HeaderName::From, self.required(HeaderName::From)?)
+        self.tagged(HeaderName::From)
     }
 
     /// The To.
@@ -88,7 +88,16 @@ impl Headers {
     /// # Errors
     /// Where it is missing, malformed, or there twice.
     pub fn to(&self) -> Result<NameAddr<'_>, HeaderError> {
-        NameAddr::parse(HeaderName::To, self.required(HeaderName::To)?)
+        self.tagged(HeaderName::To)
+    }
+
+    /// RFC 3261 §25.1: a tag is a token, so one that cannot be read is no tag; nor is it none.
+    fn tagged(&self, name: HeaderName) -> Result<NameAddr<'_>, HeaderError> {
+        let address = NameAddr::parse(name, self.required(name)?)?;
+        if address.params.get("tag").is_some() && address.tag().is_none() {
+            return Err(HeaderError::malformed(name));
+        }
+        Ok(address)
     }
 
     /// The values of a header made of name-addrs, such as Route or P-Asserted-Identity.

@@ -3,6 +3,7 @@
 
 mod canonical;
 pub(crate) mod hop;
+mod layout;
 pub(crate) mod request;
 pub(crate) mod response;
 

@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use memchr::memchr;
+use smallvec::SmallVec;
 
 use crate::header::name_addr::NameAddr;
 use crate::header::via::Via;
 use crate::header_name::HeaderName;
-use crate::host::Host;
 use crate::message::Request;
 use crate::status::StatusCode;
 use crate::values::Values;
-use crate::write::{Writer, extension_name};
+use crate::write::extension_name;
+use crate::write::layout::{Layout, Trust};
 
 /// An answer in the making: Via, From, To, Call-ID and CSeq are the request's (RFC 3261 §8.2.6.2).
 ///
@@ -24,9 +26,12 @@ pub struct ResponseBuilder<'a> {
     reason: Cow<'a, str>,
     source: Option<SocketAddr>,
     to_tag: Cow<'a, str>,
-    headers: Vec<(Cow<'a, str>, Cow<'a, [u8]>)>,
+    headers: SmallVec<[Added<'a>; 4]>,
     body: Bytes,
 }
+
+/// Name and value of a line that is not the request's.
+type Added<'a> = (Cow<'a, str>, Cow<'a, [u8]>);
 
 impl<'a> ResponseBuilder<'a> {
     /// An answer with the status' own reason phrase.
@@ -37,7 +42,7 @@ impl<'a> ResponseBuilder<'a> {
             reason: Cow::Borrowed(status.reason()),
             source: None,
             to_tag: Cow::Borrowed(""),
-            headers: Vec::new(),
+            headers: SmallVec::new(),
             body: Bytes::new(),
         }
     }
@@ -96,82 +101,158 @@ impl<'a> ResponseBuilder<'a> {
         with_type
     }
 
-    /// The bytes to send.
+    /// The bytes to send, in memory of their own size.
     pub fn build(&self) -> Bytes {
-        let request = self.request;
-        let mut writer = Writer::with_capacity(self.capacity());
-        writer.status_line(self.status.code(), self.reason.as_bytes());
-        let mut vias = request.headers(HeaderName::Via);
+        let mut answer = self.layout();
+        self.lay_out(&mut answer);
+        // Of the right capacity, so that nothing is moved or allocated beside it when it becomes a `Bytes`.
+        let mut out = Vec::with_capacity(answer.length());
+        answer.print(&mut out);
+        Bytes::from(out)
+    }
+
+    /// Appends the bytes to send to a buffer of the caller's.
+    pub fn write_into(&self, out: &mut BytesMut) {
+        let mut answer = self.layout();
+        self.lay_out(&mut answer);
+        out.reserve(answer.length());
+        answer.print(out);
+    }
+
+    fn layout(&self) -> Layout<'_> {
+        Layout::new(match self.request.defect() {
+            None => Trust::Clean,
+            Some(_) => Trust::Doubtful,
+        })
+    }
+
+    /// Every piece of the answer, in order. One look at the request's lines finds what is repeated.
+    fn lay_out<'b>(&'b self, layout: &mut Layout<'b>) {
+        let repeated = Repeated::of(self.request);
+        layout.own(b"SIP/2.0 ");
+        layout.number(usize::from(self.status.code()));
+        layout.own(b" ");
+        layout.foreign(self.reason.as_bytes());
+        layout.own(b"\r\n");
+        let mut vias = repeated.vias.into_iter();
         if let Some(top) = vias.next() {
-            self.write_top_via(&mut writer, top);
+            self.lay_out_top_via(layout, top);
         }
         for via in vias {
-            writer.header(HeaderName::Via, via);
+            layout.repeated_line(HeaderName::Via, via);
         }
-        if let Some(from) = request.header(HeaderName::From) {
-            writer.header(HeaderName::From, from);
+        if let Some(from) = repeated.from {
+            layout.repeated_line(HeaderName::From, from);
         }
-        if let Some(to) = request.header(HeaderName::To) {
-            self.write_to(&mut writer, to);
+        if let Some(to) = repeated.to {
+            self.lay_out_to(layout, to);
         }
-        for name in [HeaderName::CallId, HeaderName::CSeq] {
-            if let Some(value) = request.header(name) {
-                writer.header(name, value);
+        for (name, value) in [
+            (HeaderName::CallId, repeated.call_id),
+            (HeaderName::CSeq, repeated.cseq),
+        ] {
+            if let Some(value) = value {
+                layout.repeated_line(name, value);
             }
         }
         for (name, value) in &self.headers {
-            writer.line(name.as_bytes(), value);
+            layout.own(name.as_bytes());
+            layout.own(b": ");
+            layout.foreign(value);
+            layout.own(b"\r\n");
         }
-        writer.finish(&self.body)
+        layout.own(b"Content-Length: ");
+        layout.number(self.body.len());
+        layout.own(b"\r\n\r\n");
+        layout.own(&self.body);
     }
 
-    fn write_top_via(&self, writer: &mut Writer, line: &[u8]) {
+    fn lay_out_top_via<'b>(&'b self, layout: &mut Layout<'b>, line: &'b [u8]) {
         let mut values = Values::of(HeaderName::Via, line);
         let first = values.next().unwrap_or_default();
         let (Some(source), Ok(via)) = (self.source, Via::parse(first)) else {
-            return writer.header(HeaderName::Via, line);
+            return layout.repeated_line(HeaderName::Via, line);
         };
-        writer.composed(HeaderName::Via, |out| {
-            write_via_as_received(&via, source, out);
-            if let Some(others) = values.rest() {
-                out.push(b',');
-                out.extend(others);
+        layout.own(HeaderName::Via.as_str().as_bytes());
+        layout.own(b": ");
+        let mut asks_for_port = false;
+        let before_params = first.len() - via.params.as_bytes().len();
+        layout.repeated(first.get(..before_params).unwrap_or_default());
+        for (param, written) in via.params.pieces() {
+            // RFC 3581 §4: the server sets the values, whatever the client wrote there.
+            if param.name.eq_ignore_ascii_case("rport") {
+                asks_for_port = true;
+            } else if !param.name.eq_ignore_ascii_case("received") {
+                layout.repeated(written);
             }
-        });
-    }
-
-    fn write_to(&self, writer: &mut Writer, to: &[u8]) {
-        let lacks_tag = NameAddr::parse(HeaderName::To, to).is_ok_and(|to| to.tag().is_none());
-        if self.to_tag.is_empty() || !lacks_tag {
-            return writer.header(HeaderName::To, to);
         }
-        writer.composed(HeaderName::To, |out| {
-            out.extend(to);
-            out.extend(b";tag=");
-            out.extend(self.to_tag.as_bytes());
-        });
+        if asks_for_port {
+            layout.own(b";rport=");
+            layout.number(usize::from(source.port()));
+        }
+        // RFC 3261 §18.2.1 adds received where sent-by differs; RFC 3581 §4 always adds it beside rport.
+        let address = source.ip().to_canonical();
+        let sent_by = via.host.address().map(|host| host.to_canonical());
+        if asks_for_port || sent_by != Some(address) {
+            layout.own(b";received=");
+            layout.address(address);
+        }
+        if let Some(others) = values.rest() {
+            layout.own(b",");
+            layout.repeated(others);
+        }
+        layout.own(b"\r\n");
     }
 
-    fn capacity(&self) -> usize {
-        const FIXED: usize = 160;
-        let copied: usize = [
-            HeaderName::Via,
-            HeaderName::From,
-            HeaderName::To,
-            HeaderName::CallId,
-            HeaderName::CSeq,
-        ]
-        .into_iter()
-        .flat_map(|name| self.request.headers(name))
-        .map(|value| value.len() + 16)
-        .sum();
-        let added: usize = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 4)
-            .sum();
-        FIXED + copied + added + self.reason.len() + self.to_tag.len() + self.body.len()
+    fn lay_out_to<'b>(&'b self, layout: &mut Layout<'b>, to: &'b [u8]) {
+        if self.to_tag.is_empty() || !lacks_tag(to) {
+            return layout.repeated_line(HeaderName::To, to);
+        }
+        layout.own(b"To: ");
+        layout.repeated(to);
+        layout.own(b";tag=");
+        layout.foreign(self.to_tag.as_bytes());
+        layout.own(b"\r\n");
     }
+}
+
+/// What every answer repeats from its request (RFC 3261 §8.2.6.2).
+#[derive(Default)]
+struct Repeated<'a> {
+    vias: SmallVec<[&'a [u8]; 4]>,
+    from: Option<&'a [u8]>,
+    to: Option<&'a [u8]>,
+    call_id: Option<&'a [u8]>,
+    cseq: Option<&'a [u8]>,
+}
+
+impl<'a> Repeated<'a> {
+    /// Of what is there more often than allowed, the first counts.
+    fn of(request: &'a Request) -> Self {
+        let mut found = Self::default();
+        for (known, _, value) in request.lines() {
+            let place = match known {
+                Some(HeaderName::Via) => {
+                    found.vias.push(value);
+                    continue;
+                }
+                Some(HeaderName::From) => &mut found.from,
+                Some(HeaderName::To) => &mut found.to,
+                Some(HeaderName::CallId) => &mut found.call_id,
+                Some(HeaderName::CSeq) => &mut found.cseq,
+                Some(_) | None => continue,
+            };
+            place.get_or_insert(value);
+        }
+        found
+    }
+}
+
+fn lacks_tag(to: &[u8]) -> bool {
+    // Most have nothing behind their brackets, and then there is nothing to read.
+    let ends_with_its_uri = to.last() == Some(&b'>') && memchr(b'"', to).is_none();
+    ends_with_its_uri
+        || NameAddr::parse(HeaderName::To, to).is_ok_and(|to| to.params.get("tag").is_none())
 }
 
 fn into_bytes(value: Cow<'_, str>) -> Cow<'_, [u8]> {
@@ -181,39 +262,9 @@ fn into_bytes(value: Cow<'_, str>) -> Cow<'_, [u8]> {
     }
 }
 
-fn write_via_as_received(via: &Via<'_>, source: SocketAddr, out: &mut Vec<u8>) {
-    via.write_sent_by(out);
-    let mut asks_for_port = false;
-    for param in via.params.iter() {
-        if param.name.eq_ignore_ascii_case("received") {
-            continue;
-        }
-        // RFC 3581 §4: the server sets the value, whatever the client wrote there.
-        if param.name.eq_ignore_ascii_case("rport") {
-            asks_for_port = true;
-            continue;
-        }
-        param.write(out);
-    }
-    if asks_for_port {
-        out.extend(format!(";rport={}", source.port()).as_bytes());
-    }
-    // RFC 3261 §18.2.1 adds received where sent-by differs; RFC 3581 §4 always adds it beside rport.
-    let address = source.ip().to_canonical();
-    let differs = match via.host {
-        Host::Name(_) => true,
-        Host::V4(_) | Host::V6(_) => {
-            via.host.address().map(|host| host.to_canonical()) != Some(address)
-        }
-    };
-    if asks_for_port || differs {
-        out.extend(format!(";received={address}").as_bytes());
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use bytes::{Bytes, BytesMut};
     use expect_test::{Expect, expect};
 
     use super::ResponseBuilder;
@@ -322,6 +373,18 @@ mod tests {
             .build();
         assert!(answer.windows(8).any(|part| part == b";tag=old"));
         assert!(!answer.windows(8).any(|part| part == b";tag=new"));
+    }
+
+    #[test]
+    fn a_buffer_of_the_callers_gets_the_same_bytes() {
+        let request = request("SIP/2.0/UDP h;rport", "<sip:alice@h>;x=\"<\"");
+        let answer = ResponseBuilder::answer(&request, StatusCode::OK)
+            .received_from("[::ffff:192.0.2.1]:4000".parse().unwrap())
+            .to_tag("t1")
+            .body("text/plain", "hi");
+        let mut buffer = BytesMut::from(&b"before"[..]);
+        answer.write_into(&mut buffer);
+        assert_eq!(buffer, [b"before", answer.build().as_ref()].concat());
     }
 
     #[test]

@@ -10,4 +10,4 @@ mod write;
 
 pub(crate) use connect::Settings;
 pub(crate) use read::Reader;
-pub(crate) use write::PostgresBackend;
+pub(crate) use write::{PostgresBackend, erase_beside};

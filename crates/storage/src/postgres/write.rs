@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use helpdesk::TicketId;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -273,6 +274,22 @@ impl Backend for PostgresBackend {
             warn!(?left, "PostgreSQL frees the journal when it misses us");
         }
     }
+}
+
+/// Takes tickets out of a database that a server may be writing to.
+pub(crate) async fn erase_beside(
+    settings: &Settings,
+    tickets: Vec<TicketId>,
+    now_unix_ms: i64,
+) -> Result<u64, PostgresError> {
+    let connection = settings.connect().await?;
+    let client = &connection.client;
+    let told = |left: Left| PostgresError::Unreachable(format!("{left:?}"));
+    within(client.batch_execute("BEGIN")).await?;
+    let removal = Removal::Tickets(tickets);
+    let removed = remove(client, &removal, now_unix_ms).await.map_err(told)?;
+    within(client.batch_execute("COMMIT")).await?;
+    Ok(removed)
 }
 
 const REPLACED: &str = "another deskbell has taken the journal over";

@@ -7,4 +7,4 @@ mod write;
 
 pub(crate) use open::{Database, open_archive};
 pub(crate) use read::Reader;
-pub(crate) use write::SqliteBackend;
+pub(crate) use write::{SqliteBackend, erase_beside};

@@ -109,6 +109,18 @@ pub(crate) fn open_archive(path: &Path) -> Result<Connection, OpenError> {
     open().map_err(|error| explain(path, error))
 }
 
+/// A connection that writes to an existing database of this program's schema, beside a server that may be using it.
+pub(super) fn open_beside(path: &Path) -> Result<Connection, OpenError> {
+    drop(open_archive(path)?);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        configure_writer(&connection)?;
+        Ok(connection)
+    };
+    open().map_err(|error| explain(path, error))
+}
+
 /// How long a statement waits for another program's lock, such as a backup's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

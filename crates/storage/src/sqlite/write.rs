@@ -1,15 +1,17 @@
 //! Commits groups of batches in one SQLite transaction with one sync. Must not know what a record means beyond its row.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use helpdesk::TicketId;
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior, ffi, params};
 use tracing::warn;
 
+use super::open;
 use crate::backend::{Backend, Batch, Failure, Removal};
 use crate::chain::{Digest, Link, Links};
-use crate::error::CommitError;
+use crate::error::{CommitError, OpenError};
 use crate::health::Health;
 use crate::row::{Kind, Row, StoredRow};
 use crate::seal::Keyring;
@@ -283,7 +285,21 @@ fn insert(
             columns.line_id,
             columns.body,
             digest
-        ])?;
+        ]);
+    let inserted = match inserted {
+        // The end of its chain is remembered, and yet the ticket is gone: it was erased beside this writer.
+        Err(failure) if is_missing_ticket(&failure) => {
+            links.forget_all();
+            return if is_erased(savepoint, ticket)? {
+                Ok(())
+            } else {
+                Err(InsertError::Refused(CommitError::UnknownTicket(
+                    row.ticket.clone(),
+                )))
+            };
+        }
+        inserted => inserted?,
+    };
     if inserted == 0 {
         return accept_if_same(savepoint, row, keyring);
     }
@@ -317,6 +333,11 @@ fn end_of_chain(
     };
     links.remember(ticket, link);
     Ok(Some(link))
+}
+
+fn is_missing_ticket(failure: &rusqlite::Error) -> bool {
+    let extended_code = failure.sqlite_error().map(|detail| detail.extended_code);
+    extended_code == Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
 fn is_erased(savepoint: &Savepoint<'_>, ticket: &str) -> Result<bool, rusqlite::Error> {
@@ -357,6 +378,30 @@ fn accept_if_same(
 
 fn conflict(row: &Row) -> InsertError {
     InsertError::Refused(CommitError::Conflict(row.ticket.clone()))
+}
+
+/// Takes tickets out of a database that a server may be writing to.
+pub(crate) fn erase_beside(
+    path: &Path,
+    tickets: &[TicketId],
+    now_unix_ms: i64,
+) -> Result<u64, OpenError> {
+    let mut connection = open::open_beside(path)?;
+    let erase = |connection: &mut Connection| {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut removed = 0;
+        for ticket in tickets {
+            removed += remove_ticket(&transaction, ticket.as_str(), now_unix_ms)?;
+        }
+        transaction.commit()?;
+        // What was erased leaves the log too, unless somebody still reads what was before.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(removed)
+    };
+    erase(&mut connection).map_err(|source| OpenError::Database {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// What is still being said of the ticket finds it among the erased.

@@ -12,13 +12,9 @@ use std::time::{Duration, Instant};
 use dashmap::{DashMap, DashSet};
 use helpdesk::RepId;
 use sip::Flow;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 pub(crate) use binding::{Binding, Priority, Way};
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "for whoever keeps a journal of bindings")
-)]
 pub(crate) use saved::SavedBinding;
 
 /// Phones one rep may have registered; the oldest goes out for a newer one.
@@ -39,7 +35,6 @@ pub(crate) struct Bindings {
     arrivals: watch::Sender<u64>,
     /// Reps whose phones are not those that were written down last.
     changed: DashSet<RepId>,
-    changes: Notify,
 }
 
 impl Bindings {
@@ -50,7 +45,6 @@ impl Bindings {
             flow_grace,
             arrivals: watch::Sender::new(0),
             changed: DashSet::new(),
-            changes: Notify::new(),
         }
     }
 
@@ -182,6 +176,5 @@ impl Bindings {
     /// Marks are merged: the reader costs no more than one for each rep, however slow it is.
     fn mark(&self, rep: &RepId) {
         self.changed.insert(rep.clone());
-        self.changes.notify_one();
     }
 }

@@ -40,16 +40,7 @@ pub(crate) struct SavedBinding {
     pub(crate) expires_at: i64,
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for whoever keeps a journal of bindings")
-)]
 impl Bindings {
-    /// Returns once there may be something to poll: somebody's phones are others, and the phone has its answer.
-    pub(crate) async fn changed(&self) {
-        self.changes.notified().await;
-    }
-
     /// Takes out one rep whose phones have changed; read them only afterwards.
     pub(crate) fn poll_changed(&self) -> Option<RepId> {
         let rep = self.changed.iter().next().map(|rep| rep.clone())?;

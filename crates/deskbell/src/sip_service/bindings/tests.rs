@@ -293,7 +293,6 @@ async fn bindings_come_back_after_a_restart_with_the_time_they_have_left() {
     before
         .register(&rep, vec![desk.clone(), page.clone(), brief], at)
         .unwrap();
-    before.changed().await;
     assert_eq!(before.poll_changed(), Some(rep.clone()));
     assert_eq!(before.poll_changed(), None);
     let saved: Vec<SavedBinding> = before.saved(&rep, then);

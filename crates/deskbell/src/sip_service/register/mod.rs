@@ -46,10 +46,14 @@ impl Lifetimes {
 }
 
 impl SipService {
-    pub(super) fn handle_register(&self, request: &Request, exchange: &Exchange<'_>) -> Handling {
-        match self.register(request, exchange) {
+    pub(super) fn handle_register(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
+        let Ok(place) = self.answers.place() else {
+            return Handling::Overloaded;
+        };
+        match self.register(request, &exchange) {
             Ok((proven, outbound)) => {
-                Handling::Answer(self.list_contacts(request, exchange, &proven, outbound))
+                let response = self.list_contacts(request, &exchange, &proven, outbound);
+                place.answer(exchange, response)
             }
             Err(refusal) => refusal,
         }

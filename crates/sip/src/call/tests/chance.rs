@@ -195,7 +195,9 @@ impl World {
                         .header(HeaderName::Require, "100rel")
                         .header(HeaderName::RSeq, "1");
                 }
-                let (request, response) = (pending.id, response(builder.build()));
+                let (request, bytes) = (pending.id, builder.build());
+                drop(builder);
+                let response = response(bytes);
                 self.handle(Input::Response { request, response });
             }
             Act::Final {

@@ -133,7 +133,9 @@ impl Script {
         if !text.is_empty() {
             builder = builder.body("application/sdp", text.to_owned());
         }
-        let (request, response) = (*id, response(builder.build()));
+        let (request, bytes) = (*id, builder.build());
+        drop(builder);
+        let response = response(bytes);
         self.handle(Input::Response { request, response });
     }
 

@@ -1,0 +1,54 @@
+//! Which tickets are a customer's. Must not know what is done with them.
+
+use helpdesk::Record;
+use storage::Story;
+
+use crate::cli::Customer;
+
+/// Whether the ticket is by anything given the customer's.
+pub(super) fn is_of(story: &Story, customer: &Customer) -> bool {
+    if customer.ticket.iter().any(|id| id == story.ticket.as_str()) {
+        return true;
+    }
+    story.records.iter().any(|record| {
+        let Record::Opened { ask, .. } = record else {
+            return false;
+        };
+        let same_phone = match (&customer.phone, &ask.phone) {
+            (Some(wanted), Some(found)) => same_number(wanted, found),
+            _ => false,
+        };
+        let same_name = match (&customer.name, &ask.name) {
+            (Some(wanted), Some(found)) => {
+                wanted.trim().to_lowercase() == found.trim().to_lowercase()
+            }
+            _ => false,
+        };
+        same_phone || same_name
+    })
+}
+
+/// `+33 1 23`, `0033-1-23` and `(+33)123` are one number; a number without a digit is nobody's.
+fn same_number(one: &str, other: &str) -> bool {
+    let digits = |text: &str| -> String {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        match digits.strip_prefix("00") {
+            Some(international) => international.to_owned(),
+            None => digits,
+        }
+    };
+    let one = digits(one);
+    !one.is_empty() && one == digits(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_the_same_however_it_is_written() {
+        assert!(same_number("+33 1 23 45", "0033-1-23(45)"));
+        assert!(!same_number("+33 1 23 45", "+33 1 23 46"));
+        assert!(!same_number("-", "()"));
+    }
+}

@@ -1,0 +1,120 @@
+//! What the journal needs done every hour: tickets past their site's retention go, lapsed soft state goes, and what an
+//! older key sealed is sealed anew. Must not know what a ticket is about.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use storage::{CommitError, Journal};
+use tokio::time::{MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::happenings::unix_ms;
+
+/// Soon after the start, when phones have come back, and every hour.
+const FIRST: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// Tickets in one transaction, so that shoppers' lines never wait for long.
+const AT_ONCE: u32 = 200;
+
+/// Sees to the journal until `shutdown`.
+pub(crate) async fn run(
+    journal: Journal,
+    retention_by_site: HashMap<String, Duration>,
+    shutdown: CancellationToken,
+) -> Result<(), CommitError> {
+    let mut due = interval_at(tokio::time::Instant::now() + FIRST, EVERY);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(due.tick()).await.is_some() {
+        let done = see_to(&journal, &retention_by_site);
+        let Some(done) = shutdown.run_until_cancelled(done).await else {
+            break;
+        };
+        done?;
+    }
+    Ok(())
+}
+
+async fn see_to(
+    journal: &Journal,
+    retention_by_site: &HashMap<String, Duration>,
+) -> Result<(), CommitError> {
+    let now = unix_ms();
+    journal.purge_lapsed(now).await?;
+    let mut purged = 0;
+    for (site, retention) in retention_by_site {
+        let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        loop {
+            let before = now.saturating_sub(retention);
+            match journal.purge(site, before, AT_ONCE, now).await? {
+                0 => break,
+                gone => purged += gone,
+            }
+        }
+    }
+    let mut resealed = 0;
+    // A ticket that no key opens would come again and again.
+    let mut before = None;
+    loop {
+        let tickets = journal.reseal(AT_ONCE).await?;
+        resealed += tickets;
+        if tickets < u64::from(AT_ONCE) || before == Some(resealed) {
+            break;
+        }
+        before = Some(resealed);
+    }
+    if purged > 0 || resealed > 0 {
+        tracing::info!(purged, resealed, "the journal is seen to");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use helpdesk::ticket::CloseReason;
+    use helpdesk::{Record, TicketId};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_site_has_its_own_retention() {
+        let journal = Journal::open("sqlite::memory:").await.unwrap();
+        let day = Duration::from_secs(24 * 3600);
+        let two_days_ago = unix_ms() - 2 * 24 * 3600 * 1000;
+        for site in ["shop", "library"] {
+            let mut ask = crate::desk::tests::ask(site);
+            ask.site = helpdesk::SiteId::new(site);
+            journal
+                .commit(vec![
+                    Record::Opened {
+                        ask: Box::new(ask),
+                        at_unix_ms: two_days_ago,
+                    },
+                    Record::Closed {
+                        ticket: TicketId::new(site),
+                        reason: CloseReason::Rep,
+                        at_unix_ms: two_days_ago,
+                    },
+                ])
+                .await
+                .unwrap();
+        }
+        let retention = HashMap::from([("shop".to_owned(), day), ("library".to_owned(), 3 * day)]);
+        see_to(&journal, &retention).await.unwrap();
+        assert!(
+            journal
+                .history(&TicketId::new("shop"))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(
+            journal
+                .history(&TicketId::new("library"))
+                .await
+                .unwrap()
+                .len(),
+            2
+        );
+    }
+}
