@@ -55,6 +55,7 @@ impl Invitation {
 #[derive(Debug)]
 pub struct PendingInvite {
     pub(crate) transaction: ServerTransactionId,
+    pub(crate) flow: Flow,
     pub(crate) commands: mpsc::Sender<Command>,
     /// Room for the final answer, taken when it was promised.
     pub(crate) permit: Option<mpsc::OwnedPermit<Command>>,

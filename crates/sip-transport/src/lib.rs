@@ -5,6 +5,8 @@
 mod admission;
 mod alarm;
 mod budget;
+mod calling;
+mod calls;
 mod config;
 mod connection;
 mod counters;
@@ -38,6 +40,8 @@ mod way;
 mod websocket;
 mod wire;
 
+pub use crate::calling::Way;
+pub use crate::calls::{Calls, LegOrders, NotTaken as OrderNotTaken, Placed};
 pub use crate::config::{Config, Listen};
 pub use crate::counters::{Count, Counters};
 pub use crate::defence::Conduct;

@@ -141,6 +141,17 @@ impl Sender {
         result
     }
 
+    /// Runs a task that belongs to the transport: it ends with it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.shared.stop.clone();
+        self.shared.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
     /// The servers of a SIP URI in the order to try them; at least one.
     ///
     /// # Errors

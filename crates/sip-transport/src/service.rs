@@ -121,9 +121,11 @@ impl Exchange<'_> {
     /// Too many answers are outstanding; the promise could not be kept.
     pub fn defer_invite(self) -> Result<PendingInvite, Overloaded> {
         let (commands, transaction) = (self.commands.clone(), self.transaction);
+        let flow = self.flow;
         let permit = self.defer()?.permit.take();
         Ok(PendingInvite {
             transaction,
+            flow,
             commands,
             permit,
         })

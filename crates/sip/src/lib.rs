@@ -1,8 +1,10 @@
 //! SIP messages, grammar, framing, transactions, digest. Must not know sockets, tokio, presence or XML.
 #![forbid(unsafe_code)]
 
+pub mod call;
 mod check;
 mod controls;
+mod dialog;
 pub mod digest;
 mod error;
 mod flow;
@@ -26,6 +28,7 @@ mod values;
 mod write;
 
 pub use check::{MAX_ACCEPTS, MAX_URI_LENGTH, MAX_VIAS};
+pub use dialog::{Dialog, Opening};
 pub use error::{BadRequest, HeaderError, HeaderFault, ParseError, UriError};
 pub use flow::{Flow, Protocol};
 pub use grammar::{Param, Params};

@@ -19,8 +19,8 @@ use std::time::Duration;
 use sip::transaction::ServerTransactionId;
 use sip::{Flow, HeaderName, Method, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{
-    Conduct, Config, Counters, Exchange, Handling, Listen, PendingAnswer, PendingInvite, Sender,
-    Service, TlsHandle, Transport, Upgraded,
+    Calls, Conduct, Config, Counters, Exchange, Handling, Listen, PendingAnswer, PendingInvite,
+    Sender, Service, TlsHandle, Transport, Upgraded,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -53,6 +53,8 @@ pub(crate) struct Desk {
 /// and names it otherwise.
 pub(crate) struct Clerk {
     pub(crate) seen: Mutex<Vec<(Method, Flow)>>,
+    /// The calls that we have placed.
+    pub(crate) calls: Arc<Calls>,
     /// The numbers of the ACKs.
     pub(crate) acks: Mutex<Vec<u32>>,
     pub(crate) cancelled: Mutex<Vec<ServerTransactionId>>,
@@ -94,6 +96,7 @@ impl Desk {
         let (closed_sender, closed) = mpsc::channel(10_000);
         let service = Arc::new(Clerk {
             seen: Mutex::new(Vec::new()),
+            calls: Arc::default(),
             acks: Mutex::new(Vec::new()),
             cancelled: Mutex::new(Vec::new()),
             deferred: deferred_sender,
@@ -164,6 +167,10 @@ impl Service for Clerk {
         let method = request.method();
         let seen = (method, exchange.flow());
         self.seen.lock().unwrap().push(seen);
+        let exchange = match self.calls.handle_request(request, exchange) {
+            Ok(handling) => return handling,
+            Err(exchange) => exchange,
+        };
         match method {
             Method::Publish => Handling::Answer(answer(request, 200)),
             Method::Register => {
@@ -201,10 +208,12 @@ impl Service for Clerk {
     }
 
     fn handle_ack(&self, ack: &Request, _flow: Flow) {
+        self.calls.handle_ack(ack);
         self.acks.lock().unwrap().push(ack.cseq().unwrap().number);
     }
 
-    fn handle_cancelled(&self, _flow: Flow, transaction: ServerTransactionId) {
+    fn handle_cancelled(&self, flow: Flow, transaction: ServerTransactionId) {
+        self.calls.handle_cancelled(flow, transaction);
         self.cancelled.lock().unwrap().push(transaction);
     }
 

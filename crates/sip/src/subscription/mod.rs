@@ -1,7 +1,6 @@
 //! Subscriptions (RFC 6665) as pure machines: all of one notifier (§4.2), and one of a subscriber (§4.1).
 //! Must not know event packages, documents, sockets or who may watch whom.
 
-mod dialog;
 mod notifier;
 mod one;
 mod rates;
@@ -15,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-pub use self::dialog::Dialog;
 pub use self::notifier::{Notifier, address_of};
 pub use self::subscriber::{
     Loss, Subscriber, SubscriberConfig, SubscriberInput, SubscriberOutput, SubscriberStanding,

@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use super::one::{Knowledge, Next, Refreshed, Retention, Subscription, Terms};
 use super::rates::Rates;
-use super::{
-    Config, Dialog, EndReason, Held, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher,
-};
+use super::{Config, EndReason, Held, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
+use crate::dialog::Dialog;
 use crate::error::BadRequest;
 use crate::header::event::Event;
 use crate::header_name::HeaderName;

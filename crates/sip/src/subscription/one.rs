@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::rates::Rates;
 use super::{Config, Content, EndReason, Outcome, Standing};
+use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::header_name::HeaderName;
 use crate::method::Method;
-use crate::subscription::Dialog;
 use crate::write::request::RequestDraft;
 
 #[derive(Debug)]

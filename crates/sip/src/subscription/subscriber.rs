@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::Dialog;
+use crate::dialog::Dialog;
 use crate::digest::{Asked, Challenge, Credentials, Ha1};
 use crate::error::BadRequest;
 use crate::header_name::HeaderName;

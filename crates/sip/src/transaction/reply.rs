@@ -1,11 +1,13 @@
 //! Where answers go, and the answers an endpoint gives itself. Must not know transactions.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::flow::Flow;
 use crate::header::via::Via;
+use crate::header_name::HeaderName;
 use crate::message::{Message, Request};
 use crate::status::StatusCode;
 use crate::write::response::ResponseBuilder;
@@ -63,4 +65,21 @@ pub(super) fn answer(
         return builder.build();
     }
     builder.to_tag(tag).build()
+}
+
+/// The answer to a request that there is no time for.
+pub(super) fn overload(
+    request: &Request,
+    source: SocketAddr,
+    tag: &str,
+    retry_after: Duration,
+) -> Bytes {
+    ResponseBuilder::answer(request, StatusCode::SERVICE_UNAVAILABLE)
+        .received_from(source)
+        .to_tag(tag)
+        .header(
+            HeaderName::RetryAfter,
+            retry_after.as_secs().max(1).to_string(),
+        )
+        .build()
 }

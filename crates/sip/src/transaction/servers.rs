@@ -528,22 +528,18 @@ impl Servers {
     /// Answers 503 without keeping anything.
     fn refuse(&mut self, request: &Request, key: ServerKey, flow: Flow, effects: &mut Effects) {
         effects.counts.refused += 1;
-        let retry_after = self.config.retry_after.as_secs().max(1).to_string();
-        let response = ResponseBuilder::answer(request, StatusCode::SERVICE_UNAVAILABLE)
-            .received_from(flow.remote)
-            .to_tag(self.keys.tag(key))
-            .header(HeaderName::RetryAfter, retry_after)
-            .build();
+        let tag = self.keys.tag(key);
+        let response = reply::overload(request, flow.remote, &tag, self.config.retry_after);
         effects.transmit(flow, response);
     }
 
     /// Answers 482 without keeping anything.
     fn refuse_merged(&mut self, request: &Request, arrival: &Arrival, effects: &mut Effects) {
         effects.counts.merged += 1;
+        let flow = arrival.answer_flow;
         let tag = self.keys.tag(arrival.identity.key);
-        let source = arrival.answer_flow.remote;
-        let response = reply::answer(request, StatusCode::LOOP_DETECTED, source, &tag);
-        effects.transmit(arrival.answer_flow, response);
+        let response = reply::answer(request, StatusCode::LOOP_DETECTED, flow.remote, &tag);
+        effects.transmit(flow, response);
     }
 
     fn carry_out_invite(&mut self, id: Id, step: Step, effects: &mut Effects, now: Instant) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::header::name_addr::NameAddr;
 use crate::header_name::HeaderName;
 use crate::method::Method;
 use crate::write::{Writer, extension_name};
@@ -115,6 +116,23 @@ impl RequestDraft {
         self.cseq
     }
 
+    /// The URI that the request goes to next: that of its first Route, where that is a loose router, else the
+    /// Request-URI (RFC 3261 §8.1.2).
+    pub fn next_hop(&self) -> String {
+        let route = self
+            .headers
+            .iter()
+            .find(|(name, _)| name == HeaderName::Route.as_str());
+        route
+            .and_then(|(_, value)| loose_router(value))
+            .unwrap_or_else(|| self.uri.clone())
+    }
+
+    /// The bytes of the body.
+    pub(crate) const fn body_bytes(&self) -> &Bytes {
+        &self.body
+    }
+
     /// The bytes to send. `sent_by` is a transport and an address, such as `UDP 127.0.0.1:5060`;
     /// `branch` is the whole branch with its cookie. The answer's port is asked for (RFC 3581).
     pub fn print(&self, sent_by: &str, branch: &str) -> Bytes {
@@ -142,6 +160,12 @@ impl RequestDraft {
         }
         writer.finish(&self.body)
     }
+}
+
+fn loose_router(route: &str) -> Option<String> {
+    let route = NameAddr::parse(HeaderName::Route, route.as_bytes()).ok()?;
+    let uri = route.sip_uri()?;
+    uri.params.get("lr").is_some().then(|| uri.to_string())
 }
 
 #[cfg(test)]
@@ -185,6 +209,17 @@ mod tests {
             panic!("not a request");
         };
         assert_eq!(request.check(), Ok(()));
+    }
+
+    #[test]
+    fn the_next_hop_is_the_first_loose_router_or_the_request_uri() {
+        assert_eq!(draft().next_hop(), "sip:alice@127.0.0.1:5091");
+        let strict = draft().header(HeaderName::Route, "<sip:p.example>");
+        assert_eq!(strict.next_hop(), "sip:alice@127.0.0.1:5091");
+        let loose = draft()
+            .header(HeaderName::Route, "<sip:p.example;lr>")
+            .header(HeaderName::Route, "<sip:q.example;lr>");
+        assert_eq!(loose.next_hop(), "sip:p.example;lr");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The dialog that a request of the peer opens, from our side (RFC 3261 §12). Must not know what it is used for.
+//! A dialog, from our side, whoever has opened it (RFC 3261 §12). Must not know what it is used for.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,25 @@ pub struct Dialog {
     /// The proxies on the way there, as Route values.
     route_set: Box<[Box<str>]>,
     local_cseq: u32,
-    remote_cseq: u32,
+    /// `None` until the peer has sent a request.
+    remote_cseq: Option<u32>,
+}
+
+/// A request of ours that may open a dialog.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// Its Call-ID.
+    pub call_id: &'a str,
+    /// Its From tag.
+    pub local_tag: &'a str,
+    /// The URI in its From.
+    pub local_uri: &'a str,
+    /// The URI in its To.
+    pub remote_uri: &'a str,
+    /// Its Request-URI.
+    pub request_uri: &'a str,
+    /// The number of its CSeq.
+    pub cseq: u32,
 }
 
 impl Dialog {
@@ -51,7 +69,7 @@ impl Dialog {
             remote_target: target(request)?.ok_or(MISSING_CONTACT)?.into(),
             route_set: route_set.into(),
             local_cseq: 0,
-            remote_cseq: request.cseq()?.number,
+            remote_cseq: Some(request.cseq()?.number),
         };
         if dialog.length() > LONGEST {
             return Err(BadRequest {
@@ -62,9 +80,46 @@ impl Dialog {
         Ok(dialog)
     }
 
+    /// The dialog that a response to a request of ours opens (RFC 3261 §12.1.2). `None` where To or Record-Route
+    /// cannot be used, or all of it is too long to be kept.
+    pub fn answered(opening: &Opening<'_>, response: &Response) -> Option<Self> {
+        let to = response.to().ok()?;
+        let mut route_set = routes(response).ok()?;
+        // RFC 3261 §12.1.2: in reverse order.
+        route_set.reverse();
+        // Without a Contact, which §12.1.1 demands, the way of the request is as good as any.
+        let target = target(response).ok().flatten();
+        let dialog = Self {
+            call_id: opening.call_id.into(),
+            local_tag: opening.local_tag.into(),
+            remote_tag: to.tag().unwrap_or_default().into(),
+            local_uri: opening.local_uri.into(),
+            remote_uri: opening.remote_uri.into(),
+            remote_target: target.map_or(opening.request_uri.into(), Into::into),
+            route_set: route_set.into(),
+            local_cseq: opening.cseq,
+            remote_cseq: None,
+        };
+        (dialog.length() <= LONGEST).then_some(dialog)
+    }
+
+    /// Goes on counting where an earlier state of the same dialog has stopped, because the route set of an early dialog
+    /// is not that of the confirmed one (RFC 3261 §13.2.2.4).
+    pub fn continue_from(&mut self, earlier: &Self) {
+        self.local_cseq = self.local_cseq.max(earlier.local_cseq);
+        self.remote_cseq = self.remote_cseq.max(earlier.remote_cseq);
+    }
+
+    /// Takes in a 2xx of the peer to an INVITE of ours in this dialog, which refreshes its target (RFC 3261 §12.2.1.2).
+    pub(crate) fn refresh_target(&mut self, response: &Response) {
+        if let Ok(Some(target)) = target(response) {
+            self.remote_target = target.into();
+        }
+    }
+
     /// The dialog that a request of ours is about to open (RFC 3261 §12.1.2): the peer's tag, its target and the route
     /// come with the first message back.
-    pub(super) fn propose(
+    pub(crate) fn propose(
         call_id: &str,
         local_tag: &str,
         local_uri: &str,
@@ -79,7 +134,7 @@ impl Dialog {
             remote_target: remote_uri.into(),
             route_set: Box::default(),
             local_cseq: 0,
-            remote_cseq: 0,
+            remote_cseq: None,
         }
     }
 
@@ -87,7 +142,7 @@ impl Dialog {
     ///
     /// # Errors
     /// Where To, Contact or Record-Route cannot be used.
-    pub(super) fn handle_success(&mut self, response: &Response) -> Result<(), BadRequest> {
+    pub(crate) fn handle_success(&mut self, response: &Response) -> Result<(), BadRequest> {
         let tag = response.to()?.tag().unwrap_or_default();
         if let Some(target) = target(response)? {
             self.remote_target = target.into();
@@ -103,12 +158,12 @@ impl Dialog {
     }
 
     /// Whether the peer has opened the dialog.
-    pub(super) fn is_confirmed(&self) -> bool {
+    pub(crate) fn is_confirmed(&self) -> bool {
         !self.remote_tag.is_empty()
     }
 
     /// Whether a request of the peer may open this dialog, which we proposed (RFC 6665 §4.4.1).
-    pub(super) fn may_be_opened_by(&self, request: &Request) -> bool {
+    pub(crate) fn may_be_opened_by(&self, request: &Request) -> bool {
         let (Ok(to), Ok(call_id)) = (request.to(), request.call_id()) else {
             return false;
         };
@@ -119,17 +174,17 @@ impl Dialog {
     ///
     /// # Errors
     /// Where From, Contact or Record-Route cannot be used; the status to answer with.
-    pub(super) fn handle_opening(&mut self, request: &Request) -> Result<(), BadRequest> {
+    pub(crate) fn handle_opening(&mut self, request: &Request) -> Result<(), BadRequest> {
         let tag = request.from()?.tag().unwrap_or_default().to_owned();
         self.route_set = routes(request)?.into();
         self.remote_target = target(request)?.ok_or(MISSING_CONTACT)?.into();
         self.remote_tag = tag.into();
-        self.remote_cseq = request.cseq()?.number;
+        self.remote_cseq = Some(request.cseq()?.number);
         Ok(())
     }
 
     /// The Call-ID.
-    pub(super) fn call_id(&self) -> &str {
+    pub(crate) fn call_id(&self) -> &str {
         &self.call_id
     }
 
@@ -151,14 +206,14 @@ impl Dialog {
     pub fn handle_request(&mut self, request: &Request) -> Result<(), BadRequest> {
         let cseq = request.cseq()?.number;
         // RFC 3261 §12.2.2: a lower number is out of order; the same one is a retransmission, seen elsewhere.
-        if cseq <= self.remote_cseq {
+        if self.remote_cseq.is_some_and(|last| cseq <= last) {
             return Err(BadRequest {
                 status: StatusCode::SERVER_INTERNAL_ERROR,
                 reason: Cow::Borrowed("Out Of Order"),
             });
         }
         let target = target(request)?;
-        self.remote_cseq = cseq;
+        self.remote_cseq = Some(cseq);
         if let Some(target) = target {
             self.remote_target = target.into();
         }
@@ -167,17 +222,37 @@ impl Dialog {
 
     /// The next request of ours in this dialog, without what the method wants (RFC 3261 §12.2.1.1).
     pub fn next_request(&mut self, method: Method) -> RequestDraft {
-        self.local_cseq += 1;
+        let cseq = self.next_cseq();
+        self.draft(method, cseq)
+    }
+
+    /// The number of a request of ours that was sent before in other words, as after a challenge (RFC 3261 §22.2).
+    pub fn next_cseq(&mut self) -> u32 {
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        self.local_cseq
+    }
+
+    fn draft(&self, method: Method, cseq: u32) -> RequestDraft {
         let (uri, routes) = self.way();
         let mut draft = RequestDraft::new(method, uri)
             .from(&format!("<{}>", self.local_uri), &self.local_tag)
             .to(self.remote_address())
             .call_id(&*self.call_id)
-            .cseq(self.local_cseq);
+            .cseq(cseq);
         for route in routes {
             draft = draft.header(HeaderName::Route, route);
         }
         draft
+    }
+
+    /// The ACK of a 2xx to the INVITE of ours with this number (RFC 3261 §13.2.2.4).
+    pub fn acknowledgement(&self, cseq: u32) -> RequestDraft {
+        self.draft(Method::Ack, cseq)
+    }
+
+    /// The peer's tag; empty for a peer older than RFC 3261.
+    pub fn remote_tag(&self) -> &str {
+        &self.remote_tag
     }
 
     /// Our tag.
