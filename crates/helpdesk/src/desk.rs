@@ -353,13 +353,20 @@ impl Helpdesk {
         }
     }
 
-    fn handle_pause(&mut self, rep: &RepId, pause: Option<PauseFor>) {
+    pub(crate) fn handle_pause(&mut self, rep: &RepId, pause: Option<PauseFor>) {
         let now = self.now;
-        if let Some(seat) = self.roster.seat_mut(rep) {
-            seat.pause = pause.map(|pause| match pause {
-                PauseFor::Time(time) => Pause::Until(now.after(time)),
-                PauseFor::Good => Pause::UntilResumed,
-            });
+        let Some(seat) = self.roster.seat_mut(rep) else {
+            return;
+        };
+        seat.pause = pause.map(|pause| match pause {
+            PauseFor::Time(time) => Pause::Until(now.after(time)),
+            PauseFor::Good => Pause::UntilResumed,
+        });
+        if !seat.is_paused() {
+            return;
+        }
+        for ticket in seat.offers.clone() {
+            self.end_offer(&ticket, OfferEnd::Paused);
         }
     }
 

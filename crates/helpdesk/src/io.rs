@@ -24,7 +24,8 @@ pub enum Input {
         /// The composed state.
         availability: Availability,
     },
-    /// A rep begins or ends a pause: nothing is offered meanwhile, what is in hand goes on.
+    /// A rep begins or ends a pause: nothing is offered meanwhile, offers not answered go to others,
+    /// conversations go on.
     Pause {
         /// The rep.
         rep: RepId,

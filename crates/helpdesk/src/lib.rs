@@ -32,6 +32,7 @@ mod report;
 mod restore;
 mod roster;
 mod routing;
+mod said;
 pub mod scores;
 mod shoppers;
 pub mod simulation;

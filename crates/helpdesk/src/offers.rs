@@ -27,6 +27,7 @@ pub(crate) enum OfferEnd {
     Lapsed,
     Unreachable,
     OffDuty,
+    Paused,
     Restart,
 }
 
@@ -37,6 +38,7 @@ impl OfferEnd {
             Self::Lapsed => "the rep did not answer in time",
             Self::Unreachable => "the rep's phone could not be reached",
             Self::OffDuty => "the rep went off duty",
+            Self::Paused => "the rep has begun a pause",
             Self::Restart => "the server was restarted",
         }
     }
@@ -45,7 +47,7 @@ impl OfferEnd {
     fn calls_for_pause(self) -> bool {
         match self {
             Self::Declined | Self::Lapsed => true,
-            Self::Unreachable | Self::OffDuty | Self::Restart => false,
+            Self::Unreachable | Self::OffDuty | Self::Paused | Self::Restart => false,
         }
     }
 

@@ -8,10 +8,11 @@ use crate::conversation::Speaker;
 use crate::conversations::is_with;
 use crate::desk::Helpdesk;
 use crate::ids::{RepId, ReplyId, SkillId, TicketId};
-use crate::io::{Addressee, Answer, Output, SayRefused, ShopperEvent};
+use crate::io::{Addressee, Answer, Output, PauseFor, SayRefused, ShopperEvent};
 use crate::offers::OfferEnd;
 use crate::routing;
 use crate::routing::fit::Wants;
+use crate::said::{PauseCommand, Said};
 use crate::ticket::CloseReason;
 use crate::tickets::{Briefing, Stage};
 use crate::words::{self, Seen};
@@ -22,19 +23,8 @@ const DESK: &str = "desk";
 
 const CALLBACKS: &str = "Callbacks are not set up here.";
 const ENDED: &str = "This conversation has ended.";
-
-/// What a rep's text means.
-#[derive(Debug, PartialEq, Eq)]
-enum Said<'a> {
-    Line(&'a str),
-    Decline,
-    End,
-    HandOn(&'a str),
-    Callback,
-    Who,
-    Help,
-    Unknown(&'a str),
-}
+const HOW_LONG: &str = "How long? /pause 15 is 15 minutes; 90s and 2h are understood, 24h at most. \
+    /pause alone lasts until /resume.";
 
 /// What a rep has to do with a ticket.
 enum Relation {
@@ -117,6 +107,15 @@ impl Helpdesk {
         if text.is_empty() {
             return;
         }
+        if let Some(command) = PauseCommand::read(text) {
+            let from = match to {
+                Addressee::Ticket(ticket) => ticket,
+                Addressee::Desk => &desk,
+            };
+            let told = self.obey_pause(rep, command);
+            self.note(rep, from, &told);
+            return;
+        }
         let said = Said::read(text);
         let id = match to {
             Addressee::Ticket(ticket) => Some(ticket.clone()),
@@ -149,6 +148,34 @@ impl Helpdesk {
         match to {
             Addressee::Desk => self.tell_which(rep, &id),
             Addressee::Ticket(_) => {}
+        }
+    }
+
+    /// Begins or ends a pause, wherever it is asked for; gives what to answer.
+    fn obey_pause(&mut self, rep: &RepId, command: PauseCommand) -> String {
+        match command {
+            PauseCommand::Pause(pause) => {
+                self.handle_pause(rep, Some(pause));
+                match pause {
+                    PauseFor::Time(time) => {
+                        format!(
+                            "You have a pause of {}; /resume ends it.",
+                            words::length(time)
+                        )
+                    }
+                    PauseFor::Good => "You have a pause until /resume.".to_owned(),
+                }
+            }
+            PauseCommand::Unclear => HOW_LONG.to_owned(),
+            PauseCommand::Resume => {
+                let was_paused = self.roster.seat(rep).is_some_and(|seat| seat.is_paused());
+                self.handle_pause(rep, None);
+                if was_paused {
+                    "Your pause is over.".to_owned()
+                } else {
+                    "You have no pause.".to_owned()
+                }
+            }
         }
     }
 
@@ -416,23 +443,5 @@ impl Helpdesk {
         self.roster
             .seat(rep)
             .map_or_else(|| rep.to_string(), |seat| seat.rep.name.clone())
-    }
-}
-
-impl<'a> Said<'a> {
-    fn read(text: &'a str) -> Self {
-        if !text.starts_with('/') {
-            return Self::Line(text);
-        }
-        let (command, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        match command.to_ascii_lowercase().as_str() {
-            "/no" => Self::Decline,
-            "/end" => Self::End,
-            "/to" => Self::HandOn(rest.trim()),
-            "/phone" => Self::Callback,
-            "/who" => Self::Who,
-            "/help" => Self::Help,
-            _ => Self::Unknown(command),
-        }
     }
 }

@@ -6,7 +6,8 @@ use presence::Availability;
 
 use crate::desk::Helpdesk;
 use crate::ids::{Level, RepId, SiteId, SkillId, TicketId, TierId};
-use crate::roster::Seat;
+use crate::io::PauseFor;
+use crate::roster::{Pause, Seat};
 use crate::snapshot::Wait;
 use crate::ticket::TicketState;
 use crate::tickets::Ticket;
@@ -26,6 +27,10 @@ pub struct RepReport {
     pub doubted_for: Option<Duration>,
     /// How long the longest rest after a conversation still lasts.
     pub wrap_up_for: Option<Duration>,
+    /// How long a pause that the rep has begun still lasts.
+    pub paused: Option<PauseFor>,
+    /// Calls the rep is on; any fills the rep.
+    pub on_calls: u32,
     /// Since when nothing has been taken or ended.
     pub idle_for: Duration,
     /// Conversations at once.
@@ -91,6 +96,11 @@ impl Helpdesk {
             is_free: seat.is_free(),
             doubted_for: seat.doubted_until.map(|until| until.since(self.now)),
             wrap_up_for: wrap_up.map(|until| until.since(self.now)),
+            paused: seat.pause.map(|pause| match pause {
+                Pause::Until(end) => PauseFor::Time(end.since(self.now)),
+                Pause::UntilResumed => PauseFor::Good,
+            }),
+            on_calls: seat.calls,
             idle_for: self.now.since(seat.idle_since),
             capacity: seat.rep.capacity,
             offers: seat.offers.clone(),

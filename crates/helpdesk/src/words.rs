@@ -11,7 +11,8 @@ use crate::tickets::Briefing;
 /// What a rep can type.
 pub(crate) const HELP: &str = "Reply to take an offer, or to talk. \
     /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, \
-    /who shows who it is, /phone asks for a callback, /help shows this.";
+    /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until \
+    /resume, /help shows this.";
 
 /// Lines of the conversation so far that an offer shows.
 const OFFER_LINES: usize = 5;
@@ -128,6 +129,15 @@ pub(crate) enum Seen {
 /// The shopper's name for people, to begin a sentence with.
 pub(crate) fn shopper(ask: &Ask) -> String {
     name(ask).unwrap_or_else(|| "A shopper".to_owned())
+}
+
+/// A length of time in the greatest unit that loses nothing.
+pub(crate) fn length(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),
+        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
 }
 
 /// Which of several conversations a message went to.

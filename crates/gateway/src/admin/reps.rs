@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use helpdesk::{RepReport, TicketId};
+use helpdesk::{PauseFor, RepReport, TicketId};
 use presence::Availability;
 use serde::Serialize;
 
@@ -26,6 +26,11 @@ pub(super) struct RepDocument {
     free: bool,
     doubted_for_s: Option<u64>,
     wrap_up_for_s: Option<u64>,
+    /// The rep has begun a pause; without `paused_for_s` it lasts until the rep says so.
+    paused: bool,
+    paused_for_s: Option<u64>,
+    /// Any call fills the rep.
+    on_calls: u32,
     idle_for_s: u64,
     capacity: u32,
     offers: Vec<String>,
@@ -63,6 +68,12 @@ impl From<RepReport> for RepDocument {
             free: report.is_free,
             doubted_for_s: report.doubted_for.map(|time| time.as_secs()),
             wrap_up_for_s: report.wrap_up_for.map(|time| time.as_secs()),
+            paused: report.paused.is_some(),
+            paused_for_s: report.paused.and_then(|pause| match pause {
+                PauseFor::Time(time) => Some(time.as_secs()),
+                PauseFor::Good => None,
+            }),
+            on_calls: report.on_calls,
             idle_for_s: report.idle_for.as_secs(),
             capacity: report.capacity,
             offers: ids(report.offers),

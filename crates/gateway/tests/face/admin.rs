@@ -139,6 +139,22 @@ async fn lists_come_in_pages() {
 }
 
 #[tokio::test]
+async fn a_rep_shows_pause_and_calls() {
+    let world = world(&store()).await;
+    let call = world.get("/v1/admin/reps").bearer("the-reading-key");
+    let reps = call.send().await.json(200);
+    let [alice, bob, carol] = [0, 1, 2].map(|place| &reps["items"][place]);
+    assert_eq!(alice["paused"], false);
+    assert!(alice["paused_for_s"].is_null());
+    assert_eq!(alice["on_calls"], 0);
+    assert_eq!(bob["paused"], true);
+    assert_eq!(bob["paused_for_s"], 600);
+    assert_eq!(carol["paused"], true, "until the rep says so");
+    assert!(carol["paused_for_s"].is_null());
+    assert_eq!(carol["on_calls"], 2);
+}
+
+#[tokio::test]
 async fn a_decision_tells_its_reasons_and_estimates_their_score() {
     let world = world(&store()).await;
     let get = async |path: &str| {

@@ -9,9 +9,9 @@ use ::presence::Availability;
 use gateway::{Command, Desk, Report};
 use helpdesk::{
     AccessDigest, Ask, AskRefused, Candidate, Decision, EstimateScore, EstimateScores,
-    GroupSnapshot, GroupState, Level, Line, LineId, Outcome, RepId, RepReport, SayRefused, Seq,
-    ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing, TicketId,
-    TicketState, TicketView, TierId,
+    GroupSnapshot, GroupState, Level, Line, LineId, Outcome, PauseFor, RepId, RepReport,
+    SayRefused, Seq, ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing,
+    TicketId, TicketState, TicketView, TierId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -220,7 +220,7 @@ impl State {
 
 fn tell(report: Report) {
     match report {
-        Report::Reps(answer) => drop(answer.send(["alice", "bob", "carol"].map(rep).to_vec())),
+        Report::Reps(answer) => drop(answer.send(reps())),
         Report::Queue(answer) => drop(answer.send(Vec::new())),
         Report::Decisions { ticket, answer } => {
             let decisions = (ticket.as_str() == "t1").then(|| decision(ticket));
@@ -266,6 +266,20 @@ fn decision(ticket: TicketId) -> Decision {
     }
 }
 
+/// alice at work, bob with a pause of ten minutes, carol with one without an end and on two calls.
+fn reps() -> Vec<RepReport> {
+    let bob = RepReport {
+        paused: Some(PauseFor::Time(Duration::from_secs(600))),
+        ..rep("bob")
+    };
+    let carol = RepReport {
+        paused: Some(PauseFor::Good),
+        on_calls: 2,
+        ..rep("carol")
+    };
+    vec![rep("alice"), bob, carol]
+}
+
 fn rep(name: &str) -> RepReport {
     RepReport {
         rep: RepId::new(name),
@@ -274,6 +288,8 @@ fn rep(name: &str) -> RepReport {
         is_free: true,
         doubted_for: None,
         wrap_up_for: None,
+        paused: None,
+        on_calls: 0,
         idle_for: Duration::from_secs(12),
         capacity: 3,
         offers: Vec::new(),

@@ -57,6 +57,125 @@ fn a_rep_may_end_a_pause() {
 }
 
 #[test]
+fn a_rep_begins_and_ends_a_pause_in_words() {
+    check(
+        "
+        alice available
+        alice: /pause
+        alice: /pause
+        ask t1 cameras
+        3600s
+        alice: /resume
+        alice: hi
+        alice@t1: /resume
+        ",
+        expect![[r#"
+            > alice (desk): You have a pause until /resume.
+            > alice (desk): You have a pause until /resume.
+            = t1 queued at 1
+            > alice (desk): Your pause is over.
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t1 is offered Alice
+            < t1 is open Alice
+            < t1 -: Alice has joined.
+            < t1 Alice: hi
+            > alice (t1): You have no pause.
+        "#]],
+    );
+}
+
+#[test]
+fn a_pause_in_words_is_over_by_itself() {
+    check(
+        "
+        alice available
+        alice: /pause 2 min
+        ask t1 cameras
+        119s
+        1s
+        ",
+        expect![[r#"
+            > alice (desk): You have a pause of 2 min; /resume ends it.
+            = t1 queued at 1
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t1 is offered Alice
+        "#]],
+    );
+}
+
+#[test]
+fn a_pause_of_unclear_length_is_none() {
+    check(
+        "
+        alice available
+        alice: /pause for lunch
+        ask t1 cameras
+        ",
+        expect![[r#"
+            > alice (desk): How long? /pause 15 is 15 minutes; 90s and 2h are understood, 24h at most. /pause alone lasts until /resume.
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+        "#]],
+    );
+}
+
+#[test]
+fn who_begins_a_pause_passes_what_is_offered_on() {
+    check(
+        "
+        alice, bob available
+        ask t1 cameras
+        records
+        alice: /pause 15
+        ",
+        expect![[r#"
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+            * offer ended t1 alice: the rep has begun a pause
+            > alice (desk): You have a pause of 15 min; /resume ends it.
+            * offered t1 bob
+            > bob (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t1 is offered Bob
+        "#]],
+    );
+}
+
+#[test]
+fn a_pause_leaves_the_conversation_as_it_is() {
+    check(
+        "
+        alice available
+        ask t1 cameras
+        alice: hi
+        alice@t1: /pause 90s
+        t1: still there?
+        alice: sure
+        alice: /end
+        ask t2 cameras
+        90s
+        ",
+        expect![[r#"
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+            < t1 is open Alice
+            < t1 -: Alice has joined.
+            < t1 Alice: hi
+            > alice (t1): You have a pause of 90 s; /resume ends it.
+            < t1 shopper: still there?
+            > alice (t1): still there?
+            = said 3
+            < t1 Alice: sure
+            < t1 -: Alice has ended the conversation.
+            > alice (t1): Ended.
+            < t1 is closed
+            = t2 queued at 1
+            > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t2 is offered Alice
+        "#]],
+    );
+}
+
+#[test]
 fn a_call_fills_a_rep() {
     check_with(
         crate::room::with_capacity("alice", 3),

@@ -207,6 +207,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => Just("/to bob"),
         1 => Just("/to erin"),
         1 => Just("/who"),
+        1 => Just("/pause 1"),
+        1 => Just("/resume"),
         1 => Just("/dance"),
     ];
     let rep = 0..REPS.len();

@@ -198,7 +198,16 @@ impl Watched {
             }),
             Event::RepSays { rep, to, text } => {
                 let rep = RepId::new(REPS[rep]);
+                // What is said to no conversation at all is refused, not heard.
+                let is_heard = to.is_none_or(|to| self.tickets.contains_key(&ticket_id(to)));
                 let hands = self.reps.get_mut(&rep).unwrap();
+                match text {
+                    "/pause 1" if is_heard => {
+                        hands.paused_until = Some(self.now + Duration::from_secs(60));
+                    }
+                    "/resume" if is_heard => hands.paused_until = None,
+                    _ => {}
+                }
                 hands.doubted_until = None;
                 hands.perhaps_doubted_until = None;
                 self.input(Input::RepMessage {
