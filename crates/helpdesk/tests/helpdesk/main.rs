@@ -23,5 +23,6 @@ mod reconfiguring;
 mod relaxing;
 mod restarting;
 mod room;
+mod waiting;
 mod watched;
 mod wishing;
