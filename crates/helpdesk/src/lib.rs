@@ -22,6 +22,7 @@ pub mod knowledge;
 mod offers;
 mod openings;
 mod outlook;
+mod pools;
 mod promised;
 mod promises;
 mod queue;

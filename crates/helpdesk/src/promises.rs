@@ -15,8 +15,9 @@ use crate::estimate::quote::Form;
 use crate::ids::{SkillId, TicketId, TierId};
 use crate::openings::Openings;
 use crate::outlook::{Learnt, Outlook};
+use crate::pools::{Pool, PoolIndex, Pools};
 use crate::queue::{self, Waiting};
-use crate::roster::{Roster, Seat};
+use crate::roster::Roster;
 use crate::routing::fit::Wants;
 use crate::routing::{self, Demand};
 use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
@@ -59,7 +60,7 @@ pub(crate) fn promises(desk: Desk<'_>) -> Promises {
     let order = order(desk);
     let priority = desk.config.routing.priority;
     let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
-    let line = Line::of(order, desk);
+    let line = Line::of(&order, desk);
     let outlook = desk.learnt.outlook();
     Promises {
         tickets: line.promises(desk, outlook),
@@ -108,7 +109,7 @@ fn group(
     skill: &SkillId,
     tier: &Tier,
 ) -> GroupSnapshot {
-    let Tier { id: tier, weight } = tier;
+    let tier = &tier.id;
     let skills = std::slice::from_ref(skill);
     let nobody = BTreeMap::new();
     let demand = Demand {
@@ -131,9 +132,9 @@ fn group(
     } else if pool.seats.iter().any(|seat| seat.is_free()) {
         (GroupState::Available, None)
     } else if routing::could_ever(&demand, desk.roster, &desk.config.routing) {
-        let ahead = line.ahead_of_click(&pool, *weight, desk);
+        let ahead = line.ahead_of_click(&pool, tier);
         let played = outlook.click(skill, tier);
-        let wait = played.or_else(|| wait(desk, ahead, &pool, (skill, tier)));
+        let wait = played.or_else(|| wait(desk, ahead, pool.servers, (skill, tier)));
         (GroupState::Wait, wait)
     } else {
         (GroupState::Closed, None)
@@ -175,151 +176,89 @@ fn group(
 /// The waiting tickets in order, each with the reps it may go to.
 struct Line<'a> {
     competitors: Vec<Competitor<'a>>,
+    pools: Pools<'a>,
+    /// How many ask for each skill and tier.
+    asking: BTreeMap<(&'a SkillId, &'a TierId), u32>,
+    /// For each tier how many of each pool go before a click.
+    before_click: BTreeMap<&'a TierId, BTreeMap<PoolIndex, u32>>,
 }
 
 struct Competitor<'a> {
-    waiting: Waiting,
     ticket: &'a Ticket,
-    pool: Pool<'a>,
+    pool: PoolIndex,
 }
 
 impl<'a> Line<'a> {
-    fn of(order: Vec<Waiting>, desk: Desk<'a>) -> Self {
-        let competitors = order
-            .into_iter()
-            .filter_map(|waiting| {
-                let ticket = desk.tickets.ticket(&waiting.ticket)?;
-                let pool = Pool::of(
-                    &ticket.demand(desk.config.routing.sticky_for, desk.now),
-                    desk,
-                );
-                Some(Competitor {
-                    waiting,
-                    ticket,
-                    pool,
-                })
-            })
-            .collect();
-        Self { competitors }
+    fn of(order: &[Waiting], desk: Desk<'a>) -> Self {
+        let mut line = Self {
+            competitors: Vec::new(),
+            pools: Pools::default(),
+            asking: BTreeMap::new(),
+            before_click: BTreeMap::new(),
+        };
+        for waiting in order {
+            let Some(ticket) = desk.tickets.ticket(&waiting.ticket) else {
+                continue;
+            };
+            let demand = ticket.demand(desk.config.routing.sticky_for, desk.now);
+            let pool = line.pools.take(&demand, desk);
+            line.competitors.push(Competitor { ticket, pool });
+            if let Some(skill) = ticket.skills.first() {
+                *line.asking.entry((skill, &ticket.ask.tier)).or_default() += 1;
+            }
+        }
+        let priority = desk.config.routing.priority;
+        for tier in &desk.config.tiers {
+            let ahead = queue::preceding_click(order, tier.weight, priority, desk.now);
+            let mut by_pool = BTreeMap::new();
+            for competitor in line.competitors.iter().take(ahead) {
+                *by_pool.entry(competitor.pool).or_default() += 1;
+            }
+            line.before_click.insert(&tier.id, by_pool);
+        }
+        line
     }
 
     fn promises(&self, desk: Desk<'_>, outlook: &Outlook) -> BTreeMap<TicketId, Promise> {
         let mut promises = BTreeMap::new();
-        for (place, competitor) in self.competitors.iter().enumerate() {
-            let before = self.competitors.iter().take(place);
-            let mine = &competitor.pool;
-            let position = 1 + before
-                .clone()
-                .filter(|other| other.pool.meets(mine))
-                .count();
-            let ahead = before
-                .filter(|other| other.pool.meets_at_work(mine))
-                .count();
-            let tier = &competitor.ticket.ask.tier;
-            let skill = competitor.ticket.skills.first();
-            let played = outlook.ticket(&competitor.waiting.ticket);
+        let mut before = self.pools.before();
+        for Competitor { ticket, pool } in &self.competitors {
+            let count = before.count(*pool);
+            let servers = self.pools.pool(*pool).map_or(0, |pool| pool.servers);
+            let tier = &ticket.ask.tier;
+            let skill = ticket.skills.first();
+            let played = outlook.ticket(&ticket.ask.ticket);
             let promise = Promise {
                 form: if played.is_some() {
                     Form::Played
                 } else {
                     Form::Formula
                 },
-                position: count(position),
-                servers: mine.servers(),
-                wait: played.or_else(|| wait(desk, count(ahead), mine, (skill?, tier))),
+                position: count.all.saturating_add(1),
+                servers,
+                wait: played.or_else(|| wait(desk, count.at_work, servers, (skill?, tier))),
             };
-            promises.insert(competitor.waiting.ticket.clone(), promise);
+            promises.insert(ticket.ask.ticket.clone(), promise);
         }
         promises
     }
 
     /// How many compete with a click of this moment and are served before it.
-    fn ahead_of_click(&self, pool: &Pool<'_>, weight: f64, desk: Desk<'_>) -> u32 {
-        let priority = desk.config.routing.priority;
-        let ahead = self
-            .competitors
+    fn ahead_of_click(&self, pool: &Pool<'_>, tier: &TierId) -> u32 {
+        let Some(by_pool) = self.before_click.get(tier) else {
+            return 0;
+        };
+        let competing = self
+            .pools
             .iter()
-            .filter(|other| queue::precedes_click(&other.waiting, weight, priority, desk.now))
-            .filter(|other| other.pool.meets_at_work(pool))
-            .count();
-        count(ahead)
+            .filter(|(_, other)| other.meets_at_work(pool));
+        competing
+            .filter_map(|(index, _)| by_pool.get(&index))
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     fn asking_for(&self, skill: &SkillId, tier: &TierId) -> u32 {
-        let asking = self
-            .competitors
-            .iter()
-            .filter(|other| {
-                other.ticket.skills.first() == Some(skill) && other.ticket.ask.tier == *tier
-            })
-            .count();
-        count(asking)
-    }
-}
-
-/// The reps who may serve a demand.
-struct Pool<'a> {
-    seats: Vec<&'a Seat>,
-    all: Places,
-    at_work: Places,
-}
-
-impl<'a> Pool<'a> {
-    fn of(demand: &Demand<'a>, desk: Desk<'a>) -> Self {
-        let mut pool = Self {
-            seats: Vec::new(),
-            all: Places::default(),
-            at_work: Places::default(),
-        };
-        for (place, seat) in routing::members(demand, desk.roster, &desk.config.routing) {
-            pool.seats.push(seat);
-            pool.all.insert(place);
-            if seat.is_at_work() {
-                pool.at_work.insert(place);
-            }
-        }
-        pool
-    }
-
-    /// Whether a rep may serve both, on duty or not: places do not change when reps come and go.
-    fn meets(&self, other: &Self) -> bool {
-        self.all.meets(&other.all)
-    }
-
-    /// Whether a rep at work may serve both: nobody waits for what others want of those who are not there.
-    fn meets_at_work(&self, other: &Self) -> bool {
-        self.at_work.meets(&other.at_work)
-    }
-
-    /// Conversations the reps at work can hold at once.
-    fn servers(&self) -> u32 {
-        self.seats
-            .iter()
-            .filter(|seat| seat.is_at_work())
-            .fold(0, |sum, seat| sum.saturating_add(seat.rep.capacity))
-    }
-}
-
-/// A set of places in the roster, one bit each.
-#[derive(Default)]
-struct Places {
-    words: Vec<u64>,
-}
-
-impl Places {
-    fn insert(&mut self, place: usize) {
-        let (word, bit) = (place / 64, place % 64);
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        if let Some(word) = self.words.get_mut(word) {
-            *word |= 1 << bit;
-        }
-    }
-
-    fn meets(&self, other: &Self) -> bool {
-        let mut pairs = self.words.iter().zip(&other.words);
-        pairs.any(|(mine, theirs)| mine & theirs != 0)
+        self.asking.get(&(skill, tier)).copied().unwrap_or(0)
     }
 }
 
@@ -327,12 +266,12 @@ impl Places {
 fn wait(
     desk: Desk<'_>,
     ahead: u32,
-    pool: &Pool<'_>,
+    servers: u32,
     (skill, tier): (&SkillId, &TierId),
 ) -> Option<Wait> {
     let wrap_up = desk.config.routing.wrap_up;
     let handling = desk.learnt.mean_handling(skill, tier)?;
-    estimate::queue_length(ahead, pool.servers(), handling.saturating_add(wrap_up))
+    estimate::queue_length(ahead, servers, handling.saturating_add(wrap_up))
 }
 
 /// What a waiting ticket's age is multiplied by.
@@ -350,6 +289,191 @@ pub(crate) fn weight(config: &Config, ticket: &Ticket, now: Moment) -> f64 {
     }
 }
 
-fn count(of: usize) -> u32 {
-    u32::try_from(of).unwrap_or(u32::MAX)
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Instant;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        AccessDigest, Ask, Clock, Helpdesk, Input, Level, Prefer, Priority, Relax, Rep, RepId,
+        ReplyId, Routing, SiteId, Skill, Wishes,
+    };
+
+    const SKILLS: [&str; 3] = ["cameras", "lenses", "printing"];
+    const TIERS: [(&str, f64); 3] = [("standard", 1.0), ("gold", 2.0), ("platinum", 4.0)];
+
+    /// A click that has to wait: skill, tier, least level, whether for the best, and what time passes after.
+    type Click = (usize, usize, Option<u8>, bool, u64);
+
+    proptest! {
+        /// Everybody is compared with everybody, as slowly as that is.
+        #[test]
+        fn places_are_those_of_a_naive_account(
+            reps in prop::collection::vec((prop::collection::btree_map(0..3usize, 1..=100u8, 1..3), 0..4usize, any::<bool>()), 1..8),
+            clicks in prop::collection::vec((0..3usize, 0..3usize, prop::option::of(1..100u8), any::<bool>(), 0..40u64), 1..30),
+            strict in any::<bool>(),
+        ) {
+            let desk = desk_with_queue(&reps, &clicks, strict);
+            let desk = desk.promising();
+            let promises = promises(desk);
+            let line = order(desk);
+            let sets: Vec<[BTreeSet<usize>; 2]> =
+                line.iter().map(|waiting| reps_of(waiting, desk)).collect();
+            for (place, waiting) in line.iter().enumerate() {
+                let before = |of: usize| {
+                    let mine = &sets[place][of];
+                    let others = sets[..place].iter().filter(|set| !set[of].is_disjoint(mine));
+                    u32::try_from(others.count()).unwrap()
+                };
+                let promise = promises.tickets[&waiting.ticket];
+                prop_assert_eq!(promise.position, before(0) + 1);
+                let ticket = desk.tickets.ticket(&waiting.ticket).unwrap();
+                let about = (&ticket.skills[0], &ticket.ask.tier);
+                let by_formula = wait(desk, before(1), promise.servers, about);
+                let played = desk.learnt.outlook().ticket(&waiting.ticket);
+                prop_assert_eq!(promise.wait, played.or(by_formula));
+            }
+            for group in &promises.sites[0].groups {
+                let asking = line.iter().filter(|waiting| {
+                    let ticket = desk.tickets.ticket(&waiting.ticket).unwrap();
+                    (&ticket.skills[0], &ticket.ask.tier) == (&group.skill, &group.tier)
+                });
+                prop_assert_eq!(group.queued, u32::try_from(asking.count()).unwrap());
+            }
+        }
+    }
+
+    /// Who may take it, on duty or not, and at work.
+    fn reps_of(waiting: &Waiting, desk: Desk<'_>) -> [BTreeSet<usize>; 2] {
+        let ticket = desk.tickets.ticket(&waiting.ticket).unwrap();
+        let demand = ticket.demand(desk.config.routing.sticky_for, desk.now);
+        let members: Vec<_> =
+            routing::members(&demand, desk.roster, &desk.config.routing).collect();
+        let all = members.iter().map(|(place, _)| *place);
+        let at_work = members.iter().filter(|(_, seat)| seat.is_at_work());
+        [all.collect(), at_work.map(|(place, _)| *place).collect()]
+    }
+
+    fn desk_with_queue(
+        reps: &[(BTreeMap<usize, u8>, usize, bool)],
+        clicks: &[Click],
+        strict: bool,
+    ) -> Helpdesk {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an instant cannot be made otherwise; no test depends on which it is"
+        )]
+        let start = Instant::now();
+        let clock = Clock {
+            at: start,
+            unix_ms: 0,
+        };
+        let mut desk = Helpdesk::new(config(reps, strict), clock).unwrap();
+        for (number, (_, _, is_busy)) in reps.iter().enumerate() {
+            let availability = if *is_busy {
+                Availability::Busy
+            } else {
+                Availability::Away
+            };
+            let rep = rep_id(number);
+            desk.handle(Input::Presence { rep, availability }, start);
+        }
+        let mut now = start;
+        for (number, (skill, tier, level, wants_best, pause)) in clicks.iter().enumerate() {
+            let skill = SkillId::new(SKILLS[*skill]);
+            let level = level.map(|level| (skill.clone(), Level::new(level).unwrap()));
+            let ask = Ask {
+                ticket: TicketId::new(&format!("t{number}")),
+                access: AccessDigest([0; 32]),
+                site: SiteId::new("shop"),
+                skills: vec![skill],
+                tier: TierId::new(TIERS[*tier].0),
+                wishes: Wishes {
+                    least_levels: level.into_iter().collect(),
+                    prefer: wants_best.then_some(Prefer::Best),
+                    ..Wishes::NONE
+                },
+                rep: None,
+                case: None,
+                name: None,
+                phone: None,
+                message: None,
+                page: None,
+                language: None,
+            };
+            let (ask, reply) = (Box::new(ask), ReplyId(0));
+            desk.handle(Input::Ask { ask, reply }, now);
+            now += Duration::from_secs(*pause);
+            desk.handle_timeout(now);
+        }
+        desk
+    }
+
+    fn rep_id(number: usize) -> RepId {
+        RepId::new(&format!("rep{number}"))
+    }
+
+    fn config(reps: &[(BTreeMap<usize, u8>, usize, bool)], strict: bool) -> Config {
+        let rules = [(30, 60), (90, 1)];
+        Config {
+            sites: vec![Site {
+                id: SiteId::new("shop"),
+                name: "Shop".to_owned(),
+                skills: SKILLS.map(SkillId::new).to_vec(),
+                hours: None,
+                skill_hours: Vec::new(),
+                shows_next_rep: false,
+            }],
+            skills: SKILLS
+                .map(|id| Skill {
+                    id: SkillId::new(id),
+                    name: id.to_owned(),
+                    language: None,
+                    handling: None,
+                })
+                .to_vec(),
+            tiers: TIERS
+                .map(|(id, weight)| Tier {
+                    id: TierId::new(id),
+                    weight,
+                })
+                .to_vec(),
+            reps: reps
+                .iter()
+                .enumerate()
+                .map(|(number, (skills, tier, _))| Rep {
+                    id: rep_id(number),
+                    name: format!("Rep {number}"),
+                    skills: skills
+                        .iter()
+                        .map(|(&skill, &level)| {
+                            (SkillId::new(SKILLS[skill]), Level::new(level).unwrap())
+                        })
+                        .collect(),
+                    tiers: TIERS.get(*tier).map(|(only, _)| vec![TierId::new(only)]),
+                    capacity: 2,
+                })
+                .collect(),
+            routing: Routing {
+                priority: if strict {
+                    Priority::Strict
+                } else {
+                    Priority::Weighted
+                },
+                relax: rules
+                    .map(|(after, level)| Relax {
+                        after: Duration::from_secs(after),
+                        min_level: Level::new(level),
+                        skill: None,
+                        accept: Vec::new(),
+                        any_tier: level == 1,
+                    })
+                    .to_vec(),
+                ..Routing::default()
+            },
+        }
+    }
 }

@@ -48,15 +48,22 @@ pub(crate) fn sort(waiting: &mut [Waiting], priority: Priority, now: Moment) {
     waiting.sort_by(|one, other| compare(one, other, priority, now));
 }
 
-/// Whether `one` is served before a click of this moment with a tier of `weight`.
-pub(crate) fn precedes_click(one: &Waiting, weight: f64, priority: Priority, now: Moment) -> bool {
-    let click = Waiting {
-        ticket: one.ticket.clone(),
+/// How many of sorted tickets are served before a click of this moment with a tier of `weight`: the first so
+/// many, since the click has one place in the same order.
+pub(crate) fn preceding_click(
+    sorted: &[Waiting],
+    weight: f64,
+    priority: Priority,
+    now: Moment,
+) -> usize {
+    let click = Place {
         number: u64::MAX,
-        since: now,
+        since: now.0,
         weight,
     };
-    compare(one, &click, priority, now) == Ordering::Less
+    sorted.partition_point(|one| {
+        compare_places(&one.place(), &click, priority, now.0) == Ordering::Less
+    })
 }
 
 /// When the order of sorted tickets next changes by itself: under weighted priority a heavier ticket

@@ -7,6 +7,7 @@ mod considered;
 mod differential;
 pub(crate) mod fit;
 pub(crate) mod floor;
+pub(crate) mod membership;
 pub(crate) mod plan;
 pub(crate) mod reps;
 mod terms;

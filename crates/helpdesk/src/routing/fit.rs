@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use super::Standing;
+use super::{Demand, Standing};
 use crate::ask::{Prefer, Wishes};
 use crate::config::{Choose, Relax, Rep, Routing};
 use crate::ids::{Level, SkillId, TierId};
@@ -40,6 +40,16 @@ pub(crate) struct Rank {
 pub(crate) enum Expert {
     WaitedFor,
     GivenUp,
+}
+
+impl Expert {
+    pub(crate) fn after(demand: &Demand<'_>) -> Self {
+        if demand.waited < demand.sticky_for {
+            Self::WaitedFor
+        } else {
+            Self::GivenUp
+        }
+    }
 }
 
 impl Wants<'_> {

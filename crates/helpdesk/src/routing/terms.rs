@@ -134,11 +134,7 @@ impl<'a> Terms<'a> {
     /// the best until the first of them, and then for the level of the latest that holds; but never for
     /// a level that nobody at work has, for that would be waiting for ever.
     fn bar(&self, roster: &Roster, routing: &Routing) -> Option<Level> {
-        let expert = if self.demand.waited < self.demand.sticky_for {
-            Expert::WaitedFor
-        } else {
-            Expert::GivenUp
-        };
+        let expert = Expert::after(&self.demand);
         let wants = &self.demand.wants;
         let demanded = demanded_level(wants, self.fired, &routing.relax, expert)?;
         // A level that was enough stays enough when a rule lets in better reps: the best is that of the
