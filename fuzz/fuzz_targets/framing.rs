@@ -1,2 +1,3 @@
+//! A stream cut into messages under libFuzzer; what is run is in `fuzz/src`.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| deskbell_fuzz::sip_targets::framing(data));

@@ -1,2 +1,3 @@
+//! Presence documents under libFuzzer; what is run is in `fuzz/src`.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| deskbell_fuzz::presence_targets::pidf(data));

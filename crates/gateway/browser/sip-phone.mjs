@@ -100,11 +100,11 @@ async function answered(send) {
   return { status, wire };
 }
 
-/** The publisher has no delegate: its answer is read off the wire. */
-async function published(send) {
+/** Publisher and subscriber have no delegate for it: their answer is read off the wire. */
+async function answeredOnWire(send) {
   wire = [];
   send();
-  const final = await until("the answer to PUBLISH", () =>
+  const final = await until("the answer", () =>
     wire.find((seen) => seen.direction === "in" && /^SIP\/2\.0 (?!1|401)/.test(seen.line)),
   );
   return { status: Number(final.line.split(" ")[1]), wire };
@@ -115,7 +115,7 @@ const commands = {
   unregister: () => answered((requestDelegate) => registerer.unregister({ requestDelegate })),
   publish: ({ basic, note: words, activity }) => {
     state = pidf(basic, words, activity);
-    return published(() => publisher.publish(state));
+    return answeredOnWire(() => publisher.publish(state));
   },
   subscribe: async ({ to, event }) => {
     const subscriber = new Subscriber(agent, UserAgent.makeURI(to), event, {
@@ -127,14 +127,14 @@ const commands = {
         },
       },
     });
-    return answered((requestDelegate) => subscriber.subscribe({ requestDelegate }));
+    return answeredOnWire(() => subscriber.subscribe());
   },
   "wait-notify": async ({ texts }) => ({
     body: await until("the NOTIFY", () =>
       notified.find((body) => texts.every((text) => body.includes(text))),
     ),
   }),
-  unpublish: () => published(() => publisher.unpublish()),
+  unpublish: () => answeredOnWire(() => publisher.unpublish()),
   "wait-message": async ({ text }) => ({
     message: await until("the message", () => messages.find((message) => message.text.includes(text))),
   }),

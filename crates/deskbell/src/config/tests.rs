@@ -1122,6 +1122,7 @@ fn relaxing_rule_that_narrows_is_a_mistake() {
          [[routing.relax]]\nafter = \"90s\"\nmin_level = 90\nskill = \"cameras\"\n",
         expect![[r#"
             deskbell.toml:3:13: [[routing.relax]] min_level: is 70, but after 30s level 60 is enough already; a rule can only ask for less
+            deskbell.toml:9:13: [[routing.relax]] min_level: is 90, but after 30s level 60 is enough already; a rule can only ask for less
         "#]],
     );
 }

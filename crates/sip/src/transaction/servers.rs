@@ -1,6 +1,8 @@
 //! All requests of peers under way: finds the transaction of each request, answer and timer, and shows the user what is
 //! new. Must not know client transactions, nor what a request means.
 
+mod counts;
+
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -560,38 +562,6 @@ impl Servers {
         self.slots.remove(&identity.key);
         if self.slots.is_empty() {
             self.slots.shrink_to(1024);
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.pending.len() + self.answered.len() + self.invites.len()
-    }
-
-    /// Requests not yet answered, and INVITEs not yet over.
-    pub(super) fn unanswered(&self) -> usize {
-        self.pending.len() + self.invites.len()
-    }
-
-    /// Whether a timer that was set still matters.
-    pub(super) fn awaits(&self, timer: Timer, id: Id) -> bool {
-        match timer {
-            Timer::Trying | Timer::Abandon => self.pending.entry(id).is_some(),
-            Timer::J => self.answered.entry(id).is_some(),
-            Timer::InviteTrying
-            | Timer::InviteAbandon
-            | Timer::G
-            | Timer::H
-            | Timer::I
-            | Timer::L => self.invites.entry(id).is_some_and(|it| it.awaits(timer)),
-            Timer::A
-            | Timer::B
-            | Timer::C
-            | Timer::D
-            | Timer::Cancelled
-            | Timer::M
-            | Timer::E
-            | Timer::F
-            | Timer::K => false,
         }
     }
 
