@@ -89,6 +89,30 @@ fn baresip_shows_whether_linphonec_is_there() {
     baresip.quit().unwrap();
 }
 
+/// RFC 5367 and RFC 4662, as Linphone reads them: packed both ways, whole at first and then in parts.
+#[test]
+fn linphonec_shows_its_list() {
+    let Some(linphone) = peer::find("linphonec") else {
+        return;
+    };
+    let server = serve();
+    let (realm, sip) = (&server.demo().domain, server.sip());
+    let rep = |user: &str| server.rep(user).unwrap();
+    let (bob, carol) = (&rep("bob").password, &rep("carol").password);
+    let mut publisher = Linphone::start(&linphone, sip, realm, "carol", carol).unwrap();
+    publisher.wait_registered().unwrap();
+    let friends = ["alice", "carol"];
+    let mut watcher = Linphone::start_listing(&linphone, sip, realm, "bob", bob, &friends).unwrap();
+    watcher.wait_friend("carol", "Online", 1, LIMIT).unwrap();
+    publisher.quit().unwrap();
+    watcher.wait_friend("carol", "Offline", 1, LIMIT).unwrap();
+    let mut publisher = Linphone::start(&linphone, sip, realm, "carol", carol).unwrap();
+    publisher.wait_registered().unwrap();
+    watcher.wait_friend("carol", "Online", 2, LIMIT).unwrap();
+    watcher.quit().unwrap();
+    publisher.quit().unwrap();
+}
+
 /// RFC 3857.
 #[test]
 fn sipjs_lists_who_watches() {

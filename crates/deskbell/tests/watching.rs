@@ -101,7 +101,7 @@ fn parts(notify: &Notify) -> (String, Vec<String>) {
     let documents: Vec<_> = parts.filter(|part| part.contains("<presence")).collect();
     for document in &documents {
         let id = document
-            .split("Content-ID: <")
+            .split("Content-Id: <")
             .nth(1)
             .unwrap()
             .split('>')

@@ -25,12 +25,26 @@ pub struct Part {
     pub body: Bytes,
 }
 
+/// How a part's Content-ID is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentIds {
+    /// In angle brackets (RFC 2045 §7).
+    Bracketed,
+    /// Without them, for a reader that knows no others.
+    Bare,
+}
+
 /// Writes `multipart/related` whose root is the first of `parts`: the Content-Type and the body.
 ///
 /// `boundary` is made of letters and digits, at most 70, and must not occur in a part; a random one does not. It
 /// stands without quotes: Linphone 5.1 takes them for a part of it.
+/// Of all ways to write the name of Content-ID, liblinphone knows only `Content-Id`.
 /// Content-IDs and types are written as they are: they are ours.
-pub fn write_related(boundary: &str, parts: &[Part]) -> (String, Bytes) {
+pub fn write_related(boundary: &str, ids: ContentIds, parts: &[Part]) -> (String, Bytes) {
+    let (before, after) = match ids {
+        ContentIds::Bracketed => ("<", ">"),
+        ContentIds::Bare => ("", ""),
+    };
     let (kind, start) = parts.first().map_or(("", ""), |root| {
         // RFC 2387 §3.1: the type of the root, without its parameters.
         let kind = root.content_type.split(';').next().unwrap_or_default();
@@ -43,7 +57,7 @@ pub fn write_related(boundary: &str, parts: &[Part]) -> (String, Bytes) {
     for part in parts {
         body.extend(
             format!(
-                "--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{}>\r\nContent-Type: {}\r\n\r\n",
+                "--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-Id: {before}{}{after}\r\nContent-Type: {}\r\n\r\n",
                 part.content_id, part.content_type
             )
             .as_bytes(),
@@ -178,11 +192,16 @@ mod tests {
             ),
             part_of("two@here", "application/pidf+xml", ""),
         ];
-        let (kind, body) = write_related("b0undary", &parts);
+        let (kind, body) = write_related("b0undary", ContentIds::Bracketed, &parts);
         assert!(kind.contains("start=\"<root@here>\""), "{kind}");
         let kind = ContentType::parse(kind.as_bytes()).unwrap();
         assert!(kind.is("multipart", "related"));
         assert_eq!(read(&kind, &body).unwrap(), parts);
+        let (_, bare) = write_related("b0undary", ContentIds::Bare, &parts);
+        assert!(
+            bare.windows(24)
+                .any(|line| line == b"Content-Id: one@here\r\nCon")
+        );
     }
 
     #[test]

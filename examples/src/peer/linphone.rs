@@ -77,6 +77,53 @@ impl Linphone {
         Self::launch(program, &format!("{settings}{friend}"))
     }
 
+    /// As `start`, with these users of the server as friends, all of which it subscribes to by one list (RFC 5367).
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_listing(
+        program: &Path,
+        server: SocketAddr,
+        realm: &str,
+        user: &str,
+        password: &str,
+        watched: &[&str],
+    ) -> anyhow::Result<Self> {
+        let mut settings = settings(server, realm, REFRESH, user, password).replacen(
+            "[sip]\n",
+            &format!("[sip]\nrls_uri=sip:rls@{server};transport=tcp\n"),
+            1,
+        );
+        for (place, friend) in watched.iter().enumerate() {
+            settings += &format!(
+                "[friend_{place}]\nurl=\"{friend}\" <sip:{friend}@{server}>\npol=accept\nsubscribe=1\n"
+            );
+        }
+        Self::launch(program, &settings)
+    }
+
+    /// Waits until linphonec has shown a friend of its list in a state, such as `Online`, `times` times.
+    ///
+    /// # Errors
+    /// Where it does not within `limit`.
+    pub fn wait_friend(
+        &mut self,
+        friend: &str,
+        state: &str,
+        times: usize,
+        limit: Duration,
+    ) -> anyhow::Result<()> {
+        wait::until("a friend's state", limit, || {
+            let screen = self.terminal.screen();
+            let lines = screen.lines().filter(|line| {
+                line.contains(&format!("Friend \"{friend}\""))
+                    && line.contains(&format!("is {state}"))
+            });
+            Ok((lines.count() >= times).then_some(()))
+        })
+        .with_context(|| format!("the terminal shows:\n{}", self.terminal.screen()))
+    }
+
     fn launch(program: &Path, settings: &str) -> anyhow::Result<Self> {
         let folder = Folder::new("linphone")?;
         // Without this folder its core does not start.

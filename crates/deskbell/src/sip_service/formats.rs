@@ -13,6 +13,9 @@ use super::watched::{PIDF, RLMI};
 /// The root type of a list's state.
 pub(super) const RELATED: &str = "multipart/related";
 
+/// What the User-Agent of every Linphone holds.
+const LINPHONE: &[u8] = b"linphone";
+
 /// A body below this fits a datagram as it is (RFC 3261 §18.1.1 with room for the header).
 const WORTH_PACKING: usize = 700;
 
@@ -25,6 +28,19 @@ pub(super) struct Formats {
     pub(super) deflate: bool,
     /// The states of lists (RFC 4662).
     pub(super) lists: bool,
+    /// How it reads them.
+    pub(super) dialect: ListDialect,
+}
+
+/// How a watcher reads the states of lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum ListDialect {
+    /// By RFC 4662.
+    #[default]
+    Standard,
+    /// As liblinphone up to 5.1 does: it asks for `presence` and takes in only `Presence`, and finds a part only
+    /// where its Content-ID stands without angle brackets.
+    Linphone,
 }
 
 impl Formats {
@@ -54,6 +70,7 @@ impl Formats {
             lists: names(HeaderName::Supported, "eventlist")
                 && exact(request, RELATED).is_some()
                 && exact(request, RLMI).is_some(),
+            dialect: ListDialect::of(request),
         }
     }
 
@@ -70,6 +87,21 @@ impl Formats {
         let mut packing = ZlibEncoder::new(Vec::with_capacity(body.len() / 2), Compression::fast());
         packing.write_all(body).ok()?;
         packing.finish().ok()
+    }
+}
+
+impl ListDialect {
+    /// Nothing else in a SUBSCRIBE tells liblinphone from others; desktop, mobile and console alike name it.
+    fn of(request: &Request) -> Self {
+        let agent = request.header(HeaderName::UserAgent).unwrap_or_default();
+        let named = agent
+            .windows(LINPHONE.len())
+            .any(|word| word.eq_ignore_ascii_case(LINPHONE));
+        if named {
+            Self::Linphone
+        } else {
+            Self::Standard
+        }
     }
 }
 
@@ -132,6 +164,29 @@ mod tests {
         let formats = Formats::of(&request);
         let found = [formats.differences, formats.deflate, formats.lists];
         assert_eq!(found, expected, "{headers}");
+    }
+
+    #[track_caller]
+    fn check_dialect(headers: &str, expected: ListDialect) {
+        let text = format!("SUBSCRIBE sip:a@h SIP/2.0\r\n{headers}\r\n\r\n");
+        let Message::Request(request) = Message::parse(Bytes::from(text)).unwrap() else {
+            panic!("not a request");
+        };
+        assert_eq!(Formats::of(&request).dialect, expected, "{headers}");
+    }
+
+    #[test]
+    fn linphone_is_known_by_its_name() {
+        check_dialect("Max-Forwards: 70", ListDialect::Standard);
+        check_dialect(
+            "User-Agent: baresip v1.0.0 (x86_64/Linux)",
+            ListDialect::Standard,
+        );
+        check_dialect("User-Agent: Linphonec/5.1.65", ListDialect::Linphone);
+        check_dialect(
+            "User-Agent: Desk (belle-sip LinphoneSDK/5.2)",
+            ListDialect::Linphone,
+        );
     }
 
     #[test]

@@ -12,11 +12,11 @@ use presence::Store;
 use presence::watchers::{
     Instance, ListedResource, PIDF_DIFF, ResourceList, write_pidf_diff, write_pidf_full, write_rlmi,
 };
-use sip::multipart::{Part, write_related};
+use sip::multipart::{ContentIds, Part, write_related};
 use sip::subscription::{Content, Notifier, SubscriptionId};
 use sip::{HeaderName, RequestDraft};
 
-use super::formats::Formats;
+use super::formats::{Formats, ListDialect};
 use super::watched::{
     Calendar, Groups, PIDF, RLMI, WATCHERINFO, Watched, group_document, hidden_document,
     rep_document, watchers_document,
@@ -152,6 +152,13 @@ impl Telling {
         }
         let number = draft.cseq_number();
         let mut ledger = self.ledger_by_subscription.remove(&subscription);
+        let dialect = ledger.as_ref().map(|ledger| ledger.formats.dialect);
+        let draft = match (resource, dialect) {
+            (Watched::List(_), Some(ListDialect::Linphone)) => {
+                draft.replaced(HeaderName::Event, "Presence")
+            }
+            _ => draft,
+        };
         let (content_type, body) = match resource {
             Watched::Rep(_) | Watched::HiddenRep(_) | Watched::Group(_) => {
                 let document = self.document(resource, address);
@@ -264,8 +271,12 @@ impl Telling {
             .into(),
         };
         parts.insert(0, root);
+        let ids = match ledger.formats.dialect {
+            ListDialect::Standard => ContentIds::Bracketed,
+            ListDialect::Linphone => ContentIds::Bare,
+        };
         let boundary = random::word::<16>().unwrap_or_else(|_| BOUNDARY.to_owned());
-        let (content_type, body) = write_related(&boundary, &parts);
+        let (content_type, body) = write_related(&boundary, ids, &parts);
         (content_type, body.into())
     }
 }

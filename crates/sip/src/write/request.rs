@@ -85,6 +85,13 @@ impl RequestDraft {
         self
     }
 
+    /// Puts a header line in the place of those of the same name.
+    #[must_use]
+    pub fn replaced(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.retain(|(other, _)| other != name.as_str());
+        self.header(name, value)
+    }
+
     /// Adds a header that [`HeaderName`] does not have; bytes no name may hold become dashes.
     #[must_use]
     pub fn extension_header(mut self, name: &str, value: impl Into<String>) -> Self {
