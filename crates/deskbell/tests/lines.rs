@@ -248,10 +248,10 @@ fn ten_thousand_stray_notifies_are_answered_481_and_change_nothing() {
         stream.write_all(notify.as_bytes()).unwrap();
     }
     assert_eq!(counting.join().unwrap(), 10_000);
-    assert_eq!(
-        watcher.next_notify(Duration::from_millis(500)).unwrap(),
-        None
-    );
+    // One may still be on its way that tells how the line was found at first.
+    while let Some(told) = watcher.next_notify(Duration::from_millis(500)).unwrap() {
+        assert!(!told.body.contains("on-the-phone"), "{}", told.body);
+    }
     assert_eq!(
         line(&server, "alice").get("line").and_then(Value::as_str),
         Some("idle")
