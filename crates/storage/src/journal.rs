@@ -119,8 +119,10 @@ impl Journal {
         let unwritable = |why: String| CommitError::Unwritable(Arc::from(why));
         let mut rows = Vec::with_capacity(records.len());
         for record in &records {
-            let mut row =
-                Row::from_record(record).map_err(|error| unwritable(error.to_string()))?;
+            let row = Row::from_record(record).map_err(|error| unwritable(error.to_string()))?;
+            let Some(mut row) = row else {
+                continue;
+            };
             row.seal(&self.keyring).map_err(unwritable)?;
             rows.push(row);
         }
