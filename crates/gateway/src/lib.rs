@@ -27,12 +27,14 @@ mod report;
 mod routes;
 mod selection;
 mod server;
+mod soap;
 mod source;
 mod wire;
 mod words;
 
 pub mod config;
 pub mod desk;
+pub mod push;
 
 pub use addresses::Address;
 pub use admin::{AdminFace, AdminKey, LineBoard, LineReport, LineStanding, Scope};

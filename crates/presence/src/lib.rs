@@ -27,7 +27,7 @@ mod source;
 mod store;
 mod store_config;
 pub mod watchers;
-mod xml;
+pub mod xml;
 
 pub use activity::Activity;
 pub use availability::Availability;

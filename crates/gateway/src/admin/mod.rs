@@ -18,8 +18,10 @@ mod presentities;
 mod queue;
 mod reps;
 
+pub(crate) use authorisation::MayRead;
 pub use authorisation::{AdminKey, Scope};
 pub use lines::{LineBoard, LineReport, LineStanding};
+pub(crate) use reps::word as availability_word;
 
 /// What the admin addresses need; without it they are not found.
 #[derive(Debug, Clone)]

@@ -1,12 +1,14 @@
 //! `POST /v1/sites/{site}/tickets`: one click for help.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use helpdesk::{Ask, AskRefused, RepId, SkillId, TicketId, TicketView, TierId};
-use http::{HeaderMap, StatusCode, header};
+use http::request::Parts;
+use http::{StatusCode, header};
 use tracing::info;
 
 use crate::authorised::{Anyone, Authorised};
@@ -36,19 +38,56 @@ pub(super) async fn ask(
     _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
+    parts: Parts,
     JsonBody(body): JsonBody<AskBody>,
 ) -> Result<Response, Problem> {
+    let click = Click {
+        site: &site,
+        identity: key::bearer(&parts.headers),
+        body,
+    };
+    let (view, token) = open(&face, click, &parts).await?;
+    Ok((
+        StatusCode::CREATED,
+        [
+            (header::LOCATION, path(view.id.as_str())),
+            (
+                header::SET_COOKIE,
+                key::cookie(view.id.as_str(), &token, &face.options),
+            ),
+        ],
+        Json(TicketDocument::with_token(&view, &token)),
+    )
+        .into_response())
+}
+
+/// What a click says, however it came.
+pub(crate) struct Click<'a> {
+    /// Where.
+    pub(crate) site: &'a str,
+    /// The shop's token.
+    pub(crate) identity: Option<&'a str>,
+    /// What is asked.
+    pub(crate) body: AskBody,
+}
+
+/// Makes a ticket within the limits of whoever asks; the second part is the token that opens it.
+pub(crate) async fn open(
+    face: &Face,
+    click: Click<'_>,
+    request: &Parts,
+) -> Result<(TicketView, String), Problem> {
     let config = face.config();
     let site = config
-        .site(&site)
-        .ok_or_else(|| Problem::not_found(format!("No site is called {site:?}.")))?;
-    let source = source_of_request(peer, &headers, &face.options.proxies);
+        .site(click.site)
+        .ok_or_else(|| Problem::not_found(format!("No site is called {:?}.", click.site)))?;
+    let source = source_of(request, face)?;
     face.clicks
         .take(&site.id, source, &face.options.clicks, Instant::now())?;
-    let shopper = shopper_of(&headers, site);
-    let body = body.bounded()?;
+    let shopper = click
+        .identity
+        .map_or_else(Shopper::default, |token| identity::verify(token, site));
+    let body = click.body.bounded()?;
     let token = unguessable()?;
     let may_drop_rep = body.rep.is_none();
     let ask = Ask {
@@ -67,29 +106,28 @@ pub(super) async fn ask(
         page: body.page,
         language: body.lang,
     };
-    let unclaimed = Unclaimed::new(&face, &ask);
-    let answer = match put(&face, ask.clone()).await? {
+    let unclaimed = Unclaimed::new(face, &ask);
+    let answer = match put(face, ask.clone()).await? {
         // The shopper did not choose the rep of the shop's token and cannot mend it.
         Err(AskRefused::UnknownRep(_)) if may_drop_rep => {
-            put(&face, Ask { rep: None, ..ask }).await?
+            put(face, Ask { rep: None, ..ask }).await?
         }
         answer => answer,
     };
     unclaimed.claim();
     let view = answer.map_err(refusal)?;
     info!(site = %site.id, state = ?view.state, "ticket opened");
-    Ok((
-        StatusCode::CREATED,
-        [
-            (header::LOCATION, path(view.id.as_str())),
-            (
-                header::SET_COOKIE,
-                key::cookie(view.id.as_str(), &token, &face.options),
-            ),
-        ],
-        Json(TicketDocument::with_token(&view, &token)),
-    )
-        .into_response())
+    Ok((view, token))
+}
+
+fn source_of(request: &Parts, face: &Face) -> Result<IpAddr, Problem> {
+    let peer = request.extensions.get::<Peer>().copied();
+    let peer = peer.ok_or_else(|| Problem::for_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(source_of_request(
+        peer,
+        &request.headers,
+        &face.options.proxies,
+    ))
 }
 
 /// A click whose answer is still owed. Dropped before it is claimed, because its page has gone, it ends
@@ -134,10 +172,6 @@ async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Pr
         .desk
         .call(|answer| Command::Ask { ask, answer })
         .await?)
-}
-
-fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
-    key::bearer(headers).map_or_else(Shopper::default, |token| identity::verify(token, site))
 }
 
 fn tier_of(shopper: &Shopper, config: &Config) -> Result<TierId, Problem> {
