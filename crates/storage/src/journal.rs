@@ -180,7 +180,10 @@ impl Journal {
         } = work;
         let mut rows = Vec::with_capacity(records.len());
         for record in &records {
-            let mut row = Row::from_record(record).map_err(|error| error.to_string())?;
+            let row = Row::from_record(record).map_err(|error| error.to_string())?;
+            let Some(mut row) = row else {
+                continue;
+            };
             row.seal(&self.keyring)?;
             rows.push(row);
         }
