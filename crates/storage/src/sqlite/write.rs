@@ -208,6 +208,10 @@ impl Backend for SqliteBackend {
         let off = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         if let Err(failure) = self.connection.set_db_config(off, true) {
             warn!(%failure, "the journal's log could not be left as it is; the connection is leaked");
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "closing would move the log; the process is about to stop"
+            )]
             std::mem::forget(self.connection);
         }
         drop(self.lock);
