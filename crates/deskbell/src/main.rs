@@ -24,6 +24,7 @@ mod server_address;
 mod simulate;
 mod sip_service;
 mod watch;
+mod webhooks;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,7 @@ use crate::sip_service::{
     self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Lifetimes, LineParts, Lines,
     Mail, Offers, Permissions, SharedDirectory, SipService,
 };
+use crate::webhooks::{Webhooks, WebhooksHandle};
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
 const INPUTS: usize = 1024;
@@ -81,6 +82,7 @@ struct Reload {
     happenings: Happenings,
     store: Arc<Store>,
     lines: LineBoard,
+    webhooks: WebhooksHandle,
 }
 
 impl Server {
@@ -139,6 +141,8 @@ impl Server {
             let rep = RepId::new(presentity.as_str());
             helpdesk.handle(Input::Presence { rep, availability }, clock.at);
         }
+        let webhooks = Webhooks::new(journal.clone(), settings.webhooks.clone());
+        let announcer = webhooks.announcer(&records);
         helpdesk.restore(records, clock.at);
 
         let (commands_in, commands) = mpsc::channel(INPUTS);
@@ -154,6 +158,7 @@ impl Server {
         let expected_notifies = ExpectedNotifies::default();
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
+        let snapshots_out = snapshots.clone();
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
         let (recording_in, recording) = watch::channel(Recording::Sound);
@@ -167,6 +172,7 @@ impl Server {
                 &store,
                 transport.counters(),
                 &line_board,
+                &webhooks.handle(),
             ),
             Desk::new(commands_in, snapshots.clone()).with_recording(recording),
         )
@@ -184,6 +190,7 @@ impl Server {
             happenings: happenings.clone(),
             store: store.clone(),
             lines: line_board,
+            webhooks: webhooks.handle(),
         };
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
@@ -251,7 +258,7 @@ impl Server {
             snapshots_in,
             changes,
         );
-        let carrier = Carrier::new(journal.clone(), batches, letters_in);
+        let carrier = Carrier::new(journal.clone(), announcer, batches, letters_in);
         let mail = Mail::new(
             bindings.clone(),
             transport.sender(),
@@ -288,6 +295,8 @@ impl Server {
             }
             Ok(())
         });
+        let telling = webhooks.run(snapshots_out, shutdown.clone());
+        tasks.spawn(async move { telling.await.context("failed to write the journal") });
         let stop = shutdown.clone();
         tasks.spawn(async move {
             owner.run(stop).await;
@@ -384,10 +393,14 @@ impl Server {
             counters,
             store,
             lines,
+            webhooks,
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
-        let gateway = gateway_config(&settings, happenings, sockets, store, counters, lines);
+        let gateway = gateway_config(
+            &settings, happenings, sockets, store, counters, lines, webhooks,
+        );
+        webhooks.replace(settings.webhooks);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -534,6 +547,7 @@ fn gateway_config(
     store: &Arc<Store>,
     counters: Arc<Counters>,
     lines: &LineBoard,
+    webhooks: &WebhooksHandle,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -554,6 +568,7 @@ fn gateway_config(
         }),
         admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
             keys: settings.admin_keys.clone(),
+            webhooks: webhooks.asked(),
             presentities: store.clone(),
             lines: lines.clone(),
         }),

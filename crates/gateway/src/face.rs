@@ -12,6 +12,7 @@ use crate::config::{Config, Options};
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
+use crate::repeats::Repeats;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// How fast each conversation writes.
     pub(crate) paces: Paces,
+    /// Changes that were asked for under a key of the caller's.
+    pub(crate) repeats: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
     /// Cancelled when the server stops; long answers end with it.
@@ -45,6 +48,7 @@ impl Face {
             options,
             metrics: Metrics::default(),
             paces: Paces::default(),
+            repeats: Repeats::default(),
             clicks: Clicks::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

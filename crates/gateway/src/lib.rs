@@ -23,6 +23,7 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod repeats;
 mod report;
 mod routes;
 mod selection;
@@ -37,7 +38,10 @@ pub mod desk;
 pub mod push;
 
 pub use addresses::Address;
-pub use admin::{AdminFace, AdminKey, LineBoard, LineReport, LineStanding, Scope};
+pub use admin::{
+    AdminFace, AdminKey, Delivery, LineBoard, LineReport, LineStanding, Scope, WebhookDesk,
+    WebhookReport,
+};
 pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{

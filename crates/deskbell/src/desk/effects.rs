@@ -9,10 +9,11 @@ use helpdesk::{
     TicketView,
 };
 use sip_transport::PendingAnswer;
-use storage::{CommitError, Journal};
+use storage::{CommitError, Journal, OutboxChange, Work};
 use tokio::sync::{mpsc, oneshot};
 
 use super::followers::Followers;
+use crate::webhooks::Announcer;
 
 /// Batches that wait for the journal are committed together, at most this many at once.
 const GROUP: usize = 64;
@@ -82,6 +83,7 @@ pub(crate) struct RepMail {
 /// Commits and carries out.
 pub(crate) struct Carrier {
     journal: Journal,
+    announcer: Announcer,
     batches: mpsc::Receiver<Batch>,
     mail: mpsc::Sender<RepMail>,
     followers: Followers,
@@ -91,11 +93,13 @@ impl Carrier {
     /// A carrier that journals to `journal` and hands reps' messages to `mail`.
     pub(crate) fn new(
         journal: Journal,
+        announcer: Announcer,
         batches: mpsc::Receiver<Batch>,
         mail: mpsc::Sender<RepMail>,
     ) -> Self {
         Self {
             journal,
+            announcer,
             batches,
             mail,
             followers: Followers::default(),
@@ -112,7 +116,16 @@ impl Carrier {
                 .flat_map(|batch| std::mem::take(&mut batch.records))
                 .collect();
             if !records.is_empty() {
-                self.journal.commit(records).await?;
+                let told = self.announcer.announce(&records);
+                let outbox = told.iter().cloned().map(OutboxChange::Put).collect();
+                self.journal
+                    .write(Work {
+                        records,
+                        outbox,
+                        ..Work::default()
+                    })
+                    .await?;
+                self.announcer.committed(told);
             }
             for effect in group.drain(..).flat_map(|batch| batch.effects) {
                 self.carry_out(effect).await;

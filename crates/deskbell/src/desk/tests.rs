@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::mood::{Mood, pidf};
+use crate::webhooks::Webhooks;
 
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -73,7 +74,8 @@ impl Room {
             snapshots_in,
             PresenceChanges::default(),
         );
-        let carrier = Carrier::new(journal.clone(), batches, letters_in);
+        let announcer = Webhooks::new(journal.clone(), Vec::new()).announcer(&[]);
+        let carrier = Carrier::new(journal.clone(), announcer, batches, letters_in);
         let shutdown = CancellationToken::new();
         Self {
             desk: Desk::new(commands_in, snapshots),

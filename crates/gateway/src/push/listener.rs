@@ -95,7 +95,7 @@ impl Listener {
         site: &SiteSnapshot,
         now_unix_s: i64,
     ) -> Told {
-        let id = format!("presence_{}_{}", site.site, snapshot.version);
+        let id = format!("presence_{}_{}_{}", self.id, site.site, snapshot.version);
         let version = match self.form {
             Form::Soap11 => SoapVersion::Soap11,
             Form::Soap12 => SoapVersion::Soap12,
