@@ -16,6 +16,8 @@ pub(crate) struct Shopper {
     pub(crate) tier: Option<String>,
     /// Telephone number.
     pub(crate) phone: Option<String>,
+    /// Address of the customer's own messenger.
+    pub(crate) im: Option<String>,
     /// The rep who knows the customer.
     pub(crate) rep: Option<String>,
     /// The case the customer comes back with.

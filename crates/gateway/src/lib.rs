@@ -8,8 +8,10 @@ mod body;
 mod bucket;
 mod clicks;
 mod connection;
+mod errand;
 mod face;
 mod figures;
+mod form;
 mod headers;
 mod identity;
 mod key;
@@ -22,9 +24,11 @@ mod problem;
 mod random;
 mod report;
 mod routes;
+mod seal;
 mod selection;
 mod server;
 mod source;
+mod visitor;
 mod wire;
 mod words;
 
@@ -39,7 +43,10 @@ pub use config::{
     TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
+pub use errand::{Errand, ErrandFailed};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
+pub use form::{FormFace, FormField, Need, Remember, Words};
 pub use report::Report;
+pub use seal::CookieKeys;
 pub use server::{BindError, Gateway};

@@ -114,6 +114,7 @@ impl Helpdesk {
                 }
             }
             Input::ShopperEnd { ticket } => self.handle_shopper_end(&ticket),
+            Input::Forget { ticket } => self.tickets.forget_ended(&ticket),
             Input::Rate {
                 ticket,
                 stars,
@@ -305,6 +306,8 @@ impl Helpdesk {
             wait,
             rep,
             why: why.clone().or_else(|| told.why.clone()),
+            delivered: ticket.delivered,
+            answered_by: ticket.answered_by.clone(),
         };
         if view == *told {
             return None;

@@ -74,6 +74,11 @@ pub enum Input {
         /// The ticket.
         ticket: TicketId,
     },
+    /// A shopper wants an ended conversation forgotten. What the journal has of it is the edge's to erase.
+    Forget {
+        /// The ticket.
+        ticket: TicketId,
+    },
     /// A shopper rates an ended conversation.
     Rate {
         /// The ticket.

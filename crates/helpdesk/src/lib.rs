@@ -43,7 +43,7 @@ mod tickets;
 mod transcript;
 mod words;
 
-pub use ask::{AccessDigest, Ask, AskRefused, Prefer, Preference, Wishes};
+pub use ask::{AccessDigest, Ask, AskRefused, Detail, Prefer, Preference, Wishes};
 pub use clock::Clock;
 pub use config::{Choose, Config, Priority, Relax, Rep, Routing, Site, Skill, Tier};
 pub use config_error::ConfigError;

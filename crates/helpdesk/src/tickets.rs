@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::ask::{Ask, Wishes};
 use crate::clock::Moment;
-use crate::ids::{DeliveryId, RepId, SkillId, TicketId};
+use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::promised::{Circumstances, Given, Promised, Shown};
 use crate::promises::Promise;
 use crate::routing::fit::Wants;
@@ -55,6 +55,10 @@ pub(crate) struct Ticket {
     pub(crate) promised: Option<Promised>,
     /// It had to wait when nothing could be promised.
     pub(crate) unpromised: bool,
+    /// The last line of the shopper that is known to be on a rep's phone.
+    pub(crate) delivered: Option<Seq>,
+    /// The rep it was last in conversation with.
+    pub(crate) answered_by: Option<RepId>,
     /// What its shopper was last told.
     pub(crate) told: TicketView,
     /// The shopper has been told that the rep is out of reach, and the rep has not spoken since.
@@ -126,8 +130,12 @@ impl Tickets {
             Stage::Waiting => {
                 self.waiting.insert(ticket.number, id.clone());
             }
-            Stage::Offered { .. } | Stage::Open { .. } => {
+            Stage::Offered { .. } => {
                 self.waiting.remove(&ticket.number);
+            }
+            Stage::Open { rep, .. } => {
+                self.waiting.remove(&ticket.number);
+                ticket.answered_by = Some(rep.clone());
             }
             Stage::Ended { .. } => {
                 self.waiting.remove(&ticket.number);
@@ -147,6 +155,15 @@ impl Tickets {
             if let Some((_, id)) = self.ended.pop_front() {
                 self.by_id.remove(&id);
             }
+        }
+    }
+
+    /// Forgets a ticket before its time, if it has ended.
+    pub(crate) fn forget_ended(&mut self, id: &TicketId) {
+        let before = self.ended.len();
+        self.ended.retain(|(_, ended)| ended != id);
+        if self.ended.len() < before {
+            self.by_id.remove(id);
         }
     }
 
@@ -202,7 +219,11 @@ impl Ticket {
                 wait: None,
                 rep: None,
                 why: None,
+                delivered: None,
+                answered_by: None,
             },
+            delivered: None,
+            answered_by: None,
             told_out_of_reach: false,
             rating: None,
             ask,

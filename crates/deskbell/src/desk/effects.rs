@@ -48,6 +48,13 @@ pub(super) enum Effect {
         answer: oneshot::Sender<Option<TicketView>>,
         view: Option<TicketView>,
     },
+    Standing {
+        answer: oneshot::Sender<Vec<TicketView>>,
+        standing: Vec<TicketView>,
+    },
+    Forgotten {
+        answer: oneshot::Sender<()>,
+    },
     Follow {
         ticket: TicketId,
         view: Option<TicketView>,
@@ -127,6 +134,8 @@ impl Carrier {
             Effect::Asked { answer, asked } => drop(answer.send(asked)),
             Effect::Said { answer, said } => drop(answer.send(said)),
             Effect::View { answer, view } => drop(answer.send(view)),
+            Effect::Standing { answer, standing } => drop(answer.send(standing)),
+            Effect::Forgotten { answer } => drop(answer.send(())),
             Effect::Follow {
                 ticket,
                 view,

@@ -283,6 +283,24 @@ impl Owner {
                 }
                 self.answer_view(&key, answer);
             }
+            Command::Standing { tickets, answer } => {
+                let standing = tickets
+                    .iter()
+                    .filter_map(|ticket| self.helpdesk.ticket(ticket))
+                    .collect();
+                // Behind the records of what it tells of, as every view.
+                self.batch.push(Effect::Standing { answer, standing });
+            }
+            Command::Forget { tickets, answer } => {
+                for ticket in tickets {
+                    self.feed(Input::ShopperEnd {
+                        ticket: ticket.clone(),
+                    });
+                    self.feed(Input::Forget { ticket });
+                }
+                self.drain_outputs();
+                self.batch.push(Effect::Forgotten { answer });
+            }
             Command::Report(report) => reports::answer(&self.helpdesk, report),
             Command::Rate {
                 key,

@@ -18,7 +18,9 @@ mod badge;
 mod conditional;
 mod conversation;
 mod demo;
+mod form;
 mod fragment;
+mod me;
 mod operations;
 mod presence;
 mod presence_events;
@@ -46,6 +48,8 @@ fn addresses() -> Router<Face> {
         )
         .route("/v1/sites/{site}/fragment", get(fragment::show))
         .route("/v1/sites/{site}/badge.svg", get(badge::show))
+        .route("/v1/sites/{site}/form", get(form::show))
+        .route("/v1/sites/{site}/me", get(me::show).delete(me::forget))
         .route("/v1/sites/{site}/tickets", post(tickets::ask))
         .route("/v1/tickets/{id}", get(ticket::show).delete(ticket::cancel))
         .route("/v1/tickets/{id}/rating", post(rating::rate))

@@ -13,13 +13,18 @@ use crate::body::JsonBody;
 use crate::config::{Config, SiteFace};
 use crate::desk::{Command, TicketKey};
 use crate::face::Face;
+use crate::form::Remember;
 use crate::identity::{self, Shopper};
 use crate::key;
 use crate::problem::Problem;
 use crate::random::unguessable;
 use crate::source::{Peer, source_of_request};
+use crate::visitor::Visitor;
 use crate::wire::ask::{AskBody, Asked};
 use crate::wire::ticket::{TicketDocument, path};
+
+/// Conversations that one visitor may have open.
+const OPEN_AT_ONCE: usize = 3;
 
 /// Makes a ticket and hands its token to the one who clicked.
 pub(super) async fn ask(
@@ -34,10 +39,20 @@ pub(super) async fn ask(
         .site(&site)
         .ok_or_else(|| Problem::not_found(format!("No site is called {site:?}.")))?;
     let source = source_of_request(peer, &headers, &face.options.proxies);
-    face.clicks
-        .take(&site.id, source, &face.options.clicks, Instant::now())?;
+    let known = Visitor::of_request(&headers, &site.id, &face);
+    face.clicks.take(
+        &site.id,
+        source,
+        known.as_ref(),
+        &face.options.clicks,
+        Instant::now(),
+    )?;
     let shopper = shopper_of(&headers, site);
-    let body = body.bounded()?;
+    let body = body.bounded(&site.form)?;
+    let known = match known {
+        Some(visitor) => Some(up_to_date(visitor, &face).await?),
+        None => None,
+    };
     let token = unguessable()?;
     let may_drop_rep = body.rep.is_none();
     let ask = Ask {
@@ -47,15 +62,36 @@ pub(super) async fn ask(
         skills: skills_of(&body, site),
         wishes: body.wishes,
         tier: tier_of(&shopper, &config)?,
-        rep: body.rep.or_else(|| shopper.rep.as_deref().map(RepId::new)),
-        case: shopper.case.clone(),
+        // The rep of the shop's token goes before the one who helped last.
+        rep: body
+            .rep
+            .or_else(|| shopper.rep.as_deref().map(RepId::new))
+            .or_else(|| known.as_ref().and_then(Visitor::rep_id)),
+        case: shopper
+            .case
+            .clone()
+            .or_else(|| known.as_ref()?.cases.last().cloned()),
         // A proven name goes before a typed one; the number to call is the one typed just now.
-        name: shopper.name.clone().or(body.name),
-        phone: body.phone.or(shopper.phone.clone()),
+        name: (shopper.name.clone())
+            .or(body.name)
+            .or_else(|| known.as_ref()?.name.clone()),
+        phone: (body.phone)
+            .or(shopper.phone.clone())
+            .or_else(|| known.as_ref()?.phone.clone()),
         message: body.message,
+        details: body.details,
         page: body.page,
         language: body.lang,
     };
+    let visitor = match (site.form.remember, body.remember) {
+        (Remember::Never, _) | (Remember::Ask, Some(false)) => None,
+        (Remember::Ask, None) => known,
+        (Remember::Click, _) | (Remember::Ask, Some(true)) => match known {
+            Some(visitor) => Some(visitor),
+            None => Some(Visitor::new()?),
+        },
+    };
+    let visitor = visitor.map(|visitor| visitor.who_asks(&ask, shopper.im.clone()));
     let unclaimed = Unclaimed::new(&face, &ask);
     let answer = match put(&face, ask.clone()).await? {
         // The shopper did not choose the rep of the shop's token and cannot mend it.
@@ -67,7 +103,7 @@ pub(super) async fn ask(
     unclaimed.claim();
     let view = answer.map_err(refusal)?;
     info!(site = %site.id, state = ?view.state, "ticket opened");
-    Ok((
+    let mut response = (
         StatusCode::CREATED,
         [
             (header::LOCATION, path(view.id.as_str())),
@@ -78,7 +114,28 @@ pub(super) async fn ask(
         ],
         Json(TicketDocument::with_token(&view, &token)),
     )
-        .into_response())
+        .into_response();
+    if let Some(visitor) = visitor {
+        visitor.attach(&site.id, &headers, &face.options, &mut response)?;
+    }
+    Ok(response)
+}
+
+/// The visitor with what the desk knows of the conversations remembered, unless too many of them are open.
+async fn up_to_date(mut visitor: Visitor, face: &Face) -> Result<Visitor, Problem> {
+    let tickets = visitor.ticket_ids();
+    let standing = face
+        .desk
+        .call(|answer| Command::Standing { tickets, answer })
+        .await?;
+    let open = standing.iter().filter(|view| !view.state.is_final());
+    if open.count() >= OPEN_AT_ONCE {
+        return Err(Problem::many_open(OPEN_AT_ONCE));
+    }
+    for view in &standing {
+        visitor.take_view(view);
+    }
+    Ok(visitor)
 }
 
 /// A click whose answer is still owed. Dropped before it is claimed, because its page has gone, it ends

@@ -105,6 +105,9 @@ pub(crate) enum ToBrowser<'a> {
         /// Why the wait is longer than was promised.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
+        /// The shopper's lines up to this one are on the phone of the rep asked or speaking.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delivered: Option<u64>,
     },
     /// A frame was not taken: the members of a problem document beside its type.
     Error {
@@ -184,6 +187,7 @@ impl<'a> ToBrowser<'a> {
             wait: view.wait.map(WaitDocument::from),
             rep: view.rep.as_deref(),
             reason: view.why.as_deref(),
+            delivered: view.delivered.map(|seq| seq.0),
         }
     }
 }
@@ -277,8 +281,10 @@ mod tests {
                 }),
                 rep: None,
                 why: None,
+                delivered: Some(Seq(3)),
+                answered_by: None,
             }),
-            r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8}}"#,
+            r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8},"delivered":3}"#,
         );
     }
 

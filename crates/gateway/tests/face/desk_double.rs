@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::presence::Availability;
-use gateway::{Command, Desk, Report};
+use gateway::{Command, Desk, Errand, Report};
 use helpdesk::{
     AccessDigest, Ask, AskRefused, Candidate, Decision, EstimateScore, EstimateScores,
-    GroupSnapshot, GroupState, Level, Line, LineId, Outcome, PauseFor, RepId, RepReport,
+    GroupSnapshot, GroupState, Level, Line, LineId, Outcome, PauseFor, Record, RepId, RepReport,
     SayRefused, Seq, ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing,
     TicketId, TicketState, TicketView, TierId,
 };
@@ -44,10 +44,15 @@ impl DeskDouble {
         let (commands, mut inbox) = mpsc::channel(64);
         let (snapshots, shown) = watch::channel(Arc::new(snapshot(1, 2)));
         let state = Arc::new(Mutex::new(State::default()));
+        let (errands_in, mut errands) = mpsc::channel(4);
         let owned = state.clone();
         let owner = tokio::spawn(async move {
-            while let Some(command) = inbox.recv().await {
-                owned.lock().unwrap().handle(command);
+            loop {
+                tokio::select! {
+                    Some(command) = inbox.recv() => owned.lock().unwrap().handle(command),
+                    Some(errand) = errands.recv() => run(errand),
+                    else => return,
+                }
             }
         });
         let double = Self {
@@ -55,7 +60,8 @@ impl DeskDouble {
             snapshots,
             owner,
         };
-        (double, Desk::new(commands, shown))
+        let desk = Desk::new(commands, shown).with_errands(errands_in);
+        (double, desk)
     }
 
     /// Shows a newer state of the groups; `available` reps for cameras.
@@ -91,6 +97,22 @@ impl DeskDouble {
         let mut state = self.state.lock().unwrap();
         let ticket = state.tickets.get_mut(&TicketId::new(ticket)).unwrap();
         ticket.tell(&ShopperEvent::RepTyping);
+    }
+
+    /// Alice takes the conversation.
+    pub(crate) fn rep_answers(&self, ticket: &str) {
+        let mut state = self.state.lock().unwrap();
+        let ticket = state.tickets.get_mut(&TicketId::new(ticket)).unwrap();
+        ticket.view.state = TicketState::Open;
+        ticket.view.rep = Some("Alice".into());
+        ticket.view.answered_by = Some(RepId::new("alice"));
+        ticket.tell(&ShopperEvent::State(ticket.view.clone()));
+    }
+
+    /// Whether the ticket is known.
+    pub(crate) fn knows(&self, ticket: &str) -> bool {
+        let state = self.state.lock().unwrap();
+        state.tickets.contains_key(&TicketId::new(ticket))
     }
 
     /// Lets go of all who follow the ticket, as of followers that do not keep up.
@@ -163,6 +185,16 @@ impl State {
                 let view = self.find(&key).map(Ticket::end);
                 let _ = answer.send(view);
             }
+            Command::Standing { tickets, answer } => {
+                let known = tickets.iter().filter_map(|id| self.tickets.get(id));
+                let _ = answer.send(known.map(|ticket| ticket.view.clone()).collect());
+            }
+            Command::Forget { tickets, answer } => {
+                for id in &tickets {
+                    self.tickets.remove(id);
+                }
+                let _ = answer.send(());
+            }
             Command::Report(report) => tell(report),
             Command::Rate {
                 key,
@@ -198,6 +230,8 @@ impl State {
             wait: None,
             rep: None,
             why: None,
+            delivered: None,
+            answered_by: None,
         };
         self.tickets.insert(
             ask.ticket,
@@ -215,6 +249,33 @@ impl State {
         self.tickets
             .get_mut(&key.ticket)
             .filter(|ticket| ticket.access == key.access)
+    }
+}
+
+/// A journal that has one line of every ticket, whatever is erased.
+fn run(errand: Errand) {
+    match errand {
+        Errand::Show { tickets, answer } => {
+            let story = |ticket: TicketId| {
+                let line = Line {
+                    seq: Seq(1),
+                    id: None,
+                    from: Speaker::Shopper,
+                    name: None,
+                    text: Arc::from(format!("said in {ticket}")),
+                    at_unix_ms: 1_767_268_800_000,
+                };
+                let record = Record::Line {
+                    ticket: ticket.clone(),
+                    line,
+                };
+                (ticket, vec![record])
+            };
+            let _ = answer.send(Ok(tickets.into_iter().map(story).collect()));
+        }
+        Errand::Erase { tickets, answer } => {
+            let _ = answer.send(Ok(tickets.len() as u64));
+        }
     }
 }
 

@@ -361,6 +361,7 @@ impl Room {
             name: None,
             phone: None,
             message,
+            details: Vec::new(),
             page: None,
             language: None,
         };
