@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
-    TicketView,
+    AccessDigest, Ask, AskRefused, Case, CaseId, CaseRefused, LineId, NewCase, SayRefused, Seq,
+    ShopperEvent, Snapshot, TicketId, TicketView,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -81,10 +81,19 @@ pub enum Command {
         /// In the order asked.
         answer: oneshot::Sender<Vec<TicketView>>,
     },
-    /// End these tickets and forget them, at the wish of the shopper who made them.
+    /// A shopper leaves a message that somebody will answer later; answered after its record is committed.
+    OpenCase {
+        /// What.
+        case: Box<NewCase>,
+        /// The case, or why there is none.
+        answer: oneshot::Sender<Result<Case, CaseRefused>>,
+    },
+    /// End these tickets and close these cases, and forget them, at the wish of the shopper who made them.
     Forget {
         /// Which.
         tickets: Vec<TicketId>,
+        /// Which.
+        cases: Vec<CaseId>,
         /// Told when their ends are recorded.
         answer: oneshot::Sender<()>,
     },

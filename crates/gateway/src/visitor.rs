@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use axum::response::Response;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
-use helpdesk::{Ask, RepId, SiteId, TicketId, TicketView};
+use helpdesk::{Ask, CaseId, NewCase, RepId, SiteId, TicketId, TicketView};
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Options;
 use crate::face::Face;
+use crate::form::Remember;
 use crate::problem::Problem;
 use crate::random::unguessable;
 
@@ -64,7 +65,7 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     /// Somebody new.
-    pub(crate) fn new() -> Result<Self, Problem> {
+    fn new() -> Result<Self, Problem> {
         Ok(Self {
             id: unguessable()?,
             at: 0,
@@ -77,6 +78,22 @@ impl Visitor {
             lang: None,
             until_closed: false,
         })
+    }
+
+    /// Who is to be known again, by the site's rule and the shopper's own word.
+    pub(crate) fn to_remember(
+        known: Option<Self>,
+        rule: Remember,
+        word: Option<bool>,
+    ) -> Result<Option<Self>, Problem> {
+        match (rule, word) {
+            (Remember::Never, _) | (Remember::Ask, Some(false)) => Ok(None),
+            (Remember::Ask, None) => Ok(known),
+            (Remember::Click, _) | (Remember::Ask, Some(true)) => match known {
+                Some(visitor) => Ok(Some(visitor)),
+                None => Self::new().map(Some),
+            },
+        }
     }
 
     /// The visitor that the request's cookie proves at this site; one that was forgotten, or has not come for long, is nobody.
@@ -118,6 +135,18 @@ impl Visitor {
         self.lang = ask.language.clone().or(self.lang);
         self.im = im.or(self.im);
         self
+    }
+
+    /// The visitor after a message was left.
+    pub(crate) fn who_leaves(mut self, case: &NewCase) -> Self {
+        remember(&mut self.cases, case.id.as_str());
+        self.name = case.name.clone().or(self.name);
+        self
+    }
+
+    /// The cases, for the desk.
+    pub(crate) fn case_ids(&self) -> Vec<CaseId> {
+        self.cases.iter().map(|id| CaseId::new(id)).collect()
     }
 
     /// Who helped last.

@@ -43,6 +43,8 @@ pub(crate) struct Ticket {
     pub(crate) wishes: Wishes,
     pub(crate) named: Option<(RepId, NamedBy)>,
     pub(crate) handed_on_by: Option<RepId>,
+    /// Who took it last.
+    pub(crate) last_rep: Option<RepId>,
     /// Who did not take it, and when.
     pub(crate) refused: BTreeMap<RepId, Moment>,
     pub(crate) stage: Stage,
@@ -57,8 +59,6 @@ pub(crate) struct Ticket {
     pub(crate) unpromised: bool,
     /// The last line of the shopper that is known to be on a rep's phone.
     pub(crate) delivered: Option<Seq>,
-    /// The rep it was last in conversation with.
-    pub(crate) answered_by: Option<RepId>,
     /// What its shopper was last told.
     pub(crate) told: TicketView,
     /// The shopper has been told that the rep is out of reach, and the rep has not spoken since.
@@ -135,7 +135,7 @@ impl Tickets {
             }
             Stage::Open { rep, .. } => {
                 self.waiting.remove(&ticket.number);
-                ticket.answered_by = Some(rep.clone());
+                ticket.last_rep = Some(rep.clone());
             }
             Stage::Ended { .. } => {
                 self.waiting.remove(&ticket.number);
@@ -205,6 +205,7 @@ impl Ticket {
             wishes: ask.wishes.clone(),
             named: ask.rep.clone().map(|rep| (rep, NamedBy::Shopper)),
             handed_on_by: None,
+            last_rep: None,
             refused: BTreeMap::new(),
             stage: Stage::Waiting,
             decided: None,
@@ -223,7 +224,6 @@ impl Ticket {
                 answered_by: None,
             },
             delivered: None,
-            answered_by: None,
             told_out_of_reach: false,
             rating: None,
             ask,

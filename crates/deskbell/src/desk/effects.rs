@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use helpdesk::{
-    AskRefused, DeliveryId, Line, Record, RepId, SayRefused, Seq, ShopperEvent, TicketId,
-    TicketView,
+    AskRefused, Case, CaseRefused, DeliveryId, Line, Record, RepId, SayRefused, Seq, ShopperEvent,
+    TicketId, TicketView,
 };
 use sip_transport::PendingAnswer;
 use storage::{CommitError, Journal};
@@ -51,6 +51,10 @@ pub(super) enum Effect {
     Standing {
         answer: oneshot::Sender<Vec<TicketView>>,
         standing: Vec<TicketView>,
+    },
+    Kept {
+        answer: oneshot::Sender<Result<Case, CaseRefused>>,
+        kept: Result<Case, CaseRefused>,
     },
     Forgotten {
         answer: oneshot::Sender<()>,
@@ -135,6 +139,7 @@ impl Carrier {
             Effect::Said { answer, said } => drop(answer.send(said)),
             Effect::View { answer, view } => drop(answer.send(view)),
             Effect::Standing { answer, standing } => drop(answer.send(standing)),
+            Effect::Kept { answer, kept } => drop(answer.send(kept)),
             Effect::Forgotten { answer } => drop(answer.send(())),
             Effect::Follow {
                 ticket,

@@ -6,19 +6,23 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
+use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
 use crate::form::{FormField, Need, Remember};
 use crate::problem::Problem;
 use crate::visitor::Visitor;
 
 /// In which language the site's own words are wanted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct FormQuery {
+    /// BCP 47 tag of the page's language.
     lang: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct FormDocument<'a> {
     name: Need,
     phone: Need,
@@ -31,7 +35,7 @@ struct FormDocument<'a> {
     you: Option<YouDocument<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct FieldDocument<'a> {
     id: &'a str,
     label: &'a str,
@@ -39,7 +43,7 @@ struct FieldDocument<'a> {
     choices: &'a [String],
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct YouDocument<'a> {
     name: Option<&'a str>,
     /// The last two digits, so that a script of the page learns no number.
@@ -49,7 +53,15 @@ struct YouDocument<'a> {
 }
 
 /// The form in the page's language.
+#[utoipa::path(
+    get,
+    path = "/v1/sites/{site}/form",
+    tag = "tickets",
+    params(("site" = String, Path, description = "The site."), FormQuery),
+    responses((status = 200, description = "What the panel asks, and whom the request's cookie makes known.", body = FormDocument<'static>))
+)]
 pub(super) async fn show(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     query: Result<Query<FormQuery>, QueryRejection>,

@@ -5,10 +5,11 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use helpdesk::{SiteId, TicketId};
+use helpdesk::{CaseId, SiteId, TicketId};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tracing::info;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::desk::Command;
 use crate::errand::{Errand, ErrandFailed};
 use crate::face::Face;
@@ -17,7 +18,15 @@ use crate::visitor::{self, Visitor};
 use crate::wire::past::{MeDocument, PastDocument};
 
 /// Everything that is kept, as one document to save.
+#[utoipa::path(
+    get,
+    path = "/v1/sites/{site}/me",
+    tag = "tickets",
+    params(("site" = String, Path, description = "The site.")),
+    responses((status = 200, description = "All that is kept of the shopper whom the request's cookie makes known.", body = MeDocument<'static>))
+)]
 pub(super) async fn show(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     headers: HeaderMap,
@@ -46,7 +55,15 @@ pub(super) async fn show(
 }
 
 /// Ends and erases the conversations, and takes the cookie away; a copy of it is worth nothing from then on.
+#[utoipa::path(
+    delete,
+    path = "/v1/sites/{site}/me",
+    tag = "tickets",
+    params(("site" = String, Path, description = "The site.")),
+    responses((status = 204, description = "Nothing is kept any more."))
+)]
 pub(super) async fn forget(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     headers: HeaderMap,
@@ -54,7 +71,7 @@ pub(super) async fn forget(
     let site = site_of(&face, &site)?;
     if let Some(visitor) = Visitor::of_request(&headers, &site, &face) {
         face.clicks.take_errand(&visitor.id, Instant::now())?;
-        let erased = erase(&face, visitor.ticket_ids()).await?;
+        let erased = erase(&face, visitor.ticket_ids(), visitor.case_ids()).await?;
         face.forgotten.insert(&visitor.id, Instant::now());
         info!(%site, erased, "a shopper was forgotten at their wish");
     }
@@ -67,14 +84,12 @@ pub(super) async fn forget(
     Ok(response)
 }
 
-async fn erase(face: &Face, tickets: Vec<TicketId>) -> Result<u64, Problem> {
-    if tickets.is_empty() {
-        return Ok(0);
-    }
+async fn erase(face: &Face, tickets: Vec<TicketId>, cases: Vec<CaseId>) -> Result<u64, Problem> {
     let ending = tickets.clone();
     face.desk
         .call(|answer| Command::Forget {
             tickets: ending,
+            cases,
             answer,
         })
         .await?;

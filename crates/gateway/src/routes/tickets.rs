@@ -9,11 +9,11 @@ use helpdesk::{Ask, AskRefused, RepId, SkillId, TicketId, TicketView, TierId};
 use http::{HeaderMap, StatusCode, header};
 use tracing::info;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::body::JsonBody;
 use crate::config::{Config, SiteFace};
 use crate::desk::{Command, TicketKey};
 use crate::face::Face;
-use crate::form::Remember;
 use crate::identity::{self, Shopper};
 use crate::key;
 use crate::problem::Problem;
@@ -27,7 +27,17 @@ use crate::wire::ticket::{TicketDocument, path};
 const OPEN_AT_ONCE: usize = 3;
 
 /// Makes a ticket and hands its token to the one who clicked.
+#[utoipa::path(
+    post,
+    path = "/v1/sites/{site}/tickets",
+    tag = "tickets",
+    params(("site" = String, Path, description = "The site.")),
+    request_body = AskBody,
+    responses((status = 201, description = "The ticket, with the token that opens it.", body = TicketDocument<'static>)),
+    security((), ("shop_token" = []))
+)]
 pub(super) async fn ask(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     Extension(peer): Extension<Peer>,
@@ -83,14 +93,7 @@ pub(super) async fn ask(
         page: body.page,
         language: body.lang,
     };
-    let visitor = match (site.form.remember, body.remember) {
-        (Remember::Never, _) | (Remember::Ask, Some(false)) => None,
-        (Remember::Ask, None) => known,
-        (Remember::Click, _) | (Remember::Ask, Some(true)) => match known {
-            Some(visitor) => Some(visitor),
-            None => Some(Visitor::new()?),
-        },
-    };
+    let visitor = Visitor::to_remember(known, site.form.remember, body.remember)?;
     let visitor = visitor.map(|visitor| visitor.who_asks(&ask, shopper.im.clone()));
     let unclaimed = Unclaimed::new(&face, &ask);
     let answer = match put(&face, ask.clone()).await? {
@@ -182,7 +185,7 @@ async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Pr
         .await?)
 }
 
-fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
+pub(super) fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
     key::bearer(headers).map_or_else(Shopper::default, |token| identity::verify(token, site))
 }
 
@@ -197,7 +200,7 @@ fn tier_of(shopper: &Shopper, config: &Config) -> Result<TierId, Problem> {
         .ok_or_else(|| Problem::unprocessable("This site serves nobody: it has no tier."))
 }
 
-fn skills_of(body: &Asked, site: &SiteFace) -> Vec<SkillId> {
+pub(super) fn skills_of(body: &Asked, site: &SiteFace) -> Vec<SkillId> {
     match site.skills.as_slice() {
         [only] if body.skills.is_empty() => vec![only.clone()],
         _ => body.skills.clone(),
@@ -220,7 +223,7 @@ fn refusal(refused: AskRefused) -> Problem {
     }
 }
 
-fn sentence(refused: &AskRefused) -> String {
+pub(super) fn sentence(refused: &impl ToString) -> String {
     let text = refused.to_string();
     let mut letters = text.chars();
     letters

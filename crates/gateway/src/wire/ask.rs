@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use helpdesk::{Detail, Level, Prefer, Preference, RepId, SkillId, Wishes};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::form::FormFace;
 use crate::problem::Problem;
 
 /// What the page sends with the click.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AskBody {
     /// Skills wanted; may be left out where a site has only one.
@@ -44,7 +45,7 @@ pub(crate) struct AskBody {
 }
 
 /// A skill by its identity alone, or with how much it matters.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum SkillWish {
     /// Required.
@@ -53,7 +54,7 @@ enum SkillWish {
     Detailed(DetailedWish),
 }
 
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DetailedWish {
     id: String,
@@ -88,6 +89,8 @@ pub(crate) struct Asked {
     pub(crate) page: Option<String>,
     /// BCP 47 tag of the page's language.
     pub(crate) lang: Option<String>,
+    /// Address of electronic mail; among the details too.
+    pub(crate) email: Option<String>,
     /// What the site's own form asked, with its labels.
     pub(crate) details: Vec<Detail>,
     /// The shopper's word on being known again.
@@ -100,7 +103,8 @@ impl AskBody {
         if self.skills.len() > 8 {
             return Err(Problem::unprocessable("skills may name 8 skills."));
         }
-        let details = details_of(self.email, self.details, form)?;
+        let email = field("email", self.email, 254)?;
+        let details = details_of(email.as_deref(), self.details, form)?;
         let phone = self.phone.filter(|_| self.consent != Some(false));
         let mut skills = Vec::new();
         let mut wishes = Wishes {
@@ -145,6 +149,7 @@ impl AskBody {
             message: field("message", self.message, LINE_LIMIT)?,
             page: field("page", self.page, 2048)?,
             lang: field("lang", self.lang, 35)?,
+            email,
             details,
             remember: self.remember,
         })
@@ -153,19 +158,21 @@ impl AskBody {
 
 /// The answers that are given, in the order of the form; one to a question nobody asked is refused.
 fn details_of(
-    email: Option<String>,
+    email: Option<&str>,
     mut answers: BTreeMap<String, String>,
     form: &FormFace,
 ) -> Result<Vec<Detail>, Problem> {
     let mut details = Vec::new();
-    if let Some(answer) = field("email", email, 254)? {
-        if !looks_like_an_address(&answer) {
+    if let Some(email) = email {
+        if !looks_like_an_address(email) {
             return Err(Problem::unprocessable(
                 "email is no address of electronic mail.",
             ));
         }
-        let label = "Email".to_owned();
-        details.push(Detail { label, answer });
+        details.push(Detail {
+            label: "Email".to_owned(),
+            answer: email.to_owned(),
+        });
     }
     for asked in &form.fields {
         let Some(answer) = answers.remove(&asked.id) else {

@@ -3,12 +3,13 @@
 
 use helpdesk::{CloseReason, Line, Record, SiteId, SkillId, Speaker, TicketId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::visitor::Visitor;
 use crate::wire::presence::rfc_3339;
 
 /// All that a site keeps of one shopper.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MeDocument<'a> {
     site: &'a str,
     /// Whether the request's cookie makes anybody known.
@@ -66,7 +67,7 @@ impl<'a> MeDocument<'a> {
 }
 
 /// One conversation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PastDocument<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +81,7 @@ pub(crate) struct PastDocument<'a> {
     rating: Option<RatingDocument<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct AskedDocument<'a> {
     at: String,
     skills: Vec<&'a str>,
@@ -93,7 +94,7 @@ struct AskedDocument<'a> {
     details: Vec<(&'a str, &'a str)>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct SaidDocument<'a> {
     at: String,
     from: &'static str,
@@ -102,13 +103,13 @@ struct SaidDocument<'a> {
     text: &'a str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct EndDocument {
     at: String,
     by: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct RatingDocument<'a> {
     stars: u8,
     comment: Option<&'a str>,
@@ -169,7 +170,15 @@ impl<'a> PastDocument<'a> {
                     comment: comment.as_deref(),
                 });
             }
-            Record::Offered { .. } | Record::OfferEnded { .. } | Record::Transferred { .. } => {}
+            Record::Offered { .. }
+            | Record::OfferEnded { .. }
+            | Record::Transferred { .. }
+            | Record::Case(_)
+            | Record::Promised { .. }
+            | Record::Decided(_)
+            | Record::Paused { .. }
+            | Record::Learnt(_)
+            | Record::Scored { .. } => {}
         }
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use ::presence::Availability;
 use gateway::{Command, Desk, Errand, Report};
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, Candidate, Decision, EstimateScore, EstimateScores,
-    GroupSnapshot, GroupState, Level, Line, LineId, Outcome, PauseFor, Record, RepId, RepReport,
-    SayRefused, Seq, ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing,
-    TicketId, TicketState, TicketView, TierId,
+    AccessDigest, Ask, AskRefused, Candidate, Case, CaseRefused, CaseState, Decision,
+    EstimateScore, EstimateScores, GroupSnapshot, GroupState, Level, Line, LineId, NewCase,
+    Outcome, PauseFor, Record, RepId, RepReport, SayRefused, Seq, ShopperEvent, SiteId,
+    SiteSnapshot, SkillId, Snapshot, Speaker, Standing, TicketId, TicketState, TicketView, TierId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -26,6 +26,7 @@ pub(crate) struct DeskDouble {
 struct State {
     asks: Vec<Ask>,
     signs: Vec<String>,
+    cases: Vec<NewCase>,
     ratings: Vec<(u8, Option<String>)>,
     tickets: HashMap<TicketId, Ticket>,
     /// Answers that never come: those to asks by the name of `late`.
@@ -72,6 +73,10 @@ impl DeskDouble {
 
     pub(crate) fn asks(&self) -> Vec<Ask> {
         self.state.lock().unwrap().asks.clone()
+    }
+
+    pub(crate) fn cases(&self) -> Vec<NewCase> {
+        self.state.lock().unwrap().cases.clone()
     }
 
     pub(crate) fn state_of(&self, ticket: &TicketId) -> TicketState {
@@ -189,7 +194,19 @@ impl State {
                 let known = tickets.iter().filter_map(|id| self.tickets.get(id));
                 let _ = answer.send(known.map(|ticket| ticket.view.clone()).collect());
             }
-            Command::Forget { tickets, answer } => {
+            Command::OpenCase { case, answer } => {
+                let refused = case.skills.iter().any(|skill| skill.as_str() == "full");
+                let kept = if refused {
+                    Err(CaseRefused::TooMany)
+                } else {
+                    Ok(kept(&case))
+                };
+                self.cases.push(*case);
+                let _ = answer.send(kept);
+            }
+            Command::Forget {
+                tickets, answer, ..
+            } => {
                 for id in &tickets {
                     self.tickets.remove(id);
                 }
@@ -249,6 +266,24 @@ impl State {
         self.tickets
             .get_mut(&key.ticket)
             .filter(|ticket| ticket.access == key.access)
+    }
+}
+
+fn kept(case: &NewCase) -> Case {
+    let case = case.clone();
+    Case {
+        id: case.id,
+        site: case.site,
+        shopper: case.shopper,
+        name: case.name,
+        contact: case.contact,
+        skills: case.skills,
+        ticket: case.ticket,
+        reason: case.reason,
+        words: case.words,
+        state: CaseState::Open,
+        opened_unix_ms: 0,
+        rep: case.rep,
     }
 }
 

@@ -306,6 +306,50 @@ async fn the_form_is_the_sites_own_and_in_the_pages_language() {
 }
 
 #[tokio::test]
+async fn a_message_left_is_kept_for_whoever_comes() {
+    let world = world().await;
+    let (id, _, cookie) = click(&world).await;
+    world.desk.rep_answers(&id);
+    let cases = "/v1/sites/shop/cases";
+    let body = r#"{"skills":["closed"],"name":"Ann","email":"ann@mail.example",
+        "message":"Is it in stock?","page":"https://shop.example/x"}"#;
+    let left = from_own_page(world.post(cases, body), &cookie).send().await;
+    assert_eq!(left.json(201)["state"], "open");
+    let case = world.desk.cases().pop().unwrap();
+    assert_eq!(case.contact.as_deref(), Some("ann@mail.example"));
+    assert!(
+        case.words
+            .unwrap()
+            .starts_with("Is it in stock?\nEmail: ann@")
+    );
+    // The next click comes with the case.
+    let cookie = cookie_of(&left).unwrap();
+    let again = from_own_page(world.post(TICKETS, CLICK), &cookie);
+    again.send().await.json(201);
+    let ask = world.desk.asks().pop().unwrap();
+    assert_eq!(ask.case.as_deref(), Some(case.id.as_str()));
+
+    for (body, words) in [
+        (r#"{"skills":["closed"],"email":"a@b.example"}"#, "words"),
+        (
+            r#"{"skills":["closed"],"message":"Hi"}"#,
+            "email or a phone",
+        ),
+        (
+            r#"{"skills":["closed"],"message":"Hi","email":"none"}"#,
+            "no address",
+        ),
+    ] {
+        let detail = world.post(cases, body).send().await.problem(422);
+        assert!(detail.contains(words), "{detail}");
+    }
+    let body = r#"{"skills":["full"],"message":"Hi","email":"a@b.example"}"#;
+    world.post(cases, body).send().await.problem(503);
+    let none = world.post("/v1/sites/none/cases", body);
+    none.send().await.problem(404);
+}
+
+#[tokio::test]
 async fn without_keys_nobody_is_remembered() {
     let world = World::new().await;
     let reply = world.post(TICKETS, CLICK).send().await;
