@@ -76,6 +76,7 @@ fn opened(ticket: &str) -> Record {
         name: None,
         phone: None,
         message: None,
+        details: Vec::new(),
         page: None,
         language: None,
     };

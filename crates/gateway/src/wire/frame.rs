@@ -110,6 +110,8 @@ pub(crate) enum ToBrowser<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         delivered: Option<u64>,
     },
+    /// The line is alive: a page that hears nothing for long knows by that that it is not.
+    Beat {},
     /// A frame was not taken: the members of a problem document beside its type.
     Error {
         /// The type of the frame, where it was understood.
