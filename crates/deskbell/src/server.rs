@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use gateway::{
-    AdminFace, ConfigHandle, CookieKeys, Desk, Gateway, LineBoard, Recording, SoftphoneDoor,
-    SoftphoneSocket,
+    AdminFace, ConfigHandle, Desk, Gateway, LineBoard, Recording, SoftphoneDoor, SoftphoneSocket,
 };
 use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
@@ -23,7 +22,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{self, DigestSettings, HttpSettings, Settings};
+use crate::browsers;
+use crate::config::{self, DigestSettings, Settings};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
@@ -176,7 +176,7 @@ impl Server {
             Desk::new(commands_in, snapshots.clone())
                 .with_recording(recording)
                 .with_errands(errands_in),
-            gateway_options(&settings.http)?,
+            browsers::options(&settings.http)?,
         )
         .await
         .context("failed to listen for HTTP; free the address or choose another")?;
@@ -539,20 +539,6 @@ fn offers(settings: &DigestSettings) -> Offers {
         .map(|(special, suites)| (protocol(*special), suites.clone()))
         .collect();
     Offers::new(suites.clone(), by_protocol, qualities)
-}
-
-/// How the gateway is to behave towards browsers; stays until a restart.
-fn gateway_options(http: &HttpSettings) -> anyhow::Result<gateway::Options> {
-    let cookie_keys = match &http.cookie_keys {
-        Some(keys) => keys.clone(),
-        None => CookieKeys::new([&random::bytes::<32>()?[..]]),
-    };
-    Ok(gateway::Options {
-        public_origin: http.public_origin.clone(),
-        proxies: http.proxies.clone(),
-        cookie_keys,
-        ..gateway::Options::default()
-    })
 }
 
 fn gateway_config(

@@ -139,8 +139,8 @@ class Mock {
       if (request.method === 'OPTIONS') return this.#send(response, 204);
     }
     const page = this.pages.get(pathname);
-    if (page) return this.#send(response, 200, 'text/html; charset=utf-8', page.html ?? page, page.policy ? { 'content-security-policy': page.policy } : {});
-    if (file) return this.#send(response, 200, file[1], await served(pathname));
+    if (page) return this.#send(response, 200, 'text/html; charset=utf-8', page.html ?? page, { 'cache-control': 'no-cache', ...(page.policy ? { 'content-security-policy': page.policy } : {}) });
+    if (file) return this.#send(response, 200, file[1], await served(pathname), { 'cache-control': 'no-cache' });
     if (route === 'POST /csp-report') {
       this.reports.push(await body(request));
       return this.#send(response, 204);

@@ -2,6 +2,7 @@
 // Must not test the gateway; the Rust tests drive the same page against it.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import axe from 'axe-core';
@@ -568,7 +569,8 @@ scene('a page from the back-forward cache is right at once', async (shopper, moc
   await shopper.page.goto(new URL('/bare', mock.url).href);
   ticket.line({ from: 'rep', name: 'Alice', text: 'while away' });
   mock.setGroups({ skill: 'lenses' }, { state: 'available', available: 2 });
-  await shopper.page.goBack();
+  await shopper.page.goBack({ waitUntil: 'commit' });
+  assert.equal(await shopper.page.evaluate(() => window.kept), true, 'the page was kept');
   await shopper.waitLine({ from: 'rep', text: 'while away' });
   await shopper.waitState({ state: 'available', skill: 'lenses', timeout_ms: 3_000 });
   assert.equal(ticket.followers.size, 1);
@@ -866,7 +868,7 @@ function sameShape(here, there, path = '') {
 for (const language of LANGUAGES) {
   test(`the texts in ${language} are whole, and short enough for the bell`, async () => {
     const english = async (path) => {
-      const source = (await served(path)).match(/const english = \{.*?^\};$/ms)?.[0] ?? '';
+      const source = (await readFile(new URL(`../assets${path}`, import.meta.url), 'utf8')).match(/const english = \{.*?^\};$/ms)?.[0] ?? '';
       assert.ok(source, path);
       return new Function(`${source.replace('const english', 'english')} return english;`.replace('english =', 'const english ='))();
     };
