@@ -32,6 +32,7 @@ fn serve(pbx: &Pbx, more: &str) -> Server {
             ("alice", "extension = \"101\"".to_owned()),
             ("bob", "extension = \"102\"".to_owned()),
         ],
+        ..Setup::default()
     };
     Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap()
 }
