@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::one::{Knowledge, Next, Ours, Refreshed, Retention, Subscription, Terms};
+use super::one::{Beginning, Knowledge, Next, Ours, Refreshed, Retention, Subscription, Terms};
 use super::rates::Rates;
 use super::saved::Saved;
 use super::{Config, EndReason, Held, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
@@ -251,11 +251,13 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             self.make_room(&watcher)?;
         }
         let ours = share(&mut self.ours, terms.ours.clone());
-        let watcher = self.name(&watcher);
-        let subscription = Subscription::new(
-            dialog, resource, watcher, address, ours, standing, terms, now,
-        );
-        self.insert(id, subscription);
+        let beginning = Beginning {
+            resource,
+            watcher: self.name(&watcher),
+            address,
+            standing,
+        };
+        self.insert(id, Subscription::new(dialog, beginning, ours, terms, now));
         Ok(Accepted {
             subscription: id,
             seconds,
@@ -310,7 +312,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 StatusCode::NO_NOTIFICATION
             }
         };
-        self.to_keep(id);
+        self.tell_to_keep(id);
         Ok((id, status))
     }
 
@@ -367,7 +369,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             subscription.handle_admitted(now);
             let (resource, retention) = (subscription.resource.clone(), subscription.retention);
             self.tell_watchers_changed(resource, retention);
-            self.to_keep(id);
+            self.tell_to_keep(id);
             self.advance(id, now);
         }
     }
@@ -408,7 +410,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 draft: Box::new(draft),
             });
             if to_keep {
-                self.to_keep(id);
+                self.tell_to_keep(id);
             }
         }
         if last {
@@ -455,7 +457,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         self.tell_watchers_changed(resource, retention);
         match retention {
             Retention::Once => {}
-            Retention::UntilExpiry => self.to_keep(id),
+            Retention::UntilExpiry => self.tell_to_keep(id),
         }
     }
 
@@ -481,13 +483,13 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         release(&mut self.ours, gone.ours);
         match gone.retention {
             Retention::Once => {}
-            Retention::UntilExpiry => self.to_keep(id),
+            Retention::UntilExpiry => self.tell_to_keep(id),
         }
         self.outputs.push_back(Output::Ended { subscription: id });
         self.tell_watchers_changed(gone.resource, gone.retention);
     }
 
-    fn to_keep(&mut self, subscription: SubscriptionId) {
+    fn tell_to_keep(&mut self, subscription: SubscriptionId) {
         self.outputs.push_back(Output::ToKeep { subscription });
     }
 

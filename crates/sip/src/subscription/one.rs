@@ -109,6 +109,15 @@ pub(super) enum Refreshed {
     Over,
 }
 
+/// What a subscription has from its beginning.
+#[derive(Debug)]
+pub(super) struct Beginning<R> {
+    pub(super) resource: R,
+    pub(super) watcher: Arc<str>,
+    pub(super) address: Box<str>,
+    pub(super) standing: Standing,
+}
+
 /// What a SUBSCRIBE brings with it.
 #[derive(Debug)]
 pub(super) struct Terms {
@@ -130,14 +139,17 @@ impl<R> Subscription<R> {
     /// A new subscription, whose first NOTIFY is due at once (RFC 6665 §4.2.1.2).
     pub(super) fn new(
         dialog: Dialog,
-        resource: R,
-        watcher: Arc<str>,
-        address: Box<str>,
+        beginning: Beginning<R>,
         ours: Arc<Ours>,
-        standing: Standing,
         terms: Terms,
         now: Instant,
     ) -> Self {
+        let Beginning {
+            resource,
+            watcher,
+            address,
+            standing,
+        } = beginning;
         Self {
             address: (&*address != dialog.local_uri()).then_some(address),
             dialog,
