@@ -40,7 +40,6 @@ type Resource = Box<str>;
 
 fn main() {
     let start = Instant::now();
-    let mut notifier: Notifier<Resource> = Notifier::new(Config::default());
     // What a process takes for its first subscriptions, whatever their number, is no part of one.
     let mut first: Notifier<Resource> = Notifier::new(Config::default());
     for number in 0..100 {
