@@ -3,39 +3,49 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::ops::Add;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 
 use crate::budget::{Budget, KEYS};
-use crate::limits::Limits;
+use crate::limits::{Limits, LimitsInForce};
 use crate::urgency::Standing;
 
 /// Every source that has shown something, in tables of fixed size.
 #[derive(Debug)]
 pub(crate) struct Strangers {
-    users_limit: u32,
-    silence_time: Duration,
+    limits: LimitsInForce,
+    started: Instant,
     keys: RandomState,
     /// Until when a login vouches for its source. Only a login adds to it, so that no flood can fill it.
     proven_by_source: DashMap<IpAddr, Instant>,
-    records_by_source: DashMap<IpAddr, Record>,
-    wrong_passwords: Budget<IpAddr>,
+    /// By the hash of the source, by a key that nobody knows.
+    records_by_source: DashMap<SourceKey, Record>,
+    wrong_passwords: ArcSwap<Budget<IpAddr>>,
     slow: Budget<IpAddr>,
     swept_at: Mutex<Option<Instant>>,
 }
 
-/// What is known of one source.
+/// A source's address, hashed.
+type SourceKey = u64;
+
+/// Tenths of a second since an hour before the start, so that [`Moment::NEVER`] is long past: a quarter of an `Instant`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment(u32);
+
+/// What is known of one source. Kept small, there are many.
 #[derive(Clone, Copy, Debug)]
 struct Record {
     /// A bit for each user named and not proven; several users may share one.
-    users: u128,
-    since: Instant,
+    users: [u64; 2],
+    since: Moment,
+    struck_at: Moment,
+    silent_until: Moment,
     /// Seconds in which it sent more than a slowed source gets answers to.
-    strikes: u32,
-    struck_at: Option<Instant>,
-    silent_until: Option<Instant>,
+    strikes: u16,
     guesses: Guesses,
 }
 
@@ -75,25 +85,30 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Answers of a slowed source.
 const SLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds for which a slowed source may go on before it hears nothing: phones have logged in by then.
-const STRIKES: u32 = 10;
+const STRIKES: u16 = 10;
 /// What one request of a scanner that names itself counts.
-const NAMED_STRIKES: u32 = 2;
+const NAMED_STRIKES: u16 = 2;
 
 impl Strangers {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let wrong_passwords = limits.wrong_passwords_per_source.max(1);
+    pub(crate) fn new(limits: LimitsInForce, now: Instant) -> Self {
+        let wrong_passwords = wrong_passwords(&limits.load(), now);
         Self {
-            users_limit: limits.users_per_stranger,
-            silence_time: limits.silence_time,
+            limits,
+            started: now,
             keys: RandomState::new(),
             proven_by_source: DashMap::new(),
             records_by_source: DashMap::new(),
-            wrong_passwords: Budget::every(
-                Duration::from_secs(60) / wrong_passwords,
-                wrong_passwords,
-            ),
-            slow: Budget::every(SLOW_INTERVAL, 1),
+            wrong_passwords: ArcSwap::from_pointee(wrong_passwords),
+            slow: Budget::every(SLOW_INTERVAL, 1, now),
             swept_at: Mutex::new(None),
+        }
+    }
+
+    /// Other limits are in force; what is known of each source stays.
+    pub(crate) fn handle_limits(&self, limits: &Limits, now: Instant) {
+        let next = wrong_passwords(limits, now);
+        if !next.is_like(&self.wrong_passwords.load()) {
+            self.wrong_passwords.store(Arc::new(next));
         }
     }
 
@@ -106,17 +121,19 @@ impl Strangers {
 
     /// Whether nothing of this source is looked at.
     pub(crate) fn is_silent(&self, source: IpAddr, now: Instant) -> bool {
-        let record = self.records_by_source.get(&source);
-        record.is_some_and(|record| record.silent_until.is_some_and(|until| until > now))
+        let record = self.records_by_source.get(&self.key(source));
+        record.is_some_and(|record| record.is_silent(self.moment(now)))
     }
 
     /// How a request of this source is treated.
     pub(crate) fn treat(&self, source: IpAddr, bears: Bears, now: Instant) -> Treatment {
-        let record = self.records_by_source.get(&source).map(|record| *record);
-        let Some(record) = record else {
+        let record = self.records_by_source.get(&self.key(source));
+        let Some(record) = record.map(|record| *record) else {
             return Treatment::Served;
         };
-        let is_suspect = record.users.count_ones() > self.users_limit && !record.is_over(now);
+        let moment = self.moment(now);
+        let is_suspect =
+            record.users_named() > self.limits.load().users_per_stranger && !record.is_over(moment);
         // Many phones behind one address are all challenged before the first of them logs in.
         let may_log_in = bears == Bears::Credentials
             && (record.guesses == Guesses::Few || self.standing(source, now) == Standing::Proven);
@@ -126,7 +143,7 @@ impl Strangers {
         if self.slow.take(source, now) {
             return Treatment::Slowed;
         }
-        if record.struck_at.is_none_or(|at| now >= at + SLOW_INTERVAL) {
+        if moment >= record.struck_at + SLOW_INTERVAL {
             self.strike(source, 1, now);
         }
         Treatment::Ignored
@@ -134,7 +151,7 @@ impl Strangers {
 
     /// A request of a scanner that says it is one.
     pub(crate) fn note_scanner(&self, source: IpAddr, now: Instant) -> Treatment {
-        self.change(source, now, |record| record.users = u128::MAX);
+        self.change(source, now, |record| record.users = [u64::MAX; 2]);
         self.strike(source, NAMED_STRIKES, now);
         if self.slow.take(source, now) {
             Treatment::Slowed
@@ -146,17 +163,17 @@ impl Strangers {
     /// The source has named a user and proven nothing.
     pub(crate) fn note_user(&self, source: IpAddr, user: &[u8], now: Instant) {
         let bit = self.bit(user);
-        self.change(source, now, |record| record.users |= bit);
+        self.change(source, now, |record| record.name(bit));
     }
 
     /// The source has named a user with a wrong password.
     pub(crate) fn note_wrong_password(&self, source: IpAddr, user: &[u8], now: Instant) {
-        let is_within = self.wrong_passwords.take(source, now);
+        let is_within = self.wrong_passwords.load().take(source, now);
         let bit = self.bit(user);
         self.change(source, now, |record| {
-            record.users |= bit;
+            record.name(bit);
             if !is_within {
-                record.users = u128::MAX;
+                record.users = [u64::MAX; 2];
                 record.guesses = Guesses::TooMany;
             }
         });
@@ -171,8 +188,8 @@ impl Strangers {
             self.proven_by_source.insert(source, now + VOUCHED);
         }
         let bit = self.bit(user);
-        if let Some(mut record) = self.records_by_source.get_mut(&source) {
-            record.users &= !bit;
+        if let Some(mut record) = self.records_by_source.get_mut(&self.key(source)) {
+            record.forgive(bit);
             record.strikes = 0;
         }
     }
@@ -180,47 +197,49 @@ impl Strangers {
     /// Forgets what is over, and gives back the room of a flood.
     pub(crate) fn sweep(&self, now: Instant) {
         self.proven_by_source.retain(|_, until| *until > now);
+        let (moment, users_limit) = (self.moment(now), self.limits.load().users_per_stranger);
         self.records_by_source.retain(|_, record| {
             // Who has named a few users and stopped is no scanner.
-            let is_harmless = record.users.count_ones() * 4 <= self.users_limit
+            let is_harmless = record.users_named() * 4 <= users_limit
                 && record.strikes == 0
-                && now > record.since + HARMLESS_MEMORY;
-            !record.is_over(now) && (!is_harmless || record.is_silent(now))
+                && moment > record.since + HARMLESS_MEMORY;
+            !record.is_over(moment) && (!is_harmless || record.is_silent(moment))
         });
         if self.records_by_source.len() < self.records_by_source.capacity() / 4 {
             self.records_by_source.shrink_to_fit();
         }
-        self.wrong_passwords.sweep(now);
+        self.wrong_passwords.load().sweep(now);
         self.slow.sweep(now);
     }
 
-    fn strike(&self, source: IpAddr, strikes: u32, now: Instant) {
+    fn strike(&self, source: IpAddr, strikes: u16, now: Instant) {
         // One address may be that of a whole shop: where reps have logged in, a scanner is slowed and no more.
         if self.standing(source, now) == Standing::Proven {
             return;
         }
-        let silent_until = now + self.silence_time;
+        let moment = self.moment(now);
         self.change(source, now, |record| {
             record.strikes = record.strikes.saturating_add(strikes);
-            record.struck_at = Some(now);
+            record.struck_at = moment;
             if record.strikes > STRIKES {
                 record.strikes = 0;
-                record.silent_until = Some(silent_until);
+                record.silent_until = moment + self.limits.load().silence_time;
             }
         });
     }
 
     fn change(&self, source: IpAddr, now: Instant, change: impl FnOnce(&mut Record)) {
-        if let Some(mut record) = self.records_by_source.get_mut(&source) {
-            if record.is_over(now) {
-                *record = Record::new(now);
+        let (key, moment) = (self.key(source), self.moment(now));
+        if let Some(mut record) = self.records_by_source.get_mut(&key) {
+            if record.is_over(moment) {
+                *record = Record::new(moment);
             }
             return change(&mut record);
         }
         if self.has_room(now) {
-            let mut record = Record::new(now);
+            let mut record = Record::new(moment);
             change(&mut record);
-            self.records_by_source.insert(source, record);
+            self.records_by_source.insert(key, record);
         }
     }
 
@@ -237,37 +256,84 @@ impl Strangers {
         }
         *swept_at = Some(now);
         // A flood of forged sources may push out whoever was seen before it; only the silent stay.
-        let mut places = KEYS / 4;
+        let (mut places, moment) = (KEYS / 4, self.moment(now));
         self.records_by_source.retain(|_, record| {
-            let goes = !record.is_silent(now) && places > 0;
+            let goes = !record.is_silent(moment) && places > 0;
             places -= usize::from(goes);
             !goes
         });
         self.records_by_source.len() < KEYS
     }
 
-    fn bit(&self, user: &[u8]) -> u128 {
-        1 << (self.keys.hash_one(user.to_ascii_lowercase()) % 128)
+    fn bit(&self, user: &[u8]) -> [u64; 2] {
+        let hash = self.keys.hash_one(user.to_ascii_lowercase());
+        let bit = 1 << (hash % 64);
+        if hash & 64 == 0 { [bit, 0] } else { [0, bit] }
+    }
+
+    fn key(&self, source: IpAddr) -> SourceKey {
+        self.keys.hash_one(source)
+    }
+
+    fn moment(&self, now: Instant) -> Moment {
+        Moment(START) + now.saturating_duration_since(self.started)
+    }
+}
+
+fn wrong_passwords(limits: &Limits, now: Instant) -> Budget<IpAddr> {
+    let limit = limits.wrong_passwords_per_source.max(1);
+    Budget::every(Duration::from_secs(60) / limit, limit, now)
+}
+
+/// An hour.
+const START: u32 = 36_000;
+
+impl Moment {
+    const NEVER: Self = Self(0);
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        let tenths = u32::try_from(duration.as_millis() / 100).unwrap_or(u32::MAX);
+        Self(self.0.saturating_add(tenths))
     }
 }
 
 impl Record {
-    const fn new(now: Instant) -> Self {
+    const fn new(now: Moment) -> Self {
         Self {
-            users: 0,
+            users: [0; 2],
             since: now,
+            struck_at: Moment::NEVER,
+            silent_until: Moment::NEVER,
             strikes: 0,
-            struck_at: None,
-            silent_until: None,
             guesses: Guesses::Few,
         }
     }
 
-    fn is_silent(&self, now: Instant) -> bool {
-        self.silent_until.is_some_and(|until| until > now)
+    fn users_named(&self) -> u32 {
+        self.users.iter().map(|bits| bits.count_ones()).sum()
     }
 
-    fn is_over(&self, now: Instant) -> bool {
+    fn name(&mut self, user: [u64; 2]) {
+        for (bits, bit) in self.users.iter_mut().zip(user) {
+            *bits |= bit;
+        }
+    }
+
+    fn forgive(&mut self, user: [u64; 2]) {
+        for (bits, bit) in self.users.iter_mut().zip(user) {
+            *bits &= !bit;
+        }
+    }
+
+    fn is_silent(&self, now: Moment) -> bool {
+        self.silent_until > now
+    }
+
+    fn is_over(&self, now: Moment) -> bool {
         now > self.since + MEMORY && !self.is_silent(now)
     }
 }
@@ -275,7 +341,10 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
+
+    use arc_swap::ArcSwap;
 
     use super::{Bears, MEMORY, Strangers, Treatment};
     use crate::budget::KEYS;
@@ -284,10 +353,11 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
     fn strangers() -> Strangers {
-        Strangers::new(&Limits {
+        let limits = Limits {
             users_per_stranger: 10,
             ..Limits::default()
-        })
+        };
+        Strangers::new(Arc::new(ArcSwap::from_pointee(limits)), Instant::now())
     }
 
     fn name_users(strangers: &Strangers, count: usize, now: Instant) {
@@ -416,6 +486,7 @@ mod tests {
             strangers.note_user(forged.into(), b"alice", now);
         }
         assert!(strangers.records_by_source.len() <= KEYS);
+        assert!(size_of::<(super::SourceKey, super::Record)>() <= 40);
         assert!(strangers.is_silent(HERE, now));
         let later = now + Duration::from_secs(31);
         strangers.sweep(later);
