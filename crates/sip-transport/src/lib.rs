@@ -23,6 +23,7 @@ mod listener;
 mod load;
 mod random;
 mod receive;
+mod records;
 mod resolve;
 mod sender;
 mod service;

@@ -3,8 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::ops::Add;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -12,48 +11,19 @@ use dashmap::DashMap;
 
 use crate::budget::{Budget, KEYS};
 use crate::limits::{Limits, LimitsInForce};
+use crate::records::{Guesses, Record, Records};
 use crate::urgency::Standing;
 
 /// Every source that has shown something, in tables of fixed size.
 #[derive(Debug)]
 pub(crate) struct Strangers {
     limits: LimitsInForce,
-    started: Instant,
     keys: RandomState,
     /// Until when a login vouches for its source. Only a login adds to it, so that no flood can fill it.
     proven_by_source: DashMap<IpAddr, Instant>,
-    /// By the hash of the source, by a key that nobody knows.
-    records_by_source: DashMap<SourceKey, Record>,
+    records: Records,
     wrong_passwords: ArcSwap<Budget<IpAddr>>,
     slow: Budget<IpAddr>,
-    swept_at: Mutex<Option<Instant>>,
-}
-
-/// A source's address, hashed.
-type SourceKey = u64;
-
-/// Tenths of a second since an hour before the start, so that [`Moment::NEVER`] is long past: a quarter of an `Instant`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment(u32);
-
-/// What is known of one source. Kept small, there are many.
-#[derive(Clone, Copy, Debug)]
-struct Record {
-    /// A bit for each user named and not proven; several users may share one.
-    users: [u64; 2],
-    since: Moment,
-    struck_at: Moment,
-    silent_until: Moment,
-    /// Seconds in which it sent more than a slowed source gets answers to.
-    strikes: u16,
-    guesses: Guesses,
-}
-
-/// Whether a source has sent too many wrong passwords.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guesses {
-    Few,
-    TooMany,
 }
 
 /// What a request has to show.
@@ -74,14 +44,10 @@ pub(crate) enum Treatment {
     Ignored,
 }
 
-/// How long a source is remembered that names users.
-const MEMORY: Duration = Duration::from_secs(10 * 60);
-/// The same where it has named a few.
+/// How long a source is remembered that has named a few users.
 const HARMLESS_MEMORY: Duration = Duration::from_secs(30);
 /// How long a login vouches: longer than a registration lasts.
 const VOUCHED: Duration = Duration::from_secs(2 * 3600);
-/// How often records are forgotten when there are too many.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Answers of a slowed source.
 const SLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds for which a slowed source may go on before it hears nothing: phones have logged in by then.
@@ -94,13 +60,11 @@ impl Strangers {
         let wrong_passwords = wrong_passwords(&limits.load(), now);
         Self {
             limits,
-            started: now,
             keys: RandomState::new(),
             proven_by_source: DashMap::new(),
-            records_by_source: DashMap::new(),
+            records: Records::new(now),
             wrong_passwords: ArcSwap::from_pointee(wrong_passwords),
             slow: Budget::every(SLOW_INTERVAL, 1, now),
-            swept_at: Mutex::new(None),
         }
     }
 
@@ -121,17 +85,16 @@ impl Strangers {
 
     /// Whether nothing of this source is looked at.
     pub(crate) fn is_silent(&self, source: IpAddr, now: Instant) -> bool {
-        let record = self.records_by_source.get(&self.key(source));
-        record.is_some_and(|record| record.is_silent(self.moment(now)))
+        let record = self.records.of(source);
+        record.is_some_and(|record| record.is_silent(self.records.moment(now)))
     }
 
     /// How a request of this source is treated.
     pub(crate) fn treat(&self, source: IpAddr, bears: Bears, now: Instant) -> Treatment {
-        let record = self.records_by_source.get(&self.key(source));
-        let Some(record) = record.map(|record| *record) else {
+        let Some(record) = self.records.of(source) else {
             return Treatment::Served;
         };
-        let moment = self.moment(now);
+        let moment = self.records.moment(now);
         let is_suspect =
             record.users_named() > self.limits.load().users_per_stranger && !record.is_over(moment);
         // Many phones behind one address are all challenged before the first of them logs in.
@@ -151,7 +114,7 @@ impl Strangers {
 
     /// A request of a scanner that says it is one.
     pub(crate) fn note_scanner(&self, source: IpAddr, now: Instant) -> Treatment {
-        self.change(source, now, |record| record.users = [u64::MAX; 2]);
+        self.records.change(source, now, Record::name_all);
         self.strike(source, NAMED_STRIKES, now);
         if self.slow.take(source, now) {
             Treatment::Slowed
@@ -162,18 +125,18 @@ impl Strangers {
 
     /// The source has named a user and proven nothing.
     pub(crate) fn note_user(&self, source: IpAddr, user: &[u8], now: Instant) {
-        let bit = self.bit(user);
-        self.change(source, now, |record| record.name(bit));
+        let user = self.user(user);
+        self.records.change(source, now, |record| record.name(user));
     }
 
     /// The source has named a user with a wrong password.
     pub(crate) fn note_wrong_password(&self, source: IpAddr, user: &[u8], now: Instant) {
         let is_within = self.wrong_passwords.load().take(source, now);
-        let bit = self.bit(user);
-        self.change(source, now, |record| {
-            record.name(bit);
+        let user = self.user(user);
+        self.records.change(source, now, |record| {
+            record.name(user);
             if !is_within {
-                record.users = [u64::MAX; 2];
+                record.name_all();
                 record.guesses = Guesses::TooMany;
             }
         });
@@ -187,27 +150,27 @@ impl Strangers {
         if self.proven_by_source.len() < KEYS || self.proven_by_source.contains_key(&source) {
             self.proven_by_source.insert(source, now + VOUCHED);
         }
-        let bit = self.bit(user);
-        if let Some(mut record) = self.records_by_source.get_mut(&self.key(source)) {
-            record.forgive(bit);
+        let user = self.user(user);
+        self.records.change_known(source, |record| {
+            record.forgive(user);
             record.strikes = 0;
-        }
+        });
     }
 
-    /// Forgets what is over, and gives back the room of a flood.
+    /// Forgets what is over.
     pub(crate) fn sweep(&self, now: Instant) {
         self.proven_by_source.retain(|_, until| *until > now);
-        let (moment, users_limit) = (self.moment(now), self.limits.load().users_per_stranger);
-        self.records_by_source.retain(|_, record| {
+        let (moment, users_limit) = (
+            self.records.moment(now),
+            self.limits.load().users_per_stranger,
+        );
+        self.records.retain(|record| {
             // Who has named a few users and stopped is no scanner.
             let is_harmless = record.users_named() * 4 <= users_limit
                 && record.strikes == 0
                 && moment > record.since + HARMLESS_MEMORY;
             !record.is_over(moment) && (!is_harmless || record.is_silent(moment))
         });
-        if self.records_by_source.len() < self.records_by_source.capacity() / 4 {
-            self.records_by_source.shrink_to_fit();
-        }
         self.wrong_passwords.load().sweep(now);
         self.slow.sweep(now);
     }
@@ -217,8 +180,8 @@ impl Strangers {
         if self.standing(source, now) == Standing::Proven {
             return;
         }
-        let moment = self.moment(now);
-        self.change(source, now, |record| {
+        let moment = self.records.moment(now);
+        self.records.change(source, now, |record| {
             record.strikes = record.strikes.saturating_add(strikes);
             record.struck_at = moment;
             if record.strikes > STRIKES {
@@ -228,114 +191,14 @@ impl Strangers {
         });
     }
 
-    fn change(&self, source: IpAddr, now: Instant, change: impl FnOnce(&mut Record)) {
-        let (key, moment) = (self.key(source), self.moment(now));
-        if let Some(mut record) = self.records_by_source.get_mut(&key) {
-            if record.is_over(moment) {
-                *record = Record::new(moment);
-            }
-            return change(&mut record);
-        }
-        if self.has_room(now) {
-            let mut record = Record::new(moment);
-            change(&mut record);
-            self.records_by_source.insert(key, record);
-        }
-    }
-
-    fn has_room(&self, now: Instant) -> bool {
-        if self.records_by_source.len() < KEYS {
-            return true;
-        }
-        // Somebody else is sweeping, or was just now.
-        let Ok(mut swept_at) = self.swept_at.try_lock() else {
-            return false;
-        };
-        if swept_at.is_some_and(|swept_at| now < swept_at + SWEEP_INTERVAL) {
-            return false;
-        }
-        *swept_at = Some(now);
-        // A flood of forged sources may push out whoever was seen before it; only the silent stay.
-        let (mut places, moment) = (KEYS / 4, self.moment(now));
-        self.records_by_source.retain(|_, record| {
-            let goes = !record.is_silent(moment) && places > 0;
-            places -= usize::from(goes);
-            !goes
-        });
-        self.records_by_source.len() < KEYS
-    }
-
-    fn bit(&self, user: &[u8]) -> [u64; 2] {
-        let hash = self.keys.hash_one(user.to_ascii_lowercase());
-        let bit = 1 << (hash % 64);
-        if hash & 64 == 0 { [bit, 0] } else { [0, bit] }
-    }
-
-    fn key(&self, source: IpAddr) -> SourceKey {
-        self.keys.hash_one(source)
-    }
-
-    fn moment(&self, now: Instant) -> Moment {
-        Moment(START) + now.saturating_duration_since(self.started)
+    fn user(&self, user: &[u8]) -> u64 {
+        self.keys.hash_one(user.to_ascii_lowercase())
     }
 }
 
 fn wrong_passwords(limits: &Limits, now: Instant) -> Budget<IpAddr> {
     let limit = limits.wrong_passwords_per_source.max(1);
     Budget::every(Duration::from_secs(60) / limit, limit, now)
-}
-
-/// An hour.
-const START: u32 = 36_000;
-
-impl Moment {
-    const NEVER: Self = Self(0);
-}
-
-impl Add<Duration> for Moment {
-    type Output = Self;
-
-    fn add(self, duration: Duration) -> Self {
-        let tenths = u32::try_from(duration.as_millis() / 100).unwrap_or(u32::MAX);
-        Self(self.0.saturating_add(tenths))
-    }
-}
-
-impl Record {
-    const fn new(now: Moment) -> Self {
-        Self {
-            users: [0; 2],
-            since: now,
-            struck_at: Moment::NEVER,
-            silent_until: Moment::NEVER,
-            strikes: 0,
-            guesses: Guesses::Few,
-        }
-    }
-
-    fn users_named(&self) -> u32 {
-        self.users.iter().map(|bits| bits.count_ones()).sum()
-    }
-
-    fn name(&mut self, user: [u64; 2]) {
-        for (bits, bit) in self.users.iter_mut().zip(user) {
-            *bits |= bit;
-        }
-    }
-
-    fn forgive(&mut self, user: [u64; 2]) {
-        for (bits, bit) in self.users.iter_mut().zip(user) {
-            *bits &= !bit;
-        }
-    }
-
-    fn is_silent(&self, now: Moment) -> bool {
-        self.silent_until > now
-    }
-
-    fn is_over(&self, now: Moment) -> bool {
-        now > self.since + MEMORY && !self.is_silent(now)
-    }
 }
 
 #[cfg(test)]
@@ -346,9 +209,10 @@ mod tests {
 
     use arc_swap::ArcSwap;
 
-    use super::{Bears, MEMORY, Strangers, Treatment};
+    use super::{Bears, Strangers, Treatment};
     use crate::budget::KEYS;
     use crate::limits::Limits;
+    use crate::records::MEMORY;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -485,13 +349,11 @@ mod tests {
             let forged = Ipv4Addr::from_bits(0x0a00_0000 + n as u32);
             strangers.note_user(forged.into(), b"alice", now);
         }
-        assert!(strangers.records_by_source.len() <= KEYS);
-        assert!(size_of::<(super::SourceKey, super::Record)>() <= 40);
+        assert!(strangers.records.len() <= KEYS);
         assert!(strangers.is_silent(HERE, now));
         let later = now + Duration::from_secs(31);
         strangers.sweep(later);
         assert!(strangers.is_silent(HERE, later));
-        assert_eq!(strangers.records_by_source.len(), 1);
-        assert!(strangers.records_by_source.capacity() < KEYS / 4);
+        assert_eq!(strangers.records.len(), 1);
     }
 }

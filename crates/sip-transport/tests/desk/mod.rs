@@ -19,8 +19,8 @@ use std::time::Duration;
 use sip::transaction::ServerTransactionId;
 use sip::{Flow, HeaderName, Method, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{
-    Calls, Conduct, Config, Counters, Exchange, Handling, LimitsHandle, Listen, PendingAnswer, PendingInvite,
-    Sender, Service, TlsHandle, Transport, Upgraded,
+    Calls, Conduct, Config, Counters, Exchange, Handling, LimitsHandle, Listen, PendingAnswer,
+    PendingInvite, Sender, Service, TlsHandle, Transport, Upgraded,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
