@@ -14,7 +14,7 @@ use gateway::{
 use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Counters, Listen, LimitsHandle, TlsHandle, Transport};
+use sip_transport::{Counters, LimitsHandle, Listen, TlsHandle, Transport};
 use storage::{Health, Journal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;

@@ -431,7 +431,9 @@ fn ask(
         // Asked of DNS each time: what is known there may have moved.
         let found = sender.servers(&uri).await?;
         let known = known.filter(|known| found.contains(known));
-        let others = found.iter().filter(|server| Some(*server) != known.as_ref());
+        let others = found
+            .iter()
+            .filter(|server| Some(*server) != known.as_ref());
         let servers: Vec<_> = known.iter().chain(others).cloned().collect();
         let asked = sender.request_to_one(servers, made_for).await;
         let (server, result) = asked.ok_or(RequestError::Resolve(ResolveError::NoServer(uri)))?;
