@@ -3,7 +3,6 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::ops::Add;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,7 +63,7 @@ impl Records {
     }
 
     pub(crate) fn moment(&self, now: Instant) -> Moment {
-        START + now.saturating_duration_since(self.started)
+        START.after(now.saturating_duration_since(self.started))
     }
 
     /// What is known of a source.
@@ -147,12 +146,9 @@ fn lock(set: &Mutex<Set>) -> MutexGuard<'_, Set> {
 
 impl Moment {
     const NEVER: Self = Self(0);
-}
 
-impl Add<Duration> for Moment {
-    type Output = Self;
-
-    fn add(self, duration: Duration) -> Self {
+    /// So long after.
+    pub(crate) fn after(self, duration: Duration) -> Self {
         let tenths = u32::try_from(duration.as_millis() / 100).unwrap_or(u32::MAX);
         Self(self.0.saturating_add(tenths))
     }
@@ -198,7 +194,7 @@ impl Record {
     }
 
     pub(crate) fn is_over(&self, now: Moment) -> bool {
-        now > self.since + MEMORY && !self.is_silent(now)
+        now > self.since.after(MEMORY) && !self.is_silent(now)
     }
 }
 
@@ -219,7 +215,7 @@ mod tests {
         let now = Instant::now();
         let records = Records::new(now);
         let silenced = Ipv4Addr::LOCALHOST.into();
-        let until = records.moment(now) + Duration::from_secs(60);
+        let until = records.moment(now).after(Duration::from_secs(60));
         records.change(silenced, now, |record| record.silent_until = until);
         for n in 0..4 * KEYS {
             let source = Ipv4Addr::from_bits(0x0a00_0000 + n as u32).into();

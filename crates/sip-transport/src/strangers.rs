@@ -106,7 +106,7 @@ impl Strangers {
         if self.slow.take(source, now) {
             return Treatment::Slowed;
         }
-        if moment >= record.struck_at + SLOW_INTERVAL {
+        if moment >= record.struck_at.after(SLOW_INTERVAL) {
             self.strike(source, 1, now);
         }
         Treatment::Ignored
@@ -168,7 +168,7 @@ impl Strangers {
             // Who has named a few users and stopped is no scanner.
             let is_harmless = record.users_named() * 4 <= users_limit
                 && record.strikes == 0
-                && moment > record.since + HARMLESS_MEMORY;
+                && moment > record.since.after(HARMLESS_MEMORY);
             !record.is_over(moment) && (!is_harmless || record.is_silent(moment))
         });
         self.wrong_passwords.load().sweep(now);
@@ -186,7 +186,7 @@ impl Strangers {
             record.struck_at = moment;
             if record.strikes > STRIKES {
                 record.strikes = 0;
-                record.silent_until = moment + self.limits.load().silence_time;
+                record.silent_until = moment.after(self.limits.load().silence_time);
             }
         });
     }
