@@ -14,7 +14,7 @@ use gateway::{
 use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Counters, Listen, TlsHandle, Transport};
+use sip_transport::{Counters, LimitsHandle, Listen, TlsHandle, Transport};
 use storage::{Health, Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -75,6 +75,7 @@ struct Reload {
     watchers: watch::Sender<()>,
     gateway: ConfigHandle,
     tls: TlsHandle,
+    limits: LimitsHandle,
     sockets: mpsc::Sender<SoftphoneSocket>,
     counters: Arc<Counters>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
@@ -183,6 +184,7 @@ impl Server {
             watchers: reloads_in,
             gateway: gateway.config_handle(),
             tls: transport.tls_handle(),
+            limits: transport.limits_handle(),
             sockets: sockets_in,
             counters: transport.counters(),
             helpdesk: reconfigure_in,
@@ -380,8 +382,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`,
-    /// `[presence]` and `[pbx]` stay until a restart; certificates are shown to the next connection.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[presence]`,
+    /// `[pbx]` and the longest datagram stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
@@ -405,6 +407,7 @@ impl Server {
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
         }
+        self.reload.limits.replace(settings.limits);
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }
