@@ -15,7 +15,7 @@ use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
 use sip_transport::{Counters, LimitsHandle, Listen, TlsHandle, Transport};
-use storage::{Health, Journal};
+use storage::{Health, Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -29,8 +29,8 @@ use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Lifetimes, LineParts, Lines,
-    Mail, Offers, Permissions, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, KeptSubscriptions, Lifetimes,
+    LineParts, Lines, Mail, Offers, Permissions, SharedDirectory, SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -113,10 +113,15 @@ impl Server {
             .await
             .context("failed to read the journal")?;
         tracing::info!(presentities = restored, "publications are back");
+        let subscriptions = KeptSubscriptions::default();
+        let watched = keeper::load_subscriptions(&journal, &subscriptions)
+            .await
+            .context("failed to read the journal")?;
         let (keeper, answers) = Keeper::new(
             journal.clone(),
             store.clone(),
             bindings.clone(),
+            subscriptions.clone(),
             settings.storage.durability,
         );
         let clock = Clock {
@@ -209,7 +214,8 @@ impl Server {
             },
             happenings: happenings.clone(),
         });
-        let agent = Agent::new(
+        let is_lasting = !matches!(Location::read(&settings.storage.url), Ok(Location::Memory));
+        let mut agent = Agent::new(
             sip::subscription::Config {
                 shortest_interval: settings.watchers.interval,
                 ..sip::subscription::Config::default()
@@ -223,8 +229,15 @@ impl Server {
                 reloads,
             },
             transport.sender(),
+            is_lasting.then_some(subscriptions),
             happenings.clone(),
         );
+        let watching = agent.restore(watched);
+        keeper
+            .keep_marked()
+            .await
+            .context("failed to write the journal")?;
+        tracing::info!(subscriptions = watching, "subscriptions are back");
         let line_parts = LineParts {
             store: store.clone(),
             presence: presence.clone(),

@@ -35,6 +35,7 @@ fn serve_at(place: &str, more: &str) -> Server {
             ("alice", "extension = \"101\"".to_owned()),
             ("bob", "extension = \"102\"".to_owned()),
         ],
+        ..Setup::default()
     };
     Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap()
 }
