@@ -326,7 +326,7 @@ impl Room {
                 ticket: TicketId::new(ticket),
             }),
             [case, "forget-case"] => self.input(Input::ForgetCase {
-                case: helpdesk::CaseId::new(case),
+                case: CaseId::new(case),
             }),
             [ticket, "seen", seq] => self.input(Input::ShopperSeen {
                 ticket: TicketId::new(ticket),
