@@ -155,6 +155,12 @@ class Mock {
       this.#stream(request, response, this.streams);
       return this.#tellPresence(response);
     }
+    if (`${request.method} ${asked}` === 'GET fragment') {
+      const tag = `"${this.version}"`;
+      if (request.headers['if-none-match'] === tag) return this.#send(response, 304, undefined, undefined, { etag: tag });
+      const { state } = this.groups.find(({ skill }) => skill === searchParams.get('skill'));
+      return this.#send(response, 200, 'text/html; charset=utf-8', `<span class="deskbell" data-state="${state}">${state}</span>`, { etag: tag });
+    }
     if (`${request.method} ${asked}` === 'GET form') return this.#json(response, 200, this.form);
     if (`${request.method} ${asked}` === 'GET me') return this.#json(response, 200, { known: Boolean(this.form.you) });
     if (`${request.method} ${asked}` === 'DELETE me') {

@@ -2,8 +2,10 @@
 // Must not test the gateway; the Rust tests drive the same page against it.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import axe from 'axe-core';
 import { served, startMock } from './mock-gateway.mjs';
@@ -672,6 +674,44 @@ scene('the example shop signs its customers in and their tokens with them', asyn
   } finally {
     shop.closeAllConnections();
     await new Promise((resolve) => shop.close(resolve));
+  }
+}, { page: null });
+
+scene('the example bank in Python signs its tokens and shows the state without script', async (shopper, help) => {
+  const secret = 'a secret of thirty-two bytes or more';
+  const server = fileURLToPath(new URL('../../../examples/storefronts/python/server.py', import.meta.url));
+  const bank = spawn('python3', ['-I', '-B', server], { env: { PATH: process.env.PATH, SITE_SECRET: secret, HELP_ORIGIN: help.url, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    let said = '';
+    const url = await new Promise((resolve, reject) => {
+      bank.on('error', reject).on('exit', (code) => reject(new Error(`the bank stopped with ${code}`)));
+      bank.stdout.on('data', (chunk) => {
+        said += chunk;
+        const [, open] = /(http:\/\/[^/\s]+)\//.exec(said) ?? [];
+        if (open) resolve(open);
+      });
+    });
+    help.origins.add(url);
+    available(help, 'mortgages');
+    assert.match(await (await fetch(url)).text(), /<span class="deskbell" data-state="available">/);
+    await shopper.open({ url });
+    await shopper.waitState({ state: 'available' });
+    assert.equal(await shopper.bell().getAttribute('token'), '');
+    await shopper.page.getByRole('button', { name: 'Ines, platinum' }).click();
+    await shopper.page.getByText('You are here as Ines, platinum.').waitFor();
+    const token = await shopper.bell().getAttribute('token');
+    const { exp, ...claims } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+    assert.deepEqual(claims, { sub: 'ines', name: 'Ines', tier: 'platinum', phone: '+442079460123' });
+    assert.equal(token, signToken(claims, secret, (exp - 600) * 1000), 'both languages sign alike');
+    await shopper.clickBell();
+    await shopper.start({ message: 'from the bank' });
+    await shopper.waitLine({ from: 'shopper', text: 'from the bank' });
+    const sign = (fetchSite) => fetch(`${url}/session`, { method: 'POST', body: 'customer=ines', redirect: 'manual', headers: { 'sec-fetch-site': fetchSite } });
+    assert.equal((await sign('cross-site')).status, 403);
+    assert.equal((await fetch(`${url}/session`, { method: 'POST', body: 'x'.repeat(5000), headers: { 'sec-fetch-site': 'same-origin' } })).status, 413);
+  } finally {
+    bank.removeAllListeners('exit');
+    bank.kill();
   }
 }, { page: null });
 

@@ -5,6 +5,9 @@ use helpdesk::{Record, TicketId};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+/// Tickets, each with everything recorded of it in order.
+pub type Past = Vec<(TicketId, Vec<Record>)>;
+
 /// One thing to do with conversations of the past. The gateway has proven whose they are.
 #[derive(Debug)]
 pub enum Errand {
@@ -13,7 +16,7 @@ pub enum Errand {
         /// Which.
         tickets: Vec<TicketId>,
         /// Each ticket with its records.
-        answer: oneshot::Sender<Result<Vec<(TicketId, Vec<Record>)>, ErrandFailed>>,
+        answer: oneshot::Sender<Result<Past, ErrandFailed>>,
     },
     /// Take these tickets out for good.
     Erase {

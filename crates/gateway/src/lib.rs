@@ -47,7 +47,7 @@ pub use config::{
     TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
-pub use errand::{Errand, ErrandFailed};
+pub use errand::{Errand, ErrandFailed, Past};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
 pub use form::{FormFace, FormField, Need, Remember, Words};

@@ -1,8 +1,8 @@
 //! What shoppers ask of the journal of their past: a look at it, and its end.
 //! Must not know whose tickets they are: the gateway has proven that.
 
-use gateway::{Errand, ErrandFailed};
-use helpdesk::{Record, TicketId};
+use gateway::{Errand, ErrandFailed, Past};
+use helpdesk::TicketId;
 use storage::Journal;
 use tokio::sync::mpsc;
 
@@ -19,10 +19,7 @@ pub(crate) async fn run_errands(journal: Journal, mut errands: mpsc::Receiver<Er
     }
 }
 
-async fn show(
-    journal: &Journal,
-    tickets: Vec<TicketId>,
-) -> Result<Vec<(TicketId, Vec<Record>)>, ErrandFailed> {
+async fn show(journal: &Journal, tickets: Vec<TicketId>) -> Result<Past, ErrandFailed> {
     let mut found = Vec::with_capacity(tickets.len());
     for ticket in tickets {
         let records = journal.history(&ticket).await.map_err(|error| {
