@@ -13,6 +13,7 @@ use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
 use crate::repeats::Repeats;
+use crate::visitor::Forgotten;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) repeats: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// Visitors who do not want to be known again.
+    pub(crate) forgotten: Forgotten,
     /// Cancelled when the server stops; long answers end with it.
     pub(crate) stop: CancellationToken,
     /// What outlives its request: WebSocket conversations, and the end of clicks that nobody waited for.
@@ -50,6 +53,7 @@ impl Face {
             paces: Paces::default(),
             repeats: Repeats::default(),
             clicks: Clicks::default(),
+            forgotten: Forgotten::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))

@@ -10,8 +10,10 @@ mod body;
 mod bucket;
 mod clicks;
 mod connection;
+mod errand;
 mod face;
 mod figures;
+mod form;
 mod headers;
 mod identity;
 mod key;
@@ -26,10 +28,12 @@ mod random;
 mod repeats;
 mod report;
 mod routes;
+mod seal;
 mod selection;
 mod server;
 mod soap;
 mod source;
+mod visitor;
 mod wire;
 mod words;
 
@@ -49,7 +53,10 @@ pub use config::{
     TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
+pub use errand::{Errand, ErrandFailed, Past};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
+pub use form::{FormFace, FormField, Need, Remember, Words};
 pub use report::Report;
+pub use seal::CookieKeys;
 pub use server::{BindError, Gateway};

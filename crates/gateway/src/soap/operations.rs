@@ -14,7 +14,7 @@ use crate::face::Face;
 use crate::key;
 use crate::problem::Problem;
 use crate::report::Report;
-use crate::routes::tickets::{Click, open};
+use crate::routes::tickets::{Click, Opened, open};
 use crate::selection::{Selection, SelectionQuery};
 use crate::wire::ask::AskBody;
 
@@ -89,7 +89,7 @@ async fn representatives(node: &Node, face: &Face, parts: &mut Parts) -> Result<
 
 async fn request_help(node: &Node, face: &Face, parts: &Parts) -> Result<String, Fault> {
     let known = [
-        "site", "skill", "rep", "name", "phone", "message", "page", "lang", "identity",
+        "site", "skill", "rep", "name", "phone", "message", "page", "lang", "email", "identity",
     ];
     let parameters = Parameters::read(node, &known, &["skill"])?;
     let identity = parameters.optional("identity");
@@ -100,6 +100,7 @@ async fn request_help(node: &Node, face: &Face, parts: &Parts) -> Result<String,
         message: parameters.optional("message"),
         page: parameters.optional("page"),
         lang: parameters.optional("lang"),
+        email: parameters.optional("email"),
         ..AskBody::for_skills(parameters.all("skill"))
     };
     let click = Click {
@@ -107,7 +108,8 @@ async fn request_help(node: &Node, face: &Face, parts: &Parts) -> Result<String,
         identity: identity.as_deref().or_else(|| key::bearer(&parts.headers)),
         body,
     };
-    let (view, token) = open(face, click, parts).await?;
+    // A program has no cookies: nobody is remembered.
+    let Opened { view, token, .. } = open(face, click, parts).await?;
     Ok(documents::ticket(
         "RequestHelpResponse",
         &view,
