@@ -6,6 +6,7 @@ mod archive;
 mod check;
 mod cli;
 mod config;
+mod consoles;
 mod demo;
 mod desk;
 mod figures;

@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::console::RepCommand;
 use crate::report::Report;
 
 /// What the gateway asks of the helpdesk's owner. Each command of a shopper but an ask names a ticket and the
@@ -73,6 +74,8 @@ pub enum Command {
         /// `None`: no such ticket for this holder.
         answer: oneshot::Sender<Option<TicketView>>,
     },
+    /// What a rep does at a console.
+    Rep(RepCommand),
     /// A supervisor's look at the desk.
     Report(Report),
     /// Rate an ended conversation.

@@ -9,7 +9,7 @@ use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
 use crate::estimate::experience::WaitEnd;
 use crate::ids::{DeliveryId, LineId, RepId, Seq, SkillId, TicketId};
-use crate::io::{Output, SayRefused, ShopperEvent};
+use crate::io::{Output, RepText, SayRefused, ShopperEvent};
 use crate::offers::OfferEnd;
 use crate::record::Record;
 use crate::ticket::CloseReason;
@@ -141,8 +141,19 @@ impl Helpdesk {
         }
     }
 
-    /// Sends a text to a rep.
+    /// Sends a rep a word of our own.
     pub(crate) fn send(&mut self, rep: &RepId, ticket: &TicketId, text: String) -> DeliveryId {
+        self.send_as(RepText::Note, rep, ticket, text)
+    }
+
+    /// Sends a text to a rep.
+    pub(crate) fn send_as(
+        &mut self,
+        kind: RepText,
+        rep: &RepId,
+        ticket: &TicketId,
+        text: String,
+    ) -> DeliveryId {
         let delivery = self.deliveries.begin(Sent {
             rep: rep.clone(),
             ticket: ticket.clone(),
@@ -152,6 +163,7 @@ impl Helpdesk {
             delivery,
             rep: rep.clone(),
             ticket: ticket.clone(),
+            kind,
             text: Arc::from(text),
         });
         delivery

@@ -35,6 +35,7 @@ mod roster;
 mod routing;
 mod said;
 pub mod scores;
+pub mod seat;
 mod shoppers;
 pub mod simulation;
 pub mod snapshot;
@@ -53,12 +54,13 @@ pub use desk::Helpdesk;
 pub use hours::{Hours, HoursError};
 pub use ids::{DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId};
 pub use io::{
-    Addressee, Answer, DeliveryOutcome, Input, Output, PauseFor, SayRefused, ShopperEvent,
+    Addressee, Answer, DeliveryOutcome, Input, Output, PauseFor, RepText, SayRefused, ShopperEvent,
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
 pub use record::Record;
 pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};
+pub use seat::{InHand, SeatView, Stand};
 pub use snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Snapshot, Wait};
 pub use ticket::{CloseReason, TicketState, TicketView};

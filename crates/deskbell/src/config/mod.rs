@@ -2,6 +2,7 @@
 //! Must not know what is done with the settings.
 
 mod admin_keys;
+mod console;
 mod desk;
 mod digest;
 mod document;
@@ -134,6 +135,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
+        console: console::read(root, &tables.reps, secrets),
         admin_keys: admin_keys::read(&tables.admin_keys, secrets),
         secrets_by_rep,
         dangerous: read_dangerous(root),
@@ -153,6 +155,7 @@ const TABLES: &[&str] = &[
     "site",
     "rep",
     "routing",
+    "console",
     "admin_key",
     "dangerous",
 ];

@@ -9,6 +9,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::trace;
 
 use crate::admin;
+use crate::console;
 use crate::face::Face;
 use crate::problem;
 use crate::{headers, origin};
@@ -39,6 +40,7 @@ pub(crate) fn router(face: Face) -> Router {
 fn addresses() -> Router<Face> {
     assets::routes()
         .merge(admin::routes())
+        .merge(console::routes())
         .route("/v1/sites/{site}/presence", get(presence::show))
         .route(
             "/v1/sites/{site}/presence/events",
@@ -118,6 +120,7 @@ mod tests {
             tiers: Vec::new(),
             demo: None,
             admin: None,
+            console: None,
             softphones: None,
             figures: crate::figures::Figures::default(),
         };

@@ -163,6 +163,7 @@ impl State {
                 let view = self.find(&key).map(Ticket::end);
                 let _ = answer.send(view);
             }
+            Command::Rep(command) => panic!("there is no console here: {command:?}"),
             Command::Report(report) => tell(report),
             Command::Rate {
                 key,

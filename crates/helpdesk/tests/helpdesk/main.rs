@@ -9,6 +9,7 @@
 mod asking;
 mod choosing;
 mod commanding;
+mod consoles;
 mod conversing;
 mod doubting;
 mod explaining;
