@@ -5,8 +5,10 @@ use crate::config::Relax;
 use crate::decision::{Decision, Outcome};
 use crate::desk::Helpdesk;
 use crate::ids::TicketId;
+use crate::io::Output;
 use crate::promises;
 use crate::queue::{Key, Place};
+use crate::record::Record;
 use crate::routing::{self, Choice};
 use crate::tickets::{Decided, Hope, Ticket};
 
@@ -143,6 +145,7 @@ impl Helpdesk {
     fn decide(&mut self, id: &TicketId, outcome: Outcome) {
         if let Some(ticket) = self.tickets.ticket(id) {
             let decision = self.decision(ticket, outcome);
+            self.push(Output::Record(Record::Decided(Box::new(decision.clone()))));
             self.decisions.add(decision);
         }
     }

@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 pub mod ask;
+pub mod case;
+mod cases;
 mod clock;
 pub mod config;
 mod config_error;
@@ -19,6 +21,7 @@ mod hours;
 pub mod ids;
 pub mod io;
 pub mod knowledge;
+pub mod lesson;
 mod offers;
 mod openings;
 mod outlook;
@@ -39,25 +42,31 @@ pub mod seat;
 mod shoppers;
 pub mod simulation;
 pub mod snapshot;
+mod teaching;
 pub mod ticket;
 mod tickets;
 mod transcript;
 mod words;
 
 pub use ask::{AccessDigest, Ask, AskRefused, Prefer, Preference, Wishes};
+pub use case::{Case, CaseReason, CaseRefused, CaseState, NewCase};
 pub use clock::Clock;
 pub use config::{Choose, Config, Priority, Relax, Rep, Routing, Site, Skill, Tier};
 pub use config_error::ConfigError;
 pub use conversation::{Line, Speaker};
 pub use decision::{Candidate, Decision, Outcome};
 pub use desk::Helpdesk;
+pub use estimate::quote::Form;
 pub use hours::{Hours, HoursError};
-pub use ids::{DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId};
+pub use ids::{
+    CaseId, DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId,
+};
 pub use io::{
     Addressee, Answer, DeliveryOutcome, Input, Output, PauseFor, RepText, SayRefused, ShopperEvent,
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
-pub use record::Record;
+pub use lesson::{LESSONS_KEPT, Lesson, Observation, WaitEnd};
+pub use record::{GivenPromise, Record};
 pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};

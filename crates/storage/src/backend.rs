@@ -5,6 +5,8 @@ use helpdesk::TicketId;
 
 use crate::error::CommitError;
 use crate::health::Health;
+use crate::intent::IntentChange;
+use crate::outbox::OutboxChange;
 use crate::row::Row;
 use crate::seal::Keyring;
 use crate::soft::SoftChange;
@@ -14,6 +16,8 @@ use crate::soft::SoftChange;
 pub(crate) struct Batch {
     pub(crate) rows: Vec<Row>,
     pub(crate) soft: Vec<SoftChange>,
+    pub(crate) intents: Vec<IntentChange>,
+    pub(crate) outbox: Vec<OutboxChange>,
 }
 
 /// Which tickets are taken out of the journal for good.
@@ -29,6 +33,8 @@ pub(crate) enum Removal {
     },
     /// Soft state that has lapsed.
     LapsedState,
+    /// Intents that have ended before.
+    EndedIntents,
 }
 
 /// Why a transaction did not happen.
@@ -54,4 +60,7 @@ pub(crate) trait Backend {
 
     /// Lets go of the database.
     fn finish(self);
+
+    /// Lets go of a database that failed, without touching it again.
+    fn abandon(self);
 }

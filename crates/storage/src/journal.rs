@@ -9,7 +9,7 @@
 // along; the view `story` shows it all to people. JSON bodies carry over to PostgreSQL as they are.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -21,13 +21,16 @@ use tokio::task;
 use crate::backend::{Backend, Batch, Removal};
 use crate::error::{CommitError, LoadError, OpenError};
 use crate::health::Health;
+use crate::intent::{Intent, IntentChange, IntentKind};
 use crate::location::Location;
+use crate::outbox::{OutboxChange, OutboxChoice, OutboxEntry};
 use crate::postgres::{self, PostgresBackend};
-use crate::reader::{After, Choice, Reader, Source, Story, Verdict, soft_place};
+use crate::reader::{After, Choice, Reader, Source, Story, soft_place};
 use crate::row::Row;
 use crate::seal::Keyring;
 use crate::soft::{SoftChange, SoftKind, SoftValue};
 use crate::sqlite::{self, Database, SqliteBackend};
+use crate::verify::Verdict;
 use crate::writer::{Request, Shared, Writer};
 
 /// The journal of one deskbell; clones share it.
@@ -37,6 +40,32 @@ pub struct Journal {
     reader: Reader,
     keyring: Keyring,
     shared: Arc<Shared>,
+}
+
+/// What is committed together, all or none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Work {
+    /// Facts of tickets' stories, in their order.
+    pub records: Vec<Record>,
+    /// Newest words.
+    pub soft: Vec<SoftChange>,
+    /// What is intended outside, and how far it has come.
+    pub intents: Vec<IntentChange>,
+    /// What is to be told outside, and what has become of it.
+    pub outbox: Vec<OutboxChange>,
+}
+
+impl Work {
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            records,
+            soft,
+            intents,
+            outbox,
+        } = self;
+        records.is_empty() && soft.is_empty() && intents.is_empty() && outbox.is_empty()
+    }
 }
 
 /// What a journal has committed since it was opened.
@@ -72,9 +101,9 @@ impl Journal {
     }
 
     fn open_blocking(location: Location, keyring: Keyring) -> Result<Self, OpenError> {
-        let database = match location {
-            Location::File(path) => Database::open_file(&path)?,
-            Location::Memory => Database::open_memory()?,
+        let (database, path) = match location {
+            Location::File(path) => (Database::open_file(&path)?, path),
+            Location::Memory => (Database::open_memory()?, PathBuf::from(":memory:")),
             Location::Postgres(url) => {
                 let settings = postgres::Settings::read(url.expose())?;
                 let backend = PostgresBackend::open(settings.clone(), keyring.clone())?;
@@ -82,7 +111,8 @@ impl Journal {
                 return Self::start(backend, source, keyring);
             }
         };
-        let backend = SqliteBackend::new(database.writer, database.lock, keyring.clone());
+        let backend = SqliteBackend::new(database.writer, database.lock, keyring.clone())
+            .map_err(|source| OpenError::Database { path, source })?;
         let source = Source::Sqlite(sqlite::Reader::new(database.reader));
         Self::start(backend, source, keyring)
     }
@@ -113,29 +143,49 @@ impl Journal {
     ///
     /// A line or an opening repeated word for word is kept once. Dropping the future does not undo the commit.
     pub async fn commit(&self, records: Vec<Record>) -> Result<(), CommitError> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        let unwritable = |why: String| CommitError::Unwritable(Arc::from(why));
-        let mut rows = Vec::with_capacity(records.len());
-        for record in &records {
-            let mut row =
-                Row::from_record(record).map_err(|error| unwritable(error.to_string()))?;
-            row.seal(&self.keyring).map_err(unwritable)?;
-            rows.push(row);
-        }
-        let soft = Vec::new();
-        self.ask(|reply| Request::Commit {
-            batch: Batch { rows, soft },
-            reply,
+        self.write(Work {
+            records,
+            ..Work::default()
         })
         .await
     }
 
     /// Keeps the newest word about each of these things, and returns once it is on disk.
-    pub async fn keep(&self, mut soft: Vec<SoftChange>) -> Result<(), CommitError> {
-        if soft.is_empty() {
+    pub async fn keep(&self, soft: Vec<SoftChange>) -> Result<(), CommitError> {
+        self.write(Work {
+            soft,
+            ..Work::default()
+        })
+        .await
+    }
+
+    /// Keeps all of this or none, like [`commit`](Self::commit): what is to be told outside together with the records
+    /// it tells of, an intent together with what allows it. Records come first.
+    pub async fn write(&self, work: Work) -> Result<(), CommitError> {
+        if work.is_empty() {
             return Ok(());
+        }
+        let batch = self
+            .sealed(work)
+            .map_err(|why| CommitError::Unwritable(Arc::from(why)))?;
+        self.ask(|reply| Request::Commit { batch, reply }).await
+    }
+
+    fn sealed(&self, work: Work) -> Result<Batch, String> {
+        let Work {
+            records,
+            mut soft,
+            mut intents,
+            mut outbox,
+        } = work;
+        let mut rows = Vec::with_capacity(records.len());
+        for record in &records {
+            let row = Row::from_record(record).map_err(|error| error.to_string())?;
+            let Some(mut row) = row else {
+                continue;
+            };
+            row.seal(&self.keyring)?;
+            rows.push(row);
         }
         for change in &mut soft {
             let Some(value) = &mut change.value else {
@@ -143,18 +193,22 @@ impl Journal {
             };
             let place = soft_place(change.key.kind, &change.key.name);
             let sealed = self.keyring.seal(&value.body, &place);
-            let sealed =
-                sealed.map_err(|error| CommitError::Unwritable(Arc::from(error.to_string())))?;
-            if let Some(sealed) = sealed {
+            if let Some(sealed) = sealed.map_err(|error| error.to_string())? {
                 value.body = sealed;
             }
         }
-        let rows = Vec::new();
-        self.ask(|reply| Request::Commit {
-            batch: Batch { rows, soft },
-            reply,
+        for change in &mut intents {
+            change.seal(&self.keyring)?;
+        }
+        for change in &mut outbox {
+            change.seal(&self.keyring)?;
+        }
+        Ok(Batch {
+            rows,
+            soft,
+            intents,
+            outbox,
         })
-        .await
     }
 
     /// What a restart needs, in the order of commitment: every record of the tickets that have not ended or
@@ -220,8 +274,13 @@ impl Journal {
         self.remove(Removal::LapsedState, now_unix_ms).await
     }
 
-    /// Seals the records of `at_most` tickets with the newest key where another one sealed them, or none; says
-    /// of how many tickets. 0 means that all is done.
+    /// Takes intents out that ended before this moment; says how many.
+    pub async fn purge_intents(&self, before_unix_ms: i64) -> Result<u64, CommitError> {
+        self.remove(Removal::EndedIntents, before_unix_ms).await
+    }
+
+    /// Seals with the newest key what another one sealed, or none: the records of `at_most` tickets, and `at_most`
+    /// rows of every other kind. Says how much it was; 0 means that all is done.
     pub async fn reseal(&self, at_most: u32) -> Result<u64, CommitError> {
         let keyring = self.keyring.clone();
         self.ask(|reply| Request::Reseal {
@@ -261,6 +320,10 @@ impl Journal {
             // An error means that the writer is gone, which is what was asked.
             let _ = closed.await;
         }
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     async fn remove(&self, removal: Removal, now_unix_ms: i64) -> Result<u64, CommitError> {
@@ -351,6 +414,34 @@ impl Archive {
     /// See [`Journal::verify`].
     pub async fn verify(&self) -> Result<Verdict, LoadError> {
         self.reader.verify().await
+    }
+
+    /// See [`Journal::load_soft`].
+    pub async fn load_soft(
+        &self,
+        kind: SoftKind,
+        now_unix_ms: i64,
+    ) -> Result<Vec<(String, SoftValue)>, LoadError> {
+        self.reader.soft(kind, now_unix_ms).await
+    }
+
+    /// See [`Journal::intents`].
+    pub async fn intents(
+        &self,
+        kind: IntentKind,
+        since_unix_ms: i64,
+    ) -> Result<Vec<Intent>, LoadError> {
+        self.reader.intents(kind, since_unix_ms).await
+    }
+
+    /// See [`Journal::outbox_due`].
+    pub async fn outbox_due(
+        &self,
+        by_unix_ms: i64,
+        at_most: u32,
+    ) -> Result<Vec<OutboxEntry>, LoadError> {
+        let choice = OutboxChoice::DueBy(by_unix_ms);
+        self.reader.outbox(choice, at_most).await
     }
 
     /// Copies an SQLite journal as of one moment into a new file, which stands alone. `false`, and nothing is

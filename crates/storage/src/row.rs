@@ -72,8 +72,8 @@ pub(crate) struct StoredRow {
 }
 
 impl Row {
-    /// The record as a row of the newest version of its kind.
-    pub(crate) fn from_record(record: &Record) -> Result<Self, serde_json::Error> {
+    /// The record as a row of the newest version of its kind; `None` of a kind that has no rows.
+    pub(crate) fn from_record(record: &Record) -> Result<Option<Self>, serde_json::Error> {
         let (ticket, kind, at_unix_ms, line, body) = match record {
             Record::Opened { ask, at_unix_ms } => {
                 let kind = Kind::Opened {
@@ -200,8 +200,14 @@ impl Row {
                     serde_json::to_string(&body),
                 )
             }
+            Record::Promised { .. }
+            | Record::Decided(_)
+            | Record::Case(_)
+            | Record::Paused { .. }
+            | Record::Learnt(_)
+            | Record::Scored { .. } => return Ok(None),
         };
-        Ok(Self {
+        Ok(Some(Self {
             ticket: ticket.clone(),
             kind,
             version: 1,
@@ -209,7 +215,7 @@ impl Row {
             line,
             body: body?,
             sealed: None,
-        })
+        }))
     }
 
     /// Seals the body for its place, where there is a key.

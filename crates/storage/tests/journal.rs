@@ -472,13 +472,19 @@ async fn newer_schema_is_refused_and_left_alone() {
             .execute_batch(sql)
             .unwrap();
     };
+    let known: i64 = rusqlite::Connection::open(scratch.database())
+        .unwrap()
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
     change("PRAGMA user_version = 999");
     assert_eq!(
         scratch.refusal().await,
-        "deskbell.db has schema 999 and this program knows schemas up to 2; \
-         run the newer deskbell that wrote it"
+        format!(
+            "deskbell.db has schema 999 and this program knows schemas up to {known}; \
+             run the newer deskbell that wrote it"
+        )
     );
-    change("PRAGMA user_version = 2");
+    change(&format!("PRAGMA user_version = {known}"));
     Journal::open(&scratch.url()).await.unwrap();
 }
 
@@ -720,7 +726,7 @@ async fn sealed_bodies_are_opened_by_their_keys_and_sealed_anew(url: &str) {
             tickets => resealed += tickets,
         }
     }
-    assert_eq!(resealed, 2);
+    assert_eq!(resealed, 3, "two tickets and a word of soft state");
     journal.close().await;
 
     let keys = Keyring::read(NEW_KEY).unwrap();

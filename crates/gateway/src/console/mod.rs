@@ -7,15 +7,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::response::Redirect;
-use axum::routing::{get, post};
 use helpdesk::RepId;
 use presence::Store;
 use tokio::sync::mpsc;
 
+use crate::addresses::Addresses;
+use crate::authorised::{Anyone, Authorised};
 use crate::bucket::Buckets;
-use crate::face::Face;
 
 mod act;
 mod call;
@@ -123,19 +122,16 @@ impl fmt::Debug for ConsoleFace {
 }
 
 /// The address as people type it.
-async fn to_page() -> Redirect {
+async fn to_page(_: Authorised<Anyone>) -> Redirect {
     Redirect::permanent("/console/")
 }
 
 /// The console's addresses beside its files.
-pub(crate) fn routes() -> Router<Face> {
-    Router::new()
-        .route("/console", get(to_page))
-        .route(
-            "/console/session",
-            post(sign_in::enter)
-                .get(sign_in::show)
-                .delete(sign_in::leave),
-        )
-        .route("/console/ws", get(socket::open))
+pub(crate) fn addresses() -> Addresses {
+    Addresses::default()
+        .page("/console", to_page)
+        .page("/console/session", sign_in::show)
+        .posted("/console/session", sign_in::enter)
+        .deleted("/console/session", sign_in::leave)
+        .page("/console/ws", socket::open)
 }

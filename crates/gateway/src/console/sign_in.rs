@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use helpdesk::RepId;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 use super::ConsoleFace;
 use super::call::{ConsoleCall, Password, SignInRefused, SignedIn};
 use super::session::{Session, Who, cookie_of, presented};
+use crate::authorised::{Anyone, Authorised, Right};
 use crate::body::JsonBody;
 use crate::bucket::Rate;
 use crate::face::Face;
@@ -47,6 +49,7 @@ pub(super) struct SignedInDocument {
 
 /// Signs in.
 pub(super) async fn enter(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
@@ -67,6 +70,7 @@ pub(super) async fn enter(
 
 /// Who is signed in; nothing where nobody is.
 pub(super) async fn show(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -92,6 +96,7 @@ pub(super) async fn show(
 
 /// Signs out.
 pub(super) async fn leave(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -107,18 +112,30 @@ pub(super) async fn leave(
     )
 }
 
+/// A rep whose session the request's cookie is. Whether it is still good is for whoever answers its first call to say.
+pub(super) struct AtConsole {
+    pub(super) console: ConsoleFace,
+    pub(super) session: SignedIn,
+}
+
+impl Right for AtConsole {
+    const WHO: &'static str = "rep";
+
+    async fn prove(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
+        let console = console(face)?;
+        let session = signed_in(face, &console, &parts.headers)?;
+        Ok(Self { console, session })
+    }
+}
+
 /// The console, where there is one.
-pub(super) fn console(face: &Face) -> Result<ConsoleFace, Problem> {
+fn console(face: &Face) -> Result<ConsoleFace, Problem> {
     let console = face.config().console.clone();
     console.ok_or_else(|| Problem::not_found("This server has no console."))
 }
 
 /// The rep whose session the request's cookie is; whether it is still good is for the call to say.
-pub(super) fn signed_in(
-    face: &Face,
-    console: &ConsoleFace,
-    headers: &HeaderMap,
-) -> Result<SignedIn, Problem> {
+fn signed_in(face: &Face, console: &ConsoleFace, headers: &HeaderMap) -> Result<SignedIn, Problem> {
     let session = presented(console.sealer(), headers, &face.options).ok_or_else(nobody)?;
     match session.who {
         Who::Rep(rep) => Ok(SignedIn {

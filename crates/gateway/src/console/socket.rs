@@ -10,7 +10,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseCode, CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use helpdesk::{RepReport, SeatView, Seq, TicketId};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use presence::{Explanation, PresentityId, explain};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +21,8 @@ use super::ConsoleFace;
 use super::act::{Done, Seat};
 use super::call::{ConsoleCall, ConsoleEvent, ConsoleId, Leaving, RepCommand, SeatWatch, SignedIn};
 use super::followed::Followed;
-use super::sign_in::{ask, console, signed_in};
+use super::sign_in::{AtConsole, ask};
+use crate::authorised::Authorised;
 use crate::body::read_object;
 use crate::desk::Command;
 use crate::face::Face;
@@ -59,12 +60,11 @@ const REMEMBERED: usize = 1000;
 
 /// Upgrades, where the cookie says who it is.
 pub(super) async fn open(
+    rep: Authorised<AtConsole>,
     State(face): State<Face>,
-    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    let console = console(&face)?;
-    let session = signed_in(&face, &console, &headers)?;
+    let AtConsole { console, session } = rep.into_right();
     let upgrade = upgrade
         .map_err(|_| Problem::for_status(StatusCode::UPGRADE_REQUIRED))?
         .max_message_size(MESSAGE_BYTES)

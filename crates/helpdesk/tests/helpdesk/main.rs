@@ -7,6 +7,7 @@
 )]
 
 mod asking;
+mod casing;
 mod choosing;
 mod commanding;
 mod consoles;

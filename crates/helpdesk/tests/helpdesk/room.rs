@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use expect_test::Expect;
 use helpdesk::{
-    AccessDigest, Addressee, Answer, Ask, Choose, Clock, Config, DeliveryId, DeliveryOutcome,
-    GroupState, Helpdesk, Input, Level, LineId, Output, PauseFor, Prefer, Preference, Priority,
-    Record, Relax, Rep, RepId, ReplyId, Routing, Seq, ShopperEvent, Site, SiteId, Skill, SkillId,
-    Speaker, TicketId, TicketView, Tier, TierId, Wait, Wishes,
+    AccessDigest, Addressee, Answer, Ask, Case, CaseId, CaseReason, CaseState, Choose, Clock,
+    Config, DeliveryId, DeliveryOutcome, GroupState, Helpdesk, Input, Level, LineId, NewCase,
+    Output, PauseFor, Prefer, Preference, Priority, Record, Relax, Rep, RepId, ReplyId, Routing,
+    Seq, ShopperEvent, Site, SiteId, Skill, SkillId, Speaker, TicketId, TicketView, Tier, TierId,
+    Wait, Wishes,
 };
 use presence::Availability;
 
@@ -195,12 +196,18 @@ impl Room {
     /// - `alice unreachable` fails her last message, `alice reached` delivers it
     /// - `ask t1 cameras [gold] [to=bob] [name=Zoe] [page=…] [site=lab] [: first words]`; `cameras+lenses`;
     ///   wishes: `level=60`, `likes=lenses:50`, `prefer=best`, `wait=90`, `lang=fr`
+    /// - `case c1 [from=t1] [to=bob] [: words]` opens a case, `c1 closes [alice]` ends it, `ask t1 - case=c1`
+    ///   comes back with it
     /// - `alice pauses 60`, `alice resumes 0`, `alice calls 1`
     /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`
     /// - `show t1`, `why t1`, `decisions t1`, `lines t1`, `group lenses [gold]`
     pub(crate) fn play(&mut self, line: &str) {
         if let Some(seconds) = line.strip_suffix('s').and_then(|s| s.parse::<u64>().ok()) {
             self.pass(Duration::from_secs(seconds));
+            return;
+        }
+        if let Some(case) = line.strip_prefix("case ") {
+            self.open_case(case);
             return;
         }
         if let Some(ask) = line.strip_prefix("ask ") {
@@ -319,6 +326,11 @@ impl Room {
                 ticket: TicketId::new(ticket),
                 seq: Seq(seq.parse().unwrap()),
             }),
+            [case, "closes", by @ ..] => self.input(Input::CloseCase {
+                case: CaseId::new(case),
+                by: by.first().map(|rep| RepId::new(rep)),
+                reply: ReplyId(4),
+            }),
             ["group", skill, rest @ ..] => {
                 let tier = rest.first().copied().unwrap_or("standard");
                 let text = self.group(skill, tier);
@@ -400,6 +412,42 @@ impl Room {
         });
     }
 
+    fn open_case(&mut self, text: &str) {
+        let (head, words) = match text.split_once(" : ") {
+            Some((head, words)) => (head, Some(words.to_owned())),
+            None => (text, None),
+        };
+        let mut head = head.split(' ');
+        let mut case = NewCase {
+            id: CaseId::new(head.next().unwrap()),
+            site: SiteId::new("shop"),
+            shopper: None,
+            name: None,
+            contact: None,
+            skills: Vec::new(),
+            ticket: None,
+            reason: CaseReason::Offline,
+            words,
+            rep: None,
+        };
+        for word in head {
+            match word.split_once('=') {
+                Some(("from", ticket)) => {
+                    case.ticket = Some(TicketId::new(ticket));
+                    case.reason = CaseReason::Unfinished;
+                }
+                Some(("to", rep)) => case.rep = Some(RepId::new(rep)),
+                Some(("about", skill)) => case.skills.push(SkillId::new(skill)),
+                Some(("site", site)) => case.site = SiteId::new(site),
+                other => panic!("a case has no {other:?}"),
+            }
+        }
+        self.input(Input::OpenCase {
+            case: Box::new(case),
+            reply: ReplyId(4),
+        });
+    }
+
     fn say(&mut self, who: &str, text: &str) {
         let text: Arc<str> = Arc::from(text.replace("\\n", "\n"));
         if who.starts_with('t') {
@@ -468,9 +516,9 @@ impl Room {
         while let Some(output) = self.desk.poll_output() {
             let line = match output {
                 Output::Record(record) => {
-                    let text = record_text(&record);
+                    let shown = self.shows_records.then(|| record_text(&record)).flatten();
                     self.records.push(record);
-                    self.shows_records.then_some(format!("* {text}"))
+                    shown.map(|text| format!("* {text}"))
                 }
                 Output::ToRep {
                     delivery,
@@ -493,6 +541,8 @@ impl Room {
                     Answer::Refused(refused) => Some(format!("= refused: {refused}")),
                     Answer::Said(seq) => Some(format!("= said {}", seq.0)),
                     Answer::NotSaid(refused) => Some(format!("= not said: {refused}")),
+                    Answer::Case(case) => Some(format!("= {}", case_text(&case))),
+                    Answer::CaseRefused(refused) => Some(format!("= refused: {refused}")),
                     Answer::Heard => None,
                     Answer::NoSuchConversation => Some("= no such conversation".to_owned()),
                 },
@@ -546,8 +596,19 @@ fn line_text(line: &helpdesk::Line) -> String {
     format!("{who}: {}", line.text)
 }
 
-fn record_text(record: &Record) -> String {
-    match record {
+fn case_text(case: &Case) -> String {
+    let state = match &case.state {
+        CaseState::Open => "open",
+        CaseState::Closed { .. } => "closed",
+    };
+    let rep = case.rep.as_ref().map_or("nobody", |rep| rep.as_str());
+    let words = case.words.as_deref().unwrap_or("-");
+    format!("case {} {state}, known to {rep}: {words}", case.id)
+}
+
+/// What a script is shown of a record; lessons, scores and decisions are looked at in tests of their own.
+fn record_text(record: &Record) -> Option<String> {
+    Some(match record {
         Record::Opened { ask, .. } => format!("opened {}", ask.ticket),
         Record::Line { ticket, line } => format!("line {ticket} {}", line.seq.0),
         Record::Offered { ticket, rep, .. } => format!("offered {ticket} {rep}"),
@@ -564,5 +625,11 @@ fn record_text(record: &Record) -> String {
         } => format!("transferred {ticket} from {from}, {skills:?}, {to:?}"),
         Record::Closed { ticket, reason, .. } => format!("closed {ticket} {reason:?}"),
         Record::Rated { ticket, stars, .. } => format!("rated {ticket} {stars}"),
-    }
+        Record::Case(case) => case_text(case),
+        Record::Paused { rep, pause, .. } => format!("paused {rep} {pause:?}"),
+        Record::Promised { .. }
+        | Record::Decided(_)
+        | Record::Learnt(_)
+        | Record::Scored { .. } => return None,
+    })
 }

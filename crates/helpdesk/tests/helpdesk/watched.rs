@@ -252,7 +252,6 @@ impl Watched {
         self.deliveries.clear();
         for hands in self.reps.values_mut() {
             hands.availability = Availability::Offline;
-            hands.paused_until = None;
             hands.calls = 0;
             hands.doubted_until = None;
             hands.perhaps_doubted_until = None;
@@ -459,7 +458,13 @@ impl Watched {
                     Stage::Ended => panic!("ended twice"),
                 }
             }
-            Record::Rated { .. } => {}
+            Record::Rated { .. }
+            | Record::Promised { .. }
+            | Record::Decided(_)
+            | Record::Case(_)
+            | Record::Paused { .. }
+            | Record::Learnt(_)
+            | Record::Scored { .. } => {}
         }
     }
 
