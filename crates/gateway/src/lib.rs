@@ -11,8 +11,10 @@ mod bucket;
 mod clicks;
 mod connection;
 mod console;
+mod errand;
 mod face;
 mod figures;
+mod form;
 mod headers;
 mod identity;
 mod key;
@@ -26,9 +28,11 @@ mod problem;
 mod random;
 mod report;
 mod routes;
+mod seal;
 mod selection;
 mod server;
 mod source;
+mod visitor;
 mod wire;
 mod words;
 
@@ -48,7 +52,10 @@ pub use console::{
     RepCommand, SeatWatch, SignInRefused, SignedIn,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
+pub use errand::{Errand, ErrandFailed, Past};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
+pub use form::{FormFace, FormField, Need, Remember, Words};
 pub use report::Report;
+pub use seal::CookieKeys;
 pub use server::{BindError, Gateway};

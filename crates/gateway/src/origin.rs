@@ -88,7 +88,7 @@ fn admit(request: &Request, caller: &Caller) -> Result<Admission, Problem> {
             Some(b"none") | None if !is_by_cookie(headers) => Ok(Admission::Route),
             Some(b"none") | None => Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "A request that relies on a cookie has to say its Origin.",
+                "A request that relies on a cookie of ours has to say its Origin.",
             )),
             Some(_) => Err(foreign()),
         },
@@ -235,6 +235,7 @@ mod tests {
             skills: Vec::new(),
             origins: vec![origin.to_owned()],
             token_keys: Vec::new(),
+            form: crate::FormFace::default(),
         };
         let config = Config {
             sites: vec![

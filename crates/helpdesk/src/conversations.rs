@@ -133,21 +133,34 @@ impl Helpdesk {
 
     /// Sends a rep a word of our own.
     pub(crate) fn send(&mut self, rep: &RepId, ticket: &TicketId, text: String) -> DeliveryId {
-        self.send_as(RepText::Note, rep, ticket, text)
+        self.send_as(RepText::Note, rep, ticket, text, None)
     }
 
-    /// Sends a text to a rep.
+    /// Sends a rep a text that brings the shopper's lines up to `brings`.
+    pub(crate) fn send_lines(
+        &mut self,
+        rep: &RepId,
+        ticket: &TicketId,
+        text: String,
+        brings: Option<Seq>,
+    ) -> DeliveryId {
+        self.send_as(RepText::Line, rep, ticket, text, brings)
+    }
+
+    /// Sends a rep a text of a kind, which brings the shopper's lines up to `brings`.
     pub(crate) fn send_as(
         &mut self,
         kind: RepText,
         rep: &RepId,
         ticket: &TicketId,
         text: String,
+        brings: Option<Seq>,
     ) -> DeliveryId {
         let delivery = self.deliveries.begin(Sent {
             rep: rep.clone(),
             ticket: ticket.clone(),
             at: self.now,
+            brings,
         });
         self.push(Output::ToRep {
             delivery,

@@ -8,7 +8,7 @@ use crate::ask::{Ask, AskRefused, Preference};
 use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
 use crate::ids::{Level, LineId, ReplyId, Seq, SkillId, TicketId};
-use crate::io::{Answer, Output, RepText, SayRefused};
+use crate::io::{Answer, Output, SayRefused};
 use crate::record::Record;
 use crate::routing::{self, Prospect};
 use crate::ticket::{CloseReason, TicketView};
@@ -254,7 +254,7 @@ impl Helpdesk {
         if let Some(rep) = listener
             && !shown.trim().is_empty()
         {
-            self.send_as(RepText::Line, &rep, id, shown);
+            self.send_lines(&rep, id, shown, Some(seq));
         }
         Ok(seq)
     }

@@ -1,4 +1,4 @@
-//! `[console]`: what seals sessions, and sentences that reps need not type; and who of the reps sees the wall.
+//! `[console]`: sentences that reps need not type, and when a computer is idle; and who of the reps sees the wall.
 //! Must not know how a console looks.
 
 use std::collections::HashSet;
@@ -6,31 +6,14 @@ use std::time::Duration;
 
 use gateway::CannedAnswer;
 use helpdesk::RepId;
-use sha2::{Digest as _, Sha256};
 
 use super::document::Section;
-use super::secret::{Keys, Sought, Sources};
 use super::settings::ConsoleSettings;
 
 /// The key of `[[rep]]` that lets a rep look at the wall.
 pub(super) const REP_KEY: &str = "supervisor";
 
-const KEYS: [&str; 5] = [
-    "session_secret",
-    "session_secret_file",
-    "session_secret_env",
-    "canned",
-    "idle_after",
-];
-
-const SECRET: Keys = Keys {
-    inline: "session_secret",
-    file: "session_secret_file",
-    environment: "session_secret_env",
-};
-
-/// What can be guessed seals nothing.
-const SECRET_BYTES: usize = 24;
+const KEYS: [&str; 2] = ["canned", "idle_after"];
 
 /// The longest sentence, in bytes: a line of a conversation.
 const SENTENCE_BYTES: usize = 8 * 1024;
@@ -59,11 +42,7 @@ const USUAL: [(&str, &str); 4] = [
 ];
 
 /// The settings of consoles.
-pub(super) fn read(
-    root: &Section<'_>,
-    reps: &[Section<'_>],
-    secrets: Sources<'_>,
-) -> ConsoleSettings {
+pub(super) fn read(root: &Section<'_>, reps: &[Section<'_>]) -> ConsoleSettings {
     let supervisors: HashSet<RepId> = reps
         .iter()
         .filter(|rep| rep.value(REP_KEY).and_then(|value| value.truth()) == Some(true))
@@ -78,23 +57,10 @@ pub(super) fn read(
     };
     let Some(table) = root.table("console", "[console]", &KEYS) else {
         return ConsoleSettings {
-            session_key: None,
             supervisors,
             canned: usual(),
             idle_after: IDLE_AFTER,
         };
-    };
-    let session_key = match secrets.seek(&table, &SECRET) {
-        Sought::Absent | Sought::Unusable => None,
-        Sought::Found(secret, value) => {
-            let bytes = secret.expose().len();
-            if bytes < SECRET_BYTES {
-                value.mistake(format!(
-                    "has {bytes} bytes; a secret that cannot be guessed has at least {SECRET_BYTES}"
-                ));
-            }
-            Some(Sha256::digest(secret.expose().as_bytes()).into())
-        }
     };
     let idle_after = table
         .value("idle_after")
@@ -119,7 +85,6 @@ pub(super) fn read(
         entries.unwrap_or_default()
     });
     ConsoleSettings {
-        session_key,
         supervisors,
         canned: canned.unwrap_or_else(usual),
         idle_after: idle_after.unwrap_or(IDLE_AFTER),

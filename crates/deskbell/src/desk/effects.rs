@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gateway::SeatWatch;
 use helpdesk::{
-    AskRefused, DeliveryId, Line, Record, RepId, RepText, SayRefused, SeatView, Seq, ShopperEvent,
-    TicketId, TicketView,
+    AskRefused, Case, CaseRefused, DeliveryId, Line, Record, RepId, RepText, SayRefused, SeatView,
+    Seq, ShopperEvent, TicketId, TicketView,
 };
 use sip_transport::PendingAnswer;
 use storage::{CommitError, Journal};
@@ -48,6 +48,17 @@ pub(super) enum Effect {
     View {
         answer: oneshot::Sender<Option<TicketView>>,
         view: Option<TicketView>,
+    },
+    Standing {
+        answer: oneshot::Sender<Vec<TicketView>>,
+        standing: Vec<TicketView>,
+    },
+    Kept {
+        answer: oneshot::Sender<Result<Case, CaseRefused>>,
+        kept: Result<Case, CaseRefused>,
+    },
+    Forgotten {
+        answer: oneshot::Sender<()>,
     },
     Follow {
         ticket: TicketId,
@@ -149,6 +160,9 @@ impl Carrier {
             Effect::Asked { answer, asked } => drop(answer.send(asked)),
             Effect::Said { answer, said } => drop(answer.send(said)),
             Effect::View { answer, view } => drop(answer.send(view)),
+            Effect::Standing { answer, standing } => drop(answer.send(standing)),
+            Effect::Kept { answer, kept } => drop(answer.send(kept)),
+            Effect::Forgotten { answer } => drop(answer.send(())),
             Effect::Follow {
                 ticket,
                 view,

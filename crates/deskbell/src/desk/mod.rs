@@ -4,6 +4,7 @@
 mod changes;
 mod consoles;
 mod effects;
+mod errands;
 mod followers;
 mod knowledge;
 mod owner;
@@ -12,6 +13,7 @@ mod seats;
 
 pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{Carrier, RepMail};
+pub(crate) use errands::run_errands;
 pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};
 
 #[cfg(test)]

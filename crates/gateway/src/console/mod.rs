@@ -27,7 +27,6 @@ pub use call::{
     ConsoleCall, ConsoleEvent, ConsoleId, Hand, Leaving, Password, RepCommand, SeatWatch,
     SignInRefused, SignedIn,
 };
-use session::Sealer;
 pub(crate) use session::has_cookie;
 
 /// When a computer counts as idle, unless told otherwise.
@@ -60,18 +59,16 @@ pub struct CannedAnswer {
 struct Shared {
     calls: mpsc::Sender<ConsoleCall>,
     presentities: Arc<Store>,
-    sealer: Sealer,
     sign_ins: Buckets<IpAddr>,
 }
 
 impl ConsoleFace {
-    /// A face that asks through `calls`, reads states in `presentities` and seals cookies with `key`.
-    pub fn new(calls: mpsc::Sender<ConsoleCall>, presentities: Arc<Store>, key: &[u8; 32]) -> Self {
+    /// A face that asks through `calls` and reads states in `presentities`.
+    pub fn new(calls: mpsc::Sender<ConsoleCall>, presentities: Arc<Store>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 calls,
                 presentities,
-                sealer: Sealer::new(key),
                 sign_ins: Buckets::default(),
             }),
             names_by_rep: Arc::default(),
@@ -104,10 +101,6 @@ impl ConsoleFace {
 
     pub(crate) fn presentities(&self) -> &Arc<Store> {
         &self.shared.presentities
-    }
-
-    pub(crate) fn sealer(&self) -> &Sealer {
-        &self.shared.sealer
     }
 
     pub(crate) fn sign_ins(&self) -> &Buckets<IpAddr> {

@@ -65,7 +65,7 @@ pub(super) async fn enter(
         since_unix_ms: signed_in.since_unix_ms,
     };
     let body = Json(document(&console, &signed_in.rep));
-    with_cookie(body.into_response(), &face, &console, Some(&session))
+    with_cookie(body.into_response(), &face, Some(&session))
 }
 
 /// Who is signed in; nothing where nobody is.
@@ -75,7 +75,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let console = console(&face)?;
-    let Ok(signed_in) = signed_in(&face, &console, &headers) else {
+    let Ok(signed_in) = signed_in(&face, &headers) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let (answer, answered) = oneshot::channel();
@@ -101,15 +101,10 @@ pub(super) async fn leave(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let console = console(&face)?;
-    if let Ok(SignedIn { rep, .. }) = signed_in(&face, &console, &headers) {
+    if let Ok(SignedIn { rep, .. }) = signed_in(&face, &headers) {
         ask(&console, ConsoleCall::SignOut { rep }).await?;
     }
-    with_cookie(
-        StatusCode::NO_CONTENT.into_response(),
-        &face,
-        &console,
-        None,
-    )
+    with_cookie(StatusCode::NO_CONTENT.into_response(), &face, None)
 }
 
 /// A rep whose session the request's cookie is. Whether it is still good is for whoever answers its first call to say.
@@ -123,7 +118,7 @@ impl Right for AtConsole {
 
     async fn prove(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
         let console = console(face)?;
-        let session = signed_in(face, &console, &parts.headers)?;
+        let session = signed_in(face, &parts.headers)?;
         Ok(Self { console, session })
     }
 }
@@ -135,8 +130,8 @@ fn console(face: &Face) -> Result<ConsoleFace, Problem> {
 }
 
 /// The rep whose session the request's cookie is; whether it is still good is for the call to say.
-fn signed_in(face: &Face, console: &ConsoleFace, headers: &HeaderMap) -> Result<SignedIn, Problem> {
-    let session = presented(console.sealer(), headers, &face.options).ok_or_else(nobody)?;
+fn signed_in(face: &Face, headers: &HeaderMap) -> Result<SignedIn, Problem> {
+    let session = presented(headers, &face.options).ok_or_else(nobody)?;
     match session.who {
         Who::Rep(rep) => Ok(SignedIn {
             rep: RepId::new(&rep),
@@ -196,11 +191,10 @@ pub(crate) async fn try_sign_in(
 pub(crate) fn with_cookie(
     mut response: Response,
     face: &Face,
-    console: &ConsoleFace,
     session: Option<&Session>,
 ) -> Result<Response, Problem> {
     let broken = || Problem::for_status(StatusCode::INTERNAL_SERVER_ERROR);
-    let cookie = cookie_of(console.sealer(), session, &face.options).map_err(|_| broken())?;
+    let cookie = cookie_of(session, &face.options).map_err(|_| broken())?;
     let cookie = HeaderValue::from_str(&cookie).map_err(|_| broken())?;
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
