@@ -163,14 +163,7 @@ impl Server {
         let (phone_letters_in, phone_letters) = mpsc::channel(INPUTS);
         let (phone_outcomes_in, phone_outcomes) = mpsc::channel(INPUTS);
         let (console_calls_in, console_calls) = mpsc::channel(INPUTS);
-        let console = ConsoleFace::new(
-            console_calls_in,
-            store.clone(),
-            &settings
-                .console
-                .session_key
-                .map_or_else(random::bytes, Ok)?,
-        );
+        let console = ConsoleFace::new(console_calls_in, store.clone());
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (reloads_in, reloads) = watch::channel(());
         let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);

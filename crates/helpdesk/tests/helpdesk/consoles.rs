@@ -33,7 +33,8 @@ fn say(room: &mut Room, id: &str, text: &str) {
 }
 
 fn lines(room: &Room) -> Vec<String> {
-    let lines = room.desk.lines_after(&t1(), Seq(0));
+    let ticket = t1();
+    let lines = room.desk.lines_after(&ticket, Seq(0));
     lines.map(|line| line.text.to_string()).collect()
 }
 
