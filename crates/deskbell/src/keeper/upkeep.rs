@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use helpdesk::{Case, CaseId, CaseState};
 use storage::{CommitError, Journal};
 use tokio::time::{MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -46,7 +47,7 @@ async fn see_to(
     journal.purge_lapsed(now).await?;
     let kept = i64::try_from(INTENTS_KEPT.as_millis()).unwrap_or(i64::MAX);
     journal.purge_intents(now.saturating_sub(kept)).await?;
-    let mut purged = 0;
+    let mut purged = purge_cases(journal, retention_by_site, now).await?;
     for (site, retention) in retention_by_site {
         let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         loop {
@@ -72,6 +73,39 @@ async fn see_to(
         tracing::info!(purged, resealed, "the journal is seen to");
     }
     Ok(())
+}
+
+/// Closed cases go as the tickets of their site do.
+async fn purge_cases(
+    journal: &Journal,
+    retention_by_site: &HashMap<String, Duration>,
+    now_unix_ms: i64,
+) -> Result<u64, CommitError> {
+    let cases = match journal.cases().await {
+        Ok(cases) => cases,
+        Err(error) => {
+            tracing::error!(%error, "cases cannot be read; none is purged");
+            return Ok(0);
+        }
+    };
+    let is_over = |case: &Case| {
+        let CaseState::Closed { at_unix_ms, .. } = case.state else {
+            return false;
+        };
+        let retention = retention_by_site.get(case.site.as_str());
+        retention.is_some_and(|retention| {
+            let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+            at_unix_ms < now_unix_ms.saturating_sub(retention)
+        })
+    };
+    let gone: Vec<CaseId> = cases
+        .into_iter()
+        .filter(is_over)
+        .map(|case| case.id)
+        .collect();
+    let purged = gone.len() as u64;
+    journal.erase_cases(gone).await?;
+    Ok(purged)
 }
 
 #[cfg(test)]
