@@ -121,6 +121,30 @@ mod tests {
         let day = Duration::from_secs(24 * 3600);
         let two_days_ago = unix_ms() - 2 * 24 * 3600 * 1000;
         for site in ["shop", "library"] {
+            let case = Case {
+                id: CaseId::new(site),
+                site: helpdesk::SiteId::new(site),
+                shopper: None,
+                name: None,
+                contact: None,
+                skills: Vec::new(),
+                ticket: None,
+                reason: helpdesk::CaseReason::Unfinished,
+                words: None,
+                state: CaseState::Closed {
+                    at_unix_ms: two_days_ago,
+                    by: None,
+                },
+                opened_unix_ms: two_days_ago,
+                rep: None,
+            };
+            let open = Case {
+                id: CaseId::new(&format!("{site}-open")),
+                state: CaseState::Open,
+                ..case.clone()
+            };
+            let cases = [case, open].map(|case| Record::Case(Box::new(case)));
+            journal.commit(cases.into()).await.unwrap();
             let mut ask = crate::desk::tests::ask(site);
             ask.site = helpdesk::SiteId::new(site);
             journal
@@ -155,5 +179,14 @@ mod tests {
                 .len(),
             2
         );
+        let mut cases: Vec<String> = journal
+            .cases()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|case| case.id.as_str().to_owned())
+            .collect();
+        cases.sort();
+        assert_eq!(cases, ["library", "library-open", "shop-open"]);
     }
 }
