@@ -76,6 +76,7 @@ fn ask(ticket: &str) -> Ask {
         name: None,
         phone: None,
         message: None,
+        details: Vec::new(),
         page: None,
         language: None,
     }
@@ -120,6 +121,7 @@ fn one_of_each() -> Vec<Record> {
         name: Some("Zoë \"Z\" O'Neil\n".to_owned()),
         phone: Some("+33 1 23 45 67 89".to_owned()),
         message: Some("emoji 📷 and \0 and \u{1f}".to_owned()),
+        details: Vec::new(),
         page: Some("https://shop.example/?q=1&r=2".to_owned()),
         language: Some("fr-CA".to_owned()),
         case: Some("C-1".to_owned()),
