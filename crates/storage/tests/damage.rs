@@ -182,7 +182,6 @@ fn everything(tickets: u32, lines: u64) -> Vec<Work> {
             version: 1,
             body: "{\"event\":\"opened\"}".to_owned(),
         })],
-        ..Work::default()
     });
     works
 }

@@ -70,6 +70,7 @@ fn opened(ticket: &str) -> Record {
         skills: vec![SkillId::new("cameras")],
         tier: TierId::new("gold"),
         wishes: Wishes::default(),
+        details: Vec::new(),
         rep: None,
         case: None,
         name: None,
