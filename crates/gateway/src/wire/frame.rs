@@ -106,7 +106,12 @@ pub(crate) enum ToBrowser<'a> {
         /// Why the wait is longer than was promised.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
+        /// The shopper's lines up to this one are on the phone of the rep asked or speaking.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delivered: Option<u64>,
     },
+    /// The line is alive: a page that hears nothing for long knows by that that it is not.
+    Beat {},
     /// A frame was not taken: the members of a problem document beside its type.
     Error {
         /// The type of the frame, where it was understood.
@@ -185,6 +190,7 @@ impl<'a> ToBrowser<'a> {
             wait: view.wait.map(WaitDocument::from),
             rep: view.rep.as_deref(),
             reason: view.why.as_deref(),
+            delivered: view.delivered.map(|seq| seq.0),
         }
     }
 }
@@ -278,8 +284,10 @@ mod tests {
                 }),
                 rep: None,
                 why: None,
+                delivered: Some(Seq(3)),
+                answered_by: None,
             }),
-            r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8}}"#,
+            r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8},"delivered":3}"#,
         );
     }
 
