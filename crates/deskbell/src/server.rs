@@ -1,20 +1,17 @@
 //! Puts the parts together and runs them: sockets, store, owner, carrier, mail, gateway. Both `serve` and
 //! `demo` are this. Must not know the command line.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{
-    AdminFace, ConfigHandle, Desk, Gateway, LineBoard, Recording, SoftphoneDoor, SoftphoneSocket,
-};
-use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
+use gateway::{ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneSocket};
+use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Counters, LimitsHandle, Listen, TlsHandle, Transport};
+use sip_transport::{Counters, LimitsHandle, TlsHandle, Transport};
 use storage::{Health, Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -23,17 +20,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::browsers;
-use crate::config::{self, DigestSettings, Settings};
+use crate::config::Settings;
+use crate::consoles::{self, Consoles};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
-use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, KeptSubscriptions, Lifetimes,
-    LineParts, Lines, Mail, Offers, Permissions, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, ExpectedNotifies, KeptSubscriptions, Lifetimes, LineParts,
+    Lines, Mail, SharedDirectory, SipService,
 };
 use crate::webhooks::{Webhooks, WebhooksHandle};
+
+mod parts;
+
+use parts::{directory, gateway_config, listeners, offers};
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
 const INPUTS: usize = 1024;
@@ -88,6 +89,7 @@ struct Reload {
     store: Arc<Store>,
     lines: LineBoard,
     webhooks: WebhooksHandle,
+    console: ConsoleFace,
 }
 
 impl Server {
@@ -161,6 +163,10 @@ impl Server {
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
         let (letters_in, letters) = mpsc::channel(INPUTS);
+        let (phone_letters_in, phone_letters) = mpsc::channel(INPUTS);
+        let (phone_outcomes_in, phone_outcomes) = mpsc::channel(INPUTS);
+        let (console_calls_in, console_calls) = mpsc::channel(INPUTS);
+        let console = ConsoleFace::new(console_calls_in, store.clone());
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (reloads_in, reloads) = watch::channel(());
         let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);
@@ -182,8 +188,8 @@ impl Server {
                 &sockets_in,
                 &store,
                 transport.counters(),
-                &line_board,
-                &webhooks.handle(),
+                (&line_board, &webhooks.handle()),
+                &console,
             ),
             Desk::new(commands_in, snapshots.clone())
                 .with_recording(recording)
@@ -206,6 +212,7 @@ impl Server {
             store: store.clone(),
             lines: line_board,
             webhooks: webhooks.handle(),
+            console,
         };
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
@@ -267,9 +274,11 @@ impl Server {
             .pbx
             .clone()
             .map(|pbx| Lines::new(pbx, line_parts, Instant::now()));
+        let login = service.login();
+        let presence_signal = presence.clone();
         let owner = Owner::new(
             helpdesk,
-            store,
+            store.clone(),
             OwnerInputs {
                 commands,
                 rep_says,
@@ -282,10 +291,23 @@ impl Server {
             changes,
         );
         let carrier = Carrier::new(journal.clone(), announcer, batches, letters_in);
+        let consoles = Consoles::new(consoles::Parts {
+            login,
+            directory,
+            store,
+            signal: presence_signal,
+            bindings: bindings.clone(),
+            calls: console_calls,
+            letters,
+            mail: phone_letters_in,
+            phone_outcomes,
+            deliveries: deliveries_in,
+            happenings: happenings.clone(),
+        });
         let mail = Mail::new(
             bindings.clone(),
             transport.sender(),
-            deliveries_in,
+            phone_outcomes_in,
             happenings,
         );
 
@@ -366,7 +388,11 @@ impl Server {
         tasks.spawn(async move { upkeep.await.context("failed to see to the journal") });
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
         tasks.spawn(async move {
-            mail.run(letters).await;
+            consoles.run().await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            mail.run(phone_letters).await;
             Ok(())
         });
         Ok(Self {
@@ -423,11 +449,18 @@ impl Server {
             store,
             lines,
             webhooks,
+            console,
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
         let gateway = gateway_config(
-            &settings, happenings, sockets, store, counters, lines, webhooks,
+            &settings,
+            happenings,
+            sockets,
+            store,
+            counters,
+            (lines, webhooks),
+            console,
         );
         webhooks.replace(settings.webhooks);
         self.reload.gateway.replace(gateway);
@@ -490,122 +523,5 @@ async fn tell_recording(mut health: watch::Receiver<Health>, told: watch::Sender
         if health.changed().await.is_err() {
             return;
         }
-    }
-}
-
-fn listeners(settings: &Settings) -> Vec<Listen> {
-    settings
-        .sip
-        .listen
-        .iter()
-        .map(|listen| Listen {
-            protocol: protocol(listen.protocol),
-            address: listen.address,
-        })
-        .collect()
-}
-
-fn protocol(protocol: config::Protocol) -> Protocol {
-    match protocol {
-        config::Protocol::Udp => Protocol::Udp,
-        config::Protocol::Tcp => Protocol::Tcp,
-        config::Protocol::Tls => Protocol::Tls,
-        config::Protocol::Ws => Protocol::Ws,
-        config::Protocol::Wss => Protocol::Wss,
-    }
-}
-
-fn directory(settings: &Settings) -> Directory {
-    let mut hosts = vec![settings.sip.domain.clone()];
-    hosts.extend(settings.sip.aliases.iter().cloned());
-    Directory {
-        realm: settings.sip.realm.clone(),
-        hosts,
-        secrets_by_rep: settings.secrets_by_rep.clone(),
-        skills: settings
-            .helpdesk
-            .skills
-            .iter()
-            .map(|skill| skill.id.clone())
-            .collect(),
-        tiers: settings
-            .helpdesk
-            .tiers
-            .iter()
-            .map(|tier| tier.id.clone())
-            .collect(),
-        names_by_rep: settings
-            .helpdesk
-            .reps
-            .iter()
-            .map(|rep| (rep.id.clone(), rep.name.clone()))
-            .collect(),
-        reps_by_skill: reps_by_skill(settings),
-        permissions: Permissions::new(settings.watchers.clone()),
-        open: settings.dangerous.open_domain,
-    }
-}
-
-fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, sip_service::TiersServed)>> {
-    let mut reps_by_skill: HashMap<_, Vec<_>> = HashMap::new();
-    for rep in &settings.helpdesk.reps {
-        for (skill, _) in &rep.skills {
-            let reps = reps_by_skill.entry(skill.clone()).or_default();
-            reps.push((rep.id.clone(), rep.tiers.clone()));
-        }
-    }
-    reps_by_skill
-}
-
-fn offers(settings: &DigestSettings) -> Offers {
-    let DigestSettings {
-        suites,
-        suites_by_protocol,
-        qualities,
-    } = settings;
-    let by_protocol = suites_by_protocol
-        .iter()
-        .map(|(special, suites)| (protocol(*special), suites.clone()))
-        .collect();
-    Offers::new(suites.clone(), by_protocol, qualities)
-}
-
-fn gateway_config(
-    settings: &Settings,
-    happenings: &Happenings,
-    sockets: &mpsc::Sender<SoftphoneSocket>,
-    store: &Arc<Store>,
-    counters: Arc<Counters>,
-    lines: &LineBoard,
-    webhooks: &WebhooksHandle,
-) -> gateway::Config {
-    gateway::Config {
-        sites: settings.sites.clone(),
-        skills: settings
-            .helpdesk
-            .skills
-            .iter()
-            .map(|skill| (skill.id.clone(), skill.name.clone()))
-            .collect(),
-        tiers: settings
-            .helpdesk
-            .tiers
-            .iter()
-            .map(|tier| tier.id.clone())
-            .collect(),
-        demo: happenings.events().map(|events| gateway::DemoFace {
-            events: events.clone(),
-        }),
-        admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
-            keys: settings.admin_keys.clone(),
-            webhooks: webhooks.asked(),
-            presentities: store.clone(),
-            lines: lines.clone(),
-        }),
-        softphones: Some(SoftphoneDoor {
-            origins: settings.sip.origins.clone(),
-            sockets: sockets.clone(),
-        }),
-        figures: figures::of_sip(counters),
     }
 }

@@ -2,6 +2,7 @@
 //! Must not know what is done with the settings.
 
 mod admin_keys;
+mod console;
 mod desk;
 mod digest;
 mod document;
@@ -137,6 +138,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
+        console: console::read(root, &tables.reps),
         admin_keys: admin_keys::read(&tables.admin_keys, secrets),
         webhooks: webhooks::read(&tables.webhooks, &site_ids, secrets),
         secrets_by_rep,
@@ -157,6 +159,7 @@ const TABLES: &[&str] = &[
     "site",
     "rep",
     "routing",
+    "console",
     "admin_key",
     "webhook",
     "dangerous",

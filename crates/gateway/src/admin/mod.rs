@@ -24,7 +24,7 @@ mod webhooks;
 pub(crate) use authorisation::MayRead;
 pub use authorisation::{AdminKey, Scope};
 pub use lines::{LineBoard, LineReport, LineStanding};
-pub(crate) use reps::word as availability_word;
+pub(crate) use reps::word;
 pub use webhooks::{Delivery, WebhookDesk, WebhookReport};
 
 /// What the admin addresses need; without it they are not found.

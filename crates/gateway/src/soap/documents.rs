@@ -7,7 +7,7 @@ use helpdesk::{GroupSnapshot, RepReport, SiteId, Snapshot, TicketView, Wait};
 use presence::xml::escaped;
 
 use super::envelope::NAMESPACE;
-use crate::admin::availability_word;
+use crate::admin::word;
 use crate::wire::presence::{rfc_3339, state_word};
 use crate::wire::ticket;
 
@@ -78,7 +78,7 @@ pub(super) fn representatives<'a>(name: &str, reps: impl Iterator<Item = &'a Rep
             elements.within("representative", |elements| {
                 elements.add("id", &rep.rep);
                 elements.add("name", &rep.name);
-                elements.add("presence", availability_word(rep.availability));
+                elements.add("presence", word(rep.availability));
                 elements.add("free", rep.is_free);
                 elements.add("conversations", rep.conversations.len());
                 elements.add("capacity", rep.capacity);
