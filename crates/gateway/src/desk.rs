@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
+    AccessDigest, Ask, AskRefused, CallbackRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
     TicketView,
 };
 use thiserror::Error;
@@ -68,6 +68,22 @@ pub enum Command {
     },
     /// End the conversation or leave the queue; answered with the ticket as it then stands.
     End {
+        /// Which and by whom.
+        key: TicketKey,
+        /// `None`: no such ticket for this holder.
+        answer: oneshot::Sender<Option<TicketView>>,
+    },
+    /// The shopper wants to be called; answered after that is on record.
+    WantCall {
+        /// Which and by whom.
+        key: TicketKey,
+        /// Where, as the shopper wrote it.
+        number: Option<String>,
+        /// The ticket, or why nobody is called.
+        answer: oneshot::Sender<Result<TicketView, CallbackRefused>>,
+    },
+    /// The shopper does not want to be called any more.
+    UnwantCall {
         /// Which and by whom.
         key: TicketKey,
         /// `None`: no such ticket for this holder.

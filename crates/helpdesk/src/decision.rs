@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use presence::Availability;
 
+use crate::callback::Step;
 use crate::ids::{Level, RepId, TicketId};
 use crate::routing::Standing;
 
@@ -43,6 +44,8 @@ pub enum Outcome {
     Waits,
     /// It waits although nobody on duty could take it, however long it does.
     Stranded,
+    /// It went one step towards a call or a messenger, or away from it.
+    Step(Step),
 }
 
 /// One rep as one decision saw the rep.
@@ -99,6 +102,7 @@ impl Decision {
                 };
                 format!("Offered to {rep} after {age}{choice}: {why}.")
             }
+            Outcome::Step(step) => step.to_string(),
             Outcome::Waits => format!("Waits, after {age}: nobody who may take it is free."),
             Outcome::Stranded => {
                 format!("Waits, after {age}: nobody who could ever take it is on duty.")

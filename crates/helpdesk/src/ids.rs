@@ -57,6 +57,10 @@ name!(
     TicketId
 );
 name!(
+    /// One telephone call; no two have the same.
+    CallId
+);
+name!(
     /// The identity a browser gave a line, so that a line sent twice is one line.
     LineId
 );

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ask;
+pub mod callback;
 mod clock;
 pub mod config;
 mod config_error;
@@ -43,7 +44,12 @@ mod tickets;
 mod transcript;
 mod words;
 
-pub use ask::{AccessDigest, Ask, AskRefused, Prefer, Preference, Wishes};
+pub use ask::{AccessDigest, Ask, AskRefused, Channel, Prefer, Preference, Proof, Wishes};
+pub use callback::{
+    CallEnd, CallNews, CallOrder, CallbackRefused, CallbackRules, CallbackStage, CallbackView,
+    Country, Dialled, Dialling, EndedBy, Fate, NotReached, NumberError, PastCall, PhoneNumber,
+    PlannedBy, Reach, Step, Strangers,
+};
 pub use clock::Clock;
 pub use config::{Choose, Config, Priority, Relax, Rep, Routing, Site, Skill, Tier};
 pub use config_error::ConfigError;
@@ -51,12 +57,12 @@ pub use conversation::{Line, Speaker};
 pub use decision::{Candidate, Decision, Outcome};
 pub use desk::Helpdesk;
 pub use hours::{Hours, HoursError};
-pub use ids::{DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId};
+pub use ids::{CallId, DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId};
 pub use io::{
-    Addressee, Answer, DeliveryOutcome, Input, Output, PauseFor, SayRefused, ShopperEvent,
+    Addressee, Answer, DeliveryOutcome, Input, Output, PageNews, PauseFor, SayRefused, ShopperEvent,
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
-pub use record::Record;
+pub use record::{CallbackFact, Record};
 pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};

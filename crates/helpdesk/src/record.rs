@@ -4,9 +4,24 @@
 use std::sync::Arc;
 
 use crate::ask::Ask;
+use crate::callback::{PhoneNumber, PlannedBy};
 use crate::conversation::Line;
 use crate::ids::{RepId, SkillId, TicketId};
 use crate::ticket::CloseReason;
+
+/// What is kept of a wish to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallbackFact {
+    /// Somebody wants the shopper to be called.
+    Wanted {
+        /// Where.
+        number: PhoneNumber,
+        /// Who.
+        by: PlannedBy,
+    },
+    /// Nobody does any more.
+    Withdrawn,
+}
 
 /// One fact of a ticket's story. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +79,15 @@ pub enum Record {
         skills: Vec<SkillId>,
         /// The rep it was handed to by name.
         to: Option<RepId>,
+        /// When.
+        at_unix_ms: i64,
+    },
+    /// A shopper is to be called, or not any more. Calls themselves are kept as intents.
+    Callback {
+        /// The ticket.
+        ticket: TicketId,
+        /// Which of the two.
+        fact: CallbackFact,
         /// When.
         at_unix_ms: i64,
     },

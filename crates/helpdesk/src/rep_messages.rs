@@ -21,7 +21,8 @@ use crate::words::{self, Seen};
 /// none come from it.
 const DESK: &str = "desk";
 
-const CALLBACKS: &str = "Callbacks are not set up here.";
+const NOT_TAKEN_YET: &str = "You have not taken it yet: reply to take it, then /phone calls.";
+const CALLING: &str = "This one is being called. /no ends the call.";
 const ENDED: &str = "This conversation has ended.";
 const HOW_LONG: &str = "How long? /pause 15 is 15 minutes; 90s and 2h are understood, 24h at most. \
     /pause alone lasts until /resume.";
@@ -34,6 +35,8 @@ enum Relation {
     Lapsed,
     /// They are in conversation.
     Open,
+    /// It is a call with the rep.
+    Calling,
     /// Nothing, or no longer anything.
     Stranger,
 }
@@ -129,6 +132,7 @@ impl Helpdesk {
                 | Said::End
                 | Said::HandOn(_)
                 | Said::Callback
+                | Said::Called
                 | Said::Who
                 | Said::Unknown(_) => format!("You have no conversation. {}", words::HELP),
             };
@@ -139,6 +143,7 @@ impl Helpdesk {
             Relation::Offered(briefing) => self.answer_offer(rep, &id, &said, briefing),
             Relation::Lapsed => self.answer_late(rep, &id, &said),
             Relation::Open => self.converse(rep, &id, &said),
+            Relation::Calling => self.write_beside_call(rep, &id, &said),
             Relation::Stranger => {
                 let text = self.why_stranger(&id, &said);
                 self.note(rep, &id, &text);
@@ -193,7 +198,7 @@ impl Helpdesk {
                     "You have not taken it yet: reply to take it, /no to pass.",
                 );
             }
-            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Callback | Said::Called => self.note(rep, id, NOT_TAKEN_YET),
             Said::Who => self.show_card(rep, id),
             Said::Help => self.note(rep, id, words::HELP),
             Said::Unknown(command) => self.note_unknown(rep, id, command),
@@ -222,7 +227,7 @@ impl Helpdesk {
                     "You have not taken it. A reply takes it while it waits.",
                 );
             }
-            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Callback | Said::Called => self.note(rep, id, NOT_TAKEN_YET),
             Said::Who => self.show_card(rep, id),
             Said::Help => self.note(rep, id, words::HELP),
             Said::Unknown(command) => self.note_unknown(rep, id, command),
@@ -246,7 +251,27 @@ impl Helpdesk {
                 self.note(rep, id, "Ended.");
             }
             Said::HandOn(target) => self.hand_on_to(rep, id, target),
-            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Callback => {
+                if let Some(told) = self.call_for_rep(rep, id) {
+                    self.note(rep, id, &told);
+                }
+            }
+            Said::Called => {
+                let told = self.confirm_call(rep, id);
+                self.note(rep, id, &told);
+            }
+            Said::Who => self.show_card(rep, id),
+            Said::Help => self.note(rep, id, words::HELP),
+            Said::Unknown(command) => self.note_unknown(rep, id, command),
+        }
+    }
+
+    /// During a call the rep may write to the page, and end the call.
+    fn write_beside_call(&mut self, rep: &RepId, id: &TicketId, said: &Said<'_>) {
+        match said {
+            Said::Line(text) => self.say_as_rep(rep, id, text),
+            Said::Decline | Said::End => self.cancel_call(id),
+            Said::HandOn(_) | Said::Callback | Said::Called => self.note(rep, id, CALLING),
             Said::Who => self.show_card(rep, id),
             Said::Help => self.note(rep, id, words::HELP),
             Said::Unknown(command) => self.note_unknown(rep, id, command),
@@ -406,6 +431,7 @@ impl Helpdesk {
         match &ticket.stage {
             Stage::Offered { rep, briefing, .. } if rep == to => Relation::Offered(*briefing),
             Stage::Open { rep, .. } if rep == to => Relation::Open,
+            Stage::Callback(calling) if calling.rep == *to => Relation::Calling,
             Stage::Waiting => {
                 let lapsed = self.roster.seat(to).and_then(|seat| seat.lapsed.as_ref());
                 if lapsed == Some(id) {
@@ -414,7 +440,10 @@ impl Helpdesk {
                     Relation::Stranger
                 }
             }
-            Stage::Offered { .. } | Stage::Open { .. } | Stage::Ended { .. } => Relation::Stranger,
+            Stage::Offered { .. }
+            | Stage::Open { .. }
+            | Stage::Callback(_)
+            | Stage::Ended { .. } => Relation::Stranger,
         }
     }
 
@@ -426,20 +455,21 @@ impl Helpdesk {
             | Said::End
             | Said::HandOn(_)
             | Said::Callback
+            | Said::Called
             | Said::Who
             | Said::Unknown(_) => {}
         }
         let why = match self.tickets.ticket(id).map(|ticket| &ticket.stage) {
             None | Some(Stage::Ended { .. }) => ENDED,
             Some(Stage::Waiting) => "It is not yours: it waits for somebody.",
-            Some(Stage::Offered { .. } | Stage::Open { .. }) => {
+            Some(Stage::Offered { .. } | Stage::Open { .. } | Stage::Callback(_)) => {
                 "It is not yours: it has gone to somebody else."
             }
         };
         format!("{why} Nothing was passed on.")
     }
 
-    fn rep_name(&self, rep: &RepId) -> String {
+    pub(crate) fn rep_name(&self, rep: &RepId) -> String {
         self.roster
             .seat(rep)
             .map_or_else(|| rep.to_string(), |seat| seat.rep.name.clone())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::callback::{PastCall, Plan};
 use crate::clock::Moment;
 use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
@@ -12,10 +13,18 @@ use crate::estimate::experience::WaitEnd;
 use crate::ids::{RepId, TicketId};
 use crate::io::Output;
 use crate::offers::OfferEnd;
-use crate::record::Record;
+use crate::record::{CallbackFact, Record};
 use crate::tickets::Stage;
 
 impl Helpdesk {
+    /// Takes the calls that were ordered within the last 24 hours, the oldest first, before the tickets are restored:
+    /// limits count them, and one in doubt is never made again by itself.
+    pub fn restore_calls(&mut self, calls: impl IntoIterator<Item = PastCall>) {
+        for call in calls {
+            self.ledger.restore(call);
+        }
+    }
+
     /// Replays a journal, oldest record first, into a helpdesk that holds no ticket yet. Presence that is
     /// known by then is best told before, so that the reps on duty are weighed together. Waiting
     /// tickets wait again with their age; so do those that were offered, for nobody knows what became of
@@ -26,6 +35,7 @@ impl Helpdesk {
         for record in records {
             self.replay(record, &mut offered);
         }
+        self.resume_callbacks();
         self.wake_at_once();
         self.advance(now);
         for (ticket, rep) in offered {
@@ -104,6 +114,14 @@ impl Helpdesk {
             } => {
                 offered.remove(&ticket);
                 self.end(&ticket, reason, Moment(at_unix_ms));
+            }
+            Record::Callback { ticket, fact, .. } => {
+                if let Some(known) = self.tickets.ticket_mut(&ticket) {
+                    known.plan = match fact {
+                        CallbackFact::Wanted { number, by } => Some(Plan::new(number, by)),
+                        CallbackFact::Withdrawn => None,
+                    };
+                }
             }
             Record::Rated {
                 ticket,

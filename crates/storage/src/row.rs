@@ -8,7 +8,7 @@ use std::sync::Arc;
 use helpdesk::{Line, LineId, Record, RepId, Seq, SiteId, SkillId, TicketId, TierId};
 use serde::Deserialize;
 
-use self::body::{ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1};
+use self::body::{CallbackV1, ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1};
 use crate::chain::Columns;
 use crate::seal::Keyring;
 
@@ -36,6 +36,7 @@ pub(crate) enum Kind {
     OfferEnded,
     Accepted,
     Transferred,
+    Callback,
     Closed,
     Rated,
 }
@@ -50,6 +51,7 @@ impl Kind {
             Self::OfferEnded => OFFER_ENDED,
             Self::Accepted => ACCEPTED,
             Self::Transferred => TRANSFERRED,
+            Self::Callback => CALLBACK,
             Self::Closed => CLOSED,
             Self::Rated => RATED,
         }
@@ -166,6 +168,17 @@ impl Row {
                     serde_json::to_string(&body),
                 )
             }
+            Record::Callback {
+                ticket,
+                fact,
+                at_unix_ms,
+            } => (
+                ticket,
+                Kind::Callback,
+                at_unix_ms,
+                None,
+                serde_json::to_string(&CallbackV1::from_fact(fact)),
+            ),
             Record::Closed {
                 ticket,
                 reason,
@@ -344,6 +357,14 @@ impl StoredRow {
                     at_unix_ms,
                 })
             }
+            (CALLBACK, 1) => {
+                let fact = body::<CallbackV1>(&self.body)?.into_fact()?;
+                Ok(Record::Callback {
+                    ticket,
+                    fact,
+                    at_unix_ms,
+                })
+            }
             (CLOSED, 1) => {
                 let ClosedV1 { reason } = body(&self.body)?;
                 Ok(Record::Closed {
@@ -377,6 +398,7 @@ const OFFERED: &str = "offered";
 const OFFER_ENDED: &str = "offer-ended";
 const ACCEPTED: &str = "accepted";
 const TRANSFERRED: &str = "transferred";
+const CALLBACK: &str = "callback";
 const CLOSED: &str = "closed";
 const RATED: &str = "rated";
 

@@ -78,6 +78,9 @@ fn ask(ticket: &str) -> Ask {
         message: None,
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }
 
@@ -122,6 +125,9 @@ fn one_of_each() -> Vec<Record> {
         message: Some("emoji 📷 and \0 and \u{1f}".to_owned()),
         page: Some("https://shop.example/?q=1&r=2".to_owned()),
         language: Some("fr-CA".to_owned()),
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
         case: Some("C-1".to_owned()),
         wishes: Wishes {
             least_levels: vec![(SkillId::new("lenses"), Level::MAX)],

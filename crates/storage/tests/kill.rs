@@ -123,6 +123,9 @@ fn opened(ticket: &str) -> Record {
         ),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     };
     Record::Opened {
         ask: Box::new(ask),

@@ -168,6 +168,8 @@ fn end(reason: CloseReason) -> &'static str {
         CloseReason::Shopper => "shopper",
         CloseReason::Rep => "rep",
         CloseReason::Abandoned => "abandoned",
+        CloseReason::Called => "called",
+        CloseReason::Unreached => "unreached",
     }
 }
 

@@ -9,8 +9,8 @@ mod owner;
 mod reports;
 
 pub(crate) use changes::PresenceChanges;
-pub(crate) use effects::{Carrier, RepMail};
-pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};
+pub(crate) use effects::{CallCommand, Carrier, Letter, RepMail, Ways};
+pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays, ShopperSays};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -134,6 +134,7 @@ fn config() -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: helpdesk::CallbackRules::default(),
         }],
         skills: vec![Skill {
             id: cameras.clone(),
@@ -171,6 +172,9 @@ pub(crate) fn ask(ticket: &str) -> Ask {
         message: Some("which one?".to_owned()),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }
 

@@ -40,6 +40,6 @@ pub(super) async fn post(
     Ok(match act(&face, &key, &frame).await? {
         Done::Said(seq) => Json(SaidDocument { seq: seq.0 }).into_response(),
         Done::Signed => StatusCode::ACCEPTED.into_response(),
-        Done::Ended(view) => Json(TicketDocument::new(&view)).into_response(),
+        Done::Stands(view) => Json(TicketDocument::new(&view)).into_response(),
     })
 }

@@ -55,6 +55,9 @@ pub(super) async fn ask(
         message: body.message,
         page: body.page,
         language: body.lang,
+        proof: shopper.proof,
+        channel: body.channel,
+        im: shopper.im.clone(),
     };
     let unclaimed = Unclaimed::new(&face, &ask);
     let answer = match put(&face, ask.clone()).await? {
@@ -156,6 +159,7 @@ fn refusal(refused: AskRefused) -> Problem {
         | AskRefused::BeyondReach(_)
         | AskRefused::NoSkill
         | AskRefused::TooLong => Problem::unprocessable(sentence(&refused)),
+        AskRefused::NotCalled(refused) => Problem::not_called(refused),
         AskRefused::TicketTaken => Problem::new(StatusCode::CONFLICT, sentence(&refused)),
         AskRefused::Closed => Problem::closed(),
         AskRefused::OutsideHours { opens_unix_ms } => Problem::outside_hours(*opens_unix_ms),

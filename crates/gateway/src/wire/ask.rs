@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use helpdesk::{Level, Prefer, Preference, RepId, SkillId, Wishes};
+use helpdesk::{Channel, Level, Prefer, Preference, RepId, SkillId, Wishes};
 use serde::Deserialize;
 
 use crate::problem::Problem;
@@ -30,6 +30,8 @@ pub(crate) struct AskBody {
     pub(crate) page: Option<String>,
     /// BCP 47 tag of the page's language.
     pub(crate) lang: Option<String>,
+    /// `true` asks to be called instead of answered on the page.
+    callback: Option<bool>,
 }
 
 /// A skill by its identity alone, or with how much it matters.
@@ -77,6 +79,8 @@ pub(crate) struct Asked {
     pub(crate) page: Option<String>,
     /// BCP 47 tag of the page's language.
     pub(crate) lang: Option<String>,
+    /// How the shopper wants to be answered.
+    pub(crate) channel: Channel,
 }
 
 impl AskBody {
@@ -128,6 +132,10 @@ impl AskBody {
             message: field("message", self.message, LINE_LIMIT)?,
             page: field("page", self.page, 2048)?,
             lang: field("lang", self.lang, 35)?,
+            channel: match self.callback {
+                Some(true) => Channel::Telephone,
+                Some(false) | None => Channel::Page,
+            },
         })
     }
 }

@@ -198,6 +198,7 @@ impl State {
             wait: None,
             rep: None,
             why: None,
+            callback: None,
         };
         self.tickets.insert(
             ask.ticket,

@@ -136,6 +136,9 @@ impl Both {
             message: None,
             page: None,
             language: None,
+            proof: crate::Proof::None,
+            channel: crate::Channel::Page,
+            im: None,
         };
         let (ask, reply) = (Box::new(ask), ReplyId(0));
         self.desk.handle(Input::Ask { ask, reply }, self.instant());
@@ -229,6 +232,7 @@ fn config(reps: Vec<Rep>, routing: Routing) -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: crate::CallbackRules::default(),
         }],
         skills: SKILLS
             .map(|id| Skill {

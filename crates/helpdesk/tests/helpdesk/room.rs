@@ -46,6 +46,7 @@ pub(crate) fn sample() -> Config {
         hours: None,
         skill_hours: Vec::new(),
         shows_next_rep: false,
+        callback: helpdesk::CallbackRules::default(),
     };
     let skill = |id: &str, name: &str| Skill {
         id: SkillId::new(id),
@@ -363,6 +364,9 @@ impl Room {
             message,
             page: None,
             language: None,
+            proof: helpdesk::Proof::None,
+            channel: helpdesk::Channel::Page,
+            im: None,
         };
         for word in words {
             match word.split_once('=') {

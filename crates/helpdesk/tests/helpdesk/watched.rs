@@ -652,5 +652,8 @@ fn plain_ask(ticket: TicketId, skills: &[&str], tier: &str) -> Ask {
         message: None,
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }

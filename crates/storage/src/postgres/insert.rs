@@ -341,6 +341,7 @@ impl<'a> Rows<'a> {
                 | Kind::OfferEnded
                 | Kind::Accepted
                 | Kind::Transferred
+                | Kind::Callback
                 | Kind::Rated => {}
             }
             let link = self

@@ -258,6 +258,7 @@ fn insert(
         | Kind::OfferEnded
         | Kind::Accepted
         | Kind::Transferred
+        | Kind::Callback
         | Kind::Rated => {}
     }
     let Some(link) = end_of_chain(savepoint, &row.ticket, links)? else {

@@ -90,6 +90,9 @@ fn ask(ticket: &str) -> Ask {
         message: None,
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }
 
