@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod calls;
 mod check;
 mod cli;
 mod config;

@@ -22,15 +22,16 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::calls::Operator;
 use crate::config::{self, DigestSettings, Settings};
-use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
+use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
 use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Lifetimes, LineParts, Lines,
-    Mail, Offers, Permissions, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Letters, Lifetimes, LineParts,
+    Lines, Mail, Offers, Permissions, SharedDirectory, SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -143,6 +144,11 @@ impl Server {
 
         let (commands_in, commands) = mpsc::channel(INPUTS);
         let (rep_says_in, rep_says) = mpsc::channel(INPUTS);
+        let (shopper_says_in, shopper_says) = mpsc::channel(INPUTS);
+        let (call_reports_in, call_reports) = mpsc::channel(INPUTS);
+        let (call_orders_in, call_orders) = mpsc::channel(INPUTS);
+        let (gone_in, gone) = mpsc::channel(INPUTS);
+        let (lines_to_messengers_in, lines_to_messengers) = mpsc::channel(INPUTS);
         let (deliveries_in, deliveries) = mpsc::channel(INPUTS);
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
@@ -185,6 +191,13 @@ impl Server {
             store: store.clone(),
             lines: line_board,
         };
+        let messengers = Letters::new(
+            transport.sender(),
+            settings.sip.domain.clone(),
+            None,
+            deliveries_in.clone(),
+            happenings.clone(),
+        );
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
             offers: offers(&settings.sip.digest),
@@ -197,6 +210,8 @@ impl Server {
             flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
+            shopper_says: shopper_says_in,
+            messengers: messengers.board(),
             subscribes: subscribes_in,
             expected_notifies: expected_notifies.clone(),
             line_notifies: line_notifies_in,
@@ -243,6 +258,9 @@ impl Server {
             OwnerInputs {
                 commands,
                 rep_says,
+                shopper_says,
+                calls: call_reports,
+                gone,
                 deliveries,
                 presence,
                 reconfigure,
@@ -251,7 +269,17 @@ impl Server {
             snapshots_in,
             changes,
         );
-        let carrier = Carrier::new(journal.clone(), batches, letters_in);
+        let carrier = Carrier::new(
+            journal.clone(),
+            batches,
+            Ways {
+                mail: letters_in,
+                letters: lines_to_messengers_in,
+                calls: call_orders_in,
+                gone: gone_in,
+            },
+        );
+        let operator = Operator::new(call_reports_in);
         let mail = Mail::new(
             bindings.clone(),
             transport.sender(),
@@ -329,6 +357,14 @@ impl Server {
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
         tasks.spawn(async move {
             mail.run(letters).await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            messengers.run(lines_to_messengers).await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            operator.run(call_orders).await;
             Ok(())
         });
         Ok(Self {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, CallbackRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
-    TicketView,
+    AccessDigest, Ask, AskRefused, CallbackRefused, LineId, SayRefused, Seq, ShopperEvent,
+    Snapshot, TicketId, TicketView,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};

@@ -2,8 +2,10 @@
 //! Must not know SIP syntax, SQL, or how the helpdesk is run: it speaks to it through [`desk::Desk`].
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod admin;
 mod assets;
+mod authorised;
 mod body;
 mod bucket;
 mod clicks;
@@ -16,6 +18,7 @@ mod key;
 mod language;
 mod mark;
 mod metrics;
+mod openapi;
 mod origin;
 mod pace;
 mod problem;
@@ -31,6 +34,7 @@ mod words;
 pub mod config;
 pub mod desk;
 
+pub use addresses::Address;
 pub use admin::{AdminFace, AdminKey, LineBoard, LineReport, LineStanding, Scope};
 pub use bucket::Rate;
 pub use clicks::ClickRates;

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use helpdesk::CallbackRefused;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::desk::DeskRefused;
 use crate::random::NoRandom;
@@ -169,7 +170,8 @@ impl Problem {
 }
 
 /// RFC 9457 §3.1 members.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub(crate) struct Document<'a> {
     #[serde(rename = "type")]
     kind: &'static str,

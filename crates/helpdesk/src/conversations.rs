@@ -8,7 +8,6 @@ use crate::clock::Moment;
 use crate::conversation::{Line, Speaker};
 use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
-use crate::estimate::experience::WaitEnd;
 use crate::ids::{DeliveryId, LineId, RepId, Seq, SkillId, TicketId};
 use crate::io::{Output, SayRefused, ShopperEvent};
 use crate::offers::OfferEnd;
@@ -69,6 +68,7 @@ impl Helpdesk {
 
     /// Ends a ticket, whatever its stage, and journals it.
     pub(crate) fn close(&mut self, id: &TicketId, reason: CloseReason) {
+        self.teach_end(id);
         self.end(id, reason, self.now);
         self.touched.insert(id.clone());
         self.push(Output::Record(Record::Closed {
@@ -84,23 +84,13 @@ impl Helpdesk {
             return;
         };
         match ticket.stage.clone() {
-            Stage::Waiting => {
-                self.learnt.learn_patience(ticket, WaitEnd::Left, at);
-                self.scores.end(ticket, WaitEnd::Left, at);
-                self.learnt.learn_range(ticket, WaitEnd::Left, at);
-            }
+            Stage::Waiting => {}
             Stage::Offered { rep, .. } => {
-                self.learnt.learn_patience(ticket, WaitEnd::Left, at);
-                self.scores.end(ticket, WaitEnd::Left, at);
-                self.learnt.learn_range(ticket, WaitEnd::Left, at);
                 if let Some(seat) = self.roster.seat_mut(&rep) {
                     seat.end_offer(id);
                 }
             }
-            Stage::Open { rep, since } => {
-                self.learnt.learn_handling(ticket, since, at);
-                self.free_rep(&rep, id, at);
-            }
+            Stage::Open { rep, .. } => self.free_rep(&rep, id, at),
             Stage::Callback(calling) => self.end_calling(id, &calling, at),
             Stage::Ended { .. } => return,
         }

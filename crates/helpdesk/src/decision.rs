@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use presence::Availability;
 
-use crate::callback::Step;
 use crate::ids::{Level, RepId, TicketId};
 use crate::routing::Standing;
 
@@ -44,8 +43,8 @@ pub enum Outcome {
     Waits,
     /// It waits although nobody on duty could take it, however long it does.
     Stranded,
-    /// It went one step towards a call or a messenger, or away from it.
-    Step(Step),
+    /// It went one step towards a call or a messenger, or away from it: in words.
+    Step(Arc<str>),
 }
 
 /// One rep as one decision saw the rep.

@@ -9,6 +9,7 @@ use presence::Availability;
 
 use crate::ask::AccessDigest;
 use crate::callback::Ledger;
+use crate::cases::Cases;
 use crate::clock::{Clock, Moment};
 use crate::config::Config;
 use crate::config_error::ConfigError;
@@ -18,11 +19,13 @@ use crate::decisions::Decisions;
 use crate::deliveries::Deliveries;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Input, Output, PauseFor, ShopperEvent};
+use crate::knowledge::PauseEnd;
 use crate::offers::OfferEnd;
 use crate::openings::Openings;
 use crate::outlook::{Learnt, Live};
 use crate::promised::Shown;
 use crate::promises::{self, Desk, Promise};
+use crate::record::Record;
 use crate::roster::{Pause, Roster};
 use crate::routing;
 use crate::scores::Scores;
@@ -48,6 +51,7 @@ pub struct Helpdesk {
     pub(crate) scores: Scores,
     /// The calls of the last 24 hours.
     pub(crate) ledger: Ledger,
+    pub(crate) cases: Cases,
     openings: Openings,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
@@ -75,6 +79,7 @@ impl Helpdesk {
             decisions: Decisions::default(),
             scores: Scores::default(),
             ledger: Ledger::default(),
+            cases: Cases::default(),
             openings: Openings::default(),
             touched: BTreeSet::new(),
             next_timeout: None,
@@ -123,6 +128,8 @@ impl Helpdesk {
                 stars,
                 comment,
             } => self.handle_rating(&ticket, stars, comment),
+            Input::OpenCase { case, reply } => self.handle_open_case(*case, reply),
+            Input::CloseCase { case, by, reply } => self.handle_close_case(&case, by, reply),
             Input::RepMessage {
                 rep,
                 to,
@@ -236,6 +243,7 @@ impl Helpdesk {
         self.now = now;
         self.tickets.forget(now);
         self.ledger.forget(now);
+        self.cases.forget(now);
         if due {
             self.roster.expire(now);
             self.lapse_offers();
@@ -258,6 +266,7 @@ impl Helpdesk {
         let promises = promises::promises(self.promising());
         self.tell_shoppers(promises.tickets);
         self.publish_snapshot(promises.sites);
+        self.record_scores();
         self.next_timeout = self
             .next_change()
             .into_iter()
@@ -318,6 +327,8 @@ impl Helpdesk {
         if why.is_some() {
             self.scores.grow(ticket);
         }
+        let is_new_promise = shown.is_some() && (!had_promise || why.is_some());
+        let given = ticket.promised.filter(|_| is_new_promise);
         let told = &ticket.told;
         let mut view = TicketView {
             id: id.clone(),
@@ -328,12 +339,17 @@ impl Helpdesk {
             why: why.clone().or_else(|| told.why.clone()),
             callback: ticket.callback_view(),
         };
-        if view == *told {
-            return None;
+        let news = if view == *told {
+            None
+        } else {
+            view.why = why;
+            ticket.told = view.clone();
+            Some(view)
+        };
+        if let Some(given) = given {
+            self.push(Output::Record(given.record(id)));
         }
-        view.why = why;
-        ticket.told = view.clone();
-        Some(view)
+        news
     }
 
     /// Takes all shoppers for told: one by an answer, or all because nobody follows yet.
@@ -380,14 +396,24 @@ impl Helpdesk {
         let Some(seat) = self.roster.seat_mut(rep) else {
             return;
         };
-        seat.pause = pause.map(|pause| match pause {
+        let pause = pause.map(|pause| match pause {
             PauseFor::Time(time) => Pause::Until(now.after(time)),
             PauseFor::Good => Pause::UntilResumed,
         });
-        if !seat.is_paused() {
+        if seat.pause == pause {
             return;
         }
-        for ticket in seat.offers.clone() {
+        seat.pause = pause;
+        let offers = match pause {
+            Some(_) => seat.offers.clone(),
+            None => Vec::new(),
+        };
+        self.push(Output::Record(Record::Paused {
+            rep: rep.clone(),
+            pause: pause.map(PauseEnd::from),
+            at_unix_ms: now.0,
+        }));
+        for ticket in offers {
             self.end_offer(&ticket, OfferEnd::Paused);
         }
     }
@@ -400,10 +426,9 @@ impl Helpdesk {
             .flat_map(|seat| &seat.offers)
             .filter_map(|offer| match &self.tickets.ticket(offer)?.stage {
                 Stage::Offered { until, .. } => Some(*until),
-                Stage::Waiting
-                | Stage::Open { .. }
-                | Stage::Callback(_)
-                | Stage::Ended { .. } => None,
+                Stage::Waiting | Stage::Open { .. } | Stage::Callback(_) | Stage::Ended { .. } => {
+                    None
+                }
             });
         let routing = &self.config.routing;
         let decisions = self.tickets.waiting().filter_map(|ticket| {

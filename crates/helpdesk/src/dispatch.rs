@@ -1,13 +1,17 @@
 //! Brings waiting tickets and free reps together, and keeps what was decided.
 //! Must not know how a rep is chosen, nor what an offer is.
 
+use std::sync::Arc;
+
 use crate::callback::Step;
 use crate::config::Relax;
 use crate::decision::{Decision, Outcome};
 use crate::desk::Helpdesk;
 use crate::ids::TicketId;
+use crate::io::Output;
 use crate::promises;
 use crate::queue::{Key, Place};
+use crate::record::Record;
 use crate::routing::{self, Choice};
 use crate::tickets::{Decided, Hope, Ticket};
 
@@ -156,17 +160,19 @@ impl Helpdesk {
             age: now.since(ticket.asked_at),
             waited: now.since(ticket.waiting_since),
             weight: promises::weight(&self.config, ticket, now),
-            outcome: Outcome::Step(step),
+            outcome: Outcome::Step(Arc::from(step.to_string())),
             relaxed: Vec::new(),
             candidates: Vec::new(),
             others: Vec::new(),
         };
+        self.push(Output::Record(Record::Decided(Box::new(decision.clone()))));
         self.decisions.add(decision);
     }
 
     fn decide(&mut self, id: &TicketId, outcome: Outcome) {
         if let Some(ticket) = self.tickets.ticket(id) {
             let decision = self.decision(ticket, outcome);
+            self.push(Output::Record(Record::Decided(Box::new(decision.clone()))));
             self.decisions.add(decision);
         }
     }

@@ -61,6 +61,10 @@ name!(
     CallId
 );
 name!(
+    /// What outlives a conversation. Unguessable: whoever names it in a cookie or a token comes back with it.
+    CaseId
+);
+name!(
     /// The identity a browser gave a line, so that a line sent twice is one line.
     LineId
 );

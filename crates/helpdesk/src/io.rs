@@ -9,8 +9,9 @@ use thiserror::Error;
 
 use crate::ask::{Ask, AskRefused};
 use crate::callback::{CallNews, CallOrder, CallbackRefused};
+use crate::case::{Case, CaseRefused, NewCase};
 use crate::conversation::Line;
-use crate::ids::{CallId, DeliveryId, LineId, RepId, ReplyId, Seq, TicketId};
+use crate::ids::{CallId, CaseId, DeliveryId, LineId, RepId, ReplyId, Seq, TicketId};
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 use crate::ticket::TicketView;
@@ -83,6 +84,22 @@ pub enum Input {
         stars: u8,
         /// In the shopper's words.
         comment: Option<String>,
+    },
+    /// Something is left to do for a shopper. Answered by [`Answer::Case`] or [`Answer::CaseRefused`].
+    OpenCase {
+        /// What.
+        case: Box<NewCase>,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
+    /// Nothing is left to do about a case. Answered by [`Answer::Case`] or [`Answer::CaseRefused`].
+    CloseCase {
+        /// Which one.
+        case: CaseId,
+        /// The rep who says so; `None` is a supervisor or the desk.
+        by: Option<RepId>,
+        /// Who waits for the answer.
+        reply: ReplyId,
     },
     /// A rep's message arrived. Answered by [`Answer::Heard`] once what it did is recorded,
     /// or by [`Answer::NoSuchConversation`].
@@ -280,6 +297,10 @@ pub enum Answer {
     Calling(TicketView),
     /// The shopper is not called.
     NotCalled(CallbackRefused),
+    /// The case as it stands from here on.
+    Case(Box<Case>),
+    /// The case was not opened or closed.
+    CaseRefused(CaseRefused),
     /// The rep's message was taken; what it did comes as outputs of its own.
     Heard,
     /// The rep's message is for a conversation that is not there, or not any more.

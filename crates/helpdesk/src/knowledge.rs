@@ -39,6 +39,15 @@ pub enum PauseEnd {
     WhenResumed,
 }
 
+impl From<Pause> for PauseEnd {
+    fn from(pause: Pause) -> Self {
+        match pause {
+            Pause::Until(end) => Self::At(end.0),
+            Pause::UntilResumed => Self::WhenResumed,
+        }
+    }
+}
+
 impl Helpdesk {
     /// What is known of one rep; `None` for who is not configured. It changes with inputs and with time,
     /// at the latest when [`next_timeout`](Self::next_timeout) has come.
@@ -71,10 +80,7 @@ impl RepKnowledge {
             wrap_ups: count(seat.wrap_ups.len()),
             wrap_up_until_unix_ms: seat.wrap_ups.iter().max().map(|end| end.0),
             doubted_until_unix_ms: seat.doubted_until.map(|end| end.0),
-            pause: seat.pause.map(|pause| match pause {
-                Pause::Until(end) => PauseEnd::At(end.0),
-                Pause::UntilResumed => PauseEnd::WhenResumed,
-            }),
+            pause: seat.pause.map(PauseEnd::from),
             idle_since_unix_ms: seat.idle_since.0,
         }
     }

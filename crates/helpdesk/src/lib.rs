@@ -5,6 +5,8 @@
 
 pub mod ask;
 pub mod callback;
+pub mod case;
+mod cases;
 mod clock;
 pub mod config;
 mod config_error;
@@ -20,6 +22,7 @@ mod hours;
 pub mod ids;
 pub mod io;
 pub mod knowledge;
+pub mod lesson;
 mod offers;
 mod openings;
 mod outlook;
@@ -39,6 +42,7 @@ pub mod scores;
 mod shoppers;
 pub mod simulation;
 pub mod snapshot;
+mod teaching;
 pub mod ticket;
 mod tickets;
 mod transcript;
@@ -50,19 +54,25 @@ pub use callback::{
     Country, Dialled, Dialling, EndedBy, Fate, NotReached, NumberError, PastCall, PhoneNumber,
     PlannedBy, Reach, Step, Strangers,
 };
+pub use case::{Case, CaseReason, CaseRefused, CaseState, NewCase};
 pub use clock::Clock;
 pub use config::{Choose, Config, Priority, Relax, Rep, Routing, Site, Skill, Tier};
 pub use config_error::ConfigError;
 pub use conversation::{Line, Speaker};
 pub use decision::{Candidate, Decision, Outcome};
 pub use desk::Helpdesk;
+pub use estimate::quote::Form;
 pub use hours::{Hours, HoursError};
-pub use ids::{CallId, DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId};
+pub use ids::{
+    CallId, CaseId, DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId,
+    TierId,
+};
 pub use io::{
     Addressee, Answer, DeliveryOutcome, Input, Output, PageNews, PauseFor, SayRefused, ShopperEvent,
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
-pub use record::{CallbackFact, Record};
+pub use lesson::{LESSONS_KEPT, Lesson, Observation, WaitEnd};
+pub use record::{CallbackFact, GivenPromise, Record};
 pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};

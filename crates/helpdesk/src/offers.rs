@@ -8,7 +8,6 @@ use crate::clock::Moment;
 use crate::conversation::Speaker;
 use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
-use crate::estimate::experience::WaitEnd;
 use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::io::{DeliveryOutcome, Output};
 use crate::record::Record;
@@ -128,17 +127,14 @@ impl Helpdesk {
             rep: rep.clone(),
             since: now,
         };
-        if let Some(ticket) = self.tickets.ticket(id) {
-            self.learnt.learn_patience(ticket, WaitEnd::Served, now);
-            self.scores.end(ticket, WaitEnd::Served, now);
-            self.learnt.learn_range(ticket, WaitEnd::Served, now);
-        }
+        self.teach_service(id);
         self.tickets.set_stage(id, stage, now);
         self.push(Output::Record(Record::Accepted {
             ticket: id.clone(),
             rep: rep.clone(),
             at_unix_ms: now.0,
         }));
+        self.note_who_knows(id, rep);
         self.brief(id, rep, briefing);
         self.tell(id, None);
         self.say_as_system(id, &format!("{name} has joined."));

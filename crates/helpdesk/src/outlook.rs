@@ -10,10 +10,11 @@ use crate::ask::Wishes;
 use crate::clock::Moment;
 use crate::config::{Config, Rep};
 use crate::estimate::Forecast;
-use crate::estimate::experience::{Experience, WaitEnd};
-use crate::estimate::quote::{Form, Quote, quote};
+use crate::estimate::experience::Experience;
+use crate::estimate::quote::{Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
 use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::lesson::{Lesson, Observation};
 use crate::roster::{Roster, Seat};
 use crate::routing::floor::Floor;
 use crate::routing::plan::{Kind, Plan, Tick};
@@ -137,47 +138,21 @@ impl Learnt {
         self.known = None;
     }
 
-    pub(crate) fn learn_arrival(&mut self, ticket: &Ticket, at: Moment) {
-        if let Some(kind) = self.kind_of(ticket) {
-            self.experience.learn_arrival(kind, seconds(at));
-        }
-    }
-
-    /// A conversation of the rep who took the ticket last has ended.
-    pub(crate) fn learn_handling(&mut self, ticket: &Ticket, since: Moment, at: Moment) {
-        if let Some(kind) = self.kind_of(ticket) {
-            let took = at.since(since).as_secs_f64();
-            self.experience.learn_handling(kind, took);
-        }
-    }
-
-    /// A ticket that waited since its ask has left the queue.
-    pub(crate) fn learn_patience(&mut self, ticket: &Ticket, end: WaitEnd, at: Moment) {
-        if let Some(kind) = self.kind_of(ticket)
-            && ticket.handed_on_by.is_none()
-        {
-            let waited = at.since(ticket.asked_at).as_secs_f64();
-            self.experience.learn_patience(kind, waited, end);
-        }
-    }
-
-    /// A ticket's first wait has ended: what became of the range that was promised, as far as it is known.
-    pub(crate) fn learn_range(&mut self, ticket: &Ticket, end: WaitEnd, at: Moment) {
-        let Some(promised) = ticket.promised.filter(|_| ticket.handed_on_by.is_none()) else {
+    /// Learns from one observation; what is seen of a skill or tier that is not configured is passed over.
+    pub(crate) fn learn(&mut self, lesson: &Lesson) {
+        let Some(kind) = self.kind(&lesson.skill, &lesson.tier) else {
             return;
         };
-        let first = promised.first;
-        let range = (f64::from(first.wait.low), f64::from(first.wait.high));
-        let waited = at.since(first.at).as_secs_f64();
-        let is_known = match end {
-            WaitEnd::Served => true,
-            WaitEnd::Left => waited > range.1,
-        };
-        if let Some(kind) = self
-            .kind_of(ticket)
-            .filter(|_| is_known && first.form == Form::Played)
-        {
-            self.experience.learn_range(kind, range, waited);
+        let experience = &mut self.experience;
+        match lesson.observation {
+            Observation::Arrival => {
+                experience.learn_arrival(kind, seconds(Moment(lesson.at_unix_ms)))
+            }
+            Observation::Handling { seconds } => experience.learn_handling(kind, seconds),
+            Observation::Wait { seconds, end } => experience.learn_patience(kind, seconds, end),
+            Observation::Range { low, high, seconds } => {
+                experience.learn_range(kind, (low, high), seconds);
+            }
         }
     }
 
@@ -327,9 +302,7 @@ impl Learnt {
                     | Stage::Callback(_)
                     | Stage::Ended { .. },
                 )
-                | None => {
-                    live.now
-                }
+                | None => live.now,
             };
             in_hand.push(InHand::Conversation {
                 rep,
@@ -348,10 +321,7 @@ impl Learnt {
             let asked = match stage {
                 Some(Stage::Offered { until, .. }) => until.before(timeout),
                 Some(
-                    Stage::Waiting
-                    | Stage::Open { .. }
-                    | Stage::Callback(_)
-                    | Stage::Ended { .. },
+                    Stage::Waiting | Stage::Open { .. } | Stage::Callback(_) | Stage::Ended { .. },
                 )
                 | None => live.now,
             };

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::estimate::quote::Form;
+use crate::ids::TicketId;
+use crate::record::{GivenPromise, Record};
 use crate::snapshot::Wait;
 
 /// From this share of the promised time on a promise is about to be broken.
@@ -74,6 +76,43 @@ impl Promised {
             ..wait
         };
         Shown::Kept(self.shown)
+    }
+
+    /// The promise as it stands, for the journal.
+    pub(crate) fn record(&self, ticket: &TicketId) -> Record {
+        let Given {
+            at,
+            wait,
+            circumstances: Circumstances { position, servers },
+            form,
+        } = self.current;
+        Record::Promised {
+            ticket: ticket.clone(),
+            promise: GivenPromise {
+                wait,
+                position,
+                servers,
+                form,
+            },
+            at_unix_ms: at.0,
+        }
+    }
+
+    /// The promise made anew, as the journal tells it.
+    pub(crate) fn restore(known: Option<Self>, promise: GivenPromise, at: Moment) -> Self {
+        let given = Given {
+            at,
+            wait: promise.wait,
+            circumstances: Circumstances {
+                position: promise.position,
+                servers: promise.servers,
+            },
+            form: promise.form,
+        };
+        Self {
+            first: known.map_or(given, |known| known.first),
+            ..Self::new(given)
+        }
     }
 
     /// When what is shown will be more than is left of the promise, unless a newer forecast is shorter.

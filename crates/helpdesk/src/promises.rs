@@ -275,7 +275,7 @@ fn wait(
 }
 
 /// A ticket whose call led to nothing goes before all others.
-const RETURNED: f64 = 1_000_000.0;
+const RETURNED: f64 = 1_000.0;
 
 /// What a waiting ticket's age is multiplied by.
 pub(crate) fn weight(config: &Config, ticket: &Ticket, now: Moment) -> f64 {
@@ -303,8 +303,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        AccessDigest, Ask, CallbackRules, Channel, Clock, Helpdesk, Input, Level, Prefer, Priority, Proof, Relax, Rep, RepId,
-        ReplyId, Routing, SiteId, Skill, Wishes,
+        AccessDigest, Ask, CallbackRules, Channel, Clock, Helpdesk, Input, Level, Prefer, Priority,
+        Proof, Relax, Rep, RepId, ReplyId, Routing, SiteId, Skill, Wishes,
     };
 
     const SKILLS: [&str; 3] = ["cameras", "lenses", "printing"];

@@ -1,12 +1,19 @@
-//! What the journal keeps of a ticket's story; replaying the records restores the tickets.
+//! What the journal keeps: tickets' stories, and what outlives them. Replaying the records restores the desk.
 //! Must not know how a record is written down.
 
 use std::sync::Arc;
 
 use crate::ask::Ask;
 use crate::callback::{PhoneNumber, PlannedBy};
+use crate::case::Case;
 use crate::conversation::Line;
-use crate::ids::{RepId, SkillId, TicketId};
+use crate::decision::Decision;
+use crate::estimate::quote::Form;
+use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::knowledge::PauseEnd;
+use crate::lesson::Lesson;
+use crate::scores::EstimateScore;
+use crate::snapshot::Wait;
 use crate::ticket::CloseReason;
 
 /// What is kept of a wish to be called.
@@ -23,7 +30,8 @@ pub enum CallbackFact {
     Withdrawn,
 }
 
-/// One fact of a ticket's story. Times are milliseconds since the Unix epoch.
+/// One fact to be kept. Those that name a ticket are its story, and go when it goes; of the others each says
+/// what of it is worth keeping. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// A ticket came to be.
@@ -111,4 +119,73 @@ pub enum Record {
         /// When.
         at_unix_ms: i64,
     },
+    /// The shopper was told how long it will take: at first, and again whenever it takes longer than that.
+    Promised {
+        /// The ticket.
+        ticket: TicketId,
+        /// What was told, and how the desk stood.
+        promise: GivenPromise,
+        /// When.
+        at_unix_ms: i64,
+    },
+    /// It was decided whom a ticket goes to, or that it waits: a bounded history of each ticket.
+    Decided(Box<Decision>),
+    /// A case as it stands from here on. The newest word about a case is the one to keep.
+    Case(Box<Case>),
+    /// A rep has begun or ended a pause. The newest word about a rep is the one to keep.
+    Paused {
+        /// The rep.
+        rep: RepId,
+        /// Until when; `None` is no pause.
+        pause: Option<PauseEnd>,
+        /// Since when.
+        at_unix_ms: i64,
+    },
+    /// Something was learnt. The newest [`LESSONS_KEPT`](crate::lesson::LESSONS_KEPT) are worth keeping, to be
+    /// replayed oldest first.
+    Learnt(Lesson),
+    /// How good the promises of a skill and tier were so far. The newest word about these is the one to keep.
+    Scored {
+        /// The skill.
+        skill: SkillId,
+        /// The tier.
+        tier: TierId,
+        /// The score.
+        score: EstimateScore,
+        /// When.
+        at_unix_ms: i64,
+    },
+}
+
+/// A wait as it was told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GivenPromise {
+    /// The wait.
+    pub wait: Wait,
+    /// The place in the queue, from 1.
+    pub position: u32,
+    /// Conversations that the reps at work who might take it could hold.
+    pub servers: u32,
+    /// How the wait was forecast.
+    pub form: Form,
+}
+
+impl Record {
+    /// The ticket whose story it belongs to; `None` of what outlives tickets.
+    pub fn ticket(&self) -> Option<&TicketId> {
+        match self {
+            Self::Opened { ask, .. } => Some(&ask.ticket),
+            Self::Line { ticket, .. }
+            | Self::Offered { ticket, .. }
+            | Self::OfferEnded { ticket, .. }
+            | Self::Accepted { ticket, .. }
+            | Self::Transferred { ticket, .. }
+            | Self::Callback { ticket, .. }
+            | Self::Closed { ticket, .. }
+            | Self::Rated { ticket, .. }
+            | Self::Promised { ticket, .. } => Some(ticket),
+            Self::Decided(decision) => Some(&decision.ticket),
+            Self::Case(_) | Self::Paused { .. } | Self::Learnt(_) | Self::Scored { .. } => None,
+        }
+    }
 }

@@ -9,12 +9,22 @@ use crate::callback::{PastCall, Plan};
 use crate::clock::Moment;
 use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
-use crate::estimate::experience::WaitEnd;
 use crate::ids::{RepId, TicketId};
 use crate::io::Output;
+use crate::knowledge::PauseEnd;
+use crate::lesson::{self, Lesson};
 use crate::offers::OfferEnd;
+use crate::promised::Promised;
 use crate::record::{CallbackFact, Record};
+use crate::roster::Pause;
 use crate::tickets::Stage;
+
+/// Whether stories teach: not where what they taught is on record by itself.
+#[derive(Clone, Copy)]
+enum Stories {
+    Told,
+    Taught,
+}
 
 impl Helpdesk {
     /// Takes the calls that were ordered within the last 24 hours, the oldest first, before the tickets are restored:
@@ -30,10 +40,21 @@ impl Helpdesk {
     /// tickets wait again with their age; so do those that were offered, for nobody knows what became of
     /// the offer, and a rep who answers it still takes the ticket. Open conversations stay open.
     /// Records that do not fit the story so far are passed over.
+    /// What the desk has learnt comes back by the lessons on record; a journal without any teaches by its
+    /// stories.
     pub fn restore(&mut self, records: impl IntoIterator<Item = Record>, now: Instant) {
+        let records: Vec<Record> = records.into_iter().collect();
+        let has_lessons = records
+            .iter()
+            .any(|record| matches!(record, Record::Learnt(_)));
+        let stories = if has_lessons {
+            Stories::Told
+        } else {
+            Stories::Taught
+        };
         let mut offered = BTreeMap::new();
         for record in records {
-            self.replay(record, &mut offered);
+            self.replay(record, stories, &mut offered);
         }
         self.resume_callbacks();
         self.wake_at_once();
@@ -47,13 +68,19 @@ impl Helpdesk {
         self.settle();
     }
 
-    fn replay(&mut self, record: Record, offered: &mut BTreeMap<TicketId, RepId>) {
+    fn replay(
+        &mut self,
+        record: Record,
+        stories: Stories,
+        offered: &mut BTreeMap<TicketId, RepId>,
+    ) {
         match record {
             Record::Opened { ask, at_unix_ms } => {
                 if self.tickets.ticket(&ask.ticket).is_none() {
                     let at = Moment(at_unix_ms);
                     let ticket = self.tickets.open(*ask, at);
-                    self.learnt.learn_arrival(ticket, at);
+                    let lesson = lesson::of_arrival(ticket, at);
+                    self.replay_lessons(lesson, stories);
                 }
             }
             Record::Line { ticket, line } => {
@@ -88,7 +115,7 @@ impl Helpdesk {
                 at_unix_ms,
             } => {
                 offered.remove(&ticket);
-                self.replay_acceptance(&ticket, rep, Moment(at_unix_ms));
+                self.replay_acceptance(&ticket, rep, stories, Moment(at_unix_ms));
             }
             Record::Transferred {
                 ticket: id,
@@ -113,7 +140,9 @@ impl Helpdesk {
                 at_unix_ms,
             } => {
                 offered.remove(&ticket);
-                self.end(&ticket, reason, Moment(at_unix_ms));
+                let at = Moment(at_unix_ms);
+                self.replay_lessons(self.lessons_of_end(&ticket, at), stories);
+                self.end(&ticket, reason, at);
             }
             Record::Callback { ticket, fact, .. } => {
                 if let Some(known) = self.tickets.ticket_mut(&ticket) {
@@ -133,10 +162,43 @@ impl Helpdesk {
                     ticket.rating = Some((stars, comment));
                 }
             }
+            Record::Promised {
+                ticket,
+                promise,
+                at_unix_ms,
+            } => {
+                if let Some(ticket) = self.tickets.ticket_mut(&ticket) {
+                    let at = Moment(at_unix_ms);
+                    ticket.promised = Some(Promised::restore(ticket.promised, promise, at));
+                }
+            }
+            Record::Decided(decision) => self.decisions.add(*decision),
+            Record::Case(case) => self.cases.put(*case),
+            Record::Paused { rep, pause, .. } => {
+                if let Some(seat) = self.roster.seat_mut(&rep) {
+                    seat.pause = pause.map(|pause| match pause {
+                        PauseEnd::At(end) => Pause::Until(Moment(end)),
+                        PauseEnd::WhenResumed => Pause::UntilResumed,
+                    });
+                }
+            }
+            Record::Learnt(lesson) => self.learnt.learn(&lesson),
+            Record::Scored {
+                skill, tier, score, ..
+            } => self.scores.restore(skill, tier, score),
         }
     }
 
-    fn replay_acceptance(&mut self, id: &TicketId, rep: RepId, at: Moment) {
+    fn replay_lessons(&mut self, lessons: impl IntoIterator<Item = Lesson>, stories: Stories) {
+        match stories {
+            Stories::Told => {}
+            Stories::Taught => lessons
+                .into_iter()
+                .for_each(|lesson| self.learnt.learn(&lesson)),
+        }
+    }
+
+    fn replay_acceptance(&mut self, id: &TicketId, rep: RepId, stories: Stories, at: Moment) {
         let waits = self
             .tickets
             .ticket(id)
@@ -147,9 +209,7 @@ impl Helpdesk {
         if let Some(seat) = self.roster.seat_mut(&rep) {
             seat.begin_conversation(id, at);
         }
-        if let Some(ticket) = self.tickets.ticket(id) {
-            self.learnt.learn_patience(ticket, WaitEnd::Served, at);
-        }
+        self.replay_lessons(self.lessons_of_service(id, at), stories);
         self.tickets
             .set_stage(id, Stage::Open { rep, since: at }, at);
     }

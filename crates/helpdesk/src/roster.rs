@@ -83,7 +83,9 @@ impl Roster {
 
     /// Whether a call of ours is not over.
     pub(crate) fn is_on(&self, call: &CallId) -> bool {
-        self.seats.values().any(|seat| seat.own_calls.contains(call))
+        self.seats
+            .values()
+            .any(|seat| seat.own_calls.contains(call))
     }
 
     /// A call of ours is over, whoever it was with.

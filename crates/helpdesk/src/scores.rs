@@ -1,16 +1,16 @@
 //! How good the promised waits were, by skill and tier.
 //! Must not know how a wait is forecast, nor how the scores are shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Moment;
 use crate::desk::Helpdesk;
-use crate::estimate::experience::WaitEnd;
 use crate::ids::{SkillId, TierId};
+use crate::lesson::WaitEnd;
 use crate::promised::Promised;
 use crate::tickets::Ticket;
 
-/// The scores since the start: every ticket that was told to wait is counted once, with the wait it was
+/// The scores so far, restarts included: every ticket that was told to wait is counted once, with the wait it was
 /// first promised, under the skill it first asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EstimateScores {
@@ -60,6 +60,18 @@ impl EstimateScore {
         (known > 0).then(|| whole(self.held) / whole(known))
     }
 
+    fn add(&mut self, other: &Self) {
+        self.promised += other.promised;
+        self.unknown += other.unknown;
+        self.scored += other.scored;
+        self.held += other.held;
+        self.left += other.left;
+        self.left_after += other.left_after;
+        self.grown += other.grown;
+        self.error_sum += other.error_sum;
+        self.square_error_sum += other.square_error_sum;
+    }
+
     fn mean(&self, sum: f64) -> Option<f64> {
         (self.scored > 0).then(|| sum / whole(self.scored))
     }
@@ -89,6 +101,8 @@ impl EstimateScore {
 pub(crate) struct Scores {
     total: EstimateScore,
     by_group: BTreeMap<(SkillId, TierId), EstimateScore>,
+    /// Groups whose scores are not on record as they stand.
+    changed: BTreeSet<(SkillId, TierId)>,
 }
 
 impl Scores {
@@ -121,7 +135,27 @@ impl Scores {
         what(&mut self.total);
         if let Some(skill) = ticket.ask.skills.first() {
             let group = (skill.clone(), ticket.ask.tier.clone());
-            what(self.by_group.entry(group).or_default());
+            what(self.by_group.entry(group.clone()).or_default());
+            self.changed.insert(group);
+        }
+    }
+
+    /// The groups whose scores have changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<(SkillId, TierId, EstimateScore)> {
+        let changed = std::mem::take(&mut self.changed);
+        let scored = changed.into_iter().filter_map(|group| {
+            let score = *self.by_group.get(&group)?;
+            Some((group.0, group.1, score))
+        });
+        scored.collect()
+    }
+
+    /// Takes a group's score from the journal, in place of what was known of it.
+    pub(crate) fn restore(&mut self, skill: SkillId, tier: TierId, score: EstimateScore) {
+        self.by_group.insert((skill, tier), score);
+        self.total = EstimateScore::default();
+        for score in self.by_group.values() {
+            self.total.add(score);
         }
     }
 }

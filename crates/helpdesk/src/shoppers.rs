@@ -90,10 +90,9 @@ impl Helpdesk {
         let comment = comment.map(|text| text.chars().take(COMMENT_CHARS).collect::<String>());
         let rating = Some((stars, comment.clone()));
         match ticket.stage {
-            Stage::Waiting
-            | Stage::Offered { .. }
-            | Stage::Open { .. }
-            | Stage::Callback(_) => return,
+            Stage::Waiting | Stage::Offered { .. } | Stage::Open { .. } | Stage::Callback(_) => {
+                return;
+            }
             Stage::Ended { .. } if !(1..=5).contains(&stars) || ticket.rating == rating => return,
             Stage::Ended { .. } => ticket.rating = rating,
         }
@@ -114,7 +113,9 @@ impl Helpdesk {
                 Err(AskRefused::TicketTaken)
             };
         }
+        self.prefer_what_it_is_about(&mut ask);
         self.complete(&mut ask)?;
+        self.prefer_who_knows(&mut ask);
         self.admit(&ask)?;
         self.admit_call(&ask)?;
 
@@ -125,8 +126,8 @@ impl Helpdesk {
         }));
         let message = ask.message.clone().filter(|text| !text.trim().is_empty());
         let name = ask.name.as_deref().map(Arc::from);
-        let ticket = self.tickets.open(ask, self.now);
-        self.learnt.learn_arrival(ticket, self.now);
+        self.tickets.open(ask, self.now);
+        self.teach_arrival(&id);
         if let Some(message) = message {
             let said = self.say(&id, Speaker::Shopper, name, None, Arc::from(message));
             debug_assert!(said.is_ok(), "the length was checked on admission");

@@ -44,6 +44,8 @@ pub(crate) struct Ticket {
     pub(crate) wishes: Wishes,
     pub(crate) named: Option<(RepId, NamedBy)>,
     pub(crate) handed_on_by: Option<RepId>,
+    /// Who took it last.
+    pub(crate) last_rep: Option<RepId>,
     /// Who did not take it, and when.
     pub(crate) refused: BTreeMap<RepId, Moment>,
     pub(crate) stage: Stage,
@@ -135,8 +137,12 @@ impl Tickets {
             Stage::Waiting => {
                 self.waiting.insert(ticket.number, id.clone());
             }
-            Stage::Offered { .. } | Stage::Open { .. } | Stage::Callback(_) => {
+            Stage::Offered { .. } | Stage::Callback(_) => {
                 self.waiting.remove(&ticket.number);
+            }
+            Stage::Open { rep, .. } => {
+                self.waiting.remove(&ticket.number);
+                ticket.last_rep = Some(rep.clone());
             }
             Stage::Ended { .. } => {
                 self.waiting.remove(&ticket.number);
@@ -201,6 +207,7 @@ impl Ticket {
             wishes: ask.wishes.clone(),
             named: ask.rep.clone().map(|rep| (rep, NamedBy::Shopper)),
             handed_on_by: None,
+            last_rep: None,
             refused: BTreeMap::new(),
             stage: Stage::Waiting,
             decided: None,

@@ -5,6 +5,8 @@ use helpdesk::TicketId;
 
 use crate::error::CommitError;
 use crate::health::Health;
+use crate::intent::IntentChange;
+use crate::outbox::OutboxChange;
 use crate::row::Row;
 use crate::seal::Keyring;
 use crate::soft::SoftChange;
@@ -14,6 +16,8 @@ use crate::soft::SoftChange;
 pub(crate) struct Batch {
     pub(crate) rows: Vec<Row>,
     pub(crate) soft: Vec<SoftChange>,
+    pub(crate) intents: Vec<IntentChange>,
+    pub(crate) outbox: Vec<OutboxChange>,
 }
 
 /// Which tickets are taken out of the journal for good.

@@ -65,6 +65,16 @@ impl Columns<'_> {
     }
 }
 
+/// The digest of a row that belongs to no chain: of its parts, each with its length.
+pub(crate) fn digest_of(parts: &[&[u8]]) -> Digest {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    shortened(&hash.finalize())
+}
+
 /// The chains' ends as the writer knows them, so that a record costs no look-up.
 #[derive(Debug, Default)]
 pub(crate) struct Links {

@@ -144,6 +144,15 @@ pub enum CommitError {
     /// A different line has this place or this identity, or a different ticket has this id: a bug of the caller.
     #[error("ticket {0} has a different record in this place")]
     Conflict(TicketId),
+    /// An intent does not stand where it should: somebody else has taken that step, or it was never begun. Whoever
+    /// wanted an effect must not have it.
+    #[error("intent {id} {}", whereabouts(.step.as_deref()))]
+    IntentMoved {
+        /// Which.
+        id: Arc<str>,
+        /// Where it stands; `None` where there is none.
+        step: Option<Arc<str>>,
+    },
     /// Writing failed and what is on disk is unknown. Every later commit fails; the process must
     /// stop and recover from the disk.
     #[error("the journal failed and must be reopened: {0}")]
@@ -154,6 +163,13 @@ pub enum CommitError {
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,
+}
+
+fn whereabouts(step: Option<&str>) -> String {
+    match step {
+        Some(step) => format!("is at step {step}"),
+        None => "is not known".to_owned(),
+    }
 }
 
 /// Why records could not be read.
@@ -169,6 +185,17 @@ pub enum LoadError {
         /// Its version as written.
         version: u32,
         /// What is wrong with it.
+        why: String,
+    },
+    /// A row is not what was written.
+    #[error("{0} is not what was written; restore a backup")]
+    Damaged(String),
+    /// A row cannot be opened with the keys given.
+    #[error("{name} cannot be opened: {why}")]
+    Sealed {
+        /// Which row.
+        name: String,
+        /// What is wrong.
         why: String,
     },
     /// SQLite refused.

@@ -21,7 +21,9 @@ use tokio::task;
 use crate::backend::{Backend, Batch, Removal};
 use crate::error::{CommitError, LoadError, OpenError};
 use crate::health::Health;
+use crate::intent::IntentChange;
 use crate::location::Location;
+use crate::outbox::OutboxChange;
 use crate::postgres::{self, PostgresBackend};
 use crate::reader::{After, Choice, Reader, Source, Story, Verdict, soft_place};
 use crate::row::Row;
@@ -37,6 +39,32 @@ pub struct Journal {
     reader: Reader,
     keyring: Keyring,
     shared: Arc<Shared>,
+}
+
+/// What is committed together, all or none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Work {
+    /// Facts of tickets' stories, in their order.
+    pub records: Vec<Record>,
+    /// Newest words.
+    pub soft: Vec<SoftChange>,
+    /// What is intended outside, and how far it has come.
+    pub intents: Vec<IntentChange>,
+    /// What is to be told outside, and what has become of it.
+    pub outbox: Vec<OutboxChange>,
+}
+
+impl Work {
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            records,
+            soft,
+            intents,
+            outbox,
+        } = self;
+        records.is_empty() && soft.is_empty() && intents.is_empty() && outbox.is_empty()
+    }
 }
 
 /// What a journal has committed since it was opened.
@@ -113,29 +141,49 @@ impl Journal {
     ///
     /// A line or an opening repeated word for word is kept once. Dropping the future does not undo the commit.
     pub async fn commit(&self, records: Vec<Record>) -> Result<(), CommitError> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        let unwritable = |why: String| CommitError::Unwritable(Arc::from(why));
-        let mut rows = Vec::with_capacity(records.len());
-        for record in &records {
-            let mut row =
-                Row::from_record(record).map_err(|error| unwritable(error.to_string()))?;
-            row.seal(&self.keyring).map_err(unwritable)?;
-            rows.push(row);
-        }
-        let soft = Vec::new();
-        self.ask(|reply| Request::Commit {
-            batch: Batch { rows, soft },
-            reply,
+        self.write(Work {
+            records,
+            ..Work::default()
         })
         .await
     }
 
     /// Keeps the newest word about each of these things, and returns once it is on disk.
-    pub async fn keep(&self, mut soft: Vec<SoftChange>) -> Result<(), CommitError> {
-        if soft.is_empty() {
+    pub async fn keep(&self, soft: Vec<SoftChange>) -> Result<(), CommitError> {
+        self.write(Work {
+            soft,
+            ..Work::default()
+        })
+        .await
+    }
+
+    /// Keeps all of this or none, like [`commit`](Self::commit): what is to be told outside together with the records
+    /// it tells of, an intent together with what allows it. Records come first.
+    pub async fn write(&self, work: Work) -> Result<(), CommitError> {
+        if work.is_empty() {
             return Ok(());
+        }
+        let batch = self
+            .sealed(work)
+            .map_err(|why| CommitError::Unwritable(Arc::from(why)))?;
+        self.ask(|reply| Request::Commit { batch, reply }).await
+    }
+
+    fn sealed(&self, work: Work) -> Result<Batch, String> {
+        let Work {
+            records,
+            mut soft,
+            mut intents,
+            mut outbox,
+        } = work;
+        let mut rows = Vec::with_capacity(records.len());
+        for record in &records {
+            let row = Row::from_record(record).map_err(|error| error.to_string())?;
+            let Some(mut row) = row else {
+                continue;
+            };
+            row.seal(&self.keyring)?;
+            rows.push(row);
         }
         for change in &mut soft {
             let Some(value) = &mut change.value else {
@@ -143,18 +191,22 @@ impl Journal {
             };
             let place = soft_place(change.key.kind, &change.key.name);
             let sealed = self.keyring.seal(&value.body, &place);
-            let sealed =
-                sealed.map_err(|error| CommitError::Unwritable(Arc::from(error.to_string())))?;
-            if let Some(sealed) = sealed {
+            if let Some(sealed) = sealed.map_err(|error| error.to_string())? {
                 value.body = sealed;
             }
         }
-        let rows = Vec::new();
-        self.ask(|reply| Request::Commit {
-            batch: Batch { rows, soft },
-            reply,
+        for change in &mut intents {
+            change.seal(&self.keyring)?;
+        }
+        for change in &mut outbox {
+            change.seal(&self.keyring)?;
+        }
+        Ok(Batch {
+            rows,
+            soft,
+            intents,
+            outbox,
         })
-        .await
     }
 
     /// What a restart needs, in the order of commitment: every record of the tickets that have not ended or
@@ -261,6 +313,10 @@ impl Journal {
             // An error means that the writer is gone, which is what was asked.
             let _ = closed.await;
         }
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     async fn remove(&self, removal: Removal, now_unix_ms: i64) -> Result<u64, CommitError> {

@@ -6,9 +6,11 @@ use helpdesk::{Record, TicketId};
 
 use crate::chain::Link;
 use crate::error::LoadError;
+use crate::intent::{Intent, IntentKind};
+use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
 use crate::row::StoredRow;
 use crate::seal::Keyring;
-use crate::soft::{SoftKind, SoftValue};
+use crate::soft::{SoftKind, SoftValue, StoredState};
 use crate::{postgres, sqlite};
 
 /// Which records are read, in the order of commitment.
@@ -135,8 +137,57 @@ impl Reader {
         };
         Ok(rows
             .into_iter()
-            .filter_map(|(name, value)| open_soft(&self.keyring, kind, name, value))
+            .filter_map(|row| open_soft(&self.keyring, kind, row))
             .collect())
+    }
+
+    pub(crate) async fn intents(
+        &self,
+        kind: IntentKind,
+        since_unix_ms: i64,
+    ) -> Result<Vec<Intent>, LoadError> {
+        let rows = match &self.source {
+            Source::Sqlite(reader) => reader.intents(kind, since_unix_ms).await?,
+            Source::Postgres(reader) => reader.intents(kind, since_unix_ms).await?,
+        };
+        rows.into_iter()
+            .map(|(intent, digest)| {
+                let name = format!("intent {} {}", kind.as_str(), intent.id);
+                if digest != intent.digest() {
+                    return Err(LoadError::Damaged(name));
+                }
+                let opened = intent.opened(&self.keyring);
+                opened.map_err(|why| LoadError::Sealed { name, why })
+            })
+            .collect()
+    }
+
+    pub(crate) async fn outbox(
+        &self,
+        choice: OutboxChoice,
+        at_most: u32,
+    ) -> Result<Vec<OutboxEntry>, LoadError> {
+        let rows = match &self.source {
+            Source::Sqlite(reader) => reader.outbox(choice, at_most).await?,
+            Source::Postgres(reader) => reader.outbox(choice, at_most).await?,
+        };
+        rows.into_iter()
+            .map(|(entry, digest)| {
+                let name = format!("outbox entry {}", entry.id);
+                if digest != entry.digest() {
+                    return Err(LoadError::Damaged(name));
+                }
+                let opened = entry.opened(&self.keyring);
+                opened.map_err(|why| LoadError::Sealed { name, why })
+            })
+            .collect()
+    }
+
+    pub(crate) async fn outbox_counts(&self) -> Result<OutboxCounts, LoadError> {
+        match &self.source {
+            Source::Sqlite(reader) => reader.outbox_counts().await,
+            Source::Postgres(reader) => reader.outbox_counts().await,
+        }
     }
 
     /// Reads everything and compares it with its digests and chains.
@@ -236,13 +287,16 @@ impl Reader {
     }
 }
 
-/// Soft state comes again by itself: what cannot be opened is told and passed over.
-fn open_soft(
-    keyring: &Keyring,
-    kind: SoftKind,
-    name: String,
-    mut value: SoftValue,
-) -> Option<(String, SoftValue)> {
+/// Soft state comes again by itself: what is damaged or cannot be opened is told and passed over.
+fn open_soft(keyring: &Keyring, kind: SoftKind, row: StoredState) -> Option<(String, SoftValue)> {
+    if !row.is_sound() {
+        tracing::error!(
+            kind = row.kind,
+            "a row of soft state is not what was written"
+        );
+        return None;
+    }
+    let (name, mut value) = (row.name(), row.value);
     match keyring.open(value.body, &soft_place(kind, &name)) {
         Ok(body) => {
             value.body = body;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use helpdesk::{Line, LineId, Record, RepId, Seq, SiteId, SkillId, TicketId, TierId};
 use serde::Deserialize;
 
-use self::body::{CallbackV1, ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1};
+use self::body::{
+    CallbackV1, ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1,
+};
 use crate::chain::Columns;
 use crate::seal::Keyring;
 
@@ -74,8 +76,8 @@ pub(crate) struct StoredRow {
 }
 
 impl Row {
-    /// The record as a row of the newest version of its kind.
-    pub(crate) fn from_record(record: &Record) -> Result<Self, serde_json::Error> {
+    /// The record as a row of the newest version of its kind; `None` of a kind that has no rows.
+    pub(crate) fn from_record(record: &Record) -> Result<Option<Self>, serde_json::Error> {
         let (ticket, kind, at_unix_ms, line, body) = match record {
             Record::Opened { ask, at_unix_ms } => {
                 let kind = Kind::Opened {
@@ -213,8 +215,14 @@ impl Row {
                     serde_json::to_string(&body),
                 )
             }
+            Record::Promised { .. }
+            | Record::Decided(_)
+            | Record::Case(_)
+            | Record::Paused { .. }
+            | Record::Learnt(_)
+            | Record::Scored { .. } => return Ok(None),
         };
-        Ok(Self {
+        Ok(Some(Self {
             ticket: ticket.clone(),
             kind,
             version: 1,
@@ -222,7 +230,7 @@ impl Row {
             line,
             body: body?,
             sealed: None,
-        })
+        }))
     }
 
     /// Seals the body for its place, where there is a key.

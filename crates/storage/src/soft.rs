@@ -1,6 +1,8 @@
 //! Soft state as rows: the newest word about each thing that phones would bring again by themselves.
 //! Must not know what a body says; whoever keeps it reads it back.
 
+use crate::chain::{Digest, digest_of};
+
 /// What kind of thing a piece of soft state is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SoftKind {
@@ -10,6 +12,12 @@ pub enum SoftKind {
     Bindings,
     /// One subscription.
     Subscription,
+    /// One word of whoever sees to telephone calls, such as a breaker that has tripped.
+    Calls,
+    /// What was learnt of one subject, such as how long conversations take.
+    Learnt,
+    /// A rep's pause.
+    Pause,
 }
 
 impl SoftKind {
@@ -19,6 +27,9 @@ impl SoftKind {
             Self::Publications => "publications",
             Self::Bindings => "bindings",
             Self::Subscription => "subscription",
+            Self::Calls => "calls",
+            Self::Learnt => "learnt",
+            Self::Pause => "pause",
         }
     }
 }
@@ -37,10 +48,30 @@ pub struct SoftKey {
 pub struct SoftValue {
     /// Of the body's form, per kind.
     pub version: u32,
-    /// Milliseconds since the Unix epoch; from then on it is as good as gone.
+    /// Milliseconds since the Unix epoch; from then on it is as good as gone. See [`SoftValue::NEVER`].
     pub expires_at_unix_ms: i64,
     /// JSON.
     pub body: String,
+}
+
+impl SoftValue {
+    /// For what stands until another word takes its place.
+    pub const NEVER: i64 = i64::MAX;
+
+    /// The digest of the row this is, as it is stored.
+    pub(crate) fn digest(&self, key: &SoftKey) -> Digest {
+        self.digest_as(key.kind.as_str(), key.name.as_bytes())
+    }
+
+    pub(crate) fn digest_as(&self, kind: &str, name: &[u8]) -> Digest {
+        digest_of(&[
+            kind.as_bytes(),
+            name,
+            &self.version.to_be_bytes(),
+            &self.expires_at_unix_ms.to_be_bytes(),
+            self.body.as_bytes(),
+        ])
+    }
 }
 
 /// Puts a thing's newest word in the place of what was known, or takes it away.
@@ -50,4 +81,26 @@ pub struct SoftChange {
     pub key: SoftKey,
     /// `None` when it is gone.
     pub value: Option<SoftValue>,
+}
+
+/// A row of the table `state`, before anybody knows whether it makes sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredState {
+    pub(crate) kind: String,
+    pub(crate) name: Vec<u8>,
+    pub(crate) value: SoftValue,
+    /// Empty for a row of an older program.
+    pub(crate) digest: Vec<u8>,
+}
+
+impl StoredState {
+    /// Whether it is what was written, as far as can be known.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.digest.is_empty() || self.digest == self.value.digest_as(&self.kind, &self.name)
+    }
+
+    /// Its name as it was given.
+    pub(crate) fn name(&self) -> String {
+        String::from_utf8_lossy(&self.name).into_owned()
+    }
 }

@@ -31,7 +31,15 @@ impl<'a> Summary<'a> {
                 Record::Opened { ask, .. } => summary.ask = Some(ask),
                 Record::Line { .. } => summary.lines += 1,
                 Record::Offered { .. } => summary.offers += 1,
-                Record::OfferEnded { .. } | Record::Transferred { .. } => {}
+                Record::OfferEnded { .. }
+                | Record::Transferred { .. }
+                | Record::Callback { .. }
+                | Record::Promised { .. }
+                | Record::Decided(_)
+                | Record::Case(_)
+                | Record::Paused { .. }
+                | Record::Learnt(_)
+                | Record::Scored { .. } => {}
                 Record::Accepted { rep, .. } => summary.rep = Some(rep.as_str()),
                 Record::Closed { reason, .. } => summary.end = Some(end(*reason)),
                 Record::Rated { stars, comment, .. } => {

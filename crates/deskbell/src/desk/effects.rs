@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use helpdesk::{
-    AskRefused, CallId, CallOrder, CallbackRefused, DeliveryId, Line, Record, RepId, SayRefused, Seq, ShopperEvent, TicketId,
-    TicketView,
+    AskRefused, CallId, CallOrder, CallbackRefused, DeliveryId, Line, Record, RepId, SayRefused,
+    Seq, ShopperEvent, TicketId, TicketView,
 };
 use sip_transport::PendingAnswer;
 use storage::{CommitError, Journal};
@@ -136,11 +136,7 @@ pub(crate) struct Carrier {
 
 impl Carrier {
     /// A carrier that journals to `journal` and hands what is not for pages to `ways`.
-    pub(crate) fn new(
-        journal: Journal,
-        batches: mpsc::Receiver<Batch>,
-        ways: Ways,
-    ) -> Self {
+    pub(crate) fn new(journal: Journal, batches: mpsc::Receiver<Batch>, ways: Ways) -> Self {
         Self {
             journal,
             batches,

@@ -150,7 +150,12 @@ mod tests {
     fn a_backlog_longer_than_the_channel_is_given_in_part() {
         let mut followers = Followers::default();
         let (page, mut events) = mpsc::channel(1);
-        followers.follow(TicketId::new("t"), vec![line(1), line(2)], view(), held(page));
+        followers.follow(
+            TicketId::new("t"),
+            vec![line(1), line(2)],
+            view(),
+            held(page),
+        );
         assert_eq!(events.try_recv().unwrap(), ShopperEvent::Line(line(1)));
         assert_eq!(
             events.try_recv(),

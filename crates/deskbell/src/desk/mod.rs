@@ -10,7 +10,7 @@ mod reports;
 
 pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{CallCommand, Carrier, Letter, RepMail, Ways};
-pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays, ShopperSays};
+pub(crate) use owner::{CallReport, Owner, OwnerInputs, PresenceSignal, RepSays, ShopperSays};
 
 #[cfg(test)]
 pub(crate) mod tests;

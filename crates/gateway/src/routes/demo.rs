@@ -18,6 +18,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::config::SiteFace;
 use crate::config::{DemoEvent, DemoFace};
 use crate::face::Face;
@@ -43,6 +44,7 @@ struct TokenDocument {
 
 /// A token that the site might have signed for a customer of this tier.
 pub(super) async fn token(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     query: Result<Query<TokenQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -75,7 +77,10 @@ pub(super) async fn token(
 }
 
 /// What happens behind the page, from now on.
-pub(super) async fn events(State(face): State<Face>) -> Result<Response, Problem> {
+pub(super) async fn events(
+    _: Authorised<Anyone>,
+    State(face): State<Face>,
+) -> Result<Response, Problem> {
     let spectator = Spectator {
         is_greeted: false,
         events: demo(&face)?.events.subscribe(),

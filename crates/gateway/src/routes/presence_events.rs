@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
 use crate::metrics::Counted;
 use crate::problem::Problem;
@@ -30,7 +31,15 @@ const GAP: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Streams the groups asked for.
+#[utoipa::path(
+    get,
+    path = "/v1/sites/{site}/presence/events",
+    tag = "presence",
+    params(("site" = String, Path, description = "The site."), SelectionQuery),
+    responses((status = 200, description = "Events called `presence`, each with a presence document.", content_type = "text/event-stream", body = String))
+)]
 pub(super) async fn stream(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     query: Result<Query<SelectionQuery>, QueryRejection>,

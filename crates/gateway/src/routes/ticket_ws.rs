@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::body::read_object;
 use crate::desk::TicketKey;
 use crate::face::Face;
@@ -40,6 +41,7 @@ const REFUSALS: u32 = 50;
 
 /// Upgrades to the conversation. A token in the headers that does not fit is a 404 before the upgrade.
 pub(super) async fn open(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(id): Path<String>,
     query: Result<Query<ResumeQuery>, QueryRejection>,

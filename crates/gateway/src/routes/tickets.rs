@@ -9,6 +9,7 @@ use helpdesk::{Ask, AskRefused, RepId, SkillId, TicketId, TicketView, TierId};
 use http::{HeaderMap, StatusCode, header};
 use tracing::info;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::body::JsonBody;
 use crate::config::{Config, SiteFace};
 use crate::desk::{Command, TicketKey};
@@ -22,7 +23,17 @@ use crate::wire::ask::{AskBody, Asked};
 use crate::wire::ticket::{TicketDocument, path};
 
 /// Makes a ticket and hands its token to the one who clicked.
+#[utoipa::path(
+    post,
+    path = "/v1/sites/{site}/tickets",
+    tag = "tickets",
+    params(("site" = String, Path, description = "The site.")),
+    request_body = AskBody,
+    responses((status = 201, description = "The ticket, with the token that opens it.", body = TicketDocument<'static>)),
+    security((), ("shop_token" = []))
+)]
 pub(super) async fn ask(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     Extension(peer): Extension<Peer>,

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use helpdesk::{Channel, Level, Prefer, Preference, RepId, SkillId, Wishes};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
 /// What the page sends with the click.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AskBody {
     /// Skills wanted; may be left out where a site has only one.
@@ -35,7 +36,7 @@ pub(crate) struct AskBody {
 }
 
 /// A skill by its identity alone, or with how much it matters.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum SkillWish {
     /// Required.
@@ -44,7 +45,7 @@ enum SkillWish {
     Detailed(DetailedWish),
 }
 
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DetailedWish {
     id: String,

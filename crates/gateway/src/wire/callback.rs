@@ -2,11 +2,12 @@
 
 use helpdesk::{CallbackStage, CallbackView};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::wire::presence::rfc_3339;
 
 /// Part of a ticket and of a state frame.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CallbackDocument<'a> {
     /// Masked: nobody who looks over a shoulder learns it.
     number: &'a str,

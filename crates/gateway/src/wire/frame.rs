@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use helpdesk::{Line, LineId, Seq, ShopperEvent, Speaker, TicketView};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::problem::{Document, Problem};
 use crate::wire::ask::LINE_LIMIT;
@@ -14,7 +15,7 @@ use crate::wire::ticket::state_word;
 use crate::wire::wait::WaitDocument;
 
 /// What a browser sends.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum FromBrowser {
     /// Proves, as the first frame of a WebSocket, that the sender may open the ticket.
@@ -87,7 +88,7 @@ pub(crate) fn spoken(id: &str, text: &str) -> Result<(LineId, Arc<str>), Problem
 }
 
 /// What a browser is sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum ToBrowser<'a> {
     /// A line of the conversation.
@@ -241,7 +242,10 @@ mod tests {
                 phone: Some("06 12 34 56 78".to_owned()),
             }),
         );
-        check_read(r#"{"type":"call"}"#, Some(FromBrowser::Call { phone: None }));
+        check_read(
+            r#"{"type":"call"}"#,
+            Some(FromBrowser::Call { phone: None }),
+        );
         check_read(r#"{"type":"uncall"}"#, Some(FromBrowser::Uncall {}));
         check_read(
             r#"{"type":"open","token":"t"}"#,

@@ -60,7 +60,9 @@ pub enum CallbackRefused {
     #[error("too many calls in a row came to nothing; somebody has to look at the trunk first")]
     TooManyFailures,
     /// An earlier call of the ticket has an end that nobody knows; only a rep may call again.
-    #[error("nobody knows whether the last call went out before a restart; it is not made again by itself")]
+    #[error(
+        "nobody knows whether the last call went out before a restart; it is not made again by itself"
+    )]
     InDoubt,
 }
 
@@ -82,7 +84,10 @@ struct Entry {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    UnderWay { dialled: Dialled, talks: Option<Moment> },
+    UnderWay {
+        dialled: Dialled,
+        talks: Option<Moment>,
+    },
     Over(Fate),
 }
 
@@ -182,7 +187,11 @@ impl Ledger {
         if !rules.allows(number) {
             return Err(CallbackRefused::NotAllowed);
         }
-        if rules.quiet.as_ref().is_some_and(|quiet| quiet.is_open(now.0)) {
+        if rules
+            .quiet
+            .as_ref()
+            .is_some_and(|quiet| quiet.is_open(now.0))
+        {
             return Err(CallbackRefused::QuietHours);
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::plan::Messenger;
+use super::plan::{Messenger, Page};
 use super::steps::Step;
 use crate::conversation::{Line, Speaker};
 use crate::desk::Helpdesk;
@@ -85,13 +85,20 @@ impl Helpdesk {
             return true;
         }
         ticket.messenger = Messenger::Failed;
-        let (stage, who) = (ticket.stage.clone(), words::shopper(&ticket.ask));
+        let (stage, who, page) = (
+            ticket.stage.clone(),
+            words::shopper(&ticket.ask),
+            ticket.page,
+        );
         self.step(
             &id,
             Step::NoMessenger {
                 why: "it did not take the last message",
             },
         );
+        if page == Page::Here {
+            return true;
+        }
         match stage {
             Stage::Offered { rep, .. } | Stage::Open { rep, .. } => {
                 let hint = match self.callable(&id) {

@@ -11,9 +11,7 @@ pub mod rules;
 mod steps;
 mod wanting;
 
-pub use call::{
-    CallEnd, CallNews, CallOrder, Dialled, EndedBy, Fate, NotReached, PastCall,
-};
+pub use call::{CallEnd, CallNews, CallOrder, Dialled, EndedBy, Fate, NotReached, PastCall};
 pub use ledger::CallbackRefused;
 pub use number::{Country, NumberError, PhoneNumber};
 pub use plan::{CallbackStage, CallbackView, PlannedBy};

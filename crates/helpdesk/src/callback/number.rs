@@ -30,7 +30,9 @@ pub enum NumberError {
     #[error("it may hold digits, spaces and + - . / ( ) only")]
     Signs,
     /// No country has such a number.
-    #[error("it is no telephone number of that country; write it with its country code, like +33 1 23 45 67 89")]
+    #[error(
+        "it is no telephone number of that country; write it with its country code, like +33 1 23 45 67 89"
+    )]
     NoNumber,
     /// It has no country code, and no country is configured.
     #[error("it needs its country code, like +33 1 23 45 67 89")]

@@ -10,10 +10,10 @@ use super::number::PhoneNumber;
 use super::plan::{Calling, Messenger, Origin, Page, PlannedBy, Progress};
 use super::rules::Reach;
 use super::steps::Step;
+use crate::case::{CaseReason, NewCase};
 use crate::clock::Moment;
 use crate::desk::Helpdesk;
-use crate::estimate::experience::WaitEnd;
-use crate::ids::{CallId, RepId, TicketId};
+use crate::ids::{CallId, CaseId, RepId, TicketId};
 use crate::io::Output;
 use crate::offers::OfferEnd;
 use crate::record::Record;
@@ -48,7 +48,8 @@ impl Helpdesk {
                 self.offer(id, rep);
                 let time = words::length(Duration::from_secs(gone_for.as_secs()));
                 let text = format!(
-                    "The shopper's page has been out of reach for {time}, and there is no other way to the shopper;                      what you write waits for the page."
+                    "The shopper's page has been out of reach for {time}, and there is no other way to the shopper; \
+                     what you write waits for the page."
                 );
                 self.send(rep, id, text);
             }
@@ -376,9 +377,9 @@ impl Helpdesk {
 
     /// One more try has come to nothing.
     fn fail_try(&mut self, id: &TicketId, calling: &Calling, why: NotReached) {
-        let (tries, pause) = self
-            .rules_of(id)
-            .map_or((1, Duration::ZERO), |rules| (rules.tries, rules.retry_after));
+        let (tries, pause) = self.rules_of(id).map_or((1, Duration::ZERO), |rules| {
+            (rules.tries, rules.retry_after)
+        });
         let now = self.now;
         let Some(ticket) = self.tickets.ticket_mut(id) else {
             return;
@@ -405,7 +406,10 @@ impl Helpdesk {
             return;
         }
         let time = words::length(pause);
-        self.say_as_system(id, &format!("Your phone {why}. You are called again in {time}."));
+        self.say_as_system(
+            id,
+            &format!("Your phone {why}. You are called again in {time}."),
+        );
         let told = format!("The shopper's phone {why}. It is called again in {time}.");
         self.give_back(id, calling, OfferEnd::CallFailed, &told);
     }
@@ -413,6 +417,7 @@ impl Helpdesk {
     /// No try is left.
     fn give_up(&mut self, id: &TicketId, calling: &Calling) {
         self.step(id, Step::GivenUp);
+        self.make_case(id, &calling.rep);
         self.say_as_system(
             id,
             "We could not reach you by telephone. What you wanted is kept, and somebody will see to it.",
@@ -423,6 +428,30 @@ impl Helpdesk {
             "The shopper could not be reached by telephone.".to_owned(),
         );
         self.close(id, CloseReason::Unreached);
+    }
+
+    /// What outlives the ticket.
+    fn make_case(&mut self, id: &TicketId, rep: &RepId) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let number = ticket.plan.as_ref().map(|plan| plan.number.as_str());
+        let case = NewCase {
+            // As unguessable as the ticket's own.
+            id: CaseId::new(&format!("call-{id}")),
+            site: ticket.ask.site.clone(),
+            shopper: None,
+            name: None,
+            contact: number.map(str::to_owned),
+            skills: Vec::new(),
+            ticket: Some(id.clone()),
+            reason: CaseReason::CallbackFailed,
+            words: None,
+            rep: Some(rep.clone()),
+        };
+        if let Err(refused) = self.open_case(case) {
+            self.send(rep, id, format!("No case was opened: {refused}."));
+        }
     }
 
     /// A call led to nothing: what it was made for goes on, from the queue at its top, or with its rep.
@@ -517,11 +546,7 @@ impl Helpdesk {
             seat.begin_conversation(id, now);
             seat.lapsed = None;
         }
-        if let Some(ticket) = self.tickets.ticket(id) {
-            self.learnt.learn_patience(ticket, WaitEnd::Served, now);
-            self.scores.end(ticket, WaitEnd::Served, now);
-            self.learnt.learn_range(ticket, WaitEnd::Served, now);
-        }
+        self.teach_service(id);
     }
 
     fn set_progress(&mut self, id: &TicketId, progress: Progress) {
@@ -550,30 +575,10 @@ impl Helpdesk {
 
     /// A ticket ends during its call.
     pub(crate) fn end_calling(&mut self, id: &TicketId, calling: &Calling, at: Moment) {
-        let has_talked = match calling.progress {
-            Progress::Talks { since } => {
-                if let Some(ticket) = self.tickets.ticket(id) {
-                    self.learnt.learn_handling(ticket, since, at);
-                }
-                true
-            }
-            Progress::RingsRep | Progress::RingsShopper => false,
-        };
-        let in_hand = match calling.origin {
-            Origin::Conversation { .. } => true,
-            Origin::Queue => has_talked || calling.progress == Progress::RingsShopper,
-        };
-        if in_hand {
+        if calling.is_taken_up() {
             self.free_rep(&calling.rep, id, at);
-        } else {
-            if let Some(ticket) = self.tickets.ticket(id) {
-                self.learnt.learn_patience(ticket, WaitEnd::Left, at);
-                self.scores.end(ticket, WaitEnd::Left, at);
-                self.learnt.learn_range(ticket, WaitEnd::Left, at);
-            }
-            if let Some(seat) = self.roster.seat_mut(&calling.rep) {
-                seat.end_offer(id);
-            }
+        } else if let Some(seat) = self.roster.seat_mut(&calling.rep) {
+            seat.end_offer(id);
         }
         let is_known = self.roster.is_on(&calling.call);
         if is_known && !calling.is_ending {

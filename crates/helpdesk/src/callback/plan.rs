@@ -93,18 +93,14 @@ pub(crate) struct Calling {
 pub(crate) enum Progress {
     RingsRep,
     RingsShopper,
-    Talks {
-        since: Moment,
-    },
+    Talks { since: Moment },
 }
 
 /// What the ticket was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     Queue,
-    Conversation {
-        since: Moment,
-    },
+    Conversation { since: Moment },
 }
 
 impl Plan {
@@ -115,6 +111,25 @@ impl Plan {
             tries: 0,
             not_before: None,
             handed_to: None,
+        }
+    }
+}
+
+impl Calling {
+    /// Whether a rep has the ticket in hand, so that its wait is over.
+    pub(crate) fn is_taken_up(&self) -> bool {
+        match (self.origin, self.progress) {
+            (Origin::Conversation { .. }, _)
+            | (Origin::Queue, Progress::RingsShopper | Progress::Talks { .. }) => true,
+            (Origin::Queue, Progress::RingsRep) => false,
+        }
+    }
+
+    /// Since when they talk.
+    pub(crate) fn talks_since(&self) -> Option<Moment> {
+        match self.progress {
+            Progress::Talks { since } => Some(since),
+            Progress::RingsRep | Progress::RingsShopper => None,
         }
     }
 }

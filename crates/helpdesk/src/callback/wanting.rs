@@ -74,7 +74,12 @@ impl Helpdesk {
         let number = match self.callable(id) {
             Ok(number) => number,
             Err(refused) => {
-                self.step(id, Step::NotCalled { why: refused.clone() });
+                self.step(
+                    id,
+                    Step::NotCalled {
+                        why: refused.clone(),
+                    },
+                );
                 return Some(format!("Not called: {refused}."));
             }
         };
@@ -230,7 +235,12 @@ impl Helpdesk {
         let ask = Ask {
             phone: number
                 .map(str::to_owned)
-                .or_else(|| ticket.plan.as_ref().map(|plan| plan.number.as_str().to_owned()))
+                .or_else(|| {
+                    ticket
+                        .plan
+                        .as_ref()
+                        .map(|plan| plan.number.as_str().to_owned())
+                })
                 .or_else(|| ticket.ask.phone.clone()),
             ..ticket.ask.clone()
         };
@@ -239,7 +249,12 @@ impl Helpdesk {
             // It waits for its turn, when a line may be free.
             Err(CallbackRefused::LinesBusy) => self.number_of(&ask)?,
             Err(refused) => {
-                self.step(id, Step::NotCalled { why: refused.clone() });
+                self.step(
+                    id,
+                    Step::NotCalled {
+                        why: refused.clone(),
+                    },
+                );
                 return Err(refused);
             }
         };

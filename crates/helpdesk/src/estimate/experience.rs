@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::calibration::{Calibration, Held};
 use super::count;
+use crate::lesson::WaitEnd;
 use crate::random::Random;
 
 /// Conversations remembered of each skill, and waits of each kind of ticket.
@@ -266,13 +267,6 @@ impl HandlingTimes {
         let excess = tail.iter().sum::<f64>() / count(tail.len().max(1)) - begin;
         excess * random.exponential()
     }
-}
-
-/// How a wait ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WaitEnd {
-    Served,
-    Left,
 }
 
 /// Leaves and the seconds of waiting they took, fading with each wait.

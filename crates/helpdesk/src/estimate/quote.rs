@@ -19,8 +19,8 @@ pub(crate) struct Quote {
 }
 
 /// How a forecast was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
     /// By playing the queue forward.
     Played,
     /// By the formula over the length of the queue.

@@ -11,10 +11,11 @@ use super::score::{Sample, Scores};
 use super::shoppers::{Asking, Shoppers, seconds};
 use super::staff::Staff;
 use super::tally::{End, Tally};
-use crate::estimate::experience::{Experience, WaitEnd};
+use crate::estimate::experience::Experience;
 use crate::estimate::quick::Length;
 use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene, UNNAMED};
+use crate::lesson::WaitEnd;
 use crate::routing::floor::{Floor, Match};
 use crate::routing::plan::{Plan, Tick};
 

@@ -131,6 +131,7 @@ fn who_begins_a_pause_passes_what_is_offered_on() {
         expect![[r#"
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
+            * paused alice Some(At(1900000))
             * offer ended t1 alice: the rep has begun a pause
             > alice (desk): You have a pause of 15 min; /resume ends it.
             * offered t1 bob

@@ -7,6 +7,8 @@
 )]
 
 mod asking;
+mod calling;
+mod casing;
 mod choosing;
 mod commanding;
 mod conversing;

@@ -2,7 +2,9 @@
 
 use expect_test::expect;
 
-use crate::room::check;
+use helpdesk::{Record, TicketId};
+
+use crate::room::{Room, check, sample};
 
 #[test]
 fn a_waiting_ticket_waits_again_with_its_age() {
@@ -234,7 +236,7 @@ fn a_transfer_is_remembered_over_a_restart() {
             < t1 -: Alice hands you on to Bob.
             > alice (t1): Handed on to Bob.
             < t1 is queued at 1, 125 s (13 to 288)
-            < t1 is queued at 1, 250 s (26 to 576)
+            < t1 is queued at 1, 125 s (26 to 288)
             > erin (t1): A shopper (standard) asks for help with Cameras: "hi" | Reply to take it, /no to pass (20 s).
             < t1 is offered Erin
             t1 is offered Erin
@@ -316,4 +318,108 @@ fn two_restarts_are_as_good_as_one() {
             1 shopper: hi
         "#]],
     );
+}
+
+#[test]
+fn a_pause_lasts_over_a_restart_and_not_longer() {
+    check(
+        "
+        records
+        alice, bob available
+        alice pauses 60
+        bob: /pause
+        restart
+        alice, bob available
+        group cameras
+        61s
+        group cameras
+        bob: /resume
+        restart
+        alice, bob available
+        group cameras
+        ",
+        expect![[r#"
+            * paused alice Some(At(1060000))
+            * paused bob Some(WhenResumed)
+            > bob (desk): You have a pause until /resume.
+            cameras standard wait: 0 available, 0 busy, 2 away, 2 offline, 0 queued
+            cameras standard available: 1 available, 0 busy, 1 away, 2 offline, 0 queued
+            * paused bob None
+            > bob (desk): Your pause is over.
+            cameras standard available: 2 available, 0 busy, 0 away, 2 offline, 0 queued
+        "#]],
+    );
+}
+
+/// Ten conversations of half a minute, one of them waited for.
+fn experienced() -> Room {
+    let mut config = sample();
+    config.routing.handling = None;
+    let mut room = Room::new(config);
+    room.play("alice available");
+    for number in 10..=20 {
+        room.play(&format!("ask t{number} cameras"));
+        room.play("60s");
+        room.play(&format!("alice@t{number}: Hello"));
+        if number == 20 {
+            room.play("ask t1 cameras");
+        }
+        room.play(&format!("{}s", number + 15));
+        room.play(&format!("t{number} end"));
+        room.play("60s");
+    }
+    room.play("alice@t1: Hello");
+    room
+}
+
+#[test]
+fn what_was_learnt_comes_back() {
+    let mut room = experienced();
+    let scores = room.desk.estimate_scores();
+    assert_eq!((scores.total.promised, scores.total.scored), (1, 1));
+    room.restart();
+    assert_eq!(room.desk.estimate_scores(), scores);
+    let waits = |room: &mut Room| {
+        room.play("alice available");
+        room.play("ask t2 cameras");
+        room.desk.ticket(&TicketId::new("t2")).unwrap().wait
+    };
+    let after = waits(&mut room);
+    let mut unbroken = experienced();
+    assert!(after.is_some());
+    assert_eq!(after, waits(&mut unbroken));
+}
+
+#[test]
+fn an_old_journal_without_lessons_teaches_by_its_stories() {
+    let mut room = experienced();
+    let is_story = |record: &Record| record.ticket().is_some();
+    room.records.retain(is_story);
+    room.restart();
+    room.play("alice available");
+    room.play("ask t2 cameras");
+    let wait = room.desk.ticket(&TicketId::new("t2")).unwrap().wait;
+    assert!(wait.is_some());
+}
+
+#[test]
+fn decisions_come_back() {
+    let mut room = experienced();
+    let before: Vec<_> = room.desk.all_decisions().cloned().collect();
+    room.restart();
+    assert!(!before.is_empty());
+    assert!(before.iter().eq(room.desk.all_decisions()));
+}
+
+#[test]
+fn a_promise_stays_the_same_promise_over_a_restart() {
+    let mut room = Room::new(sample());
+    room.play("alice busy");
+    room.play("ask t1 cameras");
+    room.play("100s");
+    let before = room.desk.ticket(&TicketId::new("t1")).unwrap();
+    room.play("restart");
+    room.play("alice busy");
+    assert_eq!(room.desk.ticket(&TicketId::new("t1")).unwrap(), before);
+    assert_eq!(room.desk.estimate_scores().total.promised, 1);
 }

@@ -252,7 +252,6 @@ impl Watched {
         self.deliveries.clear();
         for hands in self.reps.values_mut() {
             hands.availability = Availability::Offline;
-            hands.paused_until = None;
             hands.calls = 0;
             hands.doubted_until = None;
             hands.perhaps_doubted_until = None;
@@ -371,6 +370,9 @@ impl Watched {
                     }
                 }
                 Output::TypingToRep { .. } => {}
+                Output::PlaceCall(_) | Output::EndCall { .. } | Output::ToMessenger { .. } => {
+                    panic!("nobody is to be called, nor written to");
+                }
             }
             self.outputs.push(output);
         }
@@ -378,6 +380,7 @@ impl Watched {
 
     fn account_for(&mut self, record: &Record) {
         match record {
+            Record::Callback { .. } => panic!("nobody is to be called"),
             Record::Opened { ask, .. } => {
                 let sticky = self.config.routing.sticky_for;
                 let account = Account {
@@ -459,7 +462,13 @@ impl Watched {
                     Stage::Ended => panic!("ended twice"),
                 }
             }
-            Record::Rated { .. } => {}
+            Record::Rated { .. }
+            | Record::Promised { .. }
+            | Record::Decided(_)
+            | Record::Case(_)
+            | Record::Paused { .. }
+            | Record::Learnt(_)
+            | Record::Scored { .. } => {}
         }
     }
 

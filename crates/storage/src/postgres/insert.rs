@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
 use super::connect::{ANSWER_TIMEOUT, describe, within};
+use super::errands;
 use super::write::Session;
 use crate::backend::Batch;
 use crate::chain::{Columns, Digest, Link, Links};
@@ -117,10 +118,10 @@ impl Statements {
             )
             .await?,
             keep: prepare(
-                "INSERT INTO state (kind, key, version, expires_at, body) \
-                 SELECT * FROM unnest($1::TEXT[], $2::BYTEA[], $3::INTEGER[], $4::BIGINT[], $5::TEXT[]) \
+                "INSERT INTO state (kind, key, version, expires_at, body, digest) SELECT * FROM unnest($1::TEXT[], \
+                 $2::BYTEA[], $3::INTEGER[], $4::BIGINT[], $5::TEXT[], $6::BYTEA[]) \
                  ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, \
-                 expires_at = excluded.expires_at, body = excluded.body",
+                 expires_at = excluded.expires_at, body = excluded.body, digest = excluded.digest",
             )
             .await?,
             forget: prepare(
@@ -145,7 +146,27 @@ pub(super) async fn insert_together(
         links.remember(ticket, link);
     }
     let soft = group.iter().flat_map(|batch| &batch.soft);
-    write_soft(session, soft.map(|change| (&change.key, &change.value))).await
+    write_soft(session, soft.map(|change| (&change.key, &change.value))).await?;
+    for batch in group {
+        if write_errands(session, batch).await?.is_err() {
+            return Err(Left::ByItsContent);
+        }
+    }
+    Ok(())
+}
+
+/// `Ok(Err(…))` is a refusal of the batch, whose savepoint takes back what was written before it.
+async fn write_errands(session: &Session, batch: &Batch) -> Result<Result<(), CommitError>, Left> {
+    let client = &session.connection.client;
+    for change in &batch.intents {
+        if let Err(refusal) = errands::change_intent(client, change).await? {
+            return Ok(Err(refusal));
+        }
+    }
+    for change in &batch.outbox {
+        errands::change_outbox(client, change).await?;
+    }
+    Ok(Ok(()))
 }
 
 /// Batch by batch, each in a savepoint; one that is at fault is refused for itself.
@@ -224,7 +245,7 @@ async fn insert_batch(session: &Session, batch: &Batch, keyring: &Keyring) -> Re
     }
     let soft = batch.soft.iter();
     write_soft(session, soft.map(|change| (&change.key, &change.value))).await?;
-    Ok(())
+    write_errands(session, batch).await?.map_err(At::Batch)
 }
 
 /// Whether this record is in the journal word for word.
@@ -415,7 +436,7 @@ async fn write_soft<'a>(
     }
     let (client, statements) = (&session.connection.client, &session.statements);
     let (mut kinds, mut keys, mut versions) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut expiries, mut bodies) = (Vec::new(), Vec::new());
+    let (mut expiries, mut bodies, mut digests) = (Vec::new(), Vec::new(), Vec::new());
     let (mut gone_kinds, mut gone_keys) = (Vec::new(), Vec::new());
     for (key, value) in newest {
         match value {
@@ -425,6 +446,7 @@ async fn write_soft<'a>(
                 versions.push(i32::try_from(value.version).unwrap_or(i32::MAX));
                 expiries.push(value.expires_at_unix_ms);
                 bodies.push(value.body.as_str());
+                digests.push(value.digest(key).to_vec());
             }
             None => {
                 gone_kinds.push(key.kind.as_str());
@@ -433,7 +455,8 @@ async fn write_soft<'a>(
         }
     }
     if !keys.is_empty() {
-        let kept: [&(dyn ToSql + Sync); 5] = [&kinds, &keys, &versions, &expiries, &bodies];
+        let kept: [&(dyn ToSql + Sync); 6] =
+            [&kinds, &keys, &versions, &expiries, &bodies, &digests];
         answer(client.execute(&statements.keep, &kept)).await?;
     }
     if !gone_keys.is_empty() {

@@ -1,6 +1,7 @@
 //! The journal in a PostgreSQL database. Must not know SQLite.
 
 mod connect;
+mod errands;
 mod insert;
 mod read;
 mod remove;

@@ -9,10 +9,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::connect::{Connection, Settings, describe, within};
+use super::errands::{self, ENTRY, INTENT};
 use crate::error::{LoadError, PostgresError};
+use crate::intent::{Intent, IntentKind};
+use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
 use crate::reader::{Choice, TicketRow};
 use crate::row::StoredRow;
-use crate::soft::{SoftKind, SoftValue};
+use crate::soft::{SoftKind, SoftValue, StoredState};
 
 /// The reading connection.
 #[derive(Clone)]
@@ -91,22 +94,69 @@ impl Reader {
         &self,
         kind: SoftKind,
         now_unix_ms: i64,
-    ) -> Result<Vec<(String, SoftValue)>, LoadError> {
-        let sql =
-            "SELECT key, version, expires_at, body FROM state WHERE kind = $1 AND expires_at > $2";
+    ) -> Result<Vec<StoredState>, LoadError> {
+        let sql = "SELECT kind, key, version, expires_at, body, digest FROM state \
+                   WHERE kind = $1 AND expires_at > $2";
         let rows = self.query(sql, &[&kind.as_str(), &now_unix_ms]).await?;
-        rows.iter()
-            .map(|row| {
-                let name: Vec<u8> = cell(row, 0)?;
-                let version: i32 = cell(row, 1)?;
-                let value = SoftValue {
-                    version: u32::try_from(version).unwrap_or_default(),
-                    expires_at_unix_ms: cell(row, 2)?,
-                    body: cell(row, 3)?,
-                };
-                Ok((String::from_utf8_lossy(&name).into_owned(), value))
-            })
-            .collect()
+        rows.iter().map(stored_state).collect()
+    }
+
+    pub(crate) async fn intents(
+        &self,
+        kind: IntentKind,
+        since_unix_ms: i64,
+    ) -> Result<Vec<(Intent, Vec<u8>)>, LoadError> {
+        let sql = format!(
+            "SELECT {INTENT} FROM intents WHERE kind = $1 AND (open OR began_at >= $2) ORDER BY began_at, kind, id"
+        );
+        let rows = self.query(&sql, &[&kind.as_str(), &since_unix_ms]).await?;
+        let intents = rows
+            .iter()
+            .map(errands::intent)
+            .filter_map(Result::transpose);
+        intents
+            .collect::<Result<_, _>>()
+            .map_err(LoadError::Postgres)
+    }
+
+    pub(crate) async fn outbox(
+        &self,
+        choice: OutboxChoice,
+        at_most: u32,
+    ) -> Result<Vec<(OutboxEntry, Vec<u8>)>, LoadError> {
+        let at_most = i64::from(at_most);
+        let rows = match choice {
+            OutboxChoice::DueBy(at) => {
+                let sql = format!(
+                    "SELECT {ENTRY} FROM outbox WHERE NOT dead AND due_at <= $1 ORDER BY due_at, id LIMIT $2"
+                );
+                self.query(&sql, &[&at, &at_most]).await?
+            }
+            OutboxChoice::DeadAfter(id) => {
+                let sql = format!(
+                    "SELECT {ENTRY} FROM outbox WHERE dead AND id > $1 ORDER BY id LIMIT $2"
+                );
+                self.query(&sql, &[&id, &at_most]).await?
+            }
+        };
+        let entries = rows.iter().map(errands::entry);
+        entries
+            .collect::<Result<_, _>>()
+            .map_err(LoadError::Postgres)
+    }
+
+    pub(crate) async fn outbox_counts(&self) -> Result<OutboxCounts, LoadError> {
+        let sql =
+            "SELECT count(*) FILTER (WHERE NOT dead), count(*) FILTER (WHERE dead) FROM outbox";
+        let rows = self.query(sql, &[]).await?;
+        let Some(row) = rows.first() else {
+            return Ok(OutboxCounts::default());
+        };
+        let (waiting, dead): (i64, i64) = (cell(row, 0)?, cell(row, 1)?);
+        Ok(OutboxCounts {
+            waiting: waiting.unsigned_abs(),
+            dead: dead.unsigned_abs(),
+        })
     }
 
     pub(crate) async fn count(&self) -> Result<i64, LoadError> {
@@ -165,6 +215,21 @@ pub(crate) fn stored_row(row: &Row) -> Result<StoredRow, LoadError> {
         line_id: line_id.map(|id| String::from_utf8_lossy(&id).into_owned()),
         body: cell(row, 7)?,
         digest: cell(row, 8)?,
+    })
+}
+
+/// The columns kind, key, version, expires_at, body, digest.
+pub(super) fn stored_state(row: &Row) -> Result<StoredState, LoadError> {
+    let version: i32 = cell(row, 2)?;
+    Ok(StoredState {
+        kind: cell(row, 0)?,
+        name: cell(row, 1)?,
+        value: SoftValue {
+            version: u32::try_from(version).unwrap_or_default(),
+            expires_at_unix_ms: cell(row, 3)?,
+            body: cell(row, 4)?,
+        },
+        digest: cell(row, 5)?,
     })
 }
 

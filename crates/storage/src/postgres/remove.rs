@@ -3,6 +3,7 @@
 
 use tokio_postgres::Client;
 
+use super::errands::forget_tickets;
 use super::insert::{Left, answer};
 use super::read::stored_row;
 use crate::backend::Removal;
@@ -15,30 +16,37 @@ pub(super) async fn remove(
     removal: &Removal,
     now_unix_ms: i64,
 ) -> Result<u64, Left> {
-    let removed = match removal {
+    match removal {
         Removal::Tickets(tickets) => {
             let ids: Vec<&str> = tickets.iter().map(helpdesk::TicketId::as_str).collect();
-            let sql = "WITH gone AS (DELETE FROM tickets WHERE id = ANY($1) RETURNING id) \
-                       INSERT INTO erased (ticket, at) SELECT id, $2 FROM gone ON CONFLICT DO NOTHING";
-            answer(client.execute(sql, &[&ids, &now_unix_ms])).await?
+            remove_tickets(client, &ids, now_unix_ms).await
         }
         Removal::Ended {
             site,
             before_unix_ms,
             at_most,
         } => {
-            let sql = "WITH gone AS (DELETE FROM tickets WHERE id IN (SELECT id FROM tickets \
-                       WHERE ended_at < $1 AND site = $2 ORDER BY ended_at LIMIT $3) RETURNING id) \
-                       INSERT INTO erased (ticket, at) SELECT id, $4 FROM gone ON CONFLICT DO NOTHING";
+            let sql = "SELECT id FROM tickets WHERE ended_at < $1 AND site = $2 ORDER BY ended_at LIMIT $3";
             let at_most = i64::from(*at_most);
-            answer(client.execute(sql, &[before_unix_ms, site, &at_most, &now_unix_ms])).await?
+            let rows = answer(client.query(sql, &[before_unix_ms, site, &at_most])).await?;
+            let ids: Result<Vec<&str>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+            remove_tickets(client, &ids.map_err(unexpected)?, now_unix_ms).await
         }
         Removal::LapsedState => {
             let sql = "DELETE FROM state WHERE expires_at <= $1";
-            answer(client.execute(sql, &[&now_unix_ms])).await?
+            answer(client.execute(sql, &[&now_unix_ms])).await
         }
-    };
-    Ok(removed)
+    }
+}
+
+async fn remove_tickets(client: &Client, ids: &[&str], now_unix_ms: i64) -> Result<u64, Left> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    forget_tickets(client, ids).await?;
+    let sql = "WITH gone AS (DELETE FROM tickets WHERE id = ANY($1) RETURNING id) \
+               INSERT INTO erased (ticket, at) SELECT id, $2 FROM gone ON CONFLICT DO NOTHING";
+    answer(client.execute(sql, &[&ids, &now_unix_ms])).await
 }
 
 pub(super) async fn reseal(client: &Client, keyring: &Keyring, at_most: u32) -> Result<u64, Left> {

@@ -6,7 +6,10 @@ use super::connect::within;
 use crate::error::PostgresError;
 
 /// Step `n` (from 1) brings a database from schema `n - 1` to schema `n`. A released step never changes.
-const STEPS: &[&str] = &[include_str!("../migrations/postgres/0001_journal.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/postgres/0001_journal.sql"),
+    include_str!("../migrations/postgres/0002_errands.sql"),
+];
 
 /// Applies the steps the database lacks. Whoever calls it holds the journal's lock.
 pub(crate) async fn migrate(client: &Client) -> Result<(), PostgresError> {

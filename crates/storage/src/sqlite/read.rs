@@ -7,10 +7,13 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, backup::Backup, params};
 use tokio::task;
 
+use super::errands;
 use crate::error::LoadError;
+use crate::intent::{Intent, IntentKind};
+use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
 use crate::reader::{Choice, TicketRow};
 use crate::row::StoredRow;
-use crate::soft::{SoftKind, SoftValue};
+use crate::soft::{SoftKind, SoftValue, StoredState};
 
 /// The reading connection; reads are done one at a time, off the runtime's threads.
 #[derive(Clone)]
@@ -82,21 +85,48 @@ impl Reader {
         &self,
         kind: SoftKind,
         now_unix_ms: i64,
-    ) -> Result<Vec<(String, SoftValue)>, LoadError> {
+    ) -> Result<Vec<StoredState>, LoadError> {
         self.read(move |connection| {
-            let sql =
-                "SELECT key, version, expires_at, body FROM state WHERE kind = ?1 AND expires_at > ?2";
+            let sql = "SELECT kind, key, version, expires_at, body, digest FROM state \
+                       WHERE kind = ?1 AND expires_at > ?2";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![kind.as_str(), now_unix_ms], |row| {
-                let name: Vec<u8> = row.get(0)?;
-                let value = SoftValue {
-                    version: row.get(1)?,
-                    expires_at_unix_ms: row.get(2)?,
-                    body: row.get(3)?,
-                };
-                Ok((String::from_utf8_lossy(&name).into_owned(), value))
-            })?;
+            let rows = statement.query_map(params![kind.as_str(), now_unix_ms], stored_state)?;
             rows.collect()
+        })
+        .await
+    }
+
+    pub(crate) async fn intents(
+        &self,
+        kind: IntentKind,
+        since_unix_ms: i64,
+    ) -> Result<Vec<(Intent, Vec<u8>)>, LoadError> {
+        self.read(move |connection| {
+            let condition = "kind = ?1 AND (open = 1 OR began_at >= ?2)";
+            errands::intents_where(connection, condition, params![kind.as_str(), since_unix_ms])
+        })
+        .await
+    }
+
+    pub(crate) async fn outbox(
+        &self,
+        choice: OutboxChoice,
+        at_most: u32,
+    ) -> Result<Vec<(OutboxEntry, Vec<u8>)>, LoadError> {
+        self.read(move |connection| errands::entries(connection, &choice, at_most))
+            .await
+    }
+
+    pub(crate) async fn outbox_counts(&self) -> Result<OutboxCounts, LoadError> {
+        self.read(|connection| {
+            let sql = "SELECT count(*) FILTER (WHERE dead = 0), count(*) FILTER (WHERE dead = 1) FROM outbox";
+            connection.query_row(sql, [], |row| {
+                let (waiting, dead): (i64, i64) = (row.get(0)?, row.get(1)?);
+                Ok(OutboxCounts {
+                    waiting: waiting.unsigned_abs(),
+                    dead: dead.unsigned_abs(),
+                })
+            })
         })
         .await
     }
@@ -165,5 +195,19 @@ pub(crate) fn stored_row(row: &Row<'_>) -> Result<StoredRow, rusqlite::Error> {
         line_id: row.get(6)?,
         body: row.get(7)?,
         digest: row.get(8)?,
+    })
+}
+
+/// The columns kind, key, version, expires_at, body, digest.
+pub(super) fn stored_state(row: &Row<'_>) -> Result<StoredState, rusqlite::Error> {
+    Ok(StoredState {
+        kind: row.get(0)?,
+        name: row.get(1)?,
+        value: SoftValue {
+            version: row.get(2)?,
+            expires_at_unix_ms: row.get(3)?,
+            body: row.get(4)?,
+        },
+        digest: row.get(5)?,
     })
 }

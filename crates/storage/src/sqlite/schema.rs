@@ -12,6 +12,7 @@ use crate::chain::Link;
 const STEPS: &[&str] = &[
     include_str!("../migrations/sqlite/0001_journal.sql"),
     include_str!("../migrations/sqlite/0002_state.sql"),
+    include_str!("../migrations/sqlite/0003_errands.sql"),
 ];
 
 /// The schema that brought digests and chains.

@@ -8,7 +8,7 @@ use helpdesk::TicketId;
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior, ffi, params};
 use tracing::warn;
 
-use super::open;
+use super::{errands, open};
 use crate::backend::{Backend, Batch, Failure, Removal};
 use crate::chain::{Digest, Link, Links};
 use crate::error::{CommitError, OpenError};
@@ -172,7 +172,7 @@ impl Backend for SqliteBackend {
     }
 }
 
-enum InsertError {
+pub(super) enum InsertError {
     /// The batch is at fault.
     Refused(CommitError),
     /// The database is.
@@ -197,6 +197,12 @@ fn insert_all(
     for change in &batch.soft {
         keep(savepoint, change)?;
     }
+    for change in &batch.intents {
+        errands::change_intent(savepoint, change)?;
+    }
+    for change in &batch.outbox {
+        errands::change_outbox(savepoint, change)?;
+    }
     Ok(())
 }
 
@@ -205,16 +211,17 @@ fn keep(savepoint: &Savepoint<'_>, change: &SoftChange) -> Result<(), rusqlite::
     match &change.value {
         Some(value) => savepoint
             .prepare_cached(
-                "INSERT INTO state (kind, key, version, expires_at, body) VALUES (?1, ?2, ?3, ?4, ?5) \
-                 ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, \
-                 expires_at = excluded.expires_at, body = excluded.body",
+                "INSERT INTO state (kind, key, version, expires_at, body, digest) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, \
+                 expires_at = excluded.expires_at, body = excluded.body, digest = excluded.digest",
             )?
             .execute(params![
                 kind,
                 name,
                 value.version,
                 value.expires_at_unix_ms,
-                value.body
+                value.body,
+                value.digest(&change.key)
             ])?,
         None => savepoint
             .prepare_cached("DELETE FROM state WHERE kind = ?1 AND key = ?2")?
@@ -420,6 +427,7 @@ fn remove_ticket(
                 "INSERT INTO erased (ticket, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
             )?
             .execute(params![ticket, now_unix_ms])?;
+        errands::forget_ticket(transaction, ticket)?;
     }
     Ok(removed as u64)
 }

@@ -1,0 +1,222 @@
+//! Intents and the outbox in SQLite: their rows, their changes, and what becomes of them when a ticket is erased.
+//! Must not know transactions.
+
+use helpdesk::TicketId;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params};
+
+use super::write::InsertError;
+use crate::intent::{Intent, IntentChange, IntentKind, Standing};
+use crate::outbox::{Becomes, OutboxChange, OutboxChoice, OutboxEntry, OutboxState};
+
+pub(super) fn change_intent(
+    connection: &Connection,
+    change: &IntentChange,
+) -> Result<(), InsertError> {
+    let (kind, id) = change.key();
+    let sql = format!("SELECT {INTENT} FROM intents WHERE kind = ?1 AND id = ?2");
+    let found = connection
+        .prepare_cached(&sql)?
+        .query_row(params![kind.as_str(), id], |row| intent(row, kind))
+        .optional()?;
+    match change.applied_to(found) {
+        Ok(intent) => Ok(put_intent(connection, &intent)?),
+        Err(moved) => Err(InsertError::Refused(change.refusal(moved))),
+    }
+}
+
+pub(super) fn put_intent(connection: &Connection, intent: &Intent) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "INSERT INTO intents (kind, id, ticket, step, open, began_at, changed_at, version, body, digest) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+             ON CONFLICT (kind, id) DO UPDATE SET ticket = excluded.ticket, step = excluded.step, \
+             open = excluded.open, changed_at = excluded.changed_at, body = excluded.body, digest = excluded.digest",
+        )?
+        .execute(params![
+            intent.kind.as_str(),
+            intent.id,
+            intent.ticket.as_ref().map(TicketId::as_str),
+            intent.step,
+            intent.is_open(),
+            intent.began_at_unix_ms,
+            intent.changed_at_unix_ms,
+            intent.version,
+            intent.body,
+            intent.digest(),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn change_outbox(
+    connection: &Connection,
+    change: &OutboxChange,
+) -> Result<(), rusqlite::Error> {
+    let id = change.id();
+    let sql = format!("SELECT {ENTRY} FROM outbox WHERE id = ?1");
+    let found = connection
+        .prepare_cached(&sql)?
+        .query_row([id], entry)
+        .optional()?;
+    let Some((found, _)) = found else {
+        return match change {
+            OutboxChange::Put(entry) if !is_about_erased(connection, entry)? => {
+                put_entry(connection, entry)
+            }
+            OutboxChange::Put(_)
+            | OutboxChange::Delivered { .. }
+            | OutboxChange::Failed { .. }
+            | OutboxChange::Revive { .. }
+            | OutboxChange::Drop { .. } => Ok(()),
+        };
+    };
+    match change.applied_to(found) {
+        Becomes::Entry(entry) => put_entry(connection, &entry),
+        Becomes::Gone => {
+            connection
+                .prepare_cached("DELETE FROM outbox WHERE id = ?1")?
+                .execute([id])?;
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn put_entry(
+    connection: &Connection,
+    entry: &OutboxEntry,
+) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (id, destination, ticket, at, due_at, attempts, dead, why, version, body, digest) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, attempts = excluded.attempts, \
+             dead = excluded.dead, why = excluded.why, body = excluded.body, digest = excluded.digest",
+        )?
+        .execute(params![
+            entry.id,
+            entry.destination,
+            entry.ticket.as_ref().map(TicketId::as_str),
+            entry.at_unix_ms,
+            entry.due_at_unix_ms,
+            entry.attempts,
+            entry.is_dead(),
+            entry.why,
+            entry.version,
+            entry.body,
+            entry.digest(),
+        ])?;
+    Ok(())
+}
+
+/// What the ticket was about goes with it; that something was intended stays, for the limits.
+pub(super) fn forget_ticket(connection: &Connection, ticket: &str) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("DELETE FROM outbox WHERE ticket = ?1")?
+        .execute([ticket])?;
+    for (intent, _) in intents_where(connection, "ticket = ?1", [ticket])? {
+        put_intent(connection, &intent.forgotten())?;
+    }
+    Ok(())
+}
+
+/// Intents with the digests that were stored, the oldest first.
+pub(super) fn intents_where(
+    connection: &Connection,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<(Intent, Vec<u8>)>, rusqlite::Error> {
+    let sql =
+        format!("SELECT {INTENT}, kind FROM intents WHERE {condition} ORDER BY began_at, kind, id");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(parameters, |row| {
+        let kind: String = row.get(INTENT_COLUMNS)?;
+        let Some(kind) = IntentKind::read(&kind) else {
+            // A newer program's.
+            return Ok(None);
+        };
+        Ok(Some((intent(row, kind)?, row.get(INTENT_DIGEST)?)))
+    })?;
+    rows.filter_map(Result::transpose).collect()
+}
+
+/// Entries with the digests that were stored.
+pub(super) fn entries(
+    connection: &Connection,
+    choice: &OutboxChoice,
+    at_most: u32,
+) -> Result<Vec<(OutboxEntry, Vec<u8>)>, rusqlite::Error> {
+    let collect = |mut statement: CachedStatement<'_>, parameters: &[&dyn ToSql]| {
+        statement.query_map(parameters, entry)?.collect()
+    };
+    match choice {
+        OutboxChoice::DueBy(at) => {
+            let sql = format!(
+                "SELECT {ENTRY} FROM outbox WHERE dead = 0 AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2"
+            );
+            collect(connection.prepare_cached(&sql)?, params![at, at_most])
+        }
+        OutboxChoice::DeadAfter(id) => {
+            let sql = format!(
+                "SELECT {ENTRY} FROM outbox WHERE dead = 1 AND id > ?1 ORDER BY id LIMIT ?2"
+            );
+            collect(connection.prepare_cached(&sql)?, params![id, at_most])
+        }
+    }
+}
+
+fn is_about_erased(connection: &Connection, entry: &OutboxEntry) -> Result<bool, rusqlite::Error> {
+    let Some(ticket) = &entry.ticket else {
+        return Ok(false);
+    };
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM erased WHERE ticket = ?1)")?
+        .query_row([ticket.as_str()], |row| row.get(0))
+}
+
+const INTENT: &str = "id, ticket, step, open, began_at, changed_at, version, body, digest";
+const INTENT_DIGEST: usize = 8;
+const INTENT_COLUMNS: usize = 9;
+
+fn intent(row: &Row<'_>, kind: IntentKind) -> Result<Intent, rusqlite::Error> {
+    let ticket: Option<String> = row.get(1)?;
+    let is_open: bool = row.get(3)?;
+    Ok(Intent {
+        kind,
+        id: row.get(0)?,
+        ticket: ticket.as_deref().map(TicketId::new),
+        step: row.get(2)?,
+        standing: if is_open {
+            Standing::Open
+        } else {
+            Standing::Ended
+        },
+        began_at_unix_ms: row.get(4)?,
+        changed_at_unix_ms: row.get(5)?,
+        version: row.get(6)?,
+        body: row.get(7)?,
+    })
+}
+
+const ENTRY: &str =
+    "id, destination, ticket, at, due_at, attempts, dead, why, version, body, digest";
+
+fn entry(row: &Row<'_>) -> Result<(OutboxEntry, Vec<u8>), rusqlite::Error> {
+    let ticket: Option<String> = row.get(2)?;
+    let is_dead: bool = row.get(6)?;
+    let entry = OutboxEntry {
+        id: row.get(0)?,
+        destination: row.get(1)?,
+        ticket: ticket.as_deref().map(TicketId::new),
+        at_unix_ms: row.get(3)?,
+        due_at_unix_ms: row.get(4)?,
+        attempts: row.get(5)?,
+        state: if is_dead {
+            OutboxState::Dead
+        } else {
+            OutboxState::Waiting
+        },
+        why: row.get(7)?,
+        version: row.get(8)?,
+        body: row.get(9)?,
+    };
+    Ok((entry, row.get(10)?))
+}

@@ -1,0 +1,341 @@
+//! What reaches outside: an intent is on disk before its effect and begun once, and the outbox holds what is to be told
+//! from the moment of the records it tells of until it was delivered.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use examples::peer::postgres::Postgres;
+use helpdesk::{
+    AccessDigest, Ask, Line, Record, Seq, SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
+};
+use storage::{
+    CommitError, Intent, IntentChange, IntentKind, Journal, Keyring, OutboxChange, OutboxCounts,
+    OutboxEntry, OutboxState, Standing, Work,
+};
+
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Everything, on each database; a journal is opened again under its address to see what a restart sees.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sqlite() {
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("errands-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut number = 0;
+    all(|| {
+        number += 1;
+        format!("sqlite:{}", folder.join(format!("{number}.db")).display())
+    })
+    .await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres() {
+    let Some(postgres) = Postgres::start().unwrap() else {
+        return;
+    };
+    let mut number = 0;
+    all(|| {
+        number += 1;
+        postgres.create(&format!("d{number}")).unwrap()
+    })
+    .await;
+}
+
+async fn all(mut url: impl FnMut() -> String) {
+    an_intent_is_begun_once_and_each_step_is_taken_once(&url()).await;
+    a_restart_finds_open_intents_and_those_that_limits_count(&url()).await;
+    a_refused_intent_takes_its_whole_work_with_it(&url()).await;
+    an_outbox_entry_is_kept_until_it_was_delivered(&url()).await;
+    what_is_to_be_told_of_an_erased_ticket_goes(&url()).await;
+}
+
+async fn open(url: &str) -> Journal {
+    Journal::open_sealed(url, Keyring::read(KEY).unwrap())
+        .await
+        .unwrap()
+}
+
+fn opened(ticket: &str) -> Record {
+    let ask = Ask {
+        ticket: TicketId::new(ticket),
+        access: AccessDigest([7; 32]),
+        site: SiteId::new("shop"),
+        skills: vec![SkillId::new("cameras")],
+        tier: TierId::new("gold"),
+        wishes: Wishes::default(),
+        rep: None,
+        case: None,
+        name: None,
+        phone: None,
+        message: None,
+        page: None,
+        language: None,
+    };
+    Record::Opened {
+        ask: Box::new(ask),
+        at_unix_ms: 1,
+    }
+}
+
+fn line(ticket: &str) -> Record {
+    Record::Line {
+        ticket: TicketId::new(ticket),
+        line: Line {
+            seq: Seq(1),
+            id: None,
+            from: Speaker::Shopper,
+            name: None,
+            text: Arc::from("hi"),
+            at_unix_ms: 2,
+        },
+    }
+}
+
+fn call(id: &str, began_at_unix_ms: i64) -> Intent {
+    Intent {
+        kind: IntentKind::Callback,
+        id: id.to_owned(),
+        ticket: Some(TicketId::new("t1")),
+        step: "intended".to_owned(),
+        standing: Standing::Open,
+        began_at_unix_ms,
+        changed_at_unix_ms: began_at_unix_ms,
+        version: 1,
+        body: "{\"phone\":\"+33123456789\"}".to_owned(),
+    }
+}
+
+fn step(id: &str, from: &str, to: &str, standing: Standing) -> IntentChange {
+    IntentChange::Advance {
+        kind: IntentKind::Callback,
+        id: id.to_owned(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+        standing,
+        at_unix_ms: 20,
+        body: None,
+    }
+}
+
+async fn intend(journal: &Journal, change: IntentChange) -> Result<(), CommitError> {
+    let intents = vec![change];
+    journal
+        .write(Work {
+            intents,
+            ..Work::default()
+        })
+        .await
+}
+
+async fn put(journal: &Journal, outbox: Vec<OutboxChange>) {
+    let work = Work {
+        outbox,
+        ..Work::default()
+    };
+    journal.write(work).await.unwrap();
+}
+
+fn moved(id: &str, step: Option<&str>) -> Result<(), CommitError> {
+    Err(CommitError::IntentMoved {
+        id: Arc::from(id),
+        step: step.map(Arc::from),
+    })
+}
+
+async fn an_intent_is_begun_once_and_each_step_is_taken_once(url: &str) {
+    let journal = open(url).await;
+    let begin = || IntentChange::Begin(call("c1", 5));
+    assert_eq!(intend(&journal, begin()).await, Ok(()));
+    assert_eq!(
+        intend(&journal, begin()).await,
+        moved("c1", Some("intended"))
+    );
+    // Of many that want to dial, one does, whether they share a transaction or not.
+    let mut racers = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let journal = journal.clone();
+        racers.spawn(async move {
+            let dial = step("c1", "intended", "dialling", Standing::Open);
+            intend(&journal, dial).await
+        });
+    }
+    let outcomes = racers.join_all().await;
+    let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(won, 1, "{outcomes:?}");
+    for outcome in outcomes.into_iter().filter(Result::is_err) {
+        assert_eq!(outcome, moved("c1", Some("dialling")));
+    }
+    let unknown = step("c2", "intended", "dialling", Standing::Open);
+    assert_eq!(intend(&journal, unknown).await, moved("c2", None));
+}
+
+async fn a_restart_finds_open_intents_and_those_that_limits_count(url: &str) {
+    let journal = open(url).await;
+    for (id, at) in [("old-open", 1), ("old-ended", 2), ("new-ended", 10)] {
+        intend(&journal, IntentChange::Begin(call(id, at)))
+            .await
+            .unwrap();
+        if id != "old-open" {
+            let end = step(id, "intended", "answered", Standing::Ended);
+            intend(&journal, end).await.unwrap();
+        }
+    }
+    journal.close().await;
+    let journal = open(url).await;
+    let found = journal.intents(IntentKind::Callback, 10).await.unwrap();
+    let ended = Intent {
+        step: "answered".to_owned(),
+        standing: Standing::Ended,
+        changed_at_unix_ms: 20,
+        ..call("new-ended", 10)
+    };
+    assert_eq!(found, [call("old-open", 1), ended]);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
+
+async fn a_refused_intent_takes_its_whole_work_with_it(url: &str) {
+    let journal = open(url).await;
+    intend(&journal, IntentChange::Begin(call("c1", 5)))
+        .await
+        .unwrap();
+    let refused = Work {
+        records: vec![opened("t1")],
+        intents: vec![IntentChange::Begin(call("c1", 6))],
+        ..Work::default()
+    };
+    // Whoever waits at the same time is not touched by it.
+    let (refused, other) = tokio::join!(
+        journal.write(refused),
+        journal.commit(vec![opened("t2"), line("t2")])
+    );
+    assert_eq!((refused, other), (moved("c1", Some("intended")), Ok(())));
+    assert_eq!(
+        journal.load(0).await.unwrap(),
+        [opened("t2"), line("t2")],
+        "half a work"
+    );
+}
+
+fn entry(id: &str, due_at_unix_ms: i64) -> OutboxEntry {
+    OutboxEntry {
+        id: id.to_owned(),
+        destination: "crm".to_owned(),
+        ticket: Some(TicketId::new("t1")),
+        at_unix_ms: 3,
+        due_at_unix_ms,
+        attempts: 0,
+        state: OutboxState::Waiting,
+        why: None,
+        version: 1,
+        body: "{\"event\":\"opened\"}".to_owned(),
+    }
+}
+
+async fn an_outbox_entry_is_kept_until_it_was_delivered(url: &str) {
+    let journal = open(url).await;
+    let told = Work {
+        records: vec![opened("t1")],
+        outbox: vec![
+            OutboxChange::Put(entry("b", 30)),
+            OutboxChange::Put(entry("a", 40)),
+        ],
+        ..Work::default()
+    };
+    journal.write(told).await.unwrap();
+    // Put again, it stays as it is.
+    put(&journal, vec![OutboxChange::Put(entry("b", 99))]).await;
+    journal.close().await;
+
+    let journal = open(url).await;
+    assert_eq!(journal.outbox_due(29, 10).await.unwrap(), []);
+    assert_eq!(journal.outbox_due(30, 10).await.unwrap(), [entry("b", 30)]);
+    assert_eq!(journal.outbox_due(99, 1).await.unwrap(), [entry("b", 30)]);
+    let failed = |id: &str, retry_at_unix_ms| OutboxChange::Failed {
+        id: id.to_owned(),
+        why: "503 \0 Busy".to_owned(),
+        retry_at_unix_ms,
+    };
+    put(&journal, vec![failed("b", Some(50)), failed("a", None)]).await;
+    let tried = |id: &str, due_at_unix_ms, state| OutboxEntry {
+        attempts: 1,
+        why: Some("503  Busy".to_owned()),
+        state,
+        ..entry(id, due_at_unix_ms)
+    };
+    let again = tried("b", 50, OutboxState::Waiting);
+    let dead = tried("a", 40, OutboxState::Dead);
+    assert_eq!(journal.outbox_due(99, 10).await.unwrap(), [again]);
+    assert_eq!(journal.outbox_dead(None, 10).await.unwrap(), [dead]);
+    assert_eq!(journal.outbox_dead(Some("a"), 10).await.unwrap(), []);
+    let counts = OutboxCounts {
+        waiting: 1,
+        dead: 1,
+    };
+    assert_eq!(journal.outbox_counts().await.unwrap(), counts);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+
+    let revive = OutboxChange::Revive {
+        id: "a".to_owned(),
+        due_at_unix_ms: 60,
+    };
+    let delivered = OutboxChange::Delivered { id: "b".to_owned() };
+    put(&journal, vec![revive, delivered]).await;
+    let due = journal.outbox_due(99, 10).await.unwrap();
+    assert_eq!((due.len(), due[0].attempts, &*due[0].id), (1, 0, "a"));
+    put(&journal, vec![OutboxChange::Drop { id: "a".to_owned() }]).await;
+    let none = OutboxCounts::default();
+    assert_eq!(journal.outbox_counts().await.unwrap(), none);
+    // What is not there is left alone.
+    put(&journal, vec![failed("a", Some(9))]).await;
+    assert_eq!(journal.outbox_counts().await.unwrap(), none);
+}
+
+async fn what_is_to_be_told_of_an_erased_ticket_goes(url: &str) {
+    let journal = open(url).await;
+    let work = Work {
+        records: vec![opened("t1"), opened("t2")],
+        intents: vec![IntentChange::Begin(call("c1", 5))],
+        outbox: vec![OutboxChange::Put(entry("a", 30))],
+        ..Work::default()
+    };
+    journal.write(work).await.unwrap();
+    assert_eq!(
+        journal.erase(vec![TicketId::new("t1")], 7).await.unwrap(),
+        1
+    );
+    put(&journal, vec![OutboxChange::Put(entry("late", 30))]).await;
+    assert_eq!(
+        journal.outbox_counts().await.unwrap(),
+        OutboxCounts::default()
+    );
+    // That there was a call still counts; whose it was is forgotten, and stays so.
+    let end = IntentChange::Advance {
+        kind: IntentKind::Callback,
+        id: "c1".to_owned(),
+        from: "intended".to_owned(),
+        to: "ended".to_owned(),
+        standing: Standing::Ended,
+        at_unix_ms: 9,
+        body: Some("{\"phone\":\"+33123456789\"}".to_owned()),
+    };
+    intend(&journal, end).await.unwrap();
+    let forgotten = Intent {
+        ticket: None,
+        step: "ended".to_owned(),
+        standing: Standing::Ended,
+        changed_at_unix_ms: 9,
+        body: String::new(),
+        ..call("c1", 5)
+    };
+    let found = journal.intents(IntentKind::Callback, 0).await.unwrap();
+    assert_eq!(found, [forgotten]);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
