@@ -24,6 +24,7 @@ mod server;
 mod server_address;
 mod simulate;
 mod sip_service;
+mod unix_time;
 mod watch;
 
 use std::process::ExitCode;

@@ -14,8 +14,8 @@ use gateway::{
 use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Counters, Listen, TlsHandle, Transport};
-use storage::{Health, Journal};
+use sip_transport::{Counters, LimitsHandle, Listen, TlsHandle, Transport};
+use storage::{Health, Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -30,8 +30,8 @@ use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Letters, Lifetimes, LineParts,
-    Lines, Mail, Offers, Permissions, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, KeptSubscriptions, Letters,
+    Lifetimes, LineParts, Lines, Mail, Offers, Permissions, SharedDirectory, SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -76,6 +76,7 @@ struct Reload {
     watchers: watch::Sender<()>,
     gateway: ConfigHandle,
     tls: TlsHandle,
+    limits: LimitsHandle,
     sockets: mpsc::Sender<SoftphoneSocket>,
     counters: Arc<Counters>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
@@ -113,10 +114,15 @@ impl Server {
             .await
             .context("failed to read the journal")?;
         tracing::info!(presentities = restored, "publications are back");
+        let subscriptions = KeptSubscriptions::default();
+        let watched = keeper::load_subscriptions(&journal, &subscriptions)
+            .await
+            .context("failed to read the journal")?;
         let (keeper, answers) = Keeper::new(
             journal.clone(),
             store.clone(),
             bindings.clone(),
+            subscriptions.clone(),
             settings.storage.durability,
         );
         let clock = Clock {
@@ -184,6 +190,7 @@ impl Server {
             watchers: reloads_in,
             gateway: gateway.config_handle(),
             tls: transport.tls_handle(),
+            limits: transport.limits_handle(),
             sockets: sockets_in,
             counters: transport.counters(),
             helpdesk: reconfigure_in,
@@ -222,7 +229,8 @@ impl Server {
             },
             happenings: happenings.clone(),
         });
-        let agent = Agent::new(
+        let is_lasting = !matches!(Location::read(&settings.storage.url), Ok(Location::Memory));
+        let mut agent = Agent::new(
             sip::subscription::Config {
                 shortest_interval: settings.watchers.interval,
                 ..sip::subscription::Config::default()
@@ -236,8 +244,15 @@ impl Server {
                 reloads,
             },
             transport.sender(),
+            is_lasting.then_some(subscriptions),
             happenings.clone(),
         );
+        let watching = agent.restore(watched);
+        keeper
+            .keep_marked()
+            .await
+            .context("failed to write the journal")?;
+        tracing::info!(subscriptions = watching, "subscriptions are back");
         let line_parts = LineParts {
             store: store.clone(),
             presence: presence.clone(),
@@ -403,8 +418,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`,
-    /// `[presence]` and `[pbx]` stay until a restart; certificates are shown to the next connection.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[presence]`,
+    /// `[pbx]` and the longest datagram stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
@@ -428,6 +443,7 @@ impl Server {
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
         }
+        self.reload.limits.replace(settings.limits);
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }

@@ -189,8 +189,8 @@ impl Default for WatcherSettings {
 pub(crate) struct PbxSettings {
     pub(crate) host: String,
     pub(crate) port: Option<u16>,
-    /// UDP or TCP.
-    pub(crate) protocol: Protocol,
+    /// UDP or TCP; where none is written, DNS tells.
+    pub(crate) protocol: Option<Protocol>,
     /// Proves itself to the system; nobody does where there is none.
     pub(crate) user: Option<String>,
     pub(super) password: Option<Arc<Secret>>,

@@ -139,6 +139,9 @@ impl Both {
             proof: crate::Proof::None,
             channel: crate::Channel::Page,
             im: None,
+            proof: crate::Proof::None,
+            channel: crate::Channel::Page,
+            im: None,
         };
         let (ask, reply) = (Box::new(ask), ReplyId(0));
         self.desk.handle(Input::Ask { ask, reply }, self.instant());
@@ -232,6 +235,7 @@ fn config(reps: Vec<Rep>, routing: Routing) -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: crate::CallbackRules::default(),
             callback: crate::CallbackRules::default(),
         }],
         skills: SKILLS
