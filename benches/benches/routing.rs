@@ -88,7 +88,6 @@ fn config() -> Config {
             skill_hours: Vec::new(),
             shows_next_rep: false,
             callback: helpdesk::CallbackRules::default(),
-            callback: helpdesk::CallbackRules::default(),
         }],
         skills: (0..SKILLS)
             .map(|number| Skill {
@@ -145,9 +144,6 @@ fn click(ticket: &TicketId, number: usize) -> Input {
             message: Some("Does it float?".to_owned()),
             page: None,
             language: None,
-            proof: helpdesk::Proof::None,
-            channel: helpdesk::Channel::Page,
-            im: None,
             proof: helpdesk::Proof::None,
             channel: helpdesk::Channel::Page,
             im: None,

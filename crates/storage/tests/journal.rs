@@ -81,9 +81,6 @@ fn ask(ticket: &str) -> Ask {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
     }
 }
 
@@ -128,9 +125,6 @@ fn one_of_each() -> Vec<Record> {
         message: Some("emoji 📷 and \0 and \u{1f}".to_owned()),
         page: Some("https://shop.example/?q=1&r=2".to_owned()),
         language: Some("fr-CA".to_owned()),
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,

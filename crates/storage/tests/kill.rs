@@ -126,9 +126,6 @@ fn opened(ticket: &str) -> Record {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
     };
     Record::Opened {
         ask: Box::new(ask),

@@ -290,7 +290,6 @@ fn read_routing(
         skill_hours: Vec::new(),
         shows_next_rep: false,
         callback: helpdesk::CallbackRules::default(),
-        callback: helpdesk::CallbackRules::default(),
     };
     let reps: Vec<Rep> = pools
         .iter()

@@ -55,7 +55,6 @@ pub(super) fn read(
                 skill_hours: hours.skills,
                 shows_next_rep: shows_next_rep.unwrap_or(false),
                 callback: helpdesk::CallbackRules::default(),
-                callback: helpdesk::CallbackRules::default(),
             };
             Some((
                 site,

@@ -160,7 +160,6 @@ fn config() -> Config {
             skill_hours: Vec::new(),
             shows_next_rep: false,
             callback: helpdesk::CallbackRules::default(),
-            callback: helpdesk::CallbackRules::default(),
         }],
         skills: vec![Skill {
             id: cameras.clone(),
@@ -198,9 +197,6 @@ pub(crate) fn ask(ticket: &str) -> Ask {
         message: Some("which one?".to_owned()),
         page: None,
         language: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,

@@ -139,9 +139,6 @@ impl Both {
             proof: crate::Proof::None,
             channel: crate::Channel::Page,
             im: None,
-            proof: crate::Proof::None,
-            channel: crate::Channel::Page,
-            im: None,
         };
         let (ask, reply) = (Box::new(ask), ReplyId(0));
         self.desk.handle(Input::Ask { ask, reply }, self.instant());
@@ -235,7 +232,6 @@ fn config(reps: Vec<Rep>, routing: Routing) -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
-            callback: crate::CallbackRules::default(),
             callback: crate::CallbackRules::default(),
         }],
         skills: SKILLS

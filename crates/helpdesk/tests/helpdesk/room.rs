@@ -49,7 +49,6 @@ pub(crate) fn sample() -> Config {
         skill_hours: Vec::new(),
         shows_next_rep: false,
         callback: helpdesk::CallbackRules::default(),
-        callback: helpdesk::CallbackRules::default(),
     };
     let skill = |id: &str, name: &str| Skill {
         id: SkillId::new(id),
@@ -454,9 +453,6 @@ impl Room {
             message,
             page: None,
             language: None,
-            proof: helpdesk::Proof::None,
-            channel: helpdesk::Channel::Page,
-            im: None,
             proof: Proof::None,
             channel: Channel::Page,
             im: None,

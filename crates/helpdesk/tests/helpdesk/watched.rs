@@ -664,8 +664,5 @@ fn plain_ask(ticket: TicketId, skills: &[&str], tier: &str) -> Ask {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
     }
 }

@@ -60,9 +60,6 @@ impl OpenedV1 {
             message: ask.message.clone(),
             page: ask.page.clone(),
             language: ask.language.clone(),
-            proof: helpdesk::Proof::None,
-            channel: helpdesk::Channel::Page,
-            im: None,
             case: ask.case.clone(),
             proven: match ask.proof {
                 Proof::Token => true,
@@ -94,9 +91,6 @@ impl OpenedV1 {
             message: self.message,
             page: self.page,
             language: self.language,
-            proof: helpdesk::Proof::None,
-            channel: helpdesk::Channel::Page,
-            im: None,
             case: self.case,
             proof: if self.proven {
                 Proof::Token

@@ -100,9 +100,6 @@ fn ask(ticket: &str) -> Ask {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
     }
 }
 
