@@ -10,6 +10,7 @@ mod plan;
 pub mod rules;
 mod steps;
 mod wanting;
+mod way;
 
 pub use call::{CallEnd, CallNews, CallOrder, Dialled, EndedBy, Fate, NotReached, PastCall};
 pub use ledger::CallbackRefused;
