@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod browsers;
 mod calls;
 mod check;
 mod cli;

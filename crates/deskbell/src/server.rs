@@ -21,9 +21,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::browsers;
 use crate::calls::Operator;
 use crate::config::Settings;
-use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
+use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
@@ -41,6 +42,9 @@ const BATCHES: usize = 256;
 
 /// WebSockets of softphones that may wait to be taken over; beyond it HTTP answers 503.
 const SOCKETS: usize = 64;
+
+/// Looks at past conversations that may wait for the journal; beyond it shoppers are told to come later.
+const ERRANDS: usize = 16;
 
 /// How far back ended tickets are read from the journal at start, so that a shopper can still rate them.
 const ENDED_KEPT: Duration = Duration::from_secs(30 * 60);
@@ -169,7 +173,8 @@ impl Server {
         let changes = PresenceChanges::default();
         let (recording_in, recording) = watch::channel(Recording::Sound);
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
-        let gateway = Gateway::bind(
+        let (errands_in, errands) = mpsc::channel(ERRANDS);
+        let gateway = Gateway::bind_with(
             settings.http.listen,
             gateway_config(
                 &settings,
@@ -179,7 +184,10 @@ impl Server {
                 transport.counters(),
                 &line_board,
             ),
-            Desk::new(commands_in, snapshots.clone()).with_recording(recording),
+            Desk::new(commands_in, snapshots.clone())
+                .with_recording(recording)
+                .with_errands(errands_in),
+            browsers::options(&settings.http)?,
         )
         .await
         .context("failed to listen for HTTP; free the address or choose another")?;
@@ -333,6 +341,12 @@ impl Server {
         let stop = shutdown.clone();
         tasks.spawn(async move {
             owner.run(stop).await;
+            Ok(())
+        });
+        let (stop, past) = (shutdown.clone(), journal.clone());
+        tasks.spawn(async move {
+            stop.run_until_cancelled(desk::run_errands(past, errands))
+                .await;
             Ok(())
         });
         let farewell = CancellationToken::new();

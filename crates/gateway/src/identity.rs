@@ -11,6 +11,8 @@ use crate::config::{Secret, SiteFace, TokenKey, TokenVerifier};
 /// What a verified token says of the shopper. Made only by [`verify`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Shopper {
+    /// Who the customer is to the shop.
+    pub(crate) sub: Option<String>,
     /// Name for people.
     pub(crate) name: Option<String>,
     /// Membership.

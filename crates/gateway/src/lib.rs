@@ -10,8 +10,10 @@ mod body;
 mod bucket;
 mod clicks;
 mod connection;
+mod errand;
 mod face;
 mod figures;
+mod form;
 mod headers;
 mod identity;
 mod key;
@@ -25,9 +27,11 @@ mod problem;
 mod random;
 mod report;
 mod routes;
+mod seal;
 mod selection;
 mod server;
 mod source;
+mod visitor;
 mod wire;
 mod words;
 
@@ -43,7 +47,10 @@ pub use config::{
     TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
+pub use errand::{Errand, ErrandFailed, Past};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
+pub use form::{FormFace, FormField, Need, Remember, Words};
 pub use report::Report;
+pub use seal::CookieKeys;
 pub use server::{BindError, Gateway};

@@ -123,6 +123,8 @@ impl Helpdesk {
                 }
             }
             Input::ShopperEnd { ticket } => self.handle_shopper_end(&ticket),
+            Input::ForgetCase { case } => self.forget_case(&case),
+            Input::Forget { ticket } => self.tickets.forget_ended(&ticket),
             Input::Rate {
                 ticket,
                 stars,
@@ -338,6 +340,8 @@ impl Helpdesk {
             rep,
             why: why.clone().or_else(|| told.why.clone()),
             callback: ticket.callback_view(),
+            delivered: ticket.delivered,
+            answered_by: ticket.last_rep.clone(),
         };
         let news = if view == *told {
             None

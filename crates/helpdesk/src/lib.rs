@@ -48,7 +48,7 @@ mod tickets;
 mod transcript;
 mod words;
 
-pub use ask::{AccessDigest, Ask, AskRefused, Channel, Prefer, Preference, Proof, Wishes};
+pub use ask::{AccessDigest, Ask, AskRefused, Channel, Detail, Prefer, Preference, Proof, Wishes};
 pub use callback::{
     CallEnd, CallNews, CallOrder, CallbackRefused, CallbackRules, CallbackStage, CallbackView,
     Country, Dialled, Dialling, EndedBy, Fate, NotReached, NumberError, PastCall, PhoneNumber,

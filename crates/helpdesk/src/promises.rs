@@ -406,6 +406,7 @@ mod tests {
                 name: None,
                 phone: None,
                 message: None,
+                details: Vec::new(),
                 page: None,
                 language: None,
                 proof: Proof::None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::callback::CallbackView;
-use crate::ids::TicketId;
+use crate::ids::{RepId, Seq, TicketId};
 use crate::snapshot::Wait;
 
 /// Where a ticket stands.
@@ -47,6 +47,10 @@ pub struct TicketView {
     pub why: Option<Arc<str>>,
     /// The call that the shopper is to have, or has.
     pub callback: Option<CallbackView>,
+    /// The shopper's lines up to this one are on the phone of the rep asked or speaking, since the last start.
+    pub delivered: Option<Seq>,
+    /// Who answered last. For the edge, which may bring the shopper back to the same rep.
+    pub answered_by: Option<RepId>,
 }
 
 /// Why a conversation ended.

@@ -82,6 +82,7 @@ fn story(ticket: &str, lines: u64) -> Vec<Record> {
         name: Some("Zoë".to_owned()),
         phone: Some("+33123456789".to_owned()),
         message: Some("which one?".to_owned()),
+        details: Vec::new(),
         page: None,
         language: None,
         proof: helpdesk::Proof::None,

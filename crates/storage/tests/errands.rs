@@ -78,6 +78,7 @@ fn opened(ticket: &str) -> Record {
         name: None,
         phone: None,
         message: None,
+        details: Vec::new(),
         page: None,
         language: None,
         proof: helpdesk::Proof::None,

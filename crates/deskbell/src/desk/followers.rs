@@ -113,6 +113,8 @@ mod tests {
             rep: None,
             why: None,
             callback: None,
+            delivered: None,
+            answered_by: None,
         }
     }
 

@@ -9,9 +9,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use gateway::desk::{Command, TicketKey};
 use helpdesk::{
-    Addressee, Answer, AskRefused, CallId, CallNews, CallbackRefused, DeliveryId, DeliveryOutcome,
-    Helpdesk, Input, LineId, Output, PageNews, RepId, ReplyId, SayRefused, Seq, Snapshot, TicketId,
-    TicketView,
+    Addressee, Answer, AskRefused, CallId, CallNews, CallbackRefused, Case, CaseRefused,
+    DeliveryId, DeliveryOutcome, Helpdesk, Input, LineId, Output, PageNews, RepId, ReplyId,
+    SayRefused, Seq, Snapshot, TicketId, TicketView,
 };
 use presence::{Availability, PresentityId, Store};
 use sip_transport::PendingAnswer;
@@ -115,6 +115,7 @@ enum Waiting {
     Ask(oneshot::Sender<Result<TicketView, AskRefused>>),
     Say(oneshot::Sender<Result<Seq, SayRefused>>),
     Call(oneshot::Sender<Result<TicketView, CallbackRefused>>),
+    Case(oneshot::Sender<Result<Case, CaseRefused>>),
     Phone {
         pending: PendingAnswer,
         heard: Bytes,
@@ -360,6 +361,35 @@ impl Owner {
                 }
                 self.answer_view(&key, answer);
             }
+            Command::Standing { tickets, answer } => {
+                let standing = tickets
+                    .iter()
+                    .filter_map(|ticket| self.helpdesk.ticket(ticket))
+                    .collect();
+                // Behind the records of what it tells of, as every view.
+                self.batch.push(Effect::Standing { answer, standing });
+            }
+            Command::OpenCase { case, answer } => {
+                let reply = self.wait_for(Waiting::Case(answer));
+                self.feed(Input::OpenCase { case, reply });
+            }
+            Command::Forget {
+                tickets,
+                cases,
+                answer,
+            } => {
+                for ticket in tickets {
+                    self.feed(Input::ShopperEnd {
+                        ticket: ticket.clone(),
+                    });
+                    self.feed(Input::Forget { ticket });
+                }
+                for case in cases {
+                    self.feed(Input::ForgetCase { case });
+                }
+                self.drain_outputs();
+                self.batch.push(Effect::Forgotten { answer });
+            }
             Command::Report(report) => reports::answer(&self.helpdesk, report),
             Command::Rate {
                 key,
@@ -553,6 +583,18 @@ impl Owner {
                 self.batch.push(Effect::Calling {
                     answer: to,
                     calling: Err(refused),
+                });
+            }
+            (Waiting::Case(to), Answer::Case(case)) => {
+                self.batch.push(Effect::Kept {
+                    answer: to,
+                    kept: Ok(*case),
+                });
+            }
+            (Waiting::Case(to), Answer::CaseRefused(refused)) => {
+                self.batch.push(Effect::Kept {
+                    answer: to,
+                    kept: Err(refused),
                 });
             }
             (Waiting::Phone { pending, heard, .. }, Answer::Heard | Answer::Said(_)) => {

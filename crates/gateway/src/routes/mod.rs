@@ -17,10 +17,14 @@ use crate::{headers, origin};
 mod api;
 mod assets;
 mod badge;
+mod cases;
 mod conditional;
 mod conversation;
 mod demo;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod form;
 mod fragment;
+mod me;
 mod operations;
 mod presence;
 mod presence_events;
@@ -48,7 +52,11 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(presence_events::stream))
         .add(address!(fragment::show))
         .add(address!(badge::show))
+        .add(address!(form::show))
+        .add(address!(me::show))
+        .add(address!(me::forget))
         .add(address!(tickets::ask))
+        .add(address!(cases::leave))
         .add(address!(ticket::show))
         .add(address!(ticket::cancel))
         .add(address!(rating::rate))

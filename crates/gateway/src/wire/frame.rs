@@ -119,7 +119,12 @@ pub(crate) enum ToBrowser<'a> {
         /// The call that is to come, or is.
         #[serde(skip_serializing_if = "Option::is_none")]
         callback: Option<CallbackDocument<'a>>,
+        /// The shopper's lines up to this one are on the phone of the rep asked or speaking.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delivered: Option<u64>,
     },
+    /// The line is alive: a page that hears nothing for long knows by that that it is not.
+    Beat {},
     /// A frame was not taken: the members of a problem document beside its type.
     Error {
         /// The type of the frame, where it was understood.
@@ -199,6 +204,7 @@ impl<'a> ToBrowser<'a> {
             rep: view.rep.as_deref(),
             reason: view.why.as_deref(),
             callback: view.callback.as_ref().map(CallbackDocument::from),
+            delivered: view.delivered.map(|seq| seq.0),
         }
     }
 }
@@ -304,8 +310,10 @@ mod tests {
                 rep: None,
                 why: None,
                 callback: None,
+                delivered: Some(Seq(3)),
+                answered_by: None,
             }),
-            r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8}}"#,
+            r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8},"delivered":3}"#,
         );
     }
 
@@ -319,6 +327,8 @@ mod tests {
                 wait: None,
                 rep: Some("Alice".into()),
                 why: None,
+                delivered: None,
+                answered_by: None,
                 callback: Some(CallbackView {
                     number: "+33•••••••78".into(),
                     stage: CallbackStage::CallingShopper,

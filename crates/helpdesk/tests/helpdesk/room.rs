@@ -208,7 +208,7 @@ impl Room {
     /// - `t1 call [number]`, `t1 uncall`, `t1 page here`, `t1 page gone`, `t1 im sip:zoe@example.net text`;
     ///   asks have `phone=`, `im=`, `by=token`, `answer=call`
     /// - `t1 heard rep`, `t1 heard rep engaged`, `t1 heard shopper [engaged]`, `t1 heard over 60`; `letter lost`
-    /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`
+    /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`, `t1 forget`, `c1 forget-case`
     /// - `show t1`, `why t1`, `decisions t1`, `lines t1`, `group lenses [gold]`
     pub(crate) fn play(&mut self, line: &str) {
         if let Some(seconds) = line.strip_suffix('s').and_then(|s| s.parse::<u64>().ok()) {
@@ -371,6 +371,12 @@ impl Room {
                 stars: stars.parse().unwrap(),
                 comment: None,
             }),
+            [ticket, "forget"] => self.input(Input::Forget {
+                ticket: TicketId::new(ticket),
+            }),
+            [case, "forget-case"] => self.input(Input::ForgetCase {
+                case: CaseId::new(case),
+            }),
             [ticket, "seen", seq] => self.input(Input::ShopperSeen {
                 ticket: TicketId::new(ticket),
                 seq: Seq(seq.parse().unwrap()),
@@ -451,6 +457,7 @@ impl Room {
             name: None,
             phone: None,
             message,
+            details: Vec::new(),
             page: None,
             language: None,
             proof: Proof::None,
@@ -694,6 +701,9 @@ fn state(view: &TicketView) -> String {
         if callback.again_unix_ms.is_some() {
             text.push_str(" again");
         }
+    }
+    if let Some(seq) = view.delivered {
+        write!(text, ", delivered to {}", seq.0).unwrap();
     }
     text
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use helpdesk::{
-    AccessDigest, Ask, CallbackFact, Channel, CloseReason, PhoneNumber, PlannedBy, Proof, RepId,
-    SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
+    AccessDigest, Ask, CallbackFact, Channel, CloseReason, Detail, PhoneNumber, PlannedBy, Proof,
+    RepId, SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,9 @@ pub(super) struct OpenedV1 {
     pub(super) im: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) wishes: Option<WishesV1>,
+    /// Labels and answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) details: Vec<(String, String)>,
 }
 
 impl OpenedV1 {
@@ -71,6 +74,11 @@ impl OpenedV1 {
             },
             im: ask.im.clone(),
             wishes: WishesV1::from_wishes(&ask.wishes),
+            details: ask
+                .details
+                .iter()
+                .map(|detail| (detail.label.clone(), detail.answer.clone()))
+                .collect(),
         }
     }
 
@@ -107,6 +115,11 @@ impl OpenedV1 {
                 Some(wishes) => wishes.into_wishes()?,
                 None => Wishes::default(),
             },
+            details: self
+                .details
+                .into_iter()
+                .map(|(label, answer)| Detail { label, answer })
+                .collect(),
         })
     }
 }

@@ -95,6 +95,7 @@ fn ask(ticket: &str) -> Ask {
         name: None,
         phone: None,
         message: None,
+        details: Vec::new(),
         page: None,
         language: None,
         proof: helpdesk::Proof::None,
