@@ -8,6 +8,7 @@ mod calls;
 mod check;
 mod cli;
 mod config;
+mod consoles;
 mod demo;
 mod desk;
 mod figures;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{ConfigHandle, Desk, Gateway, LineBoard, Recording, SoftphoneSocket};
+use gateway::{ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::browsers;
 use crate::calls::Operator;
 use crate::config::Settings;
+use crate::consoles::{self, Consoles};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
@@ -86,6 +87,7 @@ struct Reload {
     happenings: Happenings,
     store: Arc<Store>,
     lines: LineBoard,
+    console: ConsoleFace,
 }
 
 impl Server {
@@ -162,6 +164,10 @@ impl Server {
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
         let (letters_in, letters) = mpsc::channel(INPUTS);
+        let (phone_letters_in, phone_letters) = mpsc::channel(INPUTS);
+        let (phone_outcomes_in, phone_outcomes) = mpsc::channel(INPUTS);
+        let (console_calls_in, console_calls) = mpsc::channel(INPUTS);
+        let console = ConsoleFace::new(console_calls_in, store.clone());
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (reloads_in, reloads) = watch::channel(());
         let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);
@@ -183,6 +189,7 @@ impl Server {
                 &store,
                 transport.counters(),
                 &line_board,
+                &console,
             ),
             Desk::new(commands_in, snapshots.clone())
                 .with_recording(recording)
@@ -204,6 +211,7 @@ impl Server {
             happenings: happenings.clone(),
             store: store.clone(),
             lines: line_board,
+            console,
         };
         let messengers = Letters::new(
             transport.sender(),
@@ -274,9 +282,11 @@ impl Server {
             .pbx
             .clone()
             .map(|pbx| Lines::new(pbx, line_parts, Instant::now()));
+        let login = service.login();
+        let presence_signal = presence.clone();
         let owner = Owner::new(
             helpdesk,
-            store,
+            store.clone(),
             OwnerInputs {
                 commands,
                 rep_says,
@@ -302,10 +312,23 @@ impl Server {
             },
         );
         let operator = Operator::new(call_reports_in);
+        let consoles = Consoles::new(consoles::Parts {
+            login,
+            directory,
+            store,
+            signal: presence_signal,
+            bindings: bindings.clone(),
+            calls: console_calls,
+            letters,
+            mail: phone_letters_in,
+            phone_outcomes,
+            deliveries: deliveries_in,
+            happenings: happenings.clone(),
+        });
         let mail = Mail::new(
             bindings.clone(),
             transport.sender(),
-            deliveries_in,
+            phone_outcomes_in,
             happenings,
         );
 
@@ -384,7 +407,11 @@ impl Server {
         tasks.spawn(async move { upkeep.await.context("failed to see to the journal") });
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
         tasks.spawn(async move {
-            mail.run(letters).await;
+            consoles.run().await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            mail.run(phone_letters).await;
             Ok(())
         });
         tasks.spawn(async move {
@@ -448,10 +475,13 @@ impl Server {
             counters,
             store,
             lines,
+            console,
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
-        let gateway = gateway_config(&settings, happenings, sockets, store, counters, lines);
+        let gateway = gateway_config(
+            &settings, happenings, sockets, store, counters, lines, console,
+        );
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);

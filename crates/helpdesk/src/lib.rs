@@ -39,6 +39,7 @@ mod roster;
 mod routing;
 mod said;
 pub mod scores;
+pub mod seat;
 mod shoppers;
 pub mod simulation;
 pub mod snapshot;
@@ -68,7 +69,8 @@ pub use ids::{
     TierId,
 };
 pub use io::{
-    Addressee, Answer, DeliveryOutcome, Input, Output, PageNews, PauseFor, SayRefused, ShopperEvent,
+    Addressee, Answer, DeliveryOutcome, Input, Output, PageNews, PauseFor, RepText, SayRefused,
+    ShopperEvent,
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
 pub use lesson::{LESSONS_KEPT, Lesson, Observation, WaitEnd};
@@ -76,5 +78,6 @@ pub use record::{CallbackFact, GivenPromise, Record};
 pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};
+pub use seat::{InHand, SeatView, Stand};
 pub use snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Snapshot, Wait};
 pub use ticket::{CloseReason, TicketState, TicketView};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gateway::{AdminFace, LineBoard, SoftphoneDoor, SoftphoneSocket};
+use gateway::{AdminFace, ConsoleFace, LineBoard, SoftphoneDoor, SoftphoneSocket};
 use helpdesk::{RepId, SkillId};
 use presence::Store;
 use sip::Protocol;
@@ -99,6 +99,7 @@ pub(super) fn gateway_config(
     store: &Arc<Store>,
     counters: Arc<Counters>,
     lines: &LineBoard,
+    console: &ConsoleFace,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -122,10 +123,23 @@ pub(super) fn gateway_config(
             presentities: store.clone(),
             lines: lines.clone(),
         }),
+        console: Some(console_face(settings, console)),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),
             sockets: sockets.clone(),
         }),
         figures: figures::of_sip(counters),
     }
+}
+
+fn console_face(settings: &Settings, console: &ConsoleFace) -> ConsoleFace {
+    let reps = &settings.helpdesk.reps;
+    console.clone().with(
+        reps.iter()
+            .map(|rep| (rep.id.clone(), rep.name.clone()))
+            .collect(),
+        settings.console.supervisors.clone(),
+        settings.console.canned.clone(),
+        settings.console.idle_after,
+    )
 }

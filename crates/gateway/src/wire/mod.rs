@@ -3,6 +3,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod callback;
+pub(crate) mod console;
 pub(crate) mod frame;
 pub(crate) mod past;
 pub(crate) mod presence;

@@ -11,6 +11,7 @@ mod calling;
 mod casing;
 mod choosing;
 mod commanding;
+mod consoles;
 mod conversing;
 mod doubting;
 mod explaining;

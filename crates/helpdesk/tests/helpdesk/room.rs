@@ -617,6 +617,7 @@ impl Room {
                     rep,
                     ticket,
                     text,
+                    ..
                 } => {
                     self.deliveries.push((delivery, rep.clone()));
                     Some(format!("> {rep} ({ticket}): {text}"))
