@@ -1,6 +1,8 @@
 //! Puts the parts together and runs them: sockets, store, owner, carrier, mail, gateway. Both `serve` and
 //! `demo` are this. Must not know the command line.
 
+mod parts;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,20 +22,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::browsers;
+use crate::calls::Operator;
 use crate::config::Settings;
 use crate::consoles::{self, Consoles};
-use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
+use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, ExpectedNotifies, KeptSubscriptions, Lifetimes, LineParts,
-    Lines, Mail, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, ExpectedNotifies, KeptSubscriptions, Letters, Lifetimes,
+    LineParts, Lines, Mail, SharedDirectory, SipService,
 };
 use crate::webhooks::{Webhooks, WebhooksHandle};
-
-mod parts;
-
 use parts::{directory, gateway_config, listeners, offers};
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -159,6 +159,11 @@ impl Server {
 
         let (commands_in, commands) = mpsc::channel(INPUTS);
         let (rep_says_in, rep_says) = mpsc::channel(INPUTS);
+        let (shopper_says_in, shopper_says) = mpsc::channel(INPUTS);
+        let (call_reports_in, call_reports) = mpsc::channel(INPUTS);
+        let (call_orders_in, call_orders) = mpsc::channel(INPUTS);
+        let (gone_in, gone) = mpsc::channel(INPUTS);
+        let (lines_to_messengers_in, lines_to_messengers) = mpsc::channel(INPUTS);
         let (deliveries_in, deliveries) = mpsc::channel(INPUTS);
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
@@ -214,6 +219,13 @@ impl Server {
             webhooks: webhooks.handle(),
             console,
         };
+        let messengers = Letters::new(
+            transport.sender(),
+            settings.sip.domain.clone(),
+            None,
+            deliveries_in.clone(),
+            happenings.clone(),
+        );
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
             offers: offers(&settings.sip.digest),
@@ -226,6 +238,8 @@ impl Server {
             flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
+            shopper_says: shopper_says_in,
+            messengers: messengers.board(),
             subscribes: subscribes_in,
             expected_notifies: expected_notifies.clone(),
             line_notifies: line_notifies_in,
@@ -282,6 +296,9 @@ impl Server {
             OwnerInputs {
                 commands,
                 rep_says,
+                shopper_says,
+                calls: call_reports,
+                gone,
                 deliveries,
                 presence,
                 reconfigure,
@@ -290,7 +307,18 @@ impl Server {
             snapshots_in,
             changes,
         );
-        let carrier = Carrier::new(journal.clone(), announcer, batches, letters_in);
+        let carrier = Carrier::new(
+            journal.clone(),
+            announcer,
+            batches,
+            Ways {
+                mail: letters_in,
+                letters: lines_to_messengers_in,
+                calls: call_orders_in,
+                gone: gone_in,
+            },
+        );
+        let operator = Operator::new(call_reports_in);
         let consoles = Consoles::new(consoles::Parts {
             login,
             directory,
@@ -393,6 +421,14 @@ impl Server {
         });
         tasks.spawn(async move {
             mail.run(phone_letters).await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            messengers.run(lines_to_messengers).await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            operator.run(call_orders).await;
             Ok(())
         });
         Ok(Self {

@@ -1,4 +1,4 @@
-//! What each part of the server is told, made of the settings. Must not know how the parts run.
+//! What each part of the server is told, out of the settings. Must not know how the parts run.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,6 @@ use crate::happenings::Happenings;
 use crate::sip_service::{self, Directory, Offers, Permissions};
 use crate::webhooks::WebhooksHandle;
 
-/// Where SIP listens.
 pub(super) fn listeners(settings: &Settings) -> Vec<Listen> {
     settings
         .sip
@@ -39,7 +38,6 @@ fn protocol(protocol: config::Protocol) -> Protocol {
     }
 }
 
-/// Whom SIP knows.
 pub(super) fn directory(settings: &Settings) -> Directory {
     let mut hosts = vec![settings.sip.domain.clone()];
     hosts.extend(settings.sip.aliases.iter().cloned());
@@ -82,7 +80,6 @@ fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, sip_servic
     reps_by_skill
 }
 
-/// What phones are challenged with.
 pub(super) fn offers(settings: &DigestSettings) -> Offers {
     let DigestSettings {
         suites,
@@ -96,7 +93,6 @@ pub(super) fn offers(settings: &DigestSettings) -> Offers {
     Offers::new(suites.clone(), by_protocol, qualities)
 }
 
-/// What the web is served by.
 pub(super) fn gateway_config(
     settings: &Settings,
     happenings: &Happenings,

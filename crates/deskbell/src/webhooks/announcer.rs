@@ -112,6 +112,7 @@ impl Announcer {
             | Record::Accepted { .. }
             | Record::Transferred { .. }
             | Record::Rated { .. }
+            | Record::Callback { .. }
             | Record::Promised { .. }
             | Record::Decided(_)
             | Record::Case(_)
@@ -229,6 +230,7 @@ fn told(record: &Record) -> Option<ToldOutside<'_>> {
             vec![("stars", json!(stars))],
         ),
         Record::Line { .. }
+        | Record::Callback { .. }
         | Record::Promised { .. }
         | Record::Decided(_)
         | Record::Case(_)
@@ -249,5 +251,7 @@ fn word(reason: CloseReason) -> &'static str {
         CloseReason::Shopper => "shopper",
         CloseReason::Rep => "rep",
         CloseReason::Abandoned => "abandoned",
+        CloseReason::Called => "called",
+        CloseReason::Unreached => "unreached",
     }
 }
