@@ -13,6 +13,7 @@ use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
 use crate::visitor::Forgotten;
+use crate::watcher::SharedEvents;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) paces: Paces,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// The newest events of presence.
+    pub(crate) events: SharedEvents,
     /// Visitors who do not want to be known again.
     pub(crate) forgotten: Forgotten,
     /// Cancelled when the server stops; long answers end with it.
@@ -49,6 +52,7 @@ impl Face {
             metrics: Metrics::default(),
             paces: Paces::default(),
             clicks: Clicks::default(),
+            events: SharedEvents::default(),
             forgotten: Forgotten::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -19,6 +19,7 @@ mod headers;
 mod identity;
 mod key;
 mod language;
+mod leaving;
 mod mark;
 mod metrics;
 mod openapi;
@@ -33,6 +34,7 @@ mod selection;
 mod server;
 mod source;
 mod visitor;
+mod watcher;
 mod wire;
 mod words;
 
