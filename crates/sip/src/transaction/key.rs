@@ -34,11 +34,12 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Where the requests of one merge key are looked for, and those that have none.
-    pub(super) const fn label(&self) -> u32 {
+    /// Where the requests of one merge key are looked for, and those that have none: a label, and what tells those apart
+    /// that share it.
+    pub(super) const fn label(&self) -> (u32, u32) {
         match self.merge {
-            Some(MergeKey(key)) => (key ^ key >> 32) as u32,
-            None => self.key.0 as u32,
+            Some(MergeKey(key)) => (key as u32, (key >> 32) as u32),
+            None => (self.key.0 as u32, (self.key.0 >> 32) as u32),
         }
     }
 }
@@ -165,6 +166,12 @@ impl Keys {
     #[cfg(test)]
     pub(super) fn merge_of_number(&self, number: u64) -> MergeKey {
         MergeKey(self.half_digest(|hasher| number.hash(hasher)))
+    }
+
+    /// A merge key that shares the label of another.
+    #[cfg(test)]
+    pub(super) const fn merge_beside(&self, other: MergeKey) -> MergeKey {
+        MergeKey(other.0 ^ 1 << 63)
     }
 
     /// The branch alone: a retransmission from a rebound NAT has the same one, a merged request never.

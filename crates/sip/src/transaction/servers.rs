@@ -373,10 +373,9 @@ impl Servers {
             request,
             ..
         }) = self.release(id)
+            && let Ok(Message::Request(request)) = Message::parse(request)
         {
-            if let Ok(Message::Request(request)) = Message::parse(request) {
-                self.refuse(&request, identity.key, flow, effects);
-            }
+            self.refuse(&request, identity.key, flow, effects);
         }
     }
 

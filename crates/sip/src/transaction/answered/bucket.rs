@@ -74,6 +74,7 @@ impl Bucket {
         let after = now.saturating_duration_since(self.begun).as_nanos();
         let names = Names {
             key: identity.key.short(),
+            merge: identity.label().1,
             branch: branch.short(),
             after: u16::try_from(after.div_ceil(1_000_000)).unwrap_or(u16::MAX),
         };
@@ -87,14 +88,14 @@ impl Bucket {
         if (self.indexed + 1) * 8 > self.index.len() * 7 {
             self.grow();
         }
-        put(&mut self.index, identity.label(), place);
+        put(&mut self.index, identity.label().0, place);
         self.indexed += 1;
         self.count += 1;
         true
     }
 
     pub(super) fn look_up(&self, identity: &Identity, branch: BranchKey) -> Found<'_> {
-        let (label, key) = (identity.label(), identity.key.short());
+        let ((label, merge), key) = (identity.label(), identity.key.short());
         let mut is_merged = false;
         let mut slot = first_slot(&self.index, label);
         while let Some(filled) = self.index.get(slot).filter(|filled| **filled != 0) {
@@ -102,10 +103,13 @@ impl Bucket {
                 && let Some(place) = Place::of_slot(*filled).filter(|place| *place >= self.head)
                 && let Some(record) = self.record(place)
             {
-                if record.names().key == key {
+                let names = record.names();
+                if names.key == key {
                     return Found::Answer(record);
                 }
-                is_merged |= identity.merge.is_some() && record.names().branch != branch.short();
+                is_merged |= identity.merge.is_some()
+                    && names.merge == merge
+                    && names.branch != branch.short();
             }
             slot = (slot + 1) % self.index.len();
         }

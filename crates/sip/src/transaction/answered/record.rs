@@ -11,7 +11,7 @@ use crate::status::StatusCode;
 use crate::transaction::reply;
 use crate::write::response::ResponseBuilder;
 
-/// A view of the bytes of one record: key, branch, time, status, three lengths, then the To tag, a reason of its own,
+/// A view of the bytes of one record: key, the rest of its merge key, branch, time, status, three lengths, then the To tag, a reason of its own,
 /// and all that stands behind the CSeq, with frequent words made short.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'a> {
@@ -26,13 +26,15 @@ pub(super) struct Record<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Names {
     pub(super) key: u64,
+    /// What tells it from others with its label.
+    pub(super) merge: u32,
     pub(super) branch: u32,
     /// Milliseconds after its bucket began.
     pub(super) after: u16,
 }
 
 /// Bytes before the texts.
-const FIXED: usize = 20;
+const FIXED: usize = 24;
 /// Beside the status: the answer tells where its request came from.
 const TELLS_SOURCE: u16 = 0x8000;
 
@@ -76,6 +78,7 @@ impl<'a> Record<'a> {
         };
         let status = parts.status.code() | if parts.tells_source { TELLS_SOURCE } else { 0 };
         out.extend(names.key.to_le_bytes());
+        out.extend(names.merge.to_le_bytes());
         out.extend(names.branch.to_le_bytes());
         out.extend(names.after.to_le_bytes());
         out.extend(status.to_le_bytes());
@@ -90,6 +93,7 @@ impl<'a> Record<'a> {
     /// The record at the beginning of these bytes.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let (key, rest) = bytes.split_first_chunk()?;
+        let (merge, rest) = rest.split_first_chunk()?;
         let (branch, rest) = rest.split_first_chunk()?;
         let (after, rest) = rest.split_first_chunk()?;
         let (status, rest) = rest.split_first_chunk()?;
@@ -101,6 +105,7 @@ impl<'a> Record<'a> {
         Some(Self {
             names: Names {
                 key: u64::from_le_bytes(*key),
+                merge: u32::from_le_bytes(*merge),
                 branch: u32::from_le_bytes(*branch),
                 after: u16::from_le_bytes(*after),
             },
