@@ -87,6 +87,7 @@ fn config() -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: helpdesk::CallbackRules::default(),
         }],
         skills: (0..SKILLS)
             .map(|number| Skill {
@@ -141,8 +142,12 @@ fn click(ticket: &TicketId, number: usize) -> Input {
             name: None,
             phone: None,
             message: Some("Does it float?".to_owned()),
+            details: Vec::new(),
             page: None,
             language: None,
+            proof: helpdesk::Proof::None,
+            channel: helpdesk::Channel::Page,
+            im: None,
         }),
         reply: ReplyId(0),
     }

@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod browsers;
+mod calls;
 mod check;
 mod cli;
 mod config;
+mod consoles;
 mod demo;
 mod desk;
 mod figures;
@@ -25,6 +28,7 @@ mod simulate;
 mod sip_service;
 mod unix_time;
 mod watch;
+mod webhooks;
 
 use std::process::ExitCode;
 

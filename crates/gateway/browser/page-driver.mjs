@@ -12,7 +12,11 @@ const PATIENCE = 10_000;
 
 /** Starts the Chromium of this machine, or the one that CHROMIUM names. */
 export function startBrowser() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS });
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS,
+    // As shoppers' browsers do, so that pages are met that come back from it.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  });
 }
 
 /** Opens one page as a shopper with a fixed language, in `browser` or one of its own. */
@@ -142,6 +146,16 @@ export class Shopper {
     return {};
   }
 
+  /** All that the panel says. */
+  async panelText() {
+    return { text: await this.panel().innerText() };
+  }
+
+  async pressButton({ name }) {
+    await this.panel().getByRole('button', { name, exact: true }).click();
+    return {};
+  }
+
   async storage() {
     const read = () => this.page.evaluate(() => ({ local: { ...localStorage }, session: { ...sessionStorage } }));
     return { cookies: await this.context.cookies(), ...(await read()) };
@@ -181,7 +195,7 @@ export class Shopper {
 
 const COMMANDS = {
   open: 'open', reload: 'reload', state: 'state', 'wait-state': 'waitState', 'click-bell': 'clickBell', start: 'start', say: 'say',
-  lines: 'lines', 'wait-line': 'waitLine', header: 'header', 'wait-header': 'waitHeader', end: 'end', storage: 'storage',
+  lines: 'lines', 'wait-line': 'waitLine', header: 'header', 'wait-header': 'waitHeader', end: 'end', storage: 'storage', 'panel-text': 'panelText', 'press-button': 'pressButton',
   screenshot: 'screenshot', press: 'press', offline: 'offline', 'csp-reports': 'cspReports', errors: 'errors', quit: 'quit',
 };
 

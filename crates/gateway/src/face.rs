@@ -12,6 +12,8 @@ use crate::config::{Config, Options};
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
+use crate::repeats::Repeats;
+use crate::visitor::Forgotten;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -28,8 +30,12 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// How fast each conversation writes.
     pub(crate) paces: Paces,
+    /// Changes that were asked for under a key of the caller's.
+    pub(crate) repeats: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// Visitors who do not want to be known again.
+    pub(crate) forgotten: Forgotten,
     /// Cancelled when the server stops; long answers end with it.
     pub(crate) stop: CancellationToken,
     /// What outlives its request: WebSocket conversations, and the end of clicks that nobody waited for.
@@ -45,7 +51,9 @@ impl Face {
             options,
             metrics: Metrics::default(),
             paces: Paces::default(),
+            repeats: Repeats::default(),
             clicks: Clicks::default(),
+            forgotten: Forgotten::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))

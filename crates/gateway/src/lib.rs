@@ -10,8 +10,11 @@ mod body;
 mod bucket;
 mod clicks;
 mod connection;
+mod console;
+mod errand;
 mod face;
 mod figures;
+mod form;
 mod headers;
 mod identity;
 mod key;
@@ -23,27 +26,42 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod repeats;
 mod report;
 mod routes;
+mod seal;
 mod selection;
 mod server;
+mod soap;
 mod source;
+mod visitor;
 mod wire;
 mod words;
 
 pub mod config;
 pub mod desk;
+pub mod push;
 
 pub use addresses::Address;
-pub use admin::{AdminFace, AdminKey, LineBoard, LineReport, LineStanding, Scope};
+pub use admin::{
+    AdminFace, AdminKey, Delivery, LineBoard, LineReport, LineStanding, Scope, WebhookDesk,
+    WebhookReport,
+};
 pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
     TokenKey, TokenVerifier,
 };
+pub use console::{
+    CannedAnswer, ConsoleCall, ConsoleEvent, ConsoleFace, ConsoleId, Hand, Leaving, Password,
+    RepCommand, SeatWatch, SignInRefused, SignedIn,
+};
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
+pub use errand::{Errand, ErrandFailed, Past};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
+pub use form::{FormFace, FormField, Need, Remember, Words};
 pub use report::Report;
+pub use seal::CookieKeys;
 pub use server::{BindError, Gateway};

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::config::Config;
+use crate::console::has_cookie;
 use crate::face::Face;
 use crate::key;
 use crate::problem::Problem;
@@ -57,6 +58,18 @@ pub(crate) async fn guard(State(face): State<Face>, request: Request, next: Next
     response
 }
 
+/// The origin of this server as its callers write it: the configured one, or what the request names.
+pub(crate) fn of_this(headers: &HeaderMap, face: &Face) -> String {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    match (&face.options.public_origin, host) {
+        (Some(public), _) => public.clone(),
+        (None, Some(host)) => format!("http://{host}"),
+        (None, None) => "http://localhost".to_owned(),
+    }
+}
+
 enum Admission {
     Route,
     Preflight,
@@ -84,14 +97,19 @@ fn admit(request: &Request, caller: &Caller) -> Result<Admission, Problem> {
         Caller::Foreign => Err(foreign()),
         Caller::Unnamed => match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
             Some(b"same-origin") => Ok(Admission::Route),
-            Some(b"none") | None if !key::is_by_cookie(headers) => Ok(Admission::Route),
+            Some(b"none") | None if !is_by_cookie(headers) => Ok(Admission::Route),
             Some(b"none") | None => Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "A request that relies on the ticket's cookie has to say its Origin.",
+                "A request that relies on a cookie of ours has to say its Origin.",
             )),
             Some(_) => Err(foreign()),
         },
     }
+}
+
+/// Whether nothing but what a browser sends along unasked says who it is.
+fn is_by_cookie(headers: &HeaderMap) -> bool {
+    key::is_by_cookie(headers) || has_cookie(headers)
 }
 
 fn foreign() -> Problem {
@@ -229,6 +247,7 @@ mod tests {
             skills: Vec::new(),
             origins: vec![origin.to_owned()],
             token_keys: Vec::new(),
+            form: crate::FormFace::default(),
         };
         let config = Config {
             sites: vec![
@@ -239,6 +258,7 @@ mod tests {
             tiers: Vec::new(),
             demo: None,
             admin: None,
+            console: None,
             softphones: Some(SoftphoneDoor {
                 origins: vec!["https://phone.example".to_owned()],
                 sockets: mpsc::channel(1).0,

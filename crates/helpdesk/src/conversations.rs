@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use crate::callback::CallEnd;
 use crate::clock::Moment;
 use crate::conversation::{Line, Speaker};
 use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
 use crate::ids::{DeliveryId, LineId, RepId, Seq, SkillId, TicketId};
-use crate::io::{Output, SayRefused, ShopperEvent};
+use crate::io::{Output, RepText, SayRefused, ShopperEvent};
 use crate::offers::OfferEnd;
 use crate::record::Record;
 use crate::ticket::CloseReason;
@@ -36,6 +37,7 @@ impl Helpdesk {
             ticket: id.clone(),
             line: line.clone(),
         }));
+        self.send_to_messenger(id, &line);
         self.show(id, line);
         Ok(seq)
     }
@@ -51,6 +53,9 @@ impl Helpdesk {
         let Some(ticket) = self.tickets.ticket_mut(id) else {
             return;
         };
+        if matches!(ticket.stage, Stage::Callback(_)) {
+            return;
+        }
         let Some(seat) = ticket.rep().and_then(|rep| self.roster.seat(rep)) else {
             return;
         };
@@ -86,6 +91,7 @@ impl Helpdesk {
                 }
             }
             Stage::Open { rep, .. } => self.free_rep(&rep, id, at),
+            Stage::Callback(calling) => self.end_calling(id, &calling, at),
             Stage::Ended { .. } => return,
         }
         self.tickets.set_stage(id, Stage::Ended { reason }, at);
@@ -131,17 +137,42 @@ impl Helpdesk {
         }
     }
 
-    /// Sends a text to a rep.
+    /// Sends a rep a word of our own.
     pub(crate) fn send(&mut self, rep: &RepId, ticket: &TicketId, text: String) -> DeliveryId {
+        self.send_as(RepText::Note, rep, ticket, text, None)
+    }
+
+    /// Sends a rep a text that brings the shopper's lines up to `brings`.
+    pub(crate) fn send_lines(
+        &mut self,
+        rep: &RepId,
+        ticket: &TicketId,
+        text: String,
+        brings: Option<Seq>,
+    ) -> DeliveryId {
+        self.send_as(RepText::Line, rep, ticket, text, brings)
+    }
+
+    /// Sends a rep a text of a kind, which brings the shopper's lines up to `brings`.
+    pub(crate) fn send_as(
+        &mut self,
+        kind: RepText,
+        rep: &RepId,
+        ticket: &TicketId,
+        text: String,
+        brings: Option<Seq>,
+    ) -> DeliveryId {
         let delivery = self.deliveries.begin(Sent {
             rep: rep.clone(),
             ticket: ticket.clone(),
             at: self.now,
+            brings,
         });
         self.push(Output::ToRep {
             delivery,
             rep: rep.clone(),
             ticket: ticket.clone(),
+            kind,
             text: Arc::from(text),
         });
         delivery
@@ -165,6 +196,11 @@ impl Helpdesk {
                 let skills = ticket.skills.clone();
                 self.say_as_system(id, "We are finding somebody else for you.");
                 self.hand_on(id, rep, skills, None);
+            }
+            Stage::Callback(calling) => {
+                let calling = (**calling).clone();
+                self.cancel_call(id);
+                self.end_call(id, &calling, CallEnd::Cancelled);
             }
             Stage::Waiting | Stage::Ended { .. } => {}
         }

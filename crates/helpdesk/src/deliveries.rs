@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Moment;
-use crate::ids::{DeliveryId, RepId, TicketId};
+use crate::ids::{DeliveryId, RepId, Seq, TicketId};
 
 /// Messages remembered; beyond, the oldest is taken for delivered.
 const LIMIT: usize = 10_000;
@@ -13,6 +13,8 @@ const LIMIT: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     under_way: BTreeMap<DeliveryId, Sent>,
+    /// Those to shoppers' own messengers.
+    letters: BTreeMap<DeliveryId, TicketId>,
     last: u64,
 }
 
@@ -22,6 +24,8 @@ pub(crate) struct Sent {
     pub(crate) rep: RepId,
     pub(crate) ticket: TicketId,
     pub(crate) at: Moment,
+    /// The last line of the shopper that it brings, where it brings any.
+    pub(crate) brings: Option<Seq>,
 }
 
 impl Deliveries {
@@ -33,6 +37,22 @@ impl Deliveries {
             self.under_way.pop_first();
         }
         id
+    }
+
+    /// The same of a message to a shopper's own messenger.
+    pub(crate) fn begin_letter(&mut self, ticket: TicketId) -> DeliveryId {
+        self.last += 1;
+        let id = DeliveryId(self.last);
+        self.letters.insert(id, ticket);
+        if self.letters.len() > LIMIT {
+            self.letters.pop_first();
+        }
+        id
+    }
+
+    /// The message to a messenger is no longer under way; `None` when it was not.
+    pub(crate) fn end_letter(&mut self, id: DeliveryId) -> Option<TicketId> {
+        self.letters.remove(&id)
     }
 
     /// The message is no longer under way; `None` when it was not.

@@ -9,7 +9,7 @@ use crate::conversation::Speaker;
 use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
 use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
-use crate::io::{DeliveryOutcome, Output};
+use crate::io::{DeliveryOutcome, Output, RepText};
 use crate::record::Record;
 use crate::tickets::{Briefing, Hope, Stage, Ticket};
 use crate::words;
@@ -28,6 +28,8 @@ pub(crate) enum OfferEnd {
     OffDuty,
     Paused,
     Restart,
+    WantsCall,
+    CallFailed,
 }
 
 impl OfferEnd {
@@ -39,6 +41,8 @@ impl OfferEnd {
             Self::OffDuty => "the rep went off duty",
             Self::Paused => "the rep has begun a pause",
             Self::Restart => "the server was restarted",
+            Self::WantsCall => "the shopper changed the mind about being called",
+            Self::CallFailed => "the shopper's phone could not be reached",
         }
     }
 
@@ -46,7 +50,12 @@ impl OfferEnd {
     fn calls_for_pause(self) -> bool {
         match self {
             Self::Declined | Self::Lapsed => true,
-            Self::Unreachable | Self::OffDuty | Self::Paused | Self::Restart => false,
+            Self::Unreachable
+            | Self::OffDuty
+            | Self::Paused
+            | Self::Restart
+            | Self::WantsCall
+            | Self::CallFailed => false,
         }
     }
 
@@ -129,16 +138,35 @@ impl Helpdesk {
         self.brief(id, rep, briefing);
         self.tell(id, None);
         self.say_as_system(id, &format!("{name} has joined."));
+        let by_hand = self.rules_of(id).is_some_and(|rules| !rules.dials_for(rep));
+        let is_planned = self.tickets.ticket(id).is_some_and(|t| t.plan.is_some());
+        if by_hand && is_planned {
+            self.hand_out(id, rep);
+        }
     }
 
     /// A message's outcome: a rep who cannot be reached is doubted, and what depended on it goes on.
     pub(crate) fn handle_delivery(&mut self, delivery: DeliveryId, outcome: DeliveryOutcome) {
+        if self.handle_letter(delivery, outcome) {
+            return;
+        }
         let Some(sent) = self.deliveries.end(delivery) else {
             return;
         };
         match outcome {
-            DeliveryOutcome::Delivered => {}
+            DeliveryOutcome::Delivered => self.take_delivered(&sent),
             DeliveryOutcome::Undeliverable => self.handle_undeliverable(delivery, &sent),
+        }
+    }
+
+    /// The shopper's lines are on the rep's phone; that the rep has read them is not known.
+    fn take_delivered(&mut self, sent: &Sent) {
+        let Some(ticket) = self.tickets.ticket_mut(&sent.ticket) else {
+            return;
+        };
+        if sent.brings > ticket.delivered {
+            ticket.delivered = sent.brings;
+            self.touched.insert(sent.ticket.clone());
         }
     }
 
@@ -182,6 +210,11 @@ impl Helpdesk {
         if let Some(ticket) = self.tickets.ticket_mut(id) {
             ticket.told_hope = Some(Hope::Some);
         }
+        let brings = self
+            .tickets
+            .ticket(id)
+            .map(|ticket| ticket.transcript.last())
+            .filter(|last| *last > Seq(0));
         let Some(seat) = self.roster.seat_mut(rep) else {
             return;
         };
@@ -191,7 +224,7 @@ impl Helpdesk {
             rep: rep.clone(),
             at_unix_ms: now.0,
         }));
-        let delivery = self.send(rep, id, text);
+        let delivery = self.send_as(RepText::Offer, rep, id, text, brings);
         let stage = Stage::Offered {
             rep: rep.clone(),
             until: now.after(timeout),
@@ -218,13 +251,13 @@ impl Helpdesk {
                     .collect();
                 let skipped = spoken.len().saturating_sub(BRIEFING_LINES);
                 for text in spoken.into_iter().skip(skipped) {
-                    self.send(rep, id, text);
+                    self.send_lines(rep, id, text, None);
                 }
             }
         }
     }
 
-    fn doubt(&mut self, rep: &RepId, lapsed: Option<&TicketId>) {
+    pub(crate) fn doubt(&mut self, rep: &RepId, lapsed: Option<&TicketId>) {
         let until: Moment = self.now.after(DOUBTED_FOR);
         if let Some(seat) = self.roster.seat_mut(rep) {
             seat.doubted_until = Some(until);

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::ask::{Ask, Wishes};
+use crate::callback::{Calling, Messenger, Page, Plan};
 use crate::clock::Moment;
-use crate::ids::{DeliveryId, RepId, SkillId, TicketId};
+use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::promised::{Circumstances, Given, Promised, Shown};
 use crate::promises::Promise;
 use crate::routing::fit::Wants;
@@ -57,11 +58,19 @@ pub(crate) struct Ticket {
     pub(crate) promised: Option<Promised>,
     /// It had to wait when nothing could be promised.
     pub(crate) unpromised: bool,
+    /// The last line of the shopper that is known to be on a rep's phone.
+    pub(crate) delivered: Option<Seq>,
     /// What its shopper was last told.
     pub(crate) told: TicketView,
     /// The shopper has been told that the rep is out of reach, and the rep has not spoken since.
     pub(crate) told_out_of_reach: bool,
     pub(crate) rating: Option<(u8, Option<String>)>,
+    /// The call it is to become.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) page: Page,
+    pub(crate) messenger: Messenger,
+    /// A call of it led to nothing, so that it goes before all others.
+    pub(crate) is_returned: bool,
 }
 
 /// Where a ticket stands, with what only that stage has.
@@ -79,6 +88,8 @@ pub(crate) enum Stage {
         rep: RepId,
         since: Moment,
     },
+    /// It is a call.
+    Callback(Box<Calling>),
     Ended {
         reason: CloseReason,
     },
@@ -128,7 +139,7 @@ impl Tickets {
             Stage::Waiting => {
                 self.waiting.insert(ticket.number, id.clone());
             }
-            Stage::Offered { .. } => {
+            Stage::Offered { .. } | Stage::Callback(_) => {
                 self.waiting.remove(&ticket.number);
             }
             Stage::Open { rep, .. } => {
@@ -156,6 +167,15 @@ impl Tickets {
         }
     }
 
+    /// Forgets a ticket before its time, if it has ended.
+    pub(crate) fn forget_ended(&mut self, id: &TicketId) {
+        let before = self.ended.len();
+        self.ended.retain(|(_, ended)| ended != id);
+        if self.ended.len() < before {
+            self.by_id.remove(id);
+        }
+    }
+
     pub(crate) fn ticket_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
         self.by_id.get_mut(id)
     }
@@ -171,6 +191,10 @@ impl Tickets {
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Ticket> {
         self.by_id.values()
+    }
+
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Ticket> {
+        self.by_id.values_mut()
     }
 
     pub(crate) fn waiting_count(&self) -> usize {
@@ -209,9 +233,17 @@ impl Ticket {
                 wait: None,
                 rep: None,
                 why: None,
+                callback: None,
+                delivered: None,
+                answered_by: None,
             },
+            delivered: None,
             told_out_of_reach: false,
             rating: None,
+            plan: None,
+            page: Page::NotSeen,
+            messenger: Messenger::Unused,
+            is_returned: false,
             ask,
         }
     }
@@ -279,8 +311,12 @@ impl Ticket {
             Stage::Waiting => TicketState::Queued,
             Stage::Offered { .. } => TicketState::Offered,
             Stage::Open { .. } => TicketState::Open,
+            Stage::Callback(_) => TicketState::Callback,
             Stage::Ended { reason } => match reason {
-                CloseReason::Shopper | CloseReason::Rep => TicketState::Closed,
+                CloseReason::Shopper
+                | CloseReason::Rep
+                | CloseReason::Called
+                | CloseReason::Unreached => TicketState::Closed,
                 CloseReason::Abandoned => TicketState::Abandoned,
             },
         }
@@ -290,6 +326,7 @@ impl Ticket {
     pub(crate) fn rep(&self) -> Option<&RepId> {
         match &self.stage {
             Stage::Offered { rep, .. } | Stage::Open { rep, .. } => Some(rep),
+            Stage::Callback(calling) => Some(&calling.rep),
             Stage::Waiting | Stage::Ended { .. } => None,
         }
     }

@@ -4,14 +4,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Detail};
 use crate::conversation::{Line, Speaker};
 use crate::tickets::Briefing;
 
 /// What a rep can type.
 pub(crate) const HELP: &str = "Reply to take an offer, or to talk. \
     /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, \
-    /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until \
+    /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until \
     /resume, /help shows this.";
 
 /// Lines of the conversation so far that an offer shows.
@@ -64,6 +64,9 @@ pub(crate) fn offer<'a>(
             }
         }
     }
+    for detail in &ask.details {
+        let _ = write!(offer, "\n{}", said_of(detail));
+    }
     if let Some(page) = &ask.page {
         let _ = write!(offer, "\nPage: {}", cut(&one_line(page), PAGE_CHARS));
     }
@@ -112,6 +115,9 @@ pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) ->
             let _ = write!(card, "\n{label}: {}", cut(&one_line(fact), PAGE_CHARS));
         }
     }
+    for detail in &ask.details {
+        let _ = write!(card, "\n{}", said_of(detail));
+    }
     card.push_str(match seen_all {
         Seen::All => "\nThe page has shown every line.",
         Seen::NotAll => "\nThe page has not shown the last lines yet.",
@@ -124,6 +130,11 @@ pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) ->
 pub(crate) enum Seen {
     All,
     NotAll,
+}
+
+/// What a rep's phone shows of a call to come.
+pub(crate) fn call_display(ask: &Ask, skills: &str) -> String {
+    format!("{} wants a call: {}", shopper(ask), one_line(skills))
 }
 
 /// The shopper's name for people, to begin a sentence with.
@@ -174,6 +185,15 @@ fn is_hidden(c: char) -> bool {
 fn name(ask: &Ask) -> Option<String> {
     let name = one_line(ask.name.as_deref()?);
     (!name.is_empty()).then(|| cut(&name, NAME_CHARS))
+}
+
+fn said_of(detail: &Detail) -> String {
+    let Detail { label, answer } = detail;
+    format!(
+        "{}: {}",
+        cut(&one_line(label), NAME_CHARS),
+        cut(&one_line(answer), PAGE_CHARS)
+    )
 }
 
 fn cut(text: &str, chars: usize) -> String {

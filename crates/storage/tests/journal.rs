@@ -16,8 +16,8 @@ use std::time::Duration;
 use examples::peer::postgres::Postgres;
 use helpdesk::ticket::CloseReason;
 use helpdesk::{
-    AccessDigest, Ask, Level, Line, LineId, Prefer, Preference, Record, RepId, Seq, SiteId,
-    SkillId, Speaker, TicketId, TierId, Wishes,
+    AccessDigest, Ask, Form, GivenPromise, Level, Line, LineId, Prefer, Preference, Record, RepId,
+    Seq, SiteId, SkillId, Speaker, TicketId, TierId, Wait, Wishes,
 };
 use storage::{
     After, CommitError, Journal, Keyring, LoadError, SoftChange, SoftKey, SoftKind, SoftValue,
@@ -76,8 +76,12 @@ fn ask(ticket: &str) -> Ask {
         name: None,
         phone: None,
         message: None,
+        details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }
 
@@ -120,8 +124,12 @@ fn one_of_each() -> Vec<Record> {
         name: Some("Zoë \"Z\" O'Neil\n".to_owned()),
         phone: Some("+33 1 23 45 67 89".to_owned()),
         message: Some("emoji 📷 and \0 and \u{1f}".to_owned()),
+        details: Vec::new(),
         page: Some("https://shop.example/?q=1&r=2".to_owned()),
         language: Some("fr-CA".to_owned()),
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
         case: Some("C-1".to_owned()),
         wishes: Wishes {
             least_levels: vec![(SkillId::new("lenses"), Level::MAX)],
@@ -203,6 +211,23 @@ fn one_of_each() -> Vec<Record> {
             stars: 5,
             comment,
             at_unix_ms: 7,
+        });
+    }
+    for form in [Form::Played, Form::Formula] {
+        records.push(Record::Promised {
+            ticket: ticket.clone(),
+            promise: GivenPromise {
+                wait: Wait {
+                    seconds: 240,
+                    low: 120,
+                    high: 420,
+                    confidence: 0.8,
+                },
+                position: 3,
+                servers: 2,
+                form,
+            },
+            at_unix_ms: 8,
         });
     }
     records.push(opened("t2"));

@@ -121,8 +121,12 @@ fn opened(ticket: &str) -> Record {
         message: Some(
             "a message long enough to make the log grow and be moved now and then".repeat(8),
         ),
+        details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     };
     Record::Opened {
         ask: Box::new(ask),

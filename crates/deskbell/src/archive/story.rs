@@ -33,6 +33,7 @@ impl<'a> Summary<'a> {
                 Record::Offered { .. } => summary.offers += 1,
                 Record::OfferEnded { .. }
                 | Record::Transferred { .. }
+                | Record::Callback { .. }
                 | Record::Promised { .. }
                 | Record::Decided(_)
                 | Record::Case(_)
@@ -166,7 +167,7 @@ fn skills(ask: Option<&Ask>) -> Vec<&str> {
         .unwrap_or_default()
 }
 
-fn time(unix_ms: i64) -> String {
+pub(super) fn time(unix_ms: i64) -> String {
     Timestamp::from_millisecond(unix_ms).map_or_else(|_| unix_ms.to_string(), |at| at.to_string())
 }
 
@@ -175,6 +176,8 @@ fn end(reason: CloseReason) -> &'static str {
         CloseReason::Shopper => "shopper",
         CloseReason::Rep => "rep",
         CloseReason::Abandoned => "abandoned",
+        CloseReason::Called => "called",
+        CloseReason::Unreached => "unreached",
     }
 }
 

@@ -2,12 +2,15 @@
 //! Must not know what is done with the settings.
 
 mod admin_keys;
+mod console;
 mod desk;
 mod digest;
 mod document;
 mod duration;
+mod forms;
 mod hosts;
 mod hours;
+mod http;
 mod limits;
 mod mistake;
 mod names;
@@ -36,13 +39,13 @@ use toml::de::DeTable;
 use document::{Notes, Section};
 use names::Names;
 use secret::Environment;
-use settings::{DangerousSettings, HttpSettings};
+use settings::DangerousSettings;
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use settings::{
-    Audience, DigestSettings, Durability, Extension, PbxSettings, Protocol, Refusal, Settings,
-    WatcherSettings,
+    Audience, DigestSettings, Durability, Extension, HttpSettings, PbxSettings, Protocol, Refusal,
+    Settings, WatcherSettings,
 };
 pub(crate) use summary::summary;
 
@@ -117,12 +120,13 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let (reps, secrets_by_rep) = reps::read(&tables.reps, &names, secrets, &sip);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
+    let site_ids: Vec<_> = sites.iter().map(|site| site.id.clone()).collect();
     Settings {
         sip,
         tls,
         presence: presence::read(presence.as_ref()),
         limits: limits::read(root),
-        http: read_http(root),
+        http: http::read(root, secrets),
         storage: storage::read(root, (&tables.sites, &sites), secrets),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
         pbx: pbx::read(root, &tables.reps, secrets),
@@ -134,7 +138,9 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
+        console: console::read(root, &tables.reps),
         admin_keys: admin_keys::read(&tables.admin_keys, secrets),
+        webhooks: webhooks::read(&tables.webhooks, &site_ids, secrets),
         secrets_by_rep,
         dangerous: read_dangerous(root),
         warnings: Vec::new(),
@@ -153,7 +159,9 @@ const TABLES: &[&str] = &[
     "site",
     "rep",
     "routing",
+    "console",
     "admin_key",
+    "webhook",
     "dangerous",
 ];
 
@@ -164,6 +172,7 @@ struct Tables<'a> {
     sites: Vec<Section<'a>>,
     reps: Vec<Section<'a>>,
     admin_keys: Vec<Section<'a>>,
+    webhooks: Vec<Section<'a>>,
 }
 
 impl<'a> Tables<'a> {
@@ -174,6 +183,7 @@ impl<'a> Tables<'a> {
             sites: root.tables("site", "[[site]]", &sites::KEYS),
             reps: root.tables("rep", "[[rep]]", &reps::KEYS),
             admin_keys: root.tables("admin_key", "[[admin_key]]", &admin_keys::KEYS),
+            webhooks: root.tables("webhook", "[[webhook]]", &webhooks::KEYS),
         }
     }
 
@@ -221,16 +231,6 @@ fn warn_of_gaps(
     }
 }
 
-fn read_http(root: &Section<'_>) -> HttpSettings {
-    let listen = root
-        .table("http", "[http]", &["listen"])
-        .and_then(|http| http.value("listen"))
-        .and_then(|listen| hosts::read_socket_address(&listen, listen.text()?));
-    HttpSettings {
-        listen: listen.unwrap_or(HttpSettings::default().listen),
-    }
-}
-
 fn read_dangerous(root: &Section<'_>) -> DangerousSettings {
     let open_domain = root
         .table("dangerous", "[dangerous]", &["open_domain"])
@@ -249,3 +249,4 @@ fn read_dangerous(root: &Section<'_>) -> DangerousSettings {
 
 #[cfg(test)]
 mod tests;
+mod webhooks;

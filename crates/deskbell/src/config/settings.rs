@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{AdminKey, SiteFace};
+use gateway::push::Listener;
+use gateway::{AdminKey, CannedAnswer, CookieKeys, SiteFace};
 use helpdesk::RepId;
 use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
@@ -34,13 +35,27 @@ pub(crate) struct Settings {
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
     pub(crate) sites: Vec<SiteFace>,
+    pub(crate) console: ConsoleSettings,
     /// What opens the admin addresses.
     pub(crate) admin_keys: Vec<AdminKey>,
+    /// The shop's programs that are told.
+    pub(crate) webhooks: Vec<Listener>,
     /// What each rep proves an identity with: one for each algorithm, and never the password.
     pub(crate) secrets_by_rep: HashMap<RepId, Vec<Ha1>>,
     pub(crate) dangerous: DangerousSettings,
     /// What works, but hardly as meant; in the order of the file.
     pub(crate) warnings: Vec<Mistake>,
+}
+
+/// How reps work in a browser.
+#[derive(Debug, Clone)]
+pub(crate) struct ConsoleSettings {
+    /// Who may look at the wall.
+    pub(crate) supervisors: HashSet<RepId>,
+    /// Sentences that need not be typed.
+    pub(crate) canned: Vec<CannedAnswer>,
+    /// After so long without a touch a computer counts as idle.
+    pub(crate) idle_after: Duration,
 }
 
 /// How softphones are served.
@@ -230,16 +245,25 @@ pub(crate) enum Refusal {
 }
 
 /// Where web pages are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
     /// Port 0 lets the system choose.
     pub(crate) listen: SocketAddr,
+    /// The origin browsers see, where it is not the one they name.
+    pub(crate) public_origin: Option<String>,
+    /// Whose word on where a request comes from is taken.
+    pub(crate) proxies: Vec<IpAddr>,
+    /// Seal the cookies of shoppers; keys of the day if absent.
+    pub(crate) cookie_keys: Option<CookieKeys>,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
+            public_origin: None,
+            proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            cookie_keys: None,
         }
     }
 }

@@ -2,15 +2,19 @@
 //! effects out. Must not know how a request reached it.
 
 mod changes;
+mod consoles;
 mod effects;
+mod errands;
 mod followers;
 mod knowledge;
 mod owner;
 mod reports;
+mod seats;
 
 pub(crate) use changes::PresenceChanges;
-pub(crate) use effects::{Carrier, RepMail};
-pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};
+pub(crate) use effects::{CallCommand, Carrier, Letter, RepMail, Ways};
+pub(crate) use errands::run_errands;
+pub(crate) use owner::{CallReport, Owner, OwnerInputs, PresenceSignal, RepSays, ShopperSays};
 
 #[cfg(test)]
 pub(crate) mod tests;

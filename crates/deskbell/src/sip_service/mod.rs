@@ -9,6 +9,7 @@ mod directory;
 mod extensions;
 mod formats;
 mod kept;
+mod letters;
 mod lines;
 mod mail;
 mod message;
@@ -34,17 +35,17 @@ use storage::Health;
 use tokio::sync::{mpsc, watch};
 
 use self::answer::{answer, refuse};
-use self::authentication::Login;
 use self::publishers::Publishers;
-use crate::desk::{PresenceSignal, RepSays};
+use crate::desk::{PresenceSignal, RepSays, ShopperSays};
 use crate::happenings::Happenings;
 use crate::keeper::AnswerWay;
 
 pub(crate) use agent::{Agent, AgentInputs};
-pub(crate) use authentication::Offers;
+pub(crate) use authentication::{Login, Offers};
 pub(crate) use bindings::{Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
 pub(crate) use kept::{KeptSubscriptions, SavedSubscription};
+pub(crate) use letters::{Letters, MessengerBoard};
 pub(crate) use lines::{ExpectedNotifies, LineNotify, LineParts, Lines};
 pub(crate) use mail::Mail;
 pub(crate) use permission::Permissions;
@@ -60,7 +61,7 @@ const ALLOW_EVENTS: &str = "presence, presence.winfo";
 /// Everything a request may touch.
 pub(crate) struct SipService {
     directory: SharedDirectory,
-    login: Login,
+    login: Arc<Login>,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
     answers: AnswerWay,
@@ -69,6 +70,8 @@ pub(crate) struct SipService {
     flow_grace: Duration,
     presence: PresenceSignal,
     rep_says: mpsc::Sender<RepSays>,
+    shopper_says: mpsc::Sender<ShopperSays>,
+    messengers: MessengerBoard,
     subscribes: mpsc::Sender<SubscribeAsk>,
     expected_notifies: ExpectedNotifies,
     line_notifies: mpsc::Sender<LineNotify>,
@@ -100,6 +103,10 @@ pub(crate) struct Parts {
     pub(crate) presence: PresenceSignal,
     /// Where reps' messages go.
     pub(crate) rep_says: mpsc::Sender<RepSays>,
+    /// Where messages of shoppers' own messengers go.
+    pub(crate) shopper_says: mpsc::Sender<ShopperSays>,
+    /// Which messengers may write without credentials, and where.
+    pub(crate) messengers: MessengerBoard,
     /// Where watchers' SUBSCRIBEs go.
     pub(crate) subscribes: mpsc::Sender<SubscribeAsk>,
     /// The dialogs in which we are told something.
@@ -116,12 +123,12 @@ impl SipService {
     /// A service of these parts.
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
-            login: Login::new(
+            login: Arc::new(Login::new(
                 parts.directory.clone(),
                 parts.offers,
                 parts.nonce_key,
                 parts.login_tries,
-            ),
+            )),
             directory: parts.directory,
             bindings: parts.bindings,
             store: parts.store,
@@ -131,12 +138,21 @@ impl SipService {
             flow_grace: parts.flow_grace,
             presence: parts.presence,
             rep_says: parts.rep_says,
+            shopper_says: parts.shopper_says,
+            messengers: parts.messengers,
             subscribes: parts.subscribes,
             expected_notifies: parts.expected_notifies,
             line_notifies: parts.line_notifies,
             registration_lifetimes: parts.registration_lifetimes,
             happenings: parts.happenings,
         }
+    }
+}
+
+impl SipService {
+    /// Who may sign in, for others who ask.
+    pub(crate) fn login(&self) -> Arc<Login> {
+        self.login.clone()
     }
 }
 

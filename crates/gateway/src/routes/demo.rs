@@ -24,7 +24,7 @@ use crate::config::{DemoEvent, DemoFace};
 use crate::face::Face;
 use crate::identity;
 use crate::problem::Problem;
-use crate::routes::presence_events::{greeting, sse};
+use crate::routes::presence_events::{KEEP_ALIVE, greeting, sse};
 use crate::wire::presence::rfc_3339;
 
 /// How long a demo token proves its tier.
@@ -86,10 +86,11 @@ pub(super) async fn events(
         events: demo(&face)?.events.subscribe(),
         stop: face.stop.clone(),
     };
-    Ok(sse(stream::unfold(spectator, |mut spectator| async {
+    let events = stream::unfold(spectator, |mut spectator| async {
         let event = spectator.next_event().await?;
         Some((Ok::<_, Infallible>(event), spectator))
-    })))
+    });
+    Ok(sse(events, KEEP_ALIVE))
 }
 
 /// Lets the demo's spectators see a request.

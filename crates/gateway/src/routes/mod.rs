@@ -10,17 +10,23 @@ use tracing::trace;
 use crate::address;
 use crate::addresses::Addresses;
 use crate::admin;
+use crate::console;
 use crate::face::Face;
 use crate::problem;
+use crate::soap;
 use crate::{headers, origin};
 
 mod api;
 mod assets;
 mod badge;
+mod cases;
 mod conditional;
 mod conversation;
 mod demo;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod form;
 mod fragment;
+mod me;
 mod operations;
 mod presence;
 mod presence_events;
@@ -33,7 +39,7 @@ mod ticket_messages;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod ticket_poll;
 mod ticket_ws;
-mod tickets;
+pub(crate) mod tickets;
 
 /// All routes, ready to serve.
 pub(crate) fn router(face: Face) -> Router {
@@ -44,11 +50,16 @@ pub(crate) fn router(face: Face) -> Router {
 pub(crate) fn addresses() -> Addresses {
     assets::addresses()
         .merge(admin::addresses())
+        .merge(console::addresses())
         .add(address!(presence::show))
         .add(address!(presence_events::stream))
         .add(address!(fragment::show))
         .add(address!(badge::show))
+        .add(address!(form::show))
+        .add(address!(me::show))
+        .add(address!(me::forget))
         .add(address!(tickets::ask))
+        .add(address!(cases::leave))
         .add(address!(ticket::show))
         .add(address!(ticket::cancel))
         .add(address!(rating::rate))
@@ -61,6 +72,8 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(api::document))
         .page("/api/", api::show)
         .page("/api/api.css", api::sheet)
+        .page("/soap", soap::describe)
+        .post("/soap", soap::perform)
         // A socket's token may come in its first frame; without it nothing is shown.
         .page("/v1/tickets/{id}/ws", ticket_ws::open)
         .page("/sip", softphone::open)
@@ -124,6 +137,7 @@ mod tests {
             tiers: Vec::new(),
             demo: None,
             admin: None,
+            console: None,
             softphones: None,
             figures: crate::figures::Figures::default(),
         };

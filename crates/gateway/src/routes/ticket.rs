@@ -3,11 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use helpdesk::TicketView;
+use http::HeaderMap;
 
 use crate::authorised::{Authorised, Holder};
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
+use crate::visitor::Visitor;
 use crate::wire::ticket::TicketDocument;
 
 /// The ticket as it stands.
@@ -21,6 +24,7 @@ use crate::wire::ticket::TicketDocument;
 pub(super) async fn show(
     holder: Authorised<Holder>,
     State(face): State<Face>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let key = holder.into_right().into_key();
     let view = face
@@ -28,7 +32,34 @@ pub(super) async fn show(
         .call(|answer| Command::View { key, answer })
         .await?
         .ok_or_else(Problem::no_ticket)?;
-    Ok(Json(TicketDocument::new(&view)).into_response())
+    let mut response = Json(TicketDocument::new(&view)).into_response();
+    remember_rep(&face, &view, &headers, &mut response)?;
+    Ok(response)
+}
+
+/// The page of a shopper who is known asks once somebody has answered: from then on the cookie says who.
+fn remember_rep(
+    face: &Face,
+    view: &TicketView,
+    headers: &HeaderMap,
+    response: &mut Response,
+) -> Result<(), Problem> {
+    if view.answered_by.is_none() {
+        return Ok(());
+    }
+    for site in &face.config().sites {
+        let visitor = Visitor::of_request(headers, &site.id, face);
+        let theirs = |visitor: &Visitor| visitor.tickets.iter().any(|id| id == view.id.as_str());
+        let Some(mut visitor) = visitor.filter(theirs) else {
+            continue;
+        };
+        let known = visitor.rep.clone();
+        visitor.take_view(view);
+        if visitor.rep != known {
+            visitor.attach(&site.id, headers, &face.options, response)?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends the conversation or leaves the queue; a second time changes nothing.

@@ -1,6 +1,7 @@
 //! `GET /v1/tickets/{id}/events`: the conversation's frames as an event stream, where WebSocket is blocked.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -21,6 +22,9 @@ use crate::problem::Problem;
 use crate::routes::conversation::follow;
 use crate::routes::presence_events::{greeting, last_event_id, sse};
 use crate::wire::frame::{ToBrowser, seq_of};
+
+/// A comment goes out so often, so that a page knows in seconds that its line is gone.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// Where to go on.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -52,10 +56,11 @@ pub(super) async fn stream(
         stop: face.stop.clone(),
         _counted: Counted::new(&face.metrics.conversation_streams),
     };
-    Ok(sse(stream::unfold(follower, |mut follower| async {
+    let events = stream::unfold(follower, |mut follower| async {
         let event = follower.next_event().await?;
         Some((Ok::<_, Infallible>(event), follower))
-    })))
+    });
+    Ok(sse(events, BEAT))
 }
 
 /// The last line the page has: a browser that reconnects by itself says it in a header, and that is newer.

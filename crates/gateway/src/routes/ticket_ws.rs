@@ -27,8 +27,9 @@ use crate::wire::frame::{FromBrowser, ToBrowser};
 /// Time to present the token in the first frame.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A ping goes out so often; a peer that sends nothing for two of them is gone.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// A ping goes out so often, and a frame that the page sees, for pings are hidden from it; a peer that sends nothing
+/// for two of them is gone.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Time for the peer to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -147,6 +148,7 @@ async fn converse(
             _ = ping.tick() => {
                 if heard_at.elapsed() > 2 * PING_INTERVAL
                     || socket.send(Message::Ping(bytes::Bytes::new())).await.is_err()
+                    || send(socket, &ToBrowser::Beat {}).await.is_err()
                 {
                     return Parting::Gone;
                 }
@@ -259,7 +261,9 @@ async fn take(
                 FromBrowser::Open { .. }
                 | FromBrowser::Typing {}
                 | FromBrowser::Ack { .. }
-                | FromBrowser::End {} => None,
+                | FromBrowser::End {}
+                | FromBrowser::Call { .. }
+                | FromBrowser::Uncall {} => None,
             };
             refuse(socket, &problem, Some(frame.name()), id).await
         }

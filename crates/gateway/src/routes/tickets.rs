@@ -1,11 +1,13 @@
 //! `POST /v1/sites/{site}/tickets`: one click for help.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use helpdesk::{Ask, AskRefused, RepId, SkillId, TicketId, TicketView, TierId};
+use helpdesk::{Ask, AskRefused, RepId, SiteId, SkillId, TicketId, TicketView, TierId};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use tracing::info;
 
@@ -19,8 +21,12 @@ use crate::key;
 use crate::problem::Problem;
 use crate::random::unguessable;
 use crate::source::{Peer, source_of_request};
+use crate::visitor::Visitor;
 use crate::wire::ask::{AskBody, Asked};
 use crate::wire::ticket::{TicketDocument, path};
+
+/// Conversations that one visitor may have open.
+const OPEN_AT_ONCE: usize = 3;
 
 /// Makes a ticket and hands its token to the one who clicked.
 #[utoipa::path(
@@ -36,49 +42,20 @@ pub(super) async fn ask(
     _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
+    parts: Parts,
     JsonBody(body): JsonBody<AskBody>,
 ) -> Result<Response, Problem> {
-    let config = face.config();
-    let site = config
-        .site(&site)
-        .ok_or_else(|| Problem::not_found(format!("No site is called {site:?}.")))?;
-    let source = source_of_request(peer, &headers, &face.options.proxies);
-    face.clicks
-        .take(&site.id, source, &face.options.clicks, Instant::now())?;
-    let shopper = shopper_of(&headers, site);
-    let body = body.bounded()?;
-    let token = unguessable()?;
-    let may_drop_rep = body.rep.is_none();
-    let ask = Ask {
-        ticket: TicketId::new(&unguessable()?),
-        access: key::digest(&token),
-        site: site.id.clone(),
-        skills: skills_of(&body, site),
-        wishes: body.wishes,
-        tier: tier_of(&shopper, &config)?,
-        rep: body.rep.or_else(|| shopper.rep.as_deref().map(RepId::new)),
-        case: shopper.case.clone(),
-        // A proven name goes before a typed one; the number to call is the one typed just now.
-        name: shopper.name.clone().or(body.name),
-        phone: body.phone.or(shopper.phone.clone()),
-        message: body.message,
-        page: body.page,
-        language: body.lang,
+    let click = Click {
+        site: &site,
+        identity: key::bearer(&parts.headers),
+        body,
     };
-    let unclaimed = Unclaimed::new(&face, &ask);
-    let answer = match put(&face, ask.clone()).await? {
-        // The shopper did not choose the rep of the shop's token and cannot mend it.
-        Err(AskRefused::UnknownRep(_)) if may_drop_rep => {
-            put(&face, Ask { rep: None, ..ask }).await?
-        }
-        answer => answer,
-    };
-    unclaimed.claim();
-    let view = answer.map_err(refusal)?;
-    info!(site = %site.id, state = ?view.state, "ticket opened");
-    Ok((
+    let Opened {
+        view,
+        token,
+        visitor,
+    } = open(&face, click, &parts).await?;
+    let mut response = (
         StatusCode::CREATED,
         [
             (header::LOCATION, path(view.id.as_str())),
@@ -89,7 +66,139 @@ pub(super) async fn ask(
         ],
         Json(TicketDocument::with_token(&view, &token)),
     )
-        .into_response())
+        .into_response();
+    if let Some(visitor) = visitor {
+        let site = SiteId::new(&site);
+        visitor.attach(&site, &parts.headers, &face.options, &mut response)?;
+    }
+    Ok(response)
+}
+
+/// What a click says, however it came.
+pub(crate) struct Click<'a> {
+    /// Where.
+    pub(crate) site: &'a str,
+    /// The shop's token.
+    pub(crate) identity: Option<&'a str>,
+    /// What is asked.
+    pub(crate) body: AskBody,
+}
+
+/// What a click came to.
+pub(crate) struct Opened {
+    /// The ticket.
+    pub(crate) view: TicketView,
+    /// What opens it.
+    pub(crate) token: String,
+    /// The visitor as it is to be remembered.
+    pub(crate) visitor: Option<Visitor>,
+}
+
+/// Makes a ticket within the limits of whoever asks.
+pub(crate) async fn open(
+    face: &Face,
+    click: Click<'_>,
+    request: &Parts,
+) -> Result<Opened, Problem> {
+    let config = face.config();
+    let site = config
+        .site(click.site)
+        .ok_or_else(|| Problem::not_found(format!("No site is called {:?}.", click.site)))?;
+    let source = source_of(request, face)?;
+    let known = Visitor::of_request(&request.headers, &site.id, face);
+    face.clicks.take(
+        &site.id,
+        source,
+        known.as_ref(),
+        &face.options.clicks,
+        Instant::now(),
+    )?;
+    let shopper = click
+        .identity
+        .map_or_else(Shopper::default, |token| identity::verify(token, site));
+    let body = click.body.bounded(&site.form)?;
+    let known = match known {
+        Some(visitor) => Some(up_to_date(visitor, face).await?),
+        None => None,
+    };
+    let token = unguessable()?;
+    let may_drop_rep = body.rep.is_none();
+    let ask = Ask {
+        ticket: TicketId::new(&unguessable()?),
+        access: key::digest(&token),
+        site: site.id.clone(),
+        skills: skills_of(&body, site),
+        wishes: body.wishes,
+        tier: tier_of(&shopper, &config)?,
+        // The rep of the shop's token goes before the one who helped last.
+        rep: body
+            .rep
+            .or_else(|| shopper.rep.as_deref().map(RepId::new))
+            .or_else(|| known.as_ref().and_then(Visitor::rep_id)),
+        case: shopper
+            .case
+            .clone()
+            .or_else(|| known.as_ref()?.cases.last().cloned()),
+        // A proven name goes before a typed one; the number to call is the one typed just now.
+        name: (shopper.name.clone())
+            .or(body.name)
+            .or_else(|| known.as_ref()?.name.clone()),
+        phone: (body.phone)
+            .or(shopper.phone.clone())
+            .or_else(|| known.as_ref()?.phone.clone()),
+        message: body.message,
+        details: body.details,
+        page: body.page,
+        language: body.lang,
+        proof: shopper.proof,
+        channel: body.channel,
+        im: shopper.im.clone(),
+    };
+    let visitor = Visitor::to_remember(known, site.form.remember, body.remember)?;
+    let visitor = visitor.map(|visitor| visitor.who_asks(&ask, shopper.im.clone()));
+    let unclaimed = Unclaimed::new(face, &ask);
+    let answer = match put(face, ask.clone()).await? {
+        // The shopper did not choose the rep of the shop's token and cannot mend it.
+        Err(AskRefused::UnknownRep(_)) if may_drop_rep => {
+            put(face, Ask { rep: None, ..ask }).await?
+        }
+        answer => answer,
+    };
+    unclaimed.claim();
+    let view = answer.map_err(refusal)?;
+    info!(site = %site.id, state = ?view.state, "ticket opened");
+    Ok(Opened {
+        view,
+        token,
+        visitor,
+    })
+}
+
+fn source_of(request: &Parts, face: &Face) -> Result<IpAddr, Problem> {
+    let peer = request.extensions.get::<Peer>().copied();
+    let peer = peer.ok_or_else(|| Problem::for_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(source_of_request(
+        peer,
+        &request.headers,
+        &face.options.proxies,
+    ))
+}
+
+/// The visitor with what the desk knows of the conversations remembered, unless too many of them are open.
+async fn up_to_date(mut visitor: Visitor, face: &Face) -> Result<Visitor, Problem> {
+    let tickets = visitor.ticket_ids();
+    let standing = face
+        .desk
+        .call(|answer| Command::Standing { tickets, answer })
+        .await?;
+    let open = standing.iter().filter(|view| !view.state.is_final());
+    if open.count() >= OPEN_AT_ONCE {
+        return Err(Problem::many_open(OPEN_AT_ONCE));
+    }
+    for view in &standing {
+        visitor.take_view(view);
+    }
+    Ok(visitor)
 }
 
 /// A click whose answer is still owed. Dropped before it is claimed, because its page has gone, it ends
@@ -136,7 +245,7 @@ async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Pr
         .await?)
 }
 
-fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
+pub(super) fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
     key::bearer(headers).map_or_else(Shopper::default, |token| identity::verify(token, site))
 }
 
@@ -151,7 +260,7 @@ fn tier_of(shopper: &Shopper, config: &Config) -> Result<TierId, Problem> {
         .ok_or_else(|| Problem::unprocessable("This site serves nobody: it has no tier."))
 }
 
-fn skills_of(body: &Asked, site: &SiteFace) -> Vec<SkillId> {
+pub(super) fn skills_of(body: &Asked, site: &SiteFace) -> Vec<SkillId> {
     match site.skills.as_slice() {
         [only] if body.skills.is_empty() => vec![only.clone()],
         _ => body.skills.clone(),
@@ -167,6 +276,7 @@ fn refusal(refused: AskRefused) -> Problem {
         | AskRefused::BeyondReach(_)
         | AskRefused::NoSkill
         | AskRefused::TooLong => Problem::unprocessable(sentence(&refused)),
+        AskRefused::NotCalled(refused) => Problem::not_called(refused),
         AskRefused::TicketTaken => Problem::new(StatusCode::CONFLICT, sentence(&refused)),
         AskRefused::Closed => Problem::closed(),
         AskRefused::OutsideHours { opens_unix_ms } => Problem::outside_hours(*opens_unix_ms),
@@ -174,7 +284,7 @@ fn refusal(refused: AskRefused) -> Problem {
     }
 }
 
-fn sentence(refused: &AskRefused) -> String {
+pub(super) fn sentence(refused: &impl ToString) -> String {
     let text = refused.to_string();
     let mut letters = text.chars();
     letters

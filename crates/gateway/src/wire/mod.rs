@@ -2,7 +2,10 @@
 //! Must not know how a document travels.
 
 pub(crate) mod ask;
+pub(crate) mod callback;
+pub(crate) mod console;
 pub(crate) mod frame;
+pub(crate) mod past;
 pub(crate) mod presence;
 pub(crate) mod rating;
 pub(crate) mod ticket;

@@ -79,6 +79,7 @@ pub(crate) fn config() -> Config {
         skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
         origins: vec![format!("https://{id}.example")],
         token_keys: secret.into_iter().map(shared).collect(),
+        form: gateway::FormFace::default(),
     };
     Config {
         sites: vec![
@@ -91,6 +92,7 @@ pub(crate) fn config() -> Config {
         ],
         tiers: vec![TierId::new("standard"), TierId::new("gold")],
         demo: None,
+        console: None,
         admin: None,
         softphones: None,
         figures: Figures::default(),

@@ -134,8 +134,12 @@ impl Both {
             name: None,
             phone: None,
             message: None,
+            details: Vec::new(),
             page: None,
             language: None,
+            proof: crate::Proof::None,
+            channel: crate::Channel::Page,
+            im: None,
         };
         let (ask, reply) = (Box::new(ask), ReplyId(0));
         self.desk.handle(Input::Ask { ask, reply }, self.instant());
@@ -229,6 +233,7 @@ fn config(reps: Vec<Rep>, routing: Routing) -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: crate::CallbackRules::default(),
         }],
         skills: SKILLS
             .map(|id| Skill {

@@ -7,9 +7,11 @@
 )]
 
 mod asking;
+mod calling;
 mod casing;
 mod choosing;
 mod commanding;
+mod consoles;
 mod conversing;
 mod doubting;
 mod explaining;

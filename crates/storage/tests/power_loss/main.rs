@@ -95,8 +95,12 @@ fn ask(ticket: &str) -> Ask {
         name: None,
         phone: None,
         message: None,
+        details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }
 
