@@ -12,6 +12,7 @@ use crate::config::{Config, Options};
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
+use crate::repeats::Repeats;
 use crate::visitor::Forgotten;
 use crate::watcher::SharedEvents;
 
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// How fast each conversation writes.
     pub(crate) paces: Paces,
+    /// Changes that were asked for under a key of the caller's.
+    pub(crate) repeats: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
     /// The newest events of presence.
@@ -51,6 +54,7 @@ impl Face {
             options,
             metrics: Metrics::default(),
             paces: Paces::default(),
+            repeats: Repeats::default(),
             clicks: Clicks::default(),
             events: SharedEvents::default(),
             forgotten: Forgotten::default(),
