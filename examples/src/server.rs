@@ -402,7 +402,7 @@ fn configuration(demo: &Demo, setup: &Setup) -> String {
         text += &format!("[[tier]]\nid = \"{tier}\"\n");
     }
     text += &format!(
-        "[[site]]\nid = \"shop\"\n{}\n[[admin_key]]\nid = \"test\"\nkey = \"{}\"\nscopes = [\"read\"]\n",
+        "[[site]]\nid = \"shop\"\n{}\n[[admin_key]]\nid = \"test\"\nkey = \"{}\"\nscopes = [\"read\", \"write\"]\n",
         setup.site_lines, demo.admin_key
     );
     for (user, skills) in REPS {
