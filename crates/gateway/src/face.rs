@@ -13,6 +13,7 @@ use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
 use crate::visitor::Forgotten;
+use crate::wall::Wall;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) clicks: Clicks,
     /// Visitors who do not want to be known again.
     pub(crate) forgotten: Forgotten,
+    /// What walls are shown.
+    pub(crate) wall: Wall,
     /// Cancelled when the server stops; long answers end with it.
     pub(crate) stop: CancellationToken,
     /// What outlives its request: WebSocket conversations, and the end of clicks that nobody waited for.
@@ -50,6 +53,7 @@ impl Face {
             paces: Paces::default(),
             clicks: Clicks::default(),
             forgotten: Forgotten::default(),
+            wall: Wall::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))

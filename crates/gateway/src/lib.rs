@@ -33,6 +33,7 @@ mod selection;
 mod server;
 mod source;
 mod visitor;
+mod wall;
 mod wire;
 mod words;
 

@@ -19,7 +19,9 @@ mod queue;
 mod reps;
 
 pub use authorisation::{AdminKey, Scope};
+pub(crate) use decisions::DecisionsDocument;
 pub use lines::{LineBoard, LineReport, LineStanding};
+pub(crate) use presentities::PresentityDocument;
 pub(crate) use reps::word;
 
 /// What the admin addresses need; without it they are not found.
