@@ -8,10 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{
-    AdminFace, ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneDoor,
-    SoftphoneSocket,
-};
+use gateway::{ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
@@ -27,7 +24,6 @@ use crate::browsers;
 use crate::config::{self, DigestSettings, Settings};
 use crate::consoles::{self, Consoles};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
-use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
@@ -178,7 +174,7 @@ impl Server {
         let (errands_in, errands) = mpsc::channel(ERRANDS);
         let gateway = Gateway::bind_with(
             settings.http.listen,
-            gateway_config(
+            browsers::config(
                 &settings,
                 &happenings,
                 &sockets_in,
@@ -445,7 +441,7 @@ impl Server {
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
-        let gateway = gateway_config(
+        let gateway = browsers::config(
             &settings, happenings, sockets, store, counters, lines, console,
         );
         self.reload.gateway.replace(gateway);
@@ -586,56 +582,4 @@ fn offers(settings: &DigestSettings) -> Offers {
         .map(|(special, suites)| (protocol(*special), suites.clone()))
         .collect();
     Offers::new(suites.clone(), by_protocol, qualities)
-}
-
-fn gateway_config(
-    settings: &Settings,
-    happenings: &Happenings,
-    sockets: &mpsc::Sender<SoftphoneSocket>,
-    store: &Arc<Store>,
-    counters: Arc<Counters>,
-    lines: &LineBoard,
-    console: &ConsoleFace,
-) -> gateway::Config {
-    gateway::Config {
-        sites: settings.sites.clone(),
-        skills: settings
-            .helpdesk
-            .skills
-            .iter()
-            .map(|skill| (skill.id.clone(), skill.name.clone()))
-            .collect(),
-        tiers: settings
-            .helpdesk
-            .tiers
-            .iter()
-            .map(|tier| tier.id.clone())
-            .collect(),
-        demo: happenings.events().map(|events| gateway::DemoFace {
-            events: events.clone(),
-        }),
-        admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
-            keys: settings.admin_keys.clone(),
-            presentities: store.clone(),
-            lines: lines.clone(),
-        }),
-        console: Some(console_face(settings, console)),
-        softphones: Some(SoftphoneDoor {
-            origins: settings.sip.origins.clone(),
-            sockets: sockets.clone(),
-        }),
-        figures: figures::of_sip(counters),
-    }
-}
-
-fn console_face(settings: &Settings, console: &ConsoleFace) -> ConsoleFace {
-    let reps = &settings.helpdesk.reps;
-    console.clone().with(
-        reps.iter()
-            .map(|rep| (rep.id.clone(), rep.name.clone()))
-            .collect(),
-        settings.console.supervisors.clone(),
-        settings.console.canned.clone(),
-        settings.console.idle_after,
-    )
 }
