@@ -4,6 +4,7 @@
 
 mod archive;
 mod browsers;
+mod calls;
 mod check;
 mod cli;
 mod config;
@@ -27,6 +28,7 @@ mod simulate;
 mod sip_service;
 mod unix_time;
 mod watch;
+mod webhooks;
 
 use std::process::ExitCode;
 

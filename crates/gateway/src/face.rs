@@ -12,8 +12,10 @@ use crate::config::{Config, Options};
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
+use crate::repeats::Repeats;
 use crate::visitor::Forgotten;
 use crate::wall::Wall;
+use crate::watcher::SharedEvents;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -30,8 +32,12 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// How fast each conversation writes.
     pub(crate) paces: Paces,
+    /// Changes that were asked for under a key of the caller's.
+    pub(crate) repeats: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// The newest events of presence.
+    pub(crate) events: SharedEvents,
     /// Visitors who do not want to be known again.
     pub(crate) forgotten: Forgotten,
     /// What walls are shown.
@@ -51,7 +57,9 @@ impl Face {
             options,
             metrics: Metrics::default(),
             paces: Paces::default(),
+            repeats: Repeats::default(),
             clicks: Clicks::default(),
+            events: SharedEvents::default(),
             forgotten: Forgotten::default(),
             wall: Wall::default(),
             stop: CancellationToken::new(),

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use helpdesk::CallbackRefused;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -101,6 +102,30 @@ impl Problem {
         )
     }
 
+    /// Nobody is called, and why: 404, 409, 403, 429 where a limit is reached, else 422.
+    pub(crate) fn not_called(refused: &CallbackRefused) -> Self {
+        let words = |words: &CallbackRefused| format!("You cannot be called: {words}.");
+        let of_status = |status| Self::new(status, words(refused));
+        match refused {
+            CallbackRefused::UnknownTicket => Self::no_ticket(),
+            CallbackRefused::Ended => Self::ended(),
+            CallbackRefused::NotProven => of_status(StatusCode::FORBIDDEN),
+            CallbackRefused::QuietHours | CallbackRefused::InDoubt => {
+                of_status(StatusCode::CONFLICT)
+            }
+            CallbackRefused::LinesBusy
+            | CallbackRefused::NumberLimit
+            | CallbackRefused::HourLimit
+            | CallbackRefused::DayLimit
+            | CallbackRefused::MinutesSpent
+            | CallbackRefused::TooManyFailures => of_status(StatusCode::TOO_MANY_REQUESTS),
+            CallbackRefused::NotSetUp
+            | CallbackRefused::NoNumber
+            | CallbackRefused::BadNumber(_)
+            | CallbackRefused::NotAllowed => Self::unprocessable(words(refused)),
+        }
+    }
+
     /// 429, with the seconds to wait and in words.
     pub(crate) fn too_fast(detail: impl Into<Cow<'static, str>>, wait_s: u32) -> Self {
         Self {
@@ -167,7 +192,7 @@ impl Problem {
 #[schema(as = Problem)]
 pub(crate) struct Document<'a> {
     #[serde(rename = "type")]
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     pub(crate) title: &'a str,
     pub(crate) status: u16,
     pub(crate) detail: &'a str,
@@ -256,7 +281,7 @@ impl From<NoRandom> for Problem {
 pub(crate) async fn complete(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() || is_problem(&response) {
+    if !status.is_client_error() && !status.is_server_error() || has_document(&response) {
         return response;
     }
     let (parts, _) = response.into_parts();
@@ -280,9 +305,11 @@ pub(crate) fn after_panic(panic: Box<dyn std::any::Any + Send + 'static>) -> htt
     Problem::for_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
 
-fn is_problem(response: &Response) -> bool {
+/// Problems have one, and SOAP faults, which are XML.
+fn has_document(response: &Response) -> bool {
     response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == "application/problem+json")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("problem+json") || value.contains("xml"))
 }
