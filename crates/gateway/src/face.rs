@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::pace::Paces;
 use crate::repeats::Repeats;
 use crate::visitor::Forgotten;
+use crate::watcher::SharedEvents;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) repeats: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// The newest events of presence.
+    pub(crate) events: SharedEvents,
     /// Visitors who do not want to be known again.
     pub(crate) forgotten: Forgotten,
     /// Cancelled when the server stops; long answers end with it.
@@ -53,6 +56,7 @@ impl Face {
             paces: Paces::default(),
             repeats: Repeats::default(),
             clicks: Clicks::default(),
+            events: SharedEvents::default(),
             forgotten: Forgotten::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
