@@ -1,8 +1,6 @@
 //! Reps in Chromium at consoles, one at a softphone, shoppers, and a supervisor at the wall: what they do is in
 //! `crates/gateway/browser/console.test.mjs`. Must not know the server's inside.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 use std::path::Path;
 use std::process::Command;
 
