@@ -14,6 +14,8 @@ use crate::metrics::Metrics;
 use crate::pace::Paces;
 use crate::repeats::Repeats;
 use crate::visitor::Forgotten;
+use crate::wall::Wall;
+use crate::watcher::SharedEvents;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -34,8 +36,12 @@ pub(crate) struct Shared {
     pub(crate) repeats: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// The newest events of presence.
+    pub(crate) events: SharedEvents,
     /// Visitors who do not want to be known again.
     pub(crate) forgotten: Forgotten,
+    /// What walls are shown.
+    pub(crate) wall: Wall,
     /// Cancelled when the server stops; long answers end with it.
     pub(crate) stop: CancellationToken,
     /// What outlives its request: WebSocket conversations, and the end of clicks that nobody waited for.
@@ -53,7 +59,9 @@ impl Face {
             paces: Paces::default(),
             repeats: Repeats::default(),
             clicks: Clicks::default(),
+            events: SharedEvents::default(),
             forgotten: Forgotten::default(),
+            wall: Wall::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))

@@ -19,6 +19,7 @@ mod headers;
 mod identity;
 mod key;
 mod language;
+mod leaving;
 mod mark;
 mod metrics;
 mod openapi;
@@ -35,6 +36,8 @@ mod server;
 mod soap;
 mod source;
 mod visitor;
+mod wall;
+mod watcher;
 mod wire;
 mod words;
 

@@ -31,7 +31,7 @@ impl SelectionQuery {
 }
 
 /// The groups of one configured site, all or those of a skill, of a tier, or of both.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Selection {
     /// The site.
     pub(crate) site: SiteId,

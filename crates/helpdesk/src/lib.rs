@@ -17,6 +17,7 @@ mod decisions;
 mod deliveries;
 mod desk;
 mod dispatch;
+pub mod ended_waits;
 mod estimate;
 mod hours;
 pub mod ids;
@@ -62,6 +63,7 @@ pub use config_error::ConfigError;
 pub use conversation::{Line, Speaker};
 pub use decision::{Candidate, Decision, Outcome};
 pub use desk::Helpdesk;
+pub use ended_waits::{WaitEnded, WaitFate};
 pub use estimate::quote::Form;
 pub use hours::{Hours, HoursError};
 pub use ids::{
