@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use presence::Availability;
 
 use crate::ask::AccessDigest;
+use crate::board::Board;
 use crate::cases::Cases;
 use crate::clock::{Clock, Moment};
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::conversation::Line;
 use crate::decision::Decision;
 use crate::decisions::Decisions;
 use crate::deliveries::Deliveries;
+use crate::groups::{Clicks, Groups};
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Input, Output, PauseFor, ShopperEvent};
 use crate::knowledge::PauseEnd;
@@ -26,11 +28,36 @@ use crate::promised::Shown;
 use crate::promises::{self, Desk, Promise};
 use crate::record::Record;
 use crate::roster::{Pause, Roster};
-use crate::routing;
 use crate::scores::Scores;
-use crate::snapshot::{SiteSnapshot, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::ticket::TicketView;
-use crate::tickets::{Stage, Tickets};
+use crate::tickets::Tickets;
+
+/// From so many waiting tickets and reps at work on, waits are not forecast anew at every change.
+const LARGE: usize = 256;
+/// How often waits are forecast anew on a large desk, and what each waiting ticket adds to that.
+const FORECAST_EVERY: Duration = Duration::from_millis(250);
+const FORECAST_EVERY_TICKETS: u32 = 10;
+
+/// What was promised last, and from which state of the desk.
+#[derive(Debug)]
+struct Forecast {
+    /// From so many waiting tickets and reps at work on it may be a while old.
+    large: usize,
+    at: Option<Moment>,
+    clicks: Clicks,
+    next_overtaking: Option<Moment>,
+    /// Of the tickets, the reps and the opening hours: what has changed since.
+    seen: Option<Seen>,
+}
+
+/// Rises with each change of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    board: u64,
+    reps: u64,
+    openings: u64,
+}
 
 /// The helpdesk of all sites as a deterministic machine: the same inputs at the same times give the same
 /// outputs. After each [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),
@@ -50,6 +77,13 @@ pub struct Helpdesk {
     pub(crate) scores: Scores,
     pub(crate) cases: Cases,
     openings: Openings,
+    pub(crate) board: Board,
+    groups: Groups,
+    forecast: Forecast,
+    /// When nobody who waits could be offered to anybody.
+    pub(crate) drained: Option<Seen>,
+    /// What the snapshot was made from.
+    published: Option<(Seen, Option<Moment>)>,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
     /// When time alone will next change something.
@@ -77,6 +111,17 @@ impl Helpdesk {
             scores: Scores::default(),
             cases: Cases::default(),
             openings: Openings::default(),
+            board: Board::default(),
+            groups: Groups::default(),
+            forecast: Forecast {
+                large: LARGE,
+                at: None,
+                clicks: Clicks::new(),
+                next_overtaking: None,
+                seen: None,
+            },
+            drained: None,
+            published: None,
             touched: BTreeSet::new(),
             next_timeout: None,
             snapshot: Arc::new(Snapshot {
@@ -88,6 +133,7 @@ impl Helpdesk {
             outputs: VecDeque::new(),
         };
         desk.learnt.configure(&desk.config);
+        desk.groups = Groups::of(&desk.config, &mut desk.board, &desk.roster);
         desk.settle();
         desk.outputs.clear();
         Ok(desk)
@@ -153,6 +199,10 @@ impl Helpdesk {
         self.roster.configure(&self.config.reps, self.now);
         self.learnt.configure(&self.config);
         self.openings.clear();
+        self.board.clear();
+        self.tickets.touch_all();
+        self.groups = Groups::of(&self.config, &mut self.board, &self.roster);
+        self.forecast.seen = None;
         self.release_orphans();
         self.settle();
         Ok(())
@@ -206,11 +256,17 @@ impl Helpdesk {
         self.outputs.push_back(output);
     }
 
+    #[cfg(test)]
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     pub(crate) fn promising(&self) -> Desk<'_> {
         Desk {
             config: &self.config,
             roster: &self.roster,
             tickets: &self.tickets,
+            board: &self.board,
             learnt: &self.learnt,
             openings: &self.openings,
             now: self.now,
@@ -226,7 +282,10 @@ impl Helpdesk {
         self.cases.forget(now);
         if due {
             self.roster.expire(now);
-            self.lapse_offers();
+            for ticket in self.board.due(now) {
+                self.lapse_offer(&ticket);
+                self.tickets.touch(ticket);
+            }
             self.drain_queue();
         }
     }
@@ -236,21 +295,75 @@ impl Helpdesk {
         self.next_timeout = Some(self.now);
     }
 
-    /// Brings everything derived in line with what has just happened.
+    /// Brings everything derived in line with what has just happened. Who is offered what, and what groups
+    /// say of a click, is decided at once; on a large desk waits are forecast anew a few times a second.
     pub(crate) fn settle(&mut self) {
         self.openings.refresh(&self.config, self.now);
         self.drain_queue();
         self.decide_who_waits();
-        self.refresh_learnt();
-        let promises = promises::promises(self.promising());
-        self.tell_shoppers(promises.tickets);
-        self.publish_snapshot(promises.sites);
+        self.sync();
+        let seen = self.seen();
+        let overtaken = self.forecast.next_overtaking;
+        let is_behind =
+            self.forecast.seen != Some(seen) || overtaken.is_some_and(|at| at <= self.now);
+        if is_behind && self.forecast_is_due() {
+            self.forecast();
+        } else {
+            self.tell_who_waits_no_more();
+        }
+        self.publish_snapshot();
         self.record_scores();
-        self.next_timeout = self
-            .next_change()
+        self.next_timeout = self.next_change();
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        Seen {
+            board: self.board.version(),
+            reps: self.roster.revision(),
+            openings: self.openings.version(),
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        let at_work = self.roster.sets().at_work.count();
+        self.tickets.waiting_count() + at_work >= self.forecast.large
+    }
+
+    /// How long a forecast holds on a large desk.
+    fn forecast_every(&self) -> Duration {
+        let waiting = u64::try_from(self.tickets.waiting_count()).unwrap_or(u64::MAX);
+        let more = Duration::from_millis(waiting / u64::from(FORECAST_EVERY_TICKETS));
+        FORECAST_EVERY.max(more)
+    }
+
+    fn forecast_is_due(&self) -> bool {
+        let every = self.forecast_every();
+        let is_fresh = |at: Moment| self.now < at.after(every);
+        !(self.is_large() && self.forecast.at.is_some_and(is_fresh))
+    }
+
+    /// Forecasts all waits, and tells everybody whose promise has changed.
+    fn forecast(&mut self) {
+        self.refresh_learnt();
+        let promises = promises::promises(self.promising(), &self.groups);
+        self.forecast.clicks = promises.clicks;
+        self.forecast.next_overtaking = promises.next_overtaking;
+        self.forecast.at = Some(self.now);
+        self.tell_shoppers(promises.tickets);
+        self.sync();
+        self.forecast.seen = Some(self.seen());
+    }
+
+    /// Between two forecasts whoever came to a rep or left is told at once; who waits again, with the next.
+    fn tell_who_waits_no_more(&mut self) {
+        let (waiting, others) = std::mem::take(&mut self.touched)
             .into_iter()
-            .chain(promises.next_overtaking)
-            .min();
+            .partition(|id| self.board.steps_of(id).is_some());
+        self.touched = waiting;
+        let others: BTreeSet<TicketId> = others;
+        for id in others {
+            self.tell(&id, None);
+        }
     }
 
     fn refresh_learnt(&mut self) {
@@ -286,7 +399,7 @@ impl Helpdesk {
     /// Notes how a ticket stands as what its shopper knows; `None` when the shopper knows it already.
     fn take_view_as_told(&mut self, id: &TicketId, promise: Option<Promise>) -> Option<TicketView> {
         let now = self.now;
-        let ticket = self.tickets.ticket_mut(id)?;
+        let ticket = self.tickets.told_mut(id)?;
         let rep = ticket.rep().and_then(|rep| self.roster.seat(rep));
         let rep = rep.map(|seat| Arc::from(seat.rep.name.as_str()));
         let had_promise = ticket.promised.is_some();
@@ -324,6 +437,9 @@ impl Helpdesk {
             ticket.told = view.clone();
             Some(view)
         };
+        if promise.is_some() {
+            self.board.look_again(ticket, &self.config, now);
+        }
         if let Some(given) = given {
             self.push(Output::Record(given.record(id)));
         }
@@ -332,15 +448,35 @@ impl Helpdesk {
 
     /// Takes all shoppers for told: one by an answer, or all because nobody follows yet.
     pub(crate) fn take_views_as_told(&mut self, of: impl IntoIterator<Item = TicketId>) {
-        self.refresh_learnt();
-        let mut promises = promises::promises(self.promising());
+        self.sync();
+        if self.forecast_is_due() {
+            self.refresh_learnt();
+            let mut promises = promises::promises(self.promising(), &self.groups);
+            for id in of {
+                self.touched.remove(&id);
+                self.take_view_as_told(&id, promises.tickets.remove(&id));
+            }
+            return;
+        }
         for id in of {
             self.touched.remove(&id);
-            self.take_view_as_told(&id, promises.tickets.remove(&id));
+            let ticket = self.tickets.ticket(&id);
+            let promise = ticket.and_then(|ticket| {
+                promises::quick_promise(self.promising(), ticket, &self.forecast.clicks)
+            });
+            self.take_view_as_told(&id, promise);
         }
     }
 
-    fn publish_snapshot(&mut self, sites: Vec<SiteSnapshot>) {
+    fn publish_snapshot(&mut self) {
+        let basis = (self.seen(), self.forecast.at);
+        if self.published == Some(basis) {
+            return;
+        }
+        self.published = Some(basis);
+        let sites = self
+            .groups
+            .snapshots(self.promising(), &self.forecast.clicks);
         if sites == self.snapshot.sites {
             return;
         }
@@ -396,37 +532,24 @@ impl Helpdesk {
         }
     }
 
-    /// When time alone next changes anything but the order of the queue.
+    /// When time alone next changes anything.
     fn next_change(&self) -> Option<Moment> {
-        let offers = self
-            .roster
-            .seats()
-            .flat_map(|seat| &seat.offers)
-            .filter_map(|offer| match &self.tickets.ticket(offer)?.stage {
-                Stage::Offered { until, .. } => Some(*until),
-                Stage::Waiting | Stage::Open { .. } | Stage::Ended { .. } => None,
-            });
-        let routing = &self.config.routing;
-        let decisions = self.tickets.waiting().filter_map(|ticket| {
-            let demand = ticket.demand(routing.sticky_for, self.now);
-            routing::next_change(&demand, ticket.waiting_since, routing, self.now)
+        let is_behind = self.forecast.seen != Some(self.seen());
+        let forecast = self.forecast.at.filter(|_| is_behind);
+        let forecast = forecast.map(|at| at.after(self.forecast_every()));
+        // On a large desk a place in the queue may be told a little later than it changes.
+        let overtaking = self.forecast.next_overtaking.map(|at| {
+            let earliest = self.forecast.at.filter(|_| self.is_large());
+            earliest.map_or(at, |told| at.max(told.after(self.forecast_every())))
         });
-        let in_danger = self.tickets.waiting().filter_map(|ticket| {
-            let boosts = routing.promise_boost > 1.0;
-            let danger = ticket.promised.filter(|_| boosts)?.nearly_over();
-            (danger > self.now).then_some(danger)
-        });
-        let overdue = self.tickets.waiting().filter_map(|ticket| {
-            let look = ticket.promised?.next_look();
-            (look > self.now).then_some(look)
-        });
-        offers
-            .chain(overdue)
-            .chain(decisions)
-            .chain(in_danger)
-            .chain(self.roster.next_expiry())
-            .chain(self.tickets.next_forgetting())
-            .chain(self.openings.next_change())
-            .min()
+        let changes = [
+            self.board.next_due(),
+            forecast,
+            overtaking,
+            self.roster.next_expiry(),
+            self.tickets.next_forgetting(),
+            self.openings.next_change(),
+        ];
+        changes.into_iter().flatten().min()
     }
 }

@@ -1,6 +1,7 @@
 //! Brings waiting tickets and free reps together, and keeps what was decided.
 //! Must not know how a rep is chosen, nor what an offer is.
 
+use crate::board::Line;
 use crate::config::Relax;
 use crate::decision::{Decision, Outcome};
 use crate::desk::Helpdesk;
@@ -20,42 +21,68 @@ struct Bid {
 }
 
 impl Helpdesk {
+    /// Brings the board in line with the tickets and the reps.
+    pub(crate) fn sync(&mut self) {
+        self.roster.sync();
+        let Self {
+            board,
+            tickets,
+            roster,
+            config,
+            now,
+            ..
+        } = self;
+        board.sync(tickets, roster, config, *now);
+    }
+
     /// Puts every waiting ticket that a free rep could take to the best of them: the ticket first that has
-    /// the most to show for the rep it would go to. Every offer only leaves less to choose from, so that
-    /// only those who would have gone to the same rep choose anew.
+    /// the most to show for the rep it would go to.
     pub(crate) fn drain_queue(&mut self) {
-        if !self.roster.seats().any(|seat| seat.is_free()) {
+        self.sync();
+        if self.drained == Some(self.seen()) {
             return;
         }
-        let mut bids: Vec<Bid> = self
-            .tickets
-            .waiting()
-            .filter_map(|ticket| self.bid(ticket))
-            .collect();
-        while let Some(best) = best_of(&bids) {
-            let bid = bids.swap_remove(best);
+        while let Some(bid) = self.best_bid() {
             self.decide(&bid.ticket, Outcome::Offered(bid.choice.rep.clone()));
             self.offer(&bid.ticket, &bid.choice.rep);
-            bids = bids
-                .into_iter()
-                .filter_map(|other| {
-                    if other.choice.rep == bid.choice.rep {
-                        self.bid(self.tickets.ticket(&other.ticket)?)
-                    } else {
-                        Some(other)
-                    }
-                })
-                .collect();
+            self.sync();
         }
+        self.drained = Some(self.seen());
+    }
+
+    /// Of those who are like all others only the head of each line bids.
+    fn best_bid(&self) -> Option<Bid> {
+        if self.roster.sets().free.is_empty() {
+            return None;
+        }
+        let heads = self.board.lines().filter_map(|line| self.bid_of_head(line));
+        let singles = self.board.singles().filter_map(|number| {
+            let ticket = self.tickets.waiting_as(number)?;
+            self.bid(ticket)
+        });
+        heads.chain(singles).max_by_key(|bid| bid.key)
+    }
+
+    fn bid_of_head(&self, line: &Line) -> Option<Bid> {
+        let routing = &self.config.routing;
+        let (since, number) = line.head()?;
+        let waited = self.now.since(since);
+        let reach = line
+            .steps
+            .reach(waited, line.sticky_for, &self.roster, routing);
+        let choice = reach.choose(&self.roster.sets().free, &self.roster)?;
+        let ticket = self.tickets.waiting_as(number)?;
+        Some(self.bid_for(ticket, choice))
     }
 
     /// Keeps why each ticket waits that has begun to, or whose lot a rule or the last rep to leave has
     /// changed.
     pub(crate) fn decide_who_waits(&mut self) {
-        let undecided: Vec<(TicketId, Decided)> = self
-            .tickets
-            .waiting()
-            .filter_map(|ticket| {
+        let undecided = self.board.take_undecided();
+        let undecided: Vec<(TicketId, Decided)> = undecided
+            .into_iter()
+            .filter_map(|number| {
+                let ticket = self.tickets.waiting_as(number)?;
                 let decided = self.lot(ticket);
                 let is_news = ticket.decided != Some(decided);
                 is_news.then(|| (ticket.ask.ticket.clone(), decided))
@@ -67,7 +94,7 @@ impl Helpdesk {
                 Hope::None => Outcome::Stranded,
             };
             self.decide(&id, outcome);
-            if let Some(ticket) = self.tickets.ticket_mut(&id) {
+            if let Some(ticket) = self.tickets.told_mut(&id) {
                 ticket.decided = Some(decided);
             }
             self.tell_of_hope(&id, decided.hope);
@@ -76,7 +103,7 @@ impl Helpdesk {
 
     /// The last rep to leave strands nobody in silence, nor does the first to come back.
     fn tell_of_hope(&mut self, id: &TicketId, hope: Hope) {
-        let Some(ticket) = self.tickets.ticket_mut(id) else {
+        let Some(ticket) = self.tickets.told_mut(id) else {
             return;
         };
         let text = match (ticket.told_hope, hope) {
@@ -101,17 +128,18 @@ impl Helpdesk {
 
     fn lot(&self, ticket: &Ticket) -> Decided {
         let routing = &self.config.routing;
-        let demand = ticket.demand(routing.sticky_for, self.now);
-        let hope = if routing::could_ever(&demand, &self.roster, routing) {
-            Hope::Some
-        } else {
-            Hope::None
+        let ever = || {
+            let demand = ticket.demand(routing.sticky_for, self.now);
+            if routing::could_ever(&demand, &self.roster, routing) {
+                Hope::Some
+            } else {
+                Hope::None
+            }
         };
+        let hope = self.board.hope(ticket, &self.roster);
         Decided {
-            fired: routing
-                .relax
-                .partition_point(|rule| rule.after <= demand.waited),
-            hope,
+            fired: routing.fired(self.now.since(ticket.waiting_since)),
+            hope: hope.unwrap_or_else(ever),
         }
     }
 
@@ -119,16 +147,21 @@ impl Helpdesk {
         let routing = &self.config.routing;
         let demand = ticket.demand(routing.sticky_for, self.now);
         let choice = routing::choose(&demand, &self.roster, routing, self.now)?;
+        Some(self.bid_for(ticket, choice))
+    }
+
+    fn bid_for(&self, ticket: &Ticket, choice: Choice) -> Bid {
         let place = Place {
             number: ticket.number,
             since: ticket.asked_at.0,
             weight: promises::weight(&self.config, ticket, self.now),
         };
-        Some(Bid {
+        let priority = self.config.routing.priority;
+        Bid {
             ticket: ticket.ask.ticket.clone(),
-            key: place.key(choice.expertise, routing.priority, self.now.0),
+            key: place.key(choice.expertise, priority, self.now.0),
             choice,
-        })
+        }
     }
 
     /// How the reps stand to a ticket at this moment, as a decision that changes nothing.
@@ -174,9 +207,4 @@ impl Helpdesk {
             others: considered.others,
         }
     }
-}
-
-fn best_of(bids: &[Bid]) -> Option<usize> {
-    let keyed = bids.iter().enumerate();
-    keyed.max_by_key(|(_, bid)| bid.key).map(|(place, _)| place)
 }

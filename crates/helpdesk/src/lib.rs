@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ask;
+mod board;
 pub mod case;
 mod cases;
 mod clock;
@@ -17,6 +18,7 @@ mod deliveries;
 mod desk;
 mod dispatch;
 mod estimate;
+mod groups;
 mod hours;
 pub mod ids;
 pub mod io;

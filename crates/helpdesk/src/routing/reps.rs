@@ -2,7 +2,7 @@
 //! Must not know what a rep is.
 
 /// A set of reps by their index in the roster.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct RepSet {
     words: Vec<u64>,
 }
@@ -44,6 +44,17 @@ impl RepSet {
             .iter()
             .zip(&other.words)
             .any(|(one, other)| one & other != 0)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        let words = self.words.iter();
+        words.map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// How many are in both sets.
+    pub(crate) fn count_in_both(&self, other: &Self) -> u32 {
+        let words = self.words.iter().zip(&other.words);
+        words.map(|(one, other)| (one & other).count_ones()).sum()
     }
 
     /// The reps in both sets, ascending.
