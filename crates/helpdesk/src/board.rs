@@ -265,6 +265,15 @@ impl Line {
         self.plain.first().copied()
     }
 
+    /// Those who are routed alike, with those in danger of a broken promise, in order of arrival.
+    pub(crate) fn alike(&self, tickets: &Tickets) -> BTreeSet<(Moment, u64)> {
+        let alike = self.singles.iter().filter_map(|&number| {
+            let ticket = tickets.waiting_as(number)?;
+            ticket.is_plain().then_some((ticket.asked_at, number))
+        });
+        self.plain.iter().copied().chain(alike).collect()
+    }
+
     pub(crate) fn holds(&self, ticket: &Ticket) -> bool {
         self.plain.contains(&(ticket.asked_at, ticket.number))
             || self.singles.contains(&ticket.number)

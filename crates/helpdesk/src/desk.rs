@@ -132,7 +132,8 @@ impl Helpdesk {
             }),
             outputs: VecDeque::new(),
         };
-        desk.learnt.configure(&desk.config);
+        desk.learnt
+            .configure(&desk.config, &mut desk.board, &desk.roster);
         desk.groups = Groups::of(&desk.config, &mut desk.board, &desk.roster);
         desk.settle();
         desk.outputs.clear();
@@ -197,9 +198,10 @@ impl Helpdesk {
         self.advance(now);
         self.config = config;
         self.roster.configure(&self.config.reps, self.now);
-        self.learnt.configure(&self.config);
         self.openings.clear();
         self.board.clear();
+        self.learnt
+            .configure(&self.config, &mut self.board, &self.roster);
         self.tickets.touch_all();
         self.groups = Groups::of(&self.config, &mut self.board, &self.roster);
         self.forecast.seen = None;
@@ -371,6 +373,7 @@ impl Helpdesk {
             config: &self.config,
             roster: &self.roster,
             tickets: &self.tickets,
+            board: &self.board,
             now: self.now,
         });
     }

@@ -224,15 +224,13 @@ impl<'a> Line<'a> {
             let tier = &ticket.ask.tier;
             let skill = ticket.skills.first();
             let played = outlook.ticket(&ticket.ask.ticket);
+            let by_length = || wait(desk, count.at_work, servers, (skill?, tier));
+            let (wait, form) = told(played, by_length);
             let promise = Promise {
-                form: if played.is_some() {
-                    Form::Played
-                } else {
-                    Form::Formula
-                },
                 position: count.all.saturating_add(1),
                 servers,
-                wait: played.or_else(|| wait(desk, count.at_work, servers, (skill?, tier))),
+                wait,
+                form,
             };
             promises.insert(ticket.ask.ticket.clone(), promise);
         }
@@ -252,13 +250,11 @@ impl<'a> Line<'a> {
             let pool = Pool::of(&reach, None, desk.roster);
             let ahead = self.ahead_of_click(&pool, tier);
             let played = outlook.click(skill, tier);
+            let by_length = || wait(desk, ahead, pool.servers, (skill, tier));
+            let (wait, form) = told(played, by_length);
             let click = Click {
-                form: if played.is_some() {
-                    Form::Played
-                } else {
-                    Form::Formula
-                },
-                wait: played.or_else(|| wait(desk, ahead, pool.servers, (skill, tier))),
+                wait,
+                form,
                 ahead,
                 next_rep: outlook.next_rep(skill, tier).cloned(),
             };
@@ -279,6 +275,17 @@ impl<'a> Line<'a> {
         competing
             .filter_map(|(index, _)| by_pool.get(&index))
             .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+/// As it was forecast, else by the length of the queue.
+fn told(
+    forecast: Option<(Wait, Form)>,
+    by_length: impl FnOnce() -> Option<Wait>,
+) -> (Option<Wait>, Form) {
+    match forecast {
+        Some((wait, form)) => (Some(wait), form),
+        None => (by_length(), Form::Formula),
     }
 }
 
@@ -309,7 +316,8 @@ pub(crate) fn boost(config: &Config, ticket: &Ticket, now: Moment) -> Option<f64
     (in_danger && boost > 1.0).then_some(boost)
 }
 
-fn tier_weight(config: &Config, tier: &TierId) -> f64 {
+/// The weight of a tier.
+pub(crate) fn tier_weight(config: &Config, tier: &TierId) -> f64 {
     let mut tiers = config.tiers.iter();
     let tier = tiers.find(|known| known.id == *tier);
     tier.map_or(1.0, |tier| tier.weight)
@@ -363,7 +371,7 @@ mod tests {
                 let about = (&ticket.skills[0], &ticket.ask.tier);
                 let by_formula = wait(desk, before(1), promise.servers, about);
                 let played = desk.learnt.outlook().ticket(&waiting.ticket);
-                prop_assert_eq!(promise.wait, played.or(by_formula));
+                prop_assert_eq!(promise.wait, played.map(|(wait, _)| wait).or(by_formula));
             }
             for group in &snapshot.sites[0].groups {
                 let asking = line.iter().filter(|waiting| {

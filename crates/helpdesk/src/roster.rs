@@ -143,6 +143,12 @@ impl Roster {
         self.revision
     }
 
+    /// Places of those at work, ascending.
+    pub(crate) fn at_work(&self) -> impl Iterator<Item = usize> {
+        let at_work = &self.sets().at_work;
+        at_work.in_both(at_work)
+    }
+
     /// Who could be asked.
     pub(crate) fn sets(&self) -> &Sets {
         debug_assert!(self.touched.is_empty(), "the sets are behind the seats");

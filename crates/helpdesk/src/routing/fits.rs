@@ -27,8 +27,9 @@ pub(crate) struct Fits {
     /// Those who fit, levels that are held out for set aside.
     fitting: RepSet,
     /// In which order they are asked, by place in the roster, the least first.
-    places: Vec<u16>,
-    levels: Vec<Option<Level>>,
+    places: Arc<[u16]>,
+    /// In hundredths; 0 where the rep does not fit.
+    expertise: Arc<[u8]>,
 }
 
 /// A want, and the fits of its reps by how many rules have fired.
@@ -103,7 +104,17 @@ impl Steps {
         routing: &Routing,
     ) -> Reach<'_> {
         let expert = Expert::after_waiting(waited, sticky_for);
-        let fired = routing.fired(waited);
+        self.reach_by(routing.fired(waited), expert, roster, routing)
+    }
+
+    /// As far as the first so many rules reach.
+    pub(crate) fn reach_by(
+        &self,
+        fired: usize,
+        expert: Expert,
+        roster: &Roster,
+        routing: &Routing,
+    ) -> Reach<'_> {
         let holding = routing.relax.get(..fired).unwrap_or_default();
         let demanded = demanded_level(&self.want.wants(), holding, &routing.relax, expert);
         let mut reach = Reach {
@@ -148,12 +159,15 @@ impl Fits {
         Self {
             fitting,
             places: fits.iter().map(place).collect(),
-            levels: fits.iter().map(|fit| Some(fit.as_ref()?.level)).collect(),
+            expertise: fits
+                .iter()
+                .map(|fit| fit.map_or(0, |fit| fit.level.value()))
+                .collect(),
         }
     }
 
     fn level(&self, rep: usize) -> Option<Level> {
-        self.levels.get(rep).copied().flatten()
+        Level::new(*self.expertise.get(rep)?)
     }
 }
 
@@ -173,6 +187,12 @@ impl<'a> Reach<'a> {
             self.among(&fits.fitting).for_each(|rep| set.insert(rep));
         }
         set
+    }
+
+    /// In which order they are asked and how good each is, by place in the roster.
+    pub(crate) fn places_and_expertise(&self) -> Option<(Arc<[u16]>, Arc<[u8]>)> {
+        let fits = self.fits()?;
+        Some((Arc::clone(&fits.places), Arc::clone(&fits.expertise)))
     }
 
     /// How many rules have fired.

@@ -8,6 +8,8 @@ pub(crate) struct RepSet {
 }
 
 const BITS: usize = 64;
+/// Reps whose kinds are fewer to look at than all kinds.
+const FEW: usize = 4;
 
 impl RepSet {
     /// An empty set with room for `reps` of them.
@@ -61,6 +63,19 @@ impl RepSet {
     pub(crate) fn in_both<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = usize> + 'a {
         let words = self.words.iter().zip(&other.words).enumerate();
         words.flat_map(|(index, (one, other))| bits(one & other, index * BITS))
+    }
+
+    /// Takes in the other set's reps; both have the same room.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            *mine |= theirs;
+        }
+    }
+
+    /// The only reps in the set, where they are few.
+    pub(crate) fn few(&self) -> Option<impl Iterator<Item = usize> + '_> {
+        let is_few = self.count() <= FEW;
+        is_few.then(|| self.in_both(self))
     }
 
     /// Takes the other set's reps; both have the same room.
