@@ -224,8 +224,7 @@ impl<'a> Stage<'a> {
     /// draws could be made.
     fn play(&mut self, random: &mut Random, budget: &mut usize) -> Option<()> {
         let fair_share = EVENTS / FEWEST_DRAWS;
-        let mut played = 0;
-        self.drain(random);
+        let mut played = self.drain(random);
         while self.unknown > 0 {
             played += 1;
             if played > fair_share {
@@ -239,7 +238,7 @@ impl<'a> Stage<'a> {
                 (Some(_), _) => self.happen(random)?,
                 (None, None) => return None,
             }
-            self.drain(random);
+            played += self.drain(random);
         }
         *budget = budget.saturating_sub(played.max(1));
         Some(())
@@ -268,7 +267,9 @@ impl<'a> Stage<'a> {
         Some(())
     }
 
-    fn drain(&mut self, random: &mut Random) {
+    /// Says how much there was to do beside the event that led to it.
+    fn drain(&mut self, random: &mut Random) -> usize {
+        let mut beside = 0;
         while let Some(found) = self.floor.next_match(self.scene.plan, self.now) {
             let ticket = found.queued.ticket as usize;
             if let Some(wait) = self.waits.get_mut(ticket) {
@@ -278,13 +279,17 @@ impl<'a> Stage<'a> {
                     if let Some(taker) = self.takers.get_mut(probe) {
                         *taker = found.rep;
                     }
+                    beside += self.floor.effort().saturating_sub(1);
                     continue;
                 }
             }
             if self.is_still_there(found.kind, found.queued.since, random) {
                 self.begin(found.kind, found.rep, random);
+            } else {
+                beside += self.floor.effort();
             }
         }
+        beside
     }
 
     /// Whether a shopper has not left since the beginning of the play, or since coming later.

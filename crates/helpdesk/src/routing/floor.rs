@@ -131,6 +131,14 @@ impl Floor {
         })
     }
 
+    /// How much there is to look at for one match, as a number of heads of lines.
+    pub(crate) fn effort(&self) -> usize {
+        match self.free.few() {
+            Some(_) => 1,
+            None => self.lines.iter().filter(|line| !line.is_empty()).count().max(1),
+        }
+    }
+
     /// What the head of a line bids, if that is more than the first does.
     fn bid(&self, plan: &Plan, kind: usize, now: Tick, first: &mut Option<Bid>) {
         let Some(head) = self.lines.get(kind).and_then(VecDeque::front) else {
