@@ -141,6 +141,7 @@ fn click(ticket: &TicketId, number: usize) -> Input {
             name: None,
             phone: None,
             message: Some("Does it float?".to_owned()),
+            details: Vec::new(),
             page: None,
             language: None,
         }),

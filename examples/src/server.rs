@@ -33,6 +33,18 @@ pub struct Setup {
     pub tables: String,
     /// Lines of reps' tables: the user and the line.
     pub rep_lines: Vec<(&'static str, String)>,
+    /// Where the journal is.
+    pub journal: Place,
+}
+
+/// Where a journal is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place {
+    /// In memory: it ends with the server.
+    #[default]
+    Memory,
+    /// A file in the server's folder.
+    File,
 }
 
 impl Setup {
@@ -41,7 +53,16 @@ impl Setup {
     pub fn tables(tables: &str) -> Self {
         Self {
             tables: tables.to_owned(),
-            rep_lines: Vec::new(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with a journal that outlives the server.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self {
+            journal: Place::File,
+            ..self
         }
     }
 }
@@ -53,6 +74,14 @@ pub struct Server {
     demo: Demo,
     program: PathBuf,
     folder: Folder,
+    way: Way,
+}
+
+/// How a server was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Demo,
+    Served,
 }
 
 /// What `demo.json` tells.
@@ -97,6 +126,7 @@ impl Server {
             demo,
             program: program.into(),
             folder,
+            way: Way::Demo,
         })
     }
 
@@ -128,6 +158,7 @@ impl Server {
             demo,
             program: program.into(),
             folder,
+            way: Way::Served,
         })
     }
 
@@ -149,9 +180,40 @@ impl Server {
     pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        fs::remove_file(self.folder.path().join("demo.json"))?;
-        let (sip, http) = (self.demo.sip.to_string(), self.demo.http.to_string());
-        (self.child, self.demo) = launch(&self.program, self.folder.path(), &sip, &http)?;
+        self.launch_again()
+    }
+
+    /// As `crash_and_restart`, with another configuration.
+    ///
+    /// # Errors
+    /// Where it does not come up again.
+    pub fn crash_and_restart_with(&mut self, setup: &Setup) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let text = configuration(&self.demo, setup);
+        self.folder.write("deskbell.toml", &text)?;
+        self.launch_again()
+    }
+
+    /// Asks the server to stop, waits until it has, and starts it again with the same data on the same ports.
+    ///
+    /// # Errors
+    /// Where it does not stop, or does not come up again.
+    pub fn stop_and_restart(&mut self) -> anyhow::Result<()> {
+        self.end()?;
+        self.launch_again()
+    }
+
+    fn launch_again(&mut self) -> anyhow::Result<()> {
+        let (program, folder) = (&self.program, self.folder.path());
+        match self.way {
+            Way::Demo => {
+                fs::remove_file(folder.join("demo.json"))?;
+                let (sip, http) = (self.demo.sip.to_string(), self.demo.http.to_string());
+                (self.child, self.demo) = launch(program, folder, &sip, &http)?;
+            }
+            Way::Served => self.child = launch_served(program, folder, &self.demo)?,
+        }
         Ok(())
     }
 
@@ -160,6 +222,10 @@ impl Server {
     /// # Errors
     /// Where it does not stop.
     pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
+        self.end()
+    }
+
+    fn end(&mut self) -> anyhow::Result<ExitStatus> {
         let id = i32::try_from(self.child.id())?;
         kill(Pid::from_raw(id), Signal::SIGTERM)?;
         let child = &mut self.child;
@@ -318,10 +384,14 @@ const REPS: [(&str, &str); 5] = [
 
 fn configuration(demo: &Demo, setup: &Setup) -> String {
     let Demo { sip, http, .. } = demo;
+    let journal = match setup.journal {
+        Place::Memory => "sqlite::memory:",
+        Place::File => "sqlite:deskbell.db",
+    };
     let mut text = format!(
         "[sip]\ndomain = \"shop.example\"\naliases = [\"127.0.0.1\", \"localhost\"]\n\
          listen = [\"udp://{sip}\", \"tcp://{sip}\"]\n\
-         [http]\nlisten = \"{http}\"\n[storage]\nurl = \"sqlite::memory:\"\n"
+         [http]\nlisten = \"{http}\"\n[storage]\nurl = \"{journal}\"\n"
     );
     for skill in ["cameras", "lenses", "printing"] {
         text += &format!("[[skill]]\nid = \"{skill}\"\n");

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod browsers;
 mod check;
 mod cli;
 mod config;
@@ -23,6 +24,7 @@ mod server;
 mod server_address;
 mod simulate;
 mod sip_service;
+mod unix_time;
 mod watch;
 
 use std::process::ExitCode;

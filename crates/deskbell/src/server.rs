@@ -14,23 +14,24 @@ use gateway::{
 use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Counters, Listen, TlsHandle, Transport};
-use storage::{Health, Journal};
+use sip_transport::{Counters, LimitsHandle, Listen, TlsHandle, Transport};
+use storage::{Health, Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::browsers;
 use crate::config::{self, DigestSettings, Settings};
-use crate::desk::{Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
+use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, Lifetimes, LineParts, Lines,
-    Mail, Offers, Permissions, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, KeptSubscriptions, Lifetimes,
+    LineParts, Lines, Mail, Offers, Permissions, SharedDirectory, SipService,
 };
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -41,6 +42,9 @@ const BATCHES: usize = 256;
 
 /// WebSockets of softphones that may wait to be taken over; beyond it HTTP answers 503.
 const SOCKETS: usize = 64;
+
+/// Looks at past conversations that may wait for the journal; beyond it shoppers are told to come later.
+const ERRANDS: usize = 16;
 
 /// How far back ended tickets are read from the journal at start, so that a shopper can still rate them.
 const ENDED_KEPT: Duration = Duration::from_secs(30 * 60);
@@ -75,6 +79,7 @@ struct Reload {
     watchers: watch::Sender<()>,
     gateway: ConfigHandle,
     tls: TlsHandle,
+    limits: LimitsHandle,
     sockets: mpsc::Sender<SoftphoneSocket>,
     counters: Arc<Counters>,
     helpdesk: mpsc::Sender<helpdesk::Config>,
@@ -112,10 +117,15 @@ impl Server {
             .await
             .context("failed to read the journal")?;
         tracing::info!(presentities = restored, "publications are back");
+        let subscriptions = KeptSubscriptions::default();
+        let watched = keeper::load_subscriptions(&journal, &subscriptions)
+            .await
+            .context("failed to read the journal")?;
         let (keeper, answers) = Keeper::new(
             journal.clone(),
             store.clone(),
             bindings.clone(),
+            subscriptions.clone(),
             settings.storage.durability,
         );
         let clock = Clock {
@@ -158,7 +168,8 @@ impl Server {
         let changes = PresenceChanges::default();
         let (recording_in, recording) = watch::channel(Recording::Sound);
         let directory: SharedDirectory = Arc::new(ArcSwap::from_pointee(directory(&settings)));
-        let gateway = Gateway::bind(
+        let (errands_in, errands) = mpsc::channel(ERRANDS);
+        let gateway = Gateway::bind_with(
             settings.http.listen,
             gateway_config(
                 &settings,
@@ -168,7 +179,10 @@ impl Server {
                 transport.counters(),
                 &line_board,
             ),
-            Desk::new(commands_in, snapshots.clone()).with_recording(recording),
+            Desk::new(commands_in, snapshots.clone())
+                .with_recording(recording)
+                .with_errands(errands_in),
+            browsers::options(&settings.http)?,
         )
         .await
         .context("failed to listen for HTTP; free the address or choose another")?;
@@ -178,6 +192,7 @@ impl Server {
             watchers: reloads_in,
             gateway: gateway.config_handle(),
             tls: transport.tls_handle(),
+            limits: transport.limits_handle(),
             sockets: sockets_in,
             counters: transport.counters(),
             helpdesk: reconfigure_in,
@@ -207,7 +222,8 @@ impl Server {
             },
             happenings: happenings.clone(),
         });
-        let agent = Agent::new(
+        let is_lasting = !matches!(Location::read(&settings.storage.url), Ok(Location::Memory));
+        let mut agent = Agent::new(
             sip::subscription::Config {
                 shortest_interval: settings.watchers.interval,
                 ..sip::subscription::Config::default()
@@ -221,8 +237,15 @@ impl Server {
                 reloads,
             },
             transport.sender(),
+            is_lasting.then_some(subscriptions),
             happenings.clone(),
         );
+        let watching = agent.restore(watched);
+        keeper
+            .keep_marked()
+            .await
+            .context("failed to write the journal")?;
+        tracing::info!(subscriptions = watching, "subscriptions are back");
         let line_parts = LineParts {
             store: store.clone(),
             presence: presence.clone(),
@@ -291,6 +314,12 @@ impl Server {
         let stop = shutdown.clone();
         tasks.spawn(async move {
             owner.run(stop).await;
+            Ok(())
+        });
+        let (stop, past) = (shutdown.clone(), journal.clone());
+        tasks.spawn(async move {
+            stop.run_until_cancelled(desk::run_errands(past, errands))
+                .await;
             Ok(())
         });
         let farewell = CancellationToken::new();
@@ -367,8 +396,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[limits]`,
-    /// `[presence]` and `[pbx]` stay until a restart; certificates are shown to the next connection.
+    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[presence]`,
+    /// `[pbx]` and the longest datagram stay until a restart; certificates are shown to the next connection.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
@@ -392,6 +421,7 @@ impl Server {
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
         }
+        self.reload.limits.replace(settings.limits);
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }

@@ -22,9 +22,12 @@ const LIMIT: Duration = Duration::from_secs(20);
 const TALKING: &str = "<dialog id=\"1\" direction=\"recipient\"><state>confirmed</state></dialog>";
 
 fn serve(pbx: &Pbx, more: &str) -> Server {
+    serve_at(&pbx.address().to_string(), more)
+}
+
+fn serve_at(place: &str, more: &str) -> Server {
     let tables = format!(
-        "[presence.watchers]\ninterval = \"100ms\"\n[pbx]\nuri = \"sip:{}\"\nuser = \"deskbell\"\npassword = \"the password of ours\"\n{more}",
-        pbx.address()
+        "[presence.watchers]\ninterval = \"100ms\"\n[pbx]\nuri = \"sip:{place}\"\nuser = \"deskbell\"\npassword = \"the password of ours\"\n{more}",
     );
     let setup = Setup {
         tables,
@@ -32,6 +35,7 @@ fn serve(pbx: &Pbx, more: &str) -> Server {
             ("alice", "extension = \"101\"".to_owned()),
             ("bob", "extension = \"102\"".to_owned()),
         ],
+        ..Setup::default()
     };
     Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap()
 }
@@ -79,6 +83,16 @@ fn wait_line(server: &Server, rep: &str, key: &str, value: &str) -> Value {
         },
     )
     .unwrap()
+}
+
+#[test]
+fn the_telephone_system_is_found_by_its_name() {
+    let pbx = Pbx::start(600).unwrap();
+    let place = format!("localhost:{};transport=udp", pbx.address().port());
+    let server = serve_at(&place, "");
+    pbx.wait_subscribed("101", "", LIMIT).unwrap();
+    pbx.tell("101", TALKING).unwrap();
+    wait_line(&server, "alice", "line", "talking");
 }
 
 #[test]

@@ -122,4 +122,12 @@ fn a_new_password_is_asked_for_and_a_new_realm_waits_for_a_restart() {
     assert!(taken.contains("new configuration"), "{taken}");
     assert_eq!(register("correct horse"), 401);
     assert_eq!(register("battery staple"), 200);
+
+    // Loopback counts, and everybody together may begin one thing a minute or so.
+    let taken = server.reload_with(
+        "[http]",
+        "[limits]\nrequests_in_all = { per_second = 1, at_once = 1 }\n[http]",
+    );
+    assert!(taken.contains("new configuration"), "{taken}");
+    assert_eq!(register("correct horse"), 503);
 }

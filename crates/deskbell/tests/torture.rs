@@ -15,7 +15,7 @@ use examples::rsip::Method;
 use examples::server::Server;
 use examples::unique;
 use examples::wire::{Link, Protocol};
-use sip_fixtures::{Afterwards, Outcome, Torture, torture};
+use sip_fixtures::{Afterwards, Outcome, Torture, anomalies, torture};
 
 /// How long an answer, or the end of a connection, may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -258,6 +258,31 @@ fn each_message_is_answered_over_tcp_as_the_table_says() {
         );
     }
     server.check_alive().unwrap();
+}
+
+/// Every field of a request with every filling, as PROTOS did it: whatever is answered, what comes next is served.
+#[test]
+fn requests_with_one_broken_field_stop_nothing() {
+    let mut server = start();
+    let anomalies = anomalies();
+    for some in anomalies.chunks(64) {
+        let attack = Link::open(Protocol::Udp, server.sip()).unwrap();
+        for anomaly in some {
+            attack.send(&anomaly.bytes).unwrap();
+        }
+        let last = &some.last().unwrap().name;
+        assert_serves(&Link::open(Protocol::Udp, server.sip()).unwrap(), last);
+    }
+    // What loses the framing of a stream costs its connection, and no other.
+    let honest = Link::open(Protocol::Tcp, server.sip()).unwrap();
+    for anomaly in anomalies.iter().step_by(7) {
+        let attack = Link::open(Protocol::Tcp, server.sip()).unwrap();
+        attack.send(&anomaly.bytes).unwrap();
+        drop(attack);
+        assert_serves(&honest, &anomaly.name);
+    }
+    server.check_alive().unwrap();
+    assert!(!server.log().contains("panicked"), "{}", server.log());
 }
 
 /// Once alice has proven who she is, the request itself is judged.

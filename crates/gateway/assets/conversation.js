@@ -25,9 +25,23 @@ const english = {
     ask: 'Ask for help',
     asking: 'Asking…',
     privacy: 'Nothing is stored on this device before you ask.',
+    cookie: 'Asking leaves one cookie, by which we know you again.',
+    again: (name, rep) => `You are known here${name ? ` as ${name}` : ''}.${rep ? ` ${rep} helped you last time.` : ''}`,
+    data: 'My data',
+    forget: 'Forget me',
+    forgotten: 'Done. Nothing is kept of you any more.',
+    remember: 'Know me again next time',
+    email: 'Your email',
+    phone: 'Your telephone number',
+    knownPhone: (ends) => `The one that ends in ${ends}`,
+    consentMissing: 'Tick the box, or leave the number out.',
+    missing: (label) => `Fill in “${label}” first.`,
+    contactMissing: 'Give an email, so that we can answer you.',
+    leave: 'Leave a message',
+    left: 'Your message is with us',
+    leftBody: (contact) => `We answer${contact ? ` to ${contact}` : ''} when we are back.`,
     closedTitle: 'Nobody is on duty right now',
-    closedBody: 'Leave this open: the moment somebody is here, you can ask.',
-    closedBack: (back) => `${back}. Leave this open: the moment somebody is here, you can ask.`,
+    closedBody: (back) => `${back ? `${back}. ` : ''}Leave a message, and we answer it.`,
   },
 
   talk: {
@@ -40,6 +54,7 @@ const english = {
     sending: 'Sending…',
     held: 'Goes out when the connection is back',
     sent: 'Sent',
+    delivered: (name) => (name ? `On ${name}’s phone` : 'Delivered'),
     notSent: 'Not sent',
     write: 'Write a message',
     writeWaiting: 'Add something while you wait',
@@ -74,14 +89,13 @@ const english = {
   },
 
   problem: {
-    401: 'The shop could not confirm who you are. Reload the page and try again.',
     403: 'This page may not ask for help here.',
-    404: 'This help desk is not known here.',
     409: 'Nobody who can help with this is on duty right now.',
     413: 'That is too long. Shorten it and try again.',
     429: 'That was too many requests from here.',
     503: 'The help desk is starting again.',
     full: 'Too many people are waiting at this moment.',
+    many: 'You have three conversations open. End one first.',
     other: 'That did not work.',
     offline: 'There is no connection. Check your network and try again.',
     retry: (time) => `Try again in ${time}.`,
@@ -94,6 +108,7 @@ const shapes = {
   close: ['M5 5l10 10', 'M15 5L5 15'],
   send: ['M3.5 10h12', 'M10.5 4.5L16 10l-5.5 5.5'],
   sent: ['M4.5 10.5l3.5 3.5 7.5-8'],
+  there: ['M2 10.5l3.5 3.5 7.5-8', 'M9.5 13.5l.5.5 7.5-8'],
   alert: ['M10 3.2l7.3 13H2.7z', 'M10 8.2v3.6', 'M10 14.1v.1'],
   save: ['M10 3.5v9', 'M6.2 9l3.8 3.8L13.8 9', 'M3.5 16.5h13'],
   star: ['M10 2.8l2.2 4.6 5 .7-3.6 3.5.9 5-4.5-2.4-4.5 2.4.9-5L2.8 8.1l5-.7z'],
@@ -102,6 +117,8 @@ const shapes = {
 const FINAL = new Set(['closed', 'abandoned']);
 const ANSWER_TIMEOUT = 10_000;
 const POLL_SECONDS = 25;
+/** The gateway says something every five seconds, if only that it is there. */
+const SILENCE = 16_000;
 const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 15_000;
 
@@ -110,20 +127,18 @@ function initialsOf(name) {
 }
 
 /** A refusal of the gateway in words a shopper can act on. */
-class Problem extends Error {
-  static async from(answer, texts, spokenTime) {
-    const body = await answer.json().catch(() => ({}));
-    const known = String(body.type).endsWith(':queue-full') ? texts.problem.full : texts.problem[answer.status];
-    const words = [known ?? (body.detail || body.title || texts.problem.other)];
-    const after = answer.headers.get('retry-after') ?? body.retry_after;
-    if (answer.status === 429 || answer.status === 503) {
-      const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
-      if (seconds >= 60) words.push(texts.problem.retry(spokenTime(seconds)));
-      else if (seconds >= 0) words.push(texts.problem.retry(texts.problem.seconds(Math.max(1, Math.ceil(seconds)))));
-      else words.push(texts.problem.later);
-    }
-    return Object.assign(new Problem(words.join(' ')), { status: answer.status });
+async function refusal(answer, { problem }, spokenTime) {
+  const body = await answer.json().catch(() => ({}));
+  const kind = { 'queue-full': 'full', 'many-open': 'many' }[String(body.type).split(':').pop()] ?? answer.status;
+  const words = [problem[kind] ?? (body.detail || body.title || problem.other)];
+  const after = answer.headers.get('retry-after') ?? body.retry_after;
+  if (after || kind === 429 || kind === 503) {
+    const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
+    if (seconds >= 60) words.push(problem.retry(spokenTime(seconds)));
+    else if (seconds >= 0) words.push(problem.retry(problem.seconds(Math.max(1, Math.ceil(seconds)))));
+    else words.push(problem.later);
   }
+  return words.join(' ');
 }
 
 /**
@@ -142,6 +157,7 @@ class Link {
   #stopped = false;
   #posts = Promise.resolve();
   live = false;
+  heardAt = 0;
 
   constructor(base, session, on) {
     this.#base = base;
@@ -196,13 +212,19 @@ class Link {
   }
 
   #heard(frame) {
+    this.heardAt = Date.now();
     // The gateway sends what was missed, then the state: with it the line is up to date.
     if (frame.type === 'state' && !this.live) {
       this.live = true;
       this.#tries = 0;
       this.#on.link(true);
     }
-    this.#on.frame(frame);
+    if (frame.type !== 'beat') this.#on.frame(frame);
+  }
+
+  /** Whether silence means that the line is gone: a poll has a time of its own. */
+  get beats() {
+    return this.#way < 2;
   }
 
   #open() {
@@ -247,6 +269,7 @@ class Link {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
+      this.heardAt = Date.now();
       const events = (text + value).split(/\r?\n\r?\n/);
       text = events.pop();
       for (const event of events) {
@@ -334,6 +357,8 @@ export class Conversation {
   #watchdog;
   #parts = {};
   #panel;
+  /** What the site asks, as the gateway says it. */
+  #form = { name: 'optional', phone: 'off', email: 'off', fields: [], remember: 'never', you: null };
   #small = matchMedia('(max-width: 479.98px)');
   #listeners = new AbortController();
 
@@ -455,7 +480,7 @@ export class Conversation {
     this.#shown = false;
     Conversation.#current = undefined;
     this.#bell.talking = false;
-    if (this.#view === 'ended') this.#reset();
+    if (this.#view === 'ended' || this.#view === 'left') this.#reset();
     this.#remember();
     this.#speak();
     this.#bell.focus();
@@ -463,7 +488,7 @@ export class Conversation {
 
   #focusFirst() {
     const { message, text, endTitle, close } = this.#parts;
-    const first = { form: message, talk: text, ended: endTitle }[this.#view];
+    const first = { form: message, talk: text, ended: endTitle, left: endTitle }[this.#view];
     (first?.isConnected ? first : close).focus({ preventScroll: true });
   }
 
@@ -486,74 +511,193 @@ export class Conversation {
   #showForm() {
     const { make } = this.#kit;
     const parts = this.#parts;
+    const { form } = this.#texts;
     this.#view = 'form';
     parts.end.hidden = true;
     parts.message = make('textarea', { id: 'message', rows: 4, maxLength: 2000, required: true, 'aria-describedby': 'hint error' });
-    parts.name = make('input', { id: 'name', type: 'text', maxLength: 80, autocomplete: 'given-name' });
     parts.error = make('p', { class: 'error', id: 'error', role: 'alert' });
-    parts.ask = make('button', { class: 'primary wide', type: 'submit', part: 'ask', textContent: this.#texts.form.ask });
+    parts.ask = make('button', { class: 'primary wide', type: 'submit', part: 'ask' });
     parts.card = make('div', { class: 'card', part: 'situation' });
-    parts.fields = make('div', { class: 'fields' },
-      make('label', { for: 'message', textContent: this.#texts.form.message }),
-      make('p', { class: 'hint', id: 'hint', textContent: this.#texts.form.messageHint }), parts.message,
-      make('label', { for: 'name' }, `${this.#texts.form.name} `, make('span', { class: 'hint', textContent: `(${this.#texts.form.optional})` })), parts.name,
-      parts.error, parts.ask,
-      make('p', { class: 'hint fine', textContent: this.#texts.form.privacy }));
-    const form = make('form', { class: 'form', noValidate: true }, parts.card, parts.fields);
-    form.addEventListener('submit', (event) => {
+    parts.more = make('div', { class: 'fields' });
+    parts.fine = make('div', { class: 'hint fine' });
+    const whole = make('form', { class: 'form', noValidate: true }, parts.card, make('div', { class: 'fields' },
+      make('label', { for: 'message', textContent: form.message }),
+      make('p', { class: 'hint', id: 'hint', textContent: form.messageHint }), parts.message),
+    parts.more, parts.error, parts.ask, parts.fine);
+    whole.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#ask();
     });
-    parts.body.replaceChildren(form);
+    parts.body.replaceChildren(whole);
     parts.foot.replaceChildren();
     this.#fillSituation();
+    this.#learnForm();
+  }
+
+  /** Asks what this site wants to know, and whether the shopper is known; the usual form does until then. */
+  async #learnForm() {
+    const form = await this.#bell.ask(`form?lang=${encodeURIComponent(this.#bell.locale)}`).then((answer) => answer.ok && answer.json()).catch(() => {});
+    if (form) this.#form = form;
+    if (form && this.#view === 'form') this.#fillSituation();
+  }
+
+  /** The fields beside the question, and what was typed into them before. */
+  #fillFields(closed) {
+    const { make } = this.#kit;
+    const { more } = this.#parts;
+    const { form: texts } = this.#texts;
+    const { name, phone, email, consent, fields, remember, you } = this.#form;
+    const kept = new FormData(more.closest('form'));
+    const mode = JSON.stringify([closed, this.#form]);
+    if (more.dataset.mode === mode) return;
+    more.dataset.mode = mode;
+    const label = (id, text, need) => make('label', { for: id }, `${text} `, ...(need === 'required' ? [] : [make('span', { class: 'hint', textContent: `(${texts.optional})` })]));
+    const input = (id, text, need, properties = {}) => (need === 'off' ? [] : [label(id, text, need),
+      make(properties.choices?.length ? 'select' : 'input', { id, name: id, maxLength: 254, ...properties, required: need === 'required', value: kept.get(id) ?? '' },
+        ...(properties.choices?.length ? ['', ...properties.choices].map((choice) => make('option', { value: choice, textContent: choice, selected: choice === kept.get(id) })) : []))]);
+    const box = (id, text) => make('label', { class: 'box' }, make('input', { type: 'checkbox', id, name: id, checked: kept.has(id) }), text);
+    more.replaceChildren(
+      ...input('name', texts.name, you?.name ? 'off' : name, { maxLength: 80, autocomplete: 'given-name' }),
+      ...input('email', texts.email, closed && email === 'off' ? 'optional' : email, { type: 'email', autocomplete: 'email' }),
+      ...input('phone', texts.phone, phone, { type: 'tel', maxLength: 32, autocomplete: 'tel', ...(you?.phone_ends ? { placeholder: texts.knownPhone(you.phone_ends) } : {}) }),
+      ...(phone !== 'off' && consent ? [box('consent', consent)] : []),
+      ...fields.flatMap(({ id, label: text, required, choices }) => input(`own-${id}`, text, required ? 'required' : 'optional', { choices, maxLength: 500 })),
+      ...(remember === 'ask' && !you ? [box('remember', texts.remember)] : []),
+    );
+    this.#fillFine();
+  }
+
+  /** What is stored, and for whom it is stored: a look at it and its end. */
+  #fillFine() {
+    const { make } = this.#kit;
+    const { form: texts } = this.#texts;
+    const { remember, you } = this.#form;
+    const link = (text, act) => {
+      const button = make('button', { class: 'link', type: 'button', textContent: text });
+      button.addEventListener('click', act);
+      return button;
+    };
+    this.#parts.fine.replaceChildren(...(you
+      ? [make('p', { textContent: texts.again(you.name, you.rep) }), link(texts.data, () => this.#saveData()), ' ', link(texts.forget, () => this.#forget())]
+      : [make('p', { textContent: remember === 'click' ? `${texts.privacy} ${texts.cookie}` : texts.privacy })]));
+  }
+
+  async #saveData() {
+    const answer = await this.#answer(this.#bell.ask('me'), this.#parts.error);
+    if (answer) this.#save(await answer.text(), 'my-data.json', 'application/json');
+  }
+
+  async #forget() {
+    const { error, fine, message } = this.#parts;
+    if (!await this.#answer(this.#bell.ask('me', { method: 'DELETE' }), error)) return;
+    this.#form = { ...this.#form, you: null };
+    this.#fillSituation();
+    fine.replaceChildren(this.#kit.make('p', { role: 'status', textContent: this.#texts.form.forgotten }));
+    message.focus();
+  }
+
+  /** The answer, or nothing and why not in words. */
+  async #answer(asked, words) {
+    const answer = await asked.catch(() => null);
+    if (answer?.ok) return answer;
+    words.textContent = answer ? await refusal(answer, this.#texts, this.#kit.spokenTime) : this.#texts.problem.offline;
+    return undefined;
+  }
+
+  /** Asks the gateway for something of this ticket. */
+  #ticket({ id, token }, rest, options) {
+    return fetch(new URL(`/v1/tickets/${encodeURIComponent(id)}${rest}`, this.#bell.base), { credentials: 'include', ...options, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } });
   }
 
   #fillSituation() {
     const { make, icon } = this.#kit;
+    const parts = this.#parts;
+    const { form: texts } = this.#texts;
     const { text, mark, range, state, back } = this.#bell.situation;
     const { topic } = this.#bell;
     const closed = state === 'closed';
-    this.#head({ title: topic ? this.#texts.form.about(topic) : this.#texts.form.title, sub: closed ? back || this.#texts.form.closedTitle : text, mark });
+    this.#head({ title: topic ? texts.about(topic) : texts.title, sub: closed ? back || texts.closedTitle : text, mark });
     const card = closed
-      ? [icon(mark), make('div', {}, make('strong', { textContent: this.#texts.form.closedTitle }),
-        make('p', { textContent: back ? this.#texts.form.closedBack(back) : this.#texts.form.closedBody }))]
+      ? [icon(mark), make('div', {}, make('strong', { textContent: texts.closedTitle }),
+        make('p', { textContent: texts.closedBody(back) }))]
       : state === 'wait' ? [icon(mark), make('div', {}, make('strong', { textContent: text }), ...(range ? [make('p', { textContent: range })] : []))] : [];
-    this.#parts.card.replaceChildren(...card);
-    this.#parts.card.hidden = !card.length;
-    this.#parts.fields.hidden = closed;
+    parts.card.replaceChildren(...card);
+    parts.card.hidden = !card.length;
+    if (parts.ask.getAttribute('aria-disabled') !== 'true') parts.ask.textContent = closed ? texts.leave : texts.ask;
+    this.#fillFields(closed);
+  }
+
+  /** The first thing that is missing, in words, with the field it is missing in. */
+  #missing(closed) {
+    const parts = this.#parts;
+    const { form: texts } = this.#texts;
+    const field = (id) => parts.more.querySelector(`#${id}`);
+    const { you } = this.#form;
+    if (!parts.message.value.trim()) return [parts.message, texts.messageMissing];
+    const empty = [...parts.more.querySelectorAll('[required]')].find((one) => !one.value.trim() && !(one.id === 'phone' && you?.phone_ends));
+    if (empty) return [empty, texts.missing(parts.more.querySelector(`[for="${empty.id}"]`).firstChild.textContent.trim())];
+    if (field('email')?.validity.typeMismatch) return [field('email'), texts.contactMissing];
+    if (field('phone')?.value.trim() && field('consent')?.checked === false) return [field('consent'), texts.consentMissing];
+    if (closed && !field('email')?.value.trim() && !field('phone')?.value.trim() && !you?.phone_ends) return [field('email'), texts.contactMissing];
+    return [];
   }
 
   async #ask() {
     const parts = this.#parts;
-    const message = parts.message.value.trim();
-    const name = parts.name.value.trim();
-    parts.message.setAttribute('aria-invalid', String(!message));
-    parts.error.textContent = message ? '' : this.#texts.form.messageMissing;
-    if (!message) return parts.message.focus();
+    const { form: texts } = this.#texts;
+    const bell = this.#bell;
+    const closed = bell.situation.state === 'closed';
+    const [wrong, why = ''] = this.#missing(closed);
+    for (const one of parts.body.querySelectorAll('[aria-invalid]')) one.removeAttribute('aria-invalid');
+    parts.error.textContent = why;
+    if (wrong) {
+      wrong.setAttribute('aria-invalid', 'true');
+      return wrong.focus();
+    }
     if (parts.ask.getAttribute('aria-disabled') === 'true') return undefined;
     parts.ask.setAttribute('aria-disabled', 'true');
-    parts.ask.textContent = this.#texts.form.asking;
-    const bell = this.#bell;
+    parts.ask.textContent = texts.asking;
     const token = bell.getAttribute('token');
-    const body = { message, page: location.origin + location.pathname, lang: bell.locale };
+    const rep = bell.getAttribute('rep');
+    const body = { message: parts.message.value.trim(), page: location.origin + location.pathname, lang: bell.locale };
     if (bell.skill) body.skills = [bell.skill];
-    if (bell.getAttribute('rep')) body.rep = bell.getAttribute('rep');
-    if (name) body.name = name;
-    try {
-      const answer = await fetch(`${bell.address}/tickets`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
-        body: JSON.stringify(body),
-      });
-      if (!answer.ok) throw await Problem.from(answer, this.#texts, this.#kit.spokenTime);
-      this.#begin(await answer.json());
-    } catch (failure) {
-      parts.error.textContent = failure instanceof Problem ? failure.message : this.#texts.problem.offline;
+    if (rep && !closed) body.rep = rep;
+    for (const [id, value] of new FormData(parts.body.querySelector('form'))) {
+      const [, own] = /^own-(.*)/.exec(id) ?? [];
+      if (own && value.trim()) (body.details ??= {})[own] = value.trim();
+      else if (value === 'on') body[id] = true;
+      else if (!own && value.trim()) body[id] = value.trim();
+    }
+    const answer = await this.#answer(bell.ask(closed ? 'cases' : 'tickets', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+      body: JSON.stringify(body),
+    }), parts.error);
+    const ticket = await answer?.json().catch(() => {});
+    if (ticket && closed) this.#left(body.email ?? body.phone);
+    else if (ticket) this.#begin(ticket);
+    else {
       parts.ask.removeAttribute('aria-disabled');
-      parts.ask.textContent = this.#texts.form.ask;
+      parts.ask.textContent = closed ? texts.leave : texts.ask;
     }
     return undefined;
+  }
+
+  /** A message was left: says where the answer comes. */
+  #left(contact) {
+    const { make } = this.#kit;
+    const { form: texts } = this.#texts;
+    const parts = this.#parts;
+    this.#view = 'left';
+    parts.endTitle = make('h3', { tabIndex: -1, textContent: texts.left });
+    const again = make('button', { class: 'secondary', type: 'button', textContent: this.#texts.ended.again });
+    again.addEventListener('click', () => {
+      this.#reset();
+      this.open();
+    });
+    parts.body.replaceChildren(make('div', { class: 'left', part: 'left' }, this.#icon('sent'), parts.endTitle,
+      make('p', { class: 'hint', textContent: texts.leftBody(contact) }), again));
+    parts.endTitle.focus();
   }
 
   #begin(ticket) {
@@ -610,10 +754,11 @@ export class Conversation {
     this.#watchdog = setInterval(() => this.#watch(), 2_000);
   }
 
-  // A network that loses one direction leaves the socket open: unconfirmed lines betray it.
+  // A network that loses one direction leaves the socket open: unconfirmed lines betray it, and silence.
   #watch() {
     const oldest = Math.min(...[...this.#pending.values()].map(({ saidAt }) => saidAt ?? Infinity));
-    if (this.#link?.live && Date.now() - oldest > ANSWER_TIMEOUT) this.#link.renew();
+    const silent = this.#link?.beats && Date.now() - this.#link.heardAt > SILENCE;
+    if (this.#link?.live && (silent || Date.now() - oldest > ANSWER_TIMEOUT)) this.#link.renew();
   }
 
   #linkChanged(live) {
@@ -675,7 +820,7 @@ export class Conversation {
     const { text } = this.#parts;
     const words = text.value.trim();
     if (!words) return;
-    const id = crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    const id = [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('');
     text.value = '';
     text.style.blockSize = '';
     this.#typedAt = 0;
@@ -750,6 +895,8 @@ export class Conversation {
     this.#state = frame;
     if (typeof frame.rep === 'string') this.#repName = frame.rep;
     this.#drawState();
+    // Asked once for each rep, so that the cookie knows whom to bring the shopper back to.
+    if (frame.state === 'open' && frame.rep !== before.rep) this.#ticket(this.#session, '').catch(() => {});
     const told = ({ state, position, rep }) => `${state} ${position ?? ''} ${rep ?? ''}`;
     if (told(before) !== told(frame)) this.#announceState();
     this.#speak();
@@ -806,6 +953,7 @@ export class Conversation {
     const { waiting, text, end } = this.#parts;
     const words = this.#stateWords();
     const open = this.#state.state === 'open';
+    this.#drawDelivery();
     const named = open || this.#state.rep ? this.#repName : '';
     const topic = this.#session.topic || this.#bell.topic;
     this.#head({
@@ -851,8 +999,18 @@ export class Conversation {
     if (foot) foot.before(shown);
     else group.append(shown);
     if (line.from !== 'shopper') return;
-    for (const mark of this.#parts.said.querySelectorAll('.delivery')) mark.remove();
-    foot.append(make('span', { class: 'delivery' }, this.#icon('sent'), this.#texts.talk.sent));
+    this.#parts.delivery?.remove();
+    this.#parts.delivery = make('span', { class: 'delivery', 'data-seq': line.seq });
+    foot.append(this.#parts.delivery);
+    this.#drawDelivery();
+  }
+
+  /** The mark under the last line of one's own: here, or on the rep's phone. That it was read is not promised. */
+  #drawDelivery() {
+    const { delivery } = this.#parts;
+    if (!delivery?.isConnected) return;
+    const there = this.#state.delivered >= Number(delivery.dataset.seq);
+    delivery.replaceChildren(this.#icon(there ? 'there' : 'sent'), there ? this.#texts.talk.delivered(this.#state.rep && this.#short()) : this.#texts.talk.sent);
   }
 
   #drawPending() {
@@ -907,7 +1065,7 @@ export class Conversation {
   async #end() {
     this.#cancelEnd();
     if (this.#link?.live) return this.#link.send({ type: 'end' });
-    const left = await fetch(new URL(`/v1/tickets/${encodeURIComponent(this.#session.id)}`, this.#bell.base), { method: 'DELETE', headers: this.#link.authorization }).catch(() => null);
+    const left = await this.#ticket(this.#session, '', { method: 'DELETE' }).catch(() => null);
     if (left?.ok) this.#finish(this.#texts.ended.title);
     else this.#announce(this.#texts.problem.offline);
     return undefined;
@@ -975,11 +1133,9 @@ export class Conversation {
       event.preventDefault();
       const body = { stars: chosen() };
       if (comment.value.trim()) body.comment = comment.value.trim();
-      const answer = await fetch(new URL(`/v1/tickets/${encodeURIComponent(session.id)}/rating`, this.#bell.base), {
-        method: 'POST', headers: { authorization: `Bearer ${session.token}`, 'content-type': 'application/json' }, body: JSON.stringify(body),
-      }).catch(() => null);
-      if (answer?.ok) form.replaceChildren(make('p', { class: 'hint', role: 'status', textContent: this.#texts.ended.thanks }));
-      else word.textContent = answer ? (await Problem.from(answer, this.#texts, this.#kit.spokenTime)).message : this.#texts.problem.offline;
+      if (await this.#answer(this.#ticket(session, '/rating', { method: 'POST', body: JSON.stringify(body) }), word)) {
+        form.replaceChildren(make('p', { class: 'hint', role: 'status', textContent: this.#texts.ended.thanks }));
+      }
     });
     return form;
   }
@@ -987,12 +1143,15 @@ export class Conversation {
   #saved = [];
 
   #saveTranscript(session) {
-    const { make } = this.#kit;
     const who = ({ from, name }) => (from === 'shopper' ? this.#texts.you : name || '');
     const lines = this.#saved.map((line) => `${new Date(line.at).toLocaleString(this.#bell.region)}  ${who(line) ? `${who(line)}: ` : ''}${line.text}`);
-    const address = URL.createObjectURL(new Blob([`${lines.join('\n')}\n`], { type: 'text/plain' }));
-    make('a', { href: address, download: `conversation-${session.id}.txt` }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    this.#save(`${lines.join('\n')}\n`, `conversation-${session.id}.txt`, 'text/plain');
+  }
+
+  #save(text, download, type) {
+    const href = URL.createObjectURL(new Blob([text], { type }));
+    this.#kit.make('a', { href, download }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
 }
 
@@ -1047,13 +1206,20 @@ sheet.replaceSync(`
 .fields label:not(:first-child) { margin-block-start: 16px; }
 .hint { color: var(--_muted); font-size: 13px; font-weight: 400; }
 .fine { margin-block-start: 12px; text-align: center; }
-:where(.panel) textarea, :where(.panel) input[type=text] {
+:where(.panel) textarea, :where(.panel) select, :where(.panel) input:not([type=checkbox], [type=radio]) {
   inline-size: 100%; margin: 0; padding: 9px 12px; border: 1px solid color-mix(in srgb, var(--_muted) 72%, var(--_surface)); border-radius: 8px;
   background: var(--_surface); color: inherit; font: inherit; resize: none;
 }
-.fields textarea, .fields input { margin-block-start: 6px; }
+.fields :is(textarea, select, input:not([type=checkbox])) { margin-block-start: 6px; }
+.fields + .fields { margin-block-start: 16px; } .fields:empty { display: none; }
+.fields .box { display: flex; gap: 10px; font-size: 13px; font-weight: 400; }
+.box input { flex: none; inline-size: 24px; block-size: 24px; margin: -2px 0 0; accent-color: var(--_accent); }
+.link { padding: 4px 8px; color: var(--_accent); font-size: 13px; text-decoration: underline; }
+.left { margin: auto; display: grid; place-items: center; gap: 8px; text-align: center; }
+.left > .icon { inline-size: 40px; block-size: 40px; color: var(--_available); }
+.left h3 { font-weight: 600; }
 ::placeholder { color: var(--_muted); opacity: 1; }
-textarea:focus-visible, input:focus-visible { outline-offset: -1px; border-color: var(--_accent); }
+textarea:focus-visible, select:focus-visible, input:focus-visible { outline-offset: -1px; border-color: var(--_accent); }
 .error { color: var(--_busy); font-size: 13px; }
 .error:not(:empty) { margin-block-start: 12px; }
 .card { display: flex; gap: 10px; padding: 12px 14px; margin-block-end: 20px; border-radius: 8px; background: var(--_surface-2); }
@@ -1103,7 +1269,7 @@ textarea:focus-visible, input:focus-visible { outline-offset: -1px; border-color
 .row.more { margin-block-start: 8px; flex-wrap: nowrap; }
 @media (max-width: 479.98px) {
   .panel { inset: 0; inline-size: 100%; max-inline-size: none; block-size: 100dvh; max-block-size: none; border: 0; border-radius: 0; }
-  .panel textarea, .panel input[type=text] { font-size: 16px; }
+  .panel :is(textarea, select, input) { font-size: 16px; }
 }
 @media (forced-colors: active) { .line, .card, .who, .primary, .send { border: 1px solid !important; } .star.lit .icon { fill: CanvasText; } }
 @media (prefers-reduced-motion: reduce) { .dots i { opacity: .7; } }

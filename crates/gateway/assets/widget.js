@@ -8,6 +8,7 @@ const english = {
   lost: 'Not connected',
   someone: 'Somebody can help now',
   people: (n) => (n === 1 ? '1 person can help now' : `${n} people can help now`),
+  named: (name, topic) => `${name} can help${topic ? ` with ${topic}` : ''} now`,
   noEstimate: "We can't tell how long yet",
   closed: 'Nobody is on duty right now',
   about: (minutes) => (minutes ? `About ${english.time(minutes)}` : 'Under a minute'),
@@ -345,6 +346,11 @@ class DeskbellHelp extends HTMLElement {
     (await this.#talk())?.resume(session);
   }
 
+  /** Asks the gateway for something of this site; the shopper's cookie goes along, wherever the page is from. */
+  ask(what, options) {
+    return fetch(`${this.address}/${what}`, { credentials: 'include', ...options });
+  }
+
   /** Opens the panel, as a click on the bell does. */
   async open() {
     (await this.#talk())?.open();
@@ -425,7 +431,8 @@ function situation(presence, bell) {
   if (!group) return unknown;
   const { state, wait, opens } = group;
   if (state === 'available') {
-    return { state, text: group.available ? texts.people(group.available) : texts.someone, mark: 'available', key: state };
+    const named = group.next_rep && group.available === 1 ? texts.named(group.next_rep, bell.topic) : '';
+    return { state, text: named && named.length <= 40 ? named : group.available ? texts.people(group.available) : texts.someone, mark: 'available', key: state };
   }
   if (state === 'wait') {
     const { about: text, range } = wait ? spokenWait(texts, wait) : { about: texts.noEstimate, range: '' };

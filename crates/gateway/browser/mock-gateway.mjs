@@ -45,19 +45,32 @@ export async function served(path) {
 
 // What src/assets.rs does.
 function lean(source) {
+  let lean = '';
   let isComment = false;
-  return source.split('\n').map((line) => line.trim()).filter((line) => {
+  let isSheet = false;
+  let isJoined = true;
+  let isRemarked = false;
+  for (const line of source.split('\n').map((one) => one.trim())) {
     isComment ||= line.startsWith('/**');
-    const kept = !isComment && line && !line.startsWith('//');
+    if (!isComment && line && !line.startsWith('//')) {
+      if (!isJoined && (isSheet || isRemarked || !/^[})\].?:]/.test(line))) lean += '\n';
+      lean += isSheet ? line.replace(/(?<=[;{}:,]) | (?=\{)/g, '') : line;
+      isSheet = (isSheet || line.endsWith('replaceSync(`')) && !line.startsWith('`)');
+      isRemarked = line.includes('//');
+      isJoined = !isRemarked && (isSheet ? /[{([,;}]$/ : /[{([,;]$/).test(line);
+    }
     isComment &&= !line.endsWith('*/');
-    return kept;
-  }).map((line) => `${line}\n`).join('');
+  }
+  return `${lean}\n`;
 }
 
 class Mock {
   version = 1;
   groups = Object.values(SKILLS).flat().flatMap((skill) => TIERS.map((tier) => ({ skill, tier, ...nobody })));
   tickets = new Map();
+  cases = [];
+  /** What the site asks. */
+  form = { name: 'optional', phone: 'off', email: 'off', consent: null, fields: [], remember: 'click', you: null };
   streams = new Set();
   drawers = new Set();
   reports = [];
@@ -66,7 +79,7 @@ class Mock {
   /** Origins whose pages may embed the bell. */
   origins = new Set();
   /** Faults that tests switch on. */
-  refuse = { sockets: false, streams: null, presence: false, tickets: null, confirmations: false, says: null };
+  refuse = { sockets: false, streams: null, presence: false, tickets: null, confirmations: false, says: null, beats: false };
   /** Every request line served, with its cookie header. */
   requests = [];
   /** Called with each new ticket and each line of a shopper. */
@@ -119,14 +132,15 @@ class Mock {
     const { origin } = request.headers;
     if (this.origins.has(origin)) {
       response.setHeader('access-control-allow-origin', origin);
+      response.setHeader('access-control-allow-credentials', 'true');
       response.setHeader('access-control-expose-headers', 'retry-after');
       response.setHeader('access-control-allow-headers', 'authorization, content-type');
       response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
       if (request.method === 'OPTIONS') return this.#send(response, 204);
     }
     const page = this.pages.get(pathname);
-    if (page) return this.#send(response, 200, 'text/html; charset=utf-8', page.html ?? page, page.policy ? { 'content-security-policy': page.policy } : {});
-    if (file) return this.#send(response, 200, file[1], await served(pathname));
+    if (page) return this.#send(response, 200, 'text/html; charset=utf-8', page.html ?? page, { 'cache-control': 'no-cache', ...(page.policy ? { 'content-security-policy': page.policy } : {}) });
+    if (file) return this.#send(response, 200, file[1], await served(pathname), { 'cache-control': 'no-cache' });
     if (route === 'POST /csp-report') {
       this.reports.push(await body(request));
       return this.#send(response, 204);
@@ -140,6 +154,22 @@ class Mock {
       response.site = site;
       this.#stream(request, response, this.streams);
       return this.#tellPresence(response);
+    }
+    if (`${request.method} ${asked}` === 'GET fragment') {
+      const tag = `"${this.version}"`;
+      if (request.headers['if-none-match'] === tag) return this.#send(response, 304, undefined, undefined, { etag: tag });
+      const { state } = this.groups.find(({ skill }) => skill === searchParams.get('skill'));
+      return this.#send(response, 200, 'text/html; charset=utf-8', `<span class="deskbell" data-state="${state}">${state}</span>`, { etag: tag });
+    }
+    if (`${request.method} ${asked}` === 'GET form') return this.#json(response, 200, this.form);
+    if (`${request.method} ${asked}` === 'GET me') return this.#json(response, 200, { known: Boolean(this.form.you) });
+    if (`${request.method} ${asked}` === 'DELETE me') {
+      this.form = { ...this.form, you: null };
+      return this.#send(response, 204);
+    }
+    if (`${request.method} ${asked}` === 'POST cases') {
+      this.cases.push(JSON.parse(await body(request)));
+      return this.#json(response, 201, { id: 'case', state: 'open' });
     }
     if (`${request.method} ${asked}` === 'POST tickets') return this.#newTicket(response, JSON.parse(await body(request)));
     const [, id, rest = ''] = /^\/v1\/tickets\/([^/]+)(\/.*)?$/.exec(pathname) ?? [];
@@ -208,6 +238,8 @@ class Mock {
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\n\r\n`);
     const follower = { send: (frame) => socket.writable && socket.write(textFrame(frame)), close: () => socket.destroy(), deaf: false };
     let opened = false;
+    // As the gateway does, so that a page knows that its line is alive.
+    const beat = setInterval(() => follower.deaf || this.refuse.beats || follower.send('{"type":"beat"}'), 5_000).unref();
     readFrames(socket, (text) => {
       const frame = JSON.parse(text);
       if (!opened) {
@@ -218,7 +250,10 @@ class Mock {
       if (!follower.deaf) ticket.heard(frame);
       return undefined;
     });
-    socket.on('close', () => ticket.followers.delete(follower));
+    socket.on('close', () => {
+      clearInterval(beat);
+      ticket.followers.delete(follower);
+    });
     return undefined;
   }
 }
@@ -264,8 +299,8 @@ class Ticket {
   }
 
   #stateFrame() {
-    const { state, position, wait, rep } = this;
-    return { type: 'state', state, position, wait, rep };
+    const { state, position, wait, rep, delivered } = this;
+    return { type: 'state', state, position, wait, rep, delivered };
   }
 
   #tell(frame) {

@@ -12,7 +12,11 @@ const PATIENCE = 10_000;
 
 /** Starts the Chromium of this machine, or the one that CHROMIUM names. */
 export function startBrowser() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS });
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS,
+    // As shoppers' browsers do, so that pages are met that come back from it.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  });
 }
 
 /** Opens one page as a shopper with a fixed language, in `browser` or one of its own. */

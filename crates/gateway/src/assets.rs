@@ -90,20 +90,52 @@ impl Asset {
     }
 }
 
-/// The script without comment lines, indentation and empty lines: a seventh of the widget's weight.
-/// Only whole lines go, so a `//` in a text is safe; our templates hold no line that begins with one.
+/// The script without comment lines, indentation, and line feeds that mean nothing; its style sheet without spaces
+/// that mean nothing. Only whole lines go, so a `//` in a text is safe; our templates hold no line that begins with one.
 fn lean(source: &str) -> String {
     let mut lean = String::with_capacity(source.len());
     let mut is_comment = false;
+    let mut is_sheet = false;
+    // Whether what comes next may follow on the same line.
+    let mut is_joined = true;
+    let mut is_remarked = false;
     for line in source.lines().map(str::trim) {
         is_comment |= line.starts_with("/**");
         if !is_comment && !line.is_empty() && !line.starts_with("//") {
-            lean.push_str(line);
-            lean.push('\n');
+            let is_closing =
+                !is_sheet && !is_remarked && line.starts_with(['}', ')', ']', '.', '?', ':']);
+            if !is_joined && !is_closing {
+                lean.push('\n');
+            }
+            if is_sheet {
+                push_rule(&mut lean, line);
+            } else {
+                lean.push_str(line);
+            }
+            is_sheet = (is_sheet || line.ends_with("replaceSync(`")) && !line.starts_with("`)");
+            // A remark at the end of a line ends with it.
+            is_remarked = line.contains("//");
+            let is_open = line.ends_with(['{', '(', '[', ',', ';']);
+            is_joined = !is_remarked && (is_open || is_sheet && line.ends_with('}'));
         }
         is_comment &= !line.ends_with("*/");
     }
+    lean.push('\n');
     lean
+}
+
+/// A line of a style sheet: no space is needed after these signs, nor before a brace. One before a colon is part of a selector.
+fn push_rule(lean: &mut String, line: &str) {
+    let mut last = ' ';
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let is_idle = letter == ' '
+            && (matches!(last, ';' | '{' | '}' | ':' | ',') || letters.peek() == Some(&'{'));
+        if !is_idle {
+            lean.push(letter);
+        }
+        last = letter;
+    }
 }
 
 /// A strong entity-tag of the bytes (RFC 9110 §8.8.3).
@@ -129,5 +161,20 @@ mod tests {
         check("/**\n * a\n */\n\n  b();\n", "b();\n");
         check("`\n* { c: d; }\n`;\n", "`\n* { c: d; }\n`;\n");
         check("e('https://f');\n", "e('https://f');\n");
+        check(
+            "f(\n  g,\n  h\n)\ni();\nj()\nk()\n",
+            "f(g,h)\ni();j()\nk()\n",
+        );
+        check("f( // g(\n  h);\n", "f( // g(\nh);\n");
+        check("f(g // h\n);\n", "f(g // h\n);\n");
+        check("if (a) {\n b\n}\nc;", "if (a) {b}\nc;\n");
+    }
+
+    #[test]
+    fn style_sheets_lose_spaces_that_mean_nothing() {
+        let sheet =
+            "s.replaceSync(`\n.a :focus, b {\n  c: calc(1px + 2px) d;\n}\n`);\ne = { f: g };\n";
+        let expected = "s.replaceSync(`\n.a :focus,b{c:calc(1px + 2px) d;}`);e = { f: g };\n";
+        assert_eq!(lean(sheet), expected);
     }
 }

@@ -12,6 +12,8 @@ use tokio::sync::{broadcast, mpsc};
 use crate::admin::AdminFace;
 use crate::clicks::ClickRates;
 use crate::figures::Figures;
+use crate::form::FormFace;
+use crate::seal::CookieKeys;
 
 /// Everything the gateway needs to know beside the desk.
 #[derive(Debug, Clone)]
@@ -61,6 +63,8 @@ pub struct SiteFace {
     /// Verify the shop's tokens; without any every shopper has the first tier. Several, so that a key can be
     /// changed without a moment in which a token of either is worth nothing.
     pub token_keys: Vec<TokenKey>,
+    /// What is asked before a conversation.
+    pub form: FormFace,
 }
 
 /// One key that a shop signs tokens with. Each key is for one algorithm, whatever a token says of itself.
@@ -126,6 +130,17 @@ pub struct Options {
     pub proxies: Vec<IpAddr>,
     /// How often help may be asked for.
     pub clicks: ClickRates,
+    /// Seal the cookies by which shoppers are known again; without any nobody is.
+    pub cookie_keys: CookieKeys,
+}
+
+impl Options {
+    /// Whether browsers come over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.public_origin
+            .as_deref()
+            .is_some_and(|origin| origin.starts_with("https://"))
+    }
 }
 
 impl Default for Options {
@@ -136,6 +151,7 @@ impl Default for Options {
             connections_per_source: 100,
             proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             clicks: ClickRates::default(),
+            cookie_keys: CookieKeys::new([]),
         }
     }
 }

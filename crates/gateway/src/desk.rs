@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, LineId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId,
-    TicketView,
+    AccessDigest, Ask, AskRefused, Case, CaseId, CaseRefused, LineId, NewCase, SayRefused, Seq,
+    ShopperEvent, Snapshot, TicketId, TicketView,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::errand::{Errand, ErrandFailed};
 use crate::report::Report;
 
 /// What the gateway asks of the helpdesk's owner. Each command of a shopper but an ask names a ticket and the
@@ -73,6 +74,29 @@ pub enum Command {
         /// `None`: no such ticket for this holder.
         answer: oneshot::Sender<Option<TicketView>>,
     },
+    /// How these tickets stand, of which the sender was known to be the shopper when they were made.
+    Standing {
+        /// Which; those the desk has forgotten are left out of the answer.
+        tickets: Vec<TicketId>,
+        /// In the order asked.
+        answer: oneshot::Sender<Vec<TicketView>>,
+    },
+    /// A shopper leaves a message that somebody will answer later; answered after its record is committed.
+    OpenCase {
+        /// What.
+        case: Box<NewCase>,
+        /// The case, or why there is none.
+        answer: oneshot::Sender<Result<Case, CaseRefused>>,
+    },
+    /// End these tickets and close these cases, and forget them, at the wish of the shopper who made them.
+    Forget {
+        /// Which.
+        tickets: Vec<TicketId>,
+        /// Which.
+        cases: Vec<CaseId>,
+        /// Told when their ends are recorded.
+        answer: oneshot::Sender<()>,
+    },
     /// A supervisor's look at the desk.
     Report(Report),
     /// Rate an ended conversation.
@@ -114,6 +138,7 @@ pub struct Desk {
     commands: mpsc::Sender<Command>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     recording: watch::Receiver<Recording>,
+    errands: Option<mpsc::Sender<Errand>>,
 }
 
 /// Why the owner does not do what it is asked.
@@ -130,6 +155,9 @@ pub enum DeskRefused {
 /// How long a journal may stand still before whoever waits for it is told.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the journal may take for an errand.
+const ERRAND_TIME: Duration = Duration::from_secs(10);
+
 impl Desk {
     /// Joins the ends the owner hands out.
     pub fn new(commands: mpsc::Sender<Command>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
@@ -137,12 +165,39 @@ impl Desk {
             commands,
             snapshots,
             recording: watch::Sender::new(Recording::Sound).subscribe(),
+            errands: None,
         }
     }
 
     /// The same desk, which knows whether anything can be recorded.
     pub fn with_recording(self, recording: watch::Receiver<Recording>) -> Self {
         Self { recording, ..self }
+    }
+
+    /// The same desk, which also reaches the conversations of the past.
+    pub fn with_errands(self, errands: mpsc::Sender<Errand>) -> Self {
+        Self {
+            errands: Some(errands),
+            ..self
+        }
+    }
+
+    /// Has an errand done; without a journal to go to, or when that fails, nothing is.
+    pub(crate) async fn errand<T>(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Result<T, ErrandFailed>>) -> Errand,
+    ) -> Result<T, ErrandFailed> {
+        let errands = self.errands.as_ref().ok_or(ErrandFailed)?;
+        let (answer, answered) = oneshot::channel();
+        let sent = timeout(PATIENCE, errands.send(make(answer))).await;
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Err(ErrandFailed),
+        }
+        match timeout(ERRAND_TIME, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(ErrandFailed),
+        }
     }
 
     /// The newest snapshot.

@@ -12,6 +12,7 @@ use crate::config::{Config, Options};
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
+use crate::visitor::Forgotten;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) paces: Paces,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// Visitors who do not want to be known again.
+    pub(crate) forgotten: Forgotten,
     /// Cancelled when the server stops; long answers end with it.
     pub(crate) stop: CancellationToken,
     /// What outlives its request: WebSocket conversations, and the end of clicks that nobody waited for.
@@ -46,6 +49,7 @@ impl Face {
             metrics: Metrics::default(),
             paces: Paces::default(),
             clicks: Clicks::default(),
+            forgotten: Forgotten::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))

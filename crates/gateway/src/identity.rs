@@ -10,12 +10,16 @@ use crate::config::{Secret, SiteFace, TokenKey, TokenVerifier};
 /// What a verified token says of the shopper. Made only by [`verify`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Shopper {
+    /// Who the customer is to the shop.
+    pub(crate) sub: Option<String>,
     /// Name for people.
     pub(crate) name: Option<String>,
     /// Membership.
     pub(crate) tier: Option<String>,
     /// Telephone number.
     pub(crate) phone: Option<String>,
+    /// Address of the customer's own messenger.
+    pub(crate) im: Option<String>,
     /// The rep who knows the customer.
     pub(crate) rep: Option<String>,
     /// The case the customer comes back with.

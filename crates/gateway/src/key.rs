@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Options;
 use crate::desk::TicketKey;
 use crate::problem::Problem;
+use crate::visitor;
 
 /// The cookie that holds a ticket's token; its path keeps the cookies of several tickets apart.
 const COOKIE: &str = "deskbell-ticket";
@@ -46,9 +47,10 @@ pub(crate) fn presented(headers: &HeaderMap) -> Option<String> {
     })
 }
 
-/// Whether nothing but the cookie would open a ticket: what a browser sends along unasked.
+/// Whether nothing but a cookie of ours speaks for the sender: what a browser sends along unasked.
 pub(crate) fn is_by_cookie(headers: &HeaderMap) -> bool {
-    bearer(headers).is_none() && CookieJar::from_headers(headers).get(COOKIE).is_some()
+    let is_ours = |cookie: &Cookie<'_>| cookie.name() == COOKIE || visitor::is_ours(cookie.name());
+    bearer(headers).is_none() && CookieJar::from_headers(headers).iter().any(is_ours)
 }
 
 /// RFC 6750 §2.1: the token of `Authorization: Bearer`.
@@ -64,15 +66,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The cookie that brings the token back to the ticket's own addresses and to no other.
 pub(crate) fn cookie(ticket: &str, token: &str, options: &Options) -> String {
-    let is_secure = options
-        .public_origin
-        .as_deref()
-        .is_some_and(|origin| origin.starts_with("https://"));
     Cookie::build((COOKIE, token))
         .path(format!("/v1/tickets/{ticket}"))
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(is_secure)
+        .secure(options.is_secure())
         .build()
         .to_string()
 }

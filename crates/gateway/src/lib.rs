@@ -2,35 +2,43 @@
 //! Must not know SIP syntax, SQL, or how the helpdesk is run: it speaks to it through [`desk::Desk`].
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod admin;
 mod assets;
+mod authorised;
 mod body;
 mod bucket;
 mod clicks;
 mod connection;
+mod errand;
 mod face;
 mod figures;
+mod form;
 mod headers;
 mod identity;
 mod key;
 mod language;
 mod mark;
 mod metrics;
+mod openapi;
 mod origin;
 mod pace;
 mod problem;
 mod random;
 mod report;
 mod routes;
+mod seal;
 mod selection;
 mod server;
 mod source;
+mod visitor;
 mod wire;
 mod words;
 
 pub mod config;
 pub mod desk;
 
+pub use addresses::Address;
 pub use admin::{AdminFace, AdminKey, LineBoard, LineReport, LineStanding, Scope};
 pub use bucket::Rate;
 pub use clicks::ClickRates;
@@ -39,7 +47,10 @@ pub use config::{
     TokenKey, TokenVerifier,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
+pub use errand::{Errand, ErrandFailed, Past};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
+pub use form::{FormFace, FormField, Need, Remember, Words};
 pub use report::Report;
+pub use seal::CookieKeys;
 pub use server::{BindError, Gateway};

@@ -87,7 +87,7 @@ fn admit(request: &Request, caller: &Caller) -> Result<Admission, Problem> {
             Some(b"none") | None if !key::is_by_cookie(headers) => Ok(Admission::Route),
             Some(b"none") | None => Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "A request that relies on the ticket's cookie has to say its Origin.",
+                "A request that relies on a cookie of ours has to say its Origin.",
             )),
             Some(_) => Err(foreign()),
         },
@@ -229,6 +229,7 @@ mod tests {
             skills: Vec::new(),
             origins: vec![origin.to_owned()],
             token_keys: Vec::new(),
+            form: crate::FormFace::default(),
         };
         let config = Config {
             sites: vec![

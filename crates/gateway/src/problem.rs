@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::desk::DeskRefused;
 use crate::random::NoRandom;
@@ -32,6 +33,7 @@ enum Kind {
     QueueFull,
     Ended,
     TooFast,
+    ManyOpen,
 }
 
 impl Problem {
@@ -107,6 +109,23 @@ impl Problem {
         }
     }
 
+    /// 503, with the seconds to wait.
+    pub(crate) fn try_later(detail: impl Into<Cow<'static, str>>, wait_s: u32) -> Self {
+        Self {
+            retry_after_s: Some(wait_s),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
+    }
+
+    /// 429: the shopper has as many conversations as one may have.
+    pub(crate) fn many_open(most: usize) -> Self {
+        Self::of(
+            StatusCode::TOO_MANY_REQUESTS,
+            Kind::ManyOpen,
+            format!("You have {most} conversations open. End one, then ask again.").into(),
+        )
+    }
+
     /// The problem of an answer that has only a status.
     pub(crate) fn for_status(status: StatusCode) -> Self {
         let detail = match status {
@@ -144,7 +163,8 @@ impl Problem {
 }
 
 /// RFC 9457 §3.1 members.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub(crate) struct Document<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
@@ -164,6 +184,7 @@ impl Kind {
             Self::QueueFull => "urn:deskbell:problem:queue-full",
             Self::Ended => "urn:deskbell:problem:ended",
             Self::TooFast => "urn:deskbell:problem:too-fast",
+            Self::ManyOpen => "urn:deskbell:problem:many-open",
         }
     }
 
@@ -175,6 +196,7 @@ impl Kind {
             Self::QueueFull => "Queue full",
             Self::Ended => "Conversation ended",
             Self::TooFast => "Too fast",
+            Self::ManyOpen => "Too many conversations",
         }
     }
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 /// The system gave no random bytes.
 #[derive(Debug, Error)]
 #[error("the system has no random bytes: {0}")]
-pub(crate) struct NoRandom(getrandom::Error);
+pub(crate) struct NoRandom(pub(crate) getrandom::Error);
 
 /// 26 letters and digits that nobody can guess.
 pub(crate) fn unguessable() -> Result<String, NoRandom> {

@@ -2,14 +2,18 @@
 
 use helpdesk::{GroupSnapshot, SiteId, SkillId, Snapshot, TierId};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::config::Config;
 use crate::problem::Problem;
 
 /// The query of the presence addresses; an empty value is none.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SelectionQuery {
+    /// Only this skill.
     skill: Option<String>,
+    /// Only this tier.
     tier: Option<String>,
     /// What the words of a fragment or badge are in.
     pub(crate) lang: Option<String>,

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tracing::{debug, info, warn};
 
+use crate::addresses::Address;
 use crate::config::{Config, Options};
 use crate::connection::{Connection, Ends, Places};
 use crate::desk::Desk;
@@ -131,6 +132,11 @@ impl Gateway {
     /// The address listened on, with the port the system chose where 0 was asked for.
     pub fn local_address(&self) -> SocketAddr {
         self.local_address
+    }
+
+    /// Every address that is served, with who may come.
+    pub fn addresses() -> Vec<Address> {
+        routes::addresses().table().to_vec()
     }
 
     /// Replaces the configuration while [`Gateway::run`] runs.

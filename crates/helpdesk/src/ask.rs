@@ -43,10 +43,21 @@ pub struct Ask {
     pub phone: Option<String>,
     /// First words; the first line of the conversation.
     pub message: Option<String>,
+    /// What else the site's form asks for, each with its label.
+    pub details: Vec<Detail>,
     /// Address of the page the shopper was on.
     pub page: Option<String>,
     /// BCP 47 language tag of the page.
     pub language: Option<String>,
+}
+
+/// One answer to a question of the site's own form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// The question, as reps read it.
+    pub label: String,
+    /// The answer.
+    pub answer: String,
 }
 
 /// What a shopper wishes beyond the skills that are required.

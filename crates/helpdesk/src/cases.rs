@@ -130,6 +130,30 @@ impl Helpdesk {
         Ok(case)
     }
 
+    /// Closes a case and takes out of it who it was about, and what was said.
+    pub(crate) fn forget_case(&mut self, id: &CaseId) {
+        let Some(known) = self.cases.case(id) else {
+            return;
+        };
+        let state = match &known.state {
+            CaseState::Closed { .. } => known.state.clone(),
+            CaseState::Open => CaseState::Closed {
+                at_unix_ms: self.now.0,
+                by: None,
+            },
+        };
+        let case = Case {
+            shopper: None,
+            name: None,
+            contact: None,
+            words: None,
+            ticket: None,
+            state,
+            ..known.clone()
+        };
+        self.keep_case(case);
+    }
+
     /// A shopper who comes back with an open case, and asks for no skill, asks for those of the case.
     pub(crate) fn prefer_what_it_is_about(&self, ask: &mut Ask) {
         let mut sites = self.config.sites.iter();

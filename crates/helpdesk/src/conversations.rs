@@ -131,12 +131,24 @@ impl Helpdesk {
         }
     }
 
-    /// Sends a text to a rep.
+    /// Sends a text of ours to a rep.
     pub(crate) fn send(&mut self, rep: &RepId, ticket: &TicketId, text: String) -> DeliveryId {
+        self.send_lines(rep, ticket, text, None)
+    }
+
+    /// Sends a rep a text that brings the shopper's lines up to `brings`.
+    pub(crate) fn send_lines(
+        &mut self,
+        rep: &RepId,
+        ticket: &TicketId,
+        text: String,
+        brings: Option<Seq>,
+    ) -> DeliveryId {
         let delivery = self.deliveries.begin(Sent {
             rep: rep.clone(),
             ticket: ticket.clone(),
             at: self.now,
+            brings,
         });
         self.push(Output::ToRep {
             delivery,

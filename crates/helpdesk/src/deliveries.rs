@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Moment;
-use crate::ids::{DeliveryId, RepId, TicketId};
+use crate::ids::{DeliveryId, RepId, Seq, TicketId};
 
 /// Messages remembered; beyond, the oldest is taken for delivered.
 const LIMIT: usize = 10_000;
@@ -22,6 +22,8 @@ pub(crate) struct Sent {
     pub(crate) rep: RepId,
     pub(crate) ticket: TicketId,
     pub(crate) at: Moment,
+    /// The last line of the shopper that it brings, where it brings any.
+    pub(crate) brings: Option<Seq>,
 }
 
 impl Deliveries {

@@ -166,6 +166,8 @@ impl Helpdesk {
                 }
             }
             Input::ShopperEnd { ticket } => self.handle_shopper_end(&ticket),
+            Input::ForgetCase { case } => self.forget_case(&case),
+            Input::Forget { ticket } => self.tickets.forget_ended(&ticket),
             Input::Rate {
                 ticket,
                 stars,
@@ -432,6 +434,8 @@ impl Helpdesk {
             wait,
             rep,
             why: why.clone().or_else(|| told.why.clone()),
+            delivered: ticket.delivered,
+            answered_by: ticket.last_rep.clone(),
         };
         let news = if view == *told {
             None

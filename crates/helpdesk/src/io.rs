@@ -75,6 +75,16 @@ pub enum Input {
         /// The ticket.
         ticket: TicketId,
     },
+    /// A shopper wants a case forgotten: it is closed, and nothing in it tells of the shopper any more.
+    ForgetCase {
+        /// Which one.
+        case: CaseId,
+    },
+    /// A shopper wants an ended conversation forgotten. What the journal has of it is the edge's to erase.
+    Forget {
+        /// The ticket.
+        ticket: TicketId,
+    },
     /// A shopper rates an ended conversation.
     Rate {
         /// The ticket.

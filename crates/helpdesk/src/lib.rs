@@ -49,7 +49,7 @@ mod tickets;
 mod transcript;
 mod words;
 
-pub use ask::{AccessDigest, Ask, AskRefused, Prefer, Preference, Wishes};
+pub use ask::{AccessDigest, Ask, AskRefused, Detail, Prefer, Preference, Wishes};
 pub use case::{Case, CaseReason, CaseRefused, CaseState, NewCase};
 pub use clock::Clock;
 pub use config::{Choose, Config, Priority, Relax, Rep, Routing, Site, Skill, Tier};

@@ -130,8 +130,19 @@ impl Helpdesk {
             return;
         };
         match outcome {
-            DeliveryOutcome::Delivered => {}
+            DeliveryOutcome::Delivered => self.take_delivered(&sent),
             DeliveryOutcome::Undeliverable => self.handle_undeliverable(delivery, &sent),
+        }
+    }
+
+    /// The shopper's lines are on the rep's phone; that the rep has read them is not known.
+    fn take_delivered(&mut self, sent: &Sent) {
+        let Some(ticket) = self.tickets.ticket_mut(&sent.ticket) else {
+            return;
+        };
+        if sent.brings > ticket.delivered {
+            ticket.delivered = sent.brings;
+            self.touched.insert(sent.ticket.clone());
         }
     }
 
@@ -175,6 +186,11 @@ impl Helpdesk {
         if let Some(ticket) = self.tickets.ticket_mut(id) {
             ticket.told_hope = Some(Hope::Some);
         }
+        let brings = self
+            .tickets
+            .ticket(id)
+            .map(|ticket| ticket.transcript.last())
+            .filter(|last| *last > Seq(0));
         let Some(seat) = self.roster.seat_mut(rep) else {
             return;
         };
@@ -184,7 +200,7 @@ impl Helpdesk {
             rep: rep.clone(),
             at_unix_ms: now.0,
         }));
-        let delivery = self.send(rep, id, text);
+        let delivery = self.send_lines(rep, id, text, brings);
         let stage = Stage::Offered {
             rep: rep.clone(),
             until: now.after(timeout),

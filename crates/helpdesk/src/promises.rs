@@ -438,6 +438,7 @@ mod tests {
                 name: None,
                 phone: None,
                 message: None,
+                details: Vec::new(),
                 page: None,
                 language: None,
             };

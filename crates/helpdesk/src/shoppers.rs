@@ -254,7 +254,7 @@ impl Helpdesk {
         if let Some(rep) = listener
             && !shown.trim().is_empty()
         {
-            self.send(&rep, id, shown);
+            self.send_lines(&rep, id, shown, Some(seq));
         }
         Ok(seq)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::TicketId;
+use crate::ids::{RepId, Seq, TicketId};
 use crate::snapshot::Wait;
 
 /// Where a ticket stands.
@@ -44,6 +44,10 @@ pub struct TicketView {
     pub rep: Option<Arc<str>>,
     /// Why the wait is longer than was promised; told once, with the wait that has grown.
     pub why: Option<Arc<str>>,
+    /// The shopper's lines up to this one are on the phone of the rep asked or speaking, since the last start.
+    pub delivered: Option<Seq>,
+    /// Who answered last. For the edge, which may bring the shopper back to the same rep.
+    pub answered_by: Option<RepId>,
 }
 
 /// Why a conversation ended.

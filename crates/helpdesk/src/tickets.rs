@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::ask::{Ask, Wishes};
 use crate::clock::Moment;
-use crate::ids::{DeliveryId, RepId, SkillId, TicketId};
+use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::promised::{Circumstances, Given, Promised, Shown};
 use crate::promises::Promise;
 use crate::routing::fit::Wants;
@@ -60,6 +60,8 @@ pub(crate) struct Ticket {
     pub(crate) promised: Option<Promised>,
     /// It had to wait when nothing could be promised.
     pub(crate) unpromised: bool,
+    /// The last line of the shopper that is known to be on a rep's phone.
+    pub(crate) delivered: Option<Seq>,
     /// What its shopper was last told.
     pub(crate) told: TicketView,
     /// The shopper has been told that the rep is out of reach, and the rep has not spoken since.
@@ -161,6 +163,15 @@ impl Tickets {
         }
     }
 
+    /// Forgets a ticket before its time, if it has ended.
+    pub(crate) fn forget_ended(&mut self, id: &TicketId) {
+        let before = self.ended.len();
+        self.ended.retain(|(_, ended)| ended != id);
+        if self.ended.len() < before {
+            self.by_id.remove(id);
+        }
+    }
+
     pub(crate) fn ticket_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
         let ticket = self.by_id.get_mut(id)?;
         self.touched.push(id.clone());
@@ -245,7 +256,10 @@ impl Ticket {
                 wait: None,
                 rep: None,
                 why: None,
+                delivered: None,
+                answered_by: None,
             },
+            delivered: None,
             told_out_of_reach: false,
             rating: None,
             ask,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Detail};
 use crate::conversation::{Line, Speaker};
 use crate::tickets::Briefing;
 
@@ -64,6 +64,9 @@ pub(crate) fn offer<'a>(
             }
         }
     }
+    for detail in &ask.details {
+        let _ = write!(offer, "\n{}", said_of(detail));
+    }
     if let Some(page) = &ask.page {
         let _ = write!(offer, "\nPage: {}", cut(&one_line(page), PAGE_CHARS));
     }
@@ -111,6 +114,9 @@ pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) ->
         if let Some(fact) = fact {
             let _ = write!(card, "\n{label}: {}", cut(&one_line(fact), PAGE_CHARS));
         }
+    }
+    for detail in &ask.details {
+        let _ = write!(card, "\n{}", said_of(detail));
     }
     card.push_str(match seen_all {
         Seen::All => "\nThe page has shown every line.",
@@ -174,6 +180,15 @@ fn is_hidden(c: char) -> bool {
 fn name(ask: &Ask) -> Option<String> {
     let name = one_line(ask.name.as_deref()?);
     (!name.is_empty()).then(|| cut(&name, NAME_CHARS))
+}
+
+fn said_of(detail: &Detail) -> String {
+    let Detail { label, answer } = detail;
+    format!(
+        "{}: {}",
+        cut(&one_line(label), NAME_CHARS),
+        cut(&one_line(answer), PAGE_CHARS)
+    )
 }
 
 fn cut(text: &str, chars: usize) -> String {

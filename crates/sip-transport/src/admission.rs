@@ -10,16 +10,12 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::Limits;
+use crate::limits::LimitsInForce;
 
 /// Counts the connections of one transport.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    connections: usize,
-    connections_per_source: usize,
-    half_messages_per_source: usize,
-    half_bytes_per_source: usize,
-    half_bytes: usize,
+    limits: LimitsInForce,
     half_bytes_held: AtomicUsize,
     by_source: DashMap<IpAddr, Held>,
     strangers: Mutex<Strangers>,
@@ -64,13 +60,9 @@ pub(crate) enum Counting {
 }
 
 impl Admission {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: LimitsInForce) -> Self {
         Self {
-            connections: limits.connections,
-            connections_per_source: limits.connections_per_source,
-            half_messages_per_source: limits.half_messages_per_source,
-            half_bytes_per_source: limits.half_bytes_per_source,
-            half_bytes: limits.half_bytes,
+            limits,
             half_bytes_held: AtomicUsize::new(0),
             by_source: DashMap::new(),
             strangers: Mutex::default(),
@@ -83,7 +75,7 @@ impl Admission {
         let source = source_of(address);
         if counting == Counting::Here {
             let mut held = self.by_source.entry(source).or_default();
-            if held.connections >= self.connections_per_source {
+            if held.connections >= self.limits.load().connections_per_source {
                 return None;
             }
             held.connections += 1;
@@ -107,7 +99,7 @@ impl Admission {
 
     fn enter(&self, taken_back: &CancellationToken) -> Option<u64> {
         let mut strangers = self.lock();
-        if strangers.total >= self.connections {
+        if strangers.total >= self.limits.load().connections {
             let (_, oldest) = strangers.by_age.pop_first()?;
             oldest.cancel();
         }
@@ -156,6 +148,7 @@ impl Place {
         let all = &self.admission.half_bytes_held;
         all.fetch_add(bytes, Ordering::Relaxed);
         let in_all = all.fetch_sub(before, Ordering::Relaxed) - before;
+        let limits = self.admission.limits.load();
         let is_within = match self.counting {
             // Its source may be a proxy with many behind it.
             Counting::Elsewhere => true,
@@ -168,12 +161,12 @@ impl Place {
                         held.half_messages += usize::from(bytes > 0);
                         held.half_messages =
                             held.half_messages.saturating_sub(usize::from(before > 0));
-                        held.half_bytes <= self.admission.half_bytes_per_source
-                            && held.half_messages <= self.admission.half_messages_per_source
+                        held.half_bytes <= limits.half_bytes_per_source
+                            && held.half_messages <= limits.half_messages_per_source
                     })
             }
         };
-        bytes < before || (is_within && in_all <= self.admission.half_bytes)
+        bytes < before || (is_within && in_all <= limits.half_bytes)
     }
 }
 
@@ -207,6 +200,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
+    use arc_swap::ArcSwap;
+
     use super::{Admission, Counting, Place};
     use crate::limits::Limits;
 
@@ -214,7 +209,9 @@ mod tests {
 
     impl Gate {
         fn new(limits: Limits) -> Self {
-            Self(Arc::new(Admission::new(&limits)))
+            Self(Arc::new(Admission::new(Arc::new(ArcSwap::from_pointee(
+                limits,
+            )))))
         }
 
         fn admit(&self, address: &str) -> Option<Place> {

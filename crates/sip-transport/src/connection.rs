@@ -119,7 +119,7 @@ pub(crate) async fn open(shared: &Arc<Shared>, peer: &Peer) -> Result<Flow, Requ
     };
     let connecting = async {
         let stream = TcpStream::connect(remote).await?;
-        handshake::prepare(&stream, &shared.config.limits)?;
+        handshake::prepare(&stream, &shared.limits.load())?;
         let local = stream.local_addr()?;
         match peer {
             Peer::Tcp(_) => {
@@ -186,9 +186,9 @@ pub(crate) fn start<W: Wire>(
             first_request,
             message: None,
             write: None,
-            activity: now + shared.config.limits.idle_time,
+            activity: now + shared.limits.load().idle_time,
         },
-        liveness: Liveness::ProbeAt(now + shared.config.limits.probe_time),
+        liveness: Liveness::ProbeAt(now + shared.limits.load().probe_time),
         phase: Phase::Open,
         place,
     };
@@ -279,7 +279,7 @@ impl<W: Wire> ConnectionTask<W> {
         match self.liveness {
             Liveness::ProbeAt(at) if at <= now => {
                 self.liveness = match self.wire.probe() {
-                    Probe::Asked => Liveness::AnswerBy(now + self.shared.config.limits.probe_time),
+                    Probe::Asked => Liveness::AnswerBy(now + self.shared.limits.load().probe_time),
                     Probe::NotNeeded => Liveness::Unwatched,
                 };
             }
@@ -308,9 +308,9 @@ impl<W: Wire> ConnectionTask<W> {
             }
         };
         let now = Instant::now();
-        self.dues.activity = now + self.shared.config.limits.idle_time;
+        self.dues.activity = now + self.shared.limits.load().idle_time;
         if self.liveness != Liveness::Unwatched {
-            self.liveness = Liveness::ProbeAt(now + self.shared.config.limits.probe_time);
+            self.liveness = Liveness::ProbeAt(now + self.shared.limits.load().probe_time);
         }
         match arrival {
             Arrival::Bytes => self.handle_frames(now),
@@ -362,7 +362,7 @@ impl<W: Wire> ConnectionTask<W> {
         if half_read == 0 {
             self.dues.message = None;
         } else if is_new_message {
-            self.dues.message = Some(now + self.shared.config.limits.message_time);
+            self.dues.message = Some(now + self.shared.limits.load().message_time);
         }
         if !self.place.hold(half_read) && self.phase == Phase::Open {
             Counters::count(&self.shared.counters.half_read_too_much);
@@ -380,7 +380,7 @@ impl<W: Wire> ConnectionTask<W> {
 
     fn check_waiting(&mut self) {
         if self.phase != Phase::Lost
-            && self.outbox.bytes() > self.shared.config.limits.bytes_waiting
+            && self.outbox.bytes() > self.shared.limits.load().bytes_waiting
         {
             Counters::count(&self.shared.counters.connections_timed_out);
             debug!(flow = %self.flow, "connection closed, the peer reads too slowly");
@@ -402,7 +402,7 @@ impl<W: Wire> ConnectionTask<W> {
                     }
                 }
                 Poll::Pending => {
-                    let limit = Instant::now() + self.shared.config.limits.write_time;
+                    let limit = Instant::now() + self.shared.limits.load().write_time;
                     self.dues.write.get_or_insert(limit);
                     return;
                 }

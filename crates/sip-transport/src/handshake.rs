@@ -44,12 +44,12 @@ pub(crate) fn begin(
     remote: SocketAddr,
     place: Place,
 ) -> io::Result<()> {
-    prepare(&stream, &shared.config.limits)?;
+    prepare(&stream, &shared.limits.load())?;
     let newcomer = Newcomer {
         shared: Arc::clone(shared),
         flow: connection::new_flow(protocol, stream.local_addr()?, remote),
         place,
-        first_request: Instant::now() + shared.config.limits.first_request_time,
+        first_request: Instant::now() + shared.limits.load().first_request_time,
     };
     match protocol {
         // A listener of datagrams accepts nothing.
@@ -93,7 +93,7 @@ impl Newcomer {
                 Counters::count(&shared.counters.connections_evicted);
                 return;
             }
-            agreed = timeout(shared.config.limits.handshake_time, self.agree(stream)) => agreed,
+            agreed = timeout(shared.limits.load().handshake_time, self.agree(stream)) => agreed,
         };
         let failure = match agreed {
             Ok(Ok(())) => return,

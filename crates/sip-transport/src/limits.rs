@@ -1,9 +1,14 @@
 //! How much one source, one connection and all of them together may ask for. Must not know how it is counted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use sip::framing::MAX_DATAGRAM_LENGTH;
+
+/// The limits in force, read anew wherever they are needed.
+pub(crate) type LimitsInForce = Arc<ArcSwap<Limits>>;
 
 /// A steady rate that may be run ahead of for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

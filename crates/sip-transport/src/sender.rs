@@ -104,16 +104,32 @@ impl Sender {
         let Target::Uri(uri) = target else {
             return self.request_once(draft, &target).await;
         };
-        let mut servers = self.servers(&uri).await?.into_iter();
-        let mut result = Err(ResolveError::NoServer(uri.into()).into());
-        while is_worth_another_server(&result)
-            && let Some(server) = servers.next()
-        {
-            result = self
-                .request_once(draft.clone(), &Target::Server(server))
-                .await;
+        let servers = self.servers(&uri).await?;
+        let first_of = |_: &Server| draft.clone();
+        match self.request_to_one(servers, first_of).await {
+            Some((_, result)) => result,
+            None => Err(ResolveError::NoServer(uri.into()).into()),
         }
-        result
+    }
+
+    /// Sends a request to whichever of the servers takes it, made for each of them, and tells which was asked last: to
+    /// the next one, where one cannot be reached, does not answer in time, or says 503. `None` where there is no server.
+    pub async fn request_to_one(
+        &self,
+        servers: impl IntoIterator<Item = Server>,
+        draft_for: impl Fn(&Server) -> RequestDraft,
+    ) -> Option<(Server, Result<Response, RequestError>)> {
+        let mut last = None;
+        for server in servers {
+            let target = Target::Server(server.clone());
+            let result = self.request_once(draft_for(&server), &target).await;
+            let is_last = !is_worth_another_server(&result);
+            last = Some((server, result));
+            if is_last {
+                break;
+            }
+        }
+        last
     }
 
     /// Sends an INVITE; what becomes of it is told by the [`Invitation`]. To a URI it goes to the first server that

@@ -3,47 +3,27 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 
 use crate::budget::{Budget, KEYS};
-use crate::limits::Limits;
+use crate::limits::{Limits, LimitsInForce};
+use crate::records::{Guesses, Record, Records};
 use crate::urgency::Standing;
 
 /// Every source that has shown something, in tables of fixed size.
 #[derive(Debug)]
 pub(crate) struct Strangers {
-    users_limit: u32,
-    silence_time: Duration,
+    limits: LimitsInForce,
     keys: RandomState,
     /// Until when a login vouches for its source. Only a login adds to it, so that no flood can fill it.
     proven_by_source: DashMap<IpAddr, Instant>,
-    records_by_source: DashMap<IpAddr, Record>,
-    wrong_passwords: Budget<IpAddr>,
+    records: Records,
+    wrong_passwords: ArcSwap<Budget<IpAddr>>,
     slow: Budget<IpAddr>,
-    swept_at: Mutex<Option<Instant>>,
-}
-
-/// What is known of one source.
-#[derive(Clone, Copy, Debug)]
-struct Record {
-    /// A bit for each user named and not proven; several users may share one.
-    users: u128,
-    since: Instant,
-    /// Seconds in which it sent more than a slowed source gets answers to.
-    strikes: u32,
-    struck_at: Option<Instant>,
-    silent_until: Option<Instant>,
-    guesses: Guesses,
-}
-
-/// Whether a source has sent too many wrong passwords.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guesses {
-    Few,
-    TooMany,
 }
 
 /// What a request has to show.
@@ -64,36 +44,35 @@ pub(crate) enum Treatment {
     Ignored,
 }
 
-/// How long a source is remembered that names users.
-const MEMORY: Duration = Duration::from_secs(10 * 60);
-/// The same where it has named a few.
+/// How long a source is remembered that has named a few users.
 const HARMLESS_MEMORY: Duration = Duration::from_secs(30);
 /// How long a login vouches: longer than a registration lasts.
 const VOUCHED: Duration = Duration::from_secs(2 * 3600);
-/// How often records are forgotten when there are too many.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Answers of a slowed source.
 const SLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds for which a slowed source may go on before it hears nothing: phones have logged in by then.
-const STRIKES: u32 = 10;
+const STRIKES: u16 = 10;
 /// What one request of a scanner that names itself counts.
-const NAMED_STRIKES: u32 = 2;
+const NAMED_STRIKES: u16 = 2;
 
 impl Strangers {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let wrong_passwords = limits.wrong_passwords_per_source.max(1);
+    pub(crate) fn new(limits: LimitsInForce, now: Instant) -> Self {
+        let wrong_passwords = wrong_passwords(&limits.load(), now);
         Self {
-            users_limit: limits.users_per_stranger,
-            silence_time: limits.silence_time,
+            limits,
             keys: RandomState::new(),
             proven_by_source: DashMap::new(),
-            records_by_source: DashMap::new(),
-            wrong_passwords: Budget::every(
-                Duration::from_secs(60) / wrong_passwords,
-                wrong_passwords,
-            ),
-            slow: Budget::every(SLOW_INTERVAL, 1),
-            swept_at: Mutex::new(None),
+            records: Records::new(now),
+            wrong_passwords: ArcSwap::from_pointee(wrong_passwords),
+            slow: Budget::every(SLOW_INTERVAL, 1, now),
+        }
+    }
+
+    /// Other limits are in force; what is known of each source stays.
+    pub(crate) fn handle_limits(&self, limits: &Limits, now: Instant) {
+        let next = wrong_passwords(limits, now);
+        if !next.is_like(&self.wrong_passwords.load()) {
+            self.wrong_passwords.store(Arc::new(next));
         }
     }
 
@@ -106,17 +85,18 @@ impl Strangers {
 
     /// Whether nothing of this source is looked at.
     pub(crate) fn is_silent(&self, source: IpAddr, now: Instant) -> bool {
-        let record = self.records_by_source.get(&source);
-        record.is_some_and(|record| record.silent_until.is_some_and(|until| until > now))
+        let record = self.records.of(source);
+        record.is_some_and(|record| record.is_silent(self.records.moment(now)))
     }
 
     /// How a request of this source is treated.
     pub(crate) fn treat(&self, source: IpAddr, bears: Bears, now: Instant) -> Treatment {
-        let record = self.records_by_source.get(&source).map(|record| *record);
-        let Some(record) = record else {
+        let Some(record) = self.records.of(source) else {
             return Treatment::Served;
         };
-        let is_suspect = record.users.count_ones() > self.users_limit && !record.is_over(now);
+        let moment = self.records.moment(now);
+        let is_suspect =
+            record.users_named() > self.limits.load().users_per_stranger && !record.is_over(moment);
         // Many phones behind one address are all challenged before the first of them logs in.
         let may_log_in = bears == Bears::Credentials
             && (record.guesses == Guesses::Few || self.standing(source, now) == Standing::Proven);
@@ -126,7 +106,7 @@ impl Strangers {
         if self.slow.take(source, now) {
             return Treatment::Slowed;
         }
-        if record.struck_at.is_none_or(|at| now >= at + SLOW_INTERVAL) {
+        if moment >= record.struck_at.after(SLOW_INTERVAL) {
             self.strike(source, 1, now);
         }
         Treatment::Ignored
@@ -134,7 +114,7 @@ impl Strangers {
 
     /// A request of a scanner that says it is one.
     pub(crate) fn note_scanner(&self, source: IpAddr, now: Instant) -> Treatment {
-        self.change(source, now, |record| record.users = u128::MAX);
+        self.records.change(source, now, Record::name_all);
         self.strike(source, NAMED_STRIKES, now);
         if self.slow.take(source, now) {
             Treatment::Slowed
@@ -145,18 +125,18 @@ impl Strangers {
 
     /// The source has named a user and proven nothing.
     pub(crate) fn note_user(&self, source: IpAddr, user: &[u8], now: Instant) {
-        let bit = self.bit(user);
-        self.change(source, now, |record| record.users |= bit);
+        let user = self.user(user);
+        self.records.change(source, now, |record| record.name(user));
     }
 
     /// The source has named a user with a wrong password.
     pub(crate) fn note_wrong_password(&self, source: IpAddr, user: &[u8], now: Instant) {
-        let is_within = self.wrong_passwords.take(source, now);
-        let bit = self.bit(user);
-        self.change(source, now, |record| {
-            record.users |= bit;
+        let is_within = self.wrong_passwords.load().take(source, now);
+        let user = self.user(user);
+        self.records.change(source, now, |record| {
+            record.name(user);
             if !is_within {
-                record.users = u128::MAX;
+                record.name_all();
                 record.guesses = Guesses::TooMany;
             }
         });
@@ -170,124 +150,78 @@ impl Strangers {
         if self.proven_by_source.len() < KEYS || self.proven_by_source.contains_key(&source) {
             self.proven_by_source.insert(source, now + VOUCHED);
         }
-        let bit = self.bit(user);
-        if let Some(mut record) = self.records_by_source.get_mut(&source) {
-            record.users &= !bit;
+        let user = self.user(user);
+        self.records.change_known(source, |record| {
+            record.forgive(user);
             record.strikes = 0;
-        }
+        });
     }
 
-    /// Forgets what is over, and gives back the room of a flood.
+    /// Forgets what is over.
     pub(crate) fn sweep(&self, now: Instant) {
         self.proven_by_source.retain(|_, until| *until > now);
-        self.records_by_source.retain(|_, record| {
+        let (moment, users_limit) = (
+            self.records.moment(now),
+            self.limits.load().users_per_stranger,
+        );
+        self.records.retain(|record| {
             // Who has named a few users and stopped is no scanner.
-            let is_harmless = record.users.count_ones() * 4 <= self.users_limit
+            let is_harmless = record.users_named() * 4 <= users_limit
                 && record.strikes == 0
-                && now > record.since + HARMLESS_MEMORY;
-            !record.is_over(now) && (!is_harmless || record.is_silent(now))
+                && moment > record.since.after(HARMLESS_MEMORY);
+            !record.is_over(moment) && (!is_harmless || record.is_silent(moment))
         });
-        if self.records_by_source.len() < self.records_by_source.capacity() / 4 {
-            self.records_by_source.shrink_to_fit();
-        }
-        self.wrong_passwords.sweep(now);
+        self.wrong_passwords.load().sweep(now);
         self.slow.sweep(now);
     }
 
-    fn strike(&self, source: IpAddr, strikes: u32, now: Instant) {
+    fn strike(&self, source: IpAddr, strikes: u16, now: Instant) {
         // One address may be that of a whole shop: where reps have logged in, a scanner is slowed and no more.
         if self.standing(source, now) == Standing::Proven {
             return;
         }
-        let silent_until = now + self.silence_time;
-        self.change(source, now, |record| {
+        let moment = self.records.moment(now);
+        self.records.change(source, now, |record| {
             record.strikes = record.strikes.saturating_add(strikes);
-            record.struck_at = Some(now);
+            record.struck_at = moment;
             if record.strikes > STRIKES {
                 record.strikes = 0;
-                record.silent_until = Some(silent_until);
+                record.silent_until = moment.after(self.limits.load().silence_time);
             }
         });
     }
 
-    fn change(&self, source: IpAddr, now: Instant, change: impl FnOnce(&mut Record)) {
-        if let Some(mut record) = self.records_by_source.get_mut(&source) {
-            if record.is_over(now) {
-                *record = Record::new(now);
-            }
-            return change(&mut record);
-        }
-        if self.has_room(now) {
-            let mut record = Record::new(now);
-            change(&mut record);
-            self.records_by_source.insert(source, record);
-        }
-    }
-
-    fn has_room(&self, now: Instant) -> bool {
-        if self.records_by_source.len() < KEYS {
-            return true;
-        }
-        // Somebody else is sweeping, or was just now.
-        let Ok(mut swept_at) = self.swept_at.try_lock() else {
-            return false;
-        };
-        if swept_at.is_some_and(|swept_at| now < swept_at + SWEEP_INTERVAL) {
-            return false;
-        }
-        *swept_at = Some(now);
-        // A flood of forged sources may push out whoever was seen before it; only the silent stay.
-        let mut places = KEYS / 4;
-        self.records_by_source.retain(|_, record| {
-            let goes = !record.is_silent(now) && places > 0;
-            places -= usize::from(goes);
-            !goes
-        });
-        self.records_by_source.len() < KEYS
-    }
-
-    fn bit(&self, user: &[u8]) -> u128 {
-        1 << (self.keys.hash_one(user.to_ascii_lowercase()) % 128)
+    fn user(&self, user: &[u8]) -> u64 {
+        self.keys.hash_one(user.to_ascii_lowercase())
     }
 }
 
-impl Record {
-    const fn new(now: Instant) -> Self {
-        Self {
-            users: 0,
-            since: now,
-            strikes: 0,
-            struck_at: None,
-            silent_until: None,
-            guesses: Guesses::Few,
-        }
-    }
-
-    fn is_silent(&self, now: Instant) -> bool {
-        self.silent_until.is_some_and(|until| until > now)
-    }
-
-    fn is_over(&self, now: Instant) -> bool {
-        now > self.since + MEMORY && !self.is_silent(now)
-    }
+fn wrong_passwords(limits: &Limits, now: Instant) -> Budget<IpAddr> {
+    let limit = limits.wrong_passwords_per_source.max(1);
+    Budget::every(Duration::from_secs(60) / limit, limit, now)
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use super::{Bears, MEMORY, Strangers, Treatment};
+    use arc_swap::ArcSwap;
+
+    use super::{Bears, Strangers, Treatment};
     use crate::budget::KEYS;
     use crate::limits::Limits;
+    use crate::records::MEMORY;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
     fn strangers() -> Strangers {
-        Strangers::new(&Limits {
+        let limits = Limits {
             users_per_stranger: 10,
             ..Limits::default()
-        })
+        };
+        Strangers::new(Arc::new(ArcSwap::from_pointee(limits)), Instant::now())
     }
 
     fn name_users(strangers: &Strangers, count: usize, now: Instant) {
@@ -415,12 +349,11 @@ mod tests {
             let forged = Ipv4Addr::from_bits(0x0a00_0000 + n as u32);
             strangers.note_user(forged.into(), b"alice", now);
         }
-        assert!(strangers.records_by_source.len() <= KEYS);
+        assert!(strangers.records.len() <= KEYS);
         assert!(strangers.is_silent(HERE, now));
         let later = now + Duration::from_secs(31);
         strangers.sweep(later);
         assert!(strangers.is_silent(HERE, later));
-        assert_eq!(strangers.records_by_source.len(), 1);
-        assert!(strangers.records_by_source.capacity() < KEYS / 4);
+        assert_eq!(strangers.records.len(), 1);
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
 use sip::Protocol;
 use socket2::{Domain, Socket, Type};
@@ -24,6 +24,7 @@ use crate::defence::Defence;
 use crate::dns::Dns;
 use crate::driver::Driver;
 use crate::flows::{Command, Flows};
+use crate::limits::{Limits, LimitsInForce};
 use crate::listener;
 use crate::random::{self, NoRandomness};
 use crate::sender::Sender;
@@ -60,6 +61,20 @@ impl TlsHandle {
     }
 }
 
+/// Replaces the limits; cheap to clone.
+#[derive(Clone)]
+pub struct LimitsHandle(Arc<Shared>);
+
+impl LimitsHandle {
+    /// Puts other limits in force. What is known of sources stays, but what they have used up of a changed rate does
+    /// not; [`Limits::longest_datagram`] stays as it was.
+    pub fn replace(&self, limits: Limits) {
+        let limits = Arc::new(limits);
+        self.0.limits.store(Arc::clone(&limits));
+        self.0.defence.replace(&limits, Instant::now());
+    }
+}
+
 /// A listener that cannot be had.
 #[derive(Debug, Error)]
 pub enum BindError {
@@ -88,6 +103,7 @@ pub enum BindError {
 /// What all tasks of one transport share.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) limits: LimitsInForce,
     pub(crate) flows: Flows,
     pub(crate) admission: Arc<Admission>,
     pub(crate) counters: Arc<Counters>,
@@ -161,15 +177,13 @@ impl Transport {
             }
         }
         let counters = Arc::new(Counters::default());
+        let limits: LimitsInForce = Arc::new(ArcSwap::from_pointee(config.limits.clone()));
         let shared = Shared {
             flows,
-            admission: Arc::new(Admission::new(&config.limits)),
-            defence: Arc::new(Defence::new(
-                &config.limits,
-                Arc::clone(&counters),
-                Instant::now(),
-            )),
+            admission: Arc::new(Admission::new(Arc::clone(&limits))),
+            defence: Arc::new(Defence::new(&limits, Arc::clone(&counters), Instant::now())),
             counters,
+            limits,
             sockets: sockets.iter().map(|prepared| prepared.bound).collect(),
             tasks: TaskTracker::new(),
             service: OnceLock::new(),
@@ -200,6 +214,11 @@ impl Transport {
     /// Takes over WebSockets accepted elsewhere; it works while the transport runs.
     pub fn upgraded(&self) -> Upgraded {
         Upgraded::new(Arc::clone(&self.shared))
+    }
+
+    /// Replaces the limits.
+    pub fn limits_handle(&self) -> LimitsHandle {
+        LimitsHandle(Arc::clone(&self.shared))
     }
 
     /// Replaces what TLS listeners show.

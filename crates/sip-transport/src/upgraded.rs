@@ -50,7 +50,7 @@ impl Upgraded {
             return Err(NotTaken);
         };
         let flow = connection::new_flow(Protocol::Ws, local, remote);
-        let first_request = Instant::now() + shared.config.limits.first_request_time;
+        let first_request = Instant::now() + shared.limits.load().first_request_time;
         let tasks = shared.tasks.clone();
         tasks.spawn(async move {
             let wire = websocket::take_over(stream).await;

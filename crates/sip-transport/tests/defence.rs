@@ -123,6 +123,50 @@ async fn a_source_that_begins_too_much_is_told_when_to_come_again() {
     );
 }
 
+#[tokio::test]
+async fn other_limits_count_from_the_next_message_and_forget_no_source() {
+    let before = Limits {
+        requests_per_source: rate(1, 2),
+        connections_per_source: 1,
+        ..limits()
+    };
+    let desk = open(before.clone()).await;
+    let peer = UdpPeer::towards(desk.udp).await;
+    let refused = "SIP/2.0 503 Service Unavailable";
+    let mut branch = 0;
+    let mut next = || {
+        branch += 1;
+        request("PUBLISH", &format!("n{branch}"))
+    };
+    for expected in ["SIP/2.0 200 OK", "SIP/2.0 200 OK", refused] {
+        assert_eq!(peer.ask(&next()).await, expected);
+    }
+    let mut held = tcp_from("127.0.0.3:0", desk.tcp).await;
+    assert_eq!(held.ask(&next()).await, "SIP/2.0 200 OK");
+    // What has not changed stays used up.
+    let same_rate = Limits {
+        connections_per_source: 2,
+        ..before.clone()
+    };
+    desk.limits.replace(same_rate);
+    assert_eq!(peer.ask(&next()).await, refused);
+    let mut second = tcp_from("127.0.0.3:0", desk.tcp).await;
+    assert_eq!(second.ask(&next()).await, "SIP/2.0 200 OK");
+    desk.limits.replace(Limits {
+        requests_per_source: rate(1, 5),
+        ..before.clone()
+    });
+    assert_eq!(peer.ask(&next()).await, "SIP/2.0 200 OK");
+    desk.limits.replace(Limits {
+        messages_per_source: rate(1, 1),
+        ..before
+    });
+    for _ in 0..20 {
+        peer.send(&next()).await;
+    }
+    desk::until(|| desk.count("over_budget") >= 10).await;
+}
+
 /// New SUBSCRIBE and REGISTER go first, then refreshes; un-PUBLISH is served to the last.
 #[tokio::test]
 async fn under_load_beginnings_are_shed_before_refreshes_and_refreshes_before_ends() {

@@ -10,6 +10,7 @@ use crate::headers::Headers;
 use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::status::StatusCode;
+use crate::texts::Texts;
 use crate::uri::AnyUri;
 use crate::write::request::RequestDraft;
 
@@ -19,19 +20,51 @@ const LONGEST: usize = 4096;
 /// What two ends need to send each other requests that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialog {
-    call_id: Box<str>,
-    local_tag: Box<str>,
-    /// Empty for a peer older than RFC 3261, which sends none (§12.1.1).
-    remote_tag: Box<str>,
-    local_uri: Box<str>,
-    remote_uri: Box<str>,
-    /// Where our requests go in the end: the peer's newest Contact.
-    remote_target: Box<str>,
-    /// The proxies on the way there, as Route values.
-    route_set: Box<[Box<str>]>,
+    /// By [`Part`].
+    texts: Texts<PARTS>,
     local_cseq: u32,
     /// `None` until the peer has sent a request.
     remote_cseq: Option<u32>,
+}
+
+/// The texts of a dialog.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    CallId,
+    LocalTag,
+    /// Empty for a peer older than RFC 3261, which sends none (§12.1.1).
+    RemoteTag,
+    LocalUri,
+    RemoteUri,
+    /// Where our requests go in the end: the peer's newest Contact.
+    RemoteTarget,
+    /// The proxies on the way there, as Route values, one a line.
+    RouteSet,
+}
+
+const PARTS: usize = Part::RouteSet as usize + 1;
+
+/// Everything there is to a dialog, as it is written down to outlive a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SavedDialog {
+    /// The Call-ID.
+    pub call_id: String,
+    /// Our tag.
+    pub local_tag: String,
+    /// The peer's tag.
+    pub remote_tag: String,
+    /// Our address.
+    pub local_uri: String,
+    /// The peer's address.
+    pub remote_uri: String,
+    /// The peer's newest Contact.
+    pub remote_target: String,
+    /// Route values.
+    pub route_set: Vec<String>,
+    /// The number of our last request, or one above it: the next request has the number after it.
+    pub local_cseq: u32,
+    /// The number of the peer's last request.
+    pub remote_cseq: Option<u32>,
 }
 
 /// A request of ours that may open a dialog.
@@ -59,23 +92,22 @@ impl Dialog {
     pub fn open(request: &Request, local_tag: &str) -> Result<Self, BadRequest> {
         let (from, to) = (request.from()?, request.to()?);
         // RFC 3261 §12.1.1: the order of Record-Route is kept, and every parameter of it.
-        let route_set = routes(request)?;
+        let route_set = routes(request)?.join("\n");
         let dialog = Self {
-            call_id: request.call_id()?.into(),
-            local_tag: local_tag.into(),
-            remote_tag: from.tag().unwrap_or_default().into(),
-            local_uri: uri_text(&to.uri).into(),
-            remote_uri: uri_text(&from.uri).into(),
-            remote_target: target(request)?.ok_or(MISSING_CONTACT)?.into(),
-            route_set: route_set.into(),
+            texts: Texts::new([
+                request.call_id()?,
+                local_tag,
+                from.tag().unwrap_or_default(),
+                &uri_text(&to.uri),
+                &uri_text(&from.uri),
+                &target(request)?.ok_or(MISSING_CONTACT)?,
+                &route_set,
+            ]),
             local_cseq: 0,
             remote_cseq: Some(request.cseq()?.number),
         };
-        if dialog.length() > LONGEST {
-            return Err(BadRequest {
-                status: StatusCode::REQUEST_ENTITY_TOO_LARGE,
-                reason: Cow::Borrowed("Dialog Too Long"),
-            });
+        if dialog.texts.len() > LONGEST {
+            return Err(TOO_LONG);
         }
         Ok(dialog)
     }
@@ -90,17 +122,19 @@ impl Dialog {
         // Without a Contact, which §12.1.1 demands, the way of the request is as good as any.
         let target = target(response).ok().flatten();
         let dialog = Self {
-            call_id: opening.call_id.into(),
-            local_tag: opening.local_tag.into(),
-            remote_tag: to.tag().unwrap_or_default().into(),
-            local_uri: opening.local_uri.into(),
-            remote_uri: opening.remote_uri.into(),
-            remote_target: target.map_or(opening.request_uri.into(), Into::into),
-            route_set: route_set.into(),
+            texts: Texts::new([
+                opening.call_id,
+                opening.local_tag,
+                to.tag().unwrap_or_default(),
+                opening.local_uri,
+                opening.remote_uri,
+                target.as_deref().unwrap_or(opening.request_uri),
+                &route_set.join("\n"),
+            ]),
             local_cseq: opening.cseq,
             remote_cseq: None,
         };
-        (dialog.length() <= LONGEST).then_some(dialog)
+        (dialog.texts.len() <= LONGEST).then_some(dialog)
     }
 
     /// Goes on counting where an earlier state of the same dialog has stopped, because the route set of an early dialog
@@ -113,7 +147,7 @@ impl Dialog {
     /// Takes in a 2xx of the peer to an INVITE of ours in this dialog, which refreshes its target (RFC 3261 §12.2.1.2).
     pub(crate) fn refresh_target(&mut self, response: &Response) {
         if let Ok(Some(target)) = target(response) {
-            self.remote_target = target.into();
+            self.replace(Part::RemoteTarget, &target);
         }
     }
 
@@ -126,13 +160,9 @@ impl Dialog {
         remote_uri: &str,
     ) -> Self {
         Self {
-            call_id: call_id.into(),
-            local_tag: local_tag.into(),
-            remote_tag: Box::default(),
-            local_uri: local_uri.into(),
-            remote_uri: remote_uri.into(),
-            remote_target: remote_uri.into(),
-            route_set: Box::default(),
+            texts: Texts::new([
+                call_id, local_tag, "", local_uri, remote_uri, remote_uri, "",
+            ]),
             local_cseq: 0,
             remote_cseq: None,
         }
@@ -145,21 +175,21 @@ impl Dialog {
     pub(crate) fn handle_success(&mut self, response: &Response) -> Result<(), BadRequest> {
         let tag = response.to()?.tag().unwrap_or_default();
         if let Some(target) = target(response)? {
-            self.remote_target = target.into();
+            self.replace(Part::RemoteTarget, &target);
         }
-        if self.remote_tag.is_empty() {
+        if !self.is_confirmed() {
             // RFC 3261 §12.1.2: in reverse order.
             let mut routes = routes(response)?;
             routes.reverse();
-            self.route_set = routes.into();
-            self.remote_tag = tag.into();
+            self.replace(Part::RouteSet, &routes.join("\n"));
+            self.replace(Part::RemoteTag, tag);
         }
         Ok(())
     }
 
     /// Whether the peer has opened the dialog.
     pub(crate) fn is_confirmed(&self) -> bool {
-        !self.remote_tag.is_empty()
+        !self.remote_tag().is_empty()
     }
 
     /// Whether a request of the peer may open this dialog, which we proposed (RFC 6665 §4.4.1).
@@ -167,7 +197,7 @@ impl Dialog {
         let (Ok(to), Ok(call_id)) = (request.to(), request.call_id()) else {
             return false;
         };
-        !self.is_confirmed() && call_id == &*self.call_id && to.tag() == Some(&self.local_tag)
+        !self.is_confirmed() && call_id == self.call_id() && to.tag() == Some(self.local_tag())
     }
 
     /// Takes in the request that opens the dialog (RFC 6665 §4.4.1, as RFC 3261 §12.1.1).
@@ -176,16 +206,18 @@ impl Dialog {
     /// Where From, Contact or Record-Route cannot be used; the status to answer with.
     pub(crate) fn handle_opening(&mut self, request: &Request) -> Result<(), BadRequest> {
         let tag = request.from()?.tag().unwrap_or_default().to_owned();
-        self.route_set = routes(request)?.into();
-        self.remote_target = target(request)?.ok_or(MISSING_CONTACT)?.into();
-        self.remote_tag = tag.into();
+        let routes = routes(request)?.join("\n");
+        let target = target(request)?.ok_or(MISSING_CONTACT)?;
         self.remote_cseq = Some(request.cseq()?.number);
+        self.replace(Part::RouteSet, &routes);
+        self.replace(Part::RemoteTarget, &target);
+        self.replace(Part::RemoteTag, &tag);
         Ok(())
     }
 
     /// The Call-ID.
     pub(crate) fn call_id(&self) -> &str {
-        &self.call_id
+        self.text(Part::CallId)
     }
 
     /// Whether a request of the peer belongs to this dialog (RFC 3261 §12.2.2).
@@ -194,15 +226,15 @@ impl Dialog {
         else {
             return false;
         };
-        call_id == &*self.call_id
-            && to.tag() == Some(&self.local_tag)
-            && from.tag().unwrap_or_default() == &*self.remote_tag
+        call_id == self.call_id()
+            && to.tag() == Some(self.local_tag())
+            && from.tag().unwrap_or_default() == self.remote_tag()
     }
 
     /// Takes in a request of the peer that belongs to this dialog and refreshes its target.
     ///
     /// # Errors
-    /// Where it is older than one before, or its Contact cannot be used; the status to answer with.
+    /// Where it is older than one before, or its Contact cannot be used or is too long; the status to answer with.
     pub fn handle_request(&mut self, request: &Request) -> Result<(), BadRequest> {
         let cseq = request.cseq()?.number;
         // RFC 3261 §12.2.2: a lower number is out of order; the same one is a retransmission, seen elsewhere.
@@ -213,10 +245,14 @@ impl Dialog {
             });
         }
         let target = target(request)?;
-        self.remote_cseq = Some(cseq);
-        if let Some(target) = target {
-            self.remote_target = target.into();
+        if let Some(target) = &target {
+            let others = self.texts.len() - self.text(Part::RemoteTarget).len();
+            if others + target.len() > LONGEST {
+                return Err(TOO_LONG);
+            }
+            self.replace(Part::RemoteTarget, target);
         }
+        self.remote_cseq = Some(cseq);
         Ok(())
     }
 
@@ -235,9 +271,9 @@ impl Dialog {
     fn draft(&self, method: Method, cseq: u32) -> RequestDraft {
         let (uri, routes) = self.way();
         let mut draft = RequestDraft::new(method, uri)
-            .from(&format!("<{}>", self.local_uri), &self.local_tag)
+            .from(&format!("<{}>", self.local_uri()), self.local_tag())
             .to(self.remote_address())
-            .call_id(&*self.call_id)
+            .call_id(self.call_id())
             .cseq(cseq);
         for route in routes {
             draft = draft.header(HeaderName::Route, route);
@@ -252,32 +288,49 @@ impl Dialog {
 
     /// The peer's tag; empty for a peer older than RFC 3261.
     pub fn remote_tag(&self) -> &str {
-        &self.remote_tag
+        self.text(Part::RemoteTag)
     }
 
     /// Our tag.
     pub fn local_tag(&self) -> &str {
-        &self.local_tag
+        self.text(Part::LocalTag)
+    }
+
+    /// Our address.
+    pub(crate) fn local_uri(&self) -> &str {
+        self.text(Part::LocalUri)
+    }
+
+    /// The peer's newest Contact, where no proxy is on the way there.
+    pub(crate) fn direct_target(&self) -> Option<&str> {
+        let is_direct = self.route_set().next().is_none();
+        is_direct.then(|| self.text(Part::RemoteTarget))
+    }
+
+    /// The number of our last request; 0 before the first.
+    pub(crate) fn local_cseq(&self) -> u32 {
+        self.local_cseq
     }
 
     /// The peer's address, without its tag.
     pub fn remote_uri(&self) -> &str {
-        &self.remote_uri
+        self.text(Part::RemoteUri)
     }
 
     fn remote_address(&self) -> String {
-        if self.remote_tag.is_empty() {
-            format!("<{}>", self.remote_uri)
+        let (uri, tag) = (self.remote_uri(), self.remote_tag());
+        if tag.is_empty() {
+            format!("<{uri}>")
         } else {
-            format!("<{}>;tag={}", self.remote_uri, self.remote_tag)
+            format!("<{uri}>;tag={tag}")
         }
     }
 
     /// Request-URI and Route values.
     fn way(&self) -> (String, Vec<String>) {
-        let routes = || self.route_set.iter().map(ToString::to_string);
-        let target = self.remote_target.to_string();
-        let Some(first) = self.route_set.first() else {
+        let routes = || self.route_set().map(str::to_owned);
+        let target = self.text(Part::RemoteTarget).to_owned();
+        let Some(first) = self.route_set().next() else {
             return (target, Vec::new());
         };
         match strict_router(first) {
@@ -290,26 +343,67 @@ impl Dialog {
         }
     }
 
-    fn length(&self) -> usize {
-        let routes: usize = self.route_set.iter().map(|route| route.len()).sum();
-        routes
-            + self.call_id.len()
-            + self.remote_tag.len()
-            + self.local_uri.len()
-            + self.remote_uri.len()
-            + self.remote_target.len()
+    fn route_set(&self) -> impl Iterator<Item = &str> {
+        self.text(Part::RouteSet).lines()
+    }
+
+    fn replace(&mut self, part: Part, text: &str) {
+        self.texts.replace(part as usize, text);
+    }
+
+    fn text(&self, part: Part) -> &str {
+        self.texts.text(part as usize)
+    }
+
+    /// The dialog in words.
+    pub(crate) fn saved(&self) -> SavedDialog {
+        SavedDialog {
+            call_id: self.call_id().to_owned(),
+            local_tag: self.local_tag().to_owned(),
+            remote_tag: self.remote_tag().to_owned(),
+            local_uri: self.local_uri().to_owned(),
+            remote_uri: self.remote_uri().to_owned(),
+            remote_target: self.text(Part::RemoteTarget).to_owned(),
+            route_set: self.route_set().map(str::to_owned).collect(),
+            local_cseq: self.local_cseq,
+            remote_cseq: self.remote_cseq,
+        }
+    }
+
+    /// The dialog that these words are of.
+    pub(crate) fn restored(saved: &SavedDialog) -> Self {
+        Self {
+            texts: Texts::new([
+                &saved.call_id,
+                &saved.local_tag,
+                &saved.remote_tag,
+                &saved.local_uri,
+                &saved.remote_uri,
+                &saved.remote_target,
+                &saved.route_set.join("\n"),
+            ]),
+            local_cseq: saved.local_cseq,
+            remote_cseq: saved.remote_cseq,
+        }
     }
 }
+
+const TOO_LONG: BadRequest = BadRequest {
+    status: StatusCode::REQUEST_ENTITY_TOO_LARGE,
+    reason: Cow::Borrowed("Dialog Too Long"),
+};
 
 const MISSING_CONTACT: BadRequest = BadRequest {
     status: StatusCode::BAD_REQUEST,
     reason: Cow::Borrowed("Missing Contact"),
 };
 
-fn routes(message: &Headers) -> Result<Vec<Box<str>>, BadRequest> {
+/// The values of Record-Route, each in one line.
+fn routes(message: &Headers) -> Result<Vec<String>, BadRequest> {
     let mut routes = Vec::new();
     for route in message.name_addrs(HeaderName::RecordRoute) {
-        routes.push(written(&route?).into_boxed_str());
+        // Where a value goes over several lines, each break is as good as a blank (RFC 3261 §7.3.1).
+        routes.push(written(&route?).replace(['\r', '\n'], " "));
     }
     Ok(routes)
 }

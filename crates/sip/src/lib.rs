@@ -22,13 +22,14 @@ pub mod rsip;
 mod status;
 pub mod subscription;
 mod text;
+mod texts;
 pub mod transaction;
 mod uri;
 mod values;
 mod write;
 
 pub use check::{MAX_ACCEPTS, MAX_URI_LENGTH, MAX_VIAS};
-pub use dialog::{Dialog, Opening};
+pub use dialog::{Dialog, Opening, SavedDialog};
 pub use error::{BadRequest, HeaderError, HeaderFault, ParseError, UriError};
 pub use flow::{Flow, Protocol};
 pub use grammar::{Param, Params};

@@ -33,6 +33,8 @@ pub(crate) enum Removal {
     },
     /// Soft state that has lapsed.
     LapsedState,
+    /// Intents that have ended before.
+    EndedIntents,
 }
 
 /// Why a transaction did not happen.
@@ -58,4 +60,7 @@ pub(crate) trait Backend {
 
     /// Lets go of the database.
     fn finish(self);
+
+    /// Lets go of a database that failed, without touching it again.
+    fn abandon(self);
 }

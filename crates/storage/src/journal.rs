@@ -9,7 +9,7 @@
 // along; the view `story` shows it all to people. JSON bodies carry over to PostgreSQL as they are.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -21,15 +21,16 @@ use tokio::task;
 use crate::backend::{Backend, Batch, Removal};
 use crate::error::{CommitError, LoadError, OpenError};
 use crate::health::Health;
-use crate::intent::IntentChange;
+use crate::intent::{Intent, IntentChange, IntentKind};
 use crate::location::Location;
-use crate::outbox::OutboxChange;
+use crate::outbox::{OutboxChange, OutboxChoice, OutboxEntry};
 use crate::postgres::{self, PostgresBackend};
-use crate::reader::{After, Choice, Reader, Source, Story, Verdict, soft_place};
+use crate::reader::{After, Choice, Reader, Source, Story, soft_place};
 use crate::row::Row;
 use crate::seal::Keyring;
 use crate::soft::{SoftChange, SoftKind, SoftValue};
 use crate::sqlite::{self, Database, SqliteBackend};
+use crate::verify::Verdict;
 use crate::writer::{Request, Shared, Writer};
 
 /// The journal of one deskbell; clones share it.
@@ -100,9 +101,9 @@ impl Journal {
     }
 
     fn open_blocking(location: Location, keyring: Keyring) -> Result<Self, OpenError> {
-        let database = match location {
-            Location::File(path) => Database::open_file(&path)?,
-            Location::Memory => Database::open_memory()?,
+        let (database, path) = match location {
+            Location::File(path) => (Database::open_file(&path)?, path),
+            Location::Memory => (Database::open_memory()?, PathBuf::from(":memory:")),
             Location::Postgres(url) => {
                 let settings = postgres::Settings::read(url.expose())?;
                 let backend = PostgresBackend::open(settings.clone(), keyring.clone())?;
@@ -110,7 +111,8 @@ impl Journal {
                 return Self::start(backend, source, keyring);
             }
         };
-        let backend = SqliteBackend::new(database.writer, database.lock, keyring.clone());
+        let backend = SqliteBackend::new(database.writer, database.lock, keyring.clone())
+            .map_err(|source| OpenError::Database { path, source })?;
         let source = Source::Sqlite(sqlite::Reader::new(database.reader));
         Self::start(backend, source, keyring)
     }
@@ -272,8 +274,13 @@ impl Journal {
         self.remove(Removal::LapsedState, now_unix_ms).await
     }
 
-    /// Seals the records of `at_most` tickets with the newest key where another one sealed them, or none; says
-    /// of how many tickets. 0 means that all is done.
+    /// Takes intents out that ended before this moment; says how many.
+    pub async fn purge_intents(&self, before_unix_ms: i64) -> Result<u64, CommitError> {
+        self.remove(Removal::EndedIntents, before_unix_ms).await
+    }
+
+    /// Seals with the newest key what another one sealed, or none: the records of `at_most` tickets, and `at_most`
+    /// rows of every other kind. Says how much it was; 0 means that all is done.
     pub async fn reseal(&self, at_most: u32) -> Result<u64, CommitError> {
         let keyring = self.keyring.clone();
         self.ask(|reply| Request::Reseal {
@@ -407,6 +414,34 @@ impl Archive {
     /// See [`Journal::verify`].
     pub async fn verify(&self) -> Result<Verdict, LoadError> {
         self.reader.verify().await
+    }
+
+    /// See [`Journal::load_soft`].
+    pub async fn load_soft(
+        &self,
+        kind: SoftKind,
+        now_unix_ms: i64,
+    ) -> Result<Vec<(String, SoftValue)>, LoadError> {
+        self.reader.soft(kind, now_unix_ms).await
+    }
+
+    /// See [`Journal::intents`].
+    pub async fn intents(
+        &self,
+        kind: IntentKind,
+        since_unix_ms: i64,
+    ) -> Result<Vec<Intent>, LoadError> {
+        self.reader.intents(kind, since_unix_ms).await
+    }
+
+    /// See [`Journal::outbox_due`].
+    pub async fn outbox_due(
+        &self,
+        by_unix_ms: i64,
+        at_most: u32,
+    ) -> Result<Vec<OutboxEntry>, LoadError> {
+        let choice = OutboxChoice::DueBy(by_unix_ms);
+        self.reader.outbox(choice, at_most).await
     }
 
     /// Copies an SQLite journal as of one moment into a new file, which stands alone. `false`, and nothing is

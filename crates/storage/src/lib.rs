@@ -16,6 +16,7 @@ mod row;
 mod seal;
 mod soft;
 mod sqlite;
+mod verify;
 mod wishes;
 mod writer;
 
@@ -25,6 +26,7 @@ pub use intent::{Intent, IntentChange, IntentKind, Standing};
 pub use journal::{Archive, Journal, Totals, Work};
 pub use location::{Location, PostgresUrl};
 pub use outbox::{OutboxChange, OutboxCounts, OutboxEntry, OutboxState};
-pub use reader::{After, Story, Verdict};
+pub use reader::{After, Story};
 pub use seal::{KeyError, Keyring};
 pub use soft::{SoftChange, SoftKey, SoftKind, SoftValue};
+pub use verify::Verdict;

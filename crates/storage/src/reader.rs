@@ -4,7 +4,6 @@ use std::path::Path;
 
 use helpdesk::{Record, TicketId};
 
-use crate::chain::Link;
 use crate::error::LoadError;
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
@@ -56,21 +55,10 @@ pub struct After {
     pub ticket: TicketId,
 }
 
-/// What is found by reading everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Verdict {
-    /// Tickets read.
-    pub tickets: u64,
-    /// Records read.
-    pub records: u64,
-    /// What is wrong, one sentence each; empty where all is sound.
-    pub wrong: Vec<String>,
-}
-
 /// A connection that reads, and the keys to what it reads.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    source: Source,
+    pub(crate) source: Source,
     keyring: Keyring,
 }
 
@@ -79,12 +67,6 @@ pub(crate) enum Source {
     Sqlite(sqlite::Reader),
     Postgres(postgres::Reader),
 }
-
-/// Tickets read at once where all are read.
-const PAGE: u32 = 500;
-
-/// Faults told; more are not looked for.
-const MOST_FAULTS: usize = 100;
 
 impl Reader {
     pub(crate) fn new(source: Source, keyring: Keyring) -> Self {
@@ -190,63 +172,6 @@ impl Reader {
         }
     }
 
-    /// Reads everything and compares it with its digests and chains.
-    pub(crate) async fn verify(&self) -> Result<Verdict, LoadError> {
-        let (records, wrong) = match &self.source {
-            Source::Sqlite(reader) => reader.examine().await?,
-            Source::Postgres(reader) => (reader.count().await?, Vec::new()),
-        };
-        let mut verdict = Verdict {
-            wrong,
-            ..Verdict::default()
-        };
-        let mut after = None;
-        loop {
-            let tickets = self.tickets(i64::MIN, after, PAGE).await?;
-            let Some(last) = tickets.last() else { break };
-            after = Some((last.opened_at_unix_ms, last.id.clone()));
-            let ids = tickets.iter().map(|ticket| ticket.id.clone()).collect();
-            let mut rows = self
-                .rows(Choice::Tickets(ids))
-                .await?
-                .into_iter()
-                .peekable();
-            for ticket in tickets {
-                verdict.tickets += 1;
-                let mut link = Link::default();
-                while let Some(row) = rows.next_if(|row| row.ticket == ticket.id) {
-                    verdict.records += 1;
-                    let digest = row.columns().digest();
-                    link = link.followed_by(&digest);
-                    let position = row.position;
-                    if row.digest != digest {
-                        let wrong = format!("record {position} is not what was written");
-                        verdict.wrong.push(wrong);
-                    } else if let Err(error) = self.record(row) {
-                        verdict.wrong.push(error.to_string());
-                    }
-                }
-                if ticket.records != link.records || ticket.chain != link.chain {
-                    verdict.wrong.push(format!(
-                        "ticket {} has {} records that fit together, and {} were written",
-                        ticket.id, link.records, ticket.records
-                    ));
-                }
-                if verdict.wrong.len() >= MOST_FAULTS {
-                    return Ok(verdict);
-                }
-            }
-        }
-        // A server may have written meanwhile, so that more is no fault.
-        if verdict.records < records.unsigned_abs() {
-            verdict.wrong.push(format!(
-                "{} records belong to no ticket",
-                records.unsigned_abs() - verdict.records
-            ));
-        }
-        Ok(verdict)
-    }
-
     /// Copies an SQLite database; `Ok(false)` where the database has tools of its own for that.
     pub(crate) async fn back_up(&self, to: &Path) -> Result<bool, LoadError> {
         match &self.source {
@@ -255,14 +180,14 @@ impl Reader {
         }
     }
 
-    async fn rows(&self, choice: Choice) -> Result<Vec<StoredRow>, LoadError> {
+    pub(crate) async fn rows(&self, choice: Choice) -> Result<Vec<StoredRow>, LoadError> {
         match &self.source {
             Source::Sqlite(reader) => reader.rows(choice).await,
             Source::Postgres(reader) => reader.rows(choice).await,
         }
     }
 
-    async fn tickets(
+    pub(crate) async fn tickets(
         &self,
         since_unix_ms: i64,
         after: Option<(i64, String)>,
@@ -274,7 +199,7 @@ impl Reader {
         }
     }
 
-    fn record(&self, row: StoredRow) -> Result<Record, LoadError> {
+    pub(crate) fn record(&self, row: StoredRow) -> Result<Record, LoadError> {
         let (position, kind, version) = (row.position, row.kind.clone(), row.version);
         row.opened(&self.keyring)
             .and_then(StoredRow::into_record)
@@ -309,7 +234,20 @@ fn open_soft(keyring: &Keyring, kind: SoftKind, row: StoredState) -> Option<(Str
     }
 }
 
+/// The value with its body sealed by the newest key; `None` where no key opens it.
+pub(crate) fn resealed_soft(row: &StoredState, keyring: &Keyring) -> Option<SoftValue> {
+    let place = soft_place_as(&row.kind, &row.name());
+    let mut value = row.value.clone();
+    let body = keyring.open(value.body, &place).ok()?;
+    value.body = keyring.seal(&body, &place).ok()?.unwrap_or(body);
+    Some(value)
+}
+
 /// What a sealed body of soft state belongs to: it opens nowhere else.
 pub(crate) fn soft_place(kind: SoftKind, name: &str) -> String {
-    format!("state {} {name}", kind.as_str())
+    soft_place_as(kind.as_str(), name)
+}
+
+fn soft_place_as(kind: &str, name: &str) -> String {
+    format!("state {kind} {name}")
 }

@@ -144,7 +144,10 @@ impl<B: Backend> Writer<B> {
                 commit => held = commit,
             }
         }
-        self.backend.finish();
+        match self.state {
+            State::Sound => self.backend.finish(),
+            State::Poisoned(_) => self.backend.abandon(),
+        }
         for reply in closing {
             let _ = reply.send(());
         }
@@ -284,6 +287,8 @@ mod tests {
         }
 
         fn finish(self) {}
+
+        fn abandon(self) {}
     }
 
     fn start(failures: impl Into<VecDeque<Failure>>) -> (mpsc::Sender<Request>, Arc<Shared>) {

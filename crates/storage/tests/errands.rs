@@ -16,7 +16,7 @@ use helpdesk::{
 };
 use storage::{
     CommitError, Intent, IntentChange, IntentKind, Journal, Keyring, OutboxChange, OutboxCounts,
-    OutboxEntry, OutboxState, Standing, Work,
+    OutboxEntry, OutboxState, SoftChange, SoftKey, SoftKind, SoftValue, Standing, Work,
 };
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -55,6 +55,8 @@ async fn all(mut url: impl FnMut() -> String) {
     a_refused_intent_takes_its_whole_work_with_it(&url()).await;
     an_outbox_entry_is_kept_until_it_was_delivered(&url()).await;
     what_is_to_be_told_of_an_erased_ticket_goes(&url()).await;
+    whatever_is_kept_is_sealed_anew(&url()).await;
+    ended_intents_are_purged_and_open_ones_stay(&url()).await;
 }
 
 async fn open(url: &str) -> Journal {
@@ -76,6 +78,7 @@ fn opened(ticket: &str) -> Record {
         name: None,
         phone: None,
         message: None,
+        details: Vec::new(),
         page: None,
         language: None,
     };
@@ -338,4 +341,59 @@ async fn what_is_to_be_told_of_an_erased_ticket_goes(url: &str) {
     let found = journal.intents(IntentKind::Callback, 0).await.unwrap();
     assert_eq!(found, [forgotten]);
     assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
+
+const NEW_KEY: &str = "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+async fn whatever_is_kept_is_sealed_anew(url: &str) {
+    let journal = open(url).await;
+    let learnt = SoftChange {
+        key: SoftKey {
+            kind: SoftKind::Learnt,
+            name: "cameras".to_owned(),
+        },
+        value: Some(SoftValue {
+            version: 1,
+            expires_at_unix_ms: SoftValue::NEVER,
+            body: "{\"mean\":240}".to_owned(),
+        }),
+    };
+    let work = Work {
+        records: vec![opened("t1")],
+        soft: vec![learnt],
+        intents: vec![IntentChange::Begin(call("c1", 5))],
+        outbox: vec![OutboxChange::Put(entry("a", 30))],
+    };
+    journal.write(work).await.unwrap();
+    journal.close().await;
+    let both = Keyring::read(&format!("{NEW_KEY}\n{KEY}")).unwrap();
+    let journal = Journal::open_sealed(url, both).await.unwrap();
+    assert_eq!(journal.reseal(10).await.unwrap(), 4);
+    assert_eq!(journal.reseal(10).await.unwrap(), 0);
+    journal.close().await;
+    // The old key is not needed any more.
+    let new = Keyring::read(NEW_KEY).unwrap();
+    let journal = Journal::open_sealed(url, new).await.unwrap();
+    assert_eq!(journal.load(0).await.unwrap(), [opened("t1")]);
+    let learnt = journal.load_soft(SoftKind::Learnt, i64::MAX - 1).await;
+    assert_eq!(learnt.unwrap()[0].1.body, "{\"mean\":240}");
+    let calls = journal.intents(IntentKind::Callback, 0).await.unwrap();
+    assert_eq!(calls, [call("c1", 5)]);
+    assert_eq!(journal.outbox_due(30, 9).await.unwrap(), [entry("a", 30)]);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
+
+async fn ended_intents_are_purged_and_open_ones_stay(url: &str) {
+    let journal = open(url).await;
+    for id in ["open", "ended"] {
+        intend(&journal, IntentChange::Begin(call(id, 5)))
+            .await
+            .unwrap();
+    }
+    let end = step("ended", "intended", "answered", Standing::Ended);
+    intend(&journal, end).await.unwrap();
+    assert_eq!(journal.purge_intents(20).await.unwrap(), 0);
+    assert_eq!(journal.purge_intents(21).await.unwrap(), 1);
+    let left = journal.intents(IntentKind::Callback, 0).await.unwrap();
+    assert_eq!(left, [call("open", 5)]);
 }

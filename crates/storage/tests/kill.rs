@@ -121,6 +121,7 @@ fn opened(ticket: &str) -> Record {
         message: Some(
             "a message long enough to make the log grow and be moved now and then".repeat(8),
         ),
+        details: Vec::new(),
         page: None,
         language: None,
     };

@@ -21,6 +21,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub struct Notify {
     /// The number of its CSeq.
     pub cseq: u32,
+    /// Call-ID, the server's tag and the phone's tag.
+    pub dialog: [String; 3],
     /// Subscription-State as it stands.
     pub state: String,
     /// Content-Type as it stands.
@@ -338,8 +340,13 @@ impl Watcher {
                 });
             found.unwrap_or_default()
         };
+        let tag = |value: String| match value.split_once(";tag=") {
+            Some((_, tag)) => tag.to_owned(),
+            None => String::new(),
+        };
         self.notifies.push(Notify {
             cseq,
+            dialog: [header("Call-ID"), tag(header("From")), tag(header("To"))],
             state: header("Subscription-State"),
             content_type: header("Content-Type"),
             body: String::from_utf8_lossy(&request.body).into_owned(),

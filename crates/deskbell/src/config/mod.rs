@@ -6,8 +6,10 @@ mod desk;
 mod digest;
 mod document;
 mod duration;
+mod forms;
 mod hosts;
 mod hours;
+mod http;
 mod limits;
 mod mistake;
 mod names;
@@ -36,13 +38,13 @@ use toml::de::DeTable;
 use document::{Notes, Section};
 use names::Names;
 use secret::Environment;
-use settings::{DangerousSettings, HttpSettings};
+use settings::DangerousSettings;
 
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use settings::{
-    Audience, DigestSettings, Durability, Extension, PbxSettings, Protocol, Refusal, Settings,
-    WatcherSettings,
+    Audience, DigestSettings, Durability, Extension, HttpSettings, PbxSettings, Protocol, Refusal,
+    Settings, WatcherSettings,
 };
 pub(crate) use summary::summary;
 
@@ -122,7 +124,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         tls,
         presence: presence::read(presence.as_ref()),
         limits: limits::read(root),
-        http: read_http(root),
+        http: http::read(root, secrets),
         storage: storage::read(root, (&tables.sites, &sites), secrets),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
         pbx: pbx::read(root, &tables.reps, secrets),
@@ -218,16 +220,6 @@ fn warn_of_gaps(
                 );
             }
         }
-    }
-}
-
-fn read_http(root: &Section<'_>) -> HttpSettings {
-    let listen = root
-        .table("http", "[http]", &["listen"])
-        .and_then(|http| http.value("listen"))
-        .and_then(|listen| hosts::read_socket_address(&listen, listen.text()?));
-    HttpSettings {
-        listen: listen.unwrap_or(HttpSettings::default().listen),
     }
 }
 

@@ -106,7 +106,7 @@ fn read_extension(rep: &Section<'_>) -> Option<Extension> {
     })
 }
 
-fn read_uri(value: &Value<'_>) -> Option<(String, Option<u16>, Protocol)> {
+fn read_uri(value: &Value<'_>) -> Option<(String, Option<u16>, Option<Protocol>)> {
     let text = value.text()?;
     let uri = Uri::parse(text.as_bytes())
         .ok()
@@ -123,8 +123,9 @@ fn read_uri(value: &Value<'_>) -> Option<(String, Option<u16>, Protocol)> {
         .flatten()
         .map(<[u8]>::to_ascii_lowercase);
     let protocol = match transport.as_deref() {
-        None | Some(b"udp") => Protocol::Udp,
-        Some(b"tcp") => Protocol::Tcp,
+        None => None,
+        Some(b"udp") => Some(Protocol::Udp),
+        Some(b"tcp") => Some(Protocol::Tcp),
         Some(_) => {
             value.mistake("can be asked over udp or tcp only");
             return None;
@@ -142,12 +143,15 @@ impl PbxSettings {
         }
     }
 
-    /// Where it listens, as people write it.
-    pub(crate) fn place(&self) -> String {
-        match self.port {
-            Some(port) => format!("{}:{port}", self.host),
-            None => self.host.clone(),
-        }
+    /// The URI by which its servers are found (RFC 3263).
+    pub(crate) fn uri(&self) -> String {
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let transport = match self.protocol {
+            Some(Protocol::Tcp) => ";transport=tcp",
+            Some(Protocol::Udp) => ";transport=udp",
+            Some(Protocol::Tls | Protocol::Ws | Protocol::Wss) | None => "",
+        };
+        format!("sip:{}{port}{transport}", self.host)
     }
 
     /// The password, where there is one.

@@ -3,11 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{AdminKey, SiteFace};
+use gateway::{AdminKey, CookieKeys, SiteFace};
 use helpdesk::RepId;
 use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
@@ -189,8 +189,8 @@ impl Default for WatcherSettings {
 pub(crate) struct PbxSettings {
     pub(crate) host: String,
     pub(crate) port: Option<u16>,
-    /// UDP or TCP.
-    pub(crate) protocol: Protocol,
+    /// UDP or TCP; where none is written, DNS tells.
+    pub(crate) protocol: Option<Protocol>,
     /// Proves itself to the system; nobody does where there is none.
     pub(crate) user: Option<String>,
     pub(super) password: Option<Arc<Secret>>,
@@ -230,16 +230,25 @@ pub(crate) enum Refusal {
 }
 
 /// Where web pages are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
     /// Port 0 lets the system choose.
     pub(crate) listen: SocketAddr,
+    /// The origin browsers see, where it is not the one they name.
+    pub(crate) public_origin: Option<String>,
+    /// Whose word on where a request comes from is taken.
+    pub(crate) proxies: Vec<IpAddr>,
+    /// Seal the cookies of shoppers; keys of the day if absent.
+    pub(crate) cookie_keys: Option<CookieKeys>,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
+            public_origin: None,
+            proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            cookie_keys: None,
         }
     }
 }

@@ -4,13 +4,14 @@ use gateway::SiteFace;
 use helpdesk::{Site, SiteId, SkillId};
 
 use super::document::{Section, Value};
+use super::forms;
 use super::hosts;
 use super::hours;
 use super::names::{self, Names};
 use super::secret::Sources;
 use super::token_keys;
 
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 15] = [
     "id",
     "name",
     "origins",
@@ -25,6 +26,7 @@ pub(super) const KEYS: [&str; 14] = [
     "skill_hours",
     "show_next_rep",
     "retention",
+    "form",
 ];
 
 /// The sites as the helpdesk and as the web sees them, in the same order.
@@ -63,6 +65,7 @@ pub(super) fn read(
                     skills,
                     origins,
                     token_keys,
+                    form: forms::read(table),
                 },
             ))
         })
@@ -100,7 +103,7 @@ pub(super) fn read_origins(value: &Value<'_>) -> Vec<String> {
 }
 
 /// RFC 6454 §6.2: scheme, host in small letters, and a port that is not the scheme's own; no slash at the end.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let (rest, own_port) = match text.split_once("://") {
         Some(("https", rest)) => (rest, ":443"),
         Some(("http", rest)) => (rest, ":80"),

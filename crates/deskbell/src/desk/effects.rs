@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use helpdesk::{
-    AskRefused, DeliveryId, Line, Record, RepId, SayRefused, Seq, ShopperEvent, TicketId,
-    TicketView,
+    AskRefused, Case, CaseRefused, DeliveryId, Line, Record, RepId, SayRefused, Seq, ShopperEvent,
+    TicketId, TicketView,
 };
 use sip_transport::PendingAnswer;
 use storage::{CommitError, Journal};
@@ -47,6 +47,17 @@ pub(super) enum Effect {
     View {
         answer: oneshot::Sender<Option<TicketView>>,
         view: Option<TicketView>,
+    },
+    Standing {
+        answer: oneshot::Sender<Vec<TicketView>>,
+        standing: Vec<TicketView>,
+    },
+    Kept {
+        answer: oneshot::Sender<Result<Case, CaseRefused>>,
+        kept: Result<Case, CaseRefused>,
+    },
+    Forgotten {
+        answer: oneshot::Sender<()>,
     },
     Follow {
         ticket: TicketId,
@@ -127,6 +138,9 @@ impl Carrier {
             Effect::Asked { answer, asked } => drop(answer.send(asked)),
             Effect::Said { answer, said } => drop(answer.send(said)),
             Effect::View { answer, view } => drop(answer.send(view)),
+            Effect::Standing { answer, standing } => drop(answer.send(standing)),
+            Effect::Kept { answer, kept } => drop(answer.send(kept)),
+            Effect::Forgotten { answer } => drop(answer.send(())),
             Effect::Follow {
                 ticket,
                 view,

@@ -106,6 +106,8 @@ mod tests {
             wait: None,
             rep: None,
             why: None,
+            delivered: None,
+            answered_by: None,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod changes;
 mod effects;
+mod errands;
 mod followers;
 mod knowledge;
 mod owner;
@@ -10,6 +11,7 @@ mod reports;
 
 pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{Carrier, RepMail};
+pub(crate) use errands::run_errands;
 pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use gateway::desk::{Command, TicketKey};
 use helpdesk::{
-    Addressee, Answer, AskRefused, DeliveryId, DeliveryOutcome, Helpdesk, Input, Output, RepId,
-    ReplyId, SayRefused, Seq, Snapshot, TicketView,
+    Addressee, Answer, AskRefused, Case, CaseRefused, DeliveryId, DeliveryOutcome, Helpdesk, Input,
+    Output, RepId, ReplyId, SayRefused, Seq, Snapshot, TicketView,
 };
 use presence::{Availability, PresentityId, Store};
 use sip_transport::PendingAnswer;
@@ -76,6 +76,7 @@ pub(crate) struct OwnerInputs {
 enum Waiting {
     Ask(oneshot::Sender<Result<TicketView, AskRefused>>),
     Say(oneshot::Sender<Result<Seq, SayRefused>>),
+    Case(oneshot::Sender<Result<Case, CaseRefused>>),
     Phone {
         pending: PendingAnswer,
         heard: Bytes,
@@ -283,6 +284,35 @@ impl Owner {
                 }
                 self.answer_view(&key, answer);
             }
+            Command::Standing { tickets, answer } => {
+                let standing = tickets
+                    .iter()
+                    .filter_map(|ticket| self.helpdesk.ticket(ticket))
+                    .collect();
+                // Behind the records of what it tells of, as every view.
+                self.batch.push(Effect::Standing { answer, standing });
+            }
+            Command::OpenCase { case, answer } => {
+                let reply = self.wait_for(Waiting::Case(answer));
+                self.feed(Input::OpenCase { case, reply });
+            }
+            Command::Forget {
+                tickets,
+                cases,
+                answer,
+            } => {
+                for ticket in tickets {
+                    self.feed(Input::ShopperEnd {
+                        ticket: ticket.clone(),
+                    });
+                    self.feed(Input::Forget { ticket });
+                }
+                for case in cases {
+                    self.feed(Input::ForgetCase { case });
+                }
+                self.drain_outputs();
+                self.batch.push(Effect::Forgotten { answer });
+            }
             Command::Report(report) => reports::answer(&self.helpdesk, report),
             Command::Rate {
                 key,
@@ -404,6 +434,18 @@ impl Owner {
                 self.batch.push(Effect::Said {
                     answer: to,
                     said: Err(refused),
+                });
+            }
+            (Waiting::Case(to), Answer::Case(case)) => {
+                self.batch.push(Effect::Kept {
+                    answer: to,
+                    kept: Ok(*case),
+                });
+            }
+            (Waiting::Case(to), Answer::CaseRefused(refused)) => {
+                self.batch.push(Effect::Kept {
+                    answer: to,
+                    kept: Err(refused),
                 });
             }
             (Waiting::Phone { pending, heard, .. }, Answer::Heard) => {

@@ -169,6 +169,7 @@ pub(crate) fn ask(ticket: &str) -> Ask {
         name: None,
         phone: None,
         message: Some("which one?".to_owned()),
+        details: Vec::new(),
         page: None,
         language: None,
     }

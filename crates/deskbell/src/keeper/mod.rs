@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use helpdesk::{Clock, RepId};
 use presence::{PresentityId, Store};
+use sip::subscription::SubscriptionId;
 use sip_transport::{Exchange, Handling, PendingAnswer};
 use storage::{CommitError, Health, Journal, LoadError, SoftChange, SoftKey, SoftKind, SoftValue};
 use tokio::sync::{mpsc, watch};
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Durability;
 use crate::happenings::unix_ms;
-use crate::sip_service::{Bindings, SavedBinding};
+use crate::sip_service::{Bindings, KeptSubscriptions, SavedBinding, SavedSubscription};
 
 /// How often marks are looked at: what a phone was told may be lost for so long and for one commit.
 const TICK: Duration = Duration::from_millis(20);
@@ -97,15 +98,17 @@ pub(crate) struct Keeper {
     journal: Journal,
     store: Arc<Store>,
     bindings: Arc<Bindings>,
+    subscriptions: KeptSubscriptions,
     owed: mpsc::Receiver<Owed>,
 }
 
 impl Keeper {
-    /// A keeper of what is in `store` and `bindings`, and the way answers take past it.
+    /// A keeper of what is in `store`, `bindings` and `subscriptions`, and the way answers take past it.
     pub(crate) fn new(
         journal: Journal,
         store: Arc<Store>,
         bindings: Arc<Bindings>,
+        subscriptions: KeptSubscriptions,
         durability: Durability,
     ) -> (Self, AnswerWay) {
         let (sender, owed) = mpsc::channel(ANSWERS);
@@ -120,6 +123,7 @@ impl Keeper {
             journal,
             store,
             bindings,
+            subscriptions,
             owed,
         };
         (keeper, way)
@@ -151,7 +155,7 @@ impl Keeper {
     }
 
     /// Keeps everything that was marked when this began.
-    async fn keep_marked(&self) -> Result<(), CommitError> {
+    pub(crate) async fn keep_marked(&self) -> Result<(), CommitError> {
         loop {
             let clock = now();
             let mut changes = Vec::new();
@@ -164,6 +168,11 @@ impl Keeper {
                 && let Some(rep) = self.bindings.poll_changed()
             {
                 changes.push(self.phones(&rep, clock));
+            }
+            while changes.len() < AT_ONCE
+                && let Some((id, saved)) = self.subscriptions.poll()
+            {
+                changes.push(subscription(id, saved.as_deref()));
             }
             let kept_all = changes.len() < AT_ONCE;
             self.journal.keep(changes).await?;
@@ -208,6 +217,55 @@ impl Keeper {
 
 /// The form of [`SavedBinding`].
 const BINDINGS_VERSION: u32 = 1;
+
+/// The form of [`SavedSubscription`].
+const SUBSCRIPTION_VERSION: u32 = 1;
+
+fn subscription(id: SubscriptionId, saved: Option<&SavedSubscription>) -> SoftChange {
+    let value = saved.and_then(|saved| {
+        let body = serde_json::to_string(saved)
+            .inspect_err(|error| tracing::error!(%error, "a subscription cannot be written down"));
+        Some(SoftValue {
+            version: SUBSCRIPTION_VERSION,
+            expires_at_unix_ms: saved.expires_at,
+            body: body.ok()?,
+        })
+    });
+    SoftChange {
+        key: SoftKey {
+            kind: SoftKind::Subscription,
+            name: id.to_string(),
+        },
+        value,
+    }
+}
+
+/// The subscriptions that were kept, the longest-standing first.
+pub(crate) async fn load_subscriptions(
+    journal: &Journal,
+    subscriptions: &KeptSubscriptions,
+) -> Result<Vec<(SubscriptionId, SavedSubscription)>, LoadError> {
+    let kept = journal.load_soft(SoftKind::Subscription, unix_ms()).await?;
+    let mut loaded = Vec::with_capacity(kept.len());
+    for (name, value) in kept {
+        let Ok(id) = name.parse().map(SubscriptionId) else {
+            tracing::warn!("a kept subscription has no number");
+            continue;
+        };
+        subscriptions.is_written(id);
+        match serde_json::from_str(&value.body) {
+            Ok(saved) if value.version == SUBSCRIPTION_VERSION => loaded.push((id, saved)),
+            Ok(_) => tracing::warn!(
+                value.version,
+                "a kept subscription is of an unknown version"
+            ),
+            // Its watcher subscribes anew.
+            Err(error) => tracing::warn!(%error, "a kept subscription cannot be read"),
+        }
+    }
+    loaded.sort_unstable_by_key(|(id, _)| *id);
+    Ok(loaded)
+}
 
 /// Brings back what was kept; says of how many presentities.
 pub(crate) async fn restore(

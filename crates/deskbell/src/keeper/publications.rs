@@ -3,7 +3,6 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use helpdesk::Clock;
 use presence::{
@@ -12,6 +11,8 @@ use presence::{
 };
 use serde::{Deserialize, Serialize};
 use storage::SoftValue;
+
+use crate::unix_time::{to_instant, to_unix_ms};
 
 /// The newest form.
 const VERSION: u32 = 1;
@@ -276,29 +277,10 @@ impl DocumentV1 {
     }
 }
 
-fn to_unix_ms(at: Instant, clock: Clock) -> i64 {
-    let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    match at.checked_duration_since(clock.at) {
-        Some(ahead) => clock.unix_ms.saturating_add(milliseconds(ahead)),
-        None => clock
-            .unix_ms
-            .saturating_sub(milliseconds(clock.at.saturating_duration_since(at))),
-    }
-}
-
-/// A time that no clock of this machine reaches back to is taken for now.
-fn to_instant(unix_ms: i64, clock: Clock) -> Instant {
-    let distance = Duration::from_millis(unix_ms.abs_diff(clock.unix_ms));
-    let at = if unix_ms >= clock.unix_ms {
-        clock.at.checked_add(distance)
-    } else {
-        clock.at.checked_sub(distance)
-    };
-    at.unwrap_or(clock.at)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use presence::{PresentityId, Publish, Store, StoreConfig};
 
     use super::*;

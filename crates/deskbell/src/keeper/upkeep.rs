@@ -17,6 +17,9 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// Tickets in one transaction, so that shoppers' lines never wait for long.
 const AT_ONCE: u32 = 200;
 
+/// How long it is known that something was intended and how it ended: longer than any limit counts back.
+const INTENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// Sees to the journal until `shutdown`.
 pub(crate) async fn run(
     journal: Journal,
@@ -41,6 +44,8 @@ async fn see_to(
 ) -> Result<(), CommitError> {
     let now = unix_ms();
     journal.purge_lapsed(now).await?;
+    let kept = i64::try_from(INTENTS_KEPT.as_millis()).unwrap_or(i64::MAX);
+    journal.purge_intents(now.saturating_sub(kept)).await?;
     let mut purged = 0;
     for (site, retention) in retention_by_site {
         let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);

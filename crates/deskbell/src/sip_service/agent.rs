@@ -1,16 +1,17 @@
 //! The presence agent: one task that owns every subscription, answers SUBSCRIBEs in order and sends NOTIFYs with
 //! the newest state (RFC 3856). Must not know how a SUBSCRIBE is read or a state is composed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use helpdesk::{RepId, Snapshot};
+use helpdesk::{Clock, RepId, Snapshot};
 use presence::Store;
 use sip::subscription::{
-    Config, EndReason, Input, Notifier, Outcome, Output, Standing, SubscriptionId, address_of,
+    Config, EndReason, Input, Notifier, Outcome, Output, Path, Reach, Standing, SubscriptionId,
+    address_of,
 };
-use sip::{Flow, HeaderName, RequestDraft, Response};
+use sip::{HeaderName, RequestDraft, Response};
 use sip_transport::{PendingAnswer, RequestError, Sender, Target};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -19,13 +20,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::directory::{Directory, SharedDirectory};
 use super::formats::Formats;
+use super::kept::{KeptSubscriptions, SavedSubscription};
 use super::permission::Verdict;
 use super::subscribe::SubscribeAsk;
 use super::telling::{Occasion, Telling};
 use super::watched::Watched;
 use super::watched_list::ListHandle;
 use crate::desk::PresenceChanges;
-use crate::happenings::Happenings;
+use crate::happenings::{Happenings, unix_ms};
+
+/// After a restart the first watcher is told so late, when everything runs.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
+/// Watchers are told after a restart over so long a time, so that they do not all answer at once.
+const RESTART_SPREAD: Duration = Duration::from_secs(3);
 
 /// How long the watchers' answers to the last word are waited for.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -53,6 +61,8 @@ pub(crate) struct Agent {
     lists_by_member: HashMap<Watched, HashSet<ListHandle>>,
     /// At most one for each subscription, and the last words of those that are over; the transport bounds both.
     notifying: JoinSet<(SubscriptionId, Outcome)>,
+    /// Nothing where nothing outlives this process.
+    kept: Option<KeptSubscriptions>,
     happenings: Happenings,
 }
 
@@ -64,6 +74,7 @@ impl Agent {
         directory: SharedDirectory,
         inputs: AgentInputs,
         sender: Sender,
+        kept: Option<KeptSubscriptions>,
         happenings: Happenings,
     ) -> Self {
         let telling = Telling::new(store, &inputs.snapshots.borrow());
@@ -75,13 +86,37 @@ impl Agent {
             sender,
             lists_by_member: HashMap::new(),
             notifying: JoinSet::new(),
+            kept,
             happenings,
         }
     }
 
-    /// Runs until `shutdown`, and says goodbye. Subscriptions are soft state: a phone that meets a 481 after a crash
-    /// subscribes anew.
+    /// Brings back what was written down before a restart; says how many that is. What is written down of them anew has
+    /// to be kept before [`run`](Self::run) begins, so that no NOTIFY has the number of one before.
+    pub(crate) fn restore(&mut self, kept: Vec<(SubscriptionId, SavedSubscription)>) -> usize {
+        let directory = self.directory.load_full();
+        let clock = now();
+        let spread = RESTART_SPREAD / u32::try_from(kept.len()).unwrap_or(u32::MAX).max(1);
+        let mut due = clock.at + RESTART_PAUSE;
+        for (subscription, saved) in kept {
+            let (saved, formats) = saved.read(subscription, &directory, clock);
+            let resource = saved.resource.clone();
+            if self.notifier.restore(saved, due, clock.at) {
+                self.telling
+                    .handle_subscribed(subscription, &resource, formats);
+                due += spread;
+            } else if let Some(kept) = &self.kept {
+                kept.end(subscription);
+            }
+        }
+        self.carry_out(None);
+        self.notifier.len()
+    }
+
+    /// Runs until `shutdown`, and says goodbye.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        // Nobody goes on watching whom the configuration of this start keeps from it.
+        self.judge_anew(Lists::AreOfThisDirectory);
         loop {
             let wake_at = self.notifier.next_timeout();
             tokio::select! {
@@ -89,7 +124,9 @@ impl Agent {
                 Some(ask) = self.inputs.subscribes.recv() => self.handle_subscribe(ask),
                 () = self.inputs.changes.marked() => self.read_changes(),
                 Ok(()) = self.inputs.snapshots.changed() => self.read_groups(),
-                Ok(()) = self.inputs.reloads.changed() => self.judge_anew(),
+                Ok(()) = self.inputs.reloads.changed() => {
+                    self.judge_anew(Lists::AreOfAnotherDirectory);
+                }
                 Some(done) = self.notifying.join_next() => match done {
                     Ok((subscription, outcome)) => {
                         self.feed(Input::Notified { subscription, outcome });
@@ -101,15 +138,19 @@ impl Agent {
         }
     }
 
-    /// RFC 6665 §4.1.3: `deactivated` brings the phones back at once; after `probation`, baresip would stay away for
-    /// five minutes.
+    /// Ends the subscriptions that cannot go on after a restart, because the connection to their watcher ends with this
+    /// process. RFC 6665 §4.1.3: `deactivated` brings the phones back at once; after `probation`, baresip would stay away
+    /// for five minutes.
     async fn say_goodbye(mut self) {
-        let all: Vec<_> = self
+        let is_over =
+            |subscription| self.kept.is_none() || !self.notifier.is_reachable(subscription);
+        let over: Vec<_> = self
             .notifier
             .subscriptions()
             .map(|held| held.subscription)
+            .filter(|subscription| is_over(*subscription))
             .collect();
-        for subscription in all {
+        for subscription in over {
             self.feed(Input::End {
                 subscription,
                 reason: EndReason::Deactivated,
@@ -202,14 +243,14 @@ impl Agent {
     }
 
     /// Another configuration may let others watch.
-    fn judge_anew(&mut self) {
+    fn judge_anew(&mut self, lists: Lists) {
         let directory = self.directory.load_full();
         let verdicts: Vec<_> = self
             .notifier
             .subscriptions()
             .filter_map(|held| {
                 let watcher = RepId::new(held.watcher);
-                let verdict = judge(&watcher, held.resource, held.standing, &directory)?;
+                let verdict = judge(&watcher, held.resource, held.standing, lists, &directory)?;
                 Some((held.subscription, verdict))
             })
             .collect();
@@ -232,6 +273,7 @@ impl Agent {
     /// Answer and NOTIFY go through one queue of the flow, so that they leave in this order.
     fn carry_out(&mut self, mut asked: Option<Asked>) {
         let mut watched_otherwise = Vec::new();
+        let mut to_keep = BTreeSet::new();
         while let Some(output) = self.notifier.poll_output() {
             match output {
                 Output::Answer {
@@ -253,7 +295,7 @@ impl Agent {
                     subscription,
                     resource,
                     address,
-                    flow,
+                    path,
                     content,
                     draft,
                 } => {
@@ -266,7 +308,10 @@ impl Agent {
                     let notify = self.telling.fill(*draft, &occasion, &self.notifier);
                     let sender = self.sender.clone();
                     self.notifying
-                        .spawn(async move { (subscription, deliver(&sender, notify, flow).await) });
+                        .spawn(async move { (subscription, deliver(&sender, notify, path).await) });
+                }
+                Output::ToKeep { subscription } => {
+                    to_keep.insert(subscription);
                 }
                 Output::Ended { subscription } => self.telling.handle_ended(subscription),
                 Output::WatchersChanged { resource } => match resource {
@@ -276,8 +321,26 @@ impl Agent {
                 },
             }
         }
+        self.keep(to_keep);
         for rep in watched_otherwise {
             self.change(Watched::WatchersOf(rep));
+        }
+    }
+
+    fn keep(&self, subscriptions: BTreeSet<SubscriptionId>) {
+        let Some(kept) = &self.kept else {
+            return;
+        };
+        let clock = now();
+        for subscription in subscriptions {
+            match self.notifier.saved(subscription) {
+                Some(saved) => {
+                    let formats = self.telling.formats(subscription);
+                    let saved = SavedSubscription::write(saved, formats, clock);
+                    kept.put(subscription, saved);
+                }
+                None => kept.end(subscription),
+            }
         }
     }
 
@@ -306,6 +369,13 @@ struct Asked {
     resource: Option<Watched>,
 }
 
+/// By which directory the members of lists were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    AreOfThisDirectory,
+    AreOfAnotherDirectory,
+}
+
 /// What a newer configuration does to a subscription.
 #[derive(Debug, PartialEq, Eq)]
 enum Judgement {
@@ -317,6 +387,7 @@ fn judge(
     watcher: &RepId,
     resource: &Watched,
     standing: Standing,
+    lists: Lists,
     directory: &Directory,
 ) -> Option<Judgement> {
     if !directory.open && !directory.has(watcher) {
@@ -339,8 +410,11 @@ fn judge(
                 verdict @ (Verdict::Allowed | Verdict::Held | Verdict::Forbidden) => verdict,
             },
         ),
-        // Its members may be others: the watcher comes back at once and is told of them.
-        Watched::List(_) => return Some(Judgement::End(EndReason::Deactivated)),
+        Watched::List(_) => match lists {
+            Lists::AreOfThisDirectory => return None,
+            // Its members may be others: the watcher comes back at once and is told of them.
+            Lists::AreOfAnotherDirectory => return Some(Judgement::End(EndReason::Deactivated)),
+        },
     };
     if !exists {
         return Some(Judgement::End(EndReason::NoResource));
@@ -359,8 +433,15 @@ fn judge(
     }
 }
 
-async fn deliver(sender: &Sender, notify: RequestDraft, flow: Flow) -> Outcome {
-    match sender.request(notify, Target::Flow(flow)).await {
+async fn deliver(sender: &Sender, notify: RequestDraft, path: Path) -> Outcome {
+    let target = match path {
+        Path::Flow(flow) => Target::Flow(flow),
+        Path::Reach(Reach { transport, address }) => Target::Address {
+            protocol: transport,
+            address,
+        },
+    };
+    match sender.request(notify, target).await {
         Ok(response) => Outcome::Answered {
             status: response.status(),
             retry_after: retry_after(&response),
@@ -375,7 +456,7 @@ async fn deliver(sender: &Sender, notify: RequestDraft, flow: Flow) -> Outcome {
             | RequestError::Resolve(_)
             | RequestError::Unsupported),
         ) => {
-            tracing::debug!(%flow, %error, "a watcher cannot be reached");
+            tracing::debug!(?path, %error, "a watcher cannot be reached");
             Outcome::FlowClosed
         }
     }
@@ -390,6 +471,13 @@ fn retry_after(response: &Response) -> Option<Duration> {
         .map(|byte| char::from(*byte))
         .collect();
     digits.parse().ok().map(Duration::from_secs)
+}
+
+fn now() -> Clock {
+    Clock {
+        at: Instant::now(),
+        unix_ms: unix_ms(),
+    }
 }
 
 async fn sleep_until_some(at: Option<Instant>) {

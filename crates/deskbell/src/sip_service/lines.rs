@@ -15,7 +15,9 @@ use sip::subscription::{
     Words,
 };
 use sip::{HeaderName, Protocol, Request, RequestDraft, Response, StatusCode};
-use sip_transport::{Exchange, Handling, PendingAnswer, RequestError, Sender, Target};
+use sip_transport::{
+    Exchange, Handling, PendingAnswer, RequestError, ResolveError, Sender, Server,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -23,11 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::SipService;
 use super::answer::{answer, refuse};
-use crate::config::{self, PbxSettings};
+use crate::config::{Extension, PbxSettings};
 use crate::desk::PresenceSignal;
 use crate::happenings::Happenings;
 use crate::phone::ip_towards;
-use crate::{random, server_address};
+use crate::random;
 
 const PACKAGE: &str = "dialog";
 const DIALOG_INFO: &str = "application/dialog-info+xml";
@@ -98,13 +100,18 @@ pub(crate) struct Lines {
     settings: PbxSettings,
     parts: LineParts,
     lines: Vec<RepLine>,
-    asking: JoinSet<(usize, Result<Response, RequestError>)>,
+    asking: JoinSet<(usize, Asked)>,
 }
+
+/// What became of a request, and which server answered it.
+type Asked = Result<(Server, Response), RequestError>;
 
 struct RepLine {
     rep: RepId,
     address: String,
     subscriber: Subscriber,
+    /// Which of the system's servers has answered last; it knows the dialog.
+    server: Option<Server>,
     dialogs: Dialogs,
     published: Option<EntityTag>,
     /// Until when the telephone system tells of it.
@@ -118,7 +125,7 @@ impl Lines {
     pub(crate) fn new(settings: PbxSettings, parts: LineParts, now: Instant) -> Self {
         let user = settings.user.clone().unwrap_or_default();
         let caller = if user.is_empty() { "deskbell" } else { &user };
-        let line = |extension: &config::Extension| {
+        let line = |extension: &Extension| {
             let address = settings.address(&extension.number);
             let subscribing = SubscriberConfig {
                 uri: address.clone(),
@@ -134,6 +141,7 @@ impl Lines {
                 rep: extension.rep.clone(),
                 address,
                 subscriber: Subscriber::new(subscribing, now),
+                server: None,
                 dialogs: Dialogs::default(),
                 published: None,
                 until: now,
@@ -199,14 +207,17 @@ impl Lines {
         }
     }
 
-    fn handle_answer(&mut self, place: usize, answered: Result<Response, RequestError>) {
-        let input = match answered {
-            Ok(response) => SubscriberInput::Answered(response),
+    fn handle_answer(&mut self, place: usize, asked: Asked) {
+        let (server, input) = match asked {
+            Ok((server, response)) => (Some(server), SubscriberInput::Answered(response)),
             Err(error) => {
                 tracing::debug!(%error, "the telephone system was not reached");
-                SubscriberInput::Unanswered
+                (None, SubscriberInput::Unanswered)
             }
         };
+        if let Some(line) = self.lines.get_mut(place) {
+            line.server = server;
+        }
         self.feed(place, input, None);
     }
 
@@ -234,7 +245,8 @@ impl Lines {
         while let Some(output) = line.subscriber.poll_output() {
             match output {
                 SubscriberOutput::Send(draft) => {
-                    let asked = ask(&self.settings, &self.parts, *draft);
+                    let server = line.server.clone();
+                    let asked = ask(&self.settings, &self.parts, server, *draft);
                     self.asking.spawn(async move { (place, asked.await) });
                 }
                 SubscriberOutput::Answer(status) => match owed.take() {
@@ -402,42 +414,50 @@ impl Owed {
     }
 }
 
-/// Sends a SUBSCRIBE on its way.
+/// Sends a SUBSCRIBE on its way: to the server that answered before, else to one that RFC 3263 finds.
 fn ask(
     settings: &PbxSettings,
     parts: &LineParts,
+    known: Option<Server>,
     draft: RequestDraft,
-) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
-    let protocol = match settings.protocol {
-        config::Protocol::Tcp => Protocol::Tcp,
-        config::Protocol::Udp
-        | config::Protocol::Tls
-        | config::Protocol::Ws
-        | config::Protocol::Wss => Protocol::Udp,
-    };
-    let local = parts.local.iter().find(|(found, _)| *found == protocol);
-    let local = local.map(|(_, address)| *address);
-    let (sender, place) = (parts.sender.clone(), settings.place());
+) -> impl Future<Output = Asked> + Send + use<> {
+    let (sender, uri) = (parts.sender.clone(), settings.uri());
+    let local = parts.local.clone();
     async move {
-        let Ok(address) = server_address::find(&place).await else {
-            return Err(RequestError::Timeout);
+        let made_for = |server: &Server| {
+            let contact = contact(&local, server);
+            draft.clone().header(HeaderName::Contact, contact)
         };
-        let contact = match local {
-            Some(local) => concrete(local, address),
-            None => address,
-        };
-        let transport = match protocol {
-            Protocol::Tcp => ";transport=tcp",
-            Protocol::Udp | Protocol::Tls | Protocol::Ws | Protocol::Wss => "",
-        };
-        let draft = draft.header(
-            HeaderName::Contact,
-            format!("<sip:deskbell@{contact}{transport}>"),
-        );
-        sender
-            .request(draft, Target::Address { protocol, address })
-            .await
+        // Asked of DNS each time: what is known there may have moved.
+        let found = sender.servers(&uri).await?;
+        let known = known.filter(|known| found.contains(known));
+        let others = found
+            .iter()
+            .filter(|server| Some(*server) != known.as_ref());
+        let servers: Vec<_> = known.iter().chain(others).cloned().collect();
+        let asked = sender.request_to_one(servers, made_for).await;
+        let (server, result) = asked.ok_or(RequestError::Resolve(ResolveError::NoServer(uri)))?;
+        Ok((server, result?))
     }
+}
+
+/// Where NOTIFYs of a server reach us.
+fn contact(local: &[(Protocol, SocketAddr)], server: &Server) -> String {
+    let Server {
+        protocol, address, ..
+    } = *server;
+    let local = local.iter().find(|(found, _)| *found == protocol);
+    let contact = match local {
+        Some((_, local)) => concrete(*local, address),
+        None => address,
+    };
+    let transport = match protocol {
+        Protocol::Udp => "",
+        Protocol::Tcp => ";transport=tcp",
+        Protocol::Tls => ";transport=tls",
+        Protocol::Ws | Protocol::Wss => ";transport=ws",
+    };
+    format!("<sip:deskbell@{contact}{transport}>")
 }
 
 /// A socket bound to every address does not know the one by which a peer reaches it.

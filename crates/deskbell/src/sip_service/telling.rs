@@ -92,6 +92,12 @@ impl Telling {
         }
     }
 
+    /// In which forms a subscription's watcher takes what it is told.
+    pub(super) fn formats(&self, subscription: SubscriptionId) -> Formats {
+        let ledger = self.ledger_by_subscription.get(&subscription);
+        ledger.map(|ledger| ledger.formats).unwrap_or_default()
+    }
+
     /// A subscription is over.
     pub(super) fn handle_ended(&mut self, subscription: SubscriptionId) {
         self.ledger_by_subscription.remove(&subscription);

@@ -19,8 +19,23 @@ pub(crate) struct ListHandle(Arc<WatchedList>);
 /// What is in a list.
 #[derive(Debug)]
 pub(crate) struct WatchedList {
+    origin: Origin,
     /// In the order of the list.
     pub(super) members: Vec<Member>,
+}
+
+/// What a list was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The watcher's own entries.
+    Own,
+    /// A group, whose reps are told of under a host.
+    Group {
+        /// Which.
+        name: GroupName,
+        /// The host.
+        host: Box<str>,
+    },
 }
 
 /// One entry.
@@ -59,7 +74,7 @@ impl ListHandle {
             uri: entry.uri,
             name: entry.name,
         };
-        Self::new(entries.into_iter().map(member).collect())
+        Self::new(Origin::Own, entries.into_iter().map(member).collect())
     }
 
     /// The reps of a group, each under `host`.
@@ -77,11 +92,20 @@ impl ListHandle {
                 uri,
             }
         };
-        Self::new(directory.members(group).map(member).collect())
+        let origin = Origin::Group {
+            name: group.clone(),
+            host: host.into(),
+        };
+        Self::new(origin, directory.members(group).map(member).collect())
     }
 
-    fn new(members: Vec<Member>) -> Self {
-        Self(Arc::new(WatchedList { members }))
+    fn new(origin: Origin, members: Vec<Member>) -> Self {
+        Self(Arc::new(WatchedList { origin, members }))
+    }
+
+    /// What it was made of.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.0.origin
     }
 
     /// The entries.

@@ -1,16 +1,13 @@
 //! Who may use the admin addresses: a bearer key that is configured, in time and of the right scope. A handler
 //! can only be given what its key allows.
 
-use std::fmt;
-use std::marker::PhantomData;
-
-use axum::extract::FromRequestParts;
 use helpdesk::AccessDigest;
 use http::StatusCode;
 use http::request::Parts;
 use jiff::Timestamp;
 
 use super::AdminFace;
+use crate::authorised::{Authorised, Right};
 use crate::face::Face;
 use crate::key;
 use crate::problem::Problem;
@@ -48,60 +45,45 @@ impl AdminKey {
     }
 }
 
-/// The right to look. Only a valid key makes one.
-#[derive(Debug)]
-pub(crate) struct MayRead;
-
-/// A right and the scope that gives it.
-pub(crate) trait Right {
-    /// The scope.
-    const SCOPE: Scope;
-}
-
-impl Right for MayRead {
-    const SCOPE: Scope = Scope::Read;
-}
-
-/// A request whose key gives the right `R`, and what such a request may see.
-pub(crate) struct Admin<R> {
+/// The right to look, and what there is to see. Only a valid key makes one.
+pub(crate) struct MayRead {
     /// What is configured.
     pub(crate) face: AdminFace,
-    right: PhantomData<R>,
 }
 
-impl<R> fmt::Debug for Admin<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Admin(..)")
+/// A request whose key gives the right `R`.
+pub(crate) type Admin<R> = Authorised<R>;
+
+impl Right for MayRead {
+    const WHO: &'static str = "admin:read";
+
+    async fn prove(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
+        let (face, _) = open(parts, face, Scope::Read)?;
+        Ok(Self { face })
     }
 }
 
-impl<R: Right> FromRequestParts<Face> for Admin<R> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
-        let config = face.config();
-        let admin = config.admin.as_ref().ok_or_else(|| {
-            Problem::not_found("No admin key is configured, so that nobody may look here.")
-        })?;
-        let presented = key::bearer(&parts.headers).ok_or_else(unproven)?;
-        let digest = key::digest(presented);
-        // Digests of random keys: how long the comparison takes tells a guesser nothing.
-        let found = admin.keys.iter().find(|key| key.digest == digest);
-        let now = Timestamp::now().as_millisecond();
-        let valid = found
-            .filter(|key| key.expires_unix_ms.is_none_or(|end| now < end))
-            .ok_or_else(unproven)?;
-        if !valid.scopes.contains(&R::SCOPE) {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "This key may not do this; its scopes are in the configuration.",
-            ));
-        }
-        Ok(Self {
-            face: admin.clone(),
-            right: PhantomData,
-        })
+/// What the admin addresses show, and the name of the key that opens them for this.
+fn open(parts: &Parts, face: &Face, scope: Scope) -> Result<(AdminFace, String), Problem> {
+    let config = face.config();
+    let admin = config.admin.as_ref().ok_or_else(|| {
+        Problem::not_found("No admin key is configured, so that nobody may look here.")
+    })?;
+    let presented = key::bearer(&parts.headers).ok_or_else(unproven)?;
+    let digest = key::digest(presented);
+    // Digests of random keys: how long the comparison takes tells a guesser nothing.
+    let found = admin.keys.iter().find(|key| key.digest == digest);
+    let now = Timestamp::now().as_millisecond();
+    let valid = found
+        .filter(|key| key.expires_unix_ms.is_none_or(|end| now < end))
+        .ok_or_else(unproven)?;
+    if !valid.scopes.contains(&scope) {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "This key may not do this; its scopes are in the configuration.",
+        ));
     }
+    Ok((admin.clone(), valid.name.clone()))
 }
 
 fn unproven() -> Problem {

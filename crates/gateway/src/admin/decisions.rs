@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use helpdesk::{Candidate, Decision, Outcome, Standing, TicketId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::authorisation::{Admin, MayRead};
 use super::reps::seconds;
@@ -13,14 +14,14 @@ use crate::problem::Problem;
 use crate::report::Report;
 use crate::wire::presence::rfc_3339;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DecisionsDocument {
     ticket: String,
     /// Oldest first.
     decisions: Vec<DecisionDocument>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct DecisionDocument {
     at: String,
     /// `offered`, `waits`, or `stranded`: nobody on duty could ever take it.
@@ -39,7 +40,7 @@ struct DecisionDocument {
     reasons: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct CandidateDocument {
     rep: String,
     standing: &'static str,
@@ -51,13 +52,20 @@ struct CandidateDocument {
     idle_s: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct OthersDocument {
     standing: &'static str,
     reps: u32,
 }
 
 /// The decisions about one ticket.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/decisions/{ticket}",
+    tag = "admin",
+    params(("ticket" = String, Path, description = "The ticket.")),
+    responses((status = 200, description = "The decisions about the ticket.", body = DecisionsDocument))
+)]
 pub(super) async fn show(
     _: Admin<MayRead>,
     State(face): State<Face>,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use helpdesk::EstimateScore;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::authorisation::{Admin, MayRead};
 use crate::desk::Command;
@@ -11,13 +12,14 @@ use crate::face::Face;
 use crate::problem::Problem;
 use crate::report::Report;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EstimatesDocument {
     total: ScoreDocument,
     groups: Vec<GroupDocument>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GroupEstimates)]
 struct GroupDocument {
     skill: String,
     tier: String,
@@ -25,7 +27,7 @@ struct GroupDocument {
     score: ScoreDocument,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ScoreDocument {
     promised: u64,
     /// Had to wait with nothing promised: too little was known.
@@ -43,6 +45,12 @@ struct ScoreDocument {
 }
 
 /// The scores since the start.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/estimates",
+    tag = "admin",
+    responses((status = 200, description = "The scores since the start.", body = EstimatesDocument))
+)]
 pub(super) async fn show(
     _: Admin<MayRead>,
     State(face): State<Face>,

@@ -2,19 +2,34 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::authorisation::{Admin, MayRead};
 use crate::face::Face;
 use crate::wire::presence::PresenceDocument;
 
+/// All on one page.
+#[derive(Debug, Serialize, ToSchema)]
+struct SitesDocument<'a> {
+    items: Vec<PresenceDocument<'a>>,
+    next: Option<String>,
+}
+
 /// The presence document of each site.
-pub(super) async fn list(_: Admin<MayRead>, State(face): State<Face>) -> Json<Value> {
+#[utoipa::path(
+    get,
+    path = "/v1/admin/groups",
+    tag = "admin",
+    responses((status = 200, description = "Every site with its groups.", body = SitesDocument<'static>))
+)]
+pub(super) async fn list(_: Admin<MayRead>, State(face): State<Face>) -> Response {
     let snapshot = face.desk.snapshot();
-    let sites: Vec<_> = snapshot
+    let items = snapshot
         .sites
         .iter()
         .map(|site| PresenceDocument::new(&site.site, &snapshot, site.groups.iter()))
         .collect();
-    Json(json!({ "items": sites, "next": null }))
+    Json(SitesDocument { items, next: None }).into_response()
 }

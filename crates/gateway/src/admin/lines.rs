@@ -9,9 +9,10 @@ use helpdesk::RepId;
 use presence::Line;
 use serde::Serialize;
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use super::authorisation::{Admin, MayRead};
-use super::page::{Listed, Page};
+use super::page::{Asked, Listed, Page};
 use super::reps::seconds;
 use crate::problem::Problem;
 
@@ -48,7 +49,7 @@ pub enum LineStanding {
     },
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LineDocument {
     rep: String,
     address: String,
@@ -63,6 +64,13 @@ pub(super) struct LineDocument {
 }
 
 /// Every rep's line.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/lines",
+    tag = "admin",
+    params(Asked),
+    responses((status = 200, description = "A page of lines.", body = Listed<LineDocument>))
+)]
 pub(super) async fn list(
     admin: Admin<MayRead>,
     page: Page,

@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use presence::Store;
 
-use crate::face::Face;
+use crate::address;
+use crate::addresses::Addresses;
 
 mod authorisation;
 mod decisions;
@@ -34,14 +33,14 @@ pub struct AdminFace {
 }
 
 /// The admin addresses.
-pub(crate) fn routes() -> Router<Face> {
-    Router::new()
-        .route("/v1/admin/reps", get(reps::list))
-        .route("/v1/admin/groups", get(groups::list))
-        .route("/v1/admin/queue", get(queue::list))
-        .route("/v1/admin/decisions/{ticket}", get(decisions::show))
-        .route("/v1/admin/estimates", get(estimates::show))
-        .route("/v1/admin/lines", get(lines::list))
-        .route("/v1/admin/presentities", get(presentities::list))
-        .route("/v1/admin/presentities/{rep}", get(presentities::show))
+pub(crate) fn addresses() -> Addresses {
+    Addresses::default()
+        .add(address!(reps::list))
+        .add(address!(groups::list))
+        .add(address!(queue::list))
+        .add(address!(decisions::show))
+        .add(address!(estimates::show))
+        .add(address!(lines::list))
+        .add(address!(presentities::list))
+        .add(address!(presentities::show))
 }

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::problem::Problem;
 
@@ -19,14 +20,19 @@ pub(super) struct Page {
     after: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Asked {
+/// Which page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Asked {
+    /// Items of the page, 100 where none are named.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// The last item of the page before.
     after: Option<String>,
 }
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Listed<T> {
     items: Vec<T>,
     /// What to give as `after` for the next page; null on the last one.

@@ -10,16 +10,17 @@ use presence::{
     Store, Trust, UserInput, explain,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::authorisation::{Admin, MayRead};
-use super::page::{Listed, Page};
+use super::page::{Asked, Listed, Page};
 use super::reps::{seconds, word};
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
 use crate::report::Report;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PresentityDocument {
     rep: String,
     state: &'static str,
@@ -44,7 +45,7 @@ pub(super) struct PresentityDocument {
     precedence: Vec<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct SourceDocument {
     kind: &'static str,
     decides: bool,
@@ -58,7 +59,7 @@ struct SourceDocument {
     publication: Option<PublicationDocument>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PublicationDocument {
     open: Option<bool>,
     activities: Vec<String>,
@@ -70,6 +71,13 @@ struct PublicationDocument {
 }
 
 /// Every rep's state with its reasons.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/presentities",
+    tag = "admin",
+    params(Asked),
+    responses((status = 200, description = "A page of presentities.", body = Listed<PresentityDocument>))
+)]
 pub(super) async fn list(
     admin: Admin<MayRead>,
     State(face): State<Face>,
@@ -89,6 +97,13 @@ pub(super) async fn list(
 }
 
 /// One rep's state with its reasons.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/presentities/{rep}",
+    tag = "admin",
+    params(("rep" = String, Path, description = "The rep.")),
+    responses((status = 200, description = "The presentity with its sources.", body = PresentityDocument))
+)]
 pub(super) async fn show(
     admin: Admin<MayRead>,
     State(face): State<Face>,

@@ -4,9 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use helpdesk::TicketReport;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::authorisation::{Admin, MayRead};
-use super::page::{Listed, Page};
+use super::page::{Asked, Listed, Page};
 use super::reps::seconds;
 use crate::desk::Command;
 use crate::face::Face;
@@ -15,7 +16,8 @@ use crate::report::Report;
 use crate::wire::ticket::state_word;
 use crate::wire::wait::WaitDocument;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QueuedTicket)]
 pub(super) struct TicketDocument {
     ticket: String,
     site: String,
@@ -29,6 +31,13 @@ pub(super) struct TicketDocument {
 }
 
 /// Every ticket in hand or waiting.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/queue",
+    tag = "admin",
+    params(Asked),
+    responses((status = 200, description = "A page of tickets.", body = Listed<TicketDocument>))
+)]
 pub(super) async fn list(
     _: Admin<MayRead>,
     State(face): State<Face>,

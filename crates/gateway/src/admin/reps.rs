@@ -8,15 +8,16 @@ use axum::extract::State;
 use helpdesk::{PauseFor, RepReport, TicketId};
 use presence::Availability;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::authorisation::{Admin, MayRead};
-use super::page::{Listed, Page};
+use super::page::{Asked, Listed, Page};
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
 use crate::report::Report;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RepDocument {
     rep: String,
     name: String,
@@ -40,6 +41,13 @@ pub(super) struct RepDocument {
 }
 
 /// Every rep.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/reps",
+    tag = "admin",
+    params(Asked),
+    responses((status = 200, description = "A page of reps.", body = Listed<RepDocument>))
+)]
 pub(super) async fn list(
     _: Admin<MayRead>,
     State(face): State<Face>,

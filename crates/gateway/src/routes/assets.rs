@@ -1,30 +1,29 @@
 //! The files of the asset table: scripts for any page, and the demo's own pages.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use tower_http::compression::CompressionLayer;
 
+use crate::addresses::Addresses;
 use crate::assets::{ASSETS, Asset, Audience};
+use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
 use crate::headers::{PAGE_POLICY, RESOURCE_POLICY};
 use crate::problem::Problem;
 use crate::routes::conditional::is_known;
 
 /// A route for each asset.
-pub(super) fn routes() -> Router<Face> {
-    let mut router = Router::new();
+pub(super) fn addresses() -> Addresses {
+    let mut addresses = Addresses::default();
     for asset in ASSETS.iter() {
-        router = router.route(
+        addresses = addresses.page(
             asset.path,
-            get(move |state: State<Face>, headers: HeaderMap| async move {
+            move |_: Authorised<Anyone>, state: State<Face>, headers: HeaderMap| async move {
                 show(&state, asset, &headers)
-            }),
+            },
         );
     }
-    router.layer(CompressionLayer::new())
+    addresses.compressed()
 }
 
 fn show(face: &Face, asset: &'static Asset, request: &HeaderMap) -> Result<Response, Problem> {

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
 use crate::headers::RESOURCE_POLICY;
 use crate::language::Language;
@@ -16,7 +17,18 @@ use crate::selection::SelectionQuery;
 use crate::words::Outlook;
 
 /// The state of the groups asked for, as a pill with a mark and a line.
+#[utoipa::path(
+    get,
+    path = "/v1/sites/{site}/badge.svg",
+    tag = "presence",
+    params(("site" = String, Path, description = "The site."), SelectionQuery),
+    responses(
+        (status = 200, description = "The state as a picture.", content_type = "image/svg+xml", body = String),
+        (status = 304, description = "It has not changed.")
+    )
+)]
 pub(super) async fn show(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     query: Result<Query<SelectionQuery>, QueryRejection>,

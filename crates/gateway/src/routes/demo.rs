@@ -18,12 +18,13 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::config::SiteFace;
 use crate::config::{DemoEvent, DemoFace};
 use crate::face::Face;
 use crate::identity;
 use crate::problem::Problem;
-use crate::routes::presence_events::{greeting, sse};
+use crate::routes::presence_events::{KEEP_ALIVE, greeting, sse};
 use crate::wire::presence::rfc_3339;
 
 /// How long a demo token proves its tier.
@@ -43,6 +44,7 @@ struct TokenDocument {
 
 /// A token that the site might have signed for a customer of this tier.
 pub(super) async fn token(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     query: Result<Query<TokenQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -75,16 +77,20 @@ pub(super) async fn token(
 }
 
 /// What happens behind the page, from now on.
-pub(super) async fn events(State(face): State<Face>) -> Result<Response, Problem> {
+pub(super) async fn events(
+    _: Authorised<Anyone>,
+    State(face): State<Face>,
+) -> Result<Response, Problem> {
     let spectator = Spectator {
         is_greeted: false,
         events: demo(&face)?.events.subscribe(),
         stop: face.stop.clone(),
     };
-    Ok(sse(stream::unfold(spectator, |mut spectator| async {
+    let events = stream::unfold(spectator, |mut spectator| async {
         let event = spectator.next_event().await?;
         Some((Ok::<_, Infallible>(event), spectator))
-    })))
+    });
+    Ok(sse(events, KEEP_ALIVE))
 }
 
 /// Lets the demo's spectators see a request.

@@ -6,6 +6,7 @@ use axum::response::Response;
 use helpdesk::SkillId;
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
 use crate::language::Language;
 use crate::mark::{self, escaped};
@@ -16,7 +17,18 @@ use crate::selection::{Selection, SelectionQuery};
 use crate::words::Outlook;
 
 /// The state of the groups asked for, in one element.
+#[utoipa::path(
+    get,
+    path = "/v1/sites/{site}/fragment",
+    tag = "presence",
+    params(("site" = String, Path, description = "The site."), SelectionQuery),
+    responses(
+        (status = 200, description = "The state as HTML, to be put into a page.", content_type = "text/html", body = String),
+        (status = 304, description = "It has not changed.")
+    )
+)]
 pub(super) async fn show(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     query: Result<Query<SelectionQuery>, QueryRejection>,

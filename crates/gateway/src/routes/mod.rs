@@ -4,63 +4,76 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::trace;
 
+use crate::address;
+use crate::addresses::Addresses;
 use crate::admin;
 use crate::face::Face;
 use crate::problem;
 use crate::{headers, origin};
 
+mod api;
 mod assets;
 mod badge;
+mod cases;
 mod conditional;
 mod conversation;
 mod demo;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod form;
 mod fragment;
+mod me;
 mod operations;
 mod presence;
 mod presence_events;
 mod rating;
 mod softphone;
 mod ticket;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod ticket_events;
 mod ticket_messages;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod ticket_poll;
 mod ticket_ws;
 mod tickets;
 
 /// All routes, ready to serve.
 pub(crate) fn router(face: Face) -> Router {
-    dressed(addresses(), face)
+    dressed(addresses().into_router(), face)
 }
 
-fn addresses() -> Router<Face> {
-    assets::routes()
-        .merge(admin::routes())
-        .route("/v1/sites/{site}/presence", get(presence::show))
-        .route(
-            "/v1/sites/{site}/presence/events",
-            get(presence_events::stream),
-        )
-        .route("/v1/sites/{site}/fragment", get(fragment::show))
-        .route("/v1/sites/{site}/badge.svg", get(badge::show))
-        .route("/v1/sites/{site}/tickets", post(tickets::ask))
-        .route("/v1/tickets/{id}", get(ticket::show).delete(ticket::cancel))
-        .route("/v1/tickets/{id}/rating", post(rating::rate))
-        .route(
-            "/v1/tickets/{id}/messages",
-            get(ticket_poll::poll).post(ticket_messages::post),
-        )
-        .route("/v1/tickets/{id}/events", get(ticket_events::stream))
-        .route("/v1/tickets/{id}/ws", get(ticket_ws::open))
-        .route("/sip", get(softphone::open))
-        .route("/demo/token", get(demo::token))
-        .route("/demo/events", get(demo::events))
-        .route("/healthz", get(operations::healthz))
-        .route("/readyz", get(operations::readyz))
-        .route("/metrics", get(operations::metrics))
+/// Every address.
+pub(crate) fn addresses() -> Addresses {
+    assets::addresses()
+        .merge(admin::addresses())
+        .add(address!(presence::show))
+        .add(address!(presence_events::stream))
+        .add(address!(fragment::show))
+        .add(address!(badge::show))
+        .add(address!(form::show))
+        .add(address!(me::show))
+        .add(address!(me::forget))
+        .add(address!(tickets::ask))
+        .add(address!(cases::leave))
+        .add(address!(ticket::show))
+        .add(address!(ticket::cancel))
+        .add(address!(rating::rate))
+        .add(address!(ticket_poll::poll))
+        .add(address!(ticket_messages::post))
+        .add(address!(ticket_events::stream))
+        .add(address!(operations::healthz))
+        .add(address!(operations::readyz))
+        .add(address!(operations::metrics))
+        .add(address!(api::document))
+        .page("/api/", api::show)
+        .page("/api/api.css", api::sheet)
+        // A socket's token may come in its first frame; without it nothing is shown.
+        .page("/v1/tickets/{id}/ws", ticket_ws::open)
+        .page("/sip", softphone::open)
+        .page("/demo/token", demo::token)
+        .page("/demo/events", demo::events)
 }
 
 /// The routes with what every answer goes through, the last one first.
@@ -103,10 +116,11 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::authorised::{Anyone, Authorised};
     use crate::config::{Config, Options};
     use crate::desk::Desk;
 
-    async fn broken() {
+    async fn broken(_: Authorised<Anyone>) {
         panic!("by design")
     }
 
@@ -128,7 +142,10 @@ mod tests {
         });
         let desk = Desk::new(mpsc::channel(1).0, watch::channel(snapshot).1);
         let face = Face::new(config, desk, Options::default());
-        let app = dressed(addresses().route("/broken", get(broken)), face.clone());
+        let app = dressed(
+            addresses().page("/broken", broken).into_router(),
+            face.clone(),
+        );
         let request = Request::get("/broken").body(Body::empty()).unwrap();
         let response = app.oneshot(request).await.unwrap();
         assert_eq!(response.status(), 500);

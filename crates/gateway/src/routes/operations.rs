@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
+use crate::authorised::{Anyone, Authorised};
 use crate::desk::Command;
 use crate::desk::Recording;
 use crate::face::Face;
@@ -11,12 +12,17 @@ use crate::problem::Problem;
 use crate::report::Report;
 
 /// The process runs.
-pub(super) async fn healthz() -> &'static str {
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, description = "The process runs.", content_type = "text/plain", body = String)))]
+pub(super) async fn healthz(_: Authorised<Anyone>) -> &'static str {
     "ok\n"
 }
 
 /// The helpdesk takes clicks.
-pub(super) async fn readyz(State(face): State<Face>) -> Result<&'static str, Problem> {
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, description = "Clicks are taken.", content_type = "text/plain", body = String)))]
+pub(super) async fn readyz(
+    _: Authorised<Anyone>,
+    State(face): State<Face>,
+) -> Result<&'static str, Problem> {
     if face.stop.is_cancelled() || !face.desk.is_open() {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -37,7 +43,11 @@ pub(super) async fn readyz(State(face): State<Face>) -> Result<&'static str, Pro
 }
 
 /// Counters and gauges in the OpenMetrics text format, which Prometheus reads.
-pub(super) async fn metrics(State(face): State<Face>) -> Result<Response, Problem> {
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, description = "Counters and gauges in the OpenMetrics text format.", content_type = "application/openmetrics-text", body = String)))]
+pub(super) async fn metrics(
+    _: Authorised<Anyone>,
+    State(face): State<Face>,
+) -> Result<Response, Problem> {
     let sound = face.desk.recording() == Recording::Sound;
     face.metrics.recording.set(i64::from(sound));
     let scores = face

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
+use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
 use crate::language::Language;
 use crate::problem::Problem;
@@ -13,7 +14,18 @@ use crate::selection::{Selection, SelectionQuery};
 use crate::wire::presence::PresenceDocument;
 
 /// The groups asked for.
+#[utoipa::path(
+    get,
+    path = "/v1/sites/{site}/presence",
+    tag = "presence",
+    params(("site" = String, Path, description = "The site."), SelectionQuery),
+    responses(
+        (status = 200, description = "The groups asked for.", body = PresenceDocument<'static>),
+        (status = 304, description = "They have not changed.")
+    )
+)]
 pub(super) async fn show(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     query: Result<Query<SelectionQuery>, QueryRejection>,

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
 use crate::metrics::Counted;
 use crate::problem::Problem;
@@ -26,11 +27,22 @@ use crate::wire::presence::PresenceDocument;
 /// Least time between two events of one stream; what happens within it is one event.
 const GAP: Duration = Duration::from_millis(100);
 
+/// A comment goes out so often where nothing happens.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 /// How long a browser waits before it connects again.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Streams the groups asked for.
+#[utoipa::path(
+    get,
+    path = "/v1/sites/{site}/presence/events",
+    tag = "presence",
+    params(("site" = String, Path, description = "The site."), SelectionQuery),
+    responses((status = 200, description = "Events called `presence`, each with a presence document.", content_type = "text/event-stream", body = String))
+)]
 pub(super) async fn stream(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     query: Result<Query<SelectionQuery>, QueryRejection>,
@@ -50,16 +62,16 @@ pub(super) async fn stream(
         let event = watcher.next_event().await?;
         Some((Ok::<_, Infallible>(event), watcher))
     });
-    Ok(sse(events))
+    Ok(sse(events, KEEP_ALIVE))
 }
 
 /// An event stream with the comment that keeps it alive and the headers that keep it unbuffered.
-pub(super) fn sse<S>(events: S) -> Response
+pub(super) fn sse<S>(events: S, keep_alive: Duration) -> Response
 where
     S: stream::Stream<Item = Result<Event, Infallible>> + Send + 'static,
 {
     let mut response = Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+        .keep_alive(KeepAlive::new().interval(keep_alive))
         .into_response();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),

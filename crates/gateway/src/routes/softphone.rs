@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tracing::debug;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::config::SoftphoneSocket;
 use crate::connection::Ends;
 use crate::face::Face;
@@ -20,6 +21,7 @@ const SUBPROTOCOL: &str = "sip";
 
 /// Upgrades to a WebSocket with the subprotocol `sip` and hands it over.
 pub(super) async fn open(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Extension(ends): Extension<Ends>,
     mut request: Request,

@@ -1,9 +1,10 @@
 //! `GET /v1/tickets/{id}/events`: the conversation's frames as an event stream, where WebSocket is blocked.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures_util::stream;
@@ -12,30 +13,42 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
 
+use crate::authorised::{Authorised, Holder};
 use crate::face::Face;
-use crate::key;
 use crate::metrics::Counted;
 use crate::problem::Problem;
 use crate::routes::conversation::follow;
 use crate::routes::presence_events::{greeting, last_event_id, sse};
 use crate::wire::frame::{ToBrowser, seq_of};
 
+/// A comment goes out so often, so that a page knows in seconds that its line is gone.
+const BEAT: Duration = Duration::from_secs(5);
+
 /// Where to go on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ResumeQuery {
     /// The last line the page has.
     pub(super) after: Option<u64>,
 }
 
 /// Follows the conversation. The stream of a ticket that is over ends when the desk ends it.
+#[utoipa::path(
+    get,
+    path = "/v1/tickets/{id}/events",
+    tag = "tickets",
+    params(("id" = String, Path, description = "The ticket."), ResumeQuery),
+    responses((status = 200, description = "The frames of the conversation.", content_type = "text/event-stream", body = String))
+)]
 pub(super) async fn stream(
+    holder: Authorised<Holder>,
     State(face): State<Face>,
-    Path(id): Path<String>,
     query: Result<Query<ResumeQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let key = key::of_request(&id, &headers)?;
+    let key = holder.into_right().into_key();
     let after = resume_after(query, &headers)?;
     let follower = Follower {
         is_greeted: false,
@@ -43,10 +56,11 @@ pub(super) async fn stream(
         stop: face.stop.clone(),
         _counted: Counted::new(&face.metrics.conversation_streams),
     };
-    Ok(sse(stream::unfold(follower, |mut follower| async {
+    let events = stream::unfold(follower, |mut follower| async {
         let event = follower.next_event().await?;
         Some((Ok::<_, Infallible>(event), follower))
-    })))
+    });
+    Ok(sse(events, BEAT))
 }
 
 /// The last line the page has: a browser that reconnects by itself says it in a header, and that is newer.

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use helpdesk::{Seq, ShopperEvent};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::assets::etag;
+use crate::authorised::{Authorised, Holder};
 use crate::face::Face;
-use crate::key;
 use crate::metrics::Counted;
 use crate::problem::Problem;
 use crate::routes::conversation::follow;
@@ -27,18 +28,20 @@ const LONGEST_WAIT_S: u64 = 25;
 const FRAMES: usize = 256;
 
 /// What the page has, and how long it waits for more.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PollQuery {
     /// The last line the page has.
     after: Option<u64>,
     /// Seconds, with or without an `s`; none: answered at once.
+    #[param(pattern = "^[0-9]{1,3}s?$")]
     wait: Option<String>,
     /// The state the page has, as an earlier answer named it.
     seen: Option<String>,
 }
 
 /// The answer. Frames are those of the WebSocket.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct NewsDocument<'a> {
     frames: Vec<ToBrowser<'a>>,
     /// Names the state, for the next request.
@@ -46,13 +49,19 @@ struct NewsDocument<'a> {
 }
 
 /// What is new, as soon as there is something, or nothing after the time to wait.
+#[utoipa::path(
+    get,
+    path = "/v1/tickets/{id}/messages",
+    tag = "tickets",
+    params(("id" = String, Path, description = "The ticket."), PollQuery),
+    responses((status = 200, description = "What is new.", body = NewsDocument<'static>))
+)]
 pub(super) async fn poll(
+    holder: Authorised<Holder>,
     State(face): State<Face>,
-    Path(id): Path<String>,
     query: Result<Query<PollQuery>, QueryRejection>,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let key = key::of_request(&id, &headers)?;
+    let key = holder.into_right().into_key();
     let Query(query) = query.map_err(|error| bad_request(format!("{error}.")))?;
     let until = Instant::now() + wait_of(query.wait.as_deref())?;
     let events = follow(&face, key, Seq(query.after.unwrap_or_default())).await?;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::body::read_object;
 use crate::desk::TicketKey;
 use crate::face::Face;
@@ -26,8 +27,9 @@ use crate::wire::frame::{FromBrowser, ToBrowser};
 /// Time to present the token in the first frame.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A ping goes out so often; a peer that sends nothing for two of them is gone.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// A ping goes out so often, and a frame that the page sees, for pings are hidden from it; a peer that sends nothing
+/// for two of them is gone.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Time for the peer to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,6 +42,7 @@ const REFUSALS: u32 = 50;
 
 /// Upgrades to the conversation. A token in the headers that does not fit is a 404 before the upgrade.
 pub(super) async fn open(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(id): Path<String>,
     query: Result<Query<ResumeQuery>, QueryRejection>,
@@ -145,6 +148,7 @@ async fn converse(
             _ = ping.tick() => {
                 if heard_at.elapsed() > 2 * PING_INTERVAL
                     || socket.send(Message::Ping(bytes::Bytes::new())).await.is_err()
+                    || send(socket, &ToBrowser::Beat {}).await.is_err()
                 {
                     return Parting::Gone;
                 }

@@ -9,6 +9,7 @@ use helpdesk::{Ask, AskRefused, RepId, SkillId, TicketId, TicketView, TierId};
 use http::{HeaderMap, StatusCode, header};
 use tracing::info;
 
+use crate::authorised::{Anyone, Authorised};
 use crate::body::JsonBody;
 use crate::config::{Config, SiteFace};
 use crate::desk::{Command, TicketKey};
@@ -18,11 +19,25 @@ use crate::key;
 use crate::problem::Problem;
 use crate::random::unguessable;
 use crate::source::{Peer, source_of_request};
+use crate::visitor::Visitor;
 use crate::wire::ask::{AskBody, Asked};
 use crate::wire::ticket::{TicketDocument, path};
 
+/// Conversations that one visitor may have open.
+const OPEN_AT_ONCE: usize = 3;
+
 /// Makes a ticket and hands its token to the one who clicked.
+#[utoipa::path(
+    post,
+    path = "/v1/sites/{site}/tickets",
+    tag = "tickets",
+    params(("site" = String, Path, description = "The site.")),
+    request_body = AskBody,
+    responses((status = 201, description = "The ticket, with the token that opens it.", body = TicketDocument<'static>)),
+    security((), ("shop_token" = []))
+)]
 pub(super) async fn ask(
+    _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
     Extension(peer): Extension<Peer>,
@@ -34,10 +49,20 @@ pub(super) async fn ask(
         .site(&site)
         .ok_or_else(|| Problem::not_found(format!("No site is called {site:?}.")))?;
     let source = source_of_request(peer, &headers, &face.options.proxies);
-    face.clicks
-        .take(&site.id, source, &face.options.clicks, Instant::now())?;
+    let known = Visitor::of_request(&headers, &site.id, &face);
+    face.clicks.take(
+        &site.id,
+        source,
+        known.as_ref(),
+        &face.options.clicks,
+        Instant::now(),
+    )?;
     let shopper = shopper_of(&headers, site);
-    let body = body.bounded()?;
+    let body = body.bounded(&site.form)?;
+    let known = match known {
+        Some(visitor) => Some(up_to_date(visitor, &face).await?),
+        None => None,
+    };
     let token = unguessable()?;
     let may_drop_rep = body.rep.is_none();
     let ask = Ask {
@@ -47,15 +72,29 @@ pub(super) async fn ask(
         skills: skills_of(&body, site),
         wishes: body.wishes,
         tier: tier_of(&shopper, &config)?,
-        rep: body.rep.or_else(|| shopper.rep.as_deref().map(RepId::new)),
-        case: shopper.case.clone(),
+        // The rep of the shop's token goes before the one who helped last.
+        rep: body
+            .rep
+            .or_else(|| shopper.rep.as_deref().map(RepId::new))
+            .or_else(|| known.as_ref().and_then(Visitor::rep_id)),
+        case: shopper
+            .case
+            .clone()
+            .or_else(|| known.as_ref()?.cases.last().cloned()),
         // A proven name goes before a typed one; the number to call is the one typed just now.
-        name: shopper.name.clone().or(body.name),
-        phone: body.phone.or(shopper.phone.clone()),
+        name: (shopper.name.clone())
+            .or(body.name)
+            .or_else(|| known.as_ref()?.name.clone()),
+        phone: (body.phone)
+            .or(shopper.phone.clone())
+            .or_else(|| known.as_ref()?.phone.clone()),
         message: body.message,
+        details: body.details,
         page: body.page,
         language: body.lang,
     };
+    let visitor = Visitor::to_remember(known, site.form.remember, body.remember)?;
+    let visitor = visitor.map(|visitor| visitor.who_asks(&ask, shopper.im.clone()));
     let unclaimed = Unclaimed::new(&face, &ask);
     let answer = match put(&face, ask.clone()).await? {
         // The shopper did not choose the rep of the shop's token and cannot mend it.
@@ -67,7 +106,7 @@ pub(super) async fn ask(
     unclaimed.claim();
     let view = answer.map_err(refusal)?;
     info!(site = %site.id, state = ?view.state, "ticket opened");
-    Ok((
+    let mut response = (
         StatusCode::CREATED,
         [
             (header::LOCATION, path(view.id.as_str())),
@@ -78,7 +117,28 @@ pub(super) async fn ask(
         ],
         Json(TicketDocument::with_token(&view, &token)),
     )
-        .into_response())
+        .into_response();
+    if let Some(visitor) = visitor {
+        visitor.attach(&site.id, &headers, &face.options, &mut response)?;
+    }
+    Ok(response)
+}
+
+/// The visitor with what the desk knows of the conversations remembered, unless too many of them are open.
+async fn up_to_date(mut visitor: Visitor, face: &Face) -> Result<Visitor, Problem> {
+    let tickets = visitor.ticket_ids();
+    let standing = face
+        .desk
+        .call(|answer| Command::Standing { tickets, answer })
+        .await?;
+    let open = standing.iter().filter(|view| !view.state.is_final());
+    if open.count() >= OPEN_AT_ONCE {
+        return Err(Problem::many_open(OPEN_AT_ONCE));
+    }
+    for view in &standing {
+        visitor.take_view(view);
+    }
+    Ok(visitor)
 }
 
 /// A click whose answer is still owed. Dropped before it is claimed, because its page has gone, it ends
@@ -125,7 +185,7 @@ async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Pr
         .await?)
 }
 
-fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
+pub(super) fn shopper_of(headers: &HeaderMap, site: &SiteFace) -> Shopper {
     key::bearer(headers).map_or_else(Shopper::default, |token| identity::verify(token, site))
 }
 
@@ -140,7 +200,7 @@ fn tier_of(shopper: &Shopper, config: &Config) -> Result<TierId, Problem> {
         .ok_or_else(|| Problem::unprocessable("This site serves nobody: it has no tier."))
 }
 
-fn skills_of(body: &Asked, site: &SiteFace) -> Vec<SkillId> {
+pub(super) fn skills_of(body: &Asked, site: &SiteFace) -> Vec<SkillId> {
     match site.skills.as_slice() {
         [only] if body.skills.is_empty() => vec![only.clone()],
         _ => body.skills.clone(),
@@ -163,7 +223,7 @@ fn refusal(refused: AskRefused) -> Problem {
     }
 }
 
-fn sentence(refused: &AskRefused) -> String {
+pub(super) fn sentence(refused: &impl ToString) -> String {
     let text = refused.to_string();
     let mut letters = text.chars();
     letters

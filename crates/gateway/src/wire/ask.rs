@@ -1,14 +1,17 @@
 //! The body of a click for help. Must not know what the shop's token proves.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use helpdesk::{Level, Prefer, Preference, RepId, SkillId, Wishes};
+use helpdesk::{Detail, Level, Prefer, Preference, RepId, SkillId, Wishes};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
+use crate::form::FormFace;
 use crate::problem::Problem;
 
 /// What the page sends with the click.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AskBody {
     /// Skills wanted; may be left out where a site has only one.
@@ -30,10 +33,19 @@ pub(crate) struct AskBody {
     pub(crate) page: Option<String>,
     /// BCP 47 tag of the page's language.
     pub(crate) lang: Option<String>,
+    /// Address of electronic mail.
+    email: Option<String>,
+    /// Answers to the site's own questions, by their names.
+    #[serde(default)]
+    details: BTreeMap<String, String>,
+    /// `false`: the number given is not to be rung.
+    consent: Option<bool>,
+    /// Whether the shopper wants to be known again, where the site asks that.
+    remember: Option<bool>,
 }
 
 /// A skill by its identity alone, or with how much it matters.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum SkillWish {
     /// Required.
@@ -42,7 +54,7 @@ enum SkillWish {
     Detailed(DetailedWish),
 }
 
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DetailedWish {
     id: String,
@@ -77,14 +89,23 @@ pub(crate) struct Asked {
     pub(crate) page: Option<String>,
     /// BCP 47 tag of the page's language.
     pub(crate) lang: Option<String>,
+    /// Address of electronic mail; among the details too.
+    pub(crate) email: Option<String>,
+    /// What the site's own form asked, with its labels.
+    pub(crate) details: Vec<Detail>,
+    /// The shopper's word on being known again.
+    pub(crate) remember: Option<bool>,
 }
 
 impl AskBody {
     /// The ask with blank fields left out, or the first field that is wrong.
-    pub(crate) fn bounded(self) -> Result<Asked, Problem> {
+    pub(crate) fn bounded(self, form: &FormFace) -> Result<Asked, Problem> {
         if self.skills.len() > 8 {
             return Err(Problem::unprocessable("skills may name 8 skills."));
         }
+        let email = field("email", self.email, 254)?;
+        let details = details_of(email.as_deref(), self.details, form)?;
+        let phone = self.phone.filter(|_| self.consent != Some(false));
         let mut skills = Vec::new();
         let mut wishes = Wishes {
             prefer: self.prefer.as_deref().map(read_prefer).transpose()?,
@@ -124,12 +145,66 @@ impl AskBody {
             wishes,
             rep: field("rep", self.rep, 64)?.as_deref().map(RepId::new),
             name: field("name", self.name, 80)?,
-            phone: field("phone", self.phone, 32)?,
+            phone: field("phone", phone, 32)?,
             message: field("message", self.message, LINE_LIMIT)?,
             page: field("page", self.page, 2048)?,
             lang: field("lang", self.lang, 35)?,
+            email,
+            details,
+            remember: self.remember,
         })
     }
+}
+
+/// The answers that are given, in the order of the form; one to a question nobody asked is refused.
+fn details_of(
+    email: Option<&str>,
+    mut answers: BTreeMap<String, String>,
+    form: &FormFace,
+) -> Result<Vec<Detail>, Problem> {
+    let mut details = Vec::new();
+    if let Some(email) = email {
+        if !looks_like_an_address(email) {
+            return Err(Problem::unprocessable(
+                "email is no address of electronic mail.",
+            ));
+        }
+        details.push(Detail {
+            label: "Email".to_owned(),
+            answer: email.to_owned(),
+        });
+    }
+    for asked in &form.fields {
+        let Some(answer) = answers.remove(&asked.id) else {
+            continue;
+        };
+        let Some(answer) = field("details", Some(answer), 500)? else {
+            continue;
+        };
+        if !asked.choices.is_empty() && !asked.choices.contains(&answer) {
+            return Err(Problem::unprocessable(format!(
+                "details {} is one of: {}.",
+                asked.id,
+                asked.choices.join(", ")
+            )));
+        }
+        let label = asked.label.usual.clone();
+        details.push(Detail { label, answer });
+    }
+    match answers.keys().next() {
+        Some(unknown) => Err(Problem::unprocessable(format!(
+            "The form of this site does not ask for {unknown:?}."
+        ))),
+        None => Ok(details),
+    }
+}
+
+/// One sign `@` with something before it and a name after it; whether it is an address, only a letter to it would tell.
+fn looks_like_an_address(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(user, host)| {
+        let is_host = !host.starts_with('.') && !host.ends_with('.') && !host.contains('@');
+        !user.is_empty() && is_host && host.contains('.') && !text.contains(char::is_whitespace)
+    })
 }
 
 fn read_prefer(prefer: &str) -> Result<Prefer, Problem> {
@@ -201,9 +276,28 @@ fn check(name: &'static str, text: &str, limit: usize) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::form::{FormField, Words};
+
+    fn form() -> FormFace {
+        let asked = |id: &str, choices: &[&str]| FormField {
+            id: id.to_owned(),
+            label: Words {
+                usual: format!("Your {id}"),
+                by_language: BTreeMap::new(),
+            },
+            is_required: false,
+            choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+        };
+        FormFace {
+            fields: vec![asked("order", &[]), asked("branch", &["Harbour", "Hill"])],
+            ..FormFace::default()
+        }
+    }
 
     fn check_body(json: &str, expected: Result<&str, &str>) {
-        let bounded = serde_json::from_str::<AskBody>(json).unwrap().bounded();
+        let bounded = serde_json::from_str::<AskBody>(json)
+            .unwrap()
+            .bounded(&form());
         match (bounded, expected) {
             (Ok(body), Ok(name)) => assert_eq!(body.name.as_deref().unwrap_or(""), name),
             (Err(problem), Err(words)) => assert!(
@@ -239,7 +333,7 @@ mod tests {
             "rep":"alice","rep_wait":90,"prefer":"best"}"#;
         let asked = serde_json::from_str::<AskBody>(json)
             .unwrap()
-            .bounded()
+            .bounded(&form())
             .unwrap();
         let level = |level| Level::new(level).unwrap();
         assert_eq!(
@@ -258,6 +352,55 @@ mod tests {
             rep_deadline: Some(Duration::from_secs(90)),
         };
         assert_eq!(asked.wishes, wishes);
+    }
+
+    #[test]
+    fn answers_to_the_sites_questions_are_kept_in_its_order_and_words() {
+        let json = r#"{"email":" ann@mail.example ","details":{"branch":"Hill","order":" 12 ","other":""}}"#;
+        let known = json.replace(r#","other":"""#, "");
+        let asked = serde_json::from_str::<AskBody>(&known).unwrap();
+        let details = asked.bounded(&form()).unwrap().details;
+        let shown: Vec<_> = details
+            .iter()
+            .map(|detail| format!("{}: {}", detail.label, detail.answer))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "Email: ann@mail.example",
+                "Your order: 12",
+                "Your branch: Hill"
+            ]
+        );
+        check_body(json, Err("does not ask for \"other\""));
+        check_body(
+            r#"{"details":{"branch":"Sea"}}"#,
+            Err("branch is one of: Harbour, Hill"),
+        );
+        for email in [
+            "ann",
+            "@mail.example",
+            "ann@mail",
+            "a b@c.d",
+            "a@b@c.d",
+            "a@.d",
+        ] {
+            check_body(
+                &format!(r#"{{"email":"{email}"}}"#),
+                Err("no address of electronic mail"),
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_that_may_not_be_rung_is_not_kept() {
+        let phone = |json: &str| {
+            let body = serde_json::from_str::<AskBody>(json).unwrap();
+            body.bounded(&form()).unwrap().phone
+        };
+        assert_eq!(phone(r#"{"phone":"1","consent":false}"#), None);
+        assert!(phone(r#"{"phone":"1","consent":true}"#).is_some());
+        assert!(phone(r#"{"phone":"1"}"#).is_some());
     }
 
     #[test]

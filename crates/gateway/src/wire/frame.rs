@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use helpdesk::{Line, LineId, Seq, ShopperEvent, Speaker, TicketView};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::problem::{Document, Problem};
 use crate::wire::ask::LINE_LIMIT;
@@ -13,7 +14,7 @@ use crate::wire::ticket::state_word;
 use crate::wire::wait::WaitDocument;
 
 /// What a browser sends.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum FromBrowser {
     /// Proves, as the first frame of a WebSocket, that the sender may open the ticket.
@@ -77,7 +78,7 @@ pub(crate) fn spoken(id: &str, text: &str) -> Result<(LineId, Arc<str>), Problem
 }
 
 /// What a browser is sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum ToBrowser<'a> {
     /// A line of the conversation.
@@ -105,7 +106,12 @@ pub(crate) enum ToBrowser<'a> {
         /// Why the wait is longer than was promised.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
+        /// The shopper's lines up to this one are on the phone of the rep asked or speaking.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delivered: Option<u64>,
     },
+    /// The line is alive: a page that hears nothing for long knows by that that it is not.
+    Beat {},
     /// A frame was not taken: the members of a problem document beside its type.
     Error {
         /// The type of the frame, where it was understood.
@@ -184,6 +190,7 @@ impl<'a> ToBrowser<'a> {
             wait: view.wait.map(WaitDocument::from),
             rep: view.rep.as_deref(),
             reason: view.why.as_deref(),
+            delivered: view.delivered.map(|seq| seq.0),
         }
     }
 }
@@ -277,8 +284,10 @@ mod tests {
                 }),
                 rep: None,
                 why: None,
+                delivered: Some(Seq(3)),
+                answered_by: None,
             }),
-            r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8}}"#,
+            r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8},"delivered":3}"#,
         );
     }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod frame;
+pub(crate) mod past;
 pub(crate) mod presence;
 pub(crate) mod rating;
 pub(crate) mod ticket;

@@ -3,11 +3,12 @@
 use helpdesk::{GroupSnapshot, GroupState, SiteId, Snapshot};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::wire::wait::WaitDocument;
 
 /// What `GET …/presence` and each `presence` event carry.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PresenceDocument<'a> {
     site: &'a str,
     version: u64,
@@ -16,7 +17,7 @@ pub(crate) struct PresenceDocument<'a> {
     groups: Vec<GroupDocument<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct GroupDocument<'a> {
     skill: &'a str,
     tier: &'a str,

@@ -1,11 +1,12 @@
 //! A shopper's rating of an ended conversation.
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
 /// The body of a rating.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RatingBody {
     /// 1 to 5.

@@ -2,11 +2,12 @@
 
 use helpdesk::{TicketState, TicketView};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::wire::wait::WaitDocument;
 
 /// What the ticket addresses answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TicketDocument<'a> {
     id: &'a str,
     /// Opens the ticket; told once, to the one who made it.

@@ -2,9 +2,10 @@
 
 use helpdesk::Wait;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The middle and the range of a promised wait, in seconds.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub(crate) struct WaitDocument {
     seconds: u32,
     low: u32,

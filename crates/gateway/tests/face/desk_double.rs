@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::presence::Availability;
-use gateway::{Command, Desk, Report};
+use gateway::{Command, Desk, Errand, Report};
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, Candidate, Decision, EstimateScore, EstimateScores,
-    GroupSnapshot, GroupState, Level, Line, LineId, Outcome, PauseFor, RepId, RepReport,
-    SayRefused, Seq, ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing,
-    TicketId, TicketState, TicketView, TierId,
+    AccessDigest, Ask, AskRefused, Candidate, Case, CaseRefused, CaseState, Decision,
+    EstimateScore, EstimateScores, GroupSnapshot, GroupState, Level, Line, LineId, NewCase,
+    Outcome, PauseFor, Record, RepId, RepReport, SayRefused, Seq, ShopperEvent, SiteId,
+    SiteSnapshot, SkillId, Snapshot, Speaker, Standing, TicketId, TicketState, TicketView, TierId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -26,6 +26,7 @@ pub(crate) struct DeskDouble {
 struct State {
     asks: Vec<Ask>,
     signs: Vec<String>,
+    cases: Vec<NewCase>,
     ratings: Vec<(u8, Option<String>)>,
     tickets: HashMap<TicketId, Ticket>,
     /// Answers that never come: those to asks by the name of `late`.
@@ -44,10 +45,15 @@ impl DeskDouble {
         let (commands, mut inbox) = mpsc::channel(64);
         let (snapshots, shown) = watch::channel(Arc::new(snapshot(1, 2)));
         let state = Arc::new(Mutex::new(State::default()));
+        let (errands_in, mut errands) = mpsc::channel(4);
         let owned = state.clone();
         let owner = tokio::spawn(async move {
-            while let Some(command) = inbox.recv().await {
-                owned.lock().unwrap().handle(command);
+            loop {
+                tokio::select! {
+                    Some(command) = inbox.recv() => owned.lock().unwrap().handle(command),
+                    Some(errand) = errands.recv() => run(errand),
+                    else => return,
+                }
             }
         });
         let double = Self {
@@ -55,7 +61,8 @@ impl DeskDouble {
             snapshots,
             owner,
         };
-        (double, Desk::new(commands, shown))
+        let desk = Desk::new(commands, shown).with_errands(errands_in);
+        (double, desk)
     }
 
     /// Shows a newer state of the groups; `available` reps for cameras.
@@ -66,6 +73,10 @@ impl DeskDouble {
 
     pub(crate) fn asks(&self) -> Vec<Ask> {
         self.state.lock().unwrap().asks.clone()
+    }
+
+    pub(crate) fn cases(&self) -> Vec<NewCase> {
+        self.state.lock().unwrap().cases.clone()
     }
 
     pub(crate) fn state_of(&self, ticket: &TicketId) -> TicketState {
@@ -91,6 +102,22 @@ impl DeskDouble {
         let mut state = self.state.lock().unwrap();
         let ticket = state.tickets.get_mut(&TicketId::new(ticket)).unwrap();
         ticket.tell(&ShopperEvent::RepTyping);
+    }
+
+    /// Alice takes the conversation.
+    pub(crate) fn rep_answers(&self, ticket: &str) {
+        let mut state = self.state.lock().unwrap();
+        let ticket = state.tickets.get_mut(&TicketId::new(ticket)).unwrap();
+        ticket.view.state = TicketState::Open;
+        ticket.view.rep = Some("Alice".into());
+        ticket.view.answered_by = Some(RepId::new("alice"));
+        ticket.tell(&ShopperEvent::State(ticket.view.clone()));
+    }
+
+    /// Whether the ticket is known.
+    pub(crate) fn knows(&self, ticket: &str) -> bool {
+        let state = self.state.lock().unwrap();
+        state.tickets.contains_key(&TicketId::new(ticket))
     }
 
     /// Lets go of all who follow the ticket, as of followers that do not keep up.
@@ -163,6 +190,28 @@ impl State {
                 let view = self.find(&key).map(Ticket::end);
                 let _ = answer.send(view);
             }
+            Command::Standing { tickets, answer } => {
+                let known = tickets.iter().filter_map(|id| self.tickets.get(id));
+                let _ = answer.send(known.map(|ticket| ticket.view.clone()).collect());
+            }
+            Command::OpenCase { case, answer } => {
+                let refused = case.skills.iter().any(|skill| skill.as_str() == "full");
+                let kept = if refused {
+                    Err(CaseRefused::TooMany)
+                } else {
+                    Ok(kept(&case))
+                };
+                self.cases.push(*case);
+                let _ = answer.send(kept);
+            }
+            Command::Forget {
+                tickets, answer, ..
+            } => {
+                for id in &tickets {
+                    self.tickets.remove(id);
+                }
+                let _ = answer.send(());
+            }
             Command::Report(report) => tell(report),
             Command::Rate {
                 key,
@@ -198,6 +247,8 @@ impl State {
             wait: None,
             rep: None,
             why: None,
+            delivered: None,
+            answered_by: None,
         };
         self.tickets.insert(
             ask.ticket,
@@ -215,6 +266,51 @@ impl State {
         self.tickets
             .get_mut(&key.ticket)
             .filter(|ticket| ticket.access == key.access)
+    }
+}
+
+fn kept(case: &NewCase) -> Case {
+    let case = case.clone();
+    Case {
+        id: case.id,
+        site: case.site,
+        shopper: case.shopper,
+        name: case.name,
+        contact: case.contact,
+        skills: case.skills,
+        ticket: case.ticket,
+        reason: case.reason,
+        words: case.words,
+        state: CaseState::Open,
+        opened_unix_ms: 0,
+        rep: case.rep,
+    }
+}
+
+/// A journal that has one line of every ticket, whatever is erased.
+fn run(errand: Errand) {
+    match errand {
+        Errand::Show { tickets, answer } => {
+            let story = |ticket: TicketId| {
+                let line = Line {
+                    seq: Seq(1),
+                    id: None,
+                    from: Speaker::Shopper,
+                    name: None,
+                    text: Arc::from(format!("said in {ticket}")),
+                    at_unix_ms: 1_767_268_800_000,
+                };
+                let record = Record::Line {
+                    ticket: ticket.clone(),
+                    line,
+                };
+                (ticket, vec![record])
+            };
+            let _ = answer.send(Ok(tickets.into_iter().map(story).collect()));
+        }
+        Errand::Erase { tickets, answer } => {
+            let _ = answer.send(Ok(tickets.len() as u64));
+        }
     }
 }
 

@@ -85,6 +85,7 @@ async fn asked_at_most(by_source: u32, at_site: u32) -> World {
     let options = Options {
         clicks: ClickRates {
             per_source: a_minute_each(by_source),
+            per_visitor: a_minute_each(100),
             per_site: a_minute_each(at_site),
         },
         ..Options::default()

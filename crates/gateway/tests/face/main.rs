@@ -19,4 +19,5 @@ mod problems;
 mod sockets;
 mod softphones;
 mod tickets;
+mod visitors;
 mod world;

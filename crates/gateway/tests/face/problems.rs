@@ -124,7 +124,6 @@ async fn what_is_not_there_is_a_problem() {
         "/v1/tickets",
         "/../etc/passwd",
         "/storefront/index.html",
-        "/openapi.json",
     ] {
         get(path).await.problem(404);
     }

@@ -79,6 +79,7 @@ pub(crate) fn config() -> Config {
         skills: skills.iter().map(|skill| SkillId::new(skill)).collect(),
         origins: vec![format!("https://{id}.example")],
         token_keys: secret.into_iter().map(shared).collect(),
+        form: gateway::FormFace::default(),
     };
     Config {
         sites: vec![

@@ -134,6 +134,7 @@ impl Both {
             name: None,
             phone: None,
             message: None,
+            details: Vec::new(),
             page: None,
             language: None,
         };

@@ -279,3 +279,62 @@ fn control_characters_of_a_rep_do_not_reach_the_shopper() {
         "#]],
     );
 }
+
+#[test]
+fn a_shopper_is_told_which_lines_are_on_the_reps_phone() {
+    check(
+        "
+        alice available
+        ask t1 cameras : first
+        alice reached
+        alice: Hello
+        t1: second
+        alice reached
+        t1: third
+        alice unreachable
+        ",
+        expect![[r#"
+            < t1 shopper: first
+            > alice (t1): A shopper (standard) asks for help with Cameras: "first" | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+            < t1 is offered Alice, delivered to 1
+            < t1 is open Alice, delivered to 1
+            < t1 -: Alice has joined.
+            < t1 Alice: Hello
+            < t1 shopper: second
+            > alice (t1): second
+            = said 4
+            < t1 is open Alice, delivered to 4
+            < t1 shopper: third
+            > alice (t1): third
+            = said 5
+            < t1 -: Alice cannot be reached right now.
+        "#]],
+    );
+}
+
+#[test]
+fn a_conversation_that_is_forgotten_leaves_nothing() {
+    check(
+        "
+        alice available
+        ask t1 cameras
+        alice: Hello
+        t1 forget
+        t1 end
+        t1 forget
+        show t1
+        lines t1
+        ",
+        expect![[r#"
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+            < t1 is open Alice
+            < t1 -: Alice has joined.
+            < t1 Alice: Hello
+            > alice (t1): A shopper has ended the conversation.
+            < t1 is closed
+            t1 is unknown
+        "#]],
+    );
+}

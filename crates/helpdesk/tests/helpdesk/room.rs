@@ -199,7 +199,7 @@ impl Room {
     /// - `case c1 [from=t1] [to=bob] [: words]` opens a case, `c1 closes [alice]` ends it, `ask t1 - case=c1`
     ///   comes back with it
     /// - `alice pauses 60`, `alice resumes 0`, `alice calls 1`
-    /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`
+    /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`, `t1 forget`, `c1 forget-case`
     /// - `show t1`, `why t1`, `decisions t1`, `lines t1`, `group lenses [gold]`
     pub(crate) fn play(&mut self, line: &str) {
         if let Some(seconds) = line.strip_suffix('s').and_then(|s| s.parse::<u64>().ok()) {
@@ -322,6 +322,12 @@ impl Room {
                 stars: stars.parse().unwrap(),
                 comment: None,
             }),
+            [ticket, "forget"] => self.input(Input::Forget {
+                ticket: TicketId::new(ticket),
+            }),
+            [case, "forget-case"] => self.input(Input::ForgetCase {
+                case: CaseId::new(case),
+            }),
             [ticket, "seen", seq] => self.input(Input::ShopperSeen {
                 ticket: TicketId::new(ticket),
                 seq: Seq(seq.parse().unwrap()),
@@ -373,6 +379,7 @@ impl Room {
             name: None,
             phone: None,
             message,
+            details: Vec::new(),
             page: None,
             language: None,
         };
@@ -576,6 +583,9 @@ fn state(view: &TicketView) -> String {
     }
     if let Some(why) = &view.why {
         write!(text, ", because {why}").unwrap();
+    }
+    if let Some(seq) = view.delivered {
+        write!(text, ", delivered to {}", seq.0).unwrap();
     }
     text
 }

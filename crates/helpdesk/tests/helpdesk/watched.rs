@@ -655,6 +655,7 @@ fn plain_ask(ticket: TicketId, skills: &[&str], tier: &str) -> Ask {
         name: None,
         phone: None,
         message: None,
+        details: Vec::new(),
         page: None,
         language: None,
     }

@@ -19,8 +19,8 @@ use std::time::Duration;
 use sip::transaction::ServerTransactionId;
 use sip::{Flow, HeaderName, Method, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{
-    Calls, Conduct, Config, Counters, Exchange, Handling, Listen, PendingAnswer, PendingInvite,
-    Sender, Service, TlsHandle, Transport, Upgraded,
+    Calls, Conduct, Config, Counters, Exchange, Handling, LimitsHandle, Listen, PendingAnswer,
+    PendingInvite, Sender, Service, TlsHandle, Transport, Upgraded,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -37,6 +37,7 @@ pub(crate) struct Desk {
     pub(crate) tcp: SocketAddr,
     pub(crate) more: Vec<(Protocol, SocketAddr)>,
     pub(crate) tls: TlsHandle,
+    pub(crate) limits: LimitsHandle,
     pub(crate) upgraded: Upgraded,
     pub(crate) sender: Sender,
     pub(crate) counters: Arc<Counters>,
@@ -91,6 +92,7 @@ impl Desk {
         };
         let more = more.to_vec();
         let (tls, upgraded) = (transport.tls_handle(), transport.upgraded());
+        let limits = transport.limits_handle();
         let (deferred_sender, deferred) = mpsc::channel(10_000);
         let (invited_sender, invited) = mpsc::channel(10_000);
         let (closed_sender, closed) = mpsc::channel(10_000);
@@ -111,6 +113,7 @@ impl Desk {
             tcp,
             more,
             tls,
+            limits,
             upgraded,
             sender,
             counters,

@@ -4,6 +4,7 @@
 mod notifier;
 mod one;
 mod rates;
+mod saved;
 mod subscriber;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub use self::notifier::{Notifier, address_of};
+pub use self::saved::{Reach, Saved, SavedRates};
 pub use self::subscriber::{
     Loss, Subscriber, SubscriberConfig, SubscriberInput, SubscriberOutput, SubscriberStanding,
     Words,
@@ -70,7 +72,7 @@ pub struct Subscribe<R> {
     pub resource: Option<R>,
     /// Our Contact, a whole value.
     pub contact: String,
-    /// The To tag of a new dialog; unguessable, never used before.
+    /// What the To tag of a new dialog begins with; unguessable, never used before.
     pub local_tag: Box<str>,
     /// Names the state the watcher would be told, for Suppress-If-Match (RFC 5839 §4). `None` where it has no name.
     pub entity_tag: Option<Box<str>>,
@@ -108,11 +110,18 @@ pub enum Output<R> {
         /// The address by which the watcher subscribed, without parameters.
         address: Box<str>,
         /// The way to the watcher.
-        flow: Flow,
+        path: Path,
         /// What its body tells.
         content: Content,
-        /// All but Via and body. The first NOTIFY of a subscription has CSeq 1, the next 2, and so on.
+        /// All but Via and body. The first NOTIFY of a subscription has CSeq 1, the next 2, and so on; after a restart
+        /// some are left out.
         draft: Box<RequestDraft>,
+    },
+    /// What [`Notifier::saved`] says of a subscription is not what it said; it says nothing of what is over. A hint:
+    /// whoever keeps it reads the newest.
+    ToKeep {
+        /// Which.
+        subscription: SubscriptionId,
     },
     /// A subscription is over and forgotten; its last NOTIFY came before.
     Ended {
@@ -124,6 +133,15 @@ pub enum Output<R> {
         /// Which.
         resource: R,
     },
+}
+
+/// The way to a watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// The flow of its last SUBSCRIBE, and no other (RFC 5626 §5.3).
+    Flow(Flow),
+    /// Its address, since that flow ended with a restart.
+    Reach(Reach),
 }
 
 /// What a NOTIFY tells its watcher.
@@ -167,9 +185,9 @@ pub struct Watcher {
     pub standing: Standing,
 }
 
-/// Names a subscription; never used twice.
+/// Names a subscription; never used twice while it is kept anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubscriptionId(pub(crate) u64);
+pub struct SubscriptionId(pub u64);
 
 impl fmt::Display for SubscriptionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,12 +2,14 @@
 //! Must not know what the resources are.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::one::{Knowledge, Next, Refreshed, Retention, Subscription, Terms};
+use super::one::{Beginning, Knowledge, Next, Ours, Refreshed, Retention, Subscription, Terms};
 use super::rates::Rates;
+use super::saved::Saved;
 use super::{Config, EndReason, Held, Input, Outcome, Output, Subscribe, SubscriptionId, Watcher};
 use crate::dialog::Dialog;
 use crate::error::BadRequest;
@@ -19,16 +21,17 @@ use crate::write::response::ResponseBuilder;
 
 /// The subscriptions to resources of type `R`.
 ///
-/// Invariant: every subscription is in `ids_by_tag` under its local tag, in `ids_by_resource` under its resource,
-/// counted in `count_by_watcher`, and in `timers` by its own timer.
+/// Invariant: the local tag of every subscription ends with its id. Every subscription is in `ids_by_resource` under its
+/// resource, counted in `count_by_watcher`, and in `timers` by its own timer; its `ours` is in `ours`.
 #[derive(Debug)]
 pub struct Notifier<R> {
     config: Config,
     /// Boxed, because a table keeps room for nearly as many again.
     subscriptions: HashMap<SubscriptionId, Box<Subscription<R>>>,
-    ids_by_tag: HashMap<Box<str>, SubscriptionId>,
     ids_by_resource: HashMap<R, BTreeSet<SubscriptionId>>,
-    count_by_watcher: HashMap<Box<str>, usize>,
+    /// Each name is here and nowhere else.
+    count_by_watcher: HashMap<Arc<str>, usize>,
+    ours: HashSet<Arc<Ours>>,
     timers: BTreeSet<(Instant, SubscriptionId)>,
     outputs: VecDeque<Output<R>>,
     last_id: u64,
@@ -40,9 +43,9 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         Self {
             config,
             subscriptions: HashMap::new(),
-            ids_by_tag: HashMap::new(),
             ids_by_resource: HashMap::new(),
             count_by_watcher: HashMap::new(),
+            ours: HashSet::new(),
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
             last_id: 0,
@@ -97,7 +100,42 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
     /// subscription.
     pub fn resource_of(&self, request: &Request) -> Option<(&R, &str)> {
         self.subscription_of(request)
-            .map(|(_, found)| (&found.resource, &*found.address))
+            .map(|(_, found)| (&found.resource, found.address()))
+    }
+
+    /// What has to be written down of a subscription for it to outlive a restart; nothing of one that is over or was for
+    /// one NOTIFY only.
+    pub fn saved(&self, subscription: SubscriptionId) -> Option<Saved<R>> {
+        self.subscriptions.get(&subscription)?.saved(subscription)
+    }
+
+    /// Whether a subscription's watcher can be found again after a restart without its help.
+    pub fn is_reachable(&self, subscription: SubscriptionId) -> bool {
+        let found = self.subscriptions.get(&subscription);
+        found.is_some_and(|found| found.reach().is_some())
+    }
+
+    /// Brings a subscription back that was written down before a restart. The watcher is told the whole state at
+    /// `due`, or where it has to come by itself, then. Numbers are set aside for it anew, which has to be
+    /// written down before [`Output::Notify`] is followed. `false` where it has lapsed by `now`, or is there already.
+    pub fn restore(&mut self, saved: Saved<R>, due: Instant, now: Instant) -> bool {
+        let id = saved.subscription;
+        let is_its_tag = id_in(&saved.dialog.local_tag) == Some(id);
+        if saved.until <= now || !is_its_tag || self.subscriptions.contains_key(&id) {
+            return false;
+        }
+        let ours = Ours {
+            event: saved.event.as_str().into(),
+            contact: saved.contact.as_str().into(),
+            transport: saved.transport,
+            local: saved.local,
+        };
+        let ours = share(&mut self.ours, ours);
+        let watcher = self.name(&saved.watcher);
+        let restored = Subscription::restored(saved, watcher, ours, due, now);
+        self.insert(id, restored);
+        self.set_timer(id);
+        true
     }
 
     /// All subscriptions that are kept, in no order.
@@ -122,14 +160,16 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
 
     fn handle_subscribe(&mut self, subscribe: Subscribe<R>, now: Instant) {
         let request = subscribe.request.clone();
-        let (flow, tag) = (subscribe.flow, subscribe.local_tag.clone());
+        let id = SubscriptionId(self.last_id + 1);
+        let tag = tag_of(&subscribe.local_tag, id);
+        let flow = subscribe.flow;
         let begin = |status| {
             ResponseBuilder::answer(&request, status)
                 .received_from(flow.remote)
-                .to_tag(&*tag)
+                .to_tag(tag.as_str())
         };
         let (contact, require) = (subscribe.contact.clone(), subscribe.require);
-        let (response, id) = match self.subscribe(subscribe, now) {
+        let (response, id) = match self.subscribe(id, &tag, subscribe, now) {
             Ok(accepted) => {
                 // RFC 6665 §4.2.1.1: 200 and never 202; what is granted is told.
                 let mut response = begin(accepted.status)
@@ -159,14 +199,20 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         }
     }
 
-    fn subscribe(&mut self, subscribe: Subscribe<R>, now: Instant) -> Result<Accepted, Refused> {
+    fn subscribe(
+        &mut self,
+        id: SubscriptionId,
+        tag: &str,
+        subscribe: Subscribe<R>,
+        now: Instant,
+    ) -> Result<Accepted, Refused> {
         let Subscribe {
             request,
             flow,
             watcher,
             resource,
             contact,
-            local_tag,
+            local_tag: _,
             entity_tag,
             standing,
             require: _,
@@ -177,8 +223,12 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         let event = request.event().map_err(BadRequest::from)?;
         let event = event.ok_or_else(|| Refused::with(StatusCode::BAD_EVENT, "Missing Event"))?;
         let terms = Terms {
-            event: event_of(&event),
-            contact: contact.into(),
+            ours: Ours {
+                event: event_of(&event),
+                contact: contact.into(),
+                transport: flow.transport,
+                local: flow.local,
+            },
             flow,
             lifetime,
             rates: Rates::granted(&event, &self.config, now),
@@ -194,17 +244,22 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 status,
             });
         };
-        let dialog = Dialog::open(&request, &local_tag)?;
+        let dialog = Dialog::open(&request, tag)?;
         let address = address_of(&request)?;
         // RFC 6665 §4.4.3: a fetch is answered and nothing is kept, so it counts against no limit.
         if !lifetime.is_zero() {
             self.make_room(&watcher)?;
         }
-        let subscription = self.insert(Subscription::new(
-            dialog, resource, watcher, address, standing, terms, now,
-        ));
+        let ours = share(&mut self.ours, terms.ours.clone());
+        let beginning = Beginning {
+            resource,
+            watcher: self.name(&watcher),
+            address,
+            standing,
+        };
+        self.insert(id, Subscription::new(dialog, beginning, ours, terms, now));
         Ok(Accepted {
-            subscription,
+            subscription: id,
             seconds,
             status: StatusCode::OK,
         })
@@ -218,10 +273,9 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         terms: Terms,
         now: Instant,
     ) -> Result<(SubscriptionId, StatusCode), Refused> {
-        let found = self.subscription_of(request).map(|(id, _)| id);
-        let found = found.and_then(|id| Some((id, self.subscriptions.get_mut(&id)?)));
+        let found = self.subscription_of(request);
         let Some((id, subscription)) = found.filter(|(_, subscription)| {
-            subscription.event() == &*terms.event && !subscription.is_ending()
+            subscription.ours.event == terms.ours.event && !subscription.is_ending()
         }) else {
             return Err(Refused::with(
                 StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
@@ -234,9 +288,23 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 "Not Your Subscription",
             ));
         }
+        let Some(subscription) = self.subscriptions.get_mut(&id) else {
+            return Err(Refused::with(
+                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+                "Subscription Does Not Exist",
+            ));
+        };
         subscription.dialog.handle_request(request)?;
+        let earlier = Arc::clone(&subscription.ours);
+        let ours = if *earlier == terms.ours {
+            Arc::clone(&earlier)
+        } else {
+            share(&mut self.ours, terms.ours.clone())
+        };
         // RFC 5839 §6.3: nothing follows where the watcher knows the state.
-        let status = match subscription.handle_refresh(terms, now) {
+        let refreshed = subscription.handle_refresh(ours, terms, now);
+        release(&mut self.ours, earlier);
+        let status = match refreshed {
             Refreshed::ToTell => StatusCode::OK,
             Refreshed::Known => StatusCode::NO_NOTIFICATION,
             Refreshed::Over => {
@@ -244,12 +312,13 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 StatusCode::NO_NOTIFICATION
             }
         };
+        self.tell_to_keep(id);
         Ok((id, status))
     }
 
     fn subscription_of(&self, request: &Request) -> Option<(SubscriptionId, &Subscription<R>)> {
         let to = request.to().ok()?;
-        let id = self.ids_by_tag.get(to.tag()?).copied()?;
+        let id = id_in(to.tag()?)?;
         let found = self.subscriptions.get(&id)?;
         found.dialog.is_of(request).then_some((id, &**found))
     }
@@ -300,6 +369,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             subscription.handle_admitted(now);
             let (resource, retention) = (subscription.resource.clone(), subscription.retention);
             self.tell_watchers_changed(resource, retention);
+            self.tell_to_keep(id);
             self.advance(id, now);
         }
     }
@@ -327,15 +397,21 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         };
         let next = subscription.advance(&self.config, now);
         let last = matches!(next, Next::NotifyLast(..) | Next::Forget);
-        if let Next::Notify(draft, content) | Next::NotifyLast(draft, content) = next {
+        if let Next::Notify(draft, content) | Next::NotifyLast(draft, content) = next
+            && let Some(path) = subscription.path()
+        {
+            let to_keep = !last && subscription.number_ahead();
             self.outputs.push_back(Output::Notify {
                 subscription: id,
                 resource: subscription.resource.clone(),
-                address: subscription.address.clone(),
-                flow: subscription.flow(),
+                address: subscription.address().into(),
+                path,
                 content,
                 draft: Box::new(draft),
             });
+            if to_keep {
+                self.tell_to_keep(id);
+            }
         }
         if last {
             self.forget(id);
@@ -361,31 +437,34 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         subscription.timer = next;
     }
 
-    fn insert(&mut self, subscription: Subscription<R>) -> SubscriptionId {
-        self.last_id += 1;
-        let id = SubscriptionId(self.last_id);
-        self.ids_by_tag
-            .insert(subscription.dialog.local_tag().into(), id);
+    fn insert(&mut self, id: SubscriptionId, mut subscription: Subscription<R>) {
+        self.last_id = self.last_id.max(id.0);
+        // What is named by many is one piece of memory.
+        if let Some((known, _)) = self.ids_by_resource.get_key_value(&subscription.resource) {
+            subscription.resource = known.clone();
+        }
         self.ids_by_resource
             .entry(subscription.resource.clone())
             .or_default()
             .insert(id);
         *self
             .count_by_watcher
-            .entry(subscription.watcher.clone())
+            .entry(Arc::clone(&subscription.watcher))
             .or_default() += 1;
         let retention = subscription.retention;
         let resource = subscription.resource.clone();
         self.subscriptions.insert(id, Box::new(subscription));
         self.tell_watchers_changed(resource, retention);
-        id
+        match retention {
+            Retention::Once => {}
+            Retention::UntilExpiry => self.tell_to_keep(id),
+        }
     }
 
     fn forget(&mut self, id: SubscriptionId) {
         let Some(gone) = self.subscriptions.remove(&id) else {
             return;
         };
-        self.ids_by_tag.remove(gone.dialog.local_tag());
         if let Some(at) = gone.timer {
             self.timers.remove(&(at, id));
         }
@@ -401,8 +480,24 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 self.count_by_watcher.remove(&gone.watcher);
             }
         }
+        release(&mut self.ours, gone.ours);
+        match gone.retention {
+            Retention::Once => {}
+            Retention::UntilExpiry => self.tell_to_keep(id),
+        }
         self.outputs.push_back(Output::Ended { subscription: id });
         self.tell_watchers_changed(gone.resource, gone.retention);
+    }
+
+    fn tell_to_keep(&mut self, subscription: SubscriptionId) {
+        self.outputs.push_back(Output::ToKeep { subscription });
+    }
+
+    fn name(&self, watcher: &str) -> Arc<str> {
+        match self.count_by_watcher.get_key_value(watcher) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::from(watcher),
+        }
     }
 
     fn tell_watchers_changed(&mut self, resource: R, retention: Retention) {
@@ -411,6 +506,34 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             Retention::UntilExpiry => self.outputs.push_back(Output::WatchersChanged { resource }),
         }
     }
+}
+
+/// What is ours in the way it is kept: once.
+fn share(kept: &mut HashSet<Arc<Ours>>, ours: Ours) -> Arc<Ours> {
+    if let Some(known) = kept.get(&ours) {
+        return Arc::clone(known);
+    }
+    let ours = Arc::new(ours);
+    kept.insert(Arc::clone(&ours));
+    ours
+}
+
+/// Drops what no subscription has any more.
+fn release(kept: &mut HashSet<Arc<Ours>>, ours: Arc<Ours>) {
+    // One here, and one in the set.
+    if Arc::strong_count(&ours) <= 2 {
+        kept.remove(&ours);
+    }
+}
+
+/// The To tag of a subscription's dialog: its id at the end is how the dialog's requests find it.
+fn tag_of(word: &str, id: SubscriptionId) -> String {
+    format!("{word}.{:x}", id.0)
+}
+
+fn id_in(tag: &str) -> Option<SubscriptionId> {
+    let (_, id) = tag.rsplit_once('.')?;
+    u64::from_str_radix(id, 16).ok().map(SubscriptionId)
 }
 
 #[derive(Debug)]

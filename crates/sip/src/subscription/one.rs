@@ -1,12 +1,15 @@
 //! One subscription: until when it lasts and when its next NOTIFY is due (RFC 6665 §4.2.2). At most one NOTIFY is
 //! under way; whatever changes meanwhile costs one more. Must not know the other subscriptions.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::rates::Rates;
-use super::{Config, Content, EndReason, Outcome, Standing};
+use super::saved::{NUMBERS_AHEAD, Reach, Saved, SavedRates};
+use super::{Config, Content, EndReason, Outcome, Path, Standing, SubscriptionId};
 use crate::dialog::Dialog;
-use crate::flow::Flow;
+use crate::flow::{Flow, Protocol};
 use crate::header_name::HeaderName;
 use crate::method::Method;
 use crate::write::request::RequestDraft;
@@ -15,13 +18,15 @@ use crate::write::request::RequestDraft;
 pub(super) struct Subscription<R> {
     pub(super) dialog: Dialog,
     pub(super) resource: R,
-    pub(super) watcher: Box<str>,
-    /// The address subscribed to, without parameters.
-    pub(super) address: Box<str>,
-    /// The value of Event: the package and, where the watcher named one, the id.
-    event: Box<str>,
-    contact: Box<str>,
-    flow: Flow,
+    pub(super) watcher: Arc<str>,
+    /// The address subscribed to, without parameters; nothing where it is that of our end of the dialog, as with most.
+    address: Option<Box<str>>,
+    pub(super) ours: Arc<Ours>,
+    remote: SocketAddr,
+    /// Nothing since a restart, until the next SUBSCRIBE.
+    flow_id: Option<u64>,
+    /// The number that is written down as that of the last NOTIFY.
+    numbered_to: u32,
     since: Instant,
     pub(super) retention: Retention,
     pub(super) standing: Standing,
@@ -37,6 +42,17 @@ pub(super) struct Subscription<R> {
     paced_until: Instant,
     /// Where [`super::Notifier`] has this subscription's timer.
     pub(super) timer: Option<Instant>,
+}
+
+/// Our end, which is the same for many subscriptions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Ours {
+    /// The value of Event: the package and, where the watcher named one, the id.
+    pub(super) event: Box<str>,
+    /// Our Contact.
+    pub(super) contact: Box<str>,
+    pub(super) transport: Protocol,
+    pub(super) local: SocketAddr,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,11 +109,19 @@ pub(super) enum Refreshed {
     Over,
 }
 
+/// What a subscription has from its beginning.
+#[derive(Debug)]
+pub(super) struct Beginning<R> {
+    pub(super) resource: R,
+    pub(super) watcher: Arc<str>,
+    pub(super) address: Box<str>,
+    pub(super) standing: Standing,
+}
+
 /// What a SUBSCRIBE brings with it.
 #[derive(Debug)]
 pub(super) struct Terms {
-    pub(super) event: Box<str>,
-    pub(super) contact: Box<str>,
+    pub(super) ours: Ours,
     pub(super) flow: Flow,
     pub(super) lifetime: Duration,
     pub(super) rates: Option<Rates>,
@@ -115,21 +139,26 @@ impl<R> Subscription<R> {
     /// A new subscription, whose first NOTIFY is due at once (RFC 6665 §4.2.1.2).
     pub(super) fn new(
         dialog: Dialog,
-        resource: R,
-        watcher: Box<str>,
-        address: Box<str>,
-        standing: Standing,
+        beginning: Beginning<R>,
+        ours: Arc<Ours>,
         terms: Terms,
         now: Instant,
     ) -> Self {
-        Self {
-            dialog,
+        let Beginning {
             resource,
             watcher,
             address,
-            event: terms.event,
-            contact: terms.contact,
-            flow: terms.flow,
+            standing,
+        } = beginning;
+        Self {
+            address: (&*address != dialog.local_uri()).then_some(address),
+            dialog,
+            resource,
+            watcher,
+            ours,
+            remote: terms.flow.remote,
+            flow_id: Some(terms.flow.id),
+            numbered_to: NUMBERS_AHEAD,
             since: now,
             retention: if terms.lifetime.is_zero() {
                 Retention::Once
@@ -153,15 +182,21 @@ impl<R> Subscription<R> {
 
     /// A refresh, or with a lifetime of zero the end. A NOTIFY follows at once (RFC 6665 §4.2.1.2), unless the
     /// watcher has proven that it knows the state (RFC 5839 §6.3).
-    pub(super) fn handle_refresh(&mut self, terms: Terms, now: Instant) -> Refreshed {
+    pub(super) fn handle_refresh(
+        &mut self,
+        ours: Arc<Ours>,
+        terms: Terms,
+        now: Instant,
+    ) -> Refreshed {
         // Whoever waits for permission must not learn whether the state is still the same.
         let knowledge = match self.standing {
             Standing::Active => terms.knowledge,
             Standing::Pending => Knowledge::Unknown,
         };
         self.phase = phase(terms.lifetime, now);
-        self.flow = terms.flow;
-        self.contact = terms.contact;
+        self.ours = ours;
+        self.remote = terms.flow.remote;
+        self.flow_id = Some(terms.flow.id);
         self.rates = terms.rates.map(Box::new);
         if self.way == Way::Lost {
             self.way = Way::Free;
@@ -322,21 +357,110 @@ impl<R> Subscription<R> {
         }
     }
 
-    pub(super) fn event(&self) -> &str {
-        &self.event
+    pub(super) fn address(&self) -> &str {
+        self.address
+            .as_deref()
+            .unwrap_or_else(|| self.dialog.local_uri())
     }
 
-    pub(super) fn flow(&self) -> Flow {
-        self.flow
+    /// Nothing where the watcher has to come by itself.
+    pub(super) fn path(&self) -> Option<Path> {
+        match self.flow_id {
+            Some(id) => Some(Path::Flow(Flow {
+                transport: self.ours.transport,
+                local: self.ours.local,
+                remote: self.remote,
+                id,
+            })),
+            None => self.reach().map(Path::Reach),
+        }
+    }
+
+    /// Whether the watcher can be found again after a restart.
+    pub(super) fn reach(&self) -> Option<Reach> {
+        Reach::of(self.ours.transport, self.remote, &self.dialog)
+    }
+
+    /// Sets numbers aside where few are left; whether it did. Half of them are left then, so that what is written
+    /// down a little later is still above what was sent.
+    pub(super) fn number_ahead(&mut self) -> bool {
+        let is_due = self.dialog.local_cseq().saturating_add(NUMBERS_AHEAD / 2) > self.numbered_to;
+        if is_due {
+            self.numbered_to = self.dialog.local_cseq().saturating_add(NUMBERS_AHEAD);
+        }
+        is_due
     }
 
     fn notify(&mut self, state: &str) -> RequestDraft {
         self.dialog
             .next_request(Method::Notify)
-            .header(HeaderName::Event, &*self.event)
+            .header(HeaderName::Event, &*self.ours.event)
             .header(HeaderName::SubscriptionState, state)
             // RFC 6665 §4.2.1: NOTIFY refreshes the target, so it carries a Contact.
-            .header(HeaderName::Contact, &*self.contact)
+            .header(HeaderName::Contact, &*self.ours.contact)
+    }
+}
+
+impl<R: Clone> Subscription<R> {
+    /// What outlives a restart, for as long as it lasts.
+    pub(super) fn saved(&self, subscription: SubscriptionId) -> Option<Saved<R>> {
+        let (Phase::Active { until }, Retention::UntilExpiry) = (self.phase, self.retention) else {
+            return None;
+        };
+        let mut dialog = self.dialog.saved();
+        dialog.local_cseq = self.numbered_to;
+        Some(Saved {
+            subscription,
+            dialog,
+            resource: self.resource.clone(),
+            watcher: (*self.watcher).to_owned(),
+            address: self.address().to_owned(),
+            event: self.ours.event.to_string(),
+            contact: self.ours.contact.to_string(),
+            transport: self.ours.transport,
+            local: self.ours.local,
+            remote: self.remote,
+            since: self.since,
+            until,
+            standing: self.standing,
+            rates: SavedRates::of(self.rates.as_deref()),
+        })
+    }
+
+    /// A subscription from before a restart. The whole state is due at `due`, where the watcher can be found.
+    pub(super) fn restored(
+        saved: Saved<R>,
+        watcher: Arc<str>,
+        ours: Arc<Ours>,
+        due: Instant,
+        now: Instant,
+    ) -> Self {
+        let dialog = Dialog::restored(&saved.dialog);
+        let mut restored = Self {
+            address: (saved.address != dialog.local_uri()).then(|| saved.address.into()),
+            numbered_to: dialog.local_cseq().saturating_add(NUMBERS_AHEAD),
+            dialog,
+            resource: saved.resource,
+            watcher,
+            ours,
+            remote: saved.remote,
+            flow_id: None,
+            since: saved.since,
+            retention: Retention::UntilExpiry,
+            standing: saved.standing,
+            phase: Phase::Active { until: saved.until },
+            way: Way::Free,
+            due: Some(due),
+            content: Content::Full,
+            rates: Rates::restored(saved.rates, now).map(Box::new),
+            // Nor does a change bring it before its time.
+            paced_until: due,
+            timer: None,
+        };
+        if restored.path().is_none() {
+            restored.way = Way::Lost;
+        }
+        restored
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use super::Config;
+use super::{Config, SavedRates};
 use crate::header::event::Event;
 
 /// RFC 6446 §9.2: at most two digits before the point and ten after it.
@@ -54,6 +54,28 @@ impl Rates {
             told: NOTIFIES_IN_PERIOD,
             told_at: now,
         })
+    }
+
+    /// What was granted before a restart.
+    pub(super) fn restored(saved: SavedRates, now: Instant) -> Option<Self> {
+        let SavedRates { max, min, adaptive } = saved;
+        let asked = max.is_some() || min.is_some() || adaptive.is_some();
+        asked.then_some(Self {
+            max,
+            min,
+            adaptive,
+            told: NOTIFIES_IN_PERIOD,
+            told_at: now,
+        })
+    }
+
+    /// What was granted.
+    pub(super) fn saved(&self) -> SavedRates {
+        SavedRates {
+            max: self.max,
+            min: self.min,
+            adaptive: self.adaptive,
+        }
     }
 
     /// The least time between two NOTIFYs.

@@ -16,6 +16,7 @@ use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
 use crate::reader::{Choice, TicketRow};
 use crate::row::StoredRow;
 use crate::soft::{SoftKind, SoftValue, StoredState};
+use crate::verify::{LooseFrom, LooseRows, PAGE};
 
 /// The reading connection.
 #[derive(Clone)]
@@ -107,7 +108,7 @@ impl Reader {
         since_unix_ms: i64,
     ) -> Result<Vec<(Intent, Vec<u8>)>, LoadError> {
         let sql = format!(
-            "SELECT {INTENT} FROM intents WHERE kind = $1 AND (open OR began_at >= $2) ORDER BY began_at, kind, id"
+            "SELECT {INTENT} FROM intents WHERE kind = $1 AND (open OR began_at >= $2) ORDER BY began_at, id"
         );
         let rows = self.query(&sql, &[&kind.as_str(), &since_unix_ms]).await?;
         let intents = rows
@@ -157,6 +158,43 @@ impl Reader {
             waiting: waiting.unsigned_abs(),
             dead: dead.unsigned_abs(),
         })
+    }
+
+    /// A page of the rows that belong to no chain, and what is wrong with them.
+    pub(crate) async fn loose_rows(&self, from: LooseFrom) -> Result<LooseRows, LoadError> {
+        let page = i64::from(PAGE);
+        match from {
+            LooseFrom::State { kind, name } => {
+                let sql = "SELECT kind, key, version, expires_at, body, digest FROM state \
+                           WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3";
+                let rows = self.query(sql, &[&kind, &name, &page]).await?;
+                let rows: Vec<_> = rows.iter().map(stored_state).collect::<Result<_, _>>()?;
+                Ok(LooseRows::of_state(&rows))
+            }
+            LooseFrom::Intents { kind, id } => {
+                let sql = format!(
+                    "SELECT {INTENT} FROM intents WHERE (kind, id) > ($1, $2) ORDER BY kind, id LIMIT $3"
+                );
+                let rows = self.query(&sql, &[&kind, &id, &page]).await?;
+                let intents = rows
+                    .iter()
+                    .map(errands::intent)
+                    .filter_map(Result::transpose);
+                let intents = intents.collect::<Result<Vec<_>, _>>();
+                Ok(LooseRows::of_intents(
+                    &intents.map_err(LoadError::Postgres)?,
+                ))
+            }
+            LooseFrom::Outbox { id } => {
+                let sql = format!("SELECT {ENTRY} FROM outbox WHERE id > $1 ORDER BY id LIMIT $2");
+                let rows = self.query(&sql, &[&id, &page]).await?;
+                let entries = rows
+                    .iter()
+                    .map(errands::entry)
+                    .collect::<Result<Vec<_>, _>>();
+                Ok(LooseRows::of_outbox(&entries.map_err(LoadError::Postgres)?))
+            }
+        }
     }
 
     pub(crate) async fn count(&self) -> Result<i64, LoadError> {

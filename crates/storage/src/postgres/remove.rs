@@ -2,12 +2,14 @@
 //! Must not know why.
 
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 
-use super::errands::forget_tickets;
+use super::errands::{self, ENTRY, INTENT, forget_tickets};
 use super::insert::{Left, answer};
-use super::read::stored_row;
+use super::read::{stored_row, stored_state};
 use crate::backend::Removal;
 use crate::chain::Link;
+use crate::reader::resealed_soft;
 use crate::seal::Keyring;
 
 /// What is still being said of a ticket finds it among the erased.
@@ -36,6 +38,10 @@ pub(super) async fn remove(
             let sql = "DELETE FROM state WHERE expires_at <= $1";
             answer(client.execute(sql, &[&now_unix_ms])).await
         }
+        Removal::EndedIntents => {
+            let sql = "DELETE FROM intents WHERE NOT open AND changed_at < $1";
+            answer(client.execute(sql, &[&now_unix_ms])).await
+        }
     }
 }
 
@@ -59,7 +65,57 @@ pub(super) async fn reseal(client: &Client, keyring: &Keyring, at_most: u32) -> 
         let ticket: &str = ticket.try_get(0).map_err(unexpected)?;
         reseal_ticket(client, ticket, keyring).await?;
     }
-    Ok(tickets.len() as u64)
+    let loose = reseal_loose(client, keyring, &mark, i64::from(at_most)).await?;
+    Ok(tickets.len() as u64 + loose)
+}
+
+/// The rows that belong to no chain. What no key opens stays as it is.
+async fn reseal_loose(
+    client: &Client,
+    keyring: &Keyring,
+    mark: &str,
+    at_most: i64,
+) -> Result<u64, Left> {
+    let mut resealed = 0;
+    let old = "NOT starts_with(body, $1)";
+    let sql = format!(
+        "SELECT kind, key, version, expires_at, body, digest FROM state WHERE {old} LIMIT $2"
+    );
+    for row in answer(client.query(&sql, &[&mark, &at_most])).await? {
+        let row = stored_state(&row).map_err(|error| Left::Lasting(error.to_string()))?;
+        let Some(value) = resealed_soft(&row, keyring) else {
+            continue;
+        };
+        let digest = value.digest_as(&row.kind, &row.name);
+        let sql = "UPDATE state SET body = $3, digest = $4 WHERE kind = $1 AND key = $2";
+        let parameters: [&(dyn ToSql + Sync); 4] =
+            [&row.kind, &row.name, &value.body, &&digest[..]];
+        answer(client.execute(sql, &parameters)).await?;
+        resealed += 1;
+    }
+    // An intent whose ticket was erased has nothing to seal.
+    let sql = format!("SELECT {INTENT} FROM intents WHERE {old} AND body <> '' LIMIT $2");
+    for row in answer(client.query(&sql, &[&mark, &at_most])).await? {
+        let found = errands::intent(&row).map_err(Left::Lasting)?;
+        if let Some((intent, _)) = found
+            && let Ok(mut intent) = intent.opened(keyring)
+            && intent.seal(keyring).is_ok()
+        {
+            errands::put_intent(client, &intent).await?;
+            resealed += 1;
+        }
+    }
+    let sql = format!("SELECT {ENTRY} FROM outbox WHERE {old} LIMIT $2");
+    for row in answer(client.query(&sql, &[&mark, &at_most])).await? {
+        let (entry, _) = errands::entry(&row).map_err(Left::Lasting)?;
+        if let Ok(mut entry) = entry.opened(keyring)
+            && entry.seal(keyring).is_ok()
+        {
+            errands::put_entry(client, &entry).await?;
+            resealed += 1;
+        }
+    }
+    Ok(resealed)
 }
 
 async fn reseal_ticket(client: &Client, ticket: &str, keyring: &Keyring) -> Result<(), Left> {

@@ -261,6 +261,11 @@ impl Backend for PostgresBackend {
         resealed.map_err(|left| self.fail(left))
     }
 
+    /// Whoever owns the database is not this one any more, or what is in it is not known here.
+    fn abandon(self) {
+        drop(self.session);
+    }
+
     fn finish(self) {
         let Some(session) = &self.session else {
             return;

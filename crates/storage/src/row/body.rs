@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use helpdesk::{
-    AccessDigest, Ask, CloseReason, RepId, SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
+    AccessDigest, Ask, CloseReason, Detail, RepId, SiteId, SkillId, Speaker, TicketId, TierId,
+    Wishes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,9 @@ pub(super) struct OpenedV1 {
     pub(super) case: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) wishes: Option<WishesV1>,
+    /// Labels and answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) details: Vec<(String, String)>,
 }
 
 impl OpenedV1 {
@@ -54,6 +58,11 @@ impl OpenedV1 {
             language: ask.language.clone(),
             case: ask.case.clone(),
             wishes: WishesV1::from_wishes(&ask.wishes),
+            details: ask
+                .details
+                .iter()
+                .map(|detail| (detail.label.clone(), detail.answer.clone()))
+                .collect(),
         }
     }
 
@@ -79,6 +88,11 @@ impl OpenedV1 {
                 Some(wishes) => wishes.into_wishes()?,
                 None => Wishes::default(),
             },
+            details: self
+                .details
+                .into_iter()
+                .map(|(label, answer)| Detail { label, answer })
+                .collect(),
         })
     }
 }

@@ -2,11 +2,16 @@
 //! Must not know transactions.
 
 use helpdesk::TicketId;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, ToSql, params};
 
+use super::read::stored_state;
 use super::write::InsertError;
 use crate::intent::{Intent, IntentChange, IntentKind, Standing};
 use crate::outbox::{Becomes, OutboxChange, OutboxChoice, OutboxEntry, OutboxState};
+use crate::reader::resealed_soft;
+use crate::seal::Keyring;
+use crate::soft::StoredState;
+use crate::verify::{LooseFrom, LooseRows, PAGE};
 
 pub(super) fn change_intent(
     connection: &Connection,
@@ -112,20 +117,102 @@ pub(super) fn forget_ticket(connection: &Connection, ticket: &str) -> Result<(),
     connection
         .prepare_cached("DELETE FROM outbox WHERE ticket = ?1")?
         .execute([ticket])?;
-    for (intent, _) in intents_where(connection, "ticket = ?1", [ticket])? {
+    for (intent, _) in intents(connection, "WHERE ticket = ?1", [ticket])? {
         put_intent(connection, &intent.forgotten())?;
     }
     Ok(())
 }
 
-/// Intents with the digests that were stored, the oldest first.
-pub(super) fn intents_where(
+/// Seals what another key sealed, or none: `at_most` rows of each kind. What no key opens stays as it is.
+pub(super) fn reseal(
     connection: &Connection,
-    condition: &str,
-    parameters: impl rusqlite::Params,
+    keyring: &Keyring,
+    mark: &str,
+    at_most: u32,
+) -> Result<u64, rusqlite::Error> {
+    let mut resealed = 0;
+    let old = "substr(body, 1, length(?1)) <> ?1";
+    let sql = format!(
+        "SELECT kind, key, version, expires_at, body, digest FROM state WHERE {old} LIMIT ?2"
+    );
+    let rows: Vec<StoredState> = connection
+        .prepare_cached(&sql)?
+        .query_map(params![mark, at_most], stored_state)?
+        .collect::<Result<_, _>>()?;
+    for row in rows {
+        let Some(value) = resealed_soft(&row, keyring) else {
+            continue;
+        };
+        let digest = value.digest_as(&row.kind, &row.name);
+        connection
+            .prepare_cached("UPDATE state SET body = ?3, digest = ?4 WHERE kind = ?1 AND key = ?2")?
+            .execute(params![row.kind, row.name, value.body, digest])?;
+        resealed += 1;
+    }
+    // An intent whose ticket was erased has nothing to seal.
+    let which = format!("WHERE {old} AND body <> '' LIMIT ?2");
+    for (intent, _) in intents(connection, &which, params![mark, at_most])? {
+        if let Ok(mut intent) = intent.opened(keyring)
+            && intent.seal(keyring).is_ok()
+        {
+            put_intent(connection, &intent)?;
+            resealed += 1;
+        }
+    }
+    let sql = format!("SELECT {ENTRY} FROM outbox WHERE {old} LIMIT ?2");
+    let rows: Vec<(OutboxEntry, Vec<u8>)> = connection
+        .prepare_cached(&sql)?
+        .query_map(params![mark, at_most], entry)?
+        .collect::<Result<_, _>>()?;
+    for (entry, _) in rows {
+        if let Ok(mut entry) = entry.opened(keyring)
+            && entry.seal(keyring).is_ok()
+        {
+            put_entry(connection, &entry)?;
+            resealed += 1;
+        }
+    }
+    Ok(resealed)
+}
+
+/// A page of the rows that belong to no chain.
+pub(super) fn loose_rows(
+    connection: &Connection,
+    from: &LooseFrom,
+) -> Result<LooseRows, rusqlite::Error> {
+    match from {
+        LooseFrom::State { kind, name } => {
+            let sql = "SELECT kind, key, version, expires_at, body, digest FROM state \
+                       WHERE (kind, key) > (?1, ?2) ORDER BY kind, key LIMIT ?3";
+            let rows: Vec<StoredState> = connection
+                .prepare_cached(sql)?
+                .query_map(params![kind, name, PAGE], stored_state)?
+                .collect::<Result<_, _>>()?;
+            Ok(LooseRows::of_state(&rows))
+        }
+        LooseFrom::Intents { kind, id } => {
+            let which = "WHERE (kind, id) > (?1, ?2) ORDER BY kind, id LIMIT ?3";
+            let rows = intents(connection, which, params![kind, id, PAGE])?;
+            Ok(LooseRows::of_intents(&rows))
+        }
+        LooseFrom::Outbox { id } => {
+            let sql = format!("SELECT {ENTRY} FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2");
+            let rows: Vec<(OutboxEntry, Vec<u8>)> = connection
+                .prepare_cached(&sql)?
+                .query_map(params![id, PAGE], entry)?
+                .collect::<Result<_, _>>()?;
+            Ok(LooseRows::of_outbox(&rows))
+        }
+    }
+}
+
+/// Intents with the digests that were stored. `which` is what follows the table's name.
+pub(super) fn intents(
+    connection: &Connection,
+    which: &str,
+    parameters: impl Params,
 ) -> Result<Vec<(Intent, Vec<u8>)>, rusqlite::Error> {
-    let sql =
-        format!("SELECT {INTENT}, kind FROM intents WHERE {condition} ORDER BY began_at, kind, id");
+    let sql = format!("SELECT {INTENT}, kind FROM intents {which}");
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(parameters, |row| {
         let kind: String = row.get(INTENT_COLUMNS)?;

@@ -14,6 +14,7 @@ use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
 use crate::reader::{Choice, TicketRow};
 use crate::row::StoredRow;
 use crate::soft::{SoftKind, SoftValue, StoredState};
+use crate::verify::{LooseFrom, LooseRows};
 
 /// The reading connection; reads are done one at a time, off the runtime's threads.
 #[derive(Clone)]
@@ -102,8 +103,8 @@ impl Reader {
         since_unix_ms: i64,
     ) -> Result<Vec<(Intent, Vec<u8>)>, LoadError> {
         self.read(move |connection| {
-            let condition = "kind = ?1 AND (open = 1 OR began_at >= ?2)";
-            errands::intents_where(connection, condition, params![kind.as_str(), since_unix_ms])
+            let which = "WHERE kind = ?1 AND (open = 1 OR began_at >= ?2) ORDER BY began_at, id";
+            errands::intents(connection, which, params![kind.as_str(), since_unix_ms])
         })
         .await
     }
@@ -129,6 +130,12 @@ impl Reader {
             })
         })
         .await
+    }
+
+    /// A page of the rows that belong to no chain, and what is wrong with them.
+    pub(crate) async fn loose_rows(&self, from: LooseFrom) -> Result<LooseRows, LoadError> {
+        self.read(move |connection| errands::loose_rows(connection, &from))
+            .await
     }
 
     /// How many records there are, and what SQLite finds wrong with the file.

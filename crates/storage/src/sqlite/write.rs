@@ -3,8 +3,11 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use helpdesk::TicketId;
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior, ffi, params};
 use tracing::warn;
 
@@ -24,16 +27,34 @@ pub(crate) struct SqliteBackend {
     lock: Option<File>,
     keyring: Keyring,
     links: Links,
+    /// Pages in the log, as of the last commit.
+    log_pages: Arc<AtomicI32>,
 }
 
+/// The log is moved into the database when it has so many pages.
+const LONG_LOG: i32 = 1000;
+
 impl SqliteBackend {
-    pub(crate) fn new(connection: Connection, lock: Option<File>, keyring: Keyring) -> Self {
-        Self {
+    pub(crate) fn new(
+        mut connection: Connection,
+        lock: Option<File>,
+        keyring: Keyring,
+    ) -> Result<Self, rusqlite::Error> {
+        // SQLite's own hook, whose place this takes, moves the log by itself and says nothing of a sync that failed.
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let told = Arc::clone(&log_pages);
+        let hook = move |_: &mut Wal, pages| {
+            told.store(pages, Ordering::Relaxed);
+            Ok(())
+        };
+        connection.wal_hook(Some(hook))?;
+        Ok(Self {
             connection,
             lock,
             keyring,
             links: Links::default(),
-        }
+            log_pages,
+        })
     }
 
     /// Does something in a transaction, and says what kind of failure it was where it failed.
@@ -54,10 +75,28 @@ impl SqliteBackend {
                 transaction.commit()?;
                 Ok(done)
             });
-        done.map_err(|failure| {
+        let done = done.map_err(|failure| {
             self.links.forget_all();
             self.judge(&failure)
-        })
+        })?;
+        self.shorten_log()?;
+        Ok(done)
+    }
+
+    /// Moves a long log into the database as far as no reader needs it. What was committed is safe in the log either
+    /// way, so that no room and a busy reader are no harm.
+    fn shorten_log(&self) -> Result<(), Failure> {
+        if self.log_pages.load(Ordering::Relaxed) < LONG_LOG {
+            return Ok(());
+        }
+        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+        let Err(failure) = self.connection.query_row(sql, [], |_| Ok(())) else {
+            return Ok(());
+        };
+        match self.judge(&failure) {
+            Failure::Passing(_) => Ok(()),
+            Failure::Lasting(why) => Err(Failure::Lasting(why)),
+        }
     }
 
     fn judge(&self, failure: &rusqlite::Error) -> Failure {
@@ -134,6 +173,10 @@ impl Backend for SqliteBackend {
                 Removal::LapsedState => Ok(transaction
                     .execute("DELETE FROM state WHERE expires_at <= ?1", [now_unix_ms])?
                     as u64),
+                Removal::EndedIntents => Ok(transaction.execute(
+                    "DELETE FROM intents WHERE open = 0 AND changed_at < ?1",
+                    [now_unix_ms],
+                )? as u64),
             }
         })
     }
@@ -154,8 +197,24 @@ impl Backend for SqliteBackend {
             for ticket in &tickets {
                 reseal_ticket(transaction, ticket, keyring)?;
             }
-            Ok(tickets.len() as u64)
+            let loose = errands::reseal(transaction, keyring, &mark, at_most)?;
+            Ok(tickets.len() as u64 + loose)
         })
+    }
+
+    /// Leaves both as they are. After a sync that failed, what the system shows of the log may not be what is on disk:
+    /// moving it into the database could spoil that too.
+    fn abandon(self) {
+        let off = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        if let Err(failure) = self.connection.set_db_config(off, true) {
+            warn!(%failure, "the journal's log could not be left as it is; the connection is leaked");
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "closing would move the log; the process is about to stop"
+            )]
+            std::mem::forget(self.connection);
+        }
+        drop(self.lock);
     }
 
     /// Moves the log into the database and lets go of both.

@@ -16,8 +16,12 @@ pub(crate) struct Disk {
     pub(crate) syncs: u64,
     /// The sync, counted from 1, that fails; every later one succeeds, as a kernel that dropped its pages pretends.
     pub(crate) failing_sync: Option<u64>,
+    /// The file whose next sync fails.
+    pub(crate) failing_file: Option<String>,
     /// While set, no file grows.
     pub(crate) full: bool,
+    /// While set, a sync is acknowledged and not done, as a disk with a careless cache does.
+    pub(crate) lies: bool,
     random: u64,
 }
 
@@ -72,14 +76,17 @@ impl Disk {
     pub(crate) fn sync(&mut self, name: &str) -> bool {
         self.operations += 1;
         self.syncs += 1;
-        let fails = self.failing_sync == Some(self.syncs);
+        let fails = self.failing_sync == Some(self.syncs)
+            || self.failing_file.take_if(|file| file == name).is_some();
         let file = self.files.entry(name.to_owned()).or_default();
         if fails {
             file.pending.clear();
             return false;
         }
-        for change in file.pending.drain(..) {
-            change.apply(&mut file.durable);
+        if !self.lies {
+            for change in file.pending.drain(..) {
+                change.apply(&mut file.durable);
+            }
         }
         true
     }

@@ -5,6 +5,7 @@ mod calls;
 mod dice;
 mod figures;
 mod flood;
+mod idle;
 mod malformed;
 
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use anyhow::{Context, bail};
 
 const USAGE: &str = "usage: siege PROGRAM malformed [DATAGRAMS] [CONNECTIONS]
        siege PROGRAM flood [PER_SECOND] [SECONDS]
+       siege PROGRAM idle [CONNECTIONS] [SECONDS]
        siege PROGRAM calls [CALLS]
 PROGRAM is the built server; each run starts one of its own on loopback.";
 
@@ -42,6 +44,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
     match kind.as_str() {
         "malformed" => malformed::run(&program, number(0, 200_000)?, number(1, 10_000)?),
         "flood" => flood::run(&program, number(0, 20_000)?, number(1, 60)?),
+        "idle" => idle::run(&program, number(0, 9_500)?, number(1, 300)?),
         "calls" => calls::run(&program, number(0, 10_000)?),
         _ => bail!("{USAGE}"),
     }

@@ -30,19 +30,19 @@ fn a_notify_goes_from_the_presentity_to_the_watchers_contact() {
     check_notify(
         "",
         expect![[r#"
-        NOTIFY sip:bob@192.0.2.1:5091 SIP/2.0
-        Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKours;rport
-        Max-Forwards: 70
-        From: <sip:alice@shop.example:5060>;tag=ours-1
-        To: <sip:bob@shop.example>;tag=theirs
-        Call-ID: call-of-bob
-        CSeq: 1 NOTIFY
-        Event: presence
-        Subscription-State: active;expires=600
-        Contact: <sip:192.0.2.9:5060>
-        Content-Length: 0
+            NOTIFY sip:bob@192.0.2.1:5091 SIP/2.0
+            Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKours;rport
+            Max-Forwards: 70
+            From: <sip:alice@shop.example:5060>;tag=ours-1.1
+            To: <sip:bob@shop.example>;tag=theirs
+            Call-ID: call-of-bob
+            CSeq: 1 NOTIFY
+            Event: presence
+            Subscription-State: active;expires=600
+            Contact: <sip:192.0.2.9:5060>
+            Content-Length: 0
 
-    "#]],
+        "#]],
     );
 }
 
@@ -54,7 +54,7 @@ fn a_notify_takes_the_route_its_subscribe_recorded() {
             NOTIFY sip:bob@192.0.2.1:5091 SIP/2.0
             Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKours;rport
             Max-Forwards: 70
-            From: <sip:alice@shop.example:5060>;tag=ours-1
+            From: <sip:alice@shop.example:5060>;tag=ours-1.1
             To: <sip:bob@shop.example>;tag=theirs
             Call-ID: call-of-bob
             CSeq: 1 NOTIFY
@@ -77,7 +77,7 @@ fn a_strict_router_is_the_request_uri() {
             NOTIFY sip:p2.example SIP/2.0
             Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKours;rport
             Max-Forwards: 70
-            From: <sip:alice@shop.example:5060>;tag=ours-1
+            From: <sip:alice@shop.example:5060>;tag=ours-1.1
             To: <sip:bob@shop.example>;tag=theirs
             Call-ID: call-of-bob
             CSeq: 1 NOTIFY
@@ -181,4 +181,18 @@ fn a_subscribe_without_what_a_dialog_needs_is_refused() {
             at 0: answer #6: 413 Dialog Too Long
         "#]],
     );
+}
+
+/// What a dialog keeps stays as small as when it began.
+#[test]
+fn a_refresh_that_brings_too_long_a_contact_is_refused() {
+    let mut script = Script::new(Config::default());
+    let phone = Phone::new("bob");
+    script.subscribe(&phone);
+    let long = format!("sip:{}@192.0.2.1", "b".repeat(4090));
+    let again = phone.again("ours-1");
+    script.subscribe(&again.clone().with("sip:bob@192.0.2.1:5091", &long));
+    assert_eq!(script.responses.last().unwrap().status().code(), 413);
+    script.subscribe(&again);
+    assert_eq!(script.responses.last().unwrap().status().code(), 200);
 }

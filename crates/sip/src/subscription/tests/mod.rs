@@ -8,6 +8,7 @@ mod limits;
 mod model;
 mod notifying;
 mod rates;
+mod restarts;
 mod script;
 mod subscribing;
 mod watchers;

@@ -1,6 +1,6 @@
 //! One notifier of named resources, a clock moved by hand, and a log of all it did.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::header_name::HeaderName;
 use crate::message::{Message, Request, Response};
 use crate::status::StatusCode;
 use crate::subscription::{
-    Config, Content, EndReason, Input, Notifier, Outcome, Output, Standing, Subscribe,
+    Config, Content, EndReason, Input, Notifier, Outcome, Output, Path, Saved, Standing, Subscribe,
     SubscriptionId,
 };
 
@@ -32,7 +32,7 @@ pub(super) struct Phone {
     pub(super) watcher: &'static str,
     pub(super) call_id: String,
     pub(super) cseq: u32,
-    /// Our tag, once the phone knows it.
+    /// Our tag, once the phone knows it; what the answer made of it follows.
     pub(super) to_tag: Option<String>,
     /// Lines between CSeq and the body.
     pub(super) lines: String,
@@ -68,11 +68,11 @@ impl Phone {
         }
     }
 
-    fn request(&self) -> Request {
+    fn request(&self, given: &HashMap<String, String>) -> Request {
         let to_tag = self
             .to_tag
             .as_ref()
-            .map(|tag| format!(";tag={tag}"))
+            .map(|tag| format!(";tag={}", given.get(tag).unwrap_or(tag)))
             .unwrap_or_default();
         let text = format!(
             "SUBSCRIBE sip:alice@shop.example:5060;transport=udp SIP/2.0\r\n\
@@ -112,7 +112,11 @@ pub(super) struct Script {
     pub(super) responses: Vec<Response>,
     pub(super) watchers_changed: Vec<&'static str>,
     pub(super) ended: Vec<SubscriptionId>,
+    /// Of which something else has to be written down.
+    pub(super) to_keep: BTreeSet<SubscriptionId>,
     subscribes: u64,
+    /// The tags of answers, by what was given for them.
+    tags: HashMap<String, String>,
     call_ids: HashMap<SubscriptionId, String>,
     looked_at: usize,
     /// Names the state of every resource.
@@ -144,7 +148,9 @@ impl Script {
             responses: Vec::new(),
             watchers_changed: Vec::new(),
             ended: Vec::new(),
+            to_keep: BTreeSet::new(),
             subscribes: 0,
+            tags: HashMap::new(),
             call_ids: HashMap::new(),
             looked_at: 0,
             entity_tag: None,
@@ -164,7 +170,7 @@ impl Script {
     pub(super) fn subscribe_to(&mut self, resource: &'static str, phone: &Phone) {
         self.subscribes += 1;
         self.handle(Input::Subscribe(Box::new(Subscribe {
-            request: phone.request(),
+            request: phone.request(&self.tags),
             flow: flow(phone.flow_id),
             watcher: phone.watcher.into(),
             resource: phone.to_tag.is_none().then_some(resource),
@@ -227,6 +233,27 @@ impl Script {
         self.handle(Input::Admit { subscription });
     }
 
+    /// Has the clock of another one, and knows the tags it gave out.
+    pub(super) fn follow(&mut self, before: &Self) {
+        self.now = before.now;
+        self.start = before.now;
+        self.tags = before.tags.clone();
+    }
+
+    /// What has to be written down by now.
+    pub(super) fn saved(&self) -> Vec<Saved<&'static str>> {
+        let held = self.notifier.subscriptions();
+        held.filter_map(|held| self.notifier.saved(held.subscription))
+            .collect()
+    }
+
+    /// Brings back what was written down, to be told of after so long.
+    pub(super) fn restore(&mut self, saved: Saved<&'static str>, after: Duration) -> bool {
+        let restored = self.notifier.restore(saved, self.now + after, self.now);
+        self.drain();
+        restored
+    }
+
     /// Moves the clock, waking the notifier exactly when it wants to be.
     pub(super) fn wait(&mut self, seconds: u64) {
         let end = self.now + Duration::from_secs(seconds);
@@ -250,6 +277,10 @@ impl Script {
 
     fn handle(&mut self, input: Input<&'static str>) {
         self.notifier.handle(input, self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
         while let Some(output) = self.notifier.poll_output() {
             let at = self.now.duration_since(self.start).as_secs_f64();
             let said = match output {
@@ -265,6 +296,10 @@ impl Script {
                         shown(response.header(HeaderName::Expires), " expires "),
                         shown(response.header(HeaderName::RetryAfter), " retry after "),
                     );
+                    if let Some(tag) = response.to().unwrap().tag() {
+                        let given = format!("ours-{}", self.subscribes);
+                        self.tags.insert(given, tag.to_owned());
+                    }
                     self.responses.push(response);
                     said
                 }
@@ -272,7 +307,7 @@ impl Script {
                     subscription,
                     resource,
                     address,
-                    flow,
+                    path,
                     content,
                     draft,
                 } => {
@@ -289,7 +324,10 @@ impl Script {
                     let said = format!(
                         "notify {} of {resource} as {address} over {} cseq {}: {}{}",
                         String::from_utf8_lossy(request.uri_text()),
-                        flow.id,
+                        match path {
+                            Path::Flow(flow) => flow.id.to_string(),
+                            Path::Reach(reach) => reach.address.to_string(),
+                        },
                         request.cseq().unwrap().number,
                         shown(request.header(HeaderName::SubscriptionState), ""),
                         match content {
@@ -303,6 +341,10 @@ impl Script {
                 }
                 Output::Ended { subscription } => {
                     self.ended.push(subscription);
+                    continue;
+                }
+                Output::ToKeep { subscription } => {
+                    self.to_keep.insert(subscription);
                     continue;
                 }
                 Output::WatchersChanged { resource } => {

@@ -1,0 +1,225 @@
+//! Reads everything and compares it with its digests, its chains and itself: whether the journal is what was written.
+//! Must not know which database holds it.
+
+use helpdesk::Record;
+
+use crate::chain::{Digest, Link};
+use crate::error::LoadError;
+use crate::intent::Intent;
+use crate::outbox::OutboxEntry;
+use crate::reader::{Choice, Reader, Source, TicketRow};
+use crate::soft::StoredState;
+
+/// What is found by reading everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// Tickets read.
+    pub tickets: u64,
+    /// Records read.
+    pub records: u64,
+    /// What is wrong, one sentence each; empty where all is sound.
+    pub wrong: Vec<String>,
+}
+
+/// Rows read at once where all are read.
+pub(crate) const PAGE: u32 = 500;
+
+/// Faults told; more are not looked for.
+const MOST_FAULTS: usize = 100;
+
+/// A page of the rows that belong to no chain, whichever table they are of.
+pub(crate) struct LooseRows {
+    /// What is wrong with some of them.
+    pub(crate) wrong: Vec<String>,
+    /// Where the next page begins; `None` at the end.
+    pub(crate) next: Option<LooseFrom>,
+}
+
+/// Where a page of such rows begins: after a row of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LooseFrom {
+    State { kind: String, name: Vec<u8> },
+    Intents { kind: String, id: String },
+    Outbox { id: String },
+}
+
+impl LooseFrom {
+    fn first() -> Self {
+        Self::State {
+            kind: String::new(),
+            name: Vec::new(),
+        }
+    }
+}
+
+impl LooseRows {
+    /// A page of the table `state`, whose pages have at most [`PAGE`] rows.
+    pub(crate) fn of_state(rows: &[StoredState]) -> Self {
+        let wrong = rows.iter().filter(|row| !row.is_sound());
+        let wrong = wrong.map(|row| {
+            let (kind, name) = (&row.kind, row.name());
+            format!("what is known of {kind} {name:?} is not what was written")
+        });
+        let next = match rows.last() {
+            Some(last) if rows.len() >= PAGE as usize => LooseFrom::State {
+                kind: last.kind.clone(),
+                name: last.name.clone(),
+            },
+            Some(_) | None => LooseFrom::Intents {
+                kind: String::new(),
+                id: String::new(),
+            },
+        };
+        Self {
+            wrong: wrong.collect(),
+            next: Some(next),
+        }
+    }
+
+    pub(crate) fn of_intents(rows: &[(Intent, Vec<u8>)]) -> Self {
+        let wrong = rows
+            .iter()
+            .filter(|(intent, digest)| intent.digest() != digest[..])
+            .map(|(intent, _)| format!("intent {} is not what was written", intent.id));
+        let next = match rows.last() {
+            Some((last, _)) if rows.len() >= PAGE as usize => LooseFrom::Intents {
+                kind: last.kind.as_str().to_owned(),
+                id: last.id.clone(),
+            },
+            Some(_) | None => LooseFrom::Outbox { id: String::new() },
+        };
+        Self {
+            wrong: wrong.collect(),
+            next: Some(next),
+        }
+    }
+
+    pub(crate) fn of_outbox(rows: &[(OutboxEntry, Vec<u8>)]) -> Self {
+        let wrong = rows
+            .iter()
+            .filter(|(entry, digest)| entry.digest() != digest[..])
+            .map(|(entry, _)| format!("outbox entry {} is not what was written", entry.id));
+        let next = match rows.last() {
+            Some((last, _)) if rows.len() >= PAGE as usize => Some(LooseFrom::Outbox {
+                id: last.id.clone(),
+            }),
+            Some(_) | None => None,
+        };
+        Self {
+            wrong: wrong.collect(),
+            next,
+        }
+    }
+}
+
+impl Reader {
+    /// Reads everything and compares it with its digests and chains.
+    pub(crate) async fn verify(&self) -> Result<Verdict, LoadError> {
+        let (records, wrong) = match &self.source {
+            Source::Sqlite(reader) => reader.examine().await?,
+            Source::Postgres(reader) => (reader.count().await?, Vec::new()),
+        };
+        let mut verdict = Verdict {
+            wrong,
+            ..Verdict::default()
+        };
+        self.verify_tickets(&mut verdict).await?;
+        // A server may have written meanwhile, so that more is no fault.
+        if verdict.wrong.is_empty() && verdict.records < records.unsigned_abs() {
+            verdict.wrong.push(format!(
+                "{} records belong to no ticket",
+                records.unsigned_abs() - verdict.records
+            ));
+        }
+        let mut from = Some(LooseFrom::first());
+        while let Some(place) = from.take().filter(|_| verdict.wrong.len() < MOST_FAULTS) {
+            let page = match &self.source {
+                Source::Sqlite(reader) => reader.loose_rows(place).await?,
+                Source::Postgres(reader) => reader.loose_rows(place).await?,
+            };
+            verdict.wrong.extend(page.wrong);
+            from = page.next;
+        }
+        Ok(verdict)
+    }
+
+    async fn verify_tickets(&self, verdict: &mut Verdict) -> Result<(), LoadError> {
+        let mut after = None;
+        loop {
+            let tickets = self.tickets(i64::MIN, after, PAGE).await?;
+            let Some(last) = tickets.last() else {
+                return Ok(());
+            };
+            after = Some((last.opened_at_unix_ms, last.id.clone()));
+            let ids = tickets.iter().map(|ticket| ticket.id.clone()).collect();
+            let mut rows = self
+                .rows(Choice::Tickets(ids))
+                .await?
+                .into_iter()
+                .peekable();
+            for ticket in tickets {
+                verdict.tickets += 1;
+                let (mut link, mut told) = (Link::default(), Told::default());
+                while let Some(row) = rows.next_if(|row| row.ticket == ticket.id) {
+                    verdict.records += 1;
+                    let digest: Digest = row.columns().digest();
+                    link = link.followed_by(&digest);
+                    let position = row.position;
+                    if row.digest != digest {
+                        let wrong = format!("record {position} is not what was written");
+                        verdict.wrong.push(wrong);
+                        continue;
+                    }
+                    match self.record(row) {
+                        Ok(record) => told.hear(&record),
+                        Err(error) => verdict.wrong.push(error.to_string()),
+                    }
+                }
+                if ticket.records != link.records || ticket.chain != link.chain {
+                    verdict.wrong.push(format!(
+                        "ticket {} has {} records that fit together, and {} were written",
+                        ticket.id, link.records, ticket.records
+                    ));
+                } else if !told.fits(&ticket) {
+                    verdict.wrong.push(format!(
+                        "ticket {} is not listed as its records tell",
+                        ticket.id
+                    ));
+                }
+                if verdict.wrong.len() >= MOST_FAULTS {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// What a ticket's records say of what its row says too.
+#[derive(Default)]
+struct Told {
+    opened: Option<(String, String, i64)>,
+    ended_at_unix_ms: Option<i64>,
+}
+
+impl Told {
+    fn hear(&mut self, record: &Record) {
+        if let Record::Opened { ask, at_unix_ms } = record {
+            let (site, tier) = (ask.site.as_str().to_owned(), ask.tier.as_str().to_owned());
+            self.opened = Some((site, tier, *at_unix_ms));
+        }
+        if let Record::Closed { at_unix_ms, .. } = record {
+            self.ended_at_unix_ms = Some(*at_unix_ms);
+        }
+    }
+
+    fn fits(&self, ticket: &TicketRow) -> bool {
+        let opened = (
+            ticket.site.clone(),
+            ticket.tier.clone(),
+            ticket.opened_at_unix_ms,
+        );
+        // A record that cannot be read has been told of already.
+        self.opened.as_ref().is_none_or(|told| *told == opened)
+            && self.ended_at_unix_ms == ticket.ended_at_unix_ms
+    }
+}
