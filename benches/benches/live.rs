@@ -1,5 +1,6 @@
 //! What one input costs the live desk, everybody told and everything decided, with all reps in conversation
-//! and a queue: the middle, the 99th percentile and the worst of each kind of input.
+//! and a queue: the middle, the 99th percentile and the worst of each kind of input, in processor time of
+//! the one thread, so that what else the machine does counts little.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -16,6 +17,7 @@ use helpdesk::{
     RepId, ReplyId, Routing, Site, SiteId, Skill, SkillId, TicketId, Tier, TierId, Wishes,
 };
 use presence::Availability;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Reps, skills, tiers, tickets queued.
 const DESKS: [(usize, usize, usize, usize); 4] = [
@@ -30,7 +32,9 @@ const STEP: Duration = Duration::from_millis(10);
 const AT_MOST: Duration = Duration::from_secs(3);
 
 fn main() {
-    println!("reps skills tiers queued  input                         middle      99 %     worst   runs");
+    println!(
+        "reps skills tiers queued  input                         middle      99 %     worst   runs"
+    );
     for (reps, skills, tiers, queued) in DESKS {
         let mut desk = Live::new(reps, skills, tiers);
         desk.fill();
@@ -41,19 +45,28 @@ fn main() {
         measure(&about, "presence as it was", &mut desk, |desk, number| {
             desk.presence(number, Availability::Busy)
         });
-        measure(&about, "presence, busy or away", &mut desk, |desk, number| {
-            let availability = match (number / desk.reps) % 2 {
-                0 => Availability::Away,
-                _ => Availability::Busy,
-            };
-            desk.presence(number, availability)
-        });
+        measure(
+            &about,
+            "presence, busy or away",
+            &mut desk,
+            |desk, number| {
+                let availability = match (number / desk.reps) % 2 {
+                    0 => Availability::Away,
+                    _ => Availability::Busy,
+                };
+                desk.presence(number, availability)
+            },
+        );
         for number in 0..desk.reps {
             desk.presence(number, Availability::Available);
         }
         measure(&about, "a line from a shopper", &mut desk, Live::line);
-        measure(&about, "a click that waits", &mut desk, |desk, _| desk.click());
-        measure(&about, "a shopper leaves", &mut desk, |desk, _| desk.leave());
+        measure(&about, "a click that waits", &mut desk, |desk, _| {
+            desk.click()
+        });
+        measure(&about, "a shopper leaves", &mut desk, |desk, _| {
+            desk.leave()
+        });
         measure(&about, "an end, and the next offered", &mut desk, Live::end);
         measure(&about, "an offer taken", &mut desk, |desk, _| desk.take());
     }
@@ -137,7 +150,7 @@ impl Live {
 
     fn input(&mut self, input: Input) -> Duration {
         self.now += STEP;
-        let began = Instant::now();
+        let began = processor_time();
         if self.desk.next_timeout().is_some_and(|due| due <= self.now) {
             self.desk.handle_timeout(self.now);
         }
@@ -146,9 +159,11 @@ impl Live {
         while let Some(output) = self.desk.poll_output() {
             outputs.push(output);
         }
-        let took = began.elapsed();
+        let took = processor_time().saturating_sub(began);
         for output in outputs {
-            if let Output::ToRep { rep, ticket, text, .. } = &output
+            if let Output::ToRep {
+                rep, ticket, text, ..
+            } = &output
                 && text.contains("Reply to take it")
             {
                 self.waiting.retain(|waiting| waiting != ticket);
@@ -182,6 +197,7 @@ impl Live {
             message: Some("Does it float?".to_owned()),
             page: None,
             language: None,
+            details: Vec::new(),
         };
         self.input(Input::Ask {
             ask: Box::new(ask),
@@ -227,6 +243,14 @@ impl Live {
     }
 }
 
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap(),
+        u32::try_from(time.tv_nsec).unwrap(),
+    )
+}
+
 fn skill(number: usize, of: usize) -> SkillId {
     SkillId::new(&format!("skill{:02}", number % of))
 }
@@ -265,9 +289,7 @@ fn config(reps: usize, skills: usize, tiers: usize) -> Config {
                 name: format!("Rep {number}"),
                 skills: [(0, 90), (7, 60), (19, 40)]
                     .into_iter()
-                    .map(|(step, level)| {
-                        (skill(number + step, skills), Level::new(level).unwrap())
-                    })
+                    .map(|(step, level)| (skill(number + step, skills), Level::new(level).unwrap()))
                     .collect(),
                 tiers: None,
                 capacity: 2,

@@ -274,9 +274,15 @@ impl Line {
         self.plain.iter().copied().chain(alike).collect()
     }
 
-    pub(crate) fn holds(&self, ticket: &Ticket) -> bool {
-        self.plain.contains(&(ticket.asked_at, ticket.number))
-            || self.singles.contains(&ticket.number)
+    /// How many were asked before a ticket.
+    pub(crate) fn older_than(&self, ticket: &Ticket) -> usize {
+        let mine = (ticket.asked_at, ticket.number);
+        let plain = match self.plain.last() {
+            Some(last) if *last > mine => self.plain.range(..mine).count(),
+            Some(last) if *last == mine => self.plain.len() - 1,
+            Some(_) | None => self.plain.len(),
+        };
+        plain + self.singles.range(..ticket.number).count()
     }
 
     pub(crate) fn len(&self) -> usize {

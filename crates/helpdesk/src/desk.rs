@@ -140,6 +140,13 @@ impl Helpdesk {
         Ok(desk)
     }
 
+    /// From so many waiting tickets and reps at work on, 256 by default, waits are forecast a few times a second
+    /// instead of at every change; who is offered what and what groups say of a click is decided at once anyway.
+    pub fn forecasting_seldom_from(mut self, tickets_and_reps: usize) -> Self {
+        self.forecast.large = tickets_and_reps;
+        self
+    }
+
     /// Takes one input.
     pub fn handle(&mut self, input: Input, now: Instant) {
         self.advance(now);
@@ -313,7 +320,7 @@ impl Helpdesk {
         if is_behind && self.forecast_is_due() {
             self.forecast();
         } else {
-            self.tell_who_waits_no_more();
+            self.tell_touched();
         }
         self.publish_snapshot();
         self.record_scores();
@@ -358,16 +365,18 @@ impl Helpdesk {
         self.forecast.seen = Some(self.seen());
     }
 
-    /// Between two forecasts whoever came to a rep or left is told at once; who waits again, with the next.
-    fn tell_who_waits_no_more(&mut self) {
-        let (waiting, others) = std::mem::take(&mut self.touched)
-            .into_iter()
-            .partition(|id| self.board.steps_of(id).is_some());
-        self.touched = waiting;
-        let others: BTreeSet<TicketId> = others;
-        for id in others {
-            self.tell(&id, None);
+    /// Between two forecasts whoever came to a rep, left or waits again is told so at once.
+    fn tell_touched(&mut self) {
+        for id in std::mem::take(&mut self.touched) {
+            let promise = self.quick_promise(&id);
+            self.tell(&id, promise);
         }
+    }
+
+    /// What a ticket is promised between two forecasts, if it waits.
+    fn quick_promise(&self, id: &TicketId) -> Option<Promise> {
+        let ticket = self.tickets.ticket(id)?;
+        promises::quick_promise(self.promising(), ticket, &self.forecast.clicks)
     }
 
     fn refresh_learnt(&mut self) {
@@ -467,10 +476,7 @@ impl Helpdesk {
         }
         for id in of {
             self.touched.remove(&id);
-            let ticket = self.tickets.ticket(&id);
-            let promise = ticket.and_then(|ticket| {
-                promises::quick_promise(self.promising(), ticket, &self.forecast.clicks)
-            });
+            let promise = self.quick_promise(&id);
             self.take_view_as_told(&id, promise);
         }
     }

@@ -43,10 +43,17 @@ impl Helpdesk {
             return;
         }
         while let Some(bid) = self.best_bid() {
+            #[cfg(test)]
+            self.check_against_routing(&bid);
             self.decide(&bid.ticket, Outcome::Offered(bid.choice.rep.clone()));
             self.offer(&bid.ticket, &bid.choice.rep);
             self.sync();
         }
+        #[cfg(test)]
+        assert!(
+            self.best_bid_of_all().is_none(),
+            "a free rep could take a waiting ticket"
+        );
         self.drained = Some(self.seen());
     }
 
@@ -61,6 +68,34 @@ impl Helpdesk {
             self.bid(ticket)
         });
         heads.chain(singles).max_by_key(|bid| bid.key)
+    }
+
+    /// What routing itself would choose, ticket by ticket and rep by rep: the lines must come to the same.
+    /// The same rep for the ticket, and nobody else first unless all who are free are taken longest idle first:
+    /// then an older one that reaches further may go before a younger one with more to show.
+    #[cfg(test)]
+    fn check_against_routing(&self, bid: &Bid) {
+        let routing = &self.config.routing;
+        let ticket = self.tickets.ticket(&bid.ticket);
+        let alone = ticket.and_then(|ticket| self.bid(ticket));
+        assert_eq!(alone.map(|alone| alone.choice), Some(bid.choice.clone()));
+        let by_level = |ticket: &Ticket| {
+            ticket
+                .demand(routing.sticky_for, self.now)
+                .wants
+                .choose(routing)
+                == crate::config::Choose::Best
+        };
+        if self.tickets.waiting().all(by_level) {
+            let first = self.best_bid_of_all().map(|first| first.ticket);
+            assert_eq!(first.as_ref(), Some(&bid.ticket));
+        }
+    }
+
+    #[cfg(test)]
+    fn best_bid_of_all(&self) -> Option<Bid> {
+        let bids = self.tickets.waiting().filter_map(|ticket| self.bid(ticket));
+        bids.max_by_key(|bid| bid.key)
     }
 
     fn bid_of_head(&self, line: &Line) -> Option<Bid> {

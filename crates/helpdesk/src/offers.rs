@@ -87,6 +87,7 @@ impl Helpdesk {
             ticket.refused.insert(rep.clone(), now);
         }
         self.tickets.set_stage(id, Stage::Waiting, now);
+        self.touched.insert(id.clone());
         if let Some(seat) = self.roster.seat_mut(&rep) {
             seat.end_offer(id);
         }

@@ -268,7 +268,8 @@ impl Learnt {
             now,
         };
         let mut clicks: Vec<usize> = (0..self.kinds.len()).collect();
-        clicks.retain(|&kind| plan.can_ever(kind));
+        // Whoever would be offered at once need not be played.
+        clicks.retain(|&kind| plan.can_ever(kind) && floor.rep_for_newcomer(&plan, kind).is_none());
         let waits = quote(&scene, &clicks, SEED)?;
         let of_ticket = |(ticket, quote): (TicketId, Option<Quote>)| Some((ticket, quote?));
         let of_click =

@@ -1,6 +1,7 @@
 //! What waiting shoppers and pages are promised: places, waits and the groups' states, all derived
 //! afresh from roster and queue. Must not know who is told.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::board::Board;
@@ -77,12 +78,12 @@ pub(crate) fn promises(desk: Desk<'_>, groups: &Groups) -> Promises {
     }
 }
 
-/// What a newcomer that has to wait is promised between two forecasts: the click's, as much longer as more go
-/// before it than did then; by the length of the queue where none was made.
+/// What a ticket that begins to wait, or waits again, is promised between two forecasts: what a click was, as much
+/// longer or shorter as more or fewer go before it; by the length of the queue where no click had to wait then.
 pub(crate) fn quick_promise(desk: Desk<'_>, ticket: &Ticket, clicks: &Clicks) -> Option<Promise> {
     let steps = desk.board.steps_of(&ticket.ask.ticket)?;
     let about = (ticket.skills.first()?, &ticket.ask.tier);
-    let count = ahead_of_newcomer(desk, steps, about.1, Some(ticket));
+    let count = who_goes_first(desk, steps, about.1, Some(ticket));
     let servers = count.servers;
     let is_like_clicks = ticket.is_plain() && steps.want.is_plain();
     let click = clicks
@@ -91,9 +92,7 @@ pub(crate) fn quick_promise(desk: Desk<'_>, ticket: &Ticket, clicks: &Clicks) ->
     let (wait, form) = match click {
         Some(click) => {
             let longer = f64::from(count.at_work + 1) / f64::from(click.ahead + 1);
-            let wait = click
-                .wait
-                .map(|wait| estimate::stretched(wait, longer.max(1.0)));
+            let wait = click.wait.map(|wait| estimate::stretched(wait, longer));
             (wait, click.form)
         }
         None => (wait(desk, count.at_work, servers, about), Form::Formula),
@@ -112,19 +111,20 @@ pub(crate) fn quick_wait(
     steps: &Steps,
     about: (&SkillId, &TierId),
 ) -> Option<Wait> {
-    let count = ahead_of_newcomer(desk, steps, about.1, None);
+    let count = who_goes_first(desk, steps, about.1, None);
     wait(desk, count.at_work, count.servers, about)
 }
 
-/// How many go before a newcomer, and who could serve it.
+/// How many go before a ticket, and who could serve it.
 struct Ahead {
     all: u32,
     at_work: u32,
     servers: u32,
 }
 
-/// By lines and not by tickets; `but` is already in its line.
-fn ahead_of_newcomer(desk: Desk<'_>, steps: &Steps, tier: &TierId, but: Option<&Ticket>) -> Ahead {
+/// By lines and not by tickets, the older first where weights do not say otherwise at any time; `None` is a click
+/// of this moment.
+fn who_goes_first(desk: Desk<'_>, steps: &Steps, tier: &TierId, ticket: Option<&Ticket>) -> Ahead {
     let routing = &desk.config.routing;
     let reach = |steps: &Steps, waited, sticky_for| {
         let reach = steps.reach(waited, sticky_for, desk.roster, routing);
@@ -138,15 +138,15 @@ fn ahead_of_newcomer(desk: Desk<'_>, steps: &Steps, tier: &TierId, but: Option<&
         servers: mine.servers,
     };
     for line in desk.board.lines() {
-        let goes_first = match routing.priority {
-            Priority::Weighted => true,
-            Priority::Strict => tier_weight(desk.config, &line.steps.want.tier) >= weight,
+        let theirs = tier_weight(desk.config, &line.steps.want.tier);
+        let first = match (routing.priority, theirs.total_cmp(&weight), ticket) {
+            (Priority::Strict, Ordering::Less, _) => 0,
+            (Priority::Strict, Ordering::Greater, _)
+            | (Priority::Strict | Priority::Weighted, _, None) => line.len(),
+            (Priority::Strict, Ordering::Equal, Some(ticket))
+            | (Priority::Weighted, _, Some(ticket)) => line.older_than(ticket),
         };
-        if !goes_first {
-            continue;
-        }
-        let own = but.is_some_and(|ticket| std::ptr::eq(&*line.steps, steps) && line.holds(ticket));
-        let waits = u32::try_from(line.len()).unwrap_or(u32::MAX) - u32::from(own);
+        let waits = u32::try_from(first).unwrap_or(u32::MAX);
         let waited = line.head().map(|(since, _)| desk.now.since(since));
         let theirs = reach(&line.steps, waited.unwrap_or_default(), line.sticky_for);
         if theirs.meets(&mine) {

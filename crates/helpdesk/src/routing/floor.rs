@@ -135,7 +135,12 @@ impl Floor {
     pub(crate) fn effort(&self) -> usize {
         match self.free.few() {
             Some(_) => 1,
-            None => self.lines.iter().filter(|line| !line.is_empty()).count().max(1),
+            None => self
+                .lines
+                .iter()
+                .filter(|line| !line.is_empty())
+                .count()
+                .max(1),
         }
     }
 
