@@ -1,5 +1,12 @@
 //! Presence documents, publications, composition and the presentity store. Must not know SIP syntax, HTTP or tokio.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::duplicate_mod,
+        reason = "`schedules` compiles the store once more, over loom"
+    )
+)]
 
 mod activity;
 mod alike;
@@ -13,8 +20,6 @@ mod entity_tag;
 mod expiry;
 mod explain;
 pub mod groups;
-#[cfg(test)]
-mod interleavings;
 mod marks;
 mod own;
 mod partial;
@@ -22,10 +27,14 @@ mod pidf;
 mod presentity;
 mod presentity_id;
 mod publication;
-
+#[cfg(test)]
+mod schedules;
 mod source;
 mod store;
 mod store_config;
+mod sync;
+#[cfg(test)]
+mod tests;
 pub mod watchers;
 mod xml;
 
@@ -42,7 +51,7 @@ pub use groups::GroupCounts;
 pub use marks::Marks;
 pub use own::OwnKnowledge;
 pub use partial::{Partial, Patch, PatchError};
-pub use pidf::{write_dated_pidf, write_pidf};
+pub use pidf::{Decision, read_decision, write_dated_pidf, write_pidf};
 pub use presentity::Presentity;
 pub use presentity_id::PresentityId;
 pub use publication::{

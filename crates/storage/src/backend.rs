@@ -3,6 +3,7 @@
 
 use helpdesk::TicketId;
 
+use crate::aside::Aside;
 use crate::error::CommitError;
 use crate::health::Health;
 use crate::intent::IntentChange;
@@ -15,6 +16,7 @@ use crate::soft::SoftChange;
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) rows: Vec<Row>,
+    pub(crate) asides: Vec<Aside>,
     pub(crate) soft: Vec<SoftChange>,
     pub(crate) intents: Vec<IntentChange>,
     pub(crate) outbox: Vec<OutboxChange>,

@@ -14,10 +14,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use helpdesk::{Record, TicketId};
+use helpdesk::{Case, CaseId, Record, TicketId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task;
 
+use crate::aside::Kept;
 use crate::backend::{Backend, Batch, Removal};
 use crate::error::{CommitError, LoadError, OpenError};
 use crate::health::Health;
@@ -25,10 +26,10 @@ use crate::intent::{Intent, IntentChange, IntentKind};
 use crate::location::Location;
 use crate::outbox::{OutboxChange, OutboxChoice, OutboxEntry};
 use crate::postgres::{self, PostgresBackend};
-use crate::reader::{After, Choice, Reader, Source, Story, soft_place};
+use crate::reader::{After, Reader, Source, Story, soft_place};
 use crate::row::Row;
 use crate::seal::Keyring;
-use crate::soft::{SoftChange, SoftKind, SoftValue};
+use crate::soft::{SoftChange, SoftKey, SoftKind, SoftValue};
 use crate::sqlite::{self, Database, SqliteBackend};
 use crate::verify::Verdict;
 use crate::writer::{Request, Shared, Writer};
@@ -179,13 +180,19 @@ impl Journal {
             mut outbox,
         } = work;
         let mut rows = Vec::with_capacity(records.len());
+        let mut asides = Vec::new();
         for record in &records {
             let row = Row::from_record(record).map_err(|error| error.to_string())?;
-            let Some(mut row) = row else {
+            if let Some(mut row) = row {
+                row.seal(&self.keyring)?;
+                rows.push(row);
                 continue;
-            };
-            row.seal(&self.keyring)?;
-            rows.push(row);
+            }
+            match Kept::from_record(record).map_err(|error| error.to_string())? {
+                Some(Kept::Aside(aside)) => asides.push(aside),
+                Some(Kept::Word(word)) => soft.push(word),
+                None => return Err("a record has no place".to_owned()),
+            }
         }
         for change in &mut soft {
             let Some(value) = &mut change.value else {
@@ -205,16 +212,18 @@ impl Journal {
         }
         Ok(Batch {
             rows,
+            asides,
             soft,
             intents,
             outbox,
         })
     }
 
-    /// What a restart needs, in the order of commitment: every record of the tickets that have not ended or
-    /// ended at `since_unix_ms` (milliseconds since the Unix epoch) or later.
+    /// What a restart needs: the newest words about cases, pauses and promises, the lessons, and in the order of
+    /// commitment every record of the tickets that have not ended or ended at `since_unix_ms` (milliseconds since the
+    /// Unix epoch) or later, with the decisions on them behind.
     pub async fn load(&self, since_unix_ms: i64) -> Result<Vec<Record>, LoadError> {
-        self.reader.records(Choice::Since(since_unix_ms)).await
+        self.reader.load(since_unix_ms).await
     }
 
     /// The newest word about each thing of a kind that has not lapsed by now, with its name.
@@ -226,10 +235,10 @@ impl Journal {
         self.reader.soft(kind, now_unix_ms).await
     }
 
-    /// Every record of a ticket, in the order of commitment; none for an unknown ticket.
+    /// Every record of a ticket, in the order of commitment, and the decisions on it behind; none for an unknown
+    /// ticket.
     pub async fn history(&self, ticket: &TicketId) -> Result<Vec<Record>, LoadError> {
-        let tickets = vec![ticket.as_str().to_owned()];
-        self.reader.records(Choice::Tickets(tickets)).await
+        self.reader.history(ticket).await
     }
 
     /// Tickets opened at `since_unix_ms` or later with their stories, the oldest first: a page of `at_most`.
@@ -267,6 +276,23 @@ impl Journal {
             at_most,
         };
         self.remove(removal, now_unix_ms).await
+    }
+
+    /// Every case, open or closed.
+    pub async fn cases(&self) -> Result<Vec<Case>, LoadError> {
+        self.reader.cases().await
+    }
+
+    /// Takes cases out for good; what is still said of them is kept again.
+    pub async fn erase_cases(&self, cases: Vec<CaseId>) -> Result<(), CommitError> {
+        let gone = cases.iter().map(|case| SoftChange {
+            key: SoftKey {
+                kind: SoftKind::Case,
+                name: case.as_str().to_owned(),
+            },
+            value: None,
+        });
+        self.keep(gone.collect()).await
     }
 
     /// Takes soft state out that has lapsed; says how many things it was about.
@@ -384,11 +410,17 @@ impl Archive {
         })
     }
 
-    /// See [`Journal::erase`]; a server that is running learns of it when it next hears of one of the tickets.
-    pub async fn erase(&self, tickets: Vec<TicketId>, now_unix_ms: i64) -> Result<u64, OpenError> {
+    /// See [`Journal::erase`] and [`Journal::erase_cases`]; a server that is running learns of it when it next hears of
+    /// one of the tickets. Says how many tickets and cases went.
+    pub async fn erase(
+        &self,
+        tickets: Vec<TicketId>,
+        cases: Vec<CaseId>,
+        now_unix_ms: i64,
+    ) -> Result<u64, OpenError> {
         match self.location.clone() {
             Location::File(path) => {
-                let erase = move || sqlite::erase_beside(&path, &tickets, now_unix_ms);
+                let erase = move || sqlite::erase_beside(&path, &tickets, &cases, now_unix_ms);
                 task::spawn_blocking(erase)
                     .await
                     .map_err(|error| OpenError::Writer(io::Error::other(error)))?
@@ -396,7 +428,7 @@ impl Archive {
             Location::Memory => Ok(0),
             Location::Postgres(url) => {
                 let settings = postgres::Settings::read(url.expose())?;
-                Ok(postgres::erase_beside(&settings, tickets, now_unix_ms).await?)
+                Ok(postgres::erase_beside(&settings, tickets, &cases, now_unix_ms).await?)
             }
         }
     }
@@ -414,6 +446,16 @@ impl Archive {
     /// See [`Journal::verify`].
     pub async fn verify(&self) -> Result<Verdict, LoadError> {
         self.reader.verify().await
+    }
+
+    /// See [`Journal::cases`].
+    pub async fn cases(&self) -> Result<Vec<Case>, LoadError> {
+        self.reader.cases().await
+    }
+
+    /// See [`Journal::history`].
+    pub async fn history(&self, ticket: &TicketId) -> Result<Vec<Record>, LoadError> {
+        self.reader.history(ticket).await
     }
 
     /// See [`Journal::load_soft`].

@@ -2,6 +2,7 @@
 //! people and restarts. Must not know SIP or HTTP, nor what the records mean beyond their order and their ticket.
 #![forbid(unsafe_code)]
 
+mod aside;
 mod backend;
 mod chain;
 mod error;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use helpdesk::{Record, TicketId};
+use helpdesk::{Case, Record, TicketId};
 
+use crate::aside::{StoredAside, read_word};
 use crate::error::LoadError;
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
@@ -73,9 +74,85 @@ impl Reader {
         Self { source, keyring }
     }
 
-    pub(crate) async fn records(&self, choice: Choice) -> Result<Vec<Record>, LoadError> {
-        let rows = self.rows(choice).await?;
-        rows.into_iter().map(|row| self.record(row)).collect()
+    /// See [`Journal::load`](crate::Journal::load).
+    pub(crate) async fn load(&self, since_unix_ms: i64) -> Result<Vec<Record>, LoadError> {
+        let mut records: Vec<Record> = self.cases().await?.into_iter().map(wrapped).collect();
+        // What was learnt comes again, and a pause is said again: what is damaged of them is told and passed over.
+        for kind in [SoftKind::Pause, SoftKind::Score] {
+            let words = self.soft(kind, since_unix_ms).await?;
+            let words = words
+                .iter()
+                .map(|(name, value)| read_word(kind, name, value));
+            records.extend(words.filter_map(|word| {
+                word.inspect_err(|why| tracing::error!(kind = kind.as_str(), why, "{UNREADABLE}"))
+                    .ok()
+            }));
+        }
+        let asides = match &self.source {
+            Source::Sqlite(reader) => reader.lessons().await?,
+            Source::Postgres(reader) => reader.lessons().await?,
+        };
+        records.extend(asides.into_iter().filter_map(readable));
+        for row in self.rows(Choice::Since(since_unix_ms)).await? {
+            records.push(self.record(row)?);
+        }
+        let asides = match &self.source {
+            Source::Sqlite(reader) => reader.decisions_since(since_unix_ms).await?,
+            Source::Postgres(reader) => reader.decisions_since(since_unix_ms).await?,
+        };
+        records.extend(asides.into_iter().filter_map(readable));
+        Ok(records)
+    }
+
+    /// See [`Journal::history`](crate::Journal::history).
+    pub(crate) async fn history(&self, ticket: &TicketId) -> Result<Vec<Record>, LoadError> {
+        let ticket = ticket.as_str().to_owned();
+        let rows = self.rows(Choice::Tickets(vec![ticket.clone()])).await?;
+        let mut records: Vec<Record> = rows
+            .into_iter()
+            .map(|row| self.record(row))
+            .collect::<Result<_, _>>()?;
+        let asides = match &self.source {
+            Source::Sqlite(reader) => reader.decisions_on(ticket).await?,
+            Source::Postgres(reader) => reader.decisions_on(ticket).await?,
+        };
+        for aside in asides {
+            records.push(aside.into_record()?);
+        }
+        Ok(records)
+    }
+
+    /// Every case, open or closed.
+    pub(crate) async fn cases(&self) -> Result<Vec<Case>, LoadError> {
+        let kind = SoftKind::Case;
+        let mut cases = Vec::new();
+        for row in self.soft_rows(kind, 0).await? {
+            let name = row.name();
+            let told = format!("case {name}");
+            if !row.is_sound() {
+                return Err(LoadError::Damaged(told));
+            }
+            let SoftValue {
+                version,
+                expires_at_unix_ms,
+                body,
+            } = row.value;
+            let opened = self.keyring.open(body, &soft_place(kind, &name));
+            let read = opened.map_err(|error| error.to_string()).and_then(|body| {
+                let value = SoftValue {
+                    version,
+                    expires_at_unix_ms,
+                    body,
+                };
+                read_word(kind, &name, &value)
+            });
+            match read {
+                Ok(Record::Case(case)) => cases.push(*case),
+                Ok(_) => {}
+                Err(why) => return Err(LoadError::Sealed { name: told, why }),
+            }
+        }
+        Ok(cases)
     }
 
     pub(crate) async fn stories(
@@ -113,14 +190,22 @@ impl Reader {
         kind: SoftKind,
         now_unix_ms: i64,
     ) -> Result<Vec<(String, SoftValue)>, LoadError> {
-        let rows = match &self.source {
-            Source::Sqlite(reader) => reader.soft(kind, now_unix_ms).await?,
-            Source::Postgres(reader) => reader.soft(kind, now_unix_ms).await?,
-        };
+        let rows = self.soft_rows(kind, now_unix_ms).await?;
         Ok(rows
             .into_iter()
             .filter_map(|row| open_soft(&self.keyring, kind, row))
             .collect())
+    }
+
+    async fn soft_rows(
+        &self,
+        kind: SoftKind,
+        now_unix_ms: i64,
+    ) -> Result<Vec<StoredState>, LoadError> {
+        match &self.source {
+            Source::Sqlite(reader) => reader.soft(kind, now_unix_ms).await,
+            Source::Postgres(reader) => reader.soft(kind, now_unix_ms).await,
+        }
     }
 
     pub(crate) async fn intents(
@@ -211,6 +296,19 @@ impl Reader {
             })
     }
 }
+
+fn wrapped(case: Case) -> Record {
+    Record::Case(Box::new(case))
+}
+
+fn readable(aside: StoredAside) -> Option<Record> {
+    aside
+        .into_record()
+        .inspect_err(|error| tracing::error!(%error, "{UNREADABLE}"))
+        .ok()
+}
+
+const UNREADABLE: &str = "something of the journal is passed over; run deskbell verify";
 
 /// Soft state comes again by itself: what is damaged or cannot be opened is told and passed over.
 fn open_soft(keyring: &Keyring, kind: SoftKind, row: StoredState) -> Option<(String, SoftValue)> {

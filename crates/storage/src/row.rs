@@ -2,13 +2,21 @@
 //! Must not know the database. A body's form, once released, is only ever added to by a new version.
 
 mod body;
+mod case;
+mod decision;
+mod learnt;
 
 use std::sync::Arc;
 
 use helpdesk::{Line, LineId, Record, RepId, Seq, SiteId, SkillId, TicketId, TierId};
 use serde::Deserialize;
 
+pub(crate) use self::case::CaseV1;
+pub(crate) use self::decision::DecisionV1;
+pub(crate) use self::learnt::{LessonV1, ScoreV1};
+
 use self::body::{ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1};
+use self::learnt::PromisedV1;
 use crate::chain::Columns;
 use crate::seal::Keyring;
 
@@ -38,6 +46,7 @@ pub(crate) enum Kind {
     Transferred,
     Closed,
     Rated,
+    Promised,
 }
 
 impl Kind {
@@ -52,6 +61,7 @@ impl Kind {
             Self::Transferred => TRANSFERRED,
             Self::Closed => CLOSED,
             Self::Rated => RATED,
+            Self::Promised => PROMISED,
         }
     }
 }
@@ -72,7 +82,7 @@ pub(crate) struct StoredRow {
 }
 
 impl Row {
-    /// The record as a row of the newest version of its kind; `None` of a kind that has no rows.
+    /// The record as a row of the newest version of its kind; `None` of one that is no part of a story.
     pub(crate) fn from_record(record: &Record) -> Result<Option<Self>, serde_json::Error> {
         let (ticket, kind, at_unix_ms, line, body) = match record {
             Record::Opened { ask, at_unix_ms } => {
@@ -200,8 +210,18 @@ impl Row {
                     serde_json::to_string(&body),
                 )
             }
-            Record::Promised { .. }
-            | Record::Decided(_)
+            Record::Promised {
+                ticket,
+                promise,
+                at_unix_ms,
+            } => (
+                ticket,
+                Kind::Promised,
+                at_unix_ms,
+                None,
+                serde_json::to_string(&PromisedV1::from_promise(promise)),
+            ),
+            Record::Decided(_)
             | Record::Case(_)
             | Record::Paused { .. }
             | Record::Learnt(_)
@@ -367,6 +387,11 @@ impl StoredRow {
                     at_unix_ms,
                 })
             }
+            (PROMISED, 1) => Ok(Record::Promised {
+                ticket,
+                promise: body::<PromisedV1>(&self.body)?.into_promise(),
+                at_unix_ms,
+            }),
             _ => Err("this program does not know it; a newer one wrote it".to_owned()),
         }
     }
@@ -385,6 +410,7 @@ const ACCEPTED: &str = "accepted";
 const TRANSFERRED: &str = "transferred";
 const CLOSED: &str = "closed";
 const RATED: &str = "rated";
+const PROMISED: &str = "promised";
 
 fn body<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())

@@ -14,10 +14,12 @@ pub enum SoftKind {
     Subscription,
     /// One word of whoever sees to telephone calls, such as a breaker that has tripped.
     Calls,
-    /// What was learnt of one subject, such as how long conversations take.
-    Learnt,
+    /// How good the promises of a skill and tier were.
+    Score,
     /// A rep's pause.
     Pause,
+    /// A case.
+    Case,
 }
 
 impl SoftKind {
@@ -28,8 +30,9 @@ impl SoftKind {
             Self::Bindings => "bindings",
             Self::Subscription => "subscription",
             Self::Calls => "calls",
-            Self::Learnt => "learnt",
+            Self::Score => "score",
             Self::Pause => "pause",
+            Self::Case => "case",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use helpdesk::Record;
 
+use crate::aside::{AsideTable, StoredAside};
 use crate::chain::{Digest, Link};
 use crate::error::LoadError;
 use crate::intent::Intent;
@@ -41,6 +42,7 @@ pub(crate) enum LooseFrom {
     State { kind: String, name: Vec<u8> },
     Intents { kind: String, id: String },
     Outbox { id: String },
+    Asides { table: AsideTable, position: i64 },
 }
 
 impl LooseFrom {
@@ -103,7 +105,35 @@ impl LooseRows {
             Some((last, _)) if rows.len() >= PAGE as usize => Some(LooseFrom::Outbox {
                 id: last.id.clone(),
             }),
-            Some(_) | None => None,
+            Some(_) | None => Some(LooseFrom::Asides {
+                table: AsideTable::Decisions,
+                position: i64::MIN,
+            }),
+        };
+        Self {
+            wrong: wrong.collect(),
+            next,
+        }
+    }
+
+    pub(crate) fn of_asides(rows: &[StoredAside], table: AsideTable) -> Self {
+        let wrong = rows.iter().filter(|row| !row.is_sound()).map(|row| {
+            let position = row.position;
+            format!(
+                "row {position} of {} is not what was written",
+                table.as_str()
+            )
+        });
+        let next = match (rows.last(), table) {
+            (Some(last), table) if rows.len() >= PAGE as usize => Some(LooseFrom::Asides {
+                table,
+                position: last.position,
+            }),
+            (Some(_) | None, AsideTable::Decisions) => Some(LooseFrom::Asides {
+                table: AsideTable::Lessons,
+                position: i64::MIN,
+            }),
+            (Some(_) | None, AsideTable::Lessons) => None,
         };
         Self {
             wrong: wrong.collect(),

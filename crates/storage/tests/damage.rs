@@ -13,11 +13,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use helpdesk::ticket::CloseReason;
 use helpdesk::{
-    AccessDigest, Ask, Line, LineId, Record, RepId, Seq, SiteId, SkillId, Speaker, TicketId,
-    TierId, Wishes,
+    AccessDigest, Ask, Decision, Lesson, Line, LineId, Observation, Outcome, Record, RepId, Seq,
+    SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
 };
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use proptest::{num, prop_assert};
@@ -135,10 +136,28 @@ fn everything(tickets: u32, lines: u64) -> Vec<Work> {
             body: "{\"note\":\"at lunch\"}".to_owned(),
         }),
     };
+    let decision = Decision {
+        ticket: TicketId::new("t0"),
+        at_unix_ms: 1_000,
+        age: Duration::ZERO,
+        waited: Duration::ZERO,
+        weight: 1.0,
+        outcome: Outcome::Waits,
+        relaxed: Vec::new(),
+        candidates: Vec::new(),
+        others: vec![(helpdesk::Standing::LacksSkill, 3)],
+    };
+    let lesson = Lesson {
+        skill: SkillId::new("cameras"),
+        tier: TierId::new("gold"),
+        at_unix_ms: 1_000,
+        observation: Observation::Handling { seconds: 240.0 },
+    };
     works.push(Work {
+        records: vec![Record::Decided(Box::new(decision)), Record::Learnt(lesson)],
         soft: vec![
             soft(SoftKind::Publications, "alice"),
-            soft(SoftKind::Learnt, "cameras"),
+            soft(SoftKind::Calls, "cameras"),
         ],
         intents: vec![IntentChange::Begin(Intent {
             kind: IntentKind::Callback,
@@ -163,7 +182,6 @@ fn everything(tickets: u32, lines: u64) -> Vec<Work> {
             version: 1,
             body: "{\"event\":\"opened\"}".to_owned(),
         })],
-        ..Work::default()
     });
     works
 }
@@ -185,6 +203,7 @@ struct Content {
     soft: Vec<(String, SoftValue)>,
     intents: Vec<Intent>,
     outbox: Vec<OutboxEntry>,
+    decisions: Vec<Record>,
 }
 
 /// What is read and whether the journal is found sound; `Err` where something could not be read at all.
@@ -196,7 +215,7 @@ async fn read(file: &Path) -> Result<(Content, Vec<String>), String> {
     let verdict = archive.verify().await.map_err(|error| told(&error))?;
     let stories = archive.stories(i64::MIN, None, 10_000).await;
     let mut soft = Vec::new();
-    for kind in [SoftKind::Publications, SoftKind::Learnt] {
+    for kind in [SoftKind::Publications, SoftKind::Calls] {
         soft.extend(
             archive
                 .load_soft(kind, 0)
@@ -206,6 +225,10 @@ async fn read(file: &Path) -> Result<(Content, Vec<String>), String> {
     }
     let content = Content {
         stories: stories.map_err(|error| told(&error))?,
+        decisions: archive
+            .history(&TicketId::new("t0"))
+            .await
+            .map_err(|error| told(&error))?,
         soft,
         intents: archive
             .intents(IntentKind::Callback, 0)
@@ -400,6 +423,12 @@ fn every_row_changed_by_hand_shows() {
     ] {
         forgeries.push(format!("UPDATE outbox SET {change}"));
     }
+    for change in ["at = 5", "body = '{}'", "version = 2", "ticket = 't1'"] {
+        forgeries.push(format!("UPDATE decisions SET {change}"));
+    }
+    for change in ["at = 5", "body = '{}'", "version = 2"] {
+        forgeries.push(format!("UPDATE lessons SET {change}"));
+    }
     for change in ["expires_at = 5", "body = '{}'", "version = 2"] {
         forgeries.push(format!("UPDATE state SET {change}"));
     }
@@ -433,7 +462,15 @@ fn every_row_changed_by_hand_shows() {
 
 fn dump(connection: &Connection) -> Vec<String> {
     let mut rows = Vec::new();
-    for table in ["records", "tickets", "intents", "outbox", "state"] {
+    for table in [
+        "records",
+        "tickets",
+        "intents",
+        "outbox",
+        "state",
+        "decisions",
+        "lessons",
+    ] {
         let mut statement = connection
             .prepare(&format!("SELECT * FROM {table}"))
             .unwrap();

@@ -349,7 +349,7 @@ async fn whatever_is_kept_is_sealed_anew(url: &str) {
     let journal = open(url).await;
     let learnt = SoftChange {
         key: SoftKey {
-            kind: SoftKind::Learnt,
+            kind: SoftKind::Calls,
             name: "cameras".to_owned(),
         },
         value: Some(SoftValue {
@@ -375,7 +375,7 @@ async fn whatever_is_kept_is_sealed_anew(url: &str) {
     let new = Keyring::read(NEW_KEY).unwrap();
     let journal = Journal::open_sealed(url, new).await.unwrap();
     assert_eq!(journal.load(0).await.unwrap(), [opened("t1")]);
-    let learnt = journal.load_soft(SoftKind::Learnt, i64::MAX - 1).await;
+    let learnt = journal.load_soft(SoftKind::Calls, i64::MAX - 1).await;
     assert_eq!(learnt.unwrap()[0].1.body, "{\"mean\":240}");
     let calls = journal.intents(IntentKind::Callback, 0).await.unwrap();
     assert_eq!(calls, [call("c1", 5)]);

@@ -16,8 +16,8 @@ use std::time::Duration;
 use examples::peer::postgres::Postgres;
 use helpdesk::ticket::CloseReason;
 use helpdesk::{
-    AccessDigest, Ask, Level, Line, LineId, Prefer, Preference, Record, RepId, Seq, SiteId,
-    SkillId, Speaker, TicketId, TierId, Wishes,
+    AccessDigest, Ask, Form, GivenPromise, Level, Line, LineId, Prefer, Preference, Record, RepId,
+    Seq, SiteId, SkillId, Speaker, TicketId, TierId, Wait, Wishes,
 };
 use storage::{
     After, CommitError, Journal, Keyring, LoadError, SoftChange, SoftKey, SoftKind, SoftValue,
@@ -205,6 +205,23 @@ fn one_of_each() -> Vec<Record> {
             stars: 5,
             comment,
             at_unix_ms: 7,
+        });
+    }
+    for form in [Form::Played, Form::Formula] {
+        records.push(Record::Promised {
+            ticket: ticket.clone(),
+            promise: GivenPromise {
+                wait: Wait {
+                    seconds: 240,
+                    low: 120,
+                    high: 420,
+                    confidence: 0.8,
+                },
+                position: 3,
+                servers: 2,
+                form,
+            },
+            at_unix_ms: 8,
         });
     }
     records.push(opened("t2"));

@@ -1,6 +1,6 @@
-//! Which tickets are a customer's. Must not know what is done with them.
+//! Which tickets and cases are a customer's. Must not know what is done with them.
 
-use helpdesk::Record;
+use helpdesk::{Case, Record};
 use storage::Story;
 
 use crate::cli::Customer;
@@ -18,14 +18,28 @@ pub(super) fn is_of(story: &Story, customer: &Customer) -> bool {
             (Some(wanted), Some(found)) => same_number(wanted, found),
             _ => false,
         };
-        let same_name = match (&customer.name, &ask.name) {
-            (Some(wanted), Some(found)) => {
-                wanted.trim().to_lowercase() == found.trim().to_lowercase()
-            }
-            _ => false,
-        };
-        same_phone || same_name
+        same_phone || same_name(customer.name.as_deref(), ask.name.as_deref())
     })
+}
+
+/// Whether the case is the customer's by its own words, or of one of the customer's tickets.
+pub(super) fn is_case_of(case: &Case, customer: &Customer, stories: &[Story]) -> bool {
+    let of_ticket = case
+        .ticket
+        .as_ref()
+        .is_some_and(|ticket| stories.iter().any(|story| story.ticket == *ticket));
+    let same_phone = match (&customer.phone, &case.contact) {
+        (Some(wanted), Some(found)) => same_number(wanted, found),
+        _ => false,
+    };
+    of_ticket || same_phone || same_name(customer.name.as_deref(), case.name.as_deref())
+}
+
+fn same_name(wanted: Option<&str>, found: Option<&str>) -> bool {
+    match (wanted, found) {
+        (Some(wanted), Some(found)) => wanted.trim().to_lowercase() == found.trim().to_lowercase(),
+        _ => false,
+    }
 }
 
 /// `+33 1 23`, `0033-1-23` and `(+33)123` are one number; a number without a digit is nobody's.

@@ -1,6 +1,7 @@
 //! What people do with the journal from a terminal: list tickets, export and erase a customer, back up, restore, verify.
 //! Must not know how the journal is stored.
 
+mod case;
 mod customer;
 mod story;
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use helpdesk::TicketId;
+use helpdesk::{Case, CaseId, TicketId};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use storage::{After, Archive, Keyring, Location, Story};
@@ -55,8 +56,10 @@ pub(crate) fn tickets(arguments: &TicketsArguments) -> anyhow::Result<()> {
 pub(crate) fn export(arguments: &CustomerArguments) -> anyhow::Result<()> {
     let found = stories_of(&arguments.config, &arguments.customer)?;
     let tickets: Vec<_> = found.iter().map(story::whole).collect();
+    let cases = cases_of(&arguments.config, &arguments.customer, &found)?;
+    let cases: Vec<_> = cases.iter().map(case::whole).collect();
     let mut out = anstream::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &json!({ "tickets": tickets }))?;
+    serde_json::to_writer_pretty(&mut out, &json!({ "tickets": tickets, "cases": cases }))?;
     writeln!(out)?;
     Ok(())
 }
@@ -75,13 +78,24 @@ pub(crate) fn erase(arguments: &CustomerArguments) -> anyhow::Result<()> {
             unended.join(", ")
         );
     }
+    let cases = cases_of(&arguments.config, &arguments.customer, &found)?;
+    if let Some(case) = cases.iter().find(|case| case.is_open()) {
+        bail!(
+            "nothing was erased: case {} is open; close it first",
+            case.id
+        );
+    }
     let tickets: Vec<TicketId> = found.into_iter().map(|story| story.ticket).collect();
+    let cases: Vec<CaseId> = cases.into_iter().map(|case| case.id).collect();
     let settings = config::load_or_explain(&arguments.config.config)?;
     let erased = runtime()?.block_on(async {
         let archive = open(&settings).await?;
-        anyhow::Ok(archive.erase(tickets, unix_ms()).await?)
+        anyhow::Ok(archive.erase(tickets, cases, unix_ms()).await?)
     })?;
-    writeln!(anstream::stdout().lock(), "erased {erased} tickets")?;
+    writeln!(
+        anstream::stdout().lock(),
+        "erased {erased} tickets and cases"
+    )?;
     Ok(())
 }
 
@@ -224,6 +238,20 @@ fn stories_of(config: &ConfigArguments, customer: &Customer) -> anyhow::Result<V
         Ok(())
     })?;
     Ok(found)
+}
+
+fn cases_of(
+    config: &ConfigArguments,
+    customer: &Customer,
+    stories: &[Story],
+) -> anyhow::Result<Vec<Case>> {
+    let settings = config::load_or_explain(&config.config)?;
+    let mut cases = runtime()?.block_on(async {
+        let cases = open(&settings).await?.cases().await;
+        cases.context("failed to read the cases")
+    })?;
+    cases.retain(|case| customer::is_case_of(case, customer, stories));
+    Ok(cases)
 }
 
 fn each_story(

@@ -166,7 +166,7 @@ fn skills(ask: Option<&Ask>) -> Vec<&str> {
         .unwrap_or_default()
 }
 
-fn time(unix_ms: i64) -> String {
+pub(super) fn time(unix_ms: i64) -> String {
     Timestamp::from_millisecond(unix_ms).map_or_else(|_| unix_ms.to_string(), |at| at.to_string())
 }
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use helpdesk::{Case, CaseId, CaseState};
 use storage::{CommitError, Journal};
 use tokio::time::{MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -46,7 +47,7 @@ async fn see_to(
     journal.purge_lapsed(now).await?;
     let kept = i64::try_from(INTENTS_KEPT.as_millis()).unwrap_or(i64::MAX);
     journal.purge_intents(now.saturating_sub(kept)).await?;
-    let mut purged = 0;
+    let mut purged = purge_cases(journal, retention_by_site, now).await?;
     for (site, retention) in retention_by_site {
         let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         loop {
@@ -74,6 +75,39 @@ async fn see_to(
     Ok(())
 }
 
+/// Closed cases go as the tickets of their site do.
+async fn purge_cases(
+    journal: &Journal,
+    retention_by_site: &HashMap<String, Duration>,
+    now_unix_ms: i64,
+) -> Result<u64, CommitError> {
+    let cases = match journal.cases().await {
+        Ok(cases) => cases,
+        Err(error) => {
+            tracing::error!(%error, "cases cannot be read; none is purged");
+            return Ok(0);
+        }
+    };
+    let is_over = |case: &Case| {
+        let CaseState::Closed { at_unix_ms, .. } = case.state else {
+            return false;
+        };
+        let retention = retention_by_site.get(case.site.as_str());
+        retention.is_some_and(|retention| {
+            let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+            at_unix_ms < now_unix_ms.saturating_sub(retention)
+        })
+    };
+    let gone: Vec<CaseId> = cases
+        .into_iter()
+        .filter(is_over)
+        .map(|case| case.id)
+        .collect();
+    let purged = gone.len() as u64;
+    journal.erase_cases(gone).await?;
+    Ok(purged)
+}
+
 #[cfg(test)]
 mod tests {
     use helpdesk::ticket::CloseReason;
@@ -87,6 +121,30 @@ mod tests {
         let day = Duration::from_secs(24 * 3600);
         let two_days_ago = unix_ms() - 2 * 24 * 3600 * 1000;
         for site in ["shop", "library"] {
+            let case = Case {
+                id: CaseId::new(site),
+                site: helpdesk::SiteId::new(site),
+                shopper: None,
+                name: None,
+                contact: None,
+                skills: Vec::new(),
+                ticket: None,
+                reason: helpdesk::CaseReason::Unfinished,
+                words: None,
+                state: CaseState::Closed {
+                    at_unix_ms: two_days_ago,
+                    by: None,
+                },
+                opened_unix_ms: two_days_ago,
+                rep: None,
+            };
+            let open = Case {
+                id: CaseId::new(&format!("{site}-open")),
+                state: CaseState::Open,
+                ..case.clone()
+            };
+            let cases = [case, open].map(|case| Record::Case(Box::new(case)));
+            journal.commit(cases.into()).await.unwrap();
             let mut ask = crate::desk::tests::ask(site);
             ask.site = helpdesk::SiteId::new(site);
             journal
@@ -121,5 +179,14 @@ mod tests {
                 .len(),
             2
         );
+        let mut cases: Vec<String> = journal
+            .cases()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|case| case.id.as_str().to_owned())
+            .collect();
+        cases.sort();
+        assert_eq!(cases, ["library", "library-open", "shop-open"]);
     }
 }

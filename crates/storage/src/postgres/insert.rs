@@ -12,8 +12,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
 use super::connect::{ANSWER_TIMEOUT, describe, within};
-use super::errands;
 use super::write::Session;
+use super::{asides, errands};
 use crate::backend::Batch;
 use crate::chain::{Columns, Digest, Link, Links};
 use crate::error::{CommitError, PostgresError};
@@ -145,6 +145,8 @@ pub(super) async fn insert_together(
     for (ticket, link) in rows.links {
         links.remember(ticket, link);
     }
+    let client = &session.connection.client;
+    asides::insert(client, group.iter().flat_map(|batch| &batch.asides)).await?;
     let soft = group.iter().flat_map(|batch| &batch.soft);
     write_soft(session, soft.map(|change| (&change.key, &change.value))).await?;
     for batch in group {
@@ -243,6 +245,7 @@ async fn insert_batch(session: &Session, batch: &Batch, keyring: &Keyring) -> Re
             Err(left) => return Err(At::Database(left)),
         }
     }
+    asides::insert(&session.connection.client, batch.asides.iter()).await?;
     let soft = batch.soft.iter();
     write_soft(session, soft.map(|change| (&change.key, &change.value))).await?;
     write_errands(session, batch).await?.map_err(At::Batch)
@@ -362,7 +365,8 @@ impl<'a> Rows<'a> {
                 | Kind::OfferEnded
                 | Kind::Accepted
                 | Kind::Transferred
-                | Kind::Rated => {}
+                | Kind::Rated
+                | Kind::Promised => {}
             }
             let link = self
                 .links

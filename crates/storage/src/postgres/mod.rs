@@ -1,5 +1,6 @@
 //! The journal in a PostgreSQL database. Must not know SQLite.
 
+mod asides;
 mod connect;
 mod errands;
 mod insert;

@@ -8,8 +8,10 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::asides;
 use super::connect::{Connection, Settings, describe, within};
 use super::errands::{self, ENTRY, INTENT};
+use crate::aside::{AsideTable, StoredAside};
 use crate::error::{LoadError, PostgresError};
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
@@ -160,6 +162,35 @@ impl Reader {
         })
     }
 
+    pub(crate) async fn lessons(&self) -> Result<Vec<StoredAside>, LoadError> {
+        let table = AsideTable::Lessons;
+        let sql = format!("SELECT {} ORDER BY position", asides::columns(table));
+        let rows = self.query(&sql, &[]).await?;
+        rows.iter().map(|row| asides::stored(row, table)).collect()
+    }
+
+    pub(crate) async fn decisions_since(
+        &self,
+        since_unix_ms: i64,
+    ) -> Result<Vec<StoredAside>, LoadError> {
+        let table = AsideTable::Decisions;
+        let sql = format!(
+            "SELECT {} WHERE ticket IN (SELECT id FROM tickets WHERE ended_at IS NULL OR ended_at >= $1) \
+             ORDER BY position",
+            asides::columns(table)
+        );
+        let rows = self.query(&sql, &[&since_unix_ms]).await?;
+        rows.iter().map(|row| asides::stored(row, table)).collect()
+    }
+
+    pub(crate) async fn decisions_on(&self, ticket: String) -> Result<Vec<StoredAside>, LoadError> {
+        let table = AsideTable::Decisions;
+        let columns = asides::columns(table);
+        let sql = format!("SELECT {columns} WHERE ticket = $1 ORDER BY position");
+        let rows = self.query(&sql, &[&ticket]).await?;
+        rows.iter().map(|row| asides::stored(row, table)).collect()
+    }
+
     /// A page of the rows that belong to no chain, and what is wrong with them.
     pub(crate) async fn loose_rows(&self, from: LooseFrom) -> Result<LooseRows, LoadError> {
         let page = i64::from(PAGE);
@@ -170,6 +201,18 @@ impl Reader {
                 let rows = self.query(sql, &[&kind, &name, &page]).await?;
                 let rows: Vec<_> = rows.iter().map(stored_state).collect::<Result<_, _>>()?;
                 Ok(LooseRows::of_state(&rows))
+            }
+            LooseFrom::Asides { table, position } => {
+                let sql = format!(
+                    "SELECT {} WHERE position > $1 ORDER BY position LIMIT $2",
+                    asides::columns(table)
+                );
+                let rows = self.query(&sql, &[&position, &page]).await?;
+                let rows = rows.iter().map(|row| asides::stored(row, table));
+                Ok(LooseRows::of_asides(
+                    &rows.collect::<Result<Vec<_>, _>>()?,
+                    table,
+                ))
             }
             LooseFrom::Intents { kind, id } => {
                 let sql = format!(
@@ -272,7 +315,7 @@ pub(super) fn stored_state(row: &Row) -> Result<StoredState, LoadError> {
 }
 
 /// A server that answers something else than it was asked is an error, never a panic.
-fn cell<'a, T: tokio_postgres::types::FromSql<'a>>(
+pub(super) fn cell<'a, T: tokio_postgres::types::FromSql<'a>>(
     row: &'a Row,
     column: usize,
 ) -> Result<T, LoadError> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use helpdesk::TicketId;
+use helpdesk::{CaseId, TicketId};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -19,6 +19,7 @@ use crate::chain::Links;
 use crate::error::{CommitError, PostgresError};
 use crate::health::Health;
 use crate::seal::Keyring;
+use crate::soft::SoftKind;
 
 /// The writing session, with a runtime of its own on the writer's thread.
 pub(crate) struct PostgresBackend {
@@ -281,10 +282,11 @@ impl Backend for PostgresBackend {
     }
 }
 
-/// Takes tickets out of a database that a server may be writing to.
+/// Takes tickets and cases out of a database that a server may be writing to.
 pub(crate) async fn erase_beside(
     settings: &Settings,
     tickets: Vec<TicketId>,
+    cases: &[CaseId],
     now_unix_ms: i64,
 ) -> Result<u64, PostgresError> {
     let connection = settings.connect().await?;
@@ -292,7 +294,12 @@ pub(crate) async fn erase_beside(
     let told = |left: Left| PostgresError::Unreachable(format!("{left:?}"));
     within(client.batch_execute("BEGIN")).await?;
     let removal = Removal::Tickets(tickets);
-    let removed = remove(client, &removal, now_unix_ms).await.map_err(told)?;
+    let mut removed = remove(client, &removal, now_unix_ms).await.map_err(told)?;
+    for case in cases {
+        let gone = "DELETE FROM state WHERE kind = $1 AND key = $2";
+        let (kind, name) = (SoftKind::Case.as_str(), case.as_str().as_bytes());
+        removed += within(client.execute(gone, &[&kind, &name])).await?;
+    }
     within(client.batch_execute("COMMIT")).await?;
     Ok(removed)
 }

@@ -4,6 +4,7 @@
 use helpdesk::TicketId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, ToSql, params};
 
+use super::asides;
 use super::read::stored_state;
 use super::write::InsertError;
 use crate::intent::{Intent, IntentChange, IntentKind, Standing};
@@ -189,6 +190,10 @@ pub(super) fn loose_rows(
                 .query_map(params![kind, name, PAGE], stored_state)?
                 .collect::<Result<_, _>>()?;
             Ok(LooseRows::of_state(&rows))
+        }
+        LooseFrom::Asides { table, position } => {
+            let rows = asides::after(connection, *table, *position, PAGE)?;
+            Ok(LooseRows::of_asides(&rows, *table))
         }
         LooseFrom::Intents { kind, id } => {
             let which = "WHERE (kind, id) > (?1, ?2) ORDER BY kind, id LIMIT ?3";

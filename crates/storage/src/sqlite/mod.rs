@@ -1,5 +1,6 @@
 //! The journal in one SQLite file. Must not know PostgreSQL.
 
+mod asides;
 mod errands;
 mod open;
 mod read;

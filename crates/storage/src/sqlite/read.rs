@@ -7,7 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, backup::Backup, params};
 use tokio::task;
 
-use super::errands;
+use super::{asides, errands};
+use crate::aside::StoredAside;
 use crate::error::LoadError;
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
@@ -130,6 +131,23 @@ impl Reader {
             })
         })
         .await
+    }
+
+    pub(crate) async fn lessons(&self) -> Result<Vec<StoredAside>, LoadError> {
+        self.read(asides::lessons).await
+    }
+
+    pub(crate) async fn decisions_since(
+        &self,
+        since_unix_ms: i64,
+    ) -> Result<Vec<StoredAside>, LoadError> {
+        self.read(move |connection| asides::decisions_since(connection, since_unix_ms))
+            .await
+    }
+
+    pub(crate) async fn decisions_on(&self, ticket: String) -> Result<Vec<StoredAside>, LoadError> {
+        self.read(move |connection| asides::decisions_on(connection, &ticket))
+            .await
     }
 
     /// A page of the rows that belong to no chain, and what is wrong with them.

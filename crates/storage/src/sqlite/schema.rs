@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/sqlite/0001_journal.sql"),
     include_str!("../migrations/sqlite/0002_state.sql"),
     include_str!("../migrations/sqlite/0003_errands.sql"),
+    include_str!("../migrations/sqlite/0004_asides.sql"),
 ];
 
 /// The schema that brought digests and chains.

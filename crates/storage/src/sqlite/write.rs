@@ -5,20 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use helpdesk::TicketId;
+use helpdesk::{CaseId, TicketId};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior, ffi, params};
 use tracing::warn;
 
-use super::{errands, open};
+use super::{asides, errands, open};
 use crate::backend::{Backend, Batch, Failure, Removal};
 use crate::chain::{Digest, Link, Links};
 use crate::error::{CommitError, OpenError};
 use crate::health::Health;
 use crate::row::{Kind, Row, StoredRow};
 use crate::seal::Keyring;
-use crate::soft::SoftChange;
+use crate::soft::{SoftChange, SoftKind};
 
 /// The writing connection.
 pub(crate) struct SqliteBackend {
@@ -253,6 +253,9 @@ fn insert_all(
     for row in &batch.rows {
         insert(savepoint, row, links, keyring)?;
     }
+    for aside in &batch.asides {
+        asides::insert(savepoint, aside)?;
+    }
     for change in &batch.soft {
         keep(savepoint, change)?;
     }
@@ -324,7 +327,8 @@ fn insert(
         | Kind::OfferEnded
         | Kind::Accepted
         | Kind::Transferred
-        | Kind::Rated => {}
+        | Kind::Rated
+        | Kind::Promised => {}
     }
     let Some(link) = end_of_chain(savepoint, &row.ticket, links)? else {
         return if is_erased(savepoint, ticket)? {
@@ -446,10 +450,11 @@ fn conflict(row: &Row) -> InsertError {
     InsertError::Refused(CommitError::Conflict(row.ticket.clone()))
 }
 
-/// Takes tickets out of a database that a server may be writing to.
+/// Takes tickets and cases out of a database that a server may be writing to.
 pub(crate) fn erase_beside(
     path: &Path,
     tickets: &[TicketId],
+    cases: &[CaseId],
     now_unix_ms: i64,
 ) -> Result<u64, OpenError> {
     let mut connection = open::open_beside(path)?;
@@ -458,6 +463,11 @@ pub(crate) fn erase_beside(
         let mut removed = 0;
         for ticket in tickets {
             removed += remove_ticket(&transaction, ticket.as_str(), now_unix_ms)?;
+        }
+        for case in cases {
+            let (kind, name) = (SoftKind::Case.as_str(), case.as_str().as_bytes());
+            let gone = "DELETE FROM state WHERE kind = ?1 AND key = ?2";
+            removed += transaction.execute(gone, params![kind, name])? as u64;
         }
         transaction.commit()?;
         // What was erased leaves the log too, unless somebody still reads what was before.
