@@ -137,9 +137,21 @@ impl Board {
         self.agenda.first().map(|(due, _)| *due)
     }
 
-    /// The numbers of tickets whose lot may have changed since this was last asked, in order of arrival.
-    pub(crate) fn take_undecided(&mut self) -> BTreeSet<u64> {
-        std::mem::take(&mut self.undecided)
+    /// The numbers of tickets whose lot may have changed, in order of arrival, `at_most` so many; the others wait
+    /// for the next time.
+    pub(crate) fn take_undecided(&mut self, at_most: usize) -> BTreeSet<u64> {
+        match self.undecided.iter().nth(at_most).copied() {
+            Some(first_left) => {
+                let left = self.undecided.split_off(&first_left);
+                std::mem::replace(&mut self.undecided, left)
+            }
+            None => std::mem::take(&mut self.undecided),
+        }
+    }
+
+    /// Whether the lot of some ticket is still to be found out.
+    pub(crate) fn has_undecided(&self) -> bool {
+        !self.undecided.is_empty()
     }
 
     pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {

@@ -39,6 +39,9 @@ const LARGE: usize = 256;
 const FORECAST_EVERY: Duration = Duration::from_millis(250);
 const FORECAST_EVERY_TICKETS: u32 = 10;
 
+/// The shortest time after which the desk asks to be woken.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
 /// What was promised last, and from which state of the desk.
 #[derive(Debug)]
 struct Forecast {
@@ -565,7 +568,9 @@ impl Helpdesk {
             let earliest = self.forecast.at.filter(|_| self.is_large());
             earliest.map_or(at, |told| at.max(told.after(self.forecast_every())))
         });
+        let undecided = self.board.has_undecided();
         let changes = [
+            undecided.then(|| self.now.after(A_MOMENT)),
             self.board.next_due(),
             forecast,
             overtaking,

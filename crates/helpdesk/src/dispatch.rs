@@ -13,6 +13,10 @@ use crate::record::Record;
 use crate::routing::{self, Choice};
 use crate::tickets::{Decided, Hope, Ticket};
 
+/// Tickets whose lots are found out at once. When the last rep goes home while thousands wait, why each waits is put
+/// on record by and by, so that nobody else is kept waiting for it.
+const LOTS_AT_ONCE: usize = 256;
+
 /// A waiting ticket that a free rep could take.
 struct Bid {
     ticket: TicketId,
@@ -113,7 +117,7 @@ impl Helpdesk {
     /// Keeps why each ticket waits that has begun to, or whose lot a rule or the last rep to leave has
     /// changed.
     pub(crate) fn decide_who_waits(&mut self) {
-        let undecided = self.board.take_undecided();
+        let undecided = self.board.take_undecided(LOTS_AT_ONCE);
         let undecided: Vec<(TicketId, Decided)> = undecided
             .into_iter()
             .filter_map(|number| {

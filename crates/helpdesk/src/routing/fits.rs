@@ -189,10 +189,16 @@ impl<'a> Reach<'a> {
         set
     }
 
-    /// In which order they are asked and how good each is, by place in the roster.
-    pub(crate) fn places_and_expertise(&self) -> Option<(Arc<[u16]>, Arc<[u8]>)> {
-        let fits = self.fits()?;
-        Some((Arc::clone(&fits.places), Arc::clone(&fits.expertise)))
+    /// In which order they are asked, by place in the roster, the least first.
+    pub(crate) fn places(&self) -> Arc<[u16]> {
+        let fits = self.fits();
+        fits.map_or_else(Arc::default, |fits| Arc::clone(&fits.places))
+    }
+
+    /// How good each is, by place in the roster, in hundredths.
+    pub(crate) fn expertise(&self) -> Arc<[u8]> {
+        let fits = self.fits();
+        fits.map_or_else(Arc::default, |fits| Arc::clone(&fits.expertise))
     }
 
     /// How many rules have fired.

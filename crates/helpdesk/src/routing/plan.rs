@@ -287,11 +287,10 @@ impl Step {
             eligible.insert(rep);
             servers = servers.saturating_add(capacities.get(rep).copied().unwrap_or(0));
         }
-        let (places, expertise) = reach.places_and_expertise().unwrap_or_default();
         Self {
             eligible,
-            places,
-            expertise,
+            places: reach.places(),
+            expertise: reach.expertise(),
             servers,
         }
     }
