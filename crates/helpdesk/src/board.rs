@@ -95,11 +95,14 @@ impl Board {
             let due = match &ticket.stage {
                 Stage::Waiting => next_change(ticket, config, now),
                 Stage::Offered { until, .. } => Some(*until),
-                Stage::Open { .. } | Stage::Ended { .. } => continue,
+                Stage::Open { .. } | Stage::Callback(_) | Stage::Ended { .. } => continue,
             };
             let place = match &ticket.stage {
                 Stage::Waiting => self.stand(ticket, roster, config, now),
-                Stage::Offered { .. } | Stage::Open { .. } | Stage::Ended { .. } => None,
+                Stage::Offered { .. }
+                | Stage::Open { .. }
+                | Stage::Callback(_)
+                | Stage::Ended { .. } => None,
             };
             self.agenda.extend(due.map(|due| (due, id.clone())));
             self.spots.insert(id, Spot { due, place });
@@ -277,6 +280,12 @@ impl Line {
         self.plain.first().copied()
     }
 
+    /// The same, but for these.
+    pub(crate) fn first_but(&self, these: &BTreeSet<u64>) -> Option<(Moment, u64)> {
+        let mut plain = self.plain.iter();
+        plain.find(|(_, number)| !these.contains(number)).copied()
+    }
+
     /// Those who are routed alike, with those in danger of a broken promise, in order of arrival.
     pub(crate) fn alike(&self, tickets: &Tickets) -> BTreeSet<(Moment, u64)> {
         let alike = self.singles.iter().filter_map(|&number| {
@@ -321,6 +330,8 @@ fn next_change(ticket: &Ticket, config: &Config, now: Moment) -> Option<Moment> 
     let danger = ticket.promised.filter(|_| boosts);
     let danger = danger.map(|promised| promised.nearly_over());
     let look = ticket.promised.map(|promised| promised.next_look());
-    let ahead = danger.into_iter().chain(look).filter(|&at| at > now);
+    let held_back = ticket.plan.as_ref().and_then(|plan| plan.not_before);
+    let ahead = danger.into_iter().chain(look).chain(held_back);
+    let ahead = ahead.filter(|&at| at > now);
     decision.into_iter().chain(ahead).min()
 }

@@ -9,6 +9,7 @@ use presence::Availability;
 
 use crate::ask::AccessDigest;
 use crate::board::Board;
+use crate::callback::Ledger;
 use crate::cases::Cases;
 use crate::clock::{Clock, Moment};
 use crate::config::Config;
@@ -17,7 +18,8 @@ use crate::conversation::Line;
 use crate::decision::Decision;
 use crate::decisions::Decisions;
 use crate::deliveries::Deliveries;
-use crate::groups::{Clicks, Groups};
+use crate::forecasting::{Forecast, Seen};
+use crate::groups::Groups;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Addressee, Input, Output, PauseFor, ShopperEvent};
 use crate::knowledge::PauseEnd;
@@ -33,34 +35,8 @@ use crate::snapshot::Snapshot;
 use crate::ticket::TicketView;
 use crate::tickets::Tickets;
 
-/// From so many waiting tickets and reps at work on, waits are not forecast anew at every change.
-const LARGE: usize = 256;
-/// How often waits are forecast anew on a large desk, and what each waiting ticket adds to that.
-const FORECAST_EVERY: Duration = Duration::from_millis(250);
-const FORECAST_EVERY_TICKETS: u32 = 10;
-
 /// The shortest time after which the desk asks to be woken.
 const A_MOMENT: Duration = Duration::from_millis(1);
-
-/// What was promised last, and from which state of the desk.
-#[derive(Debug)]
-struct Forecast {
-    /// From so many waiting tickets and reps at work on it may be a while old.
-    large: usize,
-    at: Option<Moment>,
-    clicks: Clicks,
-    next_overtaking: Option<Moment>,
-    /// Of the tickets, the reps and the opening hours: what has changed since.
-    seen: Option<Seen>,
-}
-
-/// Rises with each change of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
-    board: u64,
-    reps: u64,
-    openings: u64,
-}
 
 /// The helpdesk of all sites as a deterministic machine: the same inputs at the same times give the same
 /// outputs. After each [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),
@@ -78,11 +54,13 @@ pub struct Helpdesk {
     pub(crate) deliveries: Deliveries,
     pub(crate) decisions: Decisions,
     pub(crate) scores: Scores,
+    /// The calls of the last 24 hours.
+    pub(crate) ledger: Ledger,
     pub(crate) cases: Cases,
-    openings: Openings,
+    pub(crate) openings: Openings,
     pub(crate) board: Board,
-    groups: Groups,
-    forecast: Forecast,
+    pub(crate) groups: Groups,
+    pub(crate) forecast: Forecast,
     /// When nobody who waits could be offered to anybody.
     pub(crate) drained: Option<Seen>,
     /// What the snapshot was made from.
@@ -112,17 +90,12 @@ impl Helpdesk {
             deliveries: Deliveries::default(),
             decisions: Decisions::default(),
             scores: Scores::default(),
+            ledger: Ledger::default(),
             cases: Cases::default(),
             openings: Openings::default(),
             board: Board::default(),
             groups: Groups::default(),
-            forecast: Forecast {
-                large: LARGE,
-                at: None,
-                clicks: Clicks::new(),
-                next_overtaking: None,
-                seen: None,
-            },
+            forecast: Forecast::default(),
             drained: None,
             published: None,
             touched: BTreeSet::new(),
@@ -203,6 +176,21 @@ impl Helpdesk {
             Input::RepReady { rep } => self.handle_rep_ready(&rep),
             Input::RepTyping { rep, to } => self.handle_rep_typing(&rep, &to),
             Input::Delivery { delivery, outcome } => self.handle_delivery(delivery, outcome),
+            Input::WantCall {
+                ticket,
+                number,
+                reply,
+            } => self.handle_call_wanted(&ticket, number.as_deref(), reply),
+            Input::UnwantCall { ticket } => self.handle_call_unwanted(&ticket),
+            Input::Page { ticket, news } => self.handle_page(&ticket, news),
+            Input::Call { ticket, call, news } => self.handle_call_news(&ticket, &call, news),
+            Input::MessengerLine {
+                ticket,
+                from,
+                id,
+                text,
+                reply,
+            } => self.handle_messenger_line(&ticket, &from, id, text, reply),
         }
         self.settle();
     }
@@ -303,6 +291,7 @@ impl Helpdesk {
         let due = self.next_timeout.is_some_and(|due| due <= now);
         self.now = now;
         self.tickets.forget(now);
+        self.ledger.forget(now);
         self.cases.forget(now);
         if due {
             self.roster.expire(now);
@@ -310,6 +299,7 @@ impl Helpdesk {
                 self.lapse_offer(&ticket);
                 self.tickets.touch(ticket);
             }
+            self.lapse_calls();
             self.drain_queue();
         }
     }
@@ -340,59 +330,7 @@ impl Helpdesk {
         self.next_timeout = self.next_change();
     }
 
-    pub(crate) fn seen(&self) -> Seen {
-        Seen {
-            board: self.board.version(),
-            reps: self.roster.revision(),
-            openings: self.openings.version(),
-        }
-    }
-
-    fn is_large(&self) -> bool {
-        let at_work = self.roster.sets().at_work.count();
-        self.tickets.waiting_count() + at_work >= self.forecast.large
-    }
-
-    /// How long a forecast holds on a large desk.
-    fn forecast_every(&self) -> Duration {
-        let waiting = u64::try_from(self.tickets.waiting_count()).unwrap_or(u64::MAX);
-        let more = Duration::from_millis(waiting / u64::from(FORECAST_EVERY_TICKETS));
-        FORECAST_EVERY.max(more)
-    }
-
-    fn forecast_is_due(&self) -> bool {
-        let every = self.forecast_every();
-        let is_fresh = |at: Moment| self.now < at.after(every);
-        !(self.is_large() && self.forecast.at.is_some_and(is_fresh))
-    }
-
-    /// Forecasts all waits, and tells everybody whose promise has changed.
-    fn forecast(&mut self) {
-        self.refresh_learnt();
-        let promises = promises::promises(self.promising(), &self.groups);
-        self.forecast.clicks = promises.clicks;
-        self.forecast.next_overtaking = promises.next_overtaking;
-        self.forecast.at = Some(self.now);
-        self.tell_shoppers(promises.tickets);
-        self.sync();
-        self.forecast.seen = Some(self.seen());
-    }
-
-    /// Between two forecasts whoever came to a rep, left or waits again is told so at once.
-    fn tell_touched(&mut self) {
-        for id in std::mem::take(&mut self.touched) {
-            let promise = self.quick_promise(&id);
-            self.tell(&id, promise);
-        }
-    }
-
-    /// What a ticket is promised between two forecasts, if it waits.
-    fn quick_promise(&self, id: &TicketId) -> Option<Promise> {
-        let ticket = self.tickets.ticket(id)?;
-        promises::quick_promise(self.promising(), ticket, &self.forecast.clicks)
-    }
-
-    fn refresh_learnt(&mut self) {
+    pub(crate) fn refresh_learnt(&mut self) {
         self.learnt.refresh(Live {
             config: &self.config,
             roster: &self.roster,
@@ -403,7 +341,7 @@ impl Helpdesk {
     }
 
     /// Tells every shopper whose ticket stands differently from what was told last.
-    fn tell_shoppers(&mut self, promises: BTreeMap<TicketId, Promise>) {
+    pub(crate) fn tell_shoppers(&mut self, promises: BTreeMap<TicketId, Promise>) {
         for id in std::mem::take(&mut self.touched) {
             if !promises.contains_key(&id) {
                 self.tell(&id, None);
@@ -456,6 +394,7 @@ impl Helpdesk {
             wait,
             rep,
             why: why.clone().or_else(|| told.why.clone()),
+            callback: ticket.callback_view(),
             delivered: ticket.delivered,
             answered_by: ticket.last_rep.clone(),
         };
@@ -577,6 +516,7 @@ impl Helpdesk {
             self.roster.next_expiry(),
             self.tickets.next_forgetting(),
             self.openings.next_change(),
+            self.next_call_change(),
         ];
         changes.into_iter().flatten().min()
     }

@@ -1,7 +1,11 @@
 //! Brings waiting tickets and free reps together, and keeps what was decided.
 //! Must not know how a rep is chosen, nor what an offer is.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::board::Line;
+use crate::callback::Step;
 use crate::config::Relax;
 use crate::decision::{Decision, Outcome};
 use crate::desk::Helpdesk;
@@ -46,30 +50,39 @@ impl Helpdesk {
         if self.drained == Some(self.seen()) {
             return;
         }
-        while let Some(bid) = self.best_bid() {
+        let mut served = BTreeSet::new();
+        while let Some(bid) = self.best_bid(&served) {
             #[cfg(test)]
             self.check_against_routing(&bid);
             self.decide(&bid.ticket, Outcome::Offered(bid.choice.rep.clone()));
-            self.offer(&bid.ticket, &bid.choice.rep);
+            self.serve(&bid.ticket, &bid.choice.rep);
             self.sync();
+            served.extend(self.tickets.ticket(&bid.ticket).map(|ticket| ticket.number));
         }
         #[cfg(test)]
         assert!(
-            self.best_bid_of_all().is_none(),
+            self.best_bid_of_all().is_none_or(|bid| self
+                .tickets
+                .ticket(&bid.ticket)
+                .is_some_and(|held| served.contains(&held.number))),
             "a free rep could take a waiting ticket"
         );
         self.drained = Some(self.seen());
     }
 
     /// Of those who are like all others only the head of each line bids.
-    fn best_bid(&self) -> Option<Bid> {
+    /// Whoever was served by now and waits still is held back.
+    fn best_bid(&self, served: &BTreeSet<u64>) -> Option<Bid> {
         if self.roster.sets().free.is_empty() {
             return None;
         }
-        let heads = self.board.lines().filter_map(|line| self.bid_of_head(line));
+        let heads = self
+            .board
+            .lines()
+            .filter_map(|line| self.bid_of_head(line, served));
         let singles = self.board.singles().filter_map(|number| {
             let ticket = self.tickets.waiting_as(number)?;
-            self.bid(ticket)
+            self.bid(ticket).filter(|_| !served.contains(&number))
         });
         heads.chain(singles).max_by_key(|bid| bid.key)
     }
@@ -102,9 +115,9 @@ impl Helpdesk {
         bids.max_by_key(|bid| bid.key)
     }
 
-    fn bid_of_head(&self, line: &Line) -> Option<Bid> {
+    fn bid_of_head(&self, line: &Line, served: &BTreeSet<u64>) -> Option<Bid> {
         let routing = &self.config.routing;
-        let (since, number) = line.head()?;
+        let (since, number) = line.first_but(served)?;
         let waited = self.now.since(since);
         let reach = line
             .steps
@@ -183,6 +196,9 @@ impl Helpdesk {
     }
 
     fn bid(&self, ticket: &Ticket) -> Option<Bid> {
+        if ticket.is_held_back(self.now) {
+            return None;
+        }
         let routing = &self.config.routing;
         let demand = ticket.demand(routing.sticky_for, self.now);
         let choice = routing::choose(&demand, &self.roster, routing, self.now)?;
@@ -212,6 +228,27 @@ impl Helpdesk {
             (None, Hope::None) => Outcome::Stranded,
         };
         Some(self.decision(ticket, outcome))
+    }
+
+    /// Keeps one step of a ticket's way to its shopper.
+    pub(crate) fn step(&mut self, id: &TicketId, step: Step) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let now = self.now;
+        let decision = Decision {
+            ticket: id.clone(),
+            at_unix_ms: now.0,
+            age: now.since(ticket.asked_at),
+            waited: now.since(ticket.waiting_since),
+            weight: promises::weight(&self.config, ticket, now),
+            outcome: Outcome::Step(Arc::from(step.to_string())),
+            relaxed: Vec::new(),
+            candidates: Vec::new(),
+            others: Vec::new(),
+        };
+        self.push(Output::Record(Record::Decided(Box::new(decision.clone()))));
+        self.decisions.add(decision);
     }
 
     fn decide(&mut self, id: &TicketId, outcome: Outcome) {

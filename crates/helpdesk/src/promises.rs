@@ -301,17 +301,23 @@ fn wait(
     estimate::queue_length(ahead, servers, handling.saturating_add(wrap_up))
 }
 
+/// A ticket whose call led to nothing goes before all others.
+const RETURNED: f64 = 1_000.0;
+
 /// What a waiting ticket's age is multiplied by.
 pub(crate) fn weight(config: &Config, ticket: &Ticket, now: Moment) -> f64 {
     let weight = tier_weight(config, &ticket.ask.tier);
     boost(config, ticket, now).map_or(weight, |boost| weight * boost)
 }
 
-/// What the weight of a ticket is multiplied by whose promise is about to be broken.
+/// What the weight of a ticket is multiplied by whose promise is about to be broken, or whose call led to nothing.
 pub(crate) fn boost(config: &Config, ticket: &Ticket, now: Moment) -> Option<f64> {
     let in_danger = ticket
         .promised
         .is_some_and(|promised| promised.nearly_over() <= now);
+    if ticket.is_returned {
+        return Some(RETURNED);
+    }
     let boost = config.routing.promise_boost;
     (in_danger && boost > 1.0).then_some(boost)
 }
@@ -334,8 +340,8 @@ mod tests {
     use super::*;
     use crate::routing;
     use crate::{
-        AccessDigest, Ask, Clock, Helpdesk, Input, Level, Prefer, Priority, Relax, Rep, RepId,
-        ReplyId, Routing, Site, SiteId, Skill, Tier, Wishes,
+        AccessDigest, Ask, CallbackRules, Channel, Clock, Helpdesk, Input, Level, Prefer, Priority,
+        Proof, Relax, Rep, RepId, ReplyId, Routing, Site, SiteId, Skill, Tier, Wishes,
     };
 
     const SKILLS: [&str; 3] = ["cameras", "lenses", "printing"];
@@ -441,6 +447,9 @@ mod tests {
                 details: Vec::new(),
                 page: None,
                 language: None,
+                proof: Proof::None,
+                channel: Channel::Page,
+                im: None,
             };
             let (ask, reply) = (Box::new(ask), ReplyId(0));
             desk.handle(Input::Ask { ask, reply }, now);
@@ -464,6 +473,7 @@ mod tests {
                 hours: None,
                 skill_hours: Vec::new(),
                 shows_next_rep: false,
+                callback: CallbackRules::default(),
             }],
             skills: SKILLS
                 .map(|id| Skill {

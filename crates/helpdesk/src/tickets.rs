@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::ask::{Ask, Wishes};
+use crate::callback::{Calling, Messenger, Page, Plan};
 use crate::clock::Moment;
 use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::promised::{Circumstances, Given, Promised, Shown};
@@ -67,6 +68,12 @@ pub(crate) struct Ticket {
     /// The shopper has been told that the rep is out of reach, and the rep has not spoken since.
     pub(crate) told_out_of_reach: bool,
     pub(crate) rating: Option<(u8, Option<String>)>,
+    /// The call it is to become.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) page: Page,
+    pub(crate) messenger: Messenger,
+    /// A call of it led to nothing, so that it goes before all others.
+    pub(crate) is_returned: bool,
 }
 
 /// Where a ticket stands, with what only that stage has.
@@ -84,6 +91,8 @@ pub(crate) enum Stage {
         rep: RepId,
         since: Moment,
     },
+    /// It is a call.
+    Callback(Box<Calling>),
     Ended {
         reason: CloseReason,
     },
@@ -135,7 +144,7 @@ impl Tickets {
             Stage::Waiting => {
                 self.waiting.insert(ticket.number, id.clone());
             }
-            Stage::Offered { .. } => {
+            Stage::Offered { .. } | Stage::Callback(_) => {
                 self.waiting.remove(&ticket.number);
             }
             Stage::Open { rep, .. } => {
@@ -220,6 +229,10 @@ impl Tickets {
         self.by_id.get(self.waiting.get(&number)?)
     }
 
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Ticket> {
+        self.by_id.values_mut()
+    }
+
     pub(crate) fn waiting_count(&self) -> usize {
         self.waiting.len()
     }
@@ -256,12 +269,17 @@ impl Ticket {
                 wait: None,
                 rep: None,
                 why: None,
+                callback: None,
                 delivered: None,
                 answered_by: None,
             },
             delivered: None,
             told_out_of_reach: false,
             rating: None,
+            plan: None,
+            page: Page::NotSeen,
+            messenger: Messenger::Unused,
+            is_returned: false,
             ask,
         }
     }
@@ -313,9 +331,12 @@ impl Ticket {
         }
     }
 
-    /// Whether it is routed like all others that want the same: no rep is named, has refused it or handed it on.
+    /// Whether it is routed like all others that want the same: no rep is named, has refused it or handed it on, and
+    /// no call is planned or led to nothing.
     pub(crate) fn is_plain(&self) -> bool {
-        self.named.is_none() && self.refused.is_empty() && self.handed_on_by.is_none()
+        let is_like_others =
+            self.named.is_none() && self.refused.is_empty() && self.handed_on_by.is_none();
+        is_like_others && self.plan.is_none() && !self.is_returned
     }
 
     /// The rep whom a colleague named, who may take it whatever it wants.
@@ -351,8 +372,12 @@ impl Ticket {
             Stage::Waiting => TicketState::Queued,
             Stage::Offered { .. } => TicketState::Offered,
             Stage::Open { .. } => TicketState::Open,
+            Stage::Callback(_) => TicketState::Callback,
             Stage::Ended { reason } => match reason {
-                CloseReason::Shopper | CloseReason::Rep => TicketState::Closed,
+                CloseReason::Shopper
+                | CloseReason::Rep
+                | CloseReason::Called
+                | CloseReason::Unreached => TicketState::Closed,
                 CloseReason::Abandoned => TicketState::Abandoned,
             },
         }
@@ -362,6 +387,7 @@ impl Ticket {
     pub(crate) fn rep(&self) -> Option<&RepId> {
         match &self.stage {
             Stage::Offered { rep, .. } | Stage::Open { rep, .. } => Some(rep),
+            Stage::Callback(calling) => Some(&calling.rep),
             Stage::Waiting | Stage::Ended { .. } => None,
         }
     }
