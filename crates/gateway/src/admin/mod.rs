@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use presence::Store;
+use tokio::sync::mpsc;
 
 use crate::address;
 use crate::addresses::Addresses;
@@ -17,10 +18,14 @@ mod page;
 mod presentities;
 mod queue;
 mod reps;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod webhooks;
 
+pub(crate) use authorisation::MayRead;
 pub use authorisation::{AdminKey, Scope};
 pub use lines::{LineBoard, LineReport, LineStanding};
 pub(crate) use reps::word;
+pub use webhooks::{Delivery, WebhookDesk, WebhookReport};
 
 /// What the admin addresses need; without it they are not found.
 #[derive(Debug, Clone)]
@@ -31,6 +36,8 @@ pub struct AdminFace {
     pub presentities: Arc<Store>,
     /// What is known of the reps' telephone lines.
     pub lines: LineBoard,
+    /// Whoever keeps the outbox.
+    pub webhooks: mpsc::Sender<WebhookDesk>,
 }
 
 /// The admin addresses.
@@ -44,4 +51,7 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(lines::list))
         .add(address!(presentities::list))
         .add(address!(presentities::show))
+        .add(address!(webhooks::list))
+        .add(address!(webhooks::deliveries))
+        .add(address!(webhooks::replay))
 }
