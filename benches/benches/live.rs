@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use helpdesk::{
-    AccessDigest, Addressee, Ask, Clock, Config, Helpdesk, Input, Level, LineId, Output, Rep,
-    RepId, ReplyId, Routing, Site, SiteId, Skill, SkillId, TicketId, Tier, TierId, Wishes,
+    AccessDigest, Addressee, Ask, CallbackRules, Channel, Clock, Config, Helpdesk, Input, Level,
+    LineId, Output, Proof, Rep, RepId, ReplyId, Routing, Site, SiteId, Skill, SkillId, TicketId,
+    Tier, TierId, Wishes,
 };
 use presence::Availability;
 use rustix::time::{ClockId, clock_gettime};
@@ -199,6 +200,9 @@ impl Live {
             page: None,
             language: None,
             details: Vec::new(),
+            channel: helpdesk::Channel::Page,
+            im: None,
+            proof: helpdesk::Proof::None,
         };
         self.input(Input::Ask {
             ask: Box::new(ask),
@@ -269,6 +273,7 @@ fn config(reps: usize, skills: usize, tiers: usize) -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: helpdesk::CallbackRules::default(),
         }],
         skills: (0..skills)
             .map(|number| Skill {
