@@ -18,6 +18,7 @@ mod decisions;
 mod deliveries;
 mod desk;
 mod dispatch;
+pub mod ended_waits;
 mod estimate;
 mod forecasting;
 mod groups;
@@ -65,6 +66,7 @@ pub use config_error::ConfigError;
 pub use conversation::{Line, Speaker};
 pub use decision::{Candidate, Decision, Outcome};
 pub use desk::Helpdesk;
+pub use ended_waits::{WaitEnded, WaitFate};
 pub use estimate::quote::Form;
 pub use hours::{Hours, HoursError};
 pub use ids::{
