@@ -14,9 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use helpdesk::{
-    AccessDigest, Addressee, Ask, CallbackRules, Channel, Clock, Config, Helpdesk, Input, Level,
-    LineId, Output, Proof, Rep, RepId, ReplyId, Routing, Site, SiteId, Skill, SkillId, TicketId,
-    Tier, TierId, Wishes,
+    AccessDigest, Addressee, Ask, Clock, Config, Helpdesk, Input, Level, LineId, Output, Rep,
+    RepId, ReplyId, Routing, Site, SiteId, Skill, SkillId, TicketId, Tier, TierId, Wishes,
 };
 use presence::Availability;
 use rustix::time::{ClockId, clock_gettime};
