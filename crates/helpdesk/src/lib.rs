@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ask;
+mod board;
 pub mod callback;
 pub mod case;
 mod cases;
@@ -19,6 +20,8 @@ mod desk;
 mod dispatch;
 pub mod ended_waits;
 mod estimate;
+mod forecasting;
+mod groups;
 mod hours;
 pub mod ids;
 pub mod io;
