@@ -140,6 +140,14 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("storage.key", &format!("{}\n", "5a".repeat(32)));
     scratch.write("cookie.secret", &format!("{}\n", "6b".repeat(32)));
     scratch.write("old.secret", &format!("{}\n", "7c".repeat(32)));
+    scratch.write(
+        "backend.key",
+        "whsec_a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=\n",
+    );
+    scratch.write(
+        "backend-old.key",
+        "whsec_a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=\n",
+    );
     scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
     let (certificate, key) = certificate();

@@ -4,7 +4,8 @@ use gateway::RepCommand;
 use helpdesk::{Addressee, Input, PauseFor, RepId, TicketId};
 
 use super::effects::Effect;
-use super::owner::{Owner, Waiting};
+use super::owner::Owner;
+use super::replies::Waiting;
 
 impl Owner {
     pub(super) fn handle_console(&mut self, command: RepCommand) {

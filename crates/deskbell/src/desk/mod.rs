@@ -8,6 +8,7 @@ mod errands;
 mod followers;
 mod knowledge;
 mod owner;
+mod replies;
 mod reports;
 mod seats;
 

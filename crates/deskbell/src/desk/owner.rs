@@ -24,6 +24,7 @@ use crate::happenings::unix_ms;
 use super::changes::PresenceChanges;
 use super::effects::{Batch, Effect, Letter, RepMail};
 use super::knowledge::{Knowledge, Now};
+use super::replies::Waiting;
 use super::reports;
 use super::seats::Seats;
 
@@ -109,20 +110,6 @@ pub(crate) struct CallReport {
     pub(crate) call: CallId,
     /// What has happened.
     pub(crate) news: CallNews,
-}
-
-/// Whoever waits for an answer of the helpdesk.
-pub(super) enum Waiting {
-    Ask(oneshot::Sender<Result<TicketView, AskRefused>>),
-    Say(oneshot::Sender<Result<Seq, SayRefused>>),
-    Call(oneshot::Sender<Result<TicketView, CallbackRefused>>),
-    Case(oneshot::Sender<Result<Case, CaseRefused>>),
-    Phone {
-        pending: PendingAnswer,
-        heard: Bytes,
-        unheard: Bytes,
-    },
-    Console(oneshot::Sender<bool>),
 }
 
 /// Owns the helpdesk.
@@ -556,86 +543,10 @@ impl Owner {
             tracing::error!(?reply, "the helpdesk answered a question nobody asked");
             return;
         };
-        match (waiting, answer) {
-            (Waiting::Ask(to), Answer::Ticket(view)) => {
-                self.batch.push(Effect::Asked {
-                    answer: to,
-                    asked: Ok(view),
-                });
-            }
-            (Waiting::Ask(to), Answer::Refused(refused)) => {
-                self.batch.push(Effect::Asked {
-                    answer: to,
-                    asked: Err(refused),
-                });
-            }
-            (Waiting::Say(to), Answer::Said(seq)) => {
-                self.batch.push(Effect::Said {
-                    answer: to,
-                    said: Ok(seq),
-                });
-            }
-            (Waiting::Say(to), Answer::NotSaid(refused)) => {
-                self.batch.push(Effect::Said {
-                    answer: to,
-                    said: Err(refused),
-                });
-            }
-            (Waiting::Call(to), Answer::Calling(view)) => {
-                self.batch.push(Effect::Calling {
-                    answer: to,
-                    calling: Ok(view),
-                });
-            }
-            (Waiting::Call(to), Answer::NotCalled(refused)) => {
-                self.batch.push(Effect::Calling {
-                    answer: to,
-                    calling: Err(refused),
-                });
-            }
-            (Waiting::Case(to), Answer::Case(case)) => {
-                self.batch.push(Effect::Kept {
-                    answer: to,
-                    kept: Ok(*case),
-                });
-            }
-            (Waiting::Case(to), Answer::CaseRefused(refused)) => {
-                self.batch.push(Effect::Kept {
-                    answer: to,
-                    kept: Err(refused),
-                });
-            }
-            (Waiting::Phone { pending, heard, .. }, Answer::Heard | Answer::Said(_)) => {
-                self.batch.push(Effect::AnswerPhone {
-                    pending,
-                    response: heard,
-                });
-            }
-            (
-                Waiting::Phone {
-                    pending, unheard, ..
-                },
-                Answer::NoSuchConversation | Answer::NotSaid(_),
-            ) => {
-                self.batch.push(Effect::AnswerPhone {
-                    pending,
-                    response: unheard,
-                });
-            }
-            (Waiting::Console(to), Answer::Heard) => {
-                self.batch.push(Effect::Heard {
-                    answer: to,
-                    heard: true,
-                });
-            }
-            (Waiting::Console(to), Answer::NoSuchConversation) => {
-                self.batch.push(Effect::Heard {
-                    answer: to,
-                    heard: false,
-                });
-            }
-            (_, answer) => {
-                tracing::error!(?answer, "the helpdesk gave an answer of the wrong kind")
+        match waiting.answered(answer) {
+            Ok(effect) => self.batch.push(effect),
+            Err(answer) => {
+                tracing::error!(?answer, "the helpdesk gave an answer of the wrong kind");
             }
         }
     }

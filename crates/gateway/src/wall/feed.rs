@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helpdesk::{RepReport, TicketReport, TicketState, WaitEnded};
+use helpdesk::{RepReport, Snapshot, TicketReport, TicketState, WaitEnded};
 use jiff::Timestamp;
 use presence::Availability;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::debug;
 
@@ -36,8 +37,13 @@ struct Counted {
     broken: Vec<BrokenDocument>,
 }
 
-/// Runs until the server stops.
-pub(crate) async fn run(face: Face) {
+/// Runs until the server stops; it follows the desk from this call on.
+pub(crate) fn run(face: Face) -> impl Future<Output = ()> {
+    let snapshots = face.desk.snapshots();
+    follow(face, snapshots)
+}
+
+async fn follow(face: Face, mut snapshots: watch::Receiver<Arc<Snapshot>>) {
     let mut counted = Counted {
         today: TodayDocument {
             since: Timestamp::now().as_millisecond(),
@@ -45,7 +51,6 @@ pub(crate) async fn run(face: Face) {
         },
         ..Counted::default()
     };
-    let mut snapshots = face.desk.snapshots();
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ticks = 0_u32;

@@ -2,6 +2,7 @@
 //! new. Must not know client transactions, nor what a request means.
 
 mod counts;
+mod refusals;
 
 use std::time::Instant;
 
@@ -17,13 +18,11 @@ use super::server::{Pending, may_answer};
 use super::step::Step;
 use super::timers::Timer;
 use super::{Config, Output, ServerTransactionId, reply};
-use crate::error::{BadRequest, HeaderError};
+use crate::error::HeaderError;
 use crate::flow::Flow;
-use crate::header_name::HeaderName;
-use crate::message::{Message, Request};
+use crate::message::Request;
 use crate::method::Method;
 use crate::status::StatusCode;
-use crate::write::response::ResponseBuilder;
 
 /// The server transactions of one endpoint.
 pub(super) struct Servers {
@@ -358,52 +357,6 @@ impl Servers {
         }
     }
 
-    pub(super) fn handle_refuse(
-        &mut self,
-        transaction: ServerTransactionId,
-        effects: &mut Effects,
-        now: Instant,
-    ) {
-        let ServerSlot::Pending(id) = transaction.0 else {
-            return self.answer_alone(transaction, StatusCode::SERVICE_UNAVAILABLE, effects, now);
-        };
-        if let Some(Pending {
-            identity,
-            flow,
-            request,
-            ..
-        }) = self.release(id)
-            && let Ok(Message::Request(request)) = Message::parse(request)
-        {
-            self.refuse(&request, identity.key, flow, effects);
-        }
-    }
-
-    pub(super) fn handle_malformed(
-        &mut self,
-        flow: Flow,
-        request: &Request,
-        error: &BadRequest,
-        effects: &mut Effects,
-    ) {
-        // Without a Via no answer finds its way; an ACK is never answered.
-        if request.header(HeaderName::Via).is_none() || request.method() == Method::Ack {
-            effects.counts.strays += 1;
-            return;
-        }
-        effects.counts.bad_requests += 1;
-        let answer_flow = request
-            .via()
-            .map_or(flow, |via| reply::answer_flow(&via, flow));
-        let tag = self.keys.tag_of_bytes(request.bytes());
-        let response = ResponseBuilder::answer(request, error.status)
-            .reason(error.reason.as_ref())
-            .received_from(flow.remote)
-            .to_tag(tag)
-            .build();
-        effects.transmit(answer_flow, response);
-    }
-
     pub(super) fn handle_forget(&mut self, transaction: ServerTransactionId) {
         match transaction.0 {
             ServerSlot::Pending(id) => drop(self.release(id)),
@@ -566,23 +519,6 @@ impl Servers {
             effects.counts.evicted += 1;
         }
         true
-    }
-
-    /// Answers 503 without keeping anything.
-    fn refuse(&mut self, request: &Request, key: ServerKey, flow: Flow, effects: &mut Effects) {
-        effects.counts.refused += 1;
-        let tag = self.keys.tag(key);
-        let response = reply::overload(request, flow.remote, &tag, self.config.retry_after);
-        effects.transmit(flow, response);
-    }
-
-    /// Answers 482 without keeping anything.
-    fn refuse_merged(&mut self, request: &Request, arrival: &Arrival, effects: &mut Effects) {
-        effects.counts.merged += 1;
-        let flow = arrival.answer_flow;
-        let tag = self.keys.tag(arrival.identity.key);
-        let response = reply::answer(request, StatusCode::LOOP_DETECTED, flow.remote, &tag);
-        effects.transmit(flow, response);
     }
 
     fn carry_out_invite(&mut self, id: Id, step: Step, effects: &mut Effects, now: Instant) {
