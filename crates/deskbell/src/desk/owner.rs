@@ -9,9 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use gateway::desk::{Command, TicketKey};
 use helpdesk::{
-    Addressee, Answer, AskRefused, CallId, CallNews, CallbackRefused, Case, CaseRefused,
-    DeliveryId, DeliveryOutcome, Helpdesk, Input, LineId, Output, PageNews, RepId, ReplyId,
-    SayRefused, Seq, Snapshot, TicketId, TicketView,
+    Addressee, Answer, CallId, CallNews, CallbackRefused, DeliveryId, DeliveryOutcome, Helpdesk,
+    Input, LineId, Output, PageNews, RepId, ReplyId, SayRefused, Snapshot, TicketId, TicketView,
 };
 use presence::{Availability, PresentityId, Store};
 use sip_transport::PendingAnswer;

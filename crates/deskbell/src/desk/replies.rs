@@ -25,7 +25,7 @@ pub(super) enum Waiting {
 
 impl Waiting {
     /// The effect that carries the answer there; the answer itself where it is of another kind than was asked for.
-    pub(super) fn answered(self, answer: Answer) -> Result<Effect, Answer> {
+    pub(super) fn answered(self, answer: Answer) -> Result<Effect, Box<Answer>> {
         match (self, answer) {
             (Waiting::Ask(to), Answer::Ticket(view)) => Ok(Effect::Asked {
                 answer: to,
@@ -82,7 +82,7 @@ impl Waiting {
                 answer: to,
                 heard: false,
             }),
-            (_, answer) => Err(answer),
+            (_, answer) => Err(Box::new(answer)),
         }
     }
 }
