@@ -65,7 +65,7 @@ pub(crate) struct Documented {
 /// What [`address!`](crate::address) makes.
 pub(crate) type Route = (Documented, MethodRouter<Face>);
 
-/// A handler that has a document, as an address to [`Addresses::add`].
+/// A handler that has a document, as an address to `Addresses::add`.
 #[macro_export]
 macro_rules! address {
     ($($handler:tt)+) => {{

@@ -70,10 +70,12 @@ impl Target {
             Transport::Tls => 443,
             Transport::Plain => 80,
         };
-        // A port that is no number leaves `port_u16` empty.
-        let port = match (authority.port(), authority.port_u16()) {
-            (Some(_), None) => return Err(TargetError::Unreadable),
-            (_, port) => port.unwrap_or(usual),
+        // A port that is no number is none to `http`, though it stands there.
+        let behind_host = authority.as_str().strip_prefix(authority.host());
+        let port = match (behind_host, authority.port_u16()) {
+            (_, Some(port)) => port,
+            (Some(""), None) => usual,
+            (Some(_) | None, None) => return Err(TargetError::Unreadable),
         };
         if networks.is_empty() && transport == Transport::Plain {
             return Err(TargetError::Plain);

@@ -121,6 +121,8 @@ async fn streams_end_when_the_server_stops() {
 #[tokio::test]
 async fn a_watcher_that_leaves_is_forgotten() {
     let world = World::new().await;
+    // The server's own task has begun once it answers.
+    world.get("/healthz").send().await;
     let before = world.desk.watchers();
     let mut events = world.get("/v1/sites/shop/presence/events").open().await;
     events.next().await;
@@ -168,6 +170,8 @@ async fn over_http_2_the_same_events_come() {
 #[tokio::test]
 async fn a_watcher_that_goes_is_let_go() {
     let world = World::new().await;
+    // The server's own task has begun once it answers.
+    world.get("/healthz").send().await;
     let before = world.desk.watchers();
     let mut events = world.get("/v1/sites/shop/presence/events").open().await;
     events.next().await;
