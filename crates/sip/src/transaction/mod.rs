@@ -233,7 +233,7 @@ pub struct Config {
     pub longest_interval: Duration,
     /// T4, the longest time a message stays in the network.
     pub message_lifetime: Duration,
-    /// Server transactions held at a time; an answered one takes about 64 bytes. Beyond it the oldest answered ones are
+    /// Server transactions held at a time; an answered one takes about 70 bytes. Beyond it the oldest answered ones are
     /// forgotten (a retransmission of their request would be shown again); when none is answered, new requests get 503
     /// with Retry-After.
     pub server_transactions: u32,
