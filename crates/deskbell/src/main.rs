@@ -7,6 +7,7 @@ mod browsers;
 mod check;
 mod cli;
 mod config;
+mod consoles;
 mod demo;
 mod desk;
 mod figures;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use gateway::{
-    AdminFace, ConfigHandle, Desk, Gateway, LineBoard, Recording, SoftphoneDoor, SoftphoneSocket,
+    AdminFace, ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneDoor,
+    SoftphoneSocket,
 };
 use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
 use presence::{Availability, Store, StoreConfig};
@@ -24,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::browsers;
 use crate::config::{self, DigestSettings, Settings};
+use crate::consoles::{self, Consoles};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
 use crate::figures;
 use crate::happenings::{Happenings, unix_ms};
@@ -86,6 +88,7 @@ struct Reload {
     happenings: Happenings,
     store: Arc<Store>,
     lines: LineBoard,
+    console: ConsoleFace,
 }
 
 impl Server {
@@ -157,6 +160,10 @@ impl Server {
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
         let (letters_in, letters) = mpsc::channel(INPUTS);
+        let (phone_letters_in, phone_letters) = mpsc::channel(INPUTS);
+        let (phone_outcomes_in, phone_outcomes) = mpsc::channel(INPUTS);
+        let (console_calls_in, console_calls) = mpsc::channel(INPUTS);
+        let console = ConsoleFace::new(console_calls_in, store.clone());
         let (subscribes_in, subscribes) = mpsc::channel(INPUTS);
         let (reloads_in, reloads) = watch::channel(());
         let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);
@@ -178,6 +185,7 @@ impl Server {
                 &store,
                 transport.counters(),
                 &line_board,
+                &console,
             ),
             Desk::new(commands_in, snapshots.clone())
                 .with_recording(recording)
@@ -199,6 +207,7 @@ impl Server {
             happenings: happenings.clone(),
             store: store.clone(),
             lines: line_board,
+            console,
         };
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
@@ -260,9 +269,11 @@ impl Server {
             .pbx
             .clone()
             .map(|pbx| Lines::new(pbx, line_parts, Instant::now()));
+        let login = service.login();
+        let presence_signal = presence.clone();
         let owner = Owner::new(
             helpdesk,
-            store,
+            store.clone(),
             OwnerInputs {
                 commands,
                 rep_says,
@@ -275,10 +286,23 @@ impl Server {
             changes,
         );
         let carrier = Carrier::new(journal.clone(), batches, letters_in);
+        let consoles = Consoles::new(consoles::Parts {
+            login,
+            directory,
+            store,
+            signal: presence_signal,
+            bindings: bindings.clone(),
+            calls: console_calls,
+            letters,
+            mail: phone_letters_in,
+            phone_outcomes,
+            deliveries: deliveries_in,
+            happenings: happenings.clone(),
+        });
         let mail = Mail::new(
             bindings.clone(),
             transport.sender(),
-            deliveries_in,
+            phone_outcomes_in,
             happenings,
         );
 
@@ -357,7 +381,11 @@ impl Server {
         tasks.spawn(async move { upkeep.await.context("failed to see to the journal") });
         tasks.spawn(async move { carrier.run().await.context("failed to write the journal") });
         tasks.spawn(async move {
-            mail.run(letters).await;
+            consoles.run().await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            mail.run(phone_letters).await;
             Ok(())
         });
         Ok(Self {
@@ -413,10 +441,13 @@ impl Server {
             counters,
             store,
             lines,
+            console,
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
-        let gateway = gateway_config(&settings, happenings, sockets, store, counters, lines);
+        let gateway = gateway_config(
+            &settings, happenings, sockets, store, counters, lines, console,
+        );
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
@@ -564,6 +595,7 @@ fn gateway_config(
     store: &Arc<Store>,
     counters: Arc<Counters>,
     lines: &LineBoard,
+    console: &ConsoleFace,
 ) -> gateway::Config {
     gateway::Config {
         sites: settings.sites.clone(),
@@ -587,10 +619,23 @@ fn gateway_config(
             presentities: store.clone(),
             lines: lines.clone(),
         }),
+        console: Some(console_face(settings, console)),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),
             sockets: sockets.clone(),
         }),
         figures: figures::of_sip(counters),
     }
+}
+
+fn console_face(settings: &Settings, console: &ConsoleFace) -> ConsoleFace {
+    let reps = &settings.helpdesk.reps;
+    console.clone().with(
+        reps.iter()
+            .map(|rep| (rep.id.clone(), rep.name.clone()))
+            .collect(),
+        settings.console.supervisors.clone(),
+        settings.console.canned.clone(),
+        settings.console.idle_after,
+    )
 }

@@ -16,6 +16,7 @@ use examples::phone::watcher::{Arrival, Watcher, granted};
 use examples::rsip::headers::{self, UntypedHeader};
 use examples::rsip::{Header, Response};
 use examples::server::{Server, Setup};
+use examples::site::Site;
 use examples::wire::Protocol;
 
 /// How soon a watcher must be told what is due at once, on a busy machine.
@@ -395,6 +396,32 @@ fn deskbell_watch_prints_each_state_and_says_goodbye() {
         .unwrap();
     let busy = alice_is("busy, on-the-phone by the line");
     terminal.wait_for(&busy, PACED).unwrap();
+    terminal.terminate().unwrap();
+    assert!(terminal.wait_exit(PHONE_LIMIT).unwrap().success());
+}
+
+/// The desk's own knowledge is told as such, and not as something that somebody set by hand.
+#[test]
+fn deskbell_watch_says_who_decides() {
+    let mut setup = Setup::tables("[presence.watchers]\ninterval = \"200ms\"\n");
+    setup.rep_lines = vec![("alice", "capacity = 1".to_owned())];
+    let server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap();
+    let mut alice = publisher(&server, "alice");
+    alice.publish(Basic::Open, Activity::None, 60).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deskbell"));
+    command
+        .args(["watch", "sip:alice@shop.example", "--user", "bob"])
+        .args(["--server", &server.sip().to_string()])
+        .env("DESKBELL_PASSWORD", &server.rep("bob").unwrap().password);
+    let mut terminal = Terminal::start(&mut command).unwrap();
+    let by_hand = "sip:alice@shop.example available by hand, for ";
+    terminal.wait_for(by_hand, PHONE_LIMIT).unwrap();
+    // Her only place is taken by the offer.
+    let site = Site::new(server.http(), "shop");
+    site.ask("cameras", "Sam", "hello").unwrap();
+    let by_the_desk =
+        "sip:alice@shop.example busy by the desk (no more conversations for the moment), for ";
+    terminal.wait_for(by_the_desk, PACED).unwrap();
     terminal.terminate().unwrap();
     assert!(terminal.wait_exit(PHONE_LIMIT).unwrap().success());
 }

@@ -110,14 +110,30 @@ impl Addresses {
     }
 
     /// An address for GET that is no part of the API: a page, a script, a stream that no document describes.
-    pub(crate) fn page<H, T>(mut self, path: &str, handler: H) -> Self
+    pub(crate) fn page<H, T>(self, path: &str, handler: H) -> Self
     where
         H: Handler<T, Face>,
         T: Guarded + 'static,
     {
-        self.list(path, Method::GET.as_str(), who(&handler));
-        self.router = self.router.route(path, on(MethodFilter::GET, handler));
-        self
+        self.owned(path, (MethodFilter::GET, Method::GET), handler)
+    }
+
+    /// An address for POST of a page's own, no part of the API.
+    pub(crate) fn posted<H, T>(self, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, Face>,
+        T: Guarded + 'static,
+    {
+        self.owned(path, (MethodFilter::POST, Method::POST), handler)
+    }
+
+    /// An address for DELETE of a page's own, no part of the API.
+    pub(crate) fn deleted<H, T>(self, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, Face>,
+        T: Guarded + 'static,
+    {
+        self.owned(path, (MethodFilter::DELETE, Method::DELETE), handler)
     }
 
     /// Everything of `other` too.
@@ -147,6 +163,21 @@ impl Addresses {
     /// What is written down of those of the API.
     pub(crate) fn documented(&self) -> &[Documented] {
         &self.documented
+    }
+
+    fn owned<H, T>(
+        mut self,
+        path: &str,
+        (filter, method): (MethodFilter, Method),
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Face>,
+        T: Guarded + 'static,
+    {
+        self.list(path, method.as_str(), who(&handler));
+        self.router = self.router.route(path, on(filter, handler));
+        self
     }
 
     fn list(&mut self, path: &str, method: &str, who: &'static str) {

@@ -25,6 +25,8 @@ pub(crate) struct Asset {
 pub(crate) enum Audience {
     /// Any page: the shop's own pages embed it.
     Everybody,
+    /// Our own pages for reps.
+    Staff,
     /// Our own pages, and only in the demo.
     Demo,
 }
@@ -54,6 +56,17 @@ pub(crate) static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "/texts/es.js", SCRIPT, Everybody, "texts/es.js";
         "/texts/fr.js", SCRIPT, Everybody, "texts/fr.js";
         "/texts/tr.js", SCRIPT, Everybody, "texts/tr.js";
+        "/staff.css", SHEET, Staff, "staff/staff.css";
+        "/staff.js", SCRIPT, Staff, "staff/staff.js";
+        "/console/", PAGE, Staff, "staff/console.html";
+        "/console/console.css", SHEET, Staff, "staff/console.css";
+        "/console/console.js", SCRIPT, Staff, "staff/console.js";
+        "/console/words.js", SCRIPT, Staff, "staff/words.js";
+        "/console/line.js", SCRIPT, Staff, "staff/line.js";
+        "/console/desk.js", SCRIPT, Staff, "staff/desk.js";
+        "/console/lists.js", SCRIPT, Staff, "staff/lists.js";
+        "/console/talk.js", SCRIPT, Staff, "staff/talk.js";
+        "/console/alerts.js", SCRIPT, Staff, "staff/alerts.js";
         "/", PAGE, Demo, "storefront/index.html";
         "/storefront.css", SHEET, Demo, "storefront/storefront.css";
         "/storefront.js", SCRIPT, Demo, "storefront/storefront.js";

@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::admin::AdminFace;
 use crate::clicks::ClickRates;
+use crate::console::ConsoleFace;
 use crate::figures::Figures;
 use crate::form::FormFace;
 use crate::seal::CookieKeys;
@@ -28,6 +29,8 @@ pub struct Config {
     pub demo: Option<DemoFace>,
     /// The admin addresses; without it they are closed.
     pub admin: Option<AdminFace>,
+    /// Where reps without a softphone work; without it `/console/` is not found.
+    pub console: Option<ConsoleFace>,
     /// Where softphones connect; without it `/sip` is not found.
     pub softphones: Option<SoftphoneDoor>,
     /// What the other parts show in `/metrics`.

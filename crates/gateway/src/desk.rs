@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::console::RepCommand;
 use crate::errand::{Errand, ErrandFailed};
 use crate::report::Report;
 
@@ -74,6 +75,8 @@ pub enum Command {
         /// `None`: no such ticket for this holder.
         answer: oneshot::Sender<Option<TicketView>>,
     },
+    /// What a rep does at a console.
+    Rep(RepCommand),
     /// How these tickets stand, of which the sender was known to be the shopper when they were made.
     Standing {
         /// Which; those the desk has forgotten are left out of the answer.

@@ -10,6 +10,7 @@ mod body;
 mod bucket;
 mod clicks;
 mod connection;
+mod console;
 mod errand;
 mod face;
 mod figures;
@@ -45,6 +46,10 @@ pub use clicks::ClickRates;
 pub use config::{
     Config, DemoEvent, DemoFace, Options, Secret, SiteFace, SoftphoneDoor, SoftphoneSocket,
     TokenKey, TokenVerifier,
+};
+pub use console::{
+    CannedAnswer, ConsoleCall, ConsoleEvent, ConsoleFace, ConsoleId, Hand, Leaving, Password,
+    RepCommand, SeatWatch, SignInRefused, SignedIn,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
 pub use errand::{Errand, ErrandFailed, Past};

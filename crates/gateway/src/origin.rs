@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::config::Config;
+use crate::console::has_cookie;
 use crate::face::Face;
 use crate::key;
 use crate::problem::Problem;
@@ -84,7 +85,7 @@ fn admit(request: &Request, caller: &Caller) -> Result<Admission, Problem> {
         Caller::Foreign => Err(foreign()),
         Caller::Unnamed => match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
             Some(b"same-origin") => Ok(Admission::Route),
-            Some(b"none") | None if !key::is_by_cookie(headers) => Ok(Admission::Route),
+            Some(b"none") | None if !is_by_cookie(headers) => Ok(Admission::Route),
             Some(b"none") | None => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "A request that relies on a cookie of ours has to say its Origin.",
@@ -92,6 +93,11 @@ fn admit(request: &Request, caller: &Caller) -> Result<Admission, Problem> {
             Some(_) => Err(foreign()),
         },
     }
+}
+
+/// Whether nothing but what a browser sends along unasked says who it is.
+fn is_by_cookie(headers: &HeaderMap) -> bool {
+    key::is_by_cookie(headers) || has_cookie(headers)
 }
 
 fn foreign() -> Problem {
@@ -240,6 +246,7 @@ mod tests {
             tiers: Vec::new(),
             demo: None,
             admin: None,
+            console: None,
             softphones: Some(SoftphoneDoor {
                 origins: vec!["https://phone.example".to_owned()],
                 sockets: mpsc::channel(1).0,

@@ -9,7 +9,7 @@ use crate::ids::{LineId, Seq};
 pub struct Line {
     /// Its place, from 1 without gaps.
     pub seq: Seq,
-    /// The identity the browser gave it; only on shopper's lines.
+    /// The identity the browser or the rep's console gave it, if one did.
     pub id: Option<LineId>,
     /// Who said it.
     pub from: Speaker,

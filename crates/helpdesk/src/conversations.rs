@@ -8,7 +8,7 @@ use crate::conversation::{Line, Speaker};
 use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
 use crate::ids::{DeliveryId, LineId, RepId, Seq, SkillId, TicketId};
-use crate::io::{Output, SayRefused, ShopperEvent};
+use crate::io::{Output, RepText, SayRefused, ShopperEvent};
 use crate::offers::OfferEnd;
 use crate::record::Record;
 use crate::ticket::CloseReason;
@@ -131,14 +131,26 @@ impl Helpdesk {
         }
     }
 
-    /// Sends a text of ours to a rep.
+    /// Sends a rep a word of our own.
     pub(crate) fn send(&mut self, rep: &RepId, ticket: &TicketId, text: String) -> DeliveryId {
-        self.send_lines(rep, ticket, text, None)
+        self.send_as(RepText::Note, rep, ticket, text, None)
     }
 
     /// Sends a rep a text that brings the shopper's lines up to `brings`.
     pub(crate) fn send_lines(
         &mut self,
+        rep: &RepId,
+        ticket: &TicketId,
+        text: String,
+        brings: Option<Seq>,
+    ) -> DeliveryId {
+        self.send_as(RepText::Line, rep, ticket, text, brings)
+    }
+
+    /// Sends a rep a text of a kind, which brings the shopper's lines up to `brings`.
+    pub(crate) fn send_as(
+        &mut self,
+        kind: RepText,
         rep: &RepId,
         ticket: &TicketId,
         text: String,
@@ -154,6 +166,7 @@ impl Helpdesk {
             delivery,
             rep: rep.clone(),
             ticket: ticket.clone(),
+            kind,
             text: Arc::from(text),
         });
         delivery

@@ -17,7 +17,7 @@ use crate::decision::Decision;
 use crate::decisions::Decisions;
 use crate::deliveries::Deliveries;
 use crate::ids::{RepId, Seq, TicketId};
-use crate::io::{Input, Output, PauseFor, ShopperEvent};
+use crate::io::{Addressee, Input, Output, PauseFor, ShopperEvent};
 use crate::knowledge::PauseEnd;
 use crate::offers::OfferEnd;
 use crate::openings::Openings;
@@ -133,7 +133,17 @@ impl Helpdesk {
                 to,
                 text,
                 reply,
-            } => self.handle_rep_message(&rep, &to, &text, reply),
+            } => self.handle_rep_message(&rep, &to, None, &text, reply),
+            Input::RepLine {
+                rep,
+                ticket,
+                id,
+                text,
+                reply,
+            } => self.handle_rep_message(&rep, &Addressee::Ticket(ticket), Some(id), &text, reply),
+            Input::RepTake { rep, ticket, reply } => self.handle_rep_take(&rep, &ticket, reply),
+            Input::RepLife { rep } => self.show_life(&rep),
+            Input::RepReady { rep } => self.handle_rep_ready(&rep),
             Input::RepTyping { rep, to } => self.handle_rep_typing(&rep, &to),
             Input::Delivery { delivery, outcome } => self.handle_delivery(delivery, outcome),
         }

@@ -129,6 +129,39 @@ pub enum Input {
         /// Which conversation it is for.
         to: Addressee,
     },
+    /// A rep says a line, or a command, in one conversation by a way that may bring it twice. Answered like
+    /// [`Input::RepMessage`]; a repeated identity makes no second line.
+    RepLine {
+        /// Who said it; proven by the edge.
+        rep: RepId,
+        /// Which conversation it is for.
+        ticket: TicketId,
+        /// What the rep's console calls the line.
+        id: LineId,
+        /// The text.
+        text: Arc<str>,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
+    /// A rep takes an offer without a word. Answered like [`Input::RepMessage`].
+    RepTake {
+        /// Who takes it; proven by the edge.
+        rep: RepId,
+        /// What is offered.
+        ticket: TicketId,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
+    /// A rep is there and at it, and says no more than that: what was doubted of the rep is not any more.
+    RepLife {
+        /// Who; proven by the edge.
+        rep: RepId,
+    },
+    /// A rep needs no more rest after conversations.
+    RepReady {
+        /// Who; proven by the edge.
+        rep: RepId,
+    },
     /// A message to a rep arrived, or did not.
     Delivery {
         /// Which one.
@@ -156,6 +189,17 @@ pub enum Addressee {
     Desk,
 }
 
+/// What a text for a rep is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RepText {
+    /// An offer, with what it is about.
+    Offer,
+    /// What was said in the conversation.
+    Line,
+    /// Deskbell's own word: the answer to a command, or what has happened to the conversation.
+    Note,
+}
+
 /// What became of a message to a rep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryOutcome {
@@ -179,6 +223,8 @@ pub enum Output {
         rep: RepId,
         /// The conversation it speaks for; `desk` in a note to a rep who has none.
         ticket: TicketId,
+        /// What the text is, for those who are shown offers and lines otherwise.
+        kind: RepText,
         /// The text.
         text: Arc<str>,
     },

@@ -38,6 +38,7 @@ mod roster;
 mod routing;
 mod said;
 pub mod scores;
+pub mod seat;
 mod shoppers;
 pub mod simulation;
 pub mod snapshot;
@@ -61,7 +62,7 @@ pub use ids::{
     CaseId, DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId,
 };
 pub use io::{
-    Addressee, Answer, DeliveryOutcome, Input, Output, PauseFor, SayRefused, ShopperEvent,
+    Addressee, Answer, DeliveryOutcome, Input, Output, PauseFor, RepText, SayRefused, ShopperEvent,
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
 pub use lesson::{LESSONS_KEPT, Lesson, Observation, WaitEnd};
@@ -69,5 +70,6 @@ pub use record::{GivenPromise, Record};
 pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};
+pub use seat::{InHand, SeatView, Stand};
 pub use snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Snapshot, Wait};
 pub use ticket::{CloseReason, TicketState, TicketView};

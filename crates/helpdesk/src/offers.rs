@@ -9,7 +9,7 @@ use crate::conversation::Speaker;
 use crate::deliveries::Sent;
 use crate::desk::Helpdesk;
 use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
-use crate::io::{DeliveryOutcome, Output};
+use crate::io::{DeliveryOutcome, Output, RepText};
 use crate::record::Record;
 use crate::tickets::{Briefing, Hope, Stage, Ticket};
 use crate::words;
@@ -207,7 +207,7 @@ impl Helpdesk {
             rep: rep.clone(),
             at_unix_ms: now.0,
         }));
-        let delivery = self.send_lines(rep, id, text, brings);
+        let delivery = self.send_as(RepText::Offer, rep, id, text, brings);
         let stage = Stage::Offered {
             rep: rep.clone(),
             until: now.after(timeout),
@@ -234,7 +234,7 @@ impl Helpdesk {
                     .collect();
                 let skipped = spoken.len().saturating_sub(BRIEFING_LINES);
                 for text in spoken.into_iter().skip(skipped) {
-                    self.send(rep, id, text);
+                    self.send_lines(rep, id, text, None);
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::ask::NO_WISHES;
 use crate::conversation::Speaker;
 use crate::conversations::is_with;
 use crate::desk::Helpdesk;
-use crate::ids::{RepId, ReplyId, SkillId, TicketId};
+use crate::ids::{LineId, RepId, ReplyId, SkillId, TicketId};
 use crate::io::{Addressee, Answer, Output, PauseFor, SayRefused, ShopperEvent};
 use crate::offers::OfferEnd;
 use crate::routing;
@@ -22,6 +22,7 @@ use crate::words::{self, Seen};
 const DESK: &str = "desk";
 
 const CALLBACKS: &str = "Callbacks are not set up here.";
+const NO_ROOM: &str = "You have as many conversations as you may have; it waits on.";
 const ENDED: &str = "This conversation has ended.";
 const HOW_LONG: &str = "How long? /pause 15 is 15 minutes; 90s and 2h are understood, 24h at most. \
     /pause alone lasts until /resume.";
@@ -43,6 +44,7 @@ impl Helpdesk {
         &mut self,
         rep: &RepId,
         to: &Addressee,
+        line: Option<LineId>,
         text: &str,
         reply: ReplyId,
     ) {
@@ -54,14 +56,14 @@ impl Helpdesk {
             self.show_life(rep);
             Answer::NoSuchConversation
         } else {
-            self.take_rep_message(rep, to, words::plain(text).trim());
+            self.take_rep_message(rep, to, line, words::plain(text).trim());
             Answer::Heard
         };
         self.push(Output::Reply { reply, answer });
     }
 
     /// Whoever writes is there, whatever the words are worth.
-    fn show_life(&mut self, rep: &RepId) {
+    pub(crate) fn show_life(&mut self, rep: &RepId) {
         let now = self.now;
         if let Some(seat) = self.roster.seat_mut(rep) {
             seat.show_life(now);
@@ -96,7 +98,7 @@ impl Helpdesk {
         self.send(rep, ticket, text.to_owned());
     }
 
-    fn take_rep_message(&mut self, rep: &RepId, to: &Addressee, text: &str) {
+    fn take_rep_message(&mut self, rep: &RepId, to: &Addressee, line: Option<LineId>, text: &str) {
         let now = self.now;
         let desk = TicketId::new(DESK);
         let Some(seat) = self.roster.seat_mut(rep) else {
@@ -136,9 +138,9 @@ impl Helpdesk {
             return;
         };
         match self.relation(rep, &id) {
-            Relation::Offered(briefing) => self.answer_offer(rep, &id, &said, briefing),
-            Relation::Lapsed => self.answer_late(rep, &id, &said),
-            Relation::Open => self.converse(rep, &id, &said),
+            Relation::Offered(briefing) => self.answer_offer(rep, &id, line, &said, briefing),
+            Relation::Lapsed => self.answer_late(rep, &id, line, &said),
+            Relation::Open => self.converse(rep, &id, line, &said),
             Relation::Stranger => {
                 let text = self.why_stranger(&id, &said);
                 self.note(rep, &id, &text);
@@ -179,11 +181,18 @@ impl Helpdesk {
         }
     }
 
-    fn answer_offer(&mut self, rep: &RepId, id: &TicketId, said: &Said<'_>, briefing: Briefing) {
+    fn answer_offer(
+        &mut self,
+        rep: &RepId,
+        id: &TicketId,
+        line: Option<LineId>,
+        said: &Said<'_>,
+        briefing: Briefing,
+    ) {
         match said {
             Said::Line(text) => {
                 self.accept(id, rep, briefing);
-                self.say_as_rep(rep, id, text);
+                self.say_as_rep(rep, id, line, text);
             }
             Said::Decline => self.end_offer(id, OfferEnd::Declined),
             Said::End | Said::HandOn(_) => {
@@ -200,19 +209,15 @@ impl Helpdesk {
         }
     }
 
-    fn answer_late(&mut self, rep: &RepId, id: &TicketId, said: &Said<'_>) {
+    fn answer_late(&mut self, rep: &RepId, id: &TicketId, line: Option<LineId>, said: &Said<'_>) {
         let has_room = self.roster.seat(rep).is_some_and(|seat| seat.has_room());
         match said {
             Said::Line(_) if !has_room => {
-                self.note(
-                    rep,
-                    id,
-                    "You have as many conversations as you may have; it waits on.",
-                );
+                self.note(rep, id, NO_ROOM);
             }
             Said::Line(text) => {
                 self.accept(id, rep, Briefing::Cut);
-                self.say_as_rep(rep, id, text);
+                self.say_as_rep(rep, id, line, text);
             }
             Said::Decline => self.forget_lapsed(rep),
             Said::End | Said::HandOn(_) => {
@@ -229,9 +234,9 @@ impl Helpdesk {
         }
     }
 
-    fn converse(&mut self, rep: &RepId, id: &TicketId, said: &Said<'_>) {
+    fn converse(&mut self, rep: &RepId, id: &TicketId, line: Option<LineId>, said: &Said<'_>) {
         match said {
-            Said::Line(text) => self.say_as_rep(rep, id, text),
+            Said::Line(text) => self.say_as_rep(rep, id, line, text),
             Said::Decline => {
                 self.note(
                     rep,
@@ -253,19 +258,53 @@ impl Helpdesk {
         }
     }
 
-    fn say_as_rep(&mut self, rep: &RepId, id: &TicketId, text: &str) {
+    /// Takes an offer, or one that has lapsed and waits still, without a word.
+    pub(crate) fn handle_rep_take(&mut self, rep: &RepId, id: &TicketId, reply: ReplyId) {
+        self.show_life(rep);
+        let has_room = self.roster.seat(rep).is_some_and(|seat| seat.has_room());
+        let answer = if self.tickets.ticket(id).is_none() {
+            Answer::NoSuchConversation
+        } else {
+            match self.relation(rep, id) {
+                Relation::Offered(briefing) => self.accept(id, rep, briefing),
+                Relation::Lapsed if has_room => self.accept(id, rep, Briefing::Cut),
+                Relation::Lapsed => self.note(rep, id, NO_ROOM),
+                Relation::Open => {}
+                Relation::Stranger => {
+                    let text = self.why_stranger(id, &Said::Line(""));
+                    self.note(rep, id, &text);
+                }
+            }
+            Answer::Heard
+        };
+        self.push(Output::Reply { reply, answer });
+    }
+
+    /// The rep is rested.
+    pub(crate) fn handle_rep_ready(&mut self, rep: &RepId) {
+        self.show_life(rep);
+        if let Some(seat) = self.roster.seat_mut(rep) {
+            seat.wrap_ups.clear();
+        }
+    }
+
+    fn say_as_rep(&mut self, rep: &RepId, id: &TicketId, line: Option<LineId>, text: &str) {
         let name = self.rep_name(rep);
         if let Some(seat) = self.roster.seat_mut(rep) {
             seat.spoken_in = Some(id.clone());
         }
         if let Some(ticket) = self.tickets.ticket_mut(id) {
             ticket.told_out_of_reach = false;
+            let is_said = |line: &LineId| ticket.transcript.place_of(line).is_some();
+            if line.as_ref().is_some_and(is_said) {
+                return;
+            }
         }
         let said = self.say(
             id,
             Speaker::Rep,
             Some(Arc::from(name)),
-            None,
+            line,
             Arc::from(text),
         );
         match said {

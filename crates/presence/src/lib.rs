@@ -42,7 +42,7 @@ pub use groups::GroupCounts;
 pub use marks::Marks;
 pub use own::OwnKnowledge;
 pub use partial::{Partial, Patch, PatchError};
-pub use pidf::{write_dated_pidf, write_pidf};
+pub use pidf::{Decision, read_decision, write_dated_pidf, write_pidf};
 pub use presentity::Presentity;
 pub use presentity_id::PresentityId;
 pub use publication::{

@@ -2,6 +2,7 @@
 //! Must not know what is done with the settings.
 
 mod admin_keys;
+mod console;
 mod desk;
 mod digest;
 mod document;
@@ -136,6 +137,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
             routing,
         },
         sites: faces,
+        console: console::read(root, &tables.reps),
         admin_keys: admin_keys::read(&tables.admin_keys, secrets),
         secrets_by_rep,
         dangerous: read_dangerous(root),
@@ -155,6 +157,7 @@ const TABLES: &[&str] = &[
     "site",
     "rep",
     "routing",
+    "console",
     "admin_key",
     "dangerous",
 ];

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use helpdesk::{Level, Rep, RepId, SkillId, TierId};
 use sip::digest::{Algorithm, Ha1};
 
+use super::console;
 use super::document::{Section, Value};
 use super::names::{self, Names};
 use super::nearest;
@@ -14,7 +15,7 @@ use super::secret::{Keys, Sought, Sources};
 use super::settings::SipSettings;
 use super::watchers;
 
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "id",
     "name",
     "password",
@@ -26,6 +27,7 @@ pub(super) const KEYS: [&str; 11] = [
     "capacity",
     watchers::REP_KEY,
     pbx::REP_KEY,
+    console::REP_KEY,
 ];
 
 const PASSWORD: Keys = Keys {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{AdminKey, CookieKeys, SiteFace};
+use gateway::{AdminKey, CannedAnswer, CookieKeys, SiteFace};
 use helpdesk::RepId;
 use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
     pub(crate) sites: Vec<SiteFace>,
+    pub(crate) console: ConsoleSettings,
     /// What opens the admin addresses.
     pub(crate) admin_keys: Vec<AdminKey>,
     /// What each rep proves an identity with: one for each algorithm, and never the password.
@@ -41,6 +42,17 @@ pub(crate) struct Settings {
     pub(crate) dangerous: DangerousSettings,
     /// What works, but hardly as meant; in the order of the file.
     pub(crate) warnings: Vec<Mistake>,
+}
+
+/// How reps work in a browser.
+#[derive(Debug, Clone)]
+pub(crate) struct ConsoleSettings {
+    /// Who may look at the wall.
+    pub(crate) supervisors: HashSet<RepId>,
+    /// Sentences that need not be typed.
+    pub(crate) canned: Vec<CannedAnswer>,
+    /// After so long without a touch a computer counts as idle.
+    pub(crate) idle_after: Duration,
 }
 
 /// How softphones are served.

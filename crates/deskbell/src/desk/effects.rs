@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gateway::SeatWatch;
 use helpdesk::{
-    AskRefused, Case, CaseRefused, DeliveryId, Line, Record, RepId, SayRefused, Seq, ShopperEvent,
-    TicketId, TicketView,
+    AskRefused, Case, CaseRefused, DeliveryId, Line, Record, RepId, RepText, SayRefused, SeatView,
+    Seq, ShopperEvent, TicketId, TicketView,
 };
 use sip_transport::PendingAnswer;
 use storage::{CommitError, Journal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::followers::Followers;
 
@@ -66,6 +67,25 @@ pub(super) enum Effect {
         events: mpsc::Sender<ShopperEvent>,
         answer: oneshot::Sender<Option<TicketView>>,
     },
+    Watched {
+        answer: oneshot::Sender<Option<SeatWatch>>,
+        watch: Option<SeatWatch>,
+    },
+    FollowAsRep {
+        ticket: TicketId,
+        view: Option<TicketView>,
+        backlog: Vec<Line>,
+        events: mpsc::Sender<ShopperEvent>,
+        answer: oneshot::Sender<bool>,
+    },
+    Heard {
+        answer: oneshot::Sender<bool>,
+        heard: bool,
+    },
+    Seat {
+        views: watch::Sender<Arc<SeatView>>,
+        view: Arc<SeatView>,
+    },
     AnswerPhone {
         pending: PendingAnswer,
         response: Bytes,
@@ -86,6 +106,8 @@ pub(crate) struct RepMail {
     pub(crate) rep: RepId,
     /// The conversation it speaks for.
     pub(crate) ticket: TicketId,
+    /// What the text is.
+    pub(crate) kind: RepText,
     /// The text.
     pub(crate) text: Arc<str>,
 }
@@ -153,6 +175,28 @@ impl Carrier {
                 }
                 drop(answer.send(view));
             }
+            Effect::Watched { answer, watch } => drop(answer.send(watch)),
+            Effect::FollowAsRep {
+                ticket,
+                view,
+                backlog,
+                events,
+                answer,
+            } => {
+                // First, so that the page waits for events of a conversation that it knows it follows.
+                if answer.send(view.is_some()).is_err() {
+                    return;
+                }
+                if let Some(view) = view {
+                    self.followers.follow(ticket, backlog, view, events);
+                }
+            }
+            Effect::Heard { answer, heard } => {
+                if answer.send(heard).is_err() {
+                    tracing::debug!("a console is gone before it heard what became of its word");
+                }
+            }
+            Effect::Seat { views, view } => drop(views.send_replace(view)),
             Effect::AnswerPhone { pending, response } => pending.answer(response),
             Effect::ToShopper { ticket, event } => self.followers.tell(&ticket, &event),
             Effect::ToRep(letter) => {

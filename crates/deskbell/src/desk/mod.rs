@@ -2,12 +2,14 @@
 //! effects out. Must not know how a request reached it.
 
 mod changes;
+mod consoles;
 mod effects;
 mod errands;
 mod followers;
 mod knowledge;
 mod owner;
 mod reports;
+mod seats;
 
 pub(crate) use changes::PresenceChanges;
 pub(crate) use effects::{Carrier, RepMail};

@@ -23,6 +23,7 @@ use super::changes::PresenceChanges;
 use super::effects::{Batch, Effect, RepMail};
 use super::knowledge::{Knowledge, Now};
 use super::reports;
+use super::seats::Seats;
 
 /// How often expired publications are looked for. A publication may outlive its lifetime by this much.
 const EXPIRY_TICK: Duration = Duration::from_millis(250);
@@ -73,7 +74,7 @@ pub(crate) struct OwnerInputs {
 }
 
 /// Whoever waits for an answer of the helpdesk.
-enum Waiting {
+pub(super) enum Waiting {
     Ask(oneshot::Sender<Result<TicketView, AskRefused>>),
     Say(oneshot::Sender<Result<Seq, SayRefused>>),
     Case(oneshot::Sender<Result<Case, CaseRefused>>),
@@ -82,11 +83,12 @@ enum Waiting {
         heard: Bytes,
         unheard: Bytes,
     },
+    Console(oneshot::Sender<bool>),
 }
 
 /// Owns the helpdesk.
 pub(crate) struct Owner {
-    helpdesk: Helpdesk,
+    pub(super) helpdesk: Helpdesk,
     store: Arc<Store>,
     inputs: OwnerInputs,
     carrier: mpsc::Sender<Batch>,
@@ -94,8 +96,9 @@ pub(crate) struct Owner {
     changes: PresenceChanges,
     waiting_by_reply: HashMap<ReplyId, Waiting>,
     next_reply: u64,
-    batch: Batch,
+    pub(super) batch: Batch,
     knowledge: Knowledge,
+    pub(super) seats: Seats,
 }
 
 impl Owner {
@@ -120,6 +123,7 @@ impl Owner {
             next_reply: 0,
             batch: Batch::default(),
             knowledge: Knowledge::default(),
+            seats: Seats::default(),
         }
     }
 
@@ -131,6 +135,7 @@ impl Owner {
         loop {
             self.drain_outputs();
             self.tell_knowledge();
+            self.seats.tell(&self.helpdesk, &mut self.batch);
             if !self.batch.is_empty() {
                 // While the journal is behind, nothing new is taken in but outcomes of what has left already, for
                 // which the carrier may be waiting. Presence and time go on as long as their records find room.
@@ -284,6 +289,7 @@ impl Owner {
                 }
                 self.answer_view(&key, answer);
             }
+            Command::Rep(command) => self.handle_console(command),
             Command::Standing { tickets, answer } => {
                 let standing = tickets
                     .iter()
@@ -346,7 +352,7 @@ impl Owner {
         });
     }
 
-    fn feed(&mut self, input: Input) {
+    pub(super) fn feed(&mut self, input: Input) {
         self.drain_outputs();
         self.helpdesk.handle(input, Instant::now());
     }
@@ -371,14 +377,14 @@ impl Owner {
         self.helpdesk.access(&key.ticket) == Some(key.access)
     }
 
-    fn wait_for(&mut self, waiting: Waiting) -> ReplyId {
+    pub(super) fn wait_for(&mut self, waiting: Waiting) -> ReplyId {
         self.next_reply += 1;
         let reply = ReplyId(self.next_reply);
         self.waiting_by_reply.insert(reply, waiting);
         reply
     }
 
-    fn drain_outputs(&mut self) {
+    pub(super) fn drain_outputs(&mut self) {
         while let Some(output) = self.helpdesk.poll_output() {
             match output {
                 Output::Record(record) => self.batch.records.push(record),
@@ -386,15 +392,17 @@ impl Owner {
                     delivery,
                     rep,
                     ticket,
+                    kind,
                     text,
                 } => self.batch.push(Effect::ToRep(RepMail {
                     delivery,
                     rep,
                     ticket,
+                    kind,
                     text,
                 })),
-                // No softphone known takes is-composing (RFC 3994): they answer it 415.
-                Output::TypingToRep { .. } => {}
+                // No softphone known takes is-composing (RFC 3994): they answer it 415. Consoles do.
+                Output::TypingToRep { rep, ticket } => self.seats.tell_typing(&rep, ticket),
                 Output::ToShopper { ticket, event } => {
                     self.batch.push(Effect::ToShopper { ticket, event });
                 }
@@ -463,6 +471,18 @@ impl Owner {
                 self.batch.push(Effect::AnswerPhone {
                     pending,
                     response: unheard,
+                });
+            }
+            (Waiting::Console(to), Answer::Heard) => {
+                self.batch.push(Effect::Heard {
+                    answer: to,
+                    heard: true,
+                });
+            }
+            (Waiting::Console(to), Answer::NoSuchConversation) => {
+                self.batch.push(Effect::Heard {
+                    answer: to,
+                    heard: false,
                 });
             }
             (_, answer) => {

@@ -34,14 +34,13 @@ use storage::Health;
 use tokio::sync::{mpsc, watch};
 
 use self::answer::{answer, refuse};
-use self::authentication::Login;
 use self::publishers::Publishers;
 use crate::desk::{PresenceSignal, RepSays};
 use crate::happenings::Happenings;
 use crate::keeper::AnswerWay;
 
 pub(crate) use agent::{Agent, AgentInputs};
-pub(crate) use authentication::Offers;
+pub(crate) use authentication::{Login, Offers};
 pub(crate) use bindings::{Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
 pub(crate) use kept::{KeptSubscriptions, SavedSubscription};
@@ -60,7 +59,7 @@ const ALLOW_EVENTS: &str = "presence, presence.winfo";
 /// Everything a request may touch.
 pub(crate) struct SipService {
     directory: SharedDirectory,
-    login: Login,
+    login: Arc<Login>,
     bindings: Arc<Bindings>,
     store: Arc<Store>,
     answers: AnswerWay,
@@ -116,12 +115,12 @@ impl SipService {
     /// A service of these parts.
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
-            login: Login::new(
+            login: Arc::new(Login::new(
                 parts.directory.clone(),
                 parts.offers,
                 parts.nonce_key,
                 parts.login_tries,
-            ),
+            )),
             directory: parts.directory,
             bindings: parts.bindings,
             store: parts.store,
@@ -137,6 +136,13 @@ impl SipService {
             registration_lifetimes: parts.registration_lifetimes,
             happenings: parts.happenings,
         }
+    }
+}
+
+impl SipService {
+    /// Who may sign in, for others who ask.
+    pub(crate) fn login(&self) -> Arc<Login> {
+        self.login.clone()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use presence::watchers::{Instance, ListedResource, read_rlmi};
-use presence::{Availability, Document, Source};
+use presence::{Availability, Decision, Document, Rule, Source, read_decision};
 use sip::multipart::Part;
 use sip::{HeaderName, Request};
 
@@ -61,7 +61,7 @@ fn tell_list(parts: &[Part], now: Timestamp) -> Vec<String> {
 
 fn state(body: &[u8], now: Timestamp) -> String {
     match Document::read_pidf(body) {
-        Ok(document) => describe(&document, now),
+        Ok(document) => describe(&document, read_decision(body), now),
         Err(_) if body.is_empty() => "nothing is known".to_owned(),
         Err(error) => format!("failed to read a presence document: {error}"),
     }
@@ -91,7 +91,7 @@ pub(super) fn is_last(notify: &Request) -> bool {
         .is_some_and(|state| state.trim_ascii().eq_ignore_ascii_case(b"terminated"))
 }
 
-fn describe(document: &Document, now: Timestamp) -> String {
+fn describe(document: &Document, decision: Option<Decision>, now: Timestamp) -> String {
     let availability = document.availability();
     let mut text = availability.to_string();
     if let Some(activity) = document.activity() {
@@ -101,12 +101,14 @@ fn describe(document: &Document, now: Timestamp) -> String {
             text.push_str(&format!(", {}", activity));
         }
     }
-    match document.source() {
-        Source::Line => text.push_str(" by the line"),
-        Source::Computer => text.push_str(" by the computer"),
-        Source::Hand if availability != Availability::Offline => text.push_str(" by hand"),
-        Source::Hand | Source::Desk | Source::Nothing => {}
-    }
+    text.push_str(match decision {
+        Some(decision) => decider(decision),
+        // Another server does not say; a document that only says closed may be of somebody who is not there.
+        None => match document.source() {
+            Source::Hand if availability == Availability::Offline => "",
+            source => decider(Decision { source, rule: None }),
+        },
+    });
     if let Some(age) = age(document, now) {
         text.push_str(&format!(", for {age}"));
     }
@@ -114,6 +116,21 @@ fn describe(document: &Document, now: Timestamp) -> String {
         text.push_str(&format!(" \"{}\"", plain(note)));
     }
     text
+}
+
+fn decider(decision: Decision) -> &'static str {
+    match (decision.source, decision.rule) {
+        (Source::Hand, _) => " by hand",
+        (Source::Line, _) => " by the line",
+        (Source::Computer, _) => " by the computer",
+        (Source::Desk, Some(Rule::Full)) => " by the desk (no more conversations for the moment)",
+        (Source::Desk, Some(Rule::OnThePhone)) => " by the desk (on a call it has set up)",
+        (Source::Desk, Some(Rule::Away)) => " by the desk (offers went unanswered)",
+        (Source::Desk, Some(Rule::Closed | Rule::Busy | Rule::Idle | Rule::Available) | None) => {
+            " by the desk"
+        }
+        (Source::Nothing, _) => "",
+    }
 }
 
 fn parameter(notify: &Request, name: &str) -> Option<String> {
@@ -175,6 +192,26 @@ mod tests {
                 "{open}<dm:person id='p'><rpid:activities><rpid:away/></rpid:activities><dm:note>back\nat four</dm:note></dm:person>"
             ),
             "sip:a@h away by hand \"backat four\"",
+            Telling::More,
+        );
+        for (by, told) in [
+            (
+                "by='desk' rule='full'",
+                "busy by the desk (no more conversations for the moment)",
+            ),
+            ("by='desk'", "busy by the desk"),
+            ("by='line' rule='on-the-phone'", "busy by the line"),
+            ("by='a phone'", "busy by hand"),
+        ] {
+            let busy = format!(
+                "{open}<dm:person id='p'><rpid:activities><rpid:busy/></rpid:activities><d:decided xmlns:d='urn:deskbell:presence' {by}/></dm:person>"
+            );
+            check("active", &busy, &format!("sip:a@h {told}"), Telling::More);
+        }
+        check(
+            "active",
+            "<tuple id='t'><status><basic>closed</basic></status></tuple><dm:person id='p'><d:decided xmlns:d='urn:deskbell:presence' by='hand' rule='closed'/></dm:person>",
+            "sip:a@h offline by hand",
             Telling::More,
         );
         let since = |date: &str| {

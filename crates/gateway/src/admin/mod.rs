@@ -20,6 +20,7 @@ mod reps;
 
 pub use authorisation::{AdminKey, Scope};
 pub use lines::{LineBoard, LineReport, LineStanding};
+pub(crate) use reps::word;
 
 /// What the admin addresses need; without it they are not found.
 #[derive(Debug, Clone)]

@@ -99,7 +99,7 @@ impl From<RepReport> for RepDocument {
 }
 
 /// The word for an availability.
-pub(super) fn word(availability: Availability) -> &'static str {
+pub(crate) fn word(availability: Availability) -> &'static str {
     match availability {
         Availability::Available => "available",
         Availability::Busy => "busy",

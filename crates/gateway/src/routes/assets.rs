@@ -29,10 +29,11 @@ pub(super) fn addresses() -> Addresses {
 fn show(face: &Face, asset: &'static Asset, request: &HeaderMap) -> Result<Response, Problem> {
     let is_served = match asset.audience {
         Audience::Everybody => true,
+        Audience::Staff => face.config().console.is_some(),
         Audience::Demo => face.config().demo.is_some(),
     };
     if !is_served {
-        return Err(Problem::not_found("Only the demo has pages of its own."));
+        return Err(Problem::not_found("This server has no such page."));
     }
     let mut response = if is_known(&asset.etag, request) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -58,7 +59,7 @@ fn show(face: &Face, asset: &'static Asset, request: &HeaderMap) -> Result<Respo
                 "public, max-age=300, stale-while-revalidate=86400",
             ),
         ],
-        Audience::Demo => [
+        Audience::Staff | Audience::Demo => [
             (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
             (RESOURCE_POLICY, "same-origin"),
             (header::CACHE_CONTROL, "no-cache"),

@@ -10,6 +10,7 @@ use tracing::trace;
 use crate::address;
 use crate::addresses::Addresses;
 use crate::admin;
+use crate::console;
 use crate::face::Face;
 use crate::problem;
 use crate::{headers, origin};
@@ -48,6 +49,7 @@ pub(crate) fn router(face: Face) -> Router {
 pub(crate) fn addresses() -> Addresses {
     assets::addresses()
         .merge(admin::addresses())
+        .merge(console::addresses())
         .add(address!(presence::show))
         .add(address!(presence_events::stream))
         .add(address!(fragment::show))
@@ -132,6 +134,7 @@ mod tests {
             tiers: Vec::new(),
             demo: None,
             admin: None,
+            console: None,
             softphones: None,
             figures: crate::figures::Figures::default(),
         };

@@ -190,6 +190,7 @@ impl State {
                 let view = self.find(&key).map(Ticket::end);
                 let _ = answer.send(view);
             }
+            Command::Rep(command) => panic!("there is no console here: {command:?}"),
             Command::Standing { tickets, answer } => {
                 let known = tickets.iter().filter_map(|id| self.tickets.get(id));
                 let _ = answer.send(known.map(|ticket| ticket.view.clone()).collect());

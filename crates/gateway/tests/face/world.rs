@@ -92,6 +92,7 @@ pub(crate) fn config() -> Config {
         ],
         tiers: vec![TierId::new("standard"), TierId::new("gold")],
         demo: None,
+        console: None,
         admin: None,
         softphones: None,
         figures: Figures::default(),

@@ -10,6 +10,7 @@ mod asking;
 mod casing;
 mod choosing;
 mod commanding;
+mod consoles;
 mod conversing;
 mod doubting;
 mod explaining;

@@ -532,6 +532,7 @@ impl Room {
                     rep,
                     ticket,
                     text,
+                    ..
                 } => {
                     self.deliveries.push((delivery, rep.clone()));
                     Some(format!("> {rep} ({ticket}): {text}"))

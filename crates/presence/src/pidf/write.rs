@@ -7,7 +7,7 @@ use crate::{
     activity::Activity,
     availability::Availability,
     composed::Composed,
-    pidf::{DATA_MODEL, PIDF, RPID},
+    pidf::{DATA_MODEL, PIDF, RPID, decision},
     source::Source,
     xml::escaped,
 };
@@ -49,9 +49,15 @@ pub fn write_dated_pidf(entity: &str, state: &Composed, since: Option<&str>) -> 
     text += "</tuple>\n";
     text += r#"<dm:person id="p1">"#;
     push_activities(&mut text, state);
-    if state.source == Source::Computer {
-        text += "<rpid:user-input>idle</rpid:user-input>";
-    }
+    text += match (state.source, state.availability) {
+        (Source::Computer, Availability::Available) => "<rpid:user-input>active</rpid:user-input>",
+        (Source::Computer, Availability::Busy | Availability::Away | Availability::Offline) => {
+            "<rpid:user-input>idle</rpid:user-input>"
+        }
+        (Source::Hand | Source::Line | Source::Desk | Source::Nothing, _) => "",
+    };
+    // RFC 4479 §3.3: what is of other namespaces stands before notes and timestamp.
+    text += &decision::element(state).unwrap_or_default();
     if !note.is_empty() {
         push(&mut text, format_args!("<dm:note>{note}</dm:note>"));
     }
@@ -145,7 +151,7 @@ mod tests {
             <?xml version="1.0" encoding="UTF-8"?>
             <presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:alice@shop.example">
             <tuple id="t1"><status><basic>open</basic></status><note>Q&amp;A</note></tuple>
-            <dm:person id="p1"><rpid:activities><rpid:meeting/><rpid:busy/></rpid:activities><dm:note>Q&amp;A</dm:note></dm:person>
+            <dm:person id="p1"><rpid:activities><rpid:meeting/><rpid:busy/></rpid:activities><d:decided xmlns:d="urn:deskbell:presence" by="hand"/><dm:note>Q&amp;A</dm:note></dm:person>
             </presence>
         "#]].assert_eq(&in_meeting);
         let on_the_phone = written(&state(
@@ -168,6 +174,10 @@ mod tests {
             free.contains("<basic>open</basic>") && free.contains("<rpid:activities/>"),
             "{free}"
         );
+        // Somebody touches it, and that is all there is to say.
+        let there = state(Availability::Available, None, None, Source::Computer);
+        let there = Document::read_pidf(&write_pidf("sip:alice@shop.example", &there)).unwrap();
+        assert_eq!(there.availability(), Availability::Available);
         let gone = written(&Composed::NOTHING);
         assert!(gone.contains("<basic>closed</basic>"), "{gone}");
     }

@@ -5,11 +5,15 @@ mod offers;
 mod proven;
 mod tries;
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use gateway::SignInRefused;
 use helpdesk::RepId;
-use sip::digest::{Algorithm, Authenticator, Freshness, NonceKeeper, Occasion, Verdict};
-use sip::{HeaderName, Request, ResponseBuilder, StatusCode};
+use sha2::{Digest as _, Sha256};
+use sip::digest::{Algorithm, Authenticator, Freshness, Ha1, NonceKeeper, Occasion, Verdict};
+use sip::{Flow, HeaderName, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{Conduct, Exchange, Handling};
 
 use super::answer::{answer, bad, fingerprint, refuse};
@@ -22,12 +26,17 @@ pub(crate) use offers::Offers;
 /// nonce; longer than it takes to retransmit a few times (RFC 3261 §17.1.2.2).
 const NONCE_TICK: Duration = Duration::from_secs(8);
 
-/// Proves senders.
-pub(super) struct Login {
+/// What somebody who was wrong too often is told to wait at a console, in seconds.
+const REFUSED_FOR: u32 = 60;
+
+/// Proves senders, and who signs in at a console.
+pub(crate) struct Login {
     directory: SharedDirectory,
     authenticator: Authenticator,
     offers: Offers,
     tries: Tries,
+    /// Tries that came otherwise than by SIP.
+    sign_ins: AtomicU64,
     started: Instant,
 }
 
@@ -55,6 +64,7 @@ impl Login {
             authenticator: Authenticator::new(realm, nonces),
             offers,
             tries: Tries::new(limit),
+            sign_ins: AtomicU64::new(0),
             started,
         }
     }
@@ -142,6 +152,56 @@ impl Login {
         }
     }
 
+    /// The rep whom user and password prove who come from `source` otherwise than by SIP, counted by the same limits.
+    pub(crate) fn sign_in(
+        &self,
+        user: &str,
+        password: &str,
+        source: IpAddr,
+        now: Instant,
+    ) -> Result<(RepId, Ha1), SignInRefused> {
+        let unspecified = SocketAddr::new(source, 0);
+        // Never the flow of somebody proven: each try is counted.
+        let flow = Flow {
+            transport: Protocol::Ws,
+            local: unspecified,
+            remote: unspecified,
+            id: u64::MAX - self.sign_ins.fetch_add(1, Ordering::Relaxed),
+        };
+        match self.tries.admit(user, flow, now) {
+            Admission::Granted => {}
+            Admission::Refused => {
+                return Err(SignInRefused::TooOften {
+                    seconds: REFUSED_FOR,
+                });
+            }
+            Admission::Postponed { until } => {
+                let seconds = until.saturating_duration_since(now).as_secs() + 1;
+                return Err(SignInRefused::TooOften {
+                    seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+                });
+            }
+        }
+        let directory = self.directory.load();
+        // The same work for a user who does not exist.
+        let made = Algorithm::ALL
+            .map(|algorithm| Ha1::derive(algorithm, user, &directory.realm, password));
+        let kept = directory.secrets_by_rep.get(&RepId::new(user));
+        let found = made
+            .into_iter()
+            .find(|made| kept.is_some_and(|kept| kept.iter().any(|kept| same(kept, made))));
+        match found {
+            Some(secret) => {
+                self.tries.handle_right(user, flow, now);
+                Ok((RepId::new(user), secret))
+            }
+            None => {
+                self.tries.handle_wrong(user, flow, now);
+                Err(SignInRefused::Wrong)
+            }
+        }
+    }
+
     fn challenge(
         &self,
         request: &Request,
@@ -177,6 +237,12 @@ impl Proven {
             None => response,
         }
     }
+}
+
+/// Whether both are one secret, in a time that tells nothing of where they differ: digests of both are compared.
+fn same(one: &Ha1, other: &Ha1) -> bool {
+    let digest = |secret: &Ha1| Sha256::digest(secret.to_hex().as_bytes());
+    one.algorithm() == other.algorithm() && digest(one) == digest(other)
 }
 
 fn names(address: &sip::NameAddr<'_>, user: &str) -> bool {
