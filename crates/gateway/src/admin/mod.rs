@@ -17,6 +17,8 @@ mod page;
 mod presentities;
 mod queue;
 mod reps;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod tickets;
 
 pub use authorisation::{AdminKey, Scope};
 pub use lines::{LineBoard, LineReport, LineStanding};
@@ -44,4 +46,6 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(lines::list))
         .add(address!(presentities::list))
         .add(address!(presentities::show))
+        .add(address!(tickets::list))
+        .add(address!(tickets::export))
 }

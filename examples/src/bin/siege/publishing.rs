@@ -235,9 +235,9 @@ impl Crowd {
                 self.number
             }
             // The tags were given in about this order, and a tag names its publication by itself only within its user.
-            Request::Refresh(tag) => tag.split_once(' ').map_or(0, |(user, _)| {
-                user.parse().unwrap_or_default()
-            }),
+            Request::Refresh(tag) => tag
+                .split_once(' ')
+                .map_or(0, |(user, _)| user.parse().unwrap_or_default()),
             Request::Subscribe => 1 + number % 1_000,
         };
         let (method, target) = match request {
