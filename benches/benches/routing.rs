@@ -87,6 +87,7 @@ fn config() -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: helpdesk::CallbackRules::default(),
         }],
         skills: (0..SKILLS)
             .map(|number| Skill {
@@ -144,6 +145,9 @@ fn click(ticket: &TicketId, number: usize) -> Input {
             details: Vec::new(),
             page: None,
             language: None,
+            proof: helpdesk::Proof::None,
+            channel: helpdesk::Channel::Page,
+            im: None,
         }),
         reply: ReplyId(0),
     }

@@ -4,6 +4,7 @@
 
 mod archive;
 mod browsers;
+mod calls;
 mod check;
 mod cli;
 mod config;

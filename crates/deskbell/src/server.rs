@@ -1,21 +1,19 @@
 //! Puts the parts together and runs them: sockets, store, owner, carrier, mail, gateway. Both `serve` and
 //! `demo` are this. Must not know the command line.
 
-use std::collections::HashMap;
+mod parts;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{
-    AdminFace, ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneDoor,
-    SoftphoneSocket,
-};
-use helpdesk::{Clock, Helpdesk, Input, RepId, SkillId};
+use gateway::{ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneSocket};
+use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Counters, LimitsHandle, Listen, TlsHandle, Transport};
+use sip_transport::{Counters, LimitsHandle, TlsHandle, Transport};
 use storage::{Health, Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -24,17 +22,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::browsers;
-use crate::config::{self, DigestSettings, Settings};
+use crate::calls::Operator;
+use crate::config::Settings;
 use crate::consoles::{self, Consoles};
-use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal};
-use crate::figures;
+use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
 use crate::sip_service::{
-    self, Agent, AgentInputs, Bindings, Directory, ExpectedNotifies, KeptSubscriptions, Lifetimes,
-    LineParts, Lines, Mail, Offers, Permissions, SharedDirectory, SipService,
+    self, Agent, AgentInputs, Bindings, ExpectedNotifies, KeptSubscriptions, Letters, Lifetimes,
+    LineParts, Lines, Mail, SharedDirectory, SipService,
 };
+use parts::{directory, gateway_config, listeners, offers};
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
 const INPUTS: usize = 1024;
@@ -156,6 +155,11 @@ impl Server {
 
         let (commands_in, commands) = mpsc::channel(INPUTS);
         let (rep_says_in, rep_says) = mpsc::channel(INPUTS);
+        let (shopper_says_in, shopper_says) = mpsc::channel(INPUTS);
+        let (call_reports_in, call_reports) = mpsc::channel(INPUTS);
+        let (call_orders_in, call_orders) = mpsc::channel(INPUTS);
+        let (gone_in, gone) = mpsc::channel(INPUTS);
+        let (lines_to_messengers_in, lines_to_messengers) = mpsc::channel(INPUTS);
         let (deliveries_in, deliveries) = mpsc::channel(INPUTS);
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(BATCHES);
@@ -209,6 +213,13 @@ impl Server {
             lines: line_board,
             console,
         };
+        let messengers = Letters::new(
+            transport.sender(),
+            settings.sip.domain.clone(),
+            None,
+            deliveries_in.clone(),
+            happenings.clone(),
+        );
         let service = SipService::new(sip_service::Parts {
             directory: directory.clone(),
             offers: offers(&settings.sip.digest),
@@ -221,6 +232,8 @@ impl Server {
             flow_grace: settings.presence.flow_grace,
             presence: presence.clone(),
             rep_says: rep_says_in,
+            shopper_says: shopper_says_in,
+            messengers: messengers.board(),
             subscribes: subscribes_in,
             expected_notifies: expected_notifies.clone(),
             line_notifies: line_notifies_in,
@@ -277,6 +290,9 @@ impl Server {
             OwnerInputs {
                 commands,
                 rep_says,
+                shopper_says,
+                calls: call_reports,
+                gone,
                 deliveries,
                 presence,
                 reconfigure,
@@ -285,7 +301,17 @@ impl Server {
             snapshots_in,
             changes,
         );
-        let carrier = Carrier::new(journal.clone(), batches, letters_in);
+        let carrier = Carrier::new(
+            journal.clone(),
+            batches,
+            Ways {
+                mail: letters_in,
+                letters: lines_to_messengers_in,
+                calls: call_orders_in,
+                gone: gone_in,
+            },
+        );
+        let operator = Operator::new(call_reports_in);
         let consoles = Consoles::new(consoles::Parts {
             login,
             directory,
@@ -386,6 +412,14 @@ impl Server {
         });
         tasks.spawn(async move {
             mail.run(phone_letters).await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            messengers.run(lines_to_messengers).await;
+            Ok(())
+        });
+        tasks.spawn(async move {
+            operator.run(call_orders).await;
             Ok(())
         });
         Ok(Self {
@@ -509,133 +543,4 @@ async fn tell_recording(mut health: watch::Receiver<Health>, told: watch::Sender
             return;
         }
     }
-}
-
-fn listeners(settings: &Settings) -> Vec<Listen> {
-    settings
-        .sip
-        .listen
-        .iter()
-        .map(|listen| Listen {
-            protocol: protocol(listen.protocol),
-            address: listen.address,
-        })
-        .collect()
-}
-
-fn protocol(protocol: config::Protocol) -> Protocol {
-    match protocol {
-        config::Protocol::Udp => Protocol::Udp,
-        config::Protocol::Tcp => Protocol::Tcp,
-        config::Protocol::Tls => Protocol::Tls,
-        config::Protocol::Ws => Protocol::Ws,
-        config::Protocol::Wss => Protocol::Wss,
-    }
-}
-
-fn directory(settings: &Settings) -> Directory {
-    let mut hosts = vec![settings.sip.domain.clone()];
-    hosts.extend(settings.sip.aliases.iter().cloned());
-    Directory {
-        realm: settings.sip.realm.clone(),
-        hosts,
-        secrets_by_rep: settings.secrets_by_rep.clone(),
-        skills: settings
-            .helpdesk
-            .skills
-            .iter()
-            .map(|skill| skill.id.clone())
-            .collect(),
-        tiers: settings
-            .helpdesk
-            .tiers
-            .iter()
-            .map(|tier| tier.id.clone())
-            .collect(),
-        names_by_rep: settings
-            .helpdesk
-            .reps
-            .iter()
-            .map(|rep| (rep.id.clone(), rep.name.clone()))
-            .collect(),
-        reps_by_skill: reps_by_skill(settings),
-        permissions: Permissions::new(settings.watchers.clone()),
-        open: settings.dangerous.open_domain,
-    }
-}
-
-fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, sip_service::TiersServed)>> {
-    let mut reps_by_skill: HashMap<_, Vec<_>> = HashMap::new();
-    for rep in &settings.helpdesk.reps {
-        for (skill, _) in &rep.skills {
-            let reps = reps_by_skill.entry(skill.clone()).or_default();
-            reps.push((rep.id.clone(), rep.tiers.clone()));
-        }
-    }
-    reps_by_skill
-}
-
-fn offers(settings: &DigestSettings) -> Offers {
-    let DigestSettings {
-        suites,
-        suites_by_protocol,
-        qualities,
-    } = settings;
-    let by_protocol = suites_by_protocol
-        .iter()
-        .map(|(special, suites)| (protocol(*special), suites.clone()))
-        .collect();
-    Offers::new(suites.clone(), by_protocol, qualities)
-}
-
-fn gateway_config(
-    settings: &Settings,
-    happenings: &Happenings,
-    sockets: &mpsc::Sender<SoftphoneSocket>,
-    store: &Arc<Store>,
-    counters: Arc<Counters>,
-    lines: &LineBoard,
-    console: &ConsoleFace,
-) -> gateway::Config {
-    gateway::Config {
-        sites: settings.sites.clone(),
-        skills: settings
-            .helpdesk
-            .skills
-            .iter()
-            .map(|skill| (skill.id.clone(), skill.name.clone()))
-            .collect(),
-        tiers: settings
-            .helpdesk
-            .tiers
-            .iter()
-            .map(|tier| tier.id.clone())
-            .collect(),
-        demo: happenings.events().map(|events| gateway::DemoFace {
-            events: events.clone(),
-        }),
-        admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
-            keys: settings.admin_keys.clone(),
-            presentities: store.clone(),
-            lines: lines.clone(),
-        }),
-        console: Some(console_face(settings, console)),
-        softphones: Some(SoftphoneDoor {
-            origins: settings.sip.origins.clone(),
-            sockets: sockets.clone(),
-        }),
-        figures: figures::of_sip(counters),
-    }
-}
-
-fn console_face(settings: &Settings, console: &ConsoleFace) -> ConsoleFace {
-    let reps = &settings.helpdesk.reps;
-    console.clone().with(
-        reps.iter()
-            .map(|rep| (rep.id.clone(), rep.name.clone()))
-            .collect(),
-        settings.console.supervisors.clone(),
-        settings.console.canned.clone(),
-        settings.console.idle_after,
-    )
 }

@@ -142,3 +142,56 @@ fn shopper_and_rep_talk_and_the_order_holds_over_a_reload() {
     server.check_alive().unwrap();
     alice.quit().unwrap();
 }
+
+#[test]
+fn a_shopper_who_comes_back_is_known_and_forgotten_at_a_word() {
+    let Some(peers) = Peers::find() else { return };
+    let server = Server::start(env!("CARGO_BIN_EXE_deskbell")).unwrap();
+    let site = Site::new(server.http(), "shop");
+    let mut shopper = peers.shopper(&server);
+    let mut alice = peers.alice(&server);
+    site.wait_state("cameras", "available", LIMIT).unwrap();
+    shopper.wait_bell("cameras", "available", SOON).unwrap();
+    shopper.click_bell("cameras").unwrap();
+    shopper
+        .wait_panel("Asking leaves one cookie", LIMIT)
+        .unwrap();
+    shopper.ask("Sam", "which camera for birds?").unwrap();
+    alice.wait_text("which camera for birds?", LIMIT).unwrap();
+    // The phone has taken the line, so that the page may say so.
+    shopper.wait_panel("Delivered", LIMIT).unwrap();
+    alice.say("how far away are they?").unwrap();
+    shopper.wait_panel("On Alice’s phone", LIMIT).unwrap();
+    shopper.end().unwrap();
+    shopper.press("Escape").unwrap();
+
+    shopper.reload().unwrap();
+    shopper.wait_bell("cameras", "available", LIMIT).unwrap();
+    shopper.click_bell("cameras").unwrap();
+    let known = "You are known here as Sam. Alice helped you last time.";
+    shopper.wait_panel(known, LIMIT).unwrap();
+    shopper.press_button("Forget me").unwrap();
+    shopper
+        .wait_panel("Nothing is kept of you any more.", LIMIT)
+        .unwrap();
+    let storage = shopper.storage().unwrap();
+    assert_eq!(storage.get("local"), Some(&json!({})));
+    assert_eq!(storage.get("session"), Some(&json!({})));
+    let cookies = storage
+        .get("cookies")
+        .and_then(|list| list.as_array())
+        .unwrap();
+    let is_visitor = |cookie: &&serde_json::Value| {
+        let name = cookie.get("name").and_then(|name| name.as_str());
+        name.is_some_and(|name| name.contains("visitor"))
+    };
+    assert_eq!(cookies.iter().filter(is_visitor).count(), 0);
+    shopper.reload().unwrap();
+    shopper.wait_bell("cameras", "available", LIMIT).unwrap();
+    shopper.click_bell("cameras").unwrap();
+    shopper
+        .wait_panel("Asking leaves one cookie", LIMIT)
+        .unwrap();
+    assert!(shopper.complaints().unwrap().is_empty());
+    alice.quit().unwrap();
+}

@@ -67,6 +67,9 @@ const english = {
     place: (n) => `You are number ${n}`,
     waiting: 'You are waiting',
     keep: 'We keep your place if this page closes.',
+    callMe: 'Call me instead',
+    willCall: 'We ring you when it is your turn',
+    uncall: 'Do not call me',
     callback: 'We are ringing your phone',
     confirmEnd: 'End this conversation?',
     confirmLeave: 'Give up your place?',
@@ -89,7 +92,6 @@ const english = {
   },
 
   problem: {
-    403: 'This page may not ask for help here.',
     409: 'Nobody who can help with this is on duty right now.',
     413: 'That is too long. Shorten it and try again.',
     429: 'That was too many requests from here.',
@@ -111,7 +113,6 @@ const shapes = {
   there: ['M2 10.5l3.5 3.5 7.5-8', 'M9.5 13.5l.5.5 7.5-8'],
   alert: ['M10 3.2l7.3 13H2.7z', 'M10 8.2v3.6', 'M10 14.1v.1'],
   save: ['M10 3.5v9', 'M6.2 9l3.8 3.8L13.8 9', 'M3.5 16.5h13'],
-  star: ['M10 2.8l2.2 4.6 5 .7-3.6 3.5.9 5-4.5-2.4-4.5 2.4.9-5L2.8 8.1l5-.7z'],
 };
 
 const FINAL = new Set(['closed', 'abandoned']);
@@ -447,6 +448,12 @@ export class Conversation {
     this.#root.append(this.#panel);
   }
 
+  #button(textContent, act) {
+    const button = this.#kit.make('button', { class: 'link', type: 'button', textContent });
+    button.addEventListener('click', act);
+    return button;
+  }
+
   #icon(name) {
     return this.#kit.icon(shapes[name]);
   }
@@ -572,13 +579,8 @@ export class Conversation {
     const { make } = this.#kit;
     const { form: texts } = this.#texts;
     const { remember, you } = this.#form;
-    const link = (text, act) => {
-      const button = make('button', { class: 'link', type: 'button', textContent: text });
-      button.addEventListener('click', act);
-      return button;
-    };
     this.#parts.fine.replaceChildren(...(you
-      ? [make('p', { textContent: texts.again(you.name, you.rep) }), link(texts.data, () => this.#saveData()), ' ', link(texts.forget, () => this.#forget())]
+      ? [make('p', { textContent: texts.again(you.name, you.rep) }), this.#button(texts.data, () => this.#saveData()), ' ', this.#button(texts.forget, () => this.#forget())]
       : [make('p', { textContent: remember === 'click' ? `${texts.privacy} ${texts.cookie}` : texts.privacy })]));
   }
 
@@ -675,7 +677,7 @@ export class Conversation {
     }), parts.error);
     const ticket = await answer?.json().catch(() => {});
     if (ticket && closed) this.#left(body.email ?? body.phone);
-    else if (ticket) this.#begin(ticket);
+    else if (ticket) this.#begin(ticket, body.phone || this.#form.you?.phone_ends ? 'known' : this.#form.phone !== 'off' && 'asked');
     else {
       parts.ask.removeAttribute('aria-disabled');
       parts.ask.textContent = closed ? texts.leave : texts.ask;
@@ -700,9 +702,9 @@ export class Conversation {
     parts.endTitle.focus();
   }
 
-  #begin(ticket) {
+  #begin(ticket, rings) {
     const { id, token, ws, events } = ticket;
-    this.#session = { id, token, ws, events, skill: this.#bell.skill, topic: this.#bell.topic };
+    this.#session = { id, token, ws, events, rings, skill: this.#bell.skill, topic: this.#bell.topic };
     this.#bell.busy = true;
     this.#state = ticket;
     this.#repName = typeof ticket.rep === 'string' ? ticket.rep : '';
@@ -838,7 +840,8 @@ export class Conversation {
     this.#link.send({ type: 'say', id, text: line.text });
   }
 
-  #heardError({ about, id, status, retry_after: seconds = 2 }) {
+  #heardError({ about, id, status, detail, retry_after: seconds = 2 }) {
+    if (about === 'call') return this.#parts.callWords?.append(detail);
     if (about === 'open' && status === 404) return this.#finish(this.#texts.ended.gone);
     const line = this.#pending.get(id);
     if (!line) return undefined;
@@ -896,7 +899,10 @@ export class Conversation {
     if (typeof frame.rep === 'string') this.#repName = frame.rep;
     this.#drawState();
     // Asked once for each rep, so that the cookie knows whom to bring the shopper back to.
-    if (frame.state === 'open' && frame.rep !== before.rep) this.#ticket(this.#session, '').catch(() => {});
+    if (frame.state === 'open' && frame.rep !== before.rep) {
+      this.#ticket(this.#session, '').catch(() => {});
+      this.#rating().catch(() => {});
+    }
     const told = ({ state, position, rep }) => `${state} ${position ?? ''} ${rep ?? ''}`;
     if (told(before) !== told(frame)) this.#announceState();
     this.#speak();
@@ -925,7 +931,7 @@ export class Conversation {
       const sub = this.#texts.talk.offered(this.#state.rep);
       return { card: sub, body: this.#texts.talk.offeredBody, sub, mark: 'available', pill: this.#texts.pill.asking };
     }
-    if (state === 'callback') return { card: this.#texts.talk.callback, sub: this.#texts.talk.callback, mark: 'busy', pill: this.#texts.talk.callback };
+    if (state === 'callback' || this.#state.callback) return { card: this.#state.callback?.stage === 'waiting' ? this.#texts.talk.willCall : this.#texts.talk.callback, body: this.#state.callback?.number, sub: this.#texts.talk.callback, mark: 'busy', pill: this.#texts.talk.callback };
     const card = position === 1 ? this.#texts.talk.next : position ? this.#texts.talk.place(position) : this.#texts.talk.waiting;
     return { card, about: spoken.about, range: spoken.range, sub: spoken.about ?? card, mark: 'busy', pill: position ? this.#texts.pill.place(position, spoken.about) : this.#texts.pill.waiting };
   }
@@ -954,6 +960,7 @@ export class Conversation {
     const words = this.#stateWords();
     const open = this.#state.state === 'open';
     this.#drawDelivery();
+    this.#parts.typing.hidden ||= !open;
     const named = open || this.#state.rep ? this.#repName : '';
     const topic = this.#session.topic || this.#bell.topic;
     this.#head({
@@ -965,10 +972,28 @@ export class Conversation {
     waiting.replaceChildren(make('p', { class: 'place', textContent: words.card }),
       ...(words.about ? [make('p', { class: 'promise', textContent: words.about }), make('p', { class: 'hint', textContent: words.range })]
         : words.body ? [make('p', { class: 'hint', textContent: words.body })] : []),
-      ...(open ? [] : [make('p', { class: 'keep', textContent: this.#texts.talk.keep })]));
+      ...(open ? [] : [make('p', { class: 'keep', textContent: this.#texts.talk.keep })]), ...this.#callMe());
     end.textContent = open ? this.#texts.talk.end : this.#texts.talk.leave;
     text.placeholder = open ? this.#texts.talk.write : this.#texts.talk.writeWaiting;
     text.setAttribute('aria-label', text.placeholder);
+  }
+
+  /** Who waits can be rung instead, and can think better of it. */
+  #callMe() {
+    const { make } = this.#kit;
+    const { talk, form } = this.#texts;
+    const { state, callback } = this.#state;
+    if (callback) return ['calling-rep', 'waiting'].includes(callback.stage) ? [this.#button(talk.uncall, () => this.#link.send({ type: 'uncall' }))] : [];
+    if (state !== 'queued' || !this.#session.rings) return [];
+    const words = make('p', { class: 'error', role: 'alert' });
+    const number = make('input', { type: 'tel', maxLength: 32, autocomplete: 'tel', hidden: this.#session.rings === 'known', 'aria-label': form.phone, placeholder: form.phone, value: this.#parts.number?.value ?? '' });
+    Object.assign(this.#parts, { number, callWords: words });
+    return [number, this.#button(talk.callMe, () => {
+      const phone = number.value.trim();
+      if (!phone && !number.hidden) return number.focus();
+      words.textContent = '';
+      return this.#link.send({ type: 'call', ...(phone ? { phone } : {}) });
+    }), words];
   }
 
   // --- lines ---
@@ -1100,44 +1125,31 @@ export class Conversation {
     });
     const save = make('button', { class: 'secondary', type: 'button' }, this.#icon('save'), this.#texts.ended.transcript);
     save.addEventListener('click', () => this.#saveTranscript(session));
-    const card = make('section', { class: 'end', part: 'end-card' }, parts.endTitle, ...(rated ? [this.#ratingForm(session)] : []),
+    const card = make('section', { class: 'end', part: 'end-card' }, parts.endTitle,
       make('div', { class: 'row' }, again, ...(this.#lines.length ? [save] : [])));
     this.#saved = this.#lines;
     parts.foot.replaceChildren(card);
+    if (rated) this.#askForRating(session);
     this.#scrollDown();
     this.#speak();
     this.#announce(title);
     if (hadFocus) parts.endTitle.focus();
   }
 
-  #ratingForm(session) {
-    const { make } = this.#kit;
-    const stars = [1, 2, 3, 4, 5].map((n) => {
-      const input = make('input', { type: 'radio', name: 'stars', value: String(n), class: 'quiet', id: `star-${n}` });
-      return [input, make('label', { class: 'star', for: `star-${n}`, title: this.#texts.ended.stars(n) }, this.#icon('star'), make('span', { class: 'quiet', textContent: `${n}: ${this.#texts.ended.stars(n)}` }))];
-    }).flat();
-    const comment = make('input', { type: 'text', maxLength: 1000, placeholder: this.#texts.ended.comment, 'aria-label': this.#texts.ended.comment });
-    const send = make('button', { class: 'secondary', type: 'submit', textContent: this.#texts.ended.sendRating });
-    const more = make('div', { class: 'row more', hidden: true }, comment, send);
-    const word = make('p', { class: 'hint word', role: 'status' });
-    const form = make('form', { class: 'rating' },
-      make('fieldset', {}, make('legend', { textContent: this.#texts.ended.rate }), make('div', { class: 'stars' }, ...stars), word), more);
-    const chosen = () => Number(new FormData(form).get('stars'));
-    form.addEventListener('change', () => {
-      more.hidden = false;
-      word.textContent = chosen() ? this.#texts.ended.stars(chosen()) : '';
-      form.querySelectorAll('.star').forEach((star, index) => star.classList.toggle('lit', index < chosen()));
-      this.#scrollDown();
-    });
-    form.addEventListener('submit', async (event) => {
-      event.preventDefault();
-      const body = { stars: chosen() };
-      if (comment.value.trim()) body.comment = comment.value.trim();
-      if (await this.#answer(this.#ticket(session, '/rating', { method: 'POST', body: JSON.stringify(body) }), word)) {
-        form.replaceChildren(make('p', { class: 'hint', role: 'status', textContent: this.#texts.ended.thanks }));
-      }
-    });
-    return form;
+  /** Fetched as soon as somebody answers, so that it is there even if the network is not. */
+  #rating() {
+    return import(new URL('./rating.js', import.meta.url).href);
+  }
+
+  async #askForRating(session) {
+    const { endTitle } = this.#parts;
+    const { ratingForm } = await this.#rating().catch(() => ({}));
+    if (!ratingForm || !endTitle.isConnected) return;
+    endTitle.after(ratingForm(this.#root, {
+      ...this.#kit, texts: this.#texts.ended, grown: () => this.#scrollDown(),
+      rate: (body, words) => this.#answer(this.#ticket(session, '/rating', { method: 'POST', body: JSON.stringify(body) }), words),
+    }));
+    this.#scrollDown();
   }
 
   #saved = [];
@@ -1220,6 +1232,7 @@ sheet.replaceSync(`
 .left h3 { font-weight: 600; }
 ::placeholder { color: var(--_muted); opacity: 1; }
 textarea:focus-visible, select:focus-visible, input:focus-visible { outline-offset: -1px; border-color: var(--_accent); }
+.panel [aria-invalid] { border-color: var(--_busy); }
 .error { color: var(--_busy); font-size: 13px; }
 .error:not(:empty) { margin-block-start: 12px; }
 .card { display: flex; gap: 10px; padding: 12px 14px; margin-block-end: 20px; border-radius: 8px; background: var(--_surface-2); }
@@ -1230,6 +1243,7 @@ textarea:focus-visible, select:focus-visible, input:focus-visible { outline-offs
 .place { color: var(--_muted); }
 .promise { font-size: 22px; font-weight: 600; line-height: 1.3; margin-block: 2px; }
 .place:has(+ :not(.promise)) { color: var(--_text); font-size: 17px; font-weight: 600; }
+.waiting input { margin-block-start: 12px; }
 .keep { margin-block-start: 14px; padding-block-start: 14px; border-block-start: 1px solid var(--_line); font-size: 13px; color: var(--_muted); }
 .log { flex: 1; outline-offset: 4px; border-radius: 4px; }
 .group { display: flex; flex-direction: column; align-items: flex-start; gap: 3px; margin-block-end: 14px; max-inline-size: 84%; }
@@ -1258,19 +1272,11 @@ textarea:focus-visible, select:focus-visible, input:focus-visible { outline-offs
 .confirm button { background: var(--_surface); }
 .end { padding: 16px; border-block-start: 1px solid var(--_line); }
 .end h3 { font-weight: 600; outline: none; }
-.rating fieldset { margin: 8px 0 0; padding: 0; border: 0; }
-.rating legend { padding: 0; color: var(--_muted); }
-.stars { display: flex; margin-inline-start: -6px; }
-.star { display: grid; place-items: center; inline-size: 36px; block-size: 36px; border-radius: 8px; color: var(--_muted); cursor: pointer; }
-.star:hover { background: var(--_surface-2); }
-.star.lit { color: var(--_accent); } .star.lit .icon { fill: currentColor; }
-.stars :focus-visible + .star { outline: 2px solid var(--_accent); }
 .row { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 14px; }
-.row.more { margin-block-start: 8px; flex-wrap: nowrap; }
 @media (max-width: 479.98px) {
   .panel { inset: 0; inline-size: 100%; max-inline-size: none; block-size: 100dvh; max-block-size: none; border: 0; border-radius: 0; }
   .panel :is(textarea, select, input) { font-size: 16px; }
 }
-@media (forced-colors: active) { .line, .card, .who, .primary, .send { border: 1px solid !important; } .star.lit .icon { fill: CanvasText; } }
+@media (forced-colors: active) { .line, .card, .who, .primary, .send { border: 1px solid !important; } }
 @media (prefers-reduced-motion: reduce) { .dots i { opacity: .7; } }
 `);

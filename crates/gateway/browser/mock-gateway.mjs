@@ -20,6 +20,7 @@ const FILES = {
   '/demo.css': ['storefront/demo.css', 'text/css; charset=utf-8'],
   '/demo.js': ['storefront/demo.js', 'text/javascript; charset=utf-8'],
   '/widget.js': ['widget.js', 'text/javascript; charset=utf-8'],
+  '/rating.js': ['rating.js', 'text/javascript; charset=utf-8'],
   '/conversation.js': ['conversation.js', 'text/javascript; charset=utf-8'],
 };
 for (const language of ['ar', 'de', 'es', 'fr', 'tr']) FILES[`/texts/${language}.js`] = [`texts/${language}.js`, 'text/javascript; charset=utf-8'];
@@ -79,7 +80,7 @@ class Mock {
   /** Origins whose pages may embed the bell. */
   origins = new Set();
   /** Faults that tests switch on. */
-  refuse = { sockets: false, streams: null, presence: false, tickets: null, confirmations: false, says: null, beats: false };
+  refuse = { sockets: false, streams: null, presence: false, tickets: null, confirmations: false, says: null, beats: false, calls: null };
   /** Every request line served, with its cookie header. */
   requests = [];
   /** Called with each new ticket and each line of a shopper. */
@@ -299,8 +300,8 @@ class Ticket {
   }
 
   #stateFrame() {
-    const { state, position, wait, rep, delivered } = this;
-    return { type: 'state', state, position, wait, rep, delivered };
+    const { state, position, wait, rep, delivered, callback } = this;
+    return { type: 'state', state, position, wait, rep, delivered, callback };
   }
 
   #tell(frame) {
@@ -341,7 +342,11 @@ class Ticket {
       if (this.mock.refuse.says) return this.#tell({ type: 'error', about: 'say', id: frame.id, title: 'Refused', detail: 'Refused.', ...this.mock.refuse.says });
       this.line({ id: frame.id, from: 'shopper', name: this.ask.name, text: frame.text });
       this.mock.onLine(this, frame.text);
-    } else if (frame.type === 'end') this.change({ state: this.rep ? 'closed' : 'abandoned', rep: undefined });
+    } else if (frame.type === 'call') {
+      if (this.mock.refuse.calls) return this.#tell({ type: 'error', about: 'call', title: 'Refused', status: 422, detail: this.mock.refuse.calls });
+      this.change({ callback: { number: '+33•••••••78', stage: 'waiting' } });
+    } else if (frame.type === 'uncall') this.change({ callback: undefined, position: 1 });
+    else if (frame.type === 'end') this.change({ state: this.rep ? 'closed' : 'abandoned', rep: undefined });
     return undefined;
   }
 }

@@ -146,6 +146,16 @@ export class Shopper {
     return {};
   }
 
+  /** All that the panel says. */
+  async panelText() {
+    return { text: await this.panel().innerText() };
+  }
+
+  async pressButton({ name }) {
+    await this.panel().getByRole('button', { name, exact: true }).click();
+    return {};
+  }
+
   async storage() {
     const read = () => this.page.evaluate(() => ({ local: { ...localStorage }, session: { ...sessionStorage } }));
     return { cookies: await this.context.cookies(), ...(await read()) };
@@ -185,7 +195,7 @@ export class Shopper {
 
 const COMMANDS = {
   open: 'open', reload: 'reload', state: 'state', 'wait-state': 'waitState', 'click-bell': 'clickBell', start: 'start', say: 'say',
-  lines: 'lines', 'wait-line': 'waitLine', header: 'header', 'wait-header': 'waitHeader', end: 'end', storage: 'storage',
+  lines: 'lines', 'wait-line': 'waitLine', header: 'header', 'wait-header': 'waitHeader', end: 'end', storage: 'storage', 'panel-text': 'panelText', 'press-button': 'pressButton',
   screenshot: 'screenshot', press: 'press', offline: 'offline', 'csp-reports': 'cspReports', errors: 'errors', quit: 'quit',
 };
 

@@ -21,6 +21,11 @@ async function scene(width, height, scheme) {
   await shot('closed');
   await shopper.clickBell({ skill: 'cameras' });
   await shot('form-closed');
+  await shopper.panel().locator('#message').fill('Is the Norden 35 in stock in black?');
+  await shopper.panel().locator('#email').fill('noor@mail.example');
+  await shopper.panel().locator('button[type=submit]').click();
+  await shopper.panel().locator('.left').waitFor();
+  await shot('message-left');
   await shopper.press({ key: 'Escape' });
 
   mock.setGroups({ skill: 'cameras' }, { state: 'wait', busy: 2, offline: 0, queued: 3, wait });
@@ -39,6 +44,30 @@ async function scene(width, height, scheme) {
 
   await shopper.clickBell({ skill: 'cameras' });
   await shot('form');
+  await shopper.press({ key: 'Escape' });
+  const usual = mock.form;
+  mock.form = {
+    ...usual, phone: 'optional', email: 'optional', consent: 'You may ring me about this question.',
+    fields: [{ id: 'branch', label: 'Branch', required: true, choices: ['Harbour', 'Hill'] }],
+  };
+  await shopper.open();
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.clickBell({ skill: 'cameras' });
+  await shopper.panel().locator('#consent').waitFor();
+  await shopper.panel().locator('#message').fill('Does the Norden 35 focus well in the dark?');
+  await shopper.panel().locator('button[type=submit]').click();
+  await settle();
+  await shot('form-of-the-site');
+  mock.form = { ...usual, phone: 'optional', you: { name: 'Noor', phone_ends: '89', rep: 'Alice' } };
+  await shopper.open();
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.clickBell({ skill: 'cameras' });
+  await shopper.panel().getByText('You are known here').waitFor();
+  await shot('form-known');
+  mock.form = usual;
+  await shopper.open();
+  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await shopper.clickBell({ skill: 'cameras' });
   mock.refuse.tickets = { status: 429, retryAfter: 30 };
   await shopper.panel().locator('#message').fill('Does the Norden 35 focus well in the dark?');
   await shopper.panel().locator('button[type=submit]').click();
@@ -61,9 +90,18 @@ async function scene(width, height, scheme) {
   ticket.line({ from: 'rep', name: 'Alice', text: 'Then the 35 is right. Shall I show you two pictures taken like that?' });
   await shopper.say({ text: 'Yes please' });
   await shopper.waitLine({ from: 'shopper', text: 'Yes please' });
+  ticket.change({ state: 'open', rep: 'Alice', delivered: 7 });
   ticket.typing();
   await settle();
   await shot('conversation');
+  ticket.change({ state: 'queued', position: 1, wait: { ...wait, seconds: 60, low: 20, high: 120 } });
+  ticket.line({ from: 'system', text: 'We are finding somebody else for you.' });
+  await settle();
+  await shot('rep-changed');
+  ticket.change({ state: 'callback', rep: 'Alice' });
+  await settle();
+  await shot('callback');
+  ticket.change({ state: 'open', rep: 'Alice', delivered: 7 });
   mock.refuse.sockets = true;
   ticket.drop();
   await shopper.page.waitForTimeout(900);

@@ -442,6 +442,33 @@ scene('text from the rep is text, never markup', async (shopper, mock) => {
   assert.equal(await shopper.panel().locator('.line *').count(), 0);
 });
 
+scene('who waits can ask to be rung instead, and think better of it', async (shopper, mock) => {
+  mock.form = { ...mock.form, phone: 'optional' };
+  mock.refuse.calls = 'You cannot be called: the number is not one we ring.';
+  available(mock);
+  await shopper.clickBell({ skill: 'cameras' });
+  await shopper.panel().locator('#phone').waitFor();
+  await shopper.start({ message: 'hello' });
+  const card = shopper.panel().locator('.waiting');
+  const ring = card.getByRole('button', { name: 'Call me instead' });
+  await ring.click();
+  await card.getByLabel('Your telephone number').fill('06 12 34 56 78');
+  await ring.click();
+  await card.getByRole('alert').getByText('You cannot be called').waitFor();
+  mock.refuse.calls = null;
+  await ring.click();
+  await card.getByText('We ring you when it is your turn').waitFor();
+  await card.getByText('+33•••••••78').waitFor();
+  const [ticket] = mock.tickets.values();
+  assert.deepEqual(ticket.frames.filter(({ type }) => type === 'call').map(({ phone }) => phone), ['06 12 34 56 78', '06 12 34 56 78']);
+  await accessible(shopper, 'to be called');
+  await card.getByRole('button', { name: 'Do not call me' }).click();
+  await ring.waitFor();
+  ticket.change({ state: 'callback', rep: 'Alice', callback: { number: '+33•••••••78', stage: 'calling-you' } });
+  await card.getByText('We are ringing your phone').waitFor();
+  assert.equal(await card.getByRole('button').count(), 0);
+});
+
 scene('a closed panel tells of new lines on the bell', async (shopper, mock) => {
   const ticket = await inConversation(shopper, mock);
   await shopper.press({ key: 'Escape' });
@@ -891,7 +918,7 @@ scene('a page that breaks its policy is noticed', async () => {}, { page: '/inli
 
 test('the bell is at most 6 KiB compressed, the conversation at most 14, a language at most 3', async () => {
   const size = async (path) => gzipSync(await served(path), { level: 9 }).length;
-  for (const [path, limit] of [['/widget.js', 6], ['/conversation.js', 14], ...LANGUAGES.map((language) => [`/texts/${language}.js`, 3])]) {
+  for (const [path, limit] of [['/widget.js', 6], ['/conversation.js', 14], ['/rating.js', 1.5], ...LANGUAGES.map((language) => [`/texts/${language}.js`, 3])]) {
     const bytes = await size(path);
     assert.ok(bytes <= limit * 1024, `${path} is ${bytes} bytes`);
   }

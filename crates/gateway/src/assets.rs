@@ -51,6 +51,7 @@ pub(crate) static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     assets! {
         "/widget.js", SCRIPT, Everybody, "widget.js";
         "/conversation.js", SCRIPT, Everybody, "conversation.js";
+        "/rating.js", SCRIPT, Everybody, "rating.js";
         "/texts/ar.js", SCRIPT, Everybody, "texts/ar.js";
         "/texts/de.js", SCRIPT, Everybody, "texts/de.js";
         "/texts/es.js", SCRIPT, Everybody, "texts/es.js";

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, Case, CaseId, CaseRefused, LineId, NewCase, SayRefused, Seq,
-    ShopperEvent, Snapshot, TicketId, TicketView,
+    AccessDigest, Ask, AskRefused, CallbackRefused, Case, CaseId, CaseRefused, LineId, NewCase,
+    SayRefused, Seq, ShopperEvent, Snapshot, TicketId, TicketView,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -70,6 +70,22 @@ pub enum Command {
     },
     /// End the conversation or leave the queue; answered with the ticket as it then stands.
     End {
+        /// Which and by whom.
+        key: TicketKey,
+        /// `None`: no such ticket for this holder.
+        answer: oneshot::Sender<Option<TicketView>>,
+    },
+    /// The shopper wants to be called; answered after that is on record.
+    WantCall {
+        /// Which and by whom.
+        key: TicketKey,
+        /// Where, as the shopper wrote it.
+        number: Option<String>,
+        /// The ticket, or why nobody is called.
+        answer: oneshot::Sender<Result<TicketView, CallbackRefused>>,
+    },
+    /// The shopper does not want to be called any more.
+    UnwantCall {
         /// Which and by whom.
         key: TicketKey,
         /// `None`: no such ticket for this holder.

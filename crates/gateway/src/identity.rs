@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use helpdesk::Proof;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::{Secret, SiteFace, TokenKey, TokenVerifier};
 
@@ -18,13 +19,42 @@ pub(crate) struct Shopper {
     pub(crate) tier: Option<String>,
     /// Telephone number.
     pub(crate) phone: Option<String>,
-    /// Address of the customer's own messenger.
-    pub(crate) im: Option<String>,
     /// The rep who knows the customer.
     pub(crate) rep: Option<String>,
     /// The case the customer comes back with.
     pub(crate) case: Option<String>,
+    /// The customer's own SIP messenger.
+    #[serde(default, deserialize_with = "read_im")]
+    pub(crate) im: Option<String>,
+    /// Whether a token proved any of this.
+    #[serde(skip)]
+    pub(crate) proof: Proof,
 }
+
+/// A messenger's address that is none is no address: the token is worth the rest.
+fn read_im<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    Ok(text.filter(|text| is_messenger(text)))
+}
+
+/// `sip:` or `sips:`, a user and a host, without headers; what SIP makes of it is judged when it is used.
+fn is_messenger(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("sip:")
+        .or_else(|| text.strip_prefix("sips:"));
+    let Some((user, host)) = rest.and_then(|rest| rest.split_once('@')) else {
+        return false;
+    };
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"<>\"?,@".contains(&byte);
+    text.len() <= LONGEST_IM
+        && !user.is_empty()
+        && !host.is_empty()
+        && user.bytes().all(is_plain)
+        && host.bytes().all(is_plain)
+}
+
+/// Bytes that a messenger's address may have.
+const LONGEST_IM: usize = 256;
 
 /// Bytes that a shop's token may have; what is longer is none of ours.
 const LONGEST: usize = 8 * 1024;
@@ -60,7 +90,10 @@ fn verified(token: &str, key: &TokenKey, site: &SiteFace) -> Option<Shopper> {
     // A shop may sign for several sites with one key: a token that names its audience is for that one alone.
     validation.set_audience(&[site.id.as_str()]);
     jsonwebtoken::decode::<Shopper>(token, &key, &validation)
-        .map(|data| data.claims)
+        .map(|data| Shopper {
+            proof: Proof::Token,
+            ..data.claims
+        })
         .ok()
 }
 

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use helpdesk::CallbackRefused;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -99,6 +100,30 @@ impl Problem {
             Kind::Ended,
             "The conversation has ended.".into(),
         )
+    }
+
+    /// Nobody is called, and why: 404, 409, 403, 429 where a limit is reached, else 422.
+    pub(crate) fn not_called(refused: &CallbackRefused) -> Self {
+        let words = |words: &CallbackRefused| format!("You cannot be called: {words}.");
+        let of_status = |status| Self::new(status, words(refused));
+        match refused {
+            CallbackRefused::UnknownTicket => Self::no_ticket(),
+            CallbackRefused::Ended => Self::ended(),
+            CallbackRefused::NotProven => of_status(StatusCode::FORBIDDEN),
+            CallbackRefused::QuietHours | CallbackRefused::InDoubt => {
+                of_status(StatusCode::CONFLICT)
+            }
+            CallbackRefused::LinesBusy
+            | CallbackRefused::NumberLimit
+            | CallbackRefused::HourLimit
+            | CallbackRefused::DayLimit
+            | CallbackRefused::MinutesSpent
+            | CallbackRefused::TooManyFailures => of_status(StatusCode::TOO_MANY_REQUESTS),
+            CallbackRefused::NotSetUp
+            | CallbackRefused::NoNumber
+            | CallbackRefused::BadNumber(_)
+            | CallbackRefused::NotAllowed => Self::unprocessable(words(refused)),
+        }
     }
 
     /// 429, with the seconds to wait and in words.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::callback::CallbackRefused;
 use crate::ids::{Level, RepId, SiteId, SkillId, TicketId, TierId};
 
 /// SHA-256 of a ticket's bearer token; the token itself stays with the shopper's browser.
@@ -49,6 +50,32 @@ pub struct Ask {
     pub page: Option<String>,
     /// BCP 47 language tag of the page.
     pub language: Option<String>,
+    /// What proves who the shopper is.
+    pub proof: Proof,
+    /// How the shopper wants to be answered.
+    pub channel: Channel,
+    /// The shopper's own SIP messenger, such as `sip:zoe@example.net`; proven by the shop's token, or absent.
+    pub im: Option<String>,
+}
+
+/// What proves who a shopper is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Proof {
+    /// Nothing: anybody could have clicked.
+    #[default]
+    None,
+    /// A token that the shop has signed.
+    Token,
+}
+
+/// How a shopper wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Channel {
+    /// On the page.
+    #[default]
+    Page,
+    /// By a call.
+    Telephone,
 }
 
 /// One answer to a question of the site's own form.
@@ -147,6 +174,9 @@ pub enum AskRefused {
     /// The first words are longer than a line may be.
     #[error("the message is longer than 8 KiB")]
     TooLong,
+    /// It asks for a call, and the shopper cannot be called.
+    #[error("you cannot be called: {0}")]
+    NotCalled(#[from] CallbackRefused),
     /// Another shopper's ticket has this identity.
     #[error("the ticket's identity is taken")]
     TicketTaken,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::callback::CallbackRules;
 use crate::hours::{Hours, Openness};
 use crate::ids::{Level, RepId, SiteId, SkillId, TierId};
 
@@ -37,6 +38,8 @@ pub struct Site {
     pub skill_hours: Vec<(SkillId, Hours)>,
     /// Whether pages and shoppers are shown who is likely to be free first.
     pub shows_next_rep: bool,
+    /// Whom it calls back, and when.
+    pub callback: CallbackRules,
 }
 
 /// Something reps can help with.

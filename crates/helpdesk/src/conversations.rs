@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::callback::CallEnd;
 use crate::clock::Moment;
 use crate::conversation::{Line, Speaker};
 use crate::deliveries::Sent;
@@ -36,6 +37,7 @@ impl Helpdesk {
             ticket: id.clone(),
             line: line.clone(),
         }));
+        self.send_to_messenger(id, &line);
         self.show(id, line);
         Ok(seq)
     }
@@ -51,6 +53,9 @@ impl Helpdesk {
         let Some(ticket) = self.tickets.ticket_mut(id) else {
             return;
         };
+        if matches!(ticket.stage, Stage::Callback(_)) {
+            return;
+        }
         let Some(seat) = ticket.rep().and_then(|rep| self.roster.seat(rep)) else {
             return;
         };
@@ -86,6 +91,7 @@ impl Helpdesk {
                 }
             }
             Stage::Open { rep, .. } => self.free_rep(&rep, id, at),
+            Stage::Callback(calling) => self.end_calling(id, &calling, at),
             Stage::Ended { .. } => return,
         }
         self.tickets.set_stage(id, Stage::Ended { reason }, at);
@@ -190,6 +196,11 @@ impl Helpdesk {
                 let skills = ticket.skills.clone();
                 self.say_as_system(id, "We are finding somebody else for you.");
                 self.hand_on(id, rep, skills, None);
+            }
+            Stage::Callback(calling) => {
+                let calling = (**calling).clone();
+                self.cancel_call(id);
+                self.end_call(id, &calling, CallEnd::Cancelled);
             }
             Stage::Waiting | Stage::Ended { .. } => {}
         }

@@ -43,6 +43,8 @@ pub enum Outcome {
     Waits,
     /// It waits although nobody on duty could take it, however long it does.
     Stranded,
+    /// It went one step towards a call or a messenger, or away from it: in words.
+    Step(Arc<str>),
 }
 
 /// One rep as one decision saw the rep.
@@ -99,6 +101,7 @@ impl Decision {
                 };
                 format!("Offered to {rep} after {age}{choice}: {why}.")
             }
+            Outcome::Step(step) => step.to_string(),
             Outcome::Waits => format!("Waits, after {age}: nobody who may take it is free."),
             Outcome::Stranded => {
                 format!("Waits, after {age}: nobody who could ever take it is on duty.")

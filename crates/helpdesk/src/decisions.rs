@@ -9,7 +9,7 @@ use crate::ids::TicketId;
 /// Tickets whose decisions are kept; beyond, those of the one decided first are forgotten.
 const TICKETS: usize = 10_000;
 /// Decisions kept of one ticket: the first, and the latest.
-const OF_A_TICKET: usize = 16;
+const OF_A_TICKET: usize = 32;
 
 /// Decisions by ticket, each ticket's in order of time. Invariant: `order` names each ticket of `by_ticket`
 /// once, in the order of their first decisions.
@@ -89,6 +89,6 @@ mod tests {
         }
         let kept: Vec<i64> = decisions.all().map(|one| one.at_unix_ms).collect();
         assert_eq!(kept.len(), OF_A_TICKET);
-        assert_eq!((kept[0], kept[1], kept[15]), (0, 85, 99));
+        assert_eq!((kept[0], kept[1], kept[31]), (0, 69, 99));
     }
 }

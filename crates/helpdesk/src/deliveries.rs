@@ -13,6 +13,8 @@ const LIMIT: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     under_way: BTreeMap<DeliveryId, Sent>,
+    /// Those to shoppers' own messengers.
+    letters: BTreeMap<DeliveryId, TicketId>,
     last: u64,
 }
 
@@ -35,6 +37,22 @@ impl Deliveries {
             self.under_way.pop_first();
         }
         id
+    }
+
+    /// The same of a message to a shopper's own messenger.
+    pub(crate) fn begin_letter(&mut self, ticket: TicketId) -> DeliveryId {
+        self.last += 1;
+        let id = DeliveryId(self.last);
+        self.letters.insert(id, ticket);
+        if self.letters.len() > LIMIT {
+            self.letters.pop_first();
+        }
+        id
+    }
+
+    /// The message to a messenger is no longer under way; `None` when it was not.
+    pub(crate) fn end_letter(&mut self, id: DeliveryId) -> Option<TicketId> {
+        self.letters.remove(&id)
     }
 
     /// The message is no longer under way; `None` when it was not.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use presence::Availability;
 
 use crate::ask::AccessDigest;
+use crate::callback::Ledger;
 use crate::cases::Cases;
 use crate::clock::{Clock, Moment};
 use crate::config::Config;
@@ -48,6 +49,8 @@ pub struct Helpdesk {
     pub(crate) deliveries: Deliveries,
     pub(crate) decisions: Decisions,
     pub(crate) scores: Scores,
+    /// The calls of the last 24 hours.
+    pub(crate) ledger: Ledger,
     pub(crate) cases: Cases,
     openings: Openings,
     /// Tickets whose shoppers may have to be told of a change.
@@ -75,6 +78,7 @@ impl Helpdesk {
             deliveries: Deliveries::default(),
             decisions: Decisions::default(),
             scores: Scores::default(),
+            ledger: Ledger::default(),
             cases: Cases::default(),
             openings: Openings::default(),
             touched: BTreeSet::new(),
@@ -146,6 +150,21 @@ impl Helpdesk {
             Input::RepReady { rep } => self.handle_rep_ready(&rep),
             Input::RepTyping { rep, to } => self.handle_rep_typing(&rep, &to),
             Input::Delivery { delivery, outcome } => self.handle_delivery(delivery, outcome),
+            Input::WantCall {
+                ticket,
+                number,
+                reply,
+            } => self.handle_call_wanted(&ticket, number.as_deref(), reply),
+            Input::UnwantCall { ticket } => self.handle_call_unwanted(&ticket),
+            Input::Page { ticket, news } => self.handle_page(&ticket, news),
+            Input::Call { ticket, call, news } => self.handle_call_news(&ticket, &call, news),
+            Input::MessengerLine {
+                ticket,
+                from,
+                id,
+                text,
+                reply,
+            } => self.handle_messenger_line(&ticket, &from, id, text, reply),
         }
         self.settle();
     }
@@ -235,10 +254,12 @@ impl Helpdesk {
         let due = self.next_timeout.is_some_and(|due| due <= now);
         self.now = now;
         self.tickets.forget(now);
+        self.ledger.forget(now);
         self.cases.forget(now);
         if due {
             self.roster.expire(now);
             self.lapse_offers();
+            self.lapse_calls();
             self.drain_queue();
         }
     }
@@ -328,6 +349,7 @@ impl Helpdesk {
             wait,
             rep,
             why: why.clone().or_else(|| told.why.clone()),
+            callback: ticket.callback_view(),
             delivered: ticket.delivered,
             answered_by: ticket.last_rep.clone(),
         };
@@ -418,7 +440,9 @@ impl Helpdesk {
             .flat_map(|seat| &seat.offers)
             .filter_map(|offer| match &self.tickets.ticket(offer)?.stage {
                 Stage::Offered { until, .. } => Some(*until),
-                Stage::Waiting | Stage::Open { .. } | Stage::Ended { .. } => None,
+                Stage::Waiting | Stage::Open { .. } | Stage::Callback(_) | Stage::Ended { .. } => {
+                    None
+                }
             });
         let routing = &self.config.routing;
         let decisions = self.tickets.waiting().filter_map(|ticket| {
@@ -441,6 +465,7 @@ impl Helpdesk {
             .chain(self.roster.next_expiry())
             .chain(self.tickets.next_forgetting())
             .chain(self.openings.next_change())
+            .chain(self.next_call_change())
             .min()
     }
 }

@@ -1,6 +1,9 @@
 //! Brings waiting tickets and free reps together, and keeps what was decided.
 //! Must not know how a rep is chosen, nor what an offer is.
 
+use std::sync::Arc;
+
+use crate::callback::Step;
 use crate::config::Relax;
 use crate::decision::{Decision, Outcome};
 use crate::desk::Helpdesk;
@@ -35,7 +38,7 @@ impl Helpdesk {
         while let Some(best) = best_of(&bids) {
             let bid = bids.swap_remove(best);
             self.decide(&bid.ticket, Outcome::Offered(bid.choice.rep.clone()));
-            self.offer(&bid.ticket, &bid.choice.rep);
+            self.serve(&bid.ticket, &bid.choice.rep);
             bids = bids
                 .into_iter()
                 .filter_map(|other| {
@@ -116,6 +119,9 @@ impl Helpdesk {
     }
 
     fn bid(&self, ticket: &Ticket) -> Option<Bid> {
+        if ticket.is_held_back(self.now) {
+            return None;
+        }
         let routing = &self.config.routing;
         let demand = ticket.demand(routing.sticky_for, self.now);
         let choice = routing::choose(&demand, &self.roster, routing, self.now)?;
@@ -140,6 +146,27 @@ impl Helpdesk {
             (None, Hope::None) => Outcome::Stranded,
         };
         Some(self.decision(ticket, outcome))
+    }
+
+    /// Keeps one step of a ticket's way to its shopper.
+    pub(crate) fn step(&mut self, id: &TicketId, step: Step) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let now = self.now;
+        let decision = Decision {
+            ticket: id.clone(),
+            at_unix_ms: now.0,
+            age: now.since(ticket.asked_at),
+            waited: now.since(ticket.waiting_since),
+            weight: promises::weight(&self.config, ticket, now),
+            outcome: Outcome::Step(Arc::from(step.to_string())),
+            relaxed: Vec::new(),
+            candidates: Vec::new(),
+            others: Vec::new(),
+        };
+        self.push(Output::Record(Record::Decided(Box::new(decision.clone()))));
+        self.decisions.add(decision);
     }
 
     fn decide(&mut self, id: &TicketId, outcome: Outcome) {

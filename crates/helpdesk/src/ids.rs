@@ -57,6 +57,10 @@ name!(
     TicketId
 );
 name!(
+    /// One telephone call; no two have the same.
+    CallId
+);
+name!(
     /// What outlives a conversation. Unguessable: whoever names it in a cookie or a token comes back with it.
     CaseId
 );

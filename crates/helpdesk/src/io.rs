@@ -8,9 +8,10 @@ use presence::Availability;
 use thiserror::Error;
 
 use crate::ask::{Ask, AskRefused};
+use crate::callback::{CallNews, CallOrder, CallbackRefused};
 use crate::case::{Case, CaseRefused, NewCase};
 use crate::conversation::Line;
-use crate::ids::{CaseId, DeliveryId, LineId, RepId, ReplyId, Seq, TicketId};
+use crate::ids::{CallId, CaseId, DeliveryId, LineId, RepId, ReplyId, Seq, TicketId};
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 use crate::ticket::TicketView;
@@ -129,6 +130,49 @@ pub enum Input {
         /// Which conversation it is for.
         to: Addressee,
     },
+    /// A shopper wants to be called. Answered by [`Answer::Calling`] or [`Answer::NotCalled`].
+    WantCall {
+        /// The ticket; the edge has checked that the sender holds its token.
+        ticket: TicketId,
+        /// Where, as the shopper wrote it; `None` is where the click or the shop's token says.
+        number: Option<String>,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
+    /// A shopper does not want to be called any more.
+    UnwantCall {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// A shopper's page has come within reach, or has gone out of it.
+    Page {
+        /// The ticket.
+        ticket: TicketId,
+        /// Which of the two.
+        news: PageNews,
+    },
+    /// What becomes of a call that [`Output::PlaceCall`] ordered.
+    Call {
+        /// The ticket.
+        ticket: TicketId,
+        /// The call.
+        call: CallId,
+        /// What has happened.
+        news: CallNews,
+    },
+    /// A shopper's own messenger says something. Answered by [`Answer::Said`] or [`Answer::NotSaid`].
+    MessengerLine {
+        /// The conversation that it answers.
+        ticket: TicketId,
+        /// Whose messenger; only the one that the shop's token named is heard.
+        from: Arc<str>,
+        /// The same for a repetition.
+        id: LineId,
+        /// What is said.
+        text: Arc<str>,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
     /// A rep says a line, or a command, in one conversation by a way that may bring it twice. Answered like
     /// [`Input::RepMessage`]; a repeated identity makes no second line.
     RepLine {
@@ -162,13 +206,22 @@ pub enum Input {
         /// Who; proven by the edge.
         rep: RepId,
     },
-    /// A message to a rep arrived, or did not.
+    /// A message to a rep or a shopper's messenger arrived, or did not.
     Delivery {
         /// Which one.
         delivery: DeliveryId,
         /// What became of it.
         outcome: DeliveryOutcome,
     },
+}
+
+/// Where a shopper's page has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageNews {
+    /// It is connected, by whatever kind of connection.
+    Here,
+    /// Its last connection has ended.
+    Gone,
 }
 
 /// How long a pause lasts.
@@ -228,6 +281,27 @@ pub enum Output {
         /// The text.
         text: Arc<str>,
     },
+    /// A call is to be made. That it is intended must be on disk before anything leaves, and it is never made twice;
+    /// its news come back as [`Input::Call`].
+    PlaceCall(Box<CallOrder>),
+    /// A call is to end, in whatever state it is.
+    EndCall {
+        /// Which.
+        call: CallId,
+    },
+    /// A line for the shopper's own messenger; its outcome comes back as [`Input::Delivery`].
+    ToMessenger {
+        /// Names the message for its outcome.
+        delivery: DeliveryId,
+        /// The conversation; answers to its address come back as [`Input::MessengerLine`].
+        ticket: TicketId,
+        /// The messenger's SIP address.
+        address: Arc<str>,
+        /// Who speaks, where it is a person.
+        name: Option<Arc<str>>,
+        /// The text.
+        text: Arc<str>,
+    },
     /// The shopper is typing: a sign to the rep, not worth a retry.
     TypingToRep {
         /// To whom.
@@ -275,6 +349,10 @@ pub enum Answer {
     Said(Seq),
     /// The line was not taken.
     NotSaid(SayRefused),
+    /// The shopper is to be called, or is called already.
+    Calling(TicketView),
+    /// The shopper is not called.
+    NotCalled(CallbackRefused),
     /// The case as it stands from here on.
     Case(Box<Case>),
     /// The case was not opened or closed.

@@ -76,7 +76,7 @@ impl RepKnowledge {
             conversations: count(seat.conversations.len()),
             offers: count(seat.offers.len()),
             capacity: seat.rep.capacity,
-            calls: seat.calls,
+            calls: seat.calls_in_all(),
             wrap_ups: count(seat.wrap_ups.len()),
             wrap_up_until_unix_ms: seat.wrap_ups.iter().max().map(|end| end.0),
             doubted_until_unix_ms: seat.doubted_until.map(|end| end.0),

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ask;
+pub mod callback;
 pub mod case;
 mod cases;
 mod clock;
@@ -48,7 +49,12 @@ mod tickets;
 mod transcript;
 mod words;
 
-pub use ask::{AccessDigest, Ask, AskRefused, Detail, Prefer, Preference, Wishes};
+pub use ask::{AccessDigest, Ask, AskRefused, Channel, Detail, Prefer, Preference, Proof, Wishes};
+pub use callback::{
+    CallEnd, CallNews, CallOrder, CallbackRefused, CallbackRules, CallbackStage, CallbackView,
+    Country, Dialled, Dialling, EndedBy, Fate, NotReached, NumberError, PastCall, PhoneNumber,
+    PlannedBy, Reach, Step, Strangers,
+};
 pub use case::{Case, CaseReason, CaseRefused, CaseState, NewCase};
 pub use clock::Clock;
 pub use config::{Choose, Config, Priority, Relax, Rep, Routing, Site, Skill, Tier};
@@ -59,14 +65,16 @@ pub use desk::Helpdesk;
 pub use estimate::quote::Form;
 pub use hours::{Hours, HoursError};
 pub use ids::{
-    CaseId, DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId, TierId,
+    CallId, CaseId, DeliveryId, Level, LineId, RepId, ReplyId, Seq, SiteId, SkillId, TicketId,
+    TierId,
 };
 pub use io::{
-    Addressee, Answer, DeliveryOutcome, Input, Output, PauseFor, RepText, SayRefused, ShopperEvent,
+    Addressee, Answer, DeliveryOutcome, Input, Output, PageNews, PauseFor, RepText, SayRefused,
+    ShopperEvent,
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
 pub use lesson::{LESSONS_KEPT, Lesson, Observation, WaitEnd};
-pub use record::{GivenPromise, Record};
+pub use record::{CallbackFact, GivenPromise, Record};
 pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};

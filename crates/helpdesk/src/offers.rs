@@ -28,6 +28,8 @@ pub(crate) enum OfferEnd {
     OffDuty,
     Paused,
     Restart,
+    WantsCall,
+    CallFailed,
 }
 
 impl OfferEnd {
@@ -39,6 +41,8 @@ impl OfferEnd {
             Self::OffDuty => "the rep went off duty",
             Self::Paused => "the rep has begun a pause",
             Self::Restart => "the server was restarted",
+            Self::WantsCall => "the shopper changed the mind about being called",
+            Self::CallFailed => "the shopper's phone could not be reached",
         }
     }
 
@@ -46,7 +50,12 @@ impl OfferEnd {
     fn calls_for_pause(self) -> bool {
         match self {
             Self::Declined | Self::Lapsed => true,
-            Self::Unreachable | Self::OffDuty | Self::Paused | Self::Restart => false,
+            Self::Unreachable
+            | Self::OffDuty
+            | Self::Paused
+            | Self::Restart
+            | Self::WantsCall
+            | Self::CallFailed => false,
         }
     }
 
@@ -129,10 +138,18 @@ impl Helpdesk {
         self.brief(id, rep, briefing);
         self.tell(id, None);
         self.say_as_system(id, &format!("{name} has joined."));
+        let by_hand = self.rules_of(id).is_some_and(|rules| !rules.dials_for(rep));
+        let is_planned = self.tickets.ticket(id).is_some_and(|t| t.plan.is_some());
+        if by_hand && is_planned {
+            self.hand_out(id, rep);
+        }
     }
 
     /// A message's outcome: a rep who cannot be reached is doubted, and what depended on it goes on.
     pub(crate) fn handle_delivery(&mut self, delivery: DeliveryId, outcome: DeliveryOutcome) {
+        if self.handle_letter(delivery, outcome) {
+            return;
+        }
         let Some(sent) = self.deliveries.end(delivery) else {
             return;
         };
@@ -240,7 +257,7 @@ impl Helpdesk {
         }
     }
 
-    fn doubt(&mut self, rep: &RepId, lapsed: Option<&TicketId>) {
+    pub(crate) fn doubt(&mut self, rep: &RepId, lapsed: Option<&TicketId>) {
         let until: Moment = self.now.after(DOUBTED_FOR);
         if let Some(seat) = self.roster.seat_mut(rep) {
             seat.doubted_until = Some(until);

@@ -296,9 +296,13 @@ impl Learnt {
             let kind = ticket.and_then(|ticket| self.kind_of(ticket));
             let since = match ticket.map(|ticket| &ticket.stage) {
                 Some(Stage::Open { since, .. }) => *since,
-                Some(Stage::Waiting | Stage::Offered { .. } | Stage::Ended { .. }) | None => {
-                    live.now
-                }
+                Some(
+                    Stage::Waiting
+                    | Stage::Offered { .. }
+                    | Stage::Callback(_)
+                    | Stage::Ended { .. },
+                )
+                | None => live.now,
             };
             in_hand.push(InHand::Conversation {
                 rep,
@@ -316,7 +320,10 @@ impl Learnt {
             let stage = live.tickets.ticket(id).map(|ticket| &ticket.stage);
             let asked = match stage {
                 Some(Stage::Offered { until, .. }) => until.before(timeout),
-                Some(Stage::Waiting | Stage::Open { .. } | Stage::Ended { .. }) | None => live.now,
+                Some(
+                    Stage::Waiting | Stage::Open { .. } | Stage::Callback(_) | Stage::Ended { .. },
+                )
+                | None => live.now,
             };
             in_hand.push(elsewhere(asked));
         }

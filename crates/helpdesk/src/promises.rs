@@ -274,6 +274,9 @@ fn wait(
     estimate::queue_length(ahead, servers, handling.saturating_add(wrap_up))
 }
 
+/// A ticket whose call led to nothing goes before all others.
+const RETURNED: f64 = 1_000.0;
+
 /// What a waiting ticket's age is multiplied by.
 pub(crate) fn weight(config: &Config, ticket: &Ticket, now: Moment) -> f64 {
     let mut tiers = config.tiers.iter();
@@ -282,7 +285,9 @@ pub(crate) fn weight(config: &Config, ticket: &Ticket, now: Moment) -> f64 {
     let in_danger = ticket
         .promised
         .is_some_and(|promised| promised.nearly_over() <= now);
-    if in_danger {
+    if ticket.is_returned {
+        weight * RETURNED
+    } else if in_danger {
         weight * config.routing.promise_boost
     } else {
         weight
@@ -298,8 +303,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        AccessDigest, Ask, Clock, Helpdesk, Input, Level, Prefer, Priority, Relax, Rep, RepId,
-        ReplyId, Routing, SiteId, Skill, Wishes,
+        AccessDigest, Ask, CallbackRules, Channel, Clock, Helpdesk, Input, Level, Prefer, Priority,
+        Proof, Relax, Rep, RepId, ReplyId, Routing, SiteId, Skill, Wishes,
     };
 
     const SKILLS: [&str; 3] = ["cameras", "lenses", "printing"];
@@ -404,6 +409,9 @@ mod tests {
                 details: Vec::new(),
                 page: None,
                 language: None,
+                proof: Proof::None,
+                channel: Channel::Page,
+                im: None,
             };
             let (ask, reply) = (Box::new(ask), ReplyId(0));
             desk.handle(Input::Ask { ask, reply }, now);
@@ -427,6 +435,7 @@ mod tests {
                 hours: None,
                 skill_hours: Vec::new(),
                 shows_next_rep: false,
+                callback: CallbackRules::default(),
             }],
             skills: SKILLS
                 .map(|id| Skill {

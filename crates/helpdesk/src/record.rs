@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::ask::Ask;
+use crate::callback::{PhoneNumber, PlannedBy};
 use crate::case::Case;
 use crate::conversation::Line;
 use crate::decision::Decision;
@@ -14,6 +15,20 @@ use crate::lesson::Lesson;
 use crate::scores::EstimateScore;
 use crate::snapshot::Wait;
 use crate::ticket::CloseReason;
+
+/// What is kept of a wish to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallbackFact {
+    /// Somebody wants the shopper to be called.
+    Wanted {
+        /// Where.
+        number: PhoneNumber,
+        /// Who.
+        by: PlannedBy,
+    },
+    /// Nobody does any more.
+    Withdrawn,
+}
 
 /// One fact to be kept. Those that name a ticket are its story, and go when it goes; of the others each says
 /// what of it is worth keeping. Times are milliseconds since the Unix epoch.
@@ -72,6 +87,15 @@ pub enum Record {
         skills: Vec<SkillId>,
         /// The rep it was handed to by name.
         to: Option<RepId>,
+        /// When.
+        at_unix_ms: i64,
+    },
+    /// A shopper is to be called, or not any more. Calls themselves are kept as intents.
+    Callback {
+        /// The ticket.
+        ticket: TicketId,
+        /// Which of the two.
+        fact: CallbackFact,
         /// When.
         at_unix_ms: i64,
     },
@@ -156,6 +180,7 @@ impl Record {
             | Self::OfferEnded { ticket, .. }
             | Self::Accepted { ticket, .. }
             | Self::Transferred { ticket, .. }
+            | Self::Callback { ticket, .. }
             | Self::Closed { ticket, .. }
             | Self::Rated { ticket, .. }
             | Self::Promised { ticket, .. } => Some(ticket),

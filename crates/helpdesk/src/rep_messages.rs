@@ -21,7 +21,8 @@ use crate::words::{self, Seen};
 /// none come from it.
 const DESK: &str = "desk";
 
-const CALLBACKS: &str = "Callbacks are not set up here.";
+const NOT_TAKEN_YET: &str = "You have not taken it yet: reply to take it, then /phone calls.";
+const CALLING: &str = "This one is being called. /no ends the call.";
 const NO_ROOM: &str = "You have as many conversations as you may have; it waits on.";
 const ENDED: &str = "This conversation has ended.";
 const HOW_LONG: &str = "How long? /pause 15 is 15 minutes; 90s and 2h are understood, 24h at most. \
@@ -35,6 +36,8 @@ enum Relation {
     Lapsed,
     /// They are in conversation.
     Open,
+    /// It is a call with the rep.
+    Calling,
     /// Nothing, or no longer anything.
     Stranger,
 }
@@ -131,6 +134,7 @@ impl Helpdesk {
                 | Said::End
                 | Said::HandOn(_)
                 | Said::Callback
+                | Said::Called
                 | Said::Who
                 | Said::Unknown(_) => format!("You have no conversation. {}", words::HELP),
             };
@@ -141,6 +145,7 @@ impl Helpdesk {
             Relation::Offered(briefing) => self.answer_offer(rep, &id, line, &said, briefing),
             Relation::Lapsed => self.answer_late(rep, &id, line, &said),
             Relation::Open => self.converse(rep, &id, line, &said),
+            Relation::Calling => self.write_beside_call(rep, &id, line, &said),
             Relation::Stranger => {
                 let text = self.why_stranger(&id, &said);
                 self.note(rep, &id, &text);
@@ -202,7 +207,7 @@ impl Helpdesk {
                     "You have not taken it yet: reply to take it, /no to pass.",
                 );
             }
-            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Callback | Said::Called => self.note(rep, id, NOT_TAKEN_YET),
             Said::Who => self.show_card(rep, id),
             Said::Help => self.note(rep, id, words::HELP),
             Said::Unknown(command) => self.note_unknown(rep, id, command),
@@ -227,7 +232,7 @@ impl Helpdesk {
                     "You have not taken it. A reply takes it while it waits.",
                 );
             }
-            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Callback | Said::Called => self.note(rep, id, NOT_TAKEN_YET),
             Said::Who => self.show_card(rep, id),
             Said::Help => self.note(rep, id, words::HELP),
             Said::Unknown(command) => self.note_unknown(rep, id, command),
@@ -251,7 +256,33 @@ impl Helpdesk {
                 self.note(rep, id, "Ended.");
             }
             Said::HandOn(target) => self.hand_on_to(rep, id, target),
-            Said::Callback => self.note(rep, id, CALLBACKS),
+            Said::Callback => {
+                if let Some(told) = self.call_for_rep(rep, id) {
+                    self.note(rep, id, &told);
+                }
+            }
+            Said::Called => {
+                let told = self.confirm_call(rep, id);
+                self.note(rep, id, &told);
+            }
+            Said::Who => self.show_card(rep, id),
+            Said::Help => self.note(rep, id, words::HELP),
+            Said::Unknown(command) => self.note_unknown(rep, id, command),
+        }
+    }
+
+    /// During a call the rep may write to the page, and end the call.
+    fn write_beside_call(
+        &mut self,
+        rep: &RepId,
+        id: &TicketId,
+        line: Option<LineId>,
+        said: &Said<'_>,
+    ) {
+        match said {
+            Said::Line(text) => self.say_as_rep(rep, id, line, text),
+            Said::Decline | Said::End => self.cancel_call(id),
+            Said::HandOn(_) | Said::Callback | Said::Called => self.note(rep, id, CALLING),
             Said::Who => self.show_card(rep, id),
             Said::Help => self.note(rep, id, words::HELP),
             Said::Unknown(command) => self.note_unknown(rep, id, command),
@@ -269,7 +300,7 @@ impl Helpdesk {
                 Relation::Offered(briefing) => self.accept(id, rep, briefing),
                 Relation::Lapsed if has_room => self.accept(id, rep, Briefing::Cut),
                 Relation::Lapsed => self.note(rep, id, NO_ROOM),
-                Relation::Open => {}
+                Relation::Open | Relation::Calling => {}
                 Relation::Stranger => {
                     let text = self.why_stranger(id, &Said::Line(""));
                     self.note(rep, id, &text);
@@ -445,6 +476,7 @@ impl Helpdesk {
         match &ticket.stage {
             Stage::Offered { rep, briefing, .. } if rep == to => Relation::Offered(*briefing),
             Stage::Open { rep, .. } if rep == to => Relation::Open,
+            Stage::Callback(calling) if calling.rep == *to => Relation::Calling,
             Stage::Waiting => {
                 let lapsed = self.roster.seat(to).and_then(|seat| seat.lapsed.as_ref());
                 if lapsed == Some(id) {
@@ -453,7 +485,10 @@ impl Helpdesk {
                     Relation::Stranger
                 }
             }
-            Stage::Offered { .. } | Stage::Open { .. } | Stage::Ended { .. } => Relation::Stranger,
+            Stage::Offered { .. }
+            | Stage::Open { .. }
+            | Stage::Callback(_)
+            | Stage::Ended { .. } => Relation::Stranger,
         }
     }
 
@@ -465,20 +500,21 @@ impl Helpdesk {
             | Said::End
             | Said::HandOn(_)
             | Said::Callback
+            | Said::Called
             | Said::Who
             | Said::Unknown(_) => {}
         }
         let why = match self.tickets.ticket(id).map(|ticket| &ticket.stage) {
             None | Some(Stage::Ended { .. }) => ENDED,
             Some(Stage::Waiting) => "It is not yours: it waits for somebody.",
-            Some(Stage::Offered { .. } | Stage::Open { .. }) => {
+            Some(Stage::Offered { .. } | Stage::Open { .. } | Stage::Callback(_)) => {
                 "It is not yours: it has gone to somebody else."
             }
         };
         format!("{why} Nothing was passed on.")
     }
 
-    fn rep_name(&self, rep: &RepId) -> String {
+    pub(crate) fn rep_name(&self, rep: &RepId) -> String {
         self.roster
             .seat(rep)
             .map_or_else(|| rep.to_string(), |seat| seat.rep.name.clone())

@@ -100,7 +100,7 @@ impl Helpdesk {
                 Pause::Until(end) => PauseFor::Time(end.since(self.now)),
                 Pause::UntilResumed => PauseFor::Good,
             }),
-            on_calls: seat.calls,
+            on_calls: seat.calls_in_all(),
             idle_for: self.now.since(seat.idle_since),
             capacity: seat.rep.capacity,
             offers: seat.offers.clone(),

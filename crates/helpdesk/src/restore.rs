@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::callback::{PastCall, Plan};
 use crate::clock::Moment;
 use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
@@ -14,7 +15,7 @@ use crate::knowledge::PauseEnd;
 use crate::lesson::{self, Lesson};
 use crate::offers::OfferEnd;
 use crate::promised::Promised;
-use crate::record::Record;
+use crate::record::{CallbackFact, Record};
 use crate::roster::Pause;
 use crate::tickets::Stage;
 
@@ -26,6 +27,14 @@ enum Stories {
 }
 
 impl Helpdesk {
+    /// Takes the calls that were ordered within the last 24 hours, the oldest first, before the tickets are restored:
+    /// limits count them, and one in doubt is never made again by itself.
+    pub fn restore_calls(&mut self, calls: impl IntoIterator<Item = PastCall>) {
+        for call in calls {
+            self.ledger.restore(call);
+        }
+    }
+
     /// Replays a journal, oldest record first, into a helpdesk that holds no ticket yet. Presence that is
     /// known by then is best told before, so that the reps on duty are weighed together. Waiting
     /// tickets wait again with their age; so do those that were offered, for nobody knows what became of
@@ -47,6 +56,7 @@ impl Helpdesk {
         for record in records {
             self.replay(record, stories, &mut offered);
         }
+        self.resume_callbacks();
         self.wake_at_once();
         self.advance(now);
         for (ticket, rep) in offered {
@@ -133,6 +143,14 @@ impl Helpdesk {
                 let at = Moment(at_unix_ms);
                 self.replay_lessons(self.lessons_of_end(&ticket, at), stories);
                 self.end(&ticket, reason, at);
+            }
+            Record::Callback { ticket, fact, .. } => {
+                if let Some(known) = self.tickets.ticket_mut(&ticket) {
+                    known.plan = match fact {
+                        CallbackFact::Wanted { number, by } => Some(Plan::new(number, by)),
+                        CallbackFact::Withdrawn => None,
+                    };
+                }
             }
             Record::Rated {
                 ticket,

@@ -1,13 +1,13 @@
 //! The reps at their desks: what presence says of each, what each has in hand, since when each is idle.
 //! Must not know tickets beyond their identity, nor how a rep is chosen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use presence::Availability;
 
 use crate::clock::Moment;
 use crate::config::Rep;
-use crate::ids::{RepId, TicketId};
+use crate::ids::{CallId, RepId, TicketId};
 
 /// All configured reps, in order of identity.
 #[derive(Debug, Default)]
@@ -32,8 +32,10 @@ pub(crate) struct Seat {
     pub(crate) wrap_ups: Vec<Moment>,
     /// Until when the rep has asked for a pause.
     pub(crate) pause: Option<Pause>,
-    /// Calls the rep is on; any fills the rep.
+    /// Calls the rep is on by others' word; any fills the rep.
     pub(crate) calls: u32,
+    /// Calls of ours that ring at the rep or that the rep is on.
+    pub(crate) own_calls: BTreeSet<CallId>,
     /// When the rep last came on duty, was put a ticket, took a conversation or ended one.
     pub(crate) idle_since: Moment,
     /// The open conversation the rep last spoke in.
@@ -79,6 +81,20 @@ impl Roster {
         }
     }
 
+    /// Whether a call of ours is not over.
+    pub(crate) fn is_on(&self, call: &CallId) -> bool {
+        self.seats
+            .values()
+            .any(|seat| seat.own_calls.contains(call))
+    }
+
+    /// A call of ours is over, whoever it was with.
+    pub(crate) fn end_call(&mut self, call: &CallId) {
+        for seat in self.seats.values_mut() {
+            seat.own_calls.remove(call);
+        }
+    }
+
     pub(crate) fn seat_mut(&mut self, rep: &RepId) -> Option<&mut Seat> {
         self.seats.get_mut(rep)
     }
@@ -119,6 +135,7 @@ impl Seat {
             wrap_ups: Vec::new(),
             pause: None,
             calls: 0,
+            own_calls: BTreeSet::new(),
             idle_since: now,
             spoken_in: None,
             lapsed: None,
@@ -194,7 +211,13 @@ impl Seat {
     }
 
     pub(crate) fn is_on_call(&self) -> bool {
-        self.calls > 0
+        self.calls_in_all() > 0
+    }
+
+    /// Calls the rep is on, by whoever's word.
+    pub(crate) fn calls_in_all(&self) -> u32 {
+        let own = u32::try_from(self.own_calls.len()).unwrap_or(u32::MAX);
+        self.calls.max(own)
     }
 
     /// On duty: at the desk or soon back.

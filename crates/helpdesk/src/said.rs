@@ -16,6 +16,8 @@ pub(crate) enum Said<'a> {
     End,
     HandOn(&'a str),
     Callback,
+    /// A call by hand was made.
+    Called,
     Who,
     Help,
     Unknown(&'a str),
@@ -41,6 +43,7 @@ impl<'a> Said<'a> {
             "/end" => Self::End,
             "/to" => Self::HandOn(rest.trim()),
             "/phone" => Self::Callback,
+            "/done" => Self::Called,
             "/who" => Self::Who,
             "/help" => Self::Help,
             _ => Self::Unknown(command),

@@ -106,7 +106,7 @@ impl Helpdesk {
             availability: seat.availability,
             is_free: seat.is_free(),
             capacity: seat.rep.capacity,
-            on_calls: seat.calls,
+            on_calls: seat.calls_in_all(),
             pause: seat.pause.map(|pause| match pause {
                 Pause::Until(end) => PauseEnd::At(end.0),
                 Pause::UntilResumed => PauseEnd::WhenResumed,
@@ -139,6 +139,10 @@ impl InHand {
                     ..
                 } => Stand::Open {
                     since_unix_ms: *since_unix_ms,
+                },
+                // At the console a call is a conversation: what the rep writes goes to the page.
+                Stage::Callback(calling) => Stand::Open {
+                    since_unix_ms: calling.talks_since().unwrap_or(ticket.asked_at).0,
                 },
                 Stage::Waiting | Stage::Ended { .. } => Stand::Lapsed,
             },

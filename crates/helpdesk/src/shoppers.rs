@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::ask::{Ask, AskRefused, Preference};
+use crate::callback::Origin;
 use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
 use crate::ids::{Level, LineId, ReplyId, Seq, SkillId, TicketId};
@@ -69,6 +70,15 @@ impl Helpdesk {
                 self.close(id, CloseReason::Shopper);
                 self.send(&rep, id, format!("{name} has ended the conversation."));
             }
+            Stage::Callback(calling) => {
+                let reason = match calling.origin {
+                    Origin::Queue => CloseReason::Abandoned,
+                    Origin::Conversation { .. } => CloseReason::Shopper,
+                };
+                self.close(id, reason);
+                let text = format!("{name} does not want to be called any more.");
+                self.send(&calling.rep, id, text);
+            }
             Stage::Ended { .. } => {}
         }
     }
@@ -80,7 +90,9 @@ impl Helpdesk {
         let comment = comment.map(|text| text.chars().take(COMMENT_CHARS).collect::<String>());
         let rating = Some((stars, comment.clone()));
         match ticket.stage {
-            Stage::Waiting | Stage::Offered { .. } | Stage::Open { .. } => return,
+            Stage::Waiting | Stage::Offered { .. } | Stage::Open { .. } | Stage::Callback(_) => {
+                return;
+            }
             Stage::Ended { .. } if !(1..=5).contains(&stars) || ticket.rating == rating => return,
             Stage::Ended { .. } => ticket.rating = rating,
         }
@@ -105,6 +117,7 @@ impl Helpdesk {
         self.complete(&mut ask)?;
         self.prefer_who_knows(&mut ask);
         self.admit(&ask)?;
+        self.admit_call(&ask)?;
 
         let id = ask.ticket.clone();
         self.push(Output::Record(Record::Opened {
@@ -119,6 +132,7 @@ impl Helpdesk {
             let said = self.say(&id, Speaker::Shopper, name, None, Arc::from(message));
             debug_assert!(said.is_ok(), "the length was checked on admission");
         }
+        self.plan_asked(&id);
         self.drain_queue();
         self.take_views_as_told([id.clone()]);
         // The ticket was opened a few lines up and nothing forgets it in between.
@@ -231,7 +245,7 @@ impl Helpdesk {
         }
     }
 
-    fn take_shopper_line(
+    pub(crate) fn take_shopper_line(
         &mut self,
         id: &TicketId,
         line: LineId,
@@ -246,6 +260,7 @@ impl Helpdesk {
         let listener = match &ticket.stage {
             Stage::Waiting => None,
             Stage::Offered { rep, .. } | Stage::Open { rep, .. } => Some(rep.clone()),
+            Stage::Callback(calling) => Some(calling.rep.clone()),
             Stage::Ended { .. } => return Err(SayRefused::Ended),
         };
         let name = ticket.ask.name.as_deref().map(Arc::from);

@@ -33,7 +33,10 @@ impl Helpdesk {
                 Stage::Waiting | Stage::Offered { .. } => {
                     self.scores.end(ticket, WaitEnd::Left, self.now);
                 }
-                Stage::Open { .. } | Stage::Ended { .. } => {}
+                Stage::Callback(calling) if !calling.is_taken_up() => {
+                    self.scores.end(ticket, WaitEnd::Left, self.now);
+                }
+                Stage::Open { .. } | Stage::Callback(_) | Stage::Ended { .. } => {}
             }
         }
         let lessons = self.lessons_of_end(id, self.now);
@@ -58,14 +61,21 @@ impl Helpdesk {
             return Vec::new();
         };
         let end = WaitEnd::Left;
-        match ticket.stage {
-            Stage::Waiting | Stage::Offered { .. } => lesson::of_wait(ticket, end, at)
+        let wait = || {
+            lesson::of_wait(ticket, end, at)
                 .into_iter()
                 .chain(lesson::of_range(ticket, end, at))
-                .collect(),
-            Stage::Open { since, .. } => {
-                lesson::of_handling(ticket, since, at).into_iter().collect()
-            }
+                .collect()
+        };
+        let handling = |since| lesson::of_handling(ticket, since, at).into_iter().collect();
+        match &ticket.stage {
+            Stage::Waiting | Stage::Offered { .. } => wait(),
+            Stage::Open { since, .. } => handling(*since),
+            Stage::Callback(calling) => match calling.talks_since() {
+                Some(since) => handling(since),
+                None if calling.is_taken_up() => Vec::new(),
+                None => wait(),
+            },
             Stage::Ended { .. } => Vec::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::callback::CallbackView;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::snapshot::Wait;
 
@@ -44,6 +45,8 @@ pub struct TicketView {
     pub rep: Option<Arc<str>>,
     /// Why the wait is longer than was promised; told once, with the wait that has grown.
     pub why: Option<Arc<str>>,
+    /// The call that the shopper is to have, or has.
+    pub callback: Option<CallbackView>,
     /// The shopper's lines up to this one are on the phone of the rep asked or speaking, since the last start.
     pub delivered: Option<Seq>,
     /// Who answered last. For the edge, which may bring the shopper back to the same rep.
@@ -59,4 +62,8 @@ pub enum CloseReason {
     Rep,
     /// The shopper left before anybody answered.
     Abandoned,
+    /// The shopper was helped by telephone.
+    Called,
+    /// The shopper could not be reached by telephone.
+    Unreached,
 }

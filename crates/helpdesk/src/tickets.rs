@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::ask::{Ask, Wishes};
+use crate::callback::{Calling, Messenger, Page, Plan};
 use crate::clock::Moment;
 use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::promised::{Circumstances, Given, Promised, Shown};
@@ -64,6 +65,12 @@ pub(crate) struct Ticket {
     /// The shopper has been told that the rep is out of reach, and the rep has not spoken since.
     pub(crate) told_out_of_reach: bool,
     pub(crate) rating: Option<(u8, Option<String>)>,
+    /// The call it is to become.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) page: Page,
+    pub(crate) messenger: Messenger,
+    /// A call of it led to nothing, so that it goes before all others.
+    pub(crate) is_returned: bool,
 }
 
 /// Where a ticket stands, with what only that stage has.
@@ -81,6 +88,8 @@ pub(crate) enum Stage {
         rep: RepId,
         since: Moment,
     },
+    /// It is a call.
+    Callback(Box<Calling>),
     Ended {
         reason: CloseReason,
     },
@@ -130,7 +139,7 @@ impl Tickets {
             Stage::Waiting => {
                 self.waiting.insert(ticket.number, id.clone());
             }
-            Stage::Offered { .. } => {
+            Stage::Offered { .. } | Stage::Callback(_) => {
                 self.waiting.remove(&ticket.number);
             }
             Stage::Open { rep, .. } => {
@@ -184,6 +193,10 @@ impl Tickets {
         self.by_id.values()
     }
 
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Ticket> {
+        self.by_id.values_mut()
+    }
+
     pub(crate) fn waiting_count(&self) -> usize {
         self.waiting.len()
     }
@@ -220,12 +233,17 @@ impl Ticket {
                 wait: None,
                 rep: None,
                 why: None,
+                callback: None,
                 delivered: None,
                 answered_by: None,
             },
             delivered: None,
             told_out_of_reach: false,
             rating: None,
+            plan: None,
+            page: Page::NotSeen,
+            messenger: Messenger::Unused,
+            is_returned: false,
             ask,
         }
     }
@@ -293,8 +311,12 @@ impl Ticket {
             Stage::Waiting => TicketState::Queued,
             Stage::Offered { .. } => TicketState::Offered,
             Stage::Open { .. } => TicketState::Open,
+            Stage::Callback(_) => TicketState::Callback,
             Stage::Ended { reason } => match reason {
-                CloseReason::Shopper | CloseReason::Rep => TicketState::Closed,
+                CloseReason::Shopper
+                | CloseReason::Rep
+                | CloseReason::Called
+                | CloseReason::Unreached => TicketState::Closed,
                 CloseReason::Abandoned => TicketState::Abandoned,
             },
         }
@@ -304,6 +326,7 @@ impl Ticket {
     pub(crate) fn rep(&self) -> Option<&RepId> {
         match &self.stage {
             Stage::Offered { rep, .. } | Stage::Open { rep, .. } => Some(rep),
+            Stage::Callback(calling) => Some(&calling.rep),
             Stage::Waiting | Stage::Ended { .. } => None,
         }
     }

@@ -11,7 +11,7 @@ use crate::tickets::Briefing;
 /// What a rep can type.
 pub(crate) const HELP: &str = "Reply to take an offer, or to talk. \
     /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, \
-    /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until \
+    /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until \
     /resume, /help shows this.";
 
 /// Lines of the conversation so far that an offer shows.
@@ -130,6 +130,11 @@ pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) ->
 pub(crate) enum Seen {
     All,
     NotAll,
+}
+
+/// What a rep's phone shows of a call to come.
+pub(crate) fn call_display(ask: &Ask, skills: &str) -> String {
+    format!("{} wants a call: {}", shopper(ask), one_line(skills))
 }
 
 /// The shopper's name for people, to begin a sentence with.

@@ -1,5 +1,12 @@
 //! Presence documents, publications, composition and the presentity store. Must not know SIP syntax, HTTP or tokio.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::duplicate_mod,
+        reason = "`schedules` compiles the store once more, over loom"
+    )
+)]
 
 mod activity;
 mod alike;
@@ -13,8 +20,6 @@ mod entity_tag;
 mod expiry;
 mod explain;
 pub mod groups;
-#[cfg(test)]
-mod interleavings;
 mod marks;
 mod own;
 mod partial;
@@ -22,10 +27,14 @@ mod pidf;
 mod presentity;
 mod presentity_id;
 mod publication;
-
+#[cfg(test)]
+mod schedules;
 mod source;
 mod store;
 mod store_config;
+mod sync;
+#[cfg(test)]
+mod tests;
 pub mod watchers;
 mod xml;
 

@@ -1,13 +1,9 @@
 //! Which presentities have changed since somebody last asked: a hint to read the newest snapshot, not a message.
 //! Must not know what changed.
 
-use std::{
-    fmt,
-    sync::atomic::{Ordering, fence},
-};
+use std::{fmt, sync::atomic::Ordering};
 
-use crossbeam_queue::SegQueue;
-
+use super::sync::{HashSet, SegQueue, fence};
 use crate::presentity_id::PresentityId;
 
 /// Marked presentities, each once: lock-free and coalescing.
@@ -15,7 +11,7 @@ use crate::presentity_id::PresentityId;
 /// Invariant: a presentity is in `queue` at most once, because only who puts it into `marked` queues it, and it
 /// leaves `marked` after it left `queue`.
 pub struct Marks {
-    marked: papaya::HashSet<PresentityId>,
+    marked: HashSet<PresentityId>,
     queue: SegQueue<PresentityId>,
 }
 
@@ -23,7 +19,7 @@ impl Marks {
     /// No marks.
     pub fn new() -> Self {
         Self {
-            marked: papaya::HashSet::new(),
+            marked: HashSet::new(),
             queue: SegQueue::new(),
         }
     }
@@ -62,29 +58,5 @@ impl fmt::Debug for Marks {
         f.debug_struct("Marks")
             .field("len", &self.len())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Marks;
-    use crate::presentity_id::PresentityId;
-
-    #[test]
-    fn marks_coalesce_until_they_are_read() {
-        let (marks, alice, bob) = (
-            Marks::new(),
-            PresentityId::new("alice"),
-            PresentityId::new("bob"),
-        );
-        for presentity in [&alice, &bob, &alice, &alice] {
-            marks.mark(presentity);
-        }
-        assert_eq!(marks.len(), 2);
-        assert_eq!(marks.poll(), Some(alice.clone()));
-        marks.mark(&alice);
-        assert_eq!(marks.poll(), Some(bob));
-        assert_eq!(marks.poll(), Some(alice));
-        assert_eq!(marks.poll(), None);
     }
 }

@@ -3,22 +3,20 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicIsize, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use papaya::{Compute, HashMap, Operation};
-
+use super::{
+    expiry::WakeUps,
+    marks::Marks,
+    sync::{AtomicIsize, AtomicU64, Compute, HashMap, Operation},
+};
 use crate::{
     alike::SharedDocuments,
     document::Document,
     entity_tag::{EntityTag, EntityTags},
-    expiry::WakeUps,
     explain::{Explanation, explain},
-    marks::Marks,
     own::OwnKnowledge,
     presentity::{Edit, Lease, Presentity, Says, WakeUp, edit},
     presentity_id::PresentityId,

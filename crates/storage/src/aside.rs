@@ -64,6 +64,7 @@ impl Kept {
             | Record::OfferEnded { .. }
             | Record::Accepted { .. }
             | Record::Transferred { .. }
+            | Record::Callback { .. }
             | Record::Closed { .. }
             | Record::Rated { .. }
             | Record::Promised { .. } => return Ok(None),

@@ -15,7 +15,9 @@ pub(crate) use self::case::CaseV1;
 pub(crate) use self::decision::DecisionV1;
 pub(crate) use self::learnt::{LessonV1, ScoreV1};
 
-use self::body::{ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1};
+use self::body::{
+    CallbackV1, ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1,
+};
 use self::learnt::PromisedV1;
 use crate::chain::Columns;
 use crate::seal::Keyring;
@@ -44,6 +46,7 @@ pub(crate) enum Kind {
     OfferEnded,
     Accepted,
     Transferred,
+    Callback,
     Closed,
     Rated,
     Promised,
@@ -59,6 +62,7 @@ impl Kind {
             Self::OfferEnded => OFFER_ENDED,
             Self::Accepted => ACCEPTED,
             Self::Transferred => TRANSFERRED,
+            Self::Callback => CALLBACK,
             Self::Closed => CLOSED,
             Self::Rated => RATED,
             Self::Promised => PROMISED,
@@ -176,6 +180,17 @@ impl Row {
                     serde_json::to_string(&body),
                 )
             }
+            Record::Callback {
+                ticket,
+                fact,
+                at_unix_ms,
+            } => (
+                ticket,
+                Kind::Callback,
+                at_unix_ms,
+                None,
+                serde_json::to_string(&CallbackV1::from_fact(fact)),
+            ),
             Record::Closed {
                 ticket,
                 reason,
@@ -370,6 +385,14 @@ impl StoredRow {
                     at_unix_ms,
                 })
             }
+            (CALLBACK, 1) => {
+                let fact = body::<CallbackV1>(&self.body)?.into_fact()?;
+                Ok(Record::Callback {
+                    ticket,
+                    fact,
+                    at_unix_ms,
+                })
+            }
             (CLOSED, 1) => {
                 let ClosedV1 { reason } = body(&self.body)?;
                 Ok(Record::Closed {
@@ -408,6 +431,7 @@ const OFFERED: &str = "offered";
 const OFFER_ENDED: &str = "offer-ended";
 const ACCEPTED: &str = "accepted";
 const TRANSFERRED: &str = "transferred";
+const CALLBACK: &str = "callback";
 const CLOSED: &str = "closed";
 const RATED: &str = "rated";
 const PROMISED: &str = "promised";

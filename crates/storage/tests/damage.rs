@@ -86,6 +86,9 @@ fn story(ticket: &str, lines: u64) -> Vec<Record> {
         details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     };
     let mut records = vec![
         Record::Opened {

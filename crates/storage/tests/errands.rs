@@ -81,6 +81,9 @@ fn opened(ticket: &str) -> Record {
         details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     };
     Record::Opened {
         ask: Box::new(ask),

@@ -79,6 +79,9 @@ fn ask(ticket: &str) -> Ask {
         details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }
 
@@ -124,6 +127,9 @@ fn one_of_each() -> Vec<Record> {
         details: Vec::new(),
         page: Some("https://shop.example/?q=1&r=2".to_owned()),
         language: Some("fr-CA".to_owned()),
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
         case: Some("C-1".to_owned()),
         wishes: Wishes {
             least_levels: vec![(SkillId::new("lenses"), Level::MAX)],

@@ -78,6 +78,9 @@ fn opened(ticket: &str) -> Record {
         message: None,
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     };
     Record::Opened {
         ask: Box::new(ask),

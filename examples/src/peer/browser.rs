@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -152,6 +152,55 @@ impl Browser {
     /// Where the driver is silent.
     pub fn storage(&mut self) -> anyhow::Result<Value> {
         self.command(&json!({"do": "storage"}))
+    }
+
+    /// Waits until the panel says this.
+    ///
+    /// # Errors
+    /// Where it does not within the limit.
+    pub fn wait_panel(&mut self, words: &str, limit: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let answer = self.command(&json!({"do": "panel-text"}))?;
+            let text = answer
+                .get("text")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            if text.contains(words) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                anyhow::bail!("the panel does not say {words:?} but {text:?}");
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Presses a button of the panel.
+    ///
+    /// # Errors
+    /// Where there is none of this name.
+    pub fn press_button(&mut self, name: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "press-button", "name": name}))?;
+        Ok(())
+    }
+
+    /// Ends the conversation.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn end(&mut self) -> anyhow::Result<()> {
+        self.command(&json!({"do": "end"}))?;
+        Ok(())
+    }
+
+    /// Presses a key.
+    ///
+    /// # Errors
+    /// Where the driver is silent.
+    pub fn press(&mut self, key: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "press", "key": key}))?;
+        Ok(())
     }
 
     /// What the page complained of: errors on its console, and breaches of its content security policy.

@@ -33,6 +33,7 @@ impl<'a> Summary<'a> {
                 Record::Offered { .. } => summary.offers += 1,
                 Record::OfferEnded { .. }
                 | Record::Transferred { .. }
+                | Record::Callback { .. }
                 | Record::Promised { .. }
                 | Record::Decided(_)
                 | Record::Case(_)
@@ -175,6 +176,8 @@ fn end(reason: CloseReason) -> &'static str {
         CloseReason::Shopper => "shopper",
         CloseReason::Rep => "rep",
         CloseReason::Abandoned => "abandoned",
+        CloseReason::Called => "called",
+        CloseReason::Unreached => "unreached",
     }
 }
 

@@ -289,6 +289,7 @@ fn read_routing(
         hours: None,
         skill_hours: Vec::new(),
         shows_next_rep: false,
+        callback: helpdesk::CallbackRules::default(),
     };
     let reps: Vec<Rep> = pools
         .iter()

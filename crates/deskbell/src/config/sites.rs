@@ -56,6 +56,7 @@ pub(super) fn read(
                 hours: hours.site,
                 skill_hours: hours.skills,
                 shows_next_rep: shows_next_rep.unwrap_or(false),
+                callback: helpdesk::CallbackRules::default(),
             };
             Some((
                 site,

@@ -138,6 +138,8 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("wall.key", "nobody can guess this one\n");
     scratch.write("pbx.secret", "correct horse\n");
     scratch.write("storage.key", &format!("{}\n", "5a".repeat(32)));
+    scratch.write("cookie.secret", &format!("{}\n", "6b".repeat(32)));
+    scratch.write("old.secret", &format!("{}\n", "7c".repeat(32)));
     scratch.write("shop.pub", "q32SWCRj6mbutbTHdF3Qsmc0YVTwCJbcQuNQWU-NizM\n");
     scratch.write("shop.secret", "0123456789abcdef0123456789abcdef\n");
     let (certificate, key) = certificate();
@@ -522,12 +524,42 @@ fn every_mistake_is_told_at_once_in_order() {
 }
 
 #[test]
+fn what_browsers_are_shown_is_checked() {
+    check_with(
+        "[http]\npublic_origin = \"https://help.example/\"\nproxies = [\"proxy\"]\ncookie_secret = \"short\"\n\
+         [[site]]\nid = \"shop\"\n[site.form]\nphone = \"maybe\"\nremember = \"always\"\n\
+         [[site.form.field]]\nid = \"Order\"\nlabel = \"Order\"\nlabel_in = { German = \"Bestellung\" }\n\
+         [[site.form.field]]\nid = \"branch\"\nchoices = \"Hill\"\n",
+        expect![[r#"
+            deskbell.toml:2:17: [http] public_origin: "https://help.example/" is no origin; write scheme and host as browsers do, such as "https://help.example"
+            deskbell.toml:3:12: [http] proxies: "proxy" is no IP address
+            deskbell.toml:4:17: [http] cookie_secret: has 5 bytes; write at least 32, for example from `openssl rand -hex 32`
+            deskbell.toml:8:9: [site.form] phone: cannot be "maybe"; known: off, optional, required
+            deskbell.toml:9:12: [site.form] remember: cannot be "always"; known: click, ask, never
+            deskbell.toml:11:6: [[site.form.field]] id: "Order" cannot be part of an address; write 1 to 64 small letters, digits, hyphens and underscores
+            deskbell.toml:13:14: [[site.form.field]] label_in.German: "German" is no language; write its short tag, such as "de"
+            deskbell.toml:14:1: [[site.form.field]] label: is missing; write what the page calls it
+            deskbell.toml:16:11: [[site.form.field]] choices: must be a list in brackets, not text
+        "#]],
+    );
+    let text = "sip.domain = \"a.b\"\n[[skill]]\nid = \"x\"\n[[site]]\nid = \"shop\"\n[site.form]\nemail = \"required\"\n\
+         [[site.form.field]]\nid = \"branch\"\nlabel = \"Branch\"\nlabel_in = { de = \"Filiale\" }\nrequired = true\nchoices = [\"Hill\"]\n";
+    let settings = read(text, Path::new("deskbell.toml"), &environment).unwrap();
+    let form = &settings.sites.first().unwrap().form;
+    assert_eq!(form.email, gateway::Need::Required);
+    let field = form.fields.first().unwrap();
+    assert!(field.is_required);
+    assert_eq!(field.choices, ["Hill"]);
+    assert_eq!(field.label.by_language.get("de").unwrap(), "Filiale");
+}
+
+#[test]
 fn unknown_keys_and_tables_are_mistakes() {
     check_with(
         "[http]\nliste = \"0.0.0.0:80\"\nworkers = 4\n[skills]\n[Routing]\n",
         expect![[r#"
             deskbell.toml:2:1: [http] liste: is unknown; did you mean listen?
-            deskbell.toml:3:1: [http] workers: is unknown; known: listen
+            deskbell.toml:3:1: [http] workers: is unknown; known: listen, public_origin, proxies, cookie_secret, cookie_secret_file, cookie_secret_env, old_cookie_secret, old_cookie_secret_file, old_cookie_secret_env
             deskbell.toml:4:2: skills: is unknown; did you mean skill?
             deskbell.toml:5:2: Routing: is unknown; did you mean routing?
         "#]],

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gateway::SeatWatch;
 use helpdesk::{
-    AskRefused, Case, CaseRefused, DeliveryId, Line, Record, RepId, RepText, SayRefused, SeatView,
-    Seq, ShopperEvent, TicketId, TicketView,
+    AskRefused, CallId, CallOrder, CallbackRefused, Case, CaseRefused, DeliveryId, Line, Record,
+    RepId, RepText, SayRefused, SeatView, Seq, ShopperEvent, TicketId, TicketView,
 };
 use sip_transport::PendingAnswer;
 use storage::{CommitError, Journal};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::followers::Followers;
 
@@ -45,6 +47,13 @@ pub(super) enum Effect {
         answer: oneshot::Sender<Result<Seq, SayRefused>>,
         said: Result<Seq, SayRefused>,
     },
+    Calling {
+        answer: oneshot::Sender<Result<TicketView, CallbackRefused>>,
+        calling: Result<TicketView, CallbackRefused>,
+    },
+    PlaceCall(Box<CallOrder>),
+    EndCall(CallId),
+    ToMessenger(Letter),
     View {
         answer: oneshot::Sender<Option<TicketView>>,
         view: Option<TicketView>,
@@ -112,26 +121,61 @@ pub(crate) struct RepMail {
     pub(crate) text: Arc<str>,
 }
 
+/// A line for a shopper's own messenger; what became of it is reported.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    /// Names it for the report.
+    pub(crate) delivery: DeliveryId,
+    /// The conversation it speaks for.
+    pub(crate) ticket: TicketId,
+    /// The messenger's SIP address.
+    pub(crate) address: Arc<str>,
+    /// Who speaks, where it is a person.
+    pub(crate) name: Option<Arc<str>>,
+    /// The text.
+    pub(crate) text: Arc<str>,
+}
+
+/// What whoever makes the calls is told.
+#[derive(Debug)]
+pub(crate) enum CallCommand {
+    /// Make this call.
+    Place(Box<CallOrder>),
+    /// End it, however far it is.
+    End(CallId),
+}
+
+/// Where what leaves the carrier goes.
+pub(crate) struct Ways {
+    /// To reps' phones.
+    pub(crate) mail: mpsc::Sender<RepMail>,
+    /// To shoppers' own messengers.
+    pub(crate) letters: mpsc::Sender<Letter>,
+    /// To whoever makes the calls.
+    pub(crate) calls: mpsc::Sender<CallCommand>,
+    /// Back to the owner: a page of this ticket is gone.
+    pub(crate) gone: mpsc::Sender<TicketId>,
+}
+
 /// Commits and carries out.
 pub(crate) struct Carrier {
     journal: Journal,
     batches: mpsc::Receiver<Batch>,
-    mail: mpsc::Sender<RepMail>,
+    ways: Ways,
     followers: Followers,
+    /// One task for each open page, which tells of its end.
+    pages: JoinSet<()>,
 }
 
 impl Carrier {
-    /// A carrier that journals to `journal` and hands reps' messages to `mail`.
-    pub(crate) fn new(
-        journal: Journal,
-        batches: mpsc::Receiver<Batch>,
-        mail: mpsc::Sender<RepMail>,
-    ) -> Self {
+    /// A carrier that journals to `journal` and hands what is not for pages to `ways`.
+    pub(crate) fn new(journal: Journal, batches: mpsc::Receiver<Batch>, ways: Ways) -> Self {
         Self {
             journal,
             batches,
-            mail,
+            ways,
             followers: Followers::default(),
+            pages: JoinSet::new(),
         }
     }
 
@@ -159,6 +203,14 @@ impl Carrier {
         match effect {
             Effect::Asked { answer, asked } => drop(answer.send(asked)),
             Effect::Said { answer, said } => drop(answer.send(said)),
+            Effect::Calling { answer, calling } => drop(answer.send(calling)),
+            Effect::PlaceCall(order) => self.tell_operator(CallCommand::Place(order)).await,
+            Effect::EndCall(call) => self.tell_operator(CallCommand::End(call)).await,
+            Effect::ToMessenger(letter) => {
+                if self.ways.letters.send(letter).await.is_err() {
+                    tracing::debug!("a message to a messenger came after the phones were closed");
+                }
+            }
             Effect::View { answer, view } => drop(answer.send(view)),
             Effect::Standing { answer, standing } => drop(answer.send(standing)),
             Effect::Kept { answer, kept } => drop(answer.send(kept)),
@@ -171,7 +223,9 @@ impl Carrier {
                 answer,
             } => {
                 if let Some(view) = &view {
-                    self.followers.follow(ticket, backlog, view.clone(), events);
+                    let page = self.watch(&ticket, &events);
+                    self.followers
+                        .follow(ticket, backlog, view.clone(), (events, page));
                 }
                 drop(answer.send(view));
             }
@@ -188,7 +242,9 @@ impl Carrier {
                     return;
                 }
                 if let Some(view) = view {
-                    self.followers.follow(ticket, backlog, view, events);
+                    // Nobody is told when a console goes: it is no page of the shopper.
+                    let page = (events, CancellationToken::new().drop_guard());
+                    self.followers.follow(ticket, backlog, view, page);
                 }
             }
             Effect::Heard { answer, heard } => {
@@ -200,10 +256,35 @@ impl Carrier {
             Effect::AnswerPhone { pending, response } => pending.answer(response),
             Effect::ToShopper { ticket, event } => self.followers.tell(&ticket, &event),
             Effect::ToRep(letter) => {
-                if self.mail.send(letter).await.is_err() {
+                if self.ways.mail.send(letter).await.is_err() {
                     tracing::debug!("a message to a rep came after the phones were closed");
                 }
             }
         }
+    }
+
+    async fn tell_operator(&self, command: CallCommand) {
+        if self.ways.calls.send(command).await.is_err() {
+            tracing::debug!("a call came after the phones were closed");
+        }
+    }
+
+    /// Has the owner told when a page is gone: by itself, or because it was let go.
+    fn watch(&mut self, ticket: &TicketId, page: &mpsc::Sender<ShopperEvent>) -> DropGuard {
+        let held = CancellationToken::new();
+        let (let_go, page) = (held.clone(), page.clone());
+        let (gone, ticket) = (self.ways.gone.clone(), ticket.clone());
+        while self.pages.try_join_next().is_some() {}
+        self.pages.spawn(async move {
+            tokio::select! {
+                () = page.closed() => {}
+                () = let_go.cancelled() => {}
+            }
+            drop(page);
+            if gone.send(ticket).await.is_err() {
+                tracing::debug!("a page went after the desk");
+            }
+        });
+        held.drop_guard()
     }
 }

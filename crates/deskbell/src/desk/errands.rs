@@ -122,3 +122,44 @@ fn failed(error: &dyn std::error::Error) -> ErrandFailed {
     tracing::error!(%error, "the past cannot be read or written");
     ErrandFailed
 }
+
+#[cfg(test)]
+mod tests {
+    use helpdesk::Record;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::desk::tests::ask;
+
+    #[tokio::test]
+    async fn what_is_erased_is_shown_to_nobody() {
+        let journal = Journal::open("sqlite::memory:").await.unwrap();
+        let records = ["one", "two"].map(|ticket| Record::Opened {
+            ask: Box::new(ask(ticket)),
+            at_unix_ms: 0,
+        });
+        journal.commit(records.to_vec()).await.unwrap();
+        let (errands, inbox) = mpsc::channel(1);
+        let running = tokio::spawn(run_errands(journal, inbox));
+        let tickets = || ["one", "none", "two"].map(TicketId::new).to_vec();
+        let show = async || {
+            let (answer, answered) = oneshot::channel();
+            let tickets = tickets();
+            let errand = Errand::Show { tickets, answer };
+            errands.send(errand).await.unwrap();
+            let past = answered.await.unwrap().unwrap();
+            past.iter()
+                .map(|(ticket, records)| format!("{ticket} {}", records.len()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(show().await, ["one 1", "two 1"]);
+        let (answer, answered) = oneshot::channel();
+        let tickets = vec![TicketId::new("one"), TicketId::new("none")];
+        let errand = Errand::Erase { tickets, answer };
+        errands.send(errand).await.unwrap();
+        assert_eq!(answered.await.unwrap(), Ok(1));
+        assert_eq!(show().await, ["two 1"]);
+        drop(errands);
+        running.await.unwrap();
+    }
+}

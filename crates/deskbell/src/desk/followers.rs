@@ -6,13 +6,17 @@ use std::collections::HashMap;
 use helpdesk::{Line, ShopperEvent, TicketId, TicketView};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio_util::sync::DropGuard;
 
 /// Tickets followed before closed pages are looked for at all.
 const FIRST_SWEEP: usize = 64;
 
+/// A page's events, and what is dropped when it is let go.
+type Page = (mpsc::Sender<ShopperEvent>, DropGuard);
+
 /// Who follows which conversation.
 pub(super) struct Followers {
-    pages_by_ticket: HashMap<TicketId, Vec<mpsc::Sender<ShopperEvent>>>,
+    pages_by_ticket: HashMap<TicketId, Vec<Page>>,
     /// The table is swept when it has grown to this size, so that it stays in proportion to the open pages.
     sweep_at: usize,
 }
@@ -34,14 +38,14 @@ impl Followers {
         ticket: TicketId,
         backlog: Vec<Line>,
         view: TicketView,
-        page: mpsc::Sender<ShopperEvent>,
+        page: Page,
     ) {
         let events = backlog
             .into_iter()
             .map(ShopperEvent::Line)
             .chain([ShopperEvent::State(view)]);
         for event in events {
-            if page.try_send(event).is_err() {
+            if page.0.try_send(event).is_err() {
                 return;
             }
         }
@@ -54,7 +58,7 @@ impl Followers {
         let Some(pages) = self.pages_by_ticket.get_mut(ticket) else {
             return;
         };
-        pages.retain(|page| match page.try_send(event.clone()) {
+        pages.retain(|page| match page.0.try_send(event.clone()) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
                 tracing::debug!(%ticket, "letting go of a page that does not keep up");
@@ -72,7 +76,7 @@ impl Followers {
             return;
         }
         self.pages_by_ticket.retain(|_, pages| {
-            pages.retain(|page| !page.is_closed());
+            pages.retain(|page| !page.0.is_closed());
             !pages.is_empty()
         });
         self.sweep_at = (self.pages_by_ticket.len() * 2).max(FIRST_SWEEP);
@@ -84,6 +88,8 @@ mod tests {
     use std::sync::Arc;
 
     use helpdesk::{Seq, Speaker, TicketState};
+
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
 
@@ -106,16 +112,21 @@ mod tests {
             wait: None,
             rep: None,
             why: None,
+            callback: None,
             delivered: None,
             answered_by: None,
         }
+    }
+
+    fn held(page: mpsc::Sender<ShopperEvent>) -> Page {
+        (page, CancellationToken::new().drop_guard())
     }
 
     #[test]
     fn a_page_gets_its_backlog_then_the_state_then_what_happens() {
         let mut followers = Followers::default();
         let (page, mut events) = mpsc::channel(8);
-        followers.follow(TicketId::new("t"), vec![line(1)], view(), page);
+        followers.follow(TicketId::new("t"), vec![line(1)], view(), held(page));
         followers.tell(&TicketId::new("t"), &ShopperEvent::Line(line(2)));
         assert_eq!(events.try_recv().unwrap(), ShopperEvent::Line(line(1)));
         assert_eq!(events.try_recv().unwrap(), ShopperEvent::State(view()));
@@ -126,7 +137,7 @@ mod tests {
     fn a_page_that_does_not_keep_up_is_let_go_and_leaves_nothing_behind() {
         let mut followers = Followers::default();
         let (page, mut events) = mpsc::channel(2);
-        followers.follow(TicketId::new("t"), vec![line(1)], view(), page);
+        followers.follow(TicketId::new("t"), vec![line(1)], view(), held(page));
         followers.tell(&TicketId::new("t"), &ShopperEvent::Line(line(2)));
         assert!(followers.pages_by_ticket.is_empty());
         assert!(events.try_recv().is_ok());
@@ -141,7 +152,12 @@ mod tests {
     fn a_backlog_longer_than_the_channel_is_given_in_part() {
         let mut followers = Followers::default();
         let (page, mut events) = mpsc::channel(1);
-        followers.follow(TicketId::new("t"), vec![line(1), line(2)], view(), page);
+        followers.follow(
+            TicketId::new("t"),
+            vec![line(1), line(2)],
+            view(),
+            held(page),
+        );
         assert_eq!(events.try_recv().unwrap(), ShopperEvent::Line(line(1)));
         assert_eq!(
             events.try_recv(),

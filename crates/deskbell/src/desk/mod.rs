@@ -12,9 +12,9 @@ mod reports;
 mod seats;
 
 pub(crate) use changes::PresenceChanges;
-pub(crate) use effects::{Carrier, RepMail};
+pub(crate) use effects::{CallCommand, Carrier, Letter, RepMail, Ways};
 pub(crate) use errands::run_errands;
-pub(crate) use owner::{Owner, OwnerInputs, PresenceSignal, RepSays};
+pub(crate) use owner::{CallReport, Owner, OwnerInputs, PresenceSignal, RepSays, ShopperSays};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -2,14 +2,16 @@
 //! channels, everything that leaves goes to the carrier in order. Must not know SIP syntax or HTTP.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use gateway::desk::{Command, TicketKey};
 use helpdesk::{
-    Addressee, Answer, AskRefused, Case, CaseRefused, DeliveryId, DeliveryOutcome, Helpdesk, Input,
-    Output, RepId, ReplyId, SayRefused, Seq, Snapshot, TicketView,
+    Addressee, Answer, AskRefused, CallId, CallNews, CallbackRefused, Case, CaseRefused,
+    DeliveryId, DeliveryOutcome, Helpdesk, Input, LineId, Output, PageNews, RepId, ReplyId,
+    SayRefused, Seq, Snapshot, TicketId, TicketView,
 };
 use presence::{Availability, PresentityId, Store};
 use sip_transport::PendingAnswer;
@@ -20,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::happenings::unix_ms;
 
 use super::changes::PresenceChanges;
-use super::effects::{Batch, Effect, RepMail};
+use super::effects::{Batch, Effect, Letter, RepMail};
 use super::knowledge::{Knowledge, Now};
 use super::reports;
 use super::seats::Seats;
@@ -59,13 +61,38 @@ pub(crate) struct RepSays {
     pub(crate) unheard: Bytes,
 }
 
+/// What a shopper's own messenger said, and the SIP answer that is owed once it is on record.
+#[derive(Debug)]
+pub(crate) struct ShopperSays {
+    /// The messenger's address, as its From says.
+    pub(crate) from: Arc<str>,
+    /// The conversation meant.
+    pub(crate) ticket: TicketId,
+    /// The same for a repetition.
+    pub(crate) id: LineId,
+    /// A line.
+    pub(crate) text: Arc<str>,
+    /// The transaction that waits.
+    pub(crate) pending: PendingAnswer,
+    /// What to answer when it is recorded.
+    pub(crate) heard: Bytes,
+    /// What to answer when it is of no conversation with this messenger.
+    pub(crate) unheard: Bytes,
+}
+
 /// The receiving ends of everything that can happen to the helpdesk.
 pub(crate) struct OwnerInputs {
     /// From the gateway.
     pub(crate) commands: mpsc::Receiver<Command>,
     /// From reps' phones.
     pub(crate) rep_says: mpsc::Receiver<RepSays>,
-    /// Outcomes of messages to reps.
+    /// From shoppers' own messengers.
+    pub(crate) shopper_says: mpsc::Receiver<ShopperSays>,
+    /// What becomes of calls.
+    pub(crate) calls: mpsc::Receiver<CallReport>,
+    /// Pages that are gone.
+    pub(crate) gone: mpsc::Receiver<TicketId>,
+    /// Outcomes of messages to reps and messengers.
     pub(crate) deliveries: mpsc::Receiver<(DeliveryId, DeliveryOutcome)>,
     /// New presence.
     pub(crate) presence: PresenceSignal,
@@ -73,10 +100,22 @@ pub(crate) struct OwnerInputs {
     pub(crate) reconfigure: mpsc::Receiver<helpdesk::Config>,
 }
 
+/// What becomes of a call.
+#[derive(Debug)]
+pub(crate) struct CallReport {
+    /// The ticket it is for.
+    pub(crate) ticket: TicketId,
+    /// Which call.
+    pub(crate) call: CallId,
+    /// What has happened.
+    pub(crate) news: CallNews,
+}
+
 /// Whoever waits for an answer of the helpdesk.
 pub(super) enum Waiting {
     Ask(oneshot::Sender<Result<TicketView, AskRefused>>),
     Say(oneshot::Sender<Result<Seq, SayRefused>>),
+    Call(oneshot::Sender<Result<TicketView, CallbackRefused>>),
     Case(oneshot::Sender<Result<Case, CaseRefused>>),
     Phone {
         pending: PendingAnswer,
@@ -98,6 +137,8 @@ pub(crate) struct Owner {
     next_reply: u64,
     pub(super) batch: Batch,
     knowledge: Knowledge,
+    /// Open pages of each ticket that has any.
+    pages: HashMap<TicketId, usize>,
     pub(super) seats: Seats,
 }
 
@@ -123,6 +164,7 @@ impl Owner {
             next_reply: 0,
             batch: Batch::default(),
             knowledge: Knowledge::default(),
+            pages: HashMap::new(),
             seats: Seats::default(),
         }
     }
@@ -147,6 +189,8 @@ impl Owner {
                         Err(_) => return,
                     },
                     Some(delivery) = self.inputs.deliveries.recv() => self.handle_delivery(delivery),
+                    // The carrier may be waiting for whoever reports this.
+                    Some(report) = self.inputs.calls.recv(), if has_room => self.handle_call(report),
                     () = self.inputs.presence.0.notified(), if has_room => self.read_presence(),
                     _ = expiry.tick(), if has_room => self.expire_presence(),
                     () = sleep_until_some(wake_at), if has_room => self.helpdesk.handle_timeout(Instant::now()),
@@ -160,7 +204,10 @@ impl Owner {
                 _ = expiry.tick() => self.expire_presence(),
                 () = sleep_until_some(wake_at) => self.helpdesk.handle_timeout(Instant::now()),
                 Some(delivery) = self.inputs.deliveries.recv() => self.handle_delivery(delivery),
+                Some(report) = self.inputs.calls.recv() => self.handle_call(report),
+                Some(ticket) = self.inputs.gone.recv() => self.handle_gone(ticket),
                 Some(says) = self.inputs.rep_says.recv() => self.handle_rep(says),
+                Some(says) = self.inputs.shopper_says.recv() => self.handle_messenger(says),
                 Some(command) = self.inputs.commands.recv() => self.handle_command(command),
                 Some(config) = self.inputs.reconfigure.recv() => self.reconfigure(config),
             }
@@ -239,6 +286,9 @@ impl Owner {
                         .collect(),
                     None => Vec::new(),
                 };
+                if view.is_some() {
+                    self.handle_page(&key.ticket);
+                }
                 self.batch.push(Effect::Follow {
                     ticket: key.ticket,
                     view,
@@ -284,6 +334,33 @@ impl Owner {
             Command::End { key, answer } => {
                 if self.grants(&key) {
                     self.feed(Input::ShopperEnd {
+                        ticket: key.ticket.clone(),
+                    });
+                }
+                self.answer_view(&key, answer);
+            }
+            Command::WantCall {
+                key,
+                number,
+                answer,
+            } => {
+                if self.grants(&key) {
+                    let reply = self.wait_for(Waiting::Call(answer));
+                    self.feed(Input::WantCall {
+                        ticket: key.ticket,
+                        number,
+                        reply,
+                    });
+                } else {
+                    self.batch.push(Effect::Calling {
+                        answer,
+                        calling: Err(CallbackRefused::UnknownTicket),
+                    });
+                }
+            }
+            Command::UnwantCall { key, answer } => {
+                if self.grants(&key) {
+                    self.feed(Input::UnwantCall {
                         ticket: key.ticket.clone(),
                     });
                 }
@@ -352,6 +429,51 @@ impl Owner {
         });
     }
 
+    fn handle_messenger(&mut self, says: ShopperSays) {
+        let reply = self.wait_for(Waiting::Phone {
+            pending: says.pending,
+            heard: says.heard,
+            unheard: says.unheard,
+        });
+        self.feed(Input::MessengerLine {
+            ticket: says.ticket,
+            from: says.from,
+            id: says.id,
+            text: says.text,
+            reply,
+        });
+    }
+
+    fn handle_call(&mut self, report: CallReport) {
+        let CallReport { ticket, call, news } = report;
+        self.feed(Input::Call { ticket, call, news });
+    }
+
+    /// One more page is open.
+    fn handle_page(&mut self, ticket: &TicketId) {
+        let open = self.pages.entry(ticket.clone()).or_default();
+        *open += 1;
+        if *open == 1 {
+            self.feed(Input::Page {
+                ticket: ticket.clone(),
+                news: PageNews::Here,
+            });
+        }
+    }
+
+    fn handle_gone(&mut self, ticket: TicketId) {
+        let Entry::Occupied(mut open) = self.pages.entry(ticket) else {
+            return;
+        };
+        *open.get_mut() -= 1;
+        if *open.get() > 0 {
+            return;
+        }
+        let (ticket, _) = open.remove_entry();
+        let news = PageNews::Gone;
+        self.feed(Input::Page { ticket, news });
+    }
+
     pub(super) fn feed(&mut self, input: Input) {
         self.drain_outputs();
         self.helpdesk.handle(input, Instant::now());
@@ -401,6 +523,21 @@ impl Owner {
                     kind,
                     text,
                 })),
+                Output::PlaceCall(order) => self.batch.push(Effect::PlaceCall(order)),
+                Output::EndCall { call } => self.batch.push(Effect::EndCall(call)),
+                Output::ToMessenger {
+                    delivery,
+                    ticket,
+                    address,
+                    name,
+                    text,
+                } => self.batch.push(Effect::ToMessenger(Letter {
+                    delivery,
+                    ticket,
+                    address,
+                    name,
+                    text,
+                })),
                 // No softphone known takes is-composing (RFC 3994): they answer it 415. Consoles do.
                 Output::TypingToRep { rep, ticket } => self.seats.tell_typing(&rep, ticket),
                 Output::ToShopper { ticket, event } => {
@@ -444,6 +581,18 @@ impl Owner {
                     said: Err(refused),
                 });
             }
+            (Waiting::Call(to), Answer::Calling(view)) => {
+                self.batch.push(Effect::Calling {
+                    answer: to,
+                    calling: Ok(view),
+                });
+            }
+            (Waiting::Call(to), Answer::NotCalled(refused)) => {
+                self.batch.push(Effect::Calling {
+                    answer: to,
+                    calling: Err(refused),
+                });
+            }
             (Waiting::Case(to), Answer::Case(case)) => {
                 self.batch.push(Effect::Kept {
                     answer: to,
@@ -456,7 +605,7 @@ impl Owner {
                     kept: Err(refused),
                 });
             }
-            (Waiting::Phone { pending, heard, .. }, Answer::Heard) => {
+            (Waiting::Phone { pending, heard, .. }, Answer::Heard | Answer::Said(_)) => {
                 self.batch.push(Effect::AnswerPhone {
                     pending,
                     response: heard,
@@ -466,7 +615,7 @@ impl Owner {
                 Waiting::Phone {
                     pending, unheard, ..
                 },
-                Answer::NoSuchConversation,
+                Answer::NoSuchConversation | Answer::NotSaid(_),
             ) => {
                 self.batch.push(Effect::AnswerPhone {
                     pending,

@@ -39,6 +39,10 @@ struct Room {
     carrier: JoinHandle<Result<(), CommitError>>,
     _reconfigure: mpsc::Sender<Config>,
     _rep_says: mpsc::Sender<RepSays>,
+    _shopper_says: mpsc::Sender<ShopperSays>,
+    _calls: mpsc::Sender<CallReport>,
+    _orders: mpsc::Receiver<CallCommand>,
+    _messengers: mpsc::Receiver<Letter>,
 }
 
 impl Room {
@@ -53,6 +57,11 @@ impl Room {
         let helpdesk = Helpdesk::new(config(), clock).unwrap();
         let (commands_in, commands) = mpsc::channel(places);
         let (rep_says_in, rep_says) = mpsc::channel(places);
+        let (shopper_says_in, shopper_says) = mpsc::channel(places);
+        let (calls_in, calls) = mpsc::channel(places);
+        let (gone_in, gone) = mpsc::channel(places);
+        let (orders_in, orders) = mpsc::channel(places);
+        let (messengers_in, messengers) = mpsc::channel(places);
         let (deliveries_in, deliveries) = mpsc::channel(places);
         let (reconfigure_in, reconfigure) = mpsc::channel(1);
         let (batches_in, batches) = mpsc::channel(places);
@@ -65,6 +74,9 @@ impl Room {
             OwnerInputs {
                 commands,
                 rep_says,
+                shopper_says,
+                calls,
+                gone,
                 deliveries,
                 presence: presence.clone(),
                 reconfigure,
@@ -73,7 +85,16 @@ impl Room {
             snapshots_in,
             PresenceChanges::default(),
         );
-        let carrier = Carrier::new(journal.clone(), batches, letters_in);
+        let carrier = Carrier::new(
+            journal.clone(),
+            batches,
+            Ways {
+                mail: letters_in,
+                letters: messengers_in,
+                calls: orders_in,
+                gone: gone_in,
+            },
+        );
         let shutdown = CancellationToken::new();
         Self {
             desk: Desk::new(commands_in, snapshots),
@@ -87,6 +108,10 @@ impl Room {
             shutdown,
             _reconfigure: reconfigure_in,
             _rep_says: rep_says_in,
+            _shopper_says: shopper_says_in,
+            _calls: calls_in,
+            _orders: orders,
+            _messengers: messengers,
         }
     }
 
@@ -134,6 +159,7 @@ fn config() -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: helpdesk::CallbackRules::default(),
         }],
         skills: vec![Skill {
             id: cameras.clone(),
@@ -172,6 +198,9 @@ pub(crate) fn ask(ticket: &str) -> Ask {
         details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use helpdesk::{Addressee, TicketId};
-use sip::{HeaderName, Request, StatusCode};
+use helpdesk::{Addressee, LineId, TicketId};
+use sip::{HeaderName, Request, StatusCode, Uri};
 use sip_transport::{Exchange, Handling};
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -12,7 +12,7 @@ use super::SipService;
 use super::answer::{answer, bad, is_encoded, refuse};
 use super::authentication::Proven;
 use super::directory::Resource;
-use crate::desk::RepSays;
+use crate::desk::{RepSays, ShopperSays};
 
 /// When a phone that met a busy desk may try again, in seconds.
 const RETRY_AFTER: &str = "2";
@@ -25,6 +25,9 @@ impl SipService {
         // Nothing that is said could be recorded: the phone keeps it and tries again.
         if !self.health.borrow().is_sound() {
             return Handling::Overloaded;
+        }
+        if let Some((ticket, from)) = self.messenger_conversation(request) {
+            return self.handle_messenger(request, exchange, ticket, from);
         }
         let (proven, to, text) = match self.read_message(request, &exchange) {
             Ok(read) => read,
@@ -60,6 +63,70 @@ impl SipService {
         Handling::Later
     }
 
+    /// The conversation that a shopper's own messenger answers. It is no user of ours, so that it has nothing to prove
+    /// itself by but that it was sent a line of a conversation whose address nobody can guess, and that it is the one
+    /// that the shop's token named.
+    fn messenger_conversation(&self, request: &Request) -> Option<(TicketId, Arc<str>)> {
+        let resource = self.directory.load().resource(&request.uri().ok()?)?;
+        let ticket = match resource {
+            Resource::Other(user) => TicketId::new(&user),
+            Resource::Desk | Resource::Domain | Resource::Rep(_) | Resource::Group(_) => {
+                return None;
+            }
+        };
+        let address = self.messengers.address(&ticket)?;
+        let from = request.from().ok()?;
+        let (sender, expected) = (from.uri.sip()?, Uri::parse(address.as_bytes()).ok()?);
+        let same_user = sender.user_decoded() == expected.user_decoded();
+        let (host, named) = (sender.host.to_string(), expected.host.to_string());
+        (same_user && host.eq_ignore_ascii_case(&named)).then_some((ticket, address))
+    }
+
+    fn handle_messenger(
+        &self,
+        request: &Request,
+        exchange: Exchange<'_>,
+        ticket: TicketId,
+        from: Arc<str>,
+    ) -> Handling {
+        let text = match read_text(request, &exchange) {
+            Ok(text) => text,
+            Err(refusal) => return refusal,
+        };
+        let (Ok(call_id), Ok(cseq)) = (request.call_id(), request.cseq()) else {
+            return bad(request, &exchange, HeaderName::CSeq);
+        };
+        // The same for a request that is sent once more, however it came.
+        let id = LineId::new(&format!("{call_id} {}", cseq.number));
+        let heard = answer(request, &exchange, StatusCode::OK).build();
+        let unheard = answer(request, &exchange, StatusCode::NOT_FOUND)
+            .reason(NO_SUCH_CONVERSATION)
+            .build();
+        let overloaded = answer(request, &exchange, StatusCode::SERVICE_UNAVAILABLE)
+            .header(HeaderName::RetryAfter, RETRY_AFTER)
+            .build();
+        let Ok(pending) = exchange.defer() else {
+            return Handling::Overloaded;
+        };
+        self.happenings
+            .sip(|| "MESSAGE: a shopper's messenger writes".to_owned());
+        let says = ShopperSays {
+            from,
+            ticket,
+            id,
+            text,
+            pending,
+            heard,
+            unheard,
+        };
+        if let Err(TrySendError::Full(says) | TrySendError::Closed(says)) =
+            self.shopper_says.try_send(says)
+        {
+            says.pending.answer(overloaded);
+        }
+        Handling::Later
+    }
+
     fn read_message(
         &self,
         request: &Request,
@@ -80,21 +147,25 @@ impl SipService {
                 ));
             }
         };
-        let content_type = request
-            .content_type()
-            .map_err(|error| bad(request, exchange, error.header))?;
-        if !content_type.is_some_and(|found| found.is("text", "plain")) {
-            return Err(refuse(
-                fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, "text/plain"),
-            ));
-        }
-        if is_encoded(request) {
-            return Err(refuse(
-                fail(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                    .header(HeaderName::AcceptEncoding, "identity"),
-            ));
-        }
-        let text = String::from_utf8_lossy(request.body());
-        Ok((sender, to, Arc::from(text)))
+        Ok((sender, to, read_text(request, exchange)?))
     }
+}
+
+/// The plain text in a request.
+fn read_text(request: &Request, exchange: &Exchange<'_>) -> Result<Arc<str>, Handling> {
+    let fail = |status| answer(request, exchange, status);
+    let content_type = request
+        .content_type()
+        .map_err(|error| bad(request, exchange, error.header))?;
+    if !content_type.is_some_and(|found| found.is("text", "plain")) {
+        return Err(refuse(
+            fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::Accept, "text/plain"),
+        ));
+    }
+    if is_encoded(request) {
+        return Err(refuse(
+            fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::AcceptEncoding, "identity"),
+        ));
+    }
+    Ok(Arc::from(String::from_utf8_lossy(request.body())))
 }

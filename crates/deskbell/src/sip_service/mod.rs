@@ -9,6 +9,7 @@ mod directory;
 mod extensions;
 mod formats;
 mod kept;
+mod letters;
 mod lines;
 mod mail;
 mod message;
@@ -35,7 +36,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::answer::{answer, refuse};
 use self::publishers::Publishers;
-use crate::desk::{PresenceSignal, RepSays};
+use crate::desk::{PresenceSignal, RepSays, ShopperSays};
 use crate::happenings::Happenings;
 use crate::keeper::AnswerWay;
 
@@ -44,6 +45,7 @@ pub(crate) use authentication::{Login, Offers};
 pub(crate) use bindings::{Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
 pub(crate) use kept::{KeptSubscriptions, SavedSubscription};
+pub(crate) use letters::{Letters, MessengerBoard};
 pub(crate) use lines::{ExpectedNotifies, LineNotify, LineParts, Lines};
 pub(crate) use mail::Mail;
 pub(crate) use permission::Permissions;
@@ -68,6 +70,8 @@ pub(crate) struct SipService {
     flow_grace: Duration,
     presence: PresenceSignal,
     rep_says: mpsc::Sender<RepSays>,
+    shopper_says: mpsc::Sender<ShopperSays>,
+    messengers: MessengerBoard,
     subscribes: mpsc::Sender<SubscribeAsk>,
     expected_notifies: ExpectedNotifies,
     line_notifies: mpsc::Sender<LineNotify>,
@@ -99,6 +103,10 @@ pub(crate) struct Parts {
     pub(crate) presence: PresenceSignal,
     /// Where reps' messages go.
     pub(crate) rep_says: mpsc::Sender<RepSays>,
+    /// Where messages of shoppers' own messengers go.
+    pub(crate) shopper_says: mpsc::Sender<ShopperSays>,
+    /// Which messengers may write without credentials, and where.
+    pub(crate) messengers: MessengerBoard,
     /// Where watchers' SUBSCRIBEs go.
     pub(crate) subscribes: mpsc::Sender<SubscribeAsk>,
     /// The dialogs in which we are told something.
@@ -130,6 +138,8 @@ impl SipService {
             flow_grace: parts.flow_grace,
             presence: parts.presence,
             rep_says: parts.rep_says,
+            shopper_says: parts.shopper_says,
+            messengers: parts.messengers,
             subscribes: parts.subscribes,
             expected_notifies: parts.expected_notifies,
             line_notifies: parts.line_notifies,

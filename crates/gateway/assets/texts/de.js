@@ -87,6 +87,9 @@ export const panel = {
     offered: (name) => (name ? `Wir fragen gerade ${name}` : 'Wir fragen gerade jemanden'),
     offeredBody: 'Das dauert ein paar Sekunden.',
     keep: 'Ihr Platz bleibt, auch wenn diese Seite geschlossen wird.',
+    callMe: 'Rufen Sie mich lieber an',
+    willCall: 'Wir rufen Sie an, wenn Sie dran sind',
+    uncall: 'Doch nicht anrufen',
     callback: 'Wir rufen Sie an',
     confirmEnd: 'Dieses Gespräch beenden?',
     confirmLeave: 'Den Platz aufgeben?',
@@ -110,7 +113,6 @@ export const panel = {
     stars: (n) => ['Schlecht', 'Nicht gut', 'In Ordnung', 'Gut', 'Sehr gut'][n - 1],
   },
   problem: {
-    403: 'Von dieser Seite aus kann hier niemand um Hilfe bitten.',
     409: 'Im Moment ist niemand im Dienst, der dabei helfen kann.',
     413: 'Das ist zu lang. Kürzen Sie es und versuchen Sie es noch einmal.',
     429: 'Das waren zu viele Anfragen von hier.',

@@ -87,6 +87,9 @@ export const panel = {
     offered: (name) => (name ? `Estamos avisando a ${name}` : 'Estamos avisando a alguien'),
     offeredBody: 'Tarda unos segundos.',
     keep: 'Le guardamos el puesto aunque se cierre esta página.',
+    callMe: 'Mejor llámenme',
+    willCall: 'Le llamamos cuando sea su turno',
+    uncall: 'No me llamen',
     callback: 'Le estamos llamando',
     confirmEnd: '¿Terminar esta conversación?',
     confirmLeave: '¿Dejar su puesto?',
@@ -110,7 +113,6 @@ export const panel = {
     stars: (n) => ['Mal', 'Regular', 'Aceptable', 'Bien', 'Muy bien'][n - 1],
   },
   problem: {
-    403: 'Desde esta página no se puede pedir ayuda aquí.',
     409: 'Ahora mismo no hay nadie que pueda ayudarle con esto.',
     413: 'Es demasiado largo. Acórtelo e inténtelo de nuevo.',
     429: 'Ha habido demasiadas solicitudes desde aquí.',

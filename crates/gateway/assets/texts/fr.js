@@ -87,6 +87,9 @@ export const panel = {
     offered: (name) => (name ? `Nous interrogeons ${name}` : 'Nous interrogeons quelqu’un'),
     offeredBody: 'Cela prend quelques secondes.',
     keep: 'Votre place est gardée si cette page se ferme.',
+    callMe: 'Appelez-moi plutôt',
+    willCall: 'Nous vous appelons quand c’est votre tour',
+    uncall: 'Ne m’appelez pas',
     callback: 'Nous vous appelons',
     confirmEnd: 'Terminer cette conversation ?',
     confirmLeave: 'Abandonner votre place ?',
@@ -110,7 +113,6 @@ export const panel = {
     stars: (n) => ['Mauvais', 'Pas très bien', 'Correct', 'Bien', 'Très bien'][n - 1],
   },
   problem: {
-    403: 'Cette page ne peut pas demander d’aide ici.',
     409: 'Personne ne peut vous aider sur ce sujet en ce moment.',
     413: 'C’est trop long. Raccourcissez et réessayez.',
     429: 'Il y a eu trop de demandes depuis cet endroit.',

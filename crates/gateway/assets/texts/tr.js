@@ -87,6 +87,9 @@ export const panel = {
     offered: (name) => (name ? `Soruyoruz: ${name}` : 'Birine soruyoruz'),
     offeredBody: 'Birkaç saniye sürer.',
     keep: 'Bu sayfa kapansa da sıranızı koruruz.',
+    callMe: 'Bunun yerine beni arayın',
+    willCall: 'Sıranız gelince sizi ararız',
+    uncall: 'Beni aramayın',
     callback: 'Sizi arıyoruz',
     confirmEnd: 'Görüşme bitirilsin mi?',
     confirmLeave: 'Sıranızı bırakıyor musunuz?',
@@ -110,7 +113,6 @@ export const panel = {
     stars: (n) => ['Kötü', 'İyi değil', 'Fena değil', 'İyi', 'Çok iyi'][n - 1],
   },
   problem: {
-    403: 'Bu sayfadan burada yardım istenemez.',
     409: 'Bu konuda yardım edebilecek kimse şu anda görevde değil.',
     413: 'Metin çok uzun. Kısaltıp yeniden deneyin.',
     429: 'Buradan çok fazla istek geldi.',

@@ -24,7 +24,8 @@ pub(super) struct DecisionsDocument {
 #[derive(Debug, Serialize, ToSchema)]
 struct DecisionDocument {
     at: String,
-    /// `offered`, `waits`, or `stranded`: nobody on duty could ever take it.
+    /// `offered`, `waits`, or `stranded`: nobody on duty could ever take it; `step`: one towards a call, whose words
+    /// are in the reasons.
     outcome: &'static str,
     rep: Option<String>,
     age_s: f64,
@@ -93,6 +94,7 @@ impl From<&Decision> for DecisionDocument {
             Outcome::Offered(rep) => ("offered", Some(rep.as_str().to_owned())),
             Outcome::Waits => ("waits", None),
             Outcome::Stranded => ("stranded", None),
+            Outcome::Step(_) => ("step", None),
         };
         Self {
             at: rfc_3339(decision.at_unix_ms),

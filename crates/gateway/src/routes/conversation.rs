@@ -24,8 +24,8 @@ pub(super) enum Done {
     Said(Seq),
     /// The sign is passed on.
     Signed,
-    /// The conversation has ended; the ticket as it now stands.
-    Ended(TicketView),
+    /// The conversation has ended, or a call is to come or not; the ticket as it now stands.
+    Stands(TicketView),
 }
 
 /// Follows the conversation from after the line `after`.
@@ -105,7 +105,31 @@ pub(super) async fn act(
             face.desk
                 .call(|answer| Command::End { key, answer })
                 .await?
-                .map(Done::Ended)
+                .map(Done::Stands)
+                .ok_or_else(Problem::no_ticket)
+        }
+        FromBrowser::Call { phone } => {
+            pace(face, key, Act::Say, |seconds| {
+                format!("You are asking faster than we can answer. Wait {seconds}.")
+            })?;
+            let number = phone.as_deref().map(readable).transpose()?;
+            let key = key.clone();
+            face.desk
+                .call(|answer| Command::WantCall {
+                    key,
+                    number,
+                    answer,
+                })
+                .await?
+                .map(Done::Stands)
+                .map_err(|refused| Problem::not_called(&refused))
+        }
+        FromBrowser::Uncall {} => {
+            let key = key.clone();
+            face.desk
+                .call(|answer| Command::UnwantCall { key, answer })
+                .await?
+                .map(Done::Stands)
                 .ok_or_else(Problem::no_ticket)
         }
         // A page sends its token first thing, and need not know that the cookie was there before it.
@@ -113,6 +137,19 @@ pub(super) async fn act(
         FromBrowser::Open { .. } => Err(Problem::no_ticket()),
     }
 }
+
+/// A telephone number as it may be written; what it says is judged by the desk.
+fn readable(phone: &str) -> Result<String, Problem> {
+    if phone.len() > LONGEST_PHONE || phone.chars().any(char::is_control) {
+        return Err(Problem::unprocessable(format!(
+            "phone has {LONGEST_PHONE} printable bytes at most."
+        )));
+    }
+    Ok(phone.to_owned())
+}
+
+/// Bytes of a telephone number, with what people put between its digits.
+const LONGEST_PHONE: usize = 64;
 
 fn pace(
     face: &Face,

@@ -32,8 +32,8 @@ struct SaidDocument {
 enum TakenDocument<'a> {
     /// A line.
     Said(SaidDocument),
-    /// The end.
-    Ended(TicketDocument<'a>),
+    /// The ticket as it stands after its end, or after a wish to be called.
+    Stands(Box<TicketDocument<'a>>),
 }
 
 /// Takes one frame.
@@ -44,7 +44,7 @@ enum TakenDocument<'a> {
     params(("id" = String, Path, description = "The ticket.")),
     request_body = FromBrowser,
     responses(
-        (status = 200, description = "Where the line stands, or the ticket that ended.", body = TakenDocument<'static>),
+        (status = 200, description = "Where the line stands, or the ticket that ended or is to be called.", body = TakenDocument<'static>),
         (status = 202, description = "A sign that needs no answer was taken.")
     )
 )]
@@ -65,6 +65,6 @@ pub(super) async fn post(
     Ok(match act(&face, &key, &frame).await? {
         Done::Said(seq) => Json(SaidDocument { seq: seq.0 }).into_response(),
         Done::Signed => StatusCode::ACCEPTED.into_response(),
-        Done::Ended(view) => Json(TicketDocument::new(&view)).into_response(),
+        Done::Stands(view) => Json(TicketDocument::new(&view)).into_response(),
     })
 }

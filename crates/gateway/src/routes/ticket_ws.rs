@@ -261,7 +261,9 @@ async fn take(
                 FromBrowser::Open { .. }
                 | FromBrowser::Typing {}
                 | FromBrowser::Ack { .. }
-                | FromBrowser::End {} => None,
+                | FromBrowser::End {}
+                | FromBrowser::Call { .. }
+                | FromBrowser::Uncall {} => None,
             };
             refuse(socket, &problem, Some(frame.name()), id).await
         }

@@ -92,6 +92,9 @@ pub(super) async fn ask(
         details: body.details,
         page: body.page,
         language: body.lang,
+        proof: shopper.proof,
+        channel: body.channel,
+        im: shopper.im.clone(),
     };
     let visitor = Visitor::to_remember(known, site.form.remember, body.remember)?;
     let visitor = visitor.map(|visitor| visitor.who_asks(&ask, shopper.im.clone()));
@@ -216,6 +219,7 @@ fn refusal(refused: AskRefused) -> Problem {
         | AskRefused::BeyondReach(_)
         | AskRefused::NoSkill
         | AskRefused::TooLong => Problem::unprocessable(sentence(&refused)),
+        AskRefused::NotCalled(refused) => Problem::not_called(refused),
         AskRefused::TicketTaken => Problem::new(StatusCode::CONFLICT, sentence(&refused)),
         AskRefused::Closed => Problem::closed(),
         AskRefused::OutsideHours { opens_unix_ms } => Problem::outside_hours(*opens_unix_ms),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use helpdesk::{Detail, Level, Prefer, Preference, RepId, SkillId, Wishes};
+use helpdesk::{Channel, Detail, Level, Prefer, Preference, RepId, SkillId, Wishes};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -33,6 +33,8 @@ pub(crate) struct AskBody {
     pub(crate) page: Option<String>,
     /// BCP 47 tag of the page's language.
     pub(crate) lang: Option<String>,
+    /// `true` asks to be called instead of answered on the page.
+    callback: Option<bool>,
     /// Address of electronic mail.
     email: Option<String>,
     /// Answers to the site's own questions, by their names.
@@ -89,6 +91,8 @@ pub(crate) struct Asked {
     pub(crate) page: Option<String>,
     /// BCP 47 tag of the page's language.
     pub(crate) lang: Option<String>,
+    /// How the shopper wants to be answered.
+    pub(crate) channel: Channel,
     /// Address of electronic mail; among the details too.
     pub(crate) email: Option<String>,
     /// What the site's own form asked, with its labels.
@@ -149,6 +153,10 @@ impl AskBody {
             message: field("message", self.message, LINE_LIMIT)?,
             page: field("page", self.page, 2048)?,
             lang: field("lang", self.lang, 35)?,
+            channel: match self.callback {
+                Some(true) => Channel::Telephone,
+                Some(false) | None => Channel::Page,
+            },
             email,
             details,
             remember: self.remember,

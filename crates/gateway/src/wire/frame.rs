@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::problem::{Document, Problem};
 use crate::wire::ask::LINE_LIMIT;
+use crate::wire::callback::CallbackDocument;
 use crate::wire::presence::rfc_3339;
 use crate::wire::ticket::state_word;
 use crate::wire::wait::WaitDocument;
@@ -38,6 +39,13 @@ pub(crate) enum FromBrowser {
     },
     /// Ends the conversation or leaves the queue.
     End {},
+    /// The shopper wants to be called.
+    Call {
+        /// Where; left out, it is where the click or the shop's token says.
+        phone: Option<String>,
+    },
+    /// The shopper does not want to be called any more.
+    Uncall {},
 }
 
 impl FromBrowser {
@@ -49,6 +57,8 @@ impl FromBrowser {
             Self::Typing {} => "typing",
             Self::Ack { .. } => "ack",
             Self::End {} => "end",
+            Self::Call { .. } => "call",
+            Self::Uncall {} => "uncall",
         }
     }
 }
@@ -106,6 +116,9 @@ pub(crate) enum ToBrowser<'a> {
         /// Why the wait is longer than was promised.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
+        /// The call that is to come, or is.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        callback: Option<CallbackDocument<'a>>,
         /// The shopper's lines up to this one are on the phone of the rep asked or speaking.
         #[serde(skip_serializing_if = "Option::is_none")]
         delivered: Option<u64>,
@@ -190,6 +203,7 @@ impl<'a> ToBrowser<'a> {
             wait: view.wait.map(WaitDocument::from),
             rep: view.rep.as_deref(),
             reason: view.why.as_deref(),
+            callback: view.callback.as_ref().map(CallbackDocument::from),
             delivered: view.delivered.map(|seq| seq.0),
         }
     }
@@ -205,7 +219,7 @@ pub(crate) fn seq_of(event: &ShopperEvent) -> Option<Seq> {
 
 #[cfg(test)]
 mod tests {
-    use helpdesk::{TicketId, TicketState, Wait};
+    use helpdesk::{CallbackStage, CallbackView, TicketId, TicketState, Wait};
 
     use super::*;
 
@@ -228,6 +242,17 @@ mod tests {
             Some(FromBrowser::Ack { seq: 7 }),
         );
         check_read(r#"{"type":"end"}"#, Some(FromBrowser::End {}));
+        check_read(
+            r#"{"type":"call","phone":"06 12 34 56 78"}"#,
+            Some(FromBrowser::Call {
+                phone: Some("06 12 34 56 78".to_owned()),
+            }),
+        );
+        check_read(
+            r#"{"type":"call"}"#,
+            Some(FromBrowser::Call { phone: None }),
+        );
+        check_read(r#"{"type":"uncall"}"#, Some(FromBrowser::Uncall {}));
         check_read(
             r#"{"type":"open","token":"t"}"#,
             Some(FromBrowser::Open {
@@ -284,10 +309,33 @@ mod tests {
                 }),
                 rep: None,
                 why: None,
+                callback: None,
                 delivered: Some(Seq(3)),
                 answered_by: None,
             }),
             r#"{"type":"state","state":"queued","position":2,"wait":{"seconds":60,"low":30,"high":90,"confidence":0.8},"delivered":3}"#,
+        );
+    }
+
+    #[test]
+    fn a_call_to_come_is_part_of_the_state() {
+        check_written(
+            ShopperEvent::State(TicketView {
+                id: TicketId::new("t"),
+                state: TicketState::Callback,
+                position: None,
+                wait: None,
+                rep: Some("Alice".into()),
+                why: None,
+                delivered: None,
+                answered_by: None,
+                callback: Some(CallbackView {
+                    number: "+33•••••••78".into(),
+                    stage: CallbackStage::CallingShopper,
+                    again_unix_ms: None,
+                }),
+            }),
+            r#"{"type":"state","state":"callback","rep":"Alice","callback":{"number":"+33•••••••78","stage":"calling-you"}}"#,
         );
     }
 

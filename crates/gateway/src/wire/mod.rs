@@ -2,6 +2,7 @@
 //! Must not know how a document travels.
 
 pub(crate) mod ask;
+pub(crate) mod callback;
 pub(crate) mod console;
 pub(crate) mod frame;
 pub(crate) mod past;

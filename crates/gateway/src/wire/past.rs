@@ -160,7 +160,8 @@ impl<'a> PastDocument<'a> {
                     at: rfc_3339(*at_unix_ms),
                     by: match reason {
                         CloseReason::Shopper | CloseReason::Abandoned => "shopper",
-                        CloseReason::Rep => "rep",
+                        CloseReason::Rep | CloseReason::Called => "rep",
+                        CloseReason::Unreached => "desk",
                     },
                 });
             }
@@ -173,6 +174,7 @@ impl<'a> PastDocument<'a> {
             Record::Offered { .. }
             | Record::OfferEnded { .. }
             | Record::Transferred { .. }
+            | Record::Callback { .. }
             | Record::Case(_)
             | Record::Promised { .. }
             | Record::Decided(_)

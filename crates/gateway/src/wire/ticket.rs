@@ -4,6 +4,7 @@ use helpdesk::{TicketState, TicketView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::wire::callback::CallbackDocument;
 use crate::wire::wait::WaitDocument;
 
 /// What the ticket addresses answer.
@@ -21,6 +22,9 @@ pub(crate) struct TicketDocument<'a> {
     /// Why the wait is longer than was promised.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// The call that is to come, or is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback: Option<CallbackDocument<'a>>,
     /// Path of the conversation's WebSocket.
     ws: String,
     /// Path of the conversation's event stream.
@@ -39,6 +43,7 @@ impl<'a> TicketDocument<'a> {
             wait: view.wait.map(WaitDocument::from),
             rep: view.rep.as_deref(),
             reason: view.why.as_deref(),
+            callback: view.callback.as_ref().map(CallbackDocument::from),
             ws: format!("{path}/ws"),
             events: format!("{path}/events"),
         }

@@ -148,3 +148,29 @@ async fn where_streams_are_blocked_too_the_page_polls() {
     world.get(&path).send().await.problem(404);
     world.get(&path).bearer("other").send().await.problem(404);
 }
+
+#[tokio::test]
+async fn a_shopper_asks_to_be_called_and_changes_the_mind() {
+    let world = World::new().await;
+    let (ticket, token) = world.ticket().await;
+    let path = format!("/v1/tickets/{ticket}/messages");
+    let send = async |body: &str, status: u16| {
+        let call = world.post(&path, body).bearer(&token);
+        call.send().await.json(status)
+    };
+    let called = send(r#"{"type":"call","phone":"06 12 34 56 78"}"#, 200).await;
+    assert_eq!(
+        called["callback"],
+        serde_json::json!({"number":"+33•••••••78","stage":"waiting"})
+    );
+    let plain = send(r#"{"type":"uncall"}"#, 200).await;
+    assert_eq!(plain["callback"], serde_json::Value::Null);
+    let abroad = send(r#"{"type":"call","phone":"+44 1"}"#, 422).await;
+    assert_eq!(
+        abroad["detail"],
+        "You cannot be called: numbers that begin like this one are not called from here."
+    );
+    send(r#"{"type":"call","phone":"again"}"#, 429).await;
+    send(r#"{"type":"call","phone":"1\u0000"}"#, 422).await;
+    send(r#"{"type":"call","number":"1"}"#, 422).await;
+}

@@ -8,10 +8,11 @@ use std::time::Duration;
 use ::presence::Availability;
 use gateway::{Command, CustomerPast, Desk, Errand, PastTicket, Report};
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, Candidate, Case, CaseRefused, CaseState, Decision,
-    EstimateScore, EstimateScores, GroupSnapshot, GroupState, Level, Line, LineId, NewCase,
-    Outcome, PauseFor, Record, RepId, RepReport, SayRefused, Seq, ShopperEvent, SiteId,
-    SiteSnapshot, SkillId, Snapshot, Speaker, Standing, TicketId, TicketState, TicketView, TierId,
+    AccessDigest, Ask, AskRefused, CallbackRefused, CallbackStage, CallbackView, Candidate, Case,
+    CaseRefused, CaseState, Decision, EstimateScore, EstimateScores, GroupSnapshot, GroupState,
+    Level, Line, LineId, NewCase, Outcome, PauseFor, Record, RepId, RepReport, SayRefused, Seq,
+    ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing, TicketId,
+    TicketState, TicketView, TierId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -190,6 +191,33 @@ impl State {
                 let view = self.find(&key).map(Ticket::end);
                 let _ = answer.send(view);
             }
+            Command::WantCall {
+                key,
+                number,
+                answer,
+            } => {
+                let calling = match (self.find(&key), number.as_deref()) {
+                    (None, _) => Err(CallbackRefused::UnknownTicket),
+                    (Some(_), Some("+44 1")) => Err(CallbackRefused::NotAllowed),
+                    (Some(_), Some("again")) => Err(CallbackRefused::NumberLimit),
+                    (Some(ticket), _) => {
+                        ticket.view.callback = Some(CallbackView {
+                            number: "+33•••••••78".into(),
+                            stage: CallbackStage::Waiting,
+                            again_unix_ms: None,
+                        });
+                        Ok(ticket.view.clone())
+                    }
+                };
+                let _ = answer.send(calling);
+            }
+            Command::UnwantCall { key, answer } => {
+                let view = self.find(&key).map(|ticket| {
+                    ticket.view.callback = None;
+                    ticket.view.clone()
+                });
+                let _ = answer.send(view);
+            }
             Command::Rep(command) => panic!("there is no console here: {command:?}"),
             Command::Standing { tickets, answer } => {
                 let known = tickets.iter().filter_map(|id| self.tickets.get(id));
@@ -248,6 +276,7 @@ impl State {
             wait: None,
             rep: None,
             why: None,
+            callback: None,
             delivered: None,
             answered_by: None,
         };

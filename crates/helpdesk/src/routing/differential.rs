@@ -137,6 +137,9 @@ impl Both {
             details: Vec::new(),
             page: None,
             language: None,
+            proof: crate::Proof::None,
+            channel: crate::Channel::Page,
+            im: None,
         };
         let (ask, reply) = (Box::new(ask), ReplyId(0));
         self.desk.handle(Input::Ask { ask, reply }, self.instant());
@@ -230,6 +233,7 @@ fn config(reps: Vec<Rep>, routing: Routing) -> Config {
             hours: None,
             skill_hours: Vec::new(),
             shows_next_rep: false,
+            callback: crate::CallbackRules::default(),
         }],
         skills: SKILLS
             .map(|id| Skill {

@@ -14,10 +14,10 @@ fn help_lists_the_commands() {
         alice: /help
         ",
         expect![[r#"
-            > alice (desk): Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
+            > alice (desk): Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
-            > alice (t1): Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
+            > alice (t1): Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
         "#]],
     );
 }
@@ -34,7 +34,7 @@ fn an_unknown_command_is_answered_with_the_commands() {
         expect![[r#"
             > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             = t1 offered Alice
-            > alice (t1): There is no command /dance. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
+            > alice (t1): There is no command /dance. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
             t1 is offered Alice
         "#]],
     );
@@ -88,7 +88,7 @@ fn phone_says_that_callbacks_are_not_set_up() {
             < t1 is open Alice
             < t1 -: Alice has joined.
             < t1 Alice: hi
-            > alice (t1): Callbacks are not set up here.
+            > alice (t1): Not called: this site calls nobody back.
         "#]],
     );
 }
@@ -128,7 +128,7 @@ fn end_closes_the_conversation() {
             < t1 -: Alice has ended the conversation.
             > alice (t1): Ended.
             < t1 is closed
-            > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
+            > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
         "#]],
     );
 }
@@ -196,7 +196,7 @@ fn a_message_without_a_conversation_is_answered() {
         alice: hello
         ",
         expect![[r#"
-            > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
+            > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
         "#]],
     );
 }

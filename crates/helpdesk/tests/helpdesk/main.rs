@@ -7,6 +7,7 @@
 )]
 
 mod asking;
+mod calling;
 mod casing;
 mod choosing;
 mod commanding;

@@ -303,7 +303,7 @@ fn a_decline_after_the_timeout_takes_nothing() {
             = t1 offered Alice
             < t1 is queued at 1
             < t1 is queued at 1, 250 s (26 to 576)
-            > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
+            > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
         "#]],
     );
 }
@@ -327,7 +327,7 @@ fn a_shopper_who_leaves_ends_the_offer() {
             * closed t1 Abandoned
             > alice (t1): Zoe has left. Nothing to do.
             < t1 is abandoned
-            > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone asks for a callback, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
+            > alice (desk): You have no conversation. Reply to take an offer, or to talk. /no passes an offer, /end ends the conversation, /to SKILL-or-REP hands it on, /who shows who it is, /phone calls the shopper, /done confirms a call by hand, /pause or /pause MINUTES stops new offers until /resume, /help shows this.
             * opened t2
             * offered t2 alice
             > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use expect_test::Expect;
 use helpdesk::{
-    AccessDigest, Addressee, Answer, Ask, Case, CaseId, CaseReason, CaseState, Choose, Clock,
-    Config, DeliveryId, DeliveryOutcome, GroupState, Helpdesk, Input, Level, LineId, NewCase,
-    Output, PauseFor, Prefer, Preference, Priority, Record, Relax, Rep, RepId, ReplyId, Routing,
+    AccessDigest, Addressee, Answer, Ask, CallEnd, CallId, CallNews, CallbackFact, Case, CaseId,
+    CaseReason, CaseState, Channel, Choose, Clock, Config, DeliveryId, DeliveryOutcome, EndedBy,
+    GroupState, Helpdesk, Input, Level, LineId, NewCase, NotReached, Output, PageNews, PastCall,
+    PauseFor, Prefer, Preference, Priority, Proof, Record, Relax, Rep, RepId, ReplyId, Routing,
     Seq, ShopperEvent, Site, SiteId, Skill, SkillId, Speaker, TicketId, TicketView, Tier, TierId,
     Wait, Wishes,
 };
@@ -47,6 +48,7 @@ pub(crate) fn sample() -> Config {
         hours: None,
         skill_hours: Vec::new(),
         shows_next_rep: false,
+        callback: helpdesk::CallbackRules::default(),
     };
     let skill = |id: &str, name: &str| Skill {
         id: SkillId::new(id),
@@ -165,6 +167,8 @@ pub(crate) struct Room {
     unix_ms: i64,
     started: Instant,
     deliveries: Vec<(DeliveryId, RepId)>,
+    calls: Vec<(TicketId, CallId)>,
+    letters: Vec<DeliveryId>,
     lines: u64,
     shows_records: bool,
 }
@@ -183,6 +187,8 @@ impl Room {
             unix_ms,
             started: now,
             deliveries: Vec::new(),
+            calls: Vec::new(),
+            letters: Vec::new(),
             lines: 0,
             shows_records: false,
         }
@@ -199,6 +205,9 @@ impl Room {
     /// - `case c1 [from=t1] [to=bob] [: words]` opens a case, `c1 closes [alice]` ends it, `ask t1 - case=c1`
     ///   comes back with it
     /// - `alice pauses 60`, `alice resumes 0`, `alice calls 1`
+    /// - `t1 call [number]`, `t1 uncall`, `t1 page here`, `t1 page gone`, `t1 im sip:zoe@example.net text`;
+    ///   asks have `phone=`, `im=`, `by=token`, `answer=call`
+    /// - `t1 heard rep`, `t1 heard rep engaged`, `t1 heard shopper [engaged]`, `t1 heard over 60`; `letter lost`
     /// - `t1: text`, `t1 typing`, `t1 end`, `t1 rate 5`, `t1 seen 3`, `t1 forget`, `c1 forget-case`
     /// - `show t1`, `why t1`, `decisions t1`, `lines t1`, `group lenses [gold]`
     pub(crate) fn play(&mut self, line: &str) {
@@ -301,11 +310,17 @@ impl Room {
 
     /// Forgets everything and replays the journal.
     pub(crate) fn restart(&mut self) {
+        self.restart_with(Vec::new());
+    }
+
+    /// The same, with the calls that are on record.
+    pub(crate) fn restart_with(&mut self, calls: Vec<PastCall>) {
         let clock = Clock {
             at: self.now,
             unix_ms: self.unix_ms(),
         };
         self.desk = Helpdesk::new(self.config.clone(), clock).unwrap();
+        self.desk.restore_calls(calls);
         self.desk.restore(self.records.clone(), self.now);
         self.drain();
     }
@@ -317,6 +332,40 @@ impl Room {
     fn play_rest(&mut self, words: &str, last: &str) {
         let words: Vec<&str> = words.split(' ').chain([last]).collect();
         match words.as_slice() {
+            [ticket, "call"] => self.input(Input::WantCall {
+                ticket: TicketId::new(ticket),
+                number: None,
+                reply: ReplyId(5),
+            }),
+            [ticket, "call", number] => self.input(Input::WantCall {
+                ticket: TicketId::new(ticket),
+                number: Some((*number).to_owned()),
+                reply: ReplyId(5),
+            }),
+            [ticket, "uncall"] => self.input(Input::UnwantCall {
+                ticket: TicketId::new(ticket),
+            }),
+            [ticket, "page", news] => self.input(Input::Page {
+                ticket: TicketId::new(ticket),
+                news: match *news {
+                    "here" => PageNews::Here,
+                    "gone" => PageNews::Gone,
+                    other => panic!("a page is not {other}"),
+                },
+            }),
+            [ticket, "heard", news @ ..] => self.hear(ticket, news),
+            ["letter", "lost"] => {
+                let delivery = self.letters.pop().unwrap();
+                let outcome = DeliveryOutcome::Undeliverable;
+                self.input(Input::Delivery { delivery, outcome });
+            }
+            [ticket, "im", from, text] => self.input(Input::MessengerLine {
+                ticket: TicketId::new(ticket),
+                from: Arc::from(*from),
+                id: LineId::new(text),
+                text: Arc::from(*text),
+                reply: ReplyId(6),
+            }),
             [ticket, "rate", stars] => self.input(Input::Rate {
                 ticket: TicketId::new(ticket),
                 stars: stars.parse().unwrap(),
@@ -344,6 +393,35 @@ impl Room {
             }
             other => panic!("no such line in a script: {other:?}"),
         }
+    }
+
+    /// News of a ticket's last call.
+    fn hear(&mut self, ticket: &str, news: &[&str]) {
+        let ticket = TicketId::new(ticket);
+        let mut calls = self.calls.iter().rev();
+        let (_, call) = calls.find(|(of, _)| *of == ticket).unwrap().clone();
+        let reached = |word: &str| match word {
+            "engaged" => NotReached::Busy,
+            "silent" => NotReached::NoAnswer,
+            "declines" => NotReached::Declined,
+            "unreachable" => NotReached::Unreachable(Arc::from("404")),
+            other => panic!("no phone is {other}"),
+        };
+        let news = match news {
+            ["rep"] => CallNews::RepAnswered,
+            ["shopper"] => CallNews::ShopperAnswered,
+            ["rep", word] => CallNews::Ended(CallEnd::Rep(reached(word))),
+            ["shopper", word] => CallNews::Ended(CallEnd::Shopper(reached(word))),
+            ["left"] => CallNews::Ended(CallEnd::RepLeft),
+            ["cancelled"] => CallNews::Ended(CallEnd::Cancelled),
+            ["refused"] => CallNews::Ended(CallEnd::NotBegun(Arc::from("no trunk answers"))),
+            ["over", seconds] => CallNews::Ended(CallEnd::Over {
+                talked: Duration::from_secs(seconds.parse().unwrap()),
+                by: EndedBy::Shopper,
+            }),
+            other => panic!("no such news of a call: {other:?}"),
+        };
+        self.input(Input::Call { ticket, call, news });
     }
 
     fn presence(&mut self, reps: &str, availability: Availability) {
@@ -382,6 +460,9 @@ impl Room {
             details: Vec::new(),
             page: None,
             language: None,
+            proof: Proof::None,
+            channel: Channel::Page,
+            im: None,
         };
         for word in words {
             match word.split_once('=') {
@@ -410,6 +491,10 @@ impl Room {
                 Some(("lang", tag)) => ask.language = Some(tag.to_owned()),
                 Some(("case", case)) => ask.case = Some(case.to_owned()),
                 Some(("site", site)) => ask.site = SiteId::new(site),
+                Some(("phone", phone)) => ask.phone = Some(phone.to_owned()),
+                Some(("im", im)) => ask.im = Some(im.to_owned()),
+                Some(("by", "token")) => ask.proof = Proof::Token,
+                Some(("answer", "call")) => ask.channel = Channel::Telephone,
                 Some((other, _)) => panic!("an ask has no {other}"),
             }
         }
@@ -549,10 +634,37 @@ impl Room {
                     Answer::Said(seq) => Some(format!("= said {}", seq.0)),
                     Answer::NotSaid(refused) => Some(format!("= not said: {refused}")),
                     Answer::Case(case) => Some(format!("= {}", case_text(&case))),
+                    Answer::Calling(view) => Some(format!("= {} {}", view.id, state(&view))),
+                    Answer::NotCalled(refused) => Some(format!("= not called: {refused}")),
                     Answer::CaseRefused(refused) => Some(format!("= refused: {refused}")),
                     Answer::Heard => None,
                     Answer::NoSuchConversation => Some("= no such conversation".to_owned()),
                 },
+                Output::PlaceCall(order) => {
+                    let text = format!(
+                        "@ call {}, then {}: {}",
+                        order.rep,
+                        order.number.as_str(),
+                        order.display
+                    );
+                    self.calls.push((order.ticket, order.call));
+                    Some(text)
+                }
+                Output::EndCall { call } => {
+                    let (ticket, _) = self.calls.iter().find(|(_, one)| *one == call).unwrap();
+                    Some(format!("@ end the call of {ticket}"))
+                }
+                Output::ToMessenger {
+                    delivery,
+                    ticket,
+                    address,
+                    name,
+                    text,
+                } => {
+                    self.letters.push(delivery);
+                    let name = name.as_deref().unwrap_or("-");
+                    Some(format!("~ {address} ({ticket}) {name}: {text}"))
+                }
                 Output::Snapshot(_) => None,
             };
             if let Some(line) = line {
@@ -584,6 +696,12 @@ fn state(view: &TicketView) -> String {
     }
     if let Some(why) = &view.why {
         write!(text, ", because {why}").unwrap();
+    }
+    if let Some(callback) = &view.callback {
+        write!(text, ", {:?} {}", callback.stage, callback.number).unwrap();
+        if callback.again_unix_ms.is_some() {
+            text.push_str(" again");
+        }
     }
     if let Some(seq) = view.delivered {
         write!(text, ", delivered to {}", seq.0).unwrap();
@@ -622,6 +740,12 @@ fn record_text(record: &Record) -> Option<String> {
         Record::Opened { ask, .. } => format!("opened {}", ask.ticket),
         Record::Line { ticket, line } => format!("line {ticket} {}", line.seq.0),
         Record::Offered { ticket, rep, .. } => format!("offered {ticket} {rep}"),
+        Record::Callback { ticket, fact, .. } => match fact {
+            CallbackFact::Wanted { number, by } => {
+                format!("call wanted {ticket} {} {by:?}", number.as_str())
+            }
+            CallbackFact::Withdrawn => format!("call unwanted {ticket}"),
+        },
         Record::OfferEnded {
             ticket, rep, why, ..
         } => format!("offer ended {ticket} {rep}: {why}"),

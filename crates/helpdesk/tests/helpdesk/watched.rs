@@ -370,6 +370,9 @@ impl Watched {
                     }
                 }
                 Output::TypingToRep { .. } => {}
+                Output::PlaceCall(_) | Output::EndCall { .. } | Output::ToMessenger { .. } => {
+                    panic!("nobody is to be called, nor written to");
+                }
             }
             self.outputs.push(output);
         }
@@ -377,6 +380,7 @@ impl Watched {
 
     fn account_for(&mut self, record: &Record) {
         match record {
+            Record::Callback { .. } => panic!("nobody is to be called"),
             Record::Opened { ask, .. } => {
                 let sticky = self.config.routing.sticky_for;
                 let account = Account {
@@ -658,5 +662,8 @@ fn plain_ask(ticket: TicketId, skills: &[&str], tier: &str) -> Ask {
         details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }

@@ -365,6 +365,7 @@ impl<'a> Rows<'a> {
                 | Kind::OfferEnded
                 | Kind::Accepted
                 | Kind::Transferred
+                | Kind::Callback
                 | Kind::Rated
                 | Kind::Promised => {}
             }

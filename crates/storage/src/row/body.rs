@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use helpdesk::{
-    AccessDigest, Ask, CloseReason, Detail, RepId, SiteId, SkillId, Speaker, TicketId, TierId,
-    Wishes,
+    AccessDigest, Ask, CallbackFact, Channel, CloseReason, Detail, PhoneNumber, PlannedBy, Proof,
+    RepId, SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,13 @@ pub(super) struct OpenedV1 {
     pub(super) language: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) case: Option<String>,
+    /// By a token that the shop signed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) proven: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) by_telephone: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) im: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) wishes: Option<WishesV1>,
     /// Labels and answers.
@@ -57,6 +64,15 @@ impl OpenedV1 {
             page: ask.page.clone(),
             language: ask.language.clone(),
             case: ask.case.clone(),
+            proven: match ask.proof {
+                Proof::Token => true,
+                Proof::None => false,
+            },
+            by_telephone: match ask.channel {
+                Channel::Telephone => true,
+                Channel::Page => false,
+            },
+            im: ask.im.clone(),
             wishes: WishesV1::from_wishes(&ask.wishes),
             details: ask
                 .details
@@ -84,6 +100,17 @@ impl OpenedV1 {
             page: self.page,
             language: self.language,
             case: self.case,
+            proof: if self.proven {
+                Proof::Token
+            } else {
+                Proof::None
+            },
+            channel: if self.by_telephone {
+                Channel::Telephone
+            } else {
+                Channel::Page
+            },
+            im: self.im,
             wishes: match self.wishes {
                 Some(wishes) => wishes.into_wishes()?,
                 None => Wishes::default(),
@@ -172,6 +199,8 @@ pub(super) enum CloseReasonV1 {
     Shopper,
     Rep,
     Abandoned,
+    Called,
+    Unreached,
 }
 
 impl From<CloseReason> for CloseReasonV1 {
@@ -180,6 +209,8 @@ impl From<CloseReason> for CloseReasonV1 {
             CloseReason::Shopper => Self::Shopper,
             CloseReason::Rep => Self::Rep,
             CloseReason::Abandoned => Self::Abandoned,
+            CloseReason::Called => Self::Called,
+            CloseReason::Unreached => Self::Unreached,
         }
     }
 }
@@ -190,7 +221,54 @@ impl From<CloseReasonV1> for CloseReason {
             CloseReasonV1::Shopper => Self::Shopper,
             CloseReasonV1::Rep => Self::Rep,
             CloseReasonV1::Abandoned => Self::Abandoned,
+            CloseReasonV1::Called => Self::Called,
+            CloseReasonV1::Unreached => Self::Unreached,
         }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub(super) enum CallbackV1 {
+    Wanted { number: String, by: PlannedByV1 },
+    Withdrawn,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum PlannedByV1 {
+    Shopper,
+    Desk,
+    Rep,
+}
+
+impl CallbackV1 {
+    pub(super) fn from_fact(fact: &CallbackFact) -> Self {
+        match fact {
+            CallbackFact::Wanted { number, by } => Self::Wanted {
+                number: number.as_str().to_owned(),
+                by: match by {
+                    PlannedBy::Shopper => PlannedByV1::Shopper,
+                    PlannedBy::Desk => PlannedByV1::Desk,
+                    PlannedBy::Rep => PlannedByV1::Rep,
+                },
+            },
+            CallbackFact::Withdrawn => Self::Withdrawn,
+        }
+    }
+
+    pub(super) fn into_fact(self) -> Result<CallbackFact, String> {
+        Ok(match self {
+            Self::Wanted { number, by } => CallbackFact::Wanted {
+                number: PhoneNumber::from_e164(&number).ok_or("the number is none")?,
+                by: match by {
+                    PlannedByV1::Shopper => PlannedBy::Shopper,
+                    PlannedByV1::Desk => PlannedBy::Desk,
+                    PlannedByV1::Rep => PlannedBy::Rep,
+                },
+            },
+            Self::Withdrawn => CallbackFact::Withdrawn,
+        })
     }
 }
 

@@ -16,6 +16,9 @@ pub(crate) struct DecisionV1 {
     /// To whom it was offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rep: Option<String>,
+    /// The words of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    step: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     relaxed: Vec<Arc<str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -30,6 +33,7 @@ enum OutcomeV1 {
     Offered,
     Waits,
     Stranded,
+    Step,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +83,11 @@ impl DecisionV1 {
             Outcome::Offered(rep) => (OutcomeV1::Offered, Some(rep.as_str().to_owned())),
             Outcome::Waits => (OutcomeV1::Waits, None),
             Outcome::Stranded => (OutcomeV1::Stranded, None),
+            Outcome::Step(_) => (OutcomeV1::Step, None),
+        };
+        let step = match &decision.outcome {
+            Outcome::Step(step) => Some(Arc::clone(step)),
+            Outcome::Offered(_) | Outcome::Waits | Outcome::Stranded => None,
         };
         Self {
             age_ms: milliseconds(decision.age),
@@ -86,6 +95,7 @@ impl DecisionV1 {
             weight: decision.weight,
             outcome,
             rep,
+            step,
             relaxed: decision.relaxed.clone(),
             candidates: decision
                 .candidates
@@ -110,6 +120,7 @@ impl DecisionV1 {
             (OutcomeV1::Offered, None) => return Err("it was offered to nobody".to_owned()),
             (OutcomeV1::Waits, _) => Outcome::Waits,
             (OutcomeV1::Stranded, _) => Outcome::Stranded,
+            (OutcomeV1::Step, _) => Outcome::Step(self.step.ok_or("the step has no words")?),
         };
         let candidates: Result<_, String> = self
             .candidates

@@ -327,6 +327,7 @@ fn insert(
         | Kind::OfferEnded
         | Kind::Accepted
         | Kind::Transferred
+        | Kind::Callback
         | Kind::Rated
         | Kind::Promised => {}
     }

@@ -98,6 +98,9 @@ fn ask(ticket: &str) -> Ask {
         details: Vec::new(),
         page: None,
         language: None,
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
     }
 }
 

@@ -1,0 +1,17 @@
+//! The shared state the store is made of, under the names by which it is used: other crates' maps and queues, and the
+//! standard library's locks and counters. `schedules` has twins of them that try every order of steps.
+
+pub(crate) use std::sync::{
+    MutexGuard,
+    atomic::{AtomicIsize, AtomicU64, fence},
+};
+
+pub(crate) use crossbeam_queue::SegQueue;
+pub(crate) use papaya::{Compute, HashMap, HashSet, Operation};
+
+/// For wake-ups alone.
+#[expect(
+    clippy::disallowed_types,
+    reason = "readers never come there; a writer holds one of the locks for one insertion, and refreshes do not"
+)]
+pub(crate) type Mutex<T> = std::sync::Mutex<T>;
