@@ -5,6 +5,7 @@ pub mod baresip;
 pub mod browser;
 pub mod linphone;
 pub mod postgres;
+pub mod python;
 pub mod sipjs;
 pub mod sipp;
 pub mod terminal;

@@ -400,7 +400,7 @@ fn configuration(demo: &Demo, setup: &Setup) -> String {
         text += &format!("[[tier]]\nid = \"{tier}\"\n");
     }
     text += &format!(
-        "[[site]]\nid = \"shop\"\n[[admin_key]]\nid = \"test\"\nkey = \"{}\"\nscopes = [\"read\"]\n",
+        "[[site]]\nid = \"shop\"\n[[admin_key]]\nid = \"test\"\nkey = \"{}\"\nscopes = [\"read\", \"write\"]\n",
         demo.admin_key
     );
     for (user, skills) in REPS {

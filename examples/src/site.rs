@@ -165,6 +165,12 @@ impl Ticket {
         &self.id
     }
 
+    /// What opens it.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The ticket as its shopper sees it.
     ///
     /// # Errors

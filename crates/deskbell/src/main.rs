@@ -28,6 +28,7 @@ mod simulate;
 mod sip_service;
 mod unix_time;
 mod watch;
+mod webhooks;
 
 use std::process::ExitCode;
 

@@ -33,6 +33,7 @@ use crate::sip_service::{
     self, Agent, AgentInputs, Bindings, ExpectedNotifies, KeptSubscriptions, Letters, Lifetimes,
     LineParts, Lines, Mail, SharedDirectory, SipService,
 };
+use crate::webhooks::{Webhooks, WebhooksHandle};
 use parts::{directory, gateway_config, listeners, offers};
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
@@ -87,6 +88,7 @@ struct Reload {
     happenings: Happenings,
     store: Arc<Store>,
     lines: LineBoard,
+    webhooks: WebhooksHandle,
     console: ConsoleFace,
 }
 
@@ -151,6 +153,8 @@ impl Server {
             let rep = RepId::new(presentity.as_str());
             helpdesk.handle(Input::Presence { rep, availability }, clock.at);
         }
+        let webhooks = Webhooks::new(journal.clone(), settings.webhooks.clone());
+        let announcer = webhooks.announcer(&records);
         helpdesk.restore(records, clock.at);
 
         let (commands_in, commands) = mpsc::channel(INPUTS);
@@ -175,6 +179,7 @@ impl Server {
         let expected_notifies = ExpectedNotifies::default();
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
+        let snapshots_out = snapshots.clone();
         let presence = PresenceSignal::default();
         let changes = PresenceChanges::default();
         let (recording_in, recording) = watch::channel(Recording::Sound);
@@ -188,7 +193,7 @@ impl Server {
                 &sockets_in,
                 &store,
                 transport.counters(),
-                &line_board,
+                (&line_board, &webhooks.handle()),
                 &console,
             ),
             Desk::new(commands_in, snapshots.clone())
@@ -211,6 +216,7 @@ impl Server {
             happenings: happenings.clone(),
             store: store.clone(),
             lines: line_board,
+            webhooks: webhooks.handle(),
             console,
         };
         let messengers = Letters::new(
@@ -303,6 +309,7 @@ impl Server {
         );
         let carrier = Carrier::new(
             journal.clone(),
+            announcer,
             batches,
             Ways {
                 mail: letters_in,
@@ -361,6 +368,8 @@ impl Server {
             }
             Ok(())
         });
+        let telling = webhooks.run(snapshots_out, shutdown.clone());
+        tasks.spawn(async move { telling.await.context("failed to write the journal") });
         let stop = shutdown.clone();
         tasks.spawn(async move {
             owner.run(stop).await;
@@ -475,13 +484,21 @@ impl Server {
             counters,
             store,
             lines,
+            webhooks,
             console,
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
         let gateway = gateway_config(
-            &settings, happenings, sockets, store, counters, lines, console,
+            &settings,
+            happenings,
+            sockets,
+            store,
+            counters,
+            (lines, webhooks),
+            console,
         );
+        webhooks.replace(settings.webhooks);
         self.reload.gateway.replace(gateway);
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);

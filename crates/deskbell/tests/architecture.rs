@@ -92,6 +92,15 @@ fn every_file_has_a_real_name() {
 }
 
 #[test]
+fn every_clause_names_a_test_that_is_there() {
+    let root = workspace().workspace_root;
+    let table = std::fs::read_to_string(root.join("docs/rfc.md")).unwrap();
+    let files = source_files();
+    let is_test = |name: &str| files::define(&files, name);
+    assert_none(&rfc_table::untested_clauses(&table, is_test));
+}
+
+#[test]
 fn the_rfc_table_is_true() {
     let root = workspace().workspace_root;
     let table = std::fs::read_to_string(root.join("docs/rfc.md")).unwrap();

@@ -469,6 +469,32 @@ scene('who waits can ask to be rung instead, and think better of it', async (sho
   assert.equal(await card.getByRole('button').count(), 0);
 });
 
+// C1 and C2 of docs/security-tests.md.
+scene('five hundred hostile texts are shown as they are, and run nothing', async (shopper, mock) => {
+  const bases = ['<script>hit()</script>', '<img src=x onerror=hit()>', '<svg onload=hit()>', '<iframe srcdoc="<script>parent.hit()</script>">', '<a href="javascript:hit()">x</a>', '<body onload=hit()>',
+    '<math><mtext><img src=x onerror=hit()>', '<details open ontoggle=hit()>', '<input autofocus onfocus=hit()>', '<style>@import "//evil.example"</style>', '<base href="//evil.example/">', '<meta http-equiv=refresh content="0;url=javascript:hit()">',
+    '{{constructor.constructor("hit()")()}}', '${hit()}', '#{hit()}', '<%= hit() %>', '[[${hit()}]]', '{{=hit()}}', '{%raw%}hit(){%endraw%}', 'javascript:hit()', 'data:text/html,<script>hit()</script>', '\u202ehit()', '<x-y is=hit>', '&lt;script&gt;hit()&lt;/script&gt;', '<template shadowrootmode=open><script>hit()</script></template>'];
+  const wraps = [(x) => x, (x) => `"${x}`, (x) => `'${x}`, (x) => `\`${x}`, (x) => `">${x}`, (x) => `'>${x}`, (x) => `</p>${x}`, (x) => `</textarea>${x}`, (x) => `<!--${x}`, (x) => `-->${x}`, (x) => `]]>${x}`, (x) => `\n${x}`, (x) => `${x}\t`, (x) => `\ufeff${x}`, (x) => x.toUpperCase(), (x) => `a ${x} b`, (x) => `\\${x}`, (x) => `%3C${x}`, (x) => `${x}${x}`, (x) => `x" onx=hit() ${x}`];
+  const payloads = bases.flatMap((base) => wraps.map((wrap) => wrap(base)));
+  assert.equal(payloads.length, 500);
+  const ticket = await inConversation(shopper, mock);
+  await shopper.page.evaluate(() => { window.hits = 0; window.hit = () => { window.hits += 1; }; });
+  for (const text of payloads) ticket.line({ from: 'rep', name: text, text });
+  ticket.line({ from: 'system', text: payloads[1] });
+  ticket.change({ state: 'open', rep: payloads[2] });
+  ticket.line({ from: 'rep', name: 'Alice', text: 'the last' });
+  await shopper.waitLine({ from: 'rep', text: 'the last', timeout_ms: 20_000 });
+  mock.form = { ...mock.form, consent: payloads[1], phone: 'optional', fields: [{ id: 'x', label: payloads[0], required: false, choices: [payloads[3]] }], you: { name: payloads[4], rep: payloads[5] } };
+  await shopper.end();
+  await shopper.panel().getByRole('button', { name: 'Ask again' }).click();
+  await shopper.panel().locator('#consent').waitFor();
+  const { hits, foreign } = await shopper.page.evaluate(() => {
+    const { shadowRoot } = document.querySelector('deskbell-help[skill=cameras]');
+    return { hits: window.hits, foreign: shadowRoot.querySelectorAll('script, img, iframe, style, base, meta, math, details, x-y, template, [onload], [onerror], a').length };
+  });
+  assert.deepEqual({ hits, foreign }, { hits: 0, foreign: 0 });
+});
+
 scene('a closed panel tells of new lines on the bell', async (shopper, mock) => {
   const ticket = await inConversation(shopper, mock);
   await shopper.press({ key: 'Escape' });

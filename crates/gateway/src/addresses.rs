@@ -136,6 +136,17 @@ impl Addresses {
         self.owned(path, (MethodFilter::DELETE, Method::DELETE), handler)
     }
 
+    /// An address for POST that speaks no JSON, so that no document of the API describes it.
+    pub(crate) fn post<H, T>(mut self, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, Face>,
+        T: Guarded + 'static,
+    {
+        self.list(path, Method::POST.as_str(), who(&handler));
+        self.router = self.router.route(path, on(MethodFilter::POST, handler));
+        self
+    }
+
     /// Everything of `other` too.
     pub(crate) fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -30,7 +31,7 @@ where
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_type(request.headers())?;
-        let bytes = read(request).await?;
+        let bytes = read(request.into_body()).await?;
         read_object(&bytes).map(Self)
     }
 }
@@ -50,8 +51,9 @@ pub(crate) fn read_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem
     })
 }
 
-async fn read(request: Request) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), LIMIT).collect();
+/// The whole body, of [`LIMIT`] bytes at most and in time.
+pub(crate) async fn read(body: Body) -> Result<Bytes, Problem> {
+    let body = Limited::new(body, LIMIT).collect();
     match tokio::time::timeout(TIME, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::new(

@@ -27,7 +27,7 @@ pub(crate) struct Ends {
 }
 
 /// Time a peer may take to accept more bytes before it is dropped.
-const WRITE_DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Time a peer may take until it is clear which HTTP it speaks.
 const OPENING_DEADLINE: Duration = Duration::from_secs(10);
@@ -117,12 +117,45 @@ impl Drop for Place {
 /// A stream that fails when its peer does not move, also after an upgrade to WebSocket.
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
-    stream: S,
+    held: Exit<S>,
     /// Set while the peer accepts nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     opening: Option<Opening>,
+}
+
+/// The way out of a connection for its stream: once it is taken, the connection has ended for whoever holds it.
+#[derive(Debug)]
+pub(crate) struct Exit<S>(Arc<Mutex<Option<Held<S>>>>);
+
+/// A stream with its place.
+#[derive(Debug)]
+pub(crate) struct Held<S> {
+    /// The stream.
+    pub(crate) stream: S,
     _place: Place,
     _counted: Counted,
+}
+
+impl<S> Clone for Exit<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> Exit<S> {
+    /// The stream; none where it has been taken.
+    pub(crate) fn take(&self) -> Option<Held<S>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Does something with the stream; none where it has been taken.
+    fn with<T>(&self, act: impl FnOnce(Pin<&mut S>) -> T) -> Option<T>
+    where
+        S: Unpin,
+    {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_mut().map(|held| act(Pin::new(&mut held.stream)))
+    }
 }
 
 #[derive(Debug)]
@@ -135,16 +168,24 @@ struct Opening {
 impl<S> Connection<S> {
     /// Takes the stream with its place.
     pub(crate) fn new(stream: S, place: Place, counted: Counted) -> Self {
-        Self {
+        let held = Held {
             stream,
+            _place: place,
+            _counted: counted,
+        };
+        Self {
+            held: Exit(Arc::new(Mutex::new(Some(held)))),
             stalled: None,
             opening: Some(Opening {
                 matched: 0,
                 deadline: Box::pin(sleep(OPENING_DEADLINE)),
             }),
-            _place: place,
-            _counted: counted,
         }
+    }
+
+    /// The way out for the stream.
+    pub(crate) fn exit(&self) -> Exit<S> {
+        self.held.clone()
     }
 
     /// Starts the write deadline on the first stall, stops it on progress.
@@ -181,7 +222,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        // A stream that was taken reads as one that has ended.
+        let read = self.held.with(|stream| stream.poll_read(context, buffer));
+        let read = read.unwrap_or(Poll::Ready(Ok(())));
         let Some(opening) = &mut self.opening else {
             return read;
         };
@@ -203,16 +246,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.guard_write(context, written)
+        let written = self.held.with(|stream| stream.poll_write(context, bytes));
+        self.guard_write(context, written.unwrap_or_else(taken))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.held.with(|stream| stream.poll_flush(context));
+        flushed.unwrap_or(Poll::Ready(Ok(())))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = self.held.with(|stream| stream.poll_shutdown(context));
+        shut.unwrap_or(Poll::Ready(Ok(())))
     }
 
     fn poll_write_vectored(
@@ -220,13 +265,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.guard_write(context, written)
+        let written = self
+            .held
+            .with(|stream| stream.poll_write_vectored(context, slices));
+        self.guard_write(context, written.unwrap_or_else(taken))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        let vectored = self.held.with(|stream| stream.is_write_vectored());
+        vectored.unwrap_or(false)
     }
+}
+
+fn taken() -> Poll<io::Result<usize>> {
+    Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
 }
 
 #[cfg(test)]
@@ -332,5 +384,21 @@ mod tests {
         check(&[HTTP2_PREFACE], false);
         check(&[&HTTP2_PREFACE[..23]], true);
         check(&[&HTTP2_PREFACE[..23], b"\n"], false);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_taken_ends_for_whoever_held_it() {
+        let (mut connection, mut peer) = connection(100);
+        let exit = connection.exit();
+        let mut held = exit.take().unwrap();
+        assert!(exit.take().is_none());
+        assert_eq!(connection.read(&mut [0; 4]).await.unwrap(), 0);
+        let refused = connection.write_all(b"x").await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::BrokenPipe);
+        drop(connection);
+        held.stream.write_all(b"still here").await.unwrap();
+        let mut bytes = [0; 10];
+        peer.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(&bytes, b"still here");
     }
 }

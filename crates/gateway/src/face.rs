@@ -12,7 +12,9 @@ use crate::config::{Config, Options};
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
+use crate::repeats::Repeats;
 use crate::visitor::Forgotten;
+use crate::watcher::SharedEvents;
 
 /// Shared by all routes. Cheap to clone.
 #[derive(Clone)]
@@ -29,8 +31,12 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// How fast each conversation writes.
     pub(crate) paces: Paces,
+    /// Changes that were asked for under a key of the caller's.
+    pub(crate) repeats: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// The newest events of presence.
+    pub(crate) events: SharedEvents,
     /// Visitors who do not want to be known again.
     pub(crate) forgotten: Forgotten,
     /// Cancelled when the server stops; long answers end with it.
@@ -48,7 +54,9 @@ impl Face {
             options,
             metrics: Metrics::default(),
             paces: Paces::default(),
+            repeats: Repeats::default(),
             clicks: Clicks::default(),
+            events: SharedEvents::default(),
             forgotten: Forgotten::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

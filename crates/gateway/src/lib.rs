@@ -19,6 +19,7 @@ mod headers;
 mod identity;
 mod key;
 mod language;
+mod leaving;
 mod mark;
 mod metrics;
 mod openapi;
@@ -26,21 +27,28 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod repeats;
 mod report;
 mod routes;
 mod seal;
 mod selection;
 mod server;
+mod soap;
 mod source;
 mod visitor;
+mod watcher;
 mod wire;
 mod words;
 
 pub mod config;
 pub mod desk;
+pub mod push;
 
 pub use addresses::Address;
-pub use admin::{AdminFace, AdminKey, LineBoard, LineReport, LineStanding, Scope};
+pub use admin::{
+    AdminFace, AdminKey, Delivery, LineBoard, LineReport, LineStanding, Scope, WebhookDesk,
+    WebhookReport,
+};
 pub use bucket::Rate;
 pub use clicks::ClickRates;
 pub use config::{

@@ -58,6 +58,18 @@ pub(crate) async fn guard(State(face): State<Face>, request: Request, next: Next
     response
 }
 
+/// The origin of this server as its callers write it: the configured one, or what the request names.
+pub(crate) fn of_this(headers: &HeaderMap, face: &Face) -> String {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    match (&face.options.public_origin, host) {
+        (Some(public), _) => public.clone(),
+        (None, Some(host)) => format!("http://{host}"),
+        (None, None) => "http://localhost".to_owned(),
+    }
+}
+
 enum Admission {
     Route,
     Preflight,

@@ -192,7 +192,7 @@ impl Problem {
 #[schema(as = Problem)]
 pub(crate) struct Document<'a> {
     #[serde(rename = "type")]
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     pub(crate) title: &'a str,
     pub(crate) status: u16,
     pub(crate) detail: &'a str,
@@ -281,7 +281,7 @@ impl From<NoRandom> for Problem {
 pub(crate) async fn complete(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() || is_problem(&response) {
+    if !status.is_client_error() && !status.is_server_error() || has_document(&response) {
         return response;
     }
     let (parts, _) = response.into_parts();
@@ -305,9 +305,11 @@ pub(crate) fn after_panic(panic: Box<dyn std::any::Any + Send + 'static>) -> htt
     Problem::for_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
 
-fn is_problem(response: &Response) -> bool {
+/// Problems have one, and SOAP faults, which are XML.
+fn has_document(response: &Response) -> bool {
     response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == "application/problem+json")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("problem+json") || value.contains("xml"))
 }

@@ -19,8 +19,19 @@ pub(crate) struct SelectionQuery {
     pub(crate) lang: Option<String>,
 }
 
+impl SelectionQuery {
+    /// A query that no address carried.
+    pub(crate) fn new(skill: Option<String>, tier: Option<String>) -> Self {
+        Self {
+            skill,
+            tier,
+            lang: None,
+        }
+    }
+}
+
 /// The groups of one configured site, all or those of a skill, of a tier, or of both.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Selection {
     /// The site.
     pub(crate) site: SiteId,

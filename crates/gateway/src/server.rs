@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use http::{Method, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,6 +25,7 @@ use crate::config::{Config, Options};
 use crate::connection::{Connection, Ends, Places};
 use crate::desk::Desk;
 use crate::face::{ConfigHandle, Face};
+use crate::leaving::leave;
 use crate::metrics::Counted;
 use crate::routes;
 use crate::source::Peer;
@@ -110,7 +112,11 @@ impl Gateway {
                         let counted = Counted::new(&face.metrics.connections);
                         let connection = Connection::new(stream, place, counted);
                         let watcher = graceful.watcher();
-                        connections.spawn(serve(connection, ends, app.clone(), watcher));
+                        let serving = Serving {
+                            app: app.clone(),
+                            face: face.clone(),
+                        };
+                        connections.spawn(serve(connection, ends, serving, watcher));
                     }
                     Err(error) => pause_after(&error).await,
                 },
@@ -145,11 +151,33 @@ impl Gateway {
     }
 }
 
-async fn serve(connection: Connection<TcpStream>, ends: Ends, app: Router, watcher: Watcher) {
+/// What every connection is served with.
+struct Serving {
+    app: Router,
+    face: Face,
+}
+
+async fn serve(
+    connection: Connection<TcpStream>,
+    ends: Ends,
+    Serving { app, face }: Serving,
+    watcher: Watcher,
+) {
+    let exit = connection.exit();
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(Peer(ends.remote.ip()));
         request.extensions_mut().insert(ends);
-        app.clone().call(request)
+        let may_leave = request.version() == Version::HTTP_11 && request.method() == Method::GET;
+        let (exit, face) = (exit.clone(), face.clone());
+        let answer = app.clone().call(request);
+        async move {
+            let response = answer.await?;
+            if may_leave {
+                leave(response, &exit, &face).await
+            } else {
+                Ok(response)
+            }
+        }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder

@@ -36,7 +36,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 pub mod watchers;
-mod xml;
+pub mod xml;
 
 pub use activity::Activity;
 pub use availability::Availability;

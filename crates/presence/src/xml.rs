@@ -34,20 +34,30 @@ impl fmt::Display for Position {
 
 /// Why a text is not the XML we take.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum XmlError {
+pub enum XmlError {
     /// There is no element in it.
     #[error("there is no element")]
     NoRoot,
     /// It is not well-formed, or beyond a limit.
     #[error("{at}: {what}")]
-    Malformed { what: String, at: Position },
+    Malformed {
+        /// What is wrong.
+        what: String,
+        /// Where.
+        at: Position,
+    },
     /// It asks for a document type or an entity.
     #[error("{at}: {what}")]
-    Forbidden { what: String, at: Position },
+    Forbidden {
+        /// What is asked for.
+        what: String,
+        /// Where.
+        at: Position,
+    },
 }
 
 /// The text of a document in UTF-8. XML 1.0 §4.3.3: one in UTF-16 begins with a mark.
-pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, [u8]>, XmlError> {
+pub fn decoded(bytes: &[u8]) -> Result<Cow<'_, [u8]>, XmlError> {
     let read: fn([u8; 2]) -> u16 = match bytes {
         [0xfe, 0xff, ..] => u16::from_be_bytes,
         [0xff, 0xfe, ..] => u16::from_le_bytes,
@@ -67,7 +77,7 @@ pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, [u8]>, XmlError> {
 
 /// What a document consists of, in order.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum XmlEvent<'x> {
+pub enum XmlEvent<'x> {
     /// An element begins; each is closed, also one written `<so/>`.
     Open(Element<'x>),
     /// The innermost open element ends.
@@ -80,24 +90,24 @@ pub(crate) enum XmlEvent<'x> {
 
 /// The begin of an element.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Element<'x> {
+pub struct Element<'x> {
     namespace: Option<Box<str>>,
     start: BytesStart<'x>,
 }
 
 impl Element<'_> {
     /// The address of its namespace, empty if it has none.
-    pub(crate) fn namespace(&self) -> &str {
+    pub fn namespace(&self) -> &str {
         self.namespace.as_deref().unwrap_or_default()
     }
 
     /// Its name without a prefix.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.start.local_name().into_inner()
     }
 
     /// The value of an attribute without a prefix. The reader has checked every attribute of the element.
-    pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
         let found = self
             .start
             .attributes()
@@ -112,13 +122,13 @@ impl Element<'_> {
 
 /// An attribute of an element.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Attribute {
+pub struct Attribute {
     /// The address of its namespace, empty if it has none.
-    pub(crate) namespace: Box<str>,
+    pub namespace: Box<str>,
     /// Its name without a prefix.
-    pub(crate) name: Box<str>,
+    pub name: Box<str>,
     /// Its value, references resolved.
-    pub(crate) value: String,
+    pub value: String,
 }
 
 enum Root {
@@ -128,7 +138,7 @@ enum Root {
 }
 
 /// Reads one document from its first to its last byte.
-pub(crate) struct XmlReader<'x> {
+pub struct XmlReader<'x> {
     text: &'x str,
     reader: NsReader<&'x [u8]>,
     root: Root,
@@ -136,7 +146,7 @@ pub(crate) struct XmlReader<'x> {
 
 impl<'x> XmlReader<'x> {
     /// Bytes are taken as UTF-8 whatever they declare: what is declared and is not UTF-8 shows itself.
-    pub(crate) fn new(bytes: &'x [u8]) -> Result<Self, XmlError> {
+    pub fn new(bytes: &'x [u8]) -> Result<Self, XmlError> {
         let text = match str::from_utf8(bytes) {
             Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
             Err(error) => {
@@ -167,8 +177,12 @@ impl<'x> XmlReader<'x> {
         })
     }
 
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an error is no end, as an iterator would have it"
+    )]
     /// The next piece; not to be called after [`XmlEvent::End`] or an error.
-    pub(crate) fn next(&mut self) -> Result<XmlEvent<'x>, XmlError> {
+    pub fn next(&mut self) -> Result<XmlEvent<'x>, XmlError> {
         loop {
             let offset = self.offset();
             let event = match self.reader.read_resolved_event() {
@@ -235,7 +249,7 @@ impl<'x> XmlReader<'x> {
     }
 
     /// The attributes of the element that was opened last, resolved; declarations of namespaces are none.
-    pub(crate) fn attributes(&self, element: &Element<'_>) -> Vec<Attribute> {
+    pub fn attributes(&self, element: &Element<'_>) -> Vec<Attribute> {
         let attributes = element.start.attributes().flatten();
         attributes
             .filter(|attribute| attribute.key.as_namespace_binding().is_none())
@@ -271,7 +285,7 @@ impl<'x> XmlReader<'x> {
     }
 
     /// Where it has read to.
-    pub(crate) fn position(&self) -> Position {
+    pub fn position(&self) -> Position {
         position(self.text, self.offset())
     }
 
@@ -388,7 +402,7 @@ pub(crate) fn is_xml_char(sign: char) -> bool {
 }
 
 /// Text as it may stand in an element or an attribute; what XML cannot hold becomes U+FFFD.
-pub(crate) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let writable: String = text
         .chars()
         .map(|sign| {

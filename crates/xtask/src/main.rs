@@ -4,6 +4,7 @@
 mod count;
 mod fuzz;
 mod peers;
+mod python;
 mod recipes;
 mod report;
 mod shell;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::python;
 use crate::shell;
 
 /// A program and the Debian package that brings it.
@@ -15,7 +16,7 @@ struct Peer {
     package: &'static str,
 }
 
-const PEERS: [Peer; 7] = [
+const PEERS: [Peer; 8] = [
     Peer {
         program: "baresip",
         package: "baresip-core",
@@ -41,6 +42,10 @@ const PEERS: [Peer; 7] = [
         package: "npm",
     },
     Peer {
+        program: "kamailio",
+        package: "kamailio",
+    },
+    Peer {
         program: POSTGRES,
         package: "postgresql",
     },
@@ -64,6 +69,7 @@ pub(crate) fn ensure() -> anyhow::Result<Vec<String>> {
     if shell::is_installed("npm") {
         missing.extend(ensure_browser_modules(&browser_folder())?);
     }
+    missing.extend(python::ensure()?);
     Ok(missing)
 }
 
@@ -84,7 +90,7 @@ fn has_debian_postgres() -> bool {
         .any(|version| version.path().join("bin/postgres").is_file())
 }
 
-fn may_install() -> anyhow::Result<bool> {
+pub(crate) fn may_install() -> anyhow::Result<bool> {
     if !shell::is_installed("apt-get") {
         return Ok(false);
     }
@@ -93,7 +99,7 @@ fn may_install() -> anyhow::Result<bool> {
 }
 
 /// A package that cannot be installed is told by its program's absence, so that the others are of use.
-fn install(packages: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     shell::say(&format!("installing {}", packages.join(" ")));
     let update = apt_get(&["update"])?;
     let all = [

@@ -120,6 +120,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let (reps, secrets_by_rep) = reps::read(&tables.reps, &names, secrets, &sip);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
+    let site_ids: Vec<_> = sites.iter().map(|site| site.id.clone()).collect();
     Settings {
         sip,
         tls,
@@ -139,6 +140,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         sites: faces,
         console: console::read(root, &tables.reps),
         admin_keys: admin_keys::read(&tables.admin_keys, secrets),
+        webhooks: webhooks::read(&tables.webhooks, &site_ids, secrets),
         secrets_by_rep,
         dangerous: read_dangerous(root),
         warnings: Vec::new(),
@@ -159,6 +161,7 @@ const TABLES: &[&str] = &[
     "routing",
     "console",
     "admin_key",
+    "webhook",
     "dangerous",
 ];
 
@@ -169,6 +172,7 @@ struct Tables<'a> {
     sites: Vec<Section<'a>>,
     reps: Vec<Section<'a>>,
     admin_keys: Vec<Section<'a>>,
+    webhooks: Vec<Section<'a>>,
 }
 
 impl<'a> Tables<'a> {
@@ -179,6 +183,7 @@ impl<'a> Tables<'a> {
             sites: root.tables("site", "[[site]]", &sites::KEYS),
             reps: root.tables("rep", "[[rep]]", &reps::KEYS),
             admin_keys: root.tables("admin_key", "[[admin_key]]", &admin_keys::KEYS),
+            webhooks: root.tables("webhook", "[[webhook]]", &webhooks::KEYS),
         }
     }
 
@@ -244,3 +249,4 @@ fn read_dangerous(root: &Section<'_>) -> DangerousSettings {
 
 #[cfg(test)]
 mod tests;
+mod webhooks;

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::push::Listener;
 use gateway::{AdminKey, CannedAnswer, CookieKeys, SiteFace};
 use helpdesk::RepId;
 use presence::Precedence;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) console: ConsoleSettings,
     /// What opens the admin addresses.
     pub(crate) admin_keys: Vec<AdminKey>,
+    /// The shop's programs that are told.
+    pub(crate) webhooks: Vec<Listener>,
     /// What each rep proves an identity with: one for each algorithm, and never the password.
     pub(crate) secrets_by_rep: HashMap<RepId, Vec<Ha1>>,
     pub(crate) dangerous: DangerousSettings,

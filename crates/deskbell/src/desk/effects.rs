@@ -10,12 +10,13 @@ use helpdesk::{
     RepId, RepText, SayRefused, SeatView, Seq, ShopperEvent, TicketId, TicketView,
 };
 use sip_transport::PendingAnswer;
-use storage::{CommitError, Journal};
+use storage::{CommitError, Journal, OutboxChange, Work};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::followers::Followers;
+use crate::webhooks::Announcer;
 
 /// Batches that wait for the journal are committed together, at most this many at once.
 const GROUP: usize = 64;
@@ -160,6 +161,7 @@ pub(crate) struct Ways {
 /// Commits and carries out.
 pub(crate) struct Carrier {
     journal: Journal,
+    announcer: Announcer,
     batches: mpsc::Receiver<Batch>,
     ways: Ways,
     followers: Followers,
@@ -168,10 +170,16 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    /// A carrier that journals to `journal` and hands what is not for pages to `ways`.
-    pub(crate) fn new(journal: Journal, batches: mpsc::Receiver<Batch>, ways: Ways) -> Self {
+    /// A carrier that journals to `journal` what comes with its events, and hands what is not for pages to `ways`.
+    pub(crate) fn new(
+        journal: Journal,
+        announcer: Announcer,
+        batches: mpsc::Receiver<Batch>,
+        ways: Ways,
+    ) -> Self {
         Self {
             journal,
+            announcer,
             batches,
             ways,
             followers: Followers::default(),
@@ -189,7 +197,16 @@ impl Carrier {
                 .flat_map(|batch| std::mem::take(&mut batch.records))
                 .collect();
             if !records.is_empty() {
-                self.journal.commit(records).await?;
+                let told = self.announcer.announce(&records);
+                let outbox = told.iter().cloned().map(OutboxChange::Put).collect();
+                self.journal
+                    .write(Work {
+                        records,
+                        outbox,
+                        ..Work::default()
+                    })
+                    .await?;
+                self.announcer.committed(told);
             }
             for effect in group.drain(..).flat_map(|batch| batch.effects) {
                 self.carry_out(effect).await;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::mood::{Mood, pidf};
+use crate::webhooks::Webhooks;
 
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -85,8 +86,10 @@ impl Room {
             snapshots_in,
             PresenceChanges::default(),
         );
+        let announcer = Webhooks::new(journal.clone(), Vec::new()).announcer(&[]);
         let carrier = Carrier::new(
             journal.clone(),
+            announcer,
             batches,
             Ways {
                 mail: letters_in,

@@ -14,6 +14,7 @@ use crate::config::{self, DigestSettings, Settings};
 use crate::figures;
 use crate::happenings::Happenings;
 use crate::sip_service::{self, Directory, Offers, Permissions};
+use crate::webhooks::WebhooksHandle;
 
 pub(super) fn listeners(settings: &Settings) -> Vec<Listen> {
     settings
@@ -98,7 +99,7 @@ pub(super) fn gateway_config(
     sockets: &mpsc::Sender<SoftphoneSocket>,
     store: &Arc<Store>,
     counters: Arc<Counters>,
-    lines: &LineBoard,
+    (lines, webhooks): (&LineBoard, &WebhooksHandle),
     console: &ConsoleFace,
 ) -> gateway::Config {
     gateway::Config {
@@ -120,6 +121,7 @@ pub(super) fn gateway_config(
         }),
         admin: (!settings.admin_keys.is_empty()).then(|| AdminFace {
             keys: settings.admin_keys.clone(),
+            webhooks: webhooks.asked(),
             presentities: store.clone(),
             lines: lines.clone(),
         }),

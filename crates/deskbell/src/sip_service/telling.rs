@@ -121,10 +121,14 @@ impl Telling {
             }
             Watched::List(list) => self.tags.hash_one(self.marks(list)),
             Watched::Rep(_) | Watched::HiddenRep(_) | Watched::Group(_) => {
-                self.tags.hash_one(self.document(resource, address))
+                return self.tag_of(&self.document(resource, address));
             }
         };
         format!("{mark:x}").into()
+    }
+
+    fn tag_of(&self, document: &[u8]) -> Box<str> {
+        format!("{:x}", self.tags.hash_one(document)).into()
     }
 
     /// Gives a NOTIFY its body: the state at this moment.
@@ -151,7 +155,17 @@ impl Telling {
         if content == Content::Nothing {
             return draft;
         }
-        let tag = self.entity_tag(resource, address, notifier);
+        // Written once, for its tag and for the body.
+        let document = match resource {
+            Watched::Rep(_) | Watched::HiddenRep(_) | Watched::Group(_) => {
+                Some(self.document(resource, address))
+            }
+            Watched::WatchersOf(_) | Watched::List(_) => None,
+        };
+        let tag = match &document {
+            Some(document) => self.tag_of(document),
+            None => self.entity_tag(resource, address, notifier),
+        };
         let draft = draft.header(HeaderName::SipEtag, tag);
         if content == Content::Known {
             return draft;
@@ -167,7 +181,7 @@ impl Telling {
         };
         let (content_type, body) = match resource {
             Watched::Rep(_) | Watched::HiddenRep(_) | Watched::Group(_) => {
-                let document = self.document(resource, address);
+                let document = document.unwrap_or_default();
                 match ledger.as_mut().filter(|ledger| ledger.formats.differences) {
                     Some(ledger) => difference(ledger, number, document, content),
                     None => (PIDF.to_owned(), document),

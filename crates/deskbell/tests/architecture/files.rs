@@ -28,6 +28,14 @@ pub(crate) struct SourceFile {
     text: String,
 }
 
+/// Whether a file defines a function of this name.
+pub(crate) fn define(files: &[SourceFile], name: &str) -> bool {
+    let begins = [format!("fn {name}("), format!("fn {name}<")];
+    files
+        .iter()
+        .any(|file| begins.iter().any(|begin| file.text.contains(begin)))
+}
+
 /// Reads every Rust file below the root of the workspace.
 pub(crate) fn read_below(root: &Path) -> Vec<SourceFile> {
     let mut files = Vec::new();

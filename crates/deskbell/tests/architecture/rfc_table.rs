@@ -32,6 +32,30 @@ pub(crate) fn untrue_rows(table: &str, crates: &Path) -> Vec<String> {
     breaches
 }
 
+/// Tests that the tables of clauses name, `| clause | says | test |`, and that `is_test` does not know.
+pub(crate) fn untested_clauses(table: &str, is_test: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let mut in_clauses = false;
+    for row in table.lines() {
+        in_clauses = row.starts_with('|') && (in_clauses || row.starts_with("| clause |"));
+        let Some((_, tests)) = row.trim_end_matches([' ', '|']).rsplit_once('|') else {
+            continue;
+        };
+        if !in_clauses || row.starts_with("| clause |") || row.starts_with("|---") {
+            continue;
+        }
+        // A file's name has a dot.
+        let mut names = tests.split('`').skip(1).step_by(2);
+        let named: Vec<_> = names.by_ref().filter(|name| !name.contains('.')).collect();
+        if named.is_empty() {
+            breaches.push(format!("no test: {row}"));
+        }
+        let unknown = named.into_iter().filter(|name| !is_test(name));
+        breaches.extend(unknown.map(|name| format!("{name} is no test: {row}")));
+    }
+    breaches
+}
+
 /// The rows below the line that divides them from the head.
 fn rows(table: &str) -> impl Iterator<Item = &str> {
     table
@@ -50,6 +74,21 @@ mod tests {
             format!("# Head\n\n| a | b | c | d | e |\n|---|---|---|---|---|\n{row}\n\ntail");
         let found = untrue_rows(&table, Path::new(env!("CARGO_MANIFEST_DIR")));
         assert_eq!(found.len(), breaches, "{row}: {found:?}");
+    }
+
+    #[test]
+    fn clauses_name_tests_that_are_there() {
+        let table = |row: &str| {
+            format!(
+                "`gone` |\n\n| clause | says | test |\n|---|---|---|\n{row}\n\n| other | `gone` |"
+            )
+        };
+        let found = |row: &str| untested_clauses(&table(row), |name| name == "it_holds").len();
+        assert_eq!(found("| 1 §2 | it | `it_holds` |"), 0);
+        assert_eq!(found("| 1 §2 | it | agent: `it_holds` in `lines.rs` |"), 0);
+        assert_eq!(found("| 1 §2 | it | `it_holds`, `gone` |"), 1);
+        assert_eq!(found("| 1 §2 | it | `lines.rs` |"), 1);
+        assert_eq!(found("| 1 §2 | it | |"), 1);
     }
 
     #[test]

@@ -51,6 +51,14 @@ pub(crate) struct MayRead {
     pub(crate) face: AdminFace,
 }
 
+/// The right to change something. Only a valid key makes one.
+pub(crate) struct MayWrite {
+    /// What is configured.
+    pub(crate) face: AdminFace,
+    /// The key's name for people, told in logs.
+    pub(crate) key: String,
+}
+
 /// A request whose key gives the right `R`.
 pub(crate) type Admin<R> = Authorised<R>;
 
@@ -60,6 +68,15 @@ impl Right for MayRead {
     async fn prove(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
         let (face, _) = open(parts, face, Scope::Read)?;
         Ok(Self { face })
+    }
+}
+
+impl Right for MayWrite {
+    const WHO: &'static str = "admin:write";
+
+    async fn prove(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
+        let (face, key) = open(parts, face, Scope::Write)?;
+        Ok(Self { face, key })
     }
 }
 

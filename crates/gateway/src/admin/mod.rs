@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use presence::Store;
+use tokio::sync::mpsc;
 
 use crate::address;
 use crate::addresses::Addresses;
@@ -19,10 +20,13 @@ mod queue;
 mod reps;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod tickets;
+mod webhooks;
 
+pub(crate) use authorisation::MayRead;
 pub use authorisation::{AdminKey, Scope};
 pub use lines::{LineBoard, LineReport, LineStanding};
 pub(crate) use reps::word;
+pub use webhooks::{Delivery, WebhookDesk, WebhookReport};
 
 /// What the admin addresses need; without it they are not found.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct AdminFace {
     pub presentities: Arc<Store>,
     /// What is known of the reps' telephone lines.
     pub lines: LineBoard,
+    /// Whoever keeps the outbox.
+    pub webhooks: mpsc::Sender<WebhookDesk>,
 }
 
 /// The admin addresses.
@@ -48,4 +54,7 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(presentities::show))
         .add(address!(tickets::list))
         .add(address!(tickets::export))
+        .add(address!(webhooks::list))
+        .add(address!(webhooks::deliveries))
+        .add(address!(webhooks::replay))
 }

@@ -24,7 +24,8 @@ use crate::config::{DemoEvent, DemoFace};
 use crate::face::Face;
 use crate::identity;
 use crate::problem::Problem;
-use crate::routes::presence_events::{KEEP_ALIVE, greeting, sse};
+use crate::routes::presence_events::{greeting, sse};
+use crate::watcher::KEEP_ALIVE;
 use crate::wire::presence::rfc_3339;
 
 /// How long a demo token proves its tier.

@@ -13,6 +13,7 @@ use crate::admin;
 use crate::console;
 use crate::face::Face;
 use crate::problem;
+use crate::soap;
 use crate::{headers, origin};
 
 mod api;
@@ -38,7 +39,7 @@ mod ticket_messages;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod ticket_poll;
 mod ticket_ws;
-mod tickets;
+pub(crate) mod tickets;
 
 /// All routes, ready to serve.
 pub(crate) fn router(face: Face) -> Router {
@@ -71,6 +72,8 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(api::document))
         .page("/api/", api::show)
         .page("/api/api.css", api::sheet)
+        .page("/soap", soap::describe)
+        .post("/soap", soap::perform)
         // A socket's token may come in its first frame; without it nothing is shown.
         .page("/v1/tickets/{id}/ws", ticket_ws::open)
         .page("/sip", softphone::open)

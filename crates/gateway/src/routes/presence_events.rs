@@ -2,33 +2,23 @@
 //! a watcher that is slow misses versions, never the last one.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use helpdesk::Snapshot;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
-use crate::metrics::Counted;
+use crate::leaving::Leaving;
 use crate::problem::Problem;
 use crate::routes::presence::select;
-use crate::selection::{Selection, SelectionQuery};
-use crate::wire::presence::PresenceDocument;
-
-/// Least time between two events of one stream; what happens within it is one event.
-const GAP: Duration = Duration::from_millis(100);
-
-/// A comment goes out so often where nothing happens.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+use crate::selection::SelectionQuery;
+use crate::watcher::PresenceWatcher;
 
 /// How long a browser waits before it connects again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -49,20 +39,17 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let selection = select(&face, &site, query)?;
-    let watcher = PresenceWatcher {
-        selection,
-        snapshots: face.desk.snapshots(),
-        stop: face.stop.clone(),
-        next: Next::Greeting {
-            last_event_id: last_event_id(&headers),
-        },
-        _counted: Counted::new(&face.metrics.presence_watchers),
-    };
-    let events = stream::unfold(watcher, |mut watcher| async {
-        let event = watcher.next_event().await?;
-        Some((Ok::<_, Infallible>(event), watcher))
+    let watcher = PresenceWatcher::new(selection, &face, last_event_id(&headers));
+    let leaving = Leaving::new(watcher);
+    let events = stream::unfold((leaving.clone(), None), |(leaving, watcher)| async {
+        let mut watcher: Box<PresenceWatcher> = watcher.or_else(|| leaving.take())?;
+        let chunk = watcher.next_chunk().await?;
+        Some((Ok::<_, Infallible>(chunk), (leaving, Some(watcher))))
     });
-    Ok(sse(events, KEEP_ALIVE))
+    let mut response = streaming(Body::from_stream(events).into_response());
+    // Where the connection can be left to the stream alone, it is.
+    response.extensions_mut().insert(leaving);
+    Ok(response)
 }
 
 /// An event stream with the comment that keeps it alive and the headers that keep it unbuffered.
@@ -70,9 +57,15 @@ pub(super) fn sse<S>(events: S, keep_alive: Duration) -> Response
 where
     S: stream::Stream<Item = Result<Event, Infallible>> + Send + 'static,
 {
-    let mut response = Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(keep_alive))
-        .into_response();
+    streaming(
+        Sse::new(events)
+            .keep_alive(KeepAlive::new().interval(keep_alive))
+            .into_response(),
+    )
+}
+
+/// The headers that say what it is, and keep it unbuffered.
+fn streaming(mut response: Response) -> Response {
     for (name, value) in [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
@@ -93,98 +86,4 @@ pub(super) fn greeting() -> Event {
 /// What the browser saw last before the stream broke (HTML §9.2.4).
 pub(super) fn last_event_id(headers: &HeaderMap) -> Option<u64> {
     headers.get("last-event-id")?.to_str().ok()?.parse().ok()
-}
-
-struct PresenceWatcher {
-    selection: Selection,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    stop: CancellationToken,
-    next: Next,
-    _counted: Counted,
-}
-
-enum Next {
-    /// Nothing is sent yet.
-    Greeting { last_event_id: Option<u64> },
-    /// The present state, unless the watcher has this version.
-    First { last_event_id: Option<u64> },
-    /// What differs from the groups of the snapshot sent (or found the same) last.
-    Change {
-        sent: Arc<Snapshot>,
-        not_before: Instant,
-    },
-}
-
-impl PresenceWatcher {
-    /// The next event, or the end of the stream.
-    async fn next_event(&mut self) -> Option<Event> {
-        match &self.next {
-            Next::Greeting { last_event_id } => {
-                self.next = Next::First {
-                    last_event_id: *last_event_id,
-                };
-                return Some(greeting());
-            }
-            Next::First { last_event_id } => {
-                let last_event_id = *last_event_id;
-                let snapshot = self.snapshots.borrow_and_update().clone();
-                let event = (last_event_id != Some(snapshot.version))
-                    .then(|| self.event(&snapshot))
-                    .flatten();
-                self.remember(&snapshot);
-                if event.is_some() {
-                    return event;
-                }
-            }
-            Next::Change { .. } => {}
-        }
-        let stop = self.stop.clone();
-        tokio::select! {
-            () = stop.cancelled() => None,
-            event = self.next_change() => event,
-        }
-    }
-
-    async fn next_change(&mut self) -> Option<Event> {
-        loop {
-            self.snapshots.changed().await.ok()?;
-            if let Next::Change { not_before, .. } = &self.next {
-                sleep_until(*not_before).await;
-            }
-            let snapshot = self.snapshots.borrow_and_update().clone();
-            let is_new = self.is_new(&snapshot);
-            self.remember(&snapshot);
-            if is_new {
-                return self.event(&snapshot);
-            }
-        }
-    }
-
-    fn is_new(&self, snapshot: &Snapshot) -> bool {
-        match &self.next {
-            Next::Greeting { .. } | Next::First { .. } => true,
-            Next::Change { sent, .. } => !self
-                .selection
-                .groups(snapshot)
-                .eq(self.selection.groups(sent)),
-        }
-    }
-
-    fn remember(&mut self, snapshot: &Arc<Snapshot>) {
-        self.next = Next::Change {
-            sent: snapshot.clone(),
-            not_before: Instant::now() + GAP,
-        };
-    }
-
-    fn event(&self, snapshot: &Snapshot) -> Option<Event> {
-        let groups = self.selection.groups(snapshot);
-        let document = PresenceDocument::new(&self.selection.site, snapshot, groups);
-        Event::default()
-            .event("presence")
-            .id(snapshot.version.to_string())
-            .json_data(document)
-            .inspect_err(|error| tracing::error!(%error, "presence does not become JSON"))
-            .ok()
-    }
 }

@@ -1,11 +1,13 @@
 //! `POST /v1/sites/{site}/tickets`: one click for help.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use helpdesk::{Ask, AskRefused, RepId, SkillId, TicketId, TicketView, TierId};
+use helpdesk::{Ask, AskRefused, RepId, SiteId, SkillId, TicketId, TicketView, TierId};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use tracing::info;
 
@@ -40,16 +42,70 @@ pub(super) async fn ask(
     _: Authorised<Anyone>,
     State(face): State<Face>,
     Path(site): Path<String>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
+    parts: Parts,
     JsonBody(body): JsonBody<AskBody>,
 ) -> Result<Response, Problem> {
+    let click = Click {
+        site: &site,
+        identity: key::bearer(&parts.headers),
+        body,
+    };
+    let Opened {
+        view,
+        token,
+        visitor,
+    } = open(&face, click, &parts).await?;
+    let mut response = (
+        StatusCode::CREATED,
+        [
+            (header::LOCATION, path(view.id.as_str())),
+            (
+                header::SET_COOKIE,
+                key::cookie(view.id.as_str(), &token, &face.options),
+            ),
+        ],
+        Json(TicketDocument::with_token(&view, &token)),
+    )
+        .into_response();
+    if let Some(visitor) = visitor {
+        let site = SiteId::new(&site);
+        visitor.attach(&site, &parts.headers, &face.options, &mut response)?;
+    }
+    Ok(response)
+}
+
+/// What a click says, however it came.
+pub(crate) struct Click<'a> {
+    /// Where.
+    pub(crate) site: &'a str,
+    /// The shop's token.
+    pub(crate) identity: Option<&'a str>,
+    /// What is asked.
+    pub(crate) body: AskBody,
+}
+
+/// What a click came to.
+pub(crate) struct Opened {
+    /// The ticket.
+    pub(crate) view: TicketView,
+    /// What opens it.
+    pub(crate) token: String,
+    /// The visitor as it is to be remembered.
+    pub(crate) visitor: Option<Visitor>,
+}
+
+/// Makes a ticket within the limits of whoever asks.
+pub(crate) async fn open(
+    face: &Face,
+    click: Click<'_>,
+    request: &Parts,
+) -> Result<Opened, Problem> {
     let config = face.config();
     let site = config
-        .site(&site)
-        .ok_or_else(|| Problem::not_found(format!("No site is called {site:?}.")))?;
-    let source = source_of_request(peer, &headers, &face.options.proxies);
-    let known = Visitor::of_request(&headers, &site.id, &face);
+        .site(click.site)
+        .ok_or_else(|| Problem::not_found(format!("No site is called {:?}.", click.site)))?;
+    let source = source_of(request, face)?;
+    let known = Visitor::of_request(&request.headers, &site.id, face);
     face.clicks.take(
         &site.id,
         source,
@@ -57,10 +113,12 @@ pub(super) async fn ask(
         &face.options.clicks,
         Instant::now(),
     )?;
-    let shopper = shopper_of(&headers, site);
-    let body = body.bounded(&site.form)?;
+    let shopper = click
+        .identity
+        .map_or_else(Shopper::default, |token| identity::verify(token, site));
+    let body = click.body.bounded(&site.form)?;
     let known = match known {
-        Some(visitor) => Some(up_to_date(visitor, &face).await?),
+        Some(visitor) => Some(up_to_date(visitor, face).await?),
         None => None,
     };
     let token = unguessable()?;
@@ -98,33 +156,32 @@ pub(super) async fn ask(
     };
     let visitor = Visitor::to_remember(known, site.form.remember, body.remember)?;
     let visitor = visitor.map(|visitor| visitor.who_asks(&ask, shopper.im.clone()));
-    let unclaimed = Unclaimed::new(&face, &ask);
-    let answer = match put(&face, ask.clone()).await? {
+    let unclaimed = Unclaimed::new(face, &ask);
+    let answer = match put(face, ask.clone()).await? {
         // The shopper did not choose the rep of the shop's token and cannot mend it.
         Err(AskRefused::UnknownRep(_)) if may_drop_rep => {
-            put(&face, Ask { rep: None, ..ask }).await?
+            put(face, Ask { rep: None, ..ask }).await?
         }
         answer => answer,
     };
     unclaimed.claim();
     let view = answer.map_err(refusal)?;
     info!(site = %site.id, state = ?view.state, "ticket opened");
-    let mut response = (
-        StatusCode::CREATED,
-        [
-            (header::LOCATION, path(view.id.as_str())),
-            (
-                header::SET_COOKIE,
-                key::cookie(view.id.as_str(), &token, &face.options),
-            ),
-        ],
-        Json(TicketDocument::with_token(&view, &token)),
-    )
-        .into_response();
-    if let Some(visitor) = visitor {
-        visitor.attach(&site.id, &headers, &face.options, &mut response)?;
-    }
-    Ok(response)
+    Ok(Opened {
+        view,
+        token,
+        visitor,
+    })
+}
+
+fn source_of(request: &Parts, face: &Face) -> Result<IpAddr, Problem> {
+    let peer = request.extensions.get::<Peer>().copied();
+    let peer = peer.ok_or_else(|| Problem::for_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(source_of_request(
+        peer,
+        &request.headers,
+        &face.options.proxies,
+    ))
 }
 
 /// The visitor with what the desk knows of the conversations remembered, unless too many of them are open.

@@ -16,40 +16,49 @@ use crate::problem::Problem;
 pub(crate) struct AskBody {
     /// Skills wanted; may be left out where a site has only one.
     #[serde(default)]
-    skills: Vec<SkillWish>,
+    #[schema(max_items = 8)]
+    pub(crate) skills: Vec<SkillWish>,
     /// A rep asked for by name.
+    #[schema(max_length = 64)]
     pub(crate) rep: Option<String>,
     /// How long to wait for that rep, or for the best, in seconds.
-    rep_wait: Option<f64>,
+    #[schema(minimum = 0.0, maximum = 3600.0)]
+    pub(crate) rep_wait: Option<f64>,
     /// `best` or `first`.
-    prefer: Option<String>,
+    #[schema(pattern = "^(best|first)$")]
+    pub(crate) prefer: Option<String>,
     /// The shopper's name.
+    #[schema(max_length = 80)]
     pub(crate) name: Option<String>,
     /// The shopper's telephone number.
+    #[schema(max_length = 32)]
     pub(crate) phone: Option<String>,
     /// First words.
+    #[schema(max_length = 8192)]
     pub(crate) message: Option<String>,
     /// Address of the page.
+    #[schema(max_length = 2048)]
     pub(crate) page: Option<String>,
     /// BCP 47 tag of the page's language.
+    #[schema(max_length = 35)]
     pub(crate) lang: Option<String>,
     /// `true` asks to be called instead of answered on the page.
-    callback: Option<bool>,
+    pub(crate) callback: Option<bool>,
     /// Address of electronic mail.
-    email: Option<String>,
+    pub(crate) email: Option<String>,
     /// Answers to the site's own questions, by their names.
     #[serde(default)]
-    details: BTreeMap<String, String>,
+    pub(crate) details: BTreeMap<String, String>,
     /// `false`: the number given is not to be rung.
-    consent: Option<bool>,
+    pub(crate) consent: Option<bool>,
     /// Whether the shopper wants to be known again, where the site asks that.
-    remember: Option<bool>,
+    pub(crate) remember: Option<bool>,
 }
 
 /// A skill by its identity alone, or with how much it matters.
 #[derive(Debug, PartialEq, Deserialize, ToSchema)]
 #[serde(untagged)]
-enum SkillWish {
+pub(crate) enum SkillWish {
     /// Required.
     Plain(String),
     /// Required, or preferred where it has a weight.
@@ -58,7 +67,7 @@ enum SkillWish {
 
 #[derive(Debug, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct DetailedWish {
+pub(crate) struct DetailedWish {
     id: String,
     /// 1 to 100: the skill is preferred, not required.
     weight: Option<f64>,
@@ -102,6 +111,14 @@ pub(crate) struct Asked {
 }
 
 impl AskBody {
+    /// An ask for these skills, each required, and for nothing else.
+    pub(crate) fn for_skills(skills: impl Iterator<Item = String>) -> Self {
+        Self {
+            skills: skills.map(SkillWish::Plain).collect(),
+            ..Self::default()
+        }
+    }
+
     /// The ask with blank fields left out, or the first field that is wrong.
     pub(crate) fn bounded(self, form: &FormFace) -> Result<Asked, Problem> {
         if self.skills.len() > 8 {

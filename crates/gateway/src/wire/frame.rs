@@ -35,6 +35,7 @@ pub(crate) enum FromBrowser {
     /// The page has shown all lines up to this one.
     Ack {
         /// The last line shown.
+        #[schema(format = "uint64")]
         seq: u64,
     },
     /// Ends the conversation or leaves the queue.

@@ -10,8 +10,10 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub(crate) struct RatingBody {
     /// 1 to 5.
+    #[schema(minimum = 1, maximum = 5)]
     stars: u8,
     /// In the shopper's words.
+    #[schema(max_length = 2000)]
     comment: Option<String>,
 }
 

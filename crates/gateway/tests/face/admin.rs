@@ -32,6 +32,7 @@ async fn world(store: &Arc<Store>) -> World {
         ],
         presentities: store.clone(),
         lines: tokio::sync::watch::Sender::default().subscribe(),
+        webhooks: tokio::sync::mpsc::channel(1).0,
     });
     World::with(config, Options::default()).await
 }

@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use http_body_util::BodyExt;
+use tokio::net::TcpStream;
+
 use crate::client::header;
 use crate::world::{World, soon};
 
@@ -17,6 +20,10 @@ async fn the_first_event_comes_at_once() {
     ] {
         assert_eq!(header(&events.headers, name), value);
     }
+    // The connection has left HTTP: it ends with the stream, and says what any other answer does.
+    assert_eq!(header(&events.headers, "connection"), "close");
+    assert_eq!(header(&events.headers, "x-content-type-options"), "nosniff");
+    assert!(!header(&events.headers, "date").is_empty());
     let greeting = events.next_block().await.unwrap();
     assert!(greeting.retry.is_some() && greeting.comment.is_some());
     let event = events.next_block().await.unwrap();
@@ -128,4 +135,48 @@ async fn a_watcher_that_leaves_is_forgotten() {
     drop(events);
     soon(async { while !counted().await.ends_with(" 0") {} }).await;
     assert_eq!(world.desk.watchers(), before);
+}
+
+#[tokio::test]
+async fn over_http_2_the_same_events_come() {
+    let world = World::new().await;
+    let stream = TcpStream::connect(world.address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let path = "/v1/sites/shop/presence/events";
+    let request = http::Request::get(format!("http://{}{path}", world.address))
+        .body(http_body_util::Empty::<bytes::Bytes>::new())
+        .unwrap();
+    let response = soon(sender.send_request(request)).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    let mut text = String::new();
+    while !text.contains("\"version\":2") {
+        let frame = soon(body.frame()).await.unwrap().unwrap();
+        text.push_str(std::str::from_utf8(&frame.into_data().unwrap()).unwrap());
+        world.desk.show(2, 5);
+    }
+    assert!(text.starts_with(": deskbell\nretry: 2000\n\nevent: presence\nid: 1\ndata: {"));
+    drop((body, sender));
+    soon(connection).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_watcher_that_goes_is_let_go() {
+    let world = World::new().await;
+    let before = world.desk.watchers();
+    let mut events = world.get("/v1/sites/shop/presence/events").open().await;
+    events.next().await;
+    assert_eq!(world.desk.watchers(), before + 1);
+    drop(events);
+    soon(async {
+        while world.desk.watchers() > before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }

@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod attacks;
 mod client;
 mod conversation;
 mod desk_double;

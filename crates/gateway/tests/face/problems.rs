@@ -12,6 +12,9 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/sites/shop/fragment", "GET,HEAD"),
     ("/v1/sites/shop/badge.svg", "GET,HEAD"),
     ("/v1/sites/shop/tickets", "POST"),
+    ("/v1/sites/shop/form", "GET,HEAD"),
+    ("/v1/sites/shop/me", "GET,HEAD,DELETE"),
+    ("/v1/sites/shop/cases", "POST"),
     ("/v1/tickets/T", "GET,HEAD,DELETE"),
     ("/v1/tickets/T/rating", "POST"),
     ("/v1/tickets/T/messages", "GET,HEAD,POST"),
@@ -19,6 +22,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/tickets/T/ws", "GET,HEAD"),
     ("/widget.js", "GET,HEAD"),
     ("/conversation.js", "GET,HEAD"),
+    ("/rating.js", "GET,HEAD"),
     ("/", "GET,HEAD"),
     ("/storefront.css", "GET,HEAD"),
     ("/storefront.js", "GET,HEAD"),
@@ -130,14 +134,14 @@ async fn what_is_not_there_is_a_problem() {
     get("/v1/sites/%FF/presence").await.problem(400);
     get("/v1/sites/shop/presence?skill=%FF").await.problem(404);
     get("/v1/tickets/x/events?after=x").await.problem(404);
-    for path in [
-        "/",
-        "/storefront.js",
-        "/demo/token?tier=gold",
-        "/demo/events",
+    for (path, words) in [
+        ("/", "no such page"),
+        ("/storefront.js", "no such page"),
+        ("/demo/token?tier=gold", "Only the demo"),
+        ("/demo/events", "Only the demo"),
     ] {
         let detail = get(path).await.problem(404);
-        assert!(detail.starts_with("Only the demo"), "{path}: {detail}");
+        assert!(detail.contains(words), "{path}: {detail}");
     }
 }
 

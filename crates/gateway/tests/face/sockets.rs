@@ -11,7 +11,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::world::{World, soon};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[tokio::test]
 async fn a_token_in_the_header_the_cookie_or_the_first_frame_opens() {
@@ -273,7 +273,7 @@ async fn a_plain_get_is_asked_to_upgrade() {
     assert_eq!(reply.header("upgrade"), "websocket");
 }
 
-async fn connect(
+pub(crate) async fn connect(
     world: &World,
     ticket: &str,
     query: &str,
@@ -297,11 +297,11 @@ fn status(connected: Result<Socket, Error>) -> u16 {
     }
 }
 
-async fn send(socket: &mut Socket, frame: &str) {
+pub(crate) async fn send(socket: &mut Socket, frame: &str) {
     socket.send(Message::text(frame)).await.unwrap();
 }
 
-async fn next(socket: &mut Socket) -> serde_json::Value {
+pub(crate) async fn next(socket: &mut Socket) -> serde_json::Value {
     match soon(socket.next()).await.unwrap().unwrap() {
         Message::Text(text) => serde_json::from_str(&text).unwrap(),
         other => panic!("{other:?} is no frame"),

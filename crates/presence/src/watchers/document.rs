@@ -7,8 +7,14 @@ use crate::xml::escaped;
 
 const WATCHERINFO: &str = "urn:ietf:params:xml:ns:watcherinfo";
 
-/// All watchers of the presence of `resource`. `version` starts at 0 and rises by one with each document of a
+/// Bytes of a document at most: more does not fit a datagram with its header.
+const LONGEST: usize = 60_000;
+
+/// The watchers of the presence of `resource`. `version` starts at 0 and rises by one with each document of a
 /// subscription (RFC 3858 §3).
+///
+/// Deviates from RFC 3858 §3: of more than fit a datagram, some hundreds, only the first are listed, because a document
+/// that does not arrive tells of none.
 pub fn write_watcherinfo(resource: &str, version: u32, watchers: &[Watcher]) -> Vec<u8> {
     let mut text = String::with_capacity(256 + watchers.len() * 160);
     text += r#"<?xml version="1.0" encoding="UTF-8"?>"#;
@@ -24,6 +30,7 @@ pub fn write_watcherinfo(resource: &str, version: u32, watchers: &[Watcher]) -> 
         format_args!("<watcher-list resource=\"{resource}\" package=\"presence\">\n"),
     );
     for watcher in watchers {
+        let before = text.len();
         push(
             &mut text,
             // RFC 3858 §3: the subscription itself brought the watcher there.
@@ -39,6 +46,10 @@ pub fn write_watcherinfo(resource: &str, version: u32, watchers: &[Watcher]) -> 
                 escaped(&watcher.address),
             ),
         );
+        if text.len() > LONGEST {
+            text.truncate(before);
+            break;
+        }
     }
     text += "</watcher-list>\n</watcherinfo>\n";
     text.into_bytes()
@@ -55,8 +66,13 @@ mod tests {
 
     use expect_test::{Expect, expect};
 
+    use proptest::prelude::{any, prop};
+
     use super::write_watcherinfo;
-    use crate::watchers::{Watcher, WatcherStatus};
+    use crate::{
+        watchers::{Watcher, WatcherStatus},
+        xml::{XmlEvent, XmlReader, is_xml_char},
+    };
 
     fn check(version: u32, addresses: &[&str], expected: Expect) {
         let watchers: Vec<_> = addresses
@@ -108,6 +124,64 @@ mod tests {
             </watcherinfo>
         "#]],
         );
+    }
+
+    fn watcher(address: &str) -> Watcher {
+        Watcher {
+            id: "w1".to_owned(),
+            address: address.to_owned(),
+            status: WatcherStatus::Active,
+            subscribed_for: Duration::ZERO,
+            expires_in: Duration::ZERO,
+        }
+    }
+
+    /// The addresses in a document.
+    fn addresses(document: &[u8]) -> Vec<String> {
+        let mut reader = XmlReader::new(document).unwrap();
+        let (mut found, mut open) = (Vec::new(), false);
+        loop {
+            match reader.next().unwrap() {
+                XmlEvent::Open(element) => {
+                    open = element.name() == "watcher";
+                    if open {
+                        found.push(String::new());
+                    }
+                }
+                XmlEvent::Text(text) if open => found.last_mut().unwrap().push_str(&text),
+                XmlEvent::Text(_) => {}
+                XmlEvent::Close => open = false,
+                XmlEvent::End => return found,
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_list_fits_a_datagram() {
+        let long = format!("sip:{}@shop.example", "b".repeat(200));
+        let watchers = vec![watcher(&long); 20_000];
+        let document = write_watcherinfo("sip:alice@shop.example", 0, &watchers);
+        assert!(document.len() < 60_100, "{}", document.len());
+        let listed = addresses(&document);
+        assert!(listed.len() > 150 && listed.iter().all(|address| *address == long));
+        // One that is too long by itself is not cut through.
+        let monster = watcher(&"&".repeat(100_000));
+        let document = write_watcherinfo("sip:alice@shop.example", 0, &[monster]);
+        assert_eq!(addresses(&document), Vec::<String>::new());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_address_breaks_the_document(written in prop::collection::vec(any::<String>(), 0..4), resource in any::<String>()) {
+            let watchers: Vec<_> = written.iter().map(|address| watcher(address)).collect();
+            let readable = |text: &str| -> String {
+                let text: String = text.chars().map(|sign| if is_xml_char(sign) { sign } else { char::REPLACEMENT_CHARACTER }).collect();
+                // XML 1.0 §2.11 reads every way to end a line as one newline.
+                text.replace("\r\n", "\n").replace('\r', "\n")
+            };
+            let expected: Vec<_> = written.iter().map(|address| readable(address)).collect();
+            proptest::prop_assert_eq!(addresses(&write_watcherinfo(&resource, 0, &watchers)), expected);
+        }
     }
 
     #[test]

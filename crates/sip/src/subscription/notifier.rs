@@ -7,6 +7,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use super::one::{Beginning, Knowledge, Next, Ours, Refreshed, Retention, Subscription, Terms};
 use super::rates::Rates;
 use super::saved::Saved;
@@ -22,7 +24,7 @@ use crate::write::response::ResponseBuilder;
 /// The subscriptions to resources of type `R`.
 ///
 /// Invariant: the local tag of every subscription ends with its id. Every subscription is in `ids_by_resource` under its
-/// resource, counted in `count_by_watcher`, and in `timers` by its own timer; its `ours` is in `ours`.
+/// resource, in `ids_by_watcher` under its watcher, and in `timers` by its own timer; its `ours` is in `ours`.
 #[derive(Debug)]
 pub struct Notifier<R> {
     config: Config,
@@ -30,7 +32,7 @@ pub struct Notifier<R> {
     subscriptions: HashMap<SubscriptionId, Box<Subscription<R>>>,
     ids_by_resource: HashMap<R, BTreeSet<SubscriptionId>>,
     /// Each name is here and nowhere else.
-    count_by_watcher: HashMap<Arc<str>, usize>,
+    ids_by_watcher: HashMap<Arc<str>, SmallVec<[SubscriptionId; 1]>>,
     ours: HashSet<Arc<Ours>>,
     timers: BTreeSet<(Instant, SubscriptionId)>,
     outputs: VecDeque<Output<R>>,
@@ -44,7 +46,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             config,
             subscriptions: HashMap::new(),
             ids_by_resource: HashMap::new(),
-            count_by_watcher: HashMap::new(),
+            ids_by_watcher: HashMap::new(),
             ours: HashSet::new(),
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
@@ -326,13 +328,14 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
     /// Of a watcher with too many, one that cannot be reached any more goes first.
     fn make_room(&mut self, watcher: &str) -> Result<(), Refused> {
         let full = Refused::with(StatusCode::SERVICE_UNAVAILABLE, "Too Many Subscriptions");
-        let held = self.count_by_watcher.get(watcher).copied().unwrap_or(0);
-        if held >= self.config.most_per_watcher {
-            let lost = self
-                .subscriptions
-                .iter()
-                .find(|(_, found)| &*found.watcher == watcher && found.is_lost())
-                .map(|(id, _)| *id);
+        let held = self.ids_by_watcher.get(watcher);
+        let held = held.map(SmallVec::as_slice).unwrap_or_default();
+        if held.len() >= self.config.most_per_watcher {
+            let is_lost = |id: &&SubscriptionId| {
+                let found = self.subscriptions.get(id);
+                found.is_some_and(|found| found.is_lost())
+            };
+            let lost = held.iter().find(is_lost).copied();
             self.forget(lost.ok_or_else(|| full.clone())?);
         }
         if self.subscriptions.len() >= self.config.most {
@@ -447,10 +450,10 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             .entry(subscription.resource.clone())
             .or_default()
             .insert(id);
-        *self
-            .count_by_watcher
+        self.ids_by_watcher
             .entry(Arc::clone(&subscription.watcher))
-            .or_default() += 1;
+            .or_default()
+            .push(id);
         let retention = subscription.retention;
         let resource = subscription.resource.clone();
         self.subscriptions.insert(id, Box::new(subscription));
@@ -474,10 +477,10 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 self.ids_by_resource.remove(&gone.resource);
             }
         }
-        if let Some(count) = self.count_by_watcher.get_mut(&gone.watcher) {
-            *count -= 1;
-            if *count == 0 {
-                self.count_by_watcher.remove(&gone.watcher);
+        if let Some(ids) = self.ids_by_watcher.get_mut(&gone.watcher) {
+            ids.retain(|held| *held != id);
+            if ids.is_empty() {
+                self.ids_by_watcher.remove(&gone.watcher);
             }
         }
         release(&mut self.ours, gone.ours);
@@ -494,7 +497,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
     }
 
     fn name(&self, watcher: &str) -> Arc<str> {
-        match self.count_by_watcher.get_key_value(watcher) {
+        match self.ids_by_watcher.get_key_value(watcher) {
             Some((known, _)) => Arc::clone(known),
             None => Arc::from(watcher),
         }

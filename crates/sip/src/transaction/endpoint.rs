@@ -45,8 +45,12 @@ impl Endpoint {
 
     /// Takes an input in. Timers due at `now` fire first. A `now` before an earlier one counts as that one.
     pub fn handle(&mut self, input: Input, now: Instant) {
+        if !input.is_word_on_a_request() {
+            self.settle();
+        }
         let now = self.latest.map_or(now, |latest| latest.max(now));
         self.latest = Some(now);
+        self.servers.expire(now);
         while let Some((timer, id)) = self.effects.timers.pop_due(now) {
             if timer.is_of_client() {
                 self.clients.handle_timer(timer, id, &mut self.effects, now);
@@ -63,12 +67,18 @@ impl Endpoint {
 
     /// The next effect; to be asked until there is none before the next [`Self::handle`].
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.effects.outputs.pop_front()
+        let output = self.effects.outputs.pop_front();
+        if output.is_none() {
+            self.settle();
+        }
+        output
     }
 
     /// When to come back with [`Input::Timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.effects.timers.next()
+        let timer = self.effects.timers.next();
+        let expiry = self.servers.next_expiry();
+        timer.into_iter().chain(expiry).min()
     }
 
     /// Transactions held, of either side and in any state.
@@ -197,6 +207,13 @@ impl Endpoint {
             | Input::Acknowledge { .. }
             | Input::Timeout
             | Input::FlowClosed => {}
+        }
+    }
+
+    /// The request shown last was not answered at once.
+    fn settle(&mut self) {
+        if let Some(shown_at) = self.latest {
+            self.servers.settle(&mut self.effects, shown_at);
         }
     }
 

@@ -33,6 +33,31 @@ pub(super) struct Identity {
     pub(super) merge: Option<MergeKey>,
 }
 
+impl Identity {
+    /// Where the requests of one merge key are looked for, and those that have none: a label, and what tells those apart
+    /// that share it.
+    pub(super) const fn label(&self) -> (u32, u32) {
+        match self.merge {
+            Some(MergeKey(key)) => (key as u32, (key >> 32) as u32),
+            None => (self.key.0 as u32, (self.key.0 >> 32) as u32),
+        }
+    }
+}
+
+impl ServerKey {
+    /// Half of it, where one in 2^64 is good enough.
+    pub(super) const fn short(self) -> u64 {
+        (self.0 >> 64) as u64
+    }
+}
+
+impl BranchKey {
+    /// Half of it, where a collision costs no more than a refusal.
+    pub(super) const fn short(self) -> u32 {
+        self.0 as u32
+    }
+}
+
 /// Names a client transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ClientKey(u128);
@@ -135,6 +160,18 @@ impl Keys {
             cseq.number.hash(hasher);
             cseq.method_text.hash(hasher);
         }))))
+    }
+
+    /// Some merge key, another for each number.
+    #[cfg(test)]
+    pub(super) fn merge_of_number(&self, number: u64) -> MergeKey {
+        MergeKey(self.half_digest(|hasher| number.hash(hasher)))
+    }
+
+    /// A merge key that shares the label of another.
+    #[cfg(test)]
+    pub(super) const fn merge_beside(&self, other: MergeKey) -> MergeKey {
+        MergeKey(other.0 ^ 1 << 63)
     }
 
     /// The branch alone: a retransmission from a rebound NAT has the same one, a merged request never.

@@ -1,6 +1,7 @@
 //! Client and server transactions (RFC 3261 §17, RFC 4320, RFC 6026) as one pure machine per socket or connection.
 //! Must not know sockets, clocks or what a request means.
 
+mod answered;
 mod arena;
 mod client;
 mod clients;
@@ -113,6 +114,26 @@ pub enum Input {
     FlowClosed,
 }
 
+impl Input {
+    /// Whether it says what becomes of a request that was shown.
+    const fn is_word_on_a_request(&self) -> bool {
+        match self {
+            Self::Answer { .. }
+            | Self::AnswerStateless { .. }
+            | Self::Refuse { .. }
+            | Self::Fail { .. }
+            | Self::Forget { .. } => true,
+            Self::Received { .. }
+            | Self::Malformed { .. }
+            | Self::Send { .. }
+            | Self::Cancel { .. }
+            | Self::Acknowledge { .. }
+            | Self::Timeout
+            | Self::FlowClosed => false,
+        }
+    }
+}
+
 /// What an [`Endpoint`] wants done.
 #[derive(Debug)]
 pub enum Output {
@@ -212,9 +233,12 @@ pub struct Config {
     pub longest_interval: Duration,
     /// T4, the longest time a message stays in the network.
     pub message_lifetime: Duration,
-    /// Server transactions held at a time. Beyond it the oldest answered ones are forgotten (a retransmission
-    /// of their request would be shown again); when none is answered, new requests get 503 with Retry-After.
+    /// Server transactions held at a time; an answered one takes about 64 bytes. Beyond it the oldest answered ones are
+    /// forgotten (a retransmission of their request would be shown again); when none is answered, new requests get 503
+    /// with Retry-After.
     pub server_transactions: u32,
+    /// Those of them that await an answer; beyond it new requests get 503 with Retry-After.
+    pub unanswered_requests: u32,
     /// Requests of ours under way at a time; beyond it they fail at once.
     pub client_transactions: u32,
     /// Goes out as Retry-After with the 503.
@@ -230,7 +254,8 @@ impl Default for Config {
             round_trip: Duration::from_millis(500),
             longest_interval: Duration::from_secs(4),
             message_lifetime: Duration::from_secs(5),
-            server_transactions: 131_072,
+            server_transactions: 4_800_000,
+            unanswered_requests: 131_072,
             client_transactions: 16_384,
             retry_after: Duration::from_secs(5),
             longest_ringing: Duration::from_secs(181),

@@ -1,9 +1,9 @@
-//! The non-INVITE server transaction (RFC 3261 §17.2.2 as changed by RFC 4320): one type per state.
+//! The non-INVITE server transaction (RFC 3261 §17.2.2 as changed by RFC 4320) until it is answered.
 //! Must not know who answers, nor where the answer goes.
 
 use bytes::Bytes;
 
-use super::key::Identity;
+use super::key::{BranchKey, Identity};
 use crate::flow::Flow;
 use crate::status::StatusCode;
 
@@ -11,19 +11,13 @@ use crate::status::StatusCode;
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) identity: Identity,
+    pub(super) branch: BranchKey,
     /// Where the answer goes.
     pub(super) flow: Flow,
     /// For the answers we give ourselves.
     pub(super) request: Bytes,
     /// The 100 that was sent.
     pub(super) trying: Option<Bytes>,
-}
-
-/// Awaits the end of the client's retransmissions: the state Completed. Kept small, there are many.
-#[derive(Debug)]
-pub(super) struct Answered {
-    pub(super) identity: Identity,
-    pub(super) response: Bytes,
 }
 
 /// Whether a non-INVITE request may be answered so by the user.

@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::answered::{Answered, Known};
 use super::arena::{Arena, Id};
 use super::effects::{Effects, Remains};
 use super::invite_server::InviteServer;
 use super::key::{BranchKey, Identity, KeyMap, Keys, ServerKey};
 use super::merged::{Merged, Novelty};
-use super::server::{Answered, Pending, may_answer};
+use super::server::{Pending, may_answer};
 use super::step::Step;
 use super::timers::Timer;
 use super::{Config, Output, ServerTransactionId, reply};
@@ -31,7 +32,10 @@ pub(super) struct Servers {
     slots: KeyMap<ServerKey, ServerSlot>,
     merged: Merged,
     pending: Arena<Pending>,
-    answered: Arena<Answered>,
+    /// The request shown last, as long as nothing else has come: most are answered at once, and need no name by which
+    /// a repetition would find them, no timer, and no place among those that may merge.
+    fresh: Option<Id>,
+    answered: Answered,
     invites: Arena<InviteServer>,
 }
 
@@ -39,7 +43,6 @@ pub(super) struct Servers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ServerSlot {
     Pending(Id),
-    Answered(Id),
     Invite(Id),
 }
 
@@ -66,7 +69,8 @@ impl Servers {
             slots: KeyMap::default(),
             merged: Merged::default(),
             pending: Arena::new(),
-            answered: Arena::new(),
+            fresh: None,
+            answered: Answered::new(config.patience()),
             invites: Arena::new(),
         }
     }
@@ -92,7 +96,18 @@ impl Servers {
             self.handle_retransmission(slot, arrival.answer_flow, effects, now);
             return;
         }
-        if self.judge(&arrival) == Novelty::Merged {
+        let known = self
+            .answered
+            .look_up(&arrival.identity, arrival.branch, &request, flow.remote);
+        let novelty = match known {
+            Known::Repeated(response) => {
+                effects.counts.retransmissions_absorbed += 1;
+                effects.transmit(arrival.answer_flow, response);
+                return;
+            }
+            Known::No(novelty) => novelty,
+        };
+        if novelty == Novelty::Merged || self.judge(&arrival) == Novelty::Merged {
             self.refuse_merged(&request, &arrival, effects);
             return;
         }
@@ -142,7 +157,6 @@ impl Servers {
         effects.counts.retransmissions_absorbed += 1;
         let response = match slot {
             ServerSlot::Pending(id) => self.pending.entry(id).and_then(|it| it.trying.clone()),
-            ServerSlot::Answered(id) => self.answered.entry(id).map(|it| it.response.clone()),
             ServerSlot::Invite(id) => {
                 if let Some(invite) = self.invites.entry(id) {
                     let step = invite.handle_retransmission();
@@ -192,7 +206,7 @@ impl Servers {
         let (status, memory) = match invite {
             Some(ServerSlot::Invite(_)) => (StatusCode::OK, Memory::UntilTimerJ),
             // RFC 3261 §9.2: nothing to cancel.
-            Some(ServerSlot::Pending(_) | ServerSlot::Answered(_)) | None => {
+            Some(ServerSlot::Pending(_)) | None => {
                 (StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST, Memory::None)
             }
         };
@@ -245,7 +259,7 @@ impl Servers {
                     None => effects.counts.answers_dropped += 1,
                 }
             }
-            ServerSlot::Pending(_) | ServerSlot::Answered(_) => effects.counts.answers_dropped += 1,
+            ServerSlot::Pending(_) => effects.counts.answers_dropped += 1,
         }
     }
 
@@ -257,30 +271,64 @@ impl Servers {
         effects: &mut Effects,
         now: Instant,
     ) {
-        let Some(Pending { identity, flow, .. }) = self.pending.remove(id) else {
+        let Some(pending) = self.release(id) else {
             // RFC 4320 §4.2: a late answer is of no use to anybody.
             effects.counts.answers_dropped += 1;
             return;
         };
-        if memory == Memory::None {
-            self.forget(identity);
-        } else {
-            let id = self.answered.insert(Answered {
-                identity,
-                response: response.clone(),
-            });
-            match effects.set_timer(Timer::J, id, flow, now) {
-                Some(_) => {
-                    self.slots.insert(identity.key, ServerSlot::Answered(id));
-                }
-                // Nothing is repeated on this transport.
-                None => {
-                    self.answered.remove(id);
-                    self.forget(identity);
-                }
-            }
+        let Pending {
+            identity,
+            branch,
+            flow,
+            ..
+        } = pending;
+        // Nothing is repeated on a reliable transport.
+        if memory == Memory::UntilTimerJ && Timer::J.delay(&self.config, flow.transport).is_some() {
+            self.answered.insert(&identity, branch, &response, now);
         }
         effects.transmit(flow, response);
+    }
+
+    /// Takes a request out that awaits its answer, with all by which it is found.
+    fn release(&mut self, id: Id) -> Option<Pending> {
+        let pending = self.pending.remove(id)?;
+        if self.fresh == Some(id) {
+            self.fresh = None;
+        } else {
+            self.forget(pending.identity);
+        }
+        Some(pending)
+    }
+
+    /// Something else comes: the request shown last waits for its answer as others do.
+    pub(super) fn settle(&mut self, effects: &mut Effects, now: Instant) {
+        let Some(id) = self.fresh.take() else {
+            return;
+        };
+        let Some(Pending {
+            identity,
+            branch,
+            flow,
+            ..
+        }) = self.pending.entry(id)
+        else {
+            return;
+        };
+        effects.set_timer(Timer::Trying, id, *flow, now);
+        self.slots.insert(identity.key, ServerSlot::Pending(id));
+        if let Some(merge) = identity.merge {
+            self.merged.insert(merge, *branch);
+        }
+    }
+
+    /// Forgets the answered requests whose time is over.
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.answered.expire(now);
+    }
+
+    /// When the oldest answered request is to be forgotten.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.answered.next()
     }
 
     /// Answers a request without its user.
@@ -307,7 +355,6 @@ impl Servers {
             ServerSlot::Invite(id) => {
                 self.end_invite(id, status, effects, now);
             }
-            ServerSlot::Answered(_) => {}
         }
     }
 
@@ -325,12 +372,10 @@ impl Servers {
             flow,
             request,
             ..
-        }) = self.pending.remove(id)
+        }) = self.release(id)
+            && let Ok(Message::Request(request)) = Message::parse(request)
         {
-            self.forget(identity);
-            if let Ok(Message::Request(request)) = Message::parse(request) {
-                self.refuse(&request, identity.key, flow, effects);
-            }
+            self.refuse(&request, identity.key, flow, effects);
         }
     }
 
@@ -360,19 +405,20 @@ impl Servers {
     }
 
     pub(super) fn handle_forget(&mut self, transaction: ServerTransactionId) {
-        let identity = match transaction.0 {
-            ServerSlot::Pending(id) => self.pending.remove(id).map(|it| it.identity),
-            ServerSlot::Invite(id) => self.invites.remove(id).map(|it| it.identity),
-            ServerSlot::Answered(_) => None,
-        };
-        if let Some(identity) = identity {
-            self.forget(identity);
+        match transaction.0 {
+            ServerSlot::Pending(id) => drop(self.release(id)),
+            ServerSlot::Invite(id) => {
+                if let Some(invite) = self.invites.remove(id) {
+                    self.forget(invite.identity);
+                }
+            }
         }
     }
 
     pub(super) fn handle_flow_closed(&mut self) {
         self.pending.drain().for_each(drop);
-        self.answered.drain().for_each(drop);
+        self.fresh = None;
+        self.answered.clear();
         self.invites.drain().for_each(drop);
         self.slots = KeyMap::default();
         self.merged.clear();
@@ -388,11 +434,6 @@ impl Servers {
         match timer {
             Timer::Trying => self.say_trying(id, effects, now),
             Timer::Abandon => self.handle_forget(ServerTransactionId(ServerSlot::Pending(id))),
-            Timer::J => {
-                if let Some(answered) = self.answered.remove(id) {
-                    self.forget(answered.identity);
-                }
-            }
             Timer::InviteTrying => self.say_invite_trying(id, effects, now),
             Timer::InviteAbandon => {
                 self.end_invite(id, StatusCode::REQUEST_TIMEOUT, effects, now);
@@ -412,7 +453,8 @@ impl Servers {
             | Timer::M
             | Timer::E
             | Timer::F
-            | Timer::K => {}
+            | Timer::K
+            | Timer::J => {}
             Timer::H | Timer::I | Timer::L => {
                 if self.invites.entry(id).is_some_and(|it| it.awaits(timer)) {
                     self.carry_out_invite(id, Step::end(), effects, now);
@@ -490,21 +532,21 @@ impl Servers {
             answer_flow: flow,
         } = *arrival;
         let bytes = request.bytes().clone();
-        let slot = if request.method() == Method::Invite {
-            let (invite, step) = InviteServer::start(identity, flow, bytes);
-            let id = self.invites.insert(invite);
-            self.carry_out_invite(id, step, effects, now);
-            ServerSlot::Invite(id)
-        } else {
+        if request.method() != Method::Invite {
             let id = self.pending.insert(Pending {
                 identity,
+                branch,
                 flow,
                 request: bytes,
                 trying: None,
             });
-            effects.set_timer(Timer::Trying, id, flow, now);
-            ServerSlot::Pending(id)
-        };
+            self.fresh = Some(id);
+            return ServerSlot::Pending(id);
+        }
+        let (invite, step) = InviteServer::start(identity, flow, bytes);
+        let id = self.invites.insert(invite);
+        self.carry_out_invite(id, step, effects, now);
+        let slot = ServerSlot::Invite(id);
         self.slots.insert(identity.key, slot);
         if let Some(merge) = identity.merge {
             self.merged.insert(merge, branch);
@@ -514,15 +556,14 @@ impl Servers {
 
     /// Whether one more server transaction may be held, after forgetting an old one if need be.
     fn make_room(&mut self, effects: &mut Effects) -> bool {
-        let limit = self.config.server_transactions as usize;
-        while self.len() >= limit {
-            let Some(id) = effects.timers.pop_first(Timer::J) else {
+        if self.unanswered() >= self.config.unanswered_requests as usize {
+            return false;
+        }
+        while self.len() >= self.config.server_transactions as usize {
+            if !self.answered.forget_oldest() {
                 return false;
-            };
-            if let Some(oldest) = self.answered.remove(id) {
-                effects.counts.evicted += 1;
-                self.forget(oldest.identity);
             }
+            effects.counts.evicted += 1;
         }
         true
     }

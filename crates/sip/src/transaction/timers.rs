@@ -191,18 +191,6 @@ impl Timers {
         lane.pop().map(|id| (timer, id))
     }
 
-    /// Takes out the alarm of this timer that was set first, due or not.
-    pub(super) fn pop_first(&mut self, timer: Timer) -> Option<Id> {
-        self.lanes
-            .iter_mut()
-            .filter(|lane| lane.timer == timer)
-            .min_by_key(|lane| {
-                lane.next()
-                    .map_or((1, None), |deadline| (0, Some(deadline)))
-            })?
-            .pop()
-    }
-
     /// Forgets the alarms at the head of each queue that nobody waits for.
     pub(super) fn skip_stale(&mut self, is_awaited: impl Fn(Timer, Id) -> bool) {
         for lane in &mut self.lanes {
@@ -299,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn stale_heads_are_skipped_and_the_oldest_is_taken_first() {
+    fn stale_heads_are_skipped() {
         let mut arena = Arena::new();
         let ids: Vec<_> = (0..3).map(|_| arena.insert(())).collect();
         let mut timers = Timers::new();
@@ -309,10 +297,8 @@ mod tests {
         }
         timers.skip_stale(|_, id| id != ids[0]);
         assert_eq!(timers.next(), Some(start + 33 * SECOND));
-        assert_eq!(timers.pop_first(Timer::J), Some(ids[1]));
-        assert_eq!(timers.pop_first(Timer::J), Some(ids[2]));
-        assert_eq!(timers.pop_first(Timer::J), None);
-        assert_eq!(timers.pop_first(Timer::E), None);
+        let due = timers.pop_due(start + 60 * SECOND);
+        assert_eq!(due, Some((Timer::J, ids[1])));
     }
 
     #[test]

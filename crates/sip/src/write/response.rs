@@ -111,6 +111,15 @@ impl<'a> ResponseBuilder<'a> {
         Bytes::from(out)
     }
 
+    /// What the answer repeats from its request, up to the line behind its CSeq.
+    pub(crate) fn build_head(&self) -> Vec<u8> {
+        let mut head = self.layout();
+        self.lay_out_head(&mut head);
+        let mut out = Vec::with_capacity(head.length() + 128);
+        head.print(&mut out);
+        out
+    }
+
     /// Appends the bytes to send to a buffer of the caller's.
     pub fn write_into(&self, out: &mut BytesMut) {
         let mut answer = self.layout();
@@ -126,8 +135,23 @@ impl<'a> ResponseBuilder<'a> {
         })
     }
 
-    /// Every piece of the answer, in order. One look at the request's lines finds what is repeated.
+    /// Every piece of the answer, in order.
     fn lay_out<'b>(&'b self, layout: &mut Layout<'b>) {
+        self.lay_out_head(layout);
+        for (name, value) in &self.headers {
+            layout.own(name.as_bytes());
+            layout.own(b": ");
+            layout.foreign(value);
+            layout.own(b"\r\n");
+        }
+        layout.own(b"Content-Length: ");
+        layout.number(self.body.len());
+        layout.own(b"\r\n\r\n");
+        layout.own(&self.body);
+    }
+
+    /// One look at the request's lines finds what is repeated.
+    fn lay_out_head<'b>(&'b self, layout: &mut Layout<'b>) {
         let repeated = Repeated::of(self.request);
         layout.own(b"SIP/2.0 ");
         layout.number(usize::from(self.status.code()));
@@ -155,16 +179,6 @@ impl<'a> ResponseBuilder<'a> {
                 layout.repeated_line(name, value);
             }
         }
-        for (name, value) in &self.headers {
-            layout.own(name.as_bytes());
-            layout.own(b": ");
-            layout.foreign(value);
-            layout.own(b"\r\n");
-        }
-        layout.own(b"Content-Length: ");
-        layout.number(self.body.len());
-        layout.own(b"\r\n\r\n");
-        layout.own(&self.body);
     }
 
     fn lay_out_top_via<'b>(&'b self, layout: &mut Layout<'b>, line: &'b [u8]) {

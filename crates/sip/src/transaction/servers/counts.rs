@@ -16,7 +16,6 @@ impl Servers {
     pub(in crate::transaction) fn awaits(&self, timer: Timer, id: Id) -> bool {
         match timer {
             Timer::Trying | Timer::Abandon => self.pending.entry(id).is_some(),
-            Timer::J => self.answered.entry(id).is_some(),
             Timer::InviteTrying
             | Timer::InviteAbandon
             | Timer::G
@@ -31,7 +30,8 @@ impl Servers {
             | Timer::M
             | Timer::E
             | Timer::F
-            | Timer::K => false,
+            | Timer::K
+            | Timer::J => false,
         }
     }
 }

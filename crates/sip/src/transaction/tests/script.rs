@@ -41,7 +41,7 @@ pub(in crate::transaction) fn start() -> Instant {
     Instant::now()
 }
 
-pub(super) fn flow(protocol: Protocol) -> Flow {
+pub(in crate::transaction) fn flow(protocol: Protocol) -> Flow {
     Flow {
         transport: protocol,
         local: address("127.0.0.1:5060"),
@@ -50,12 +50,12 @@ pub(super) fn flow(protocol: Protocol) -> Flow {
     }
 }
 
-pub(super) fn address(text: &str) -> SocketAddr {
+pub(in crate::transaction) fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
 /// A request as a phone writes it; `via` are the Via's parameters, and another Via makes another call.
-pub(super) fn request_text(method: &str, via: &str) -> String {
+pub(in crate::transaction) fn request_text(method: &str, via: &str) -> String {
     let call: String = via.chars().filter(char::is_ascii_alphanumeric).collect();
     format!(
         "{method} sip:alice@shop.example SIP/2.0\r\n\
@@ -96,7 +96,7 @@ pub(super) fn answer(request: &Request, status: u16) -> Bytes {
         .build()
 }
 
-pub(super) fn parse(text: &str) -> Message {
+pub(in crate::transaction) fn parse(text: &str) -> Message {
     Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()
 }
 

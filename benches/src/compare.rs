@@ -1,0 +1,166 @@
+//! Deskbell, Kamailio and an echo under the same load, one after the other and several times, and the table of what
+//! came out. Must not know how load is made.
+
+mod contender;
+mod table;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+use self::contender::{Contender, Running};
+
+/// Whom to compare, how often and for how long.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Compare {
+    /// The built server.
+    #[arg(long, default_value = "target/release/deskbell")]
+    deskbell: PathBuf,
+    /// Rounds; each has every contender and every case once.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Seconds of each run.
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+    /// Requests a second of the paced runs.
+    #[arg(long, default_value_t = 8000)]
+    pace: u32,
+    /// The processor of the servers; the generator has the other.
+    #[arg(long, default_value_t = 0)]
+    processor: u32,
+    /// Where the raw figures go, one line of JSON each; they are added to those that are there.
+    #[arg(long, default_value = "benches/raw.jsonl")]
+    raw: PathBuf,
+}
+
+/// What the table is made of.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Tabulate {
+    /// Raw figures.
+    #[arg(long, default_value = "benches/raw.jsonl")]
+    raw: PathBuf,
+    /// The page whose part between its marks is written anew.
+    #[arg(long, default_value = "docs/performance.md")]
+    page: PathBuf,
+}
+
+/// A run: its case, and whether it is paced.
+const RUNS: [(&str, &str, Pace); 7] = [
+    ("echo", "udp", Pace::Closed),
+    ("options", "udp", Pace::Closed),
+    ("publish", "udp", Pace::Closed),
+    ("refresh", "udp", Pace::Closed),
+    ("modify", "udp", Pace::Closed),
+    ("publish", "tcp", Pace::Closed),
+    ("refresh", "udp", Pace::Open),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// The next request when one is answered.
+    Closed,
+    /// So many a second.
+    Open,
+}
+
+/// Runs all rounds.
+///
+/// # Errors
+/// Where a server does not start, or a run fails.
+pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
+    let myself = std::env::current_exe()?;
+    let folder = std::env::temp_dir().join(format!("benches-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let mut raw = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&compare.raw)?;
+    for round in 0..compare.rounds {
+        // Each round begins with another one, so that none is always first.
+        for turn in 0..Contender::ALL.len() {
+            let place = (turn + round as usize) % Contender::ALL.len();
+            let Some(contender) = Contender::ALL.get(place) else {
+                continue;
+            };
+            for (case, transport, pace) in RUNS {
+                if !contender.takes(case, transport) {
+                    continue;
+                }
+                // A server of its own for each run: what one leaves behind is no burden of the next.
+                let server =
+                    contender.start(&compare.deskbell, &myself, &folder, compare.processor)?;
+                let line = load(compare, &myself, &server, case, transport, pace)
+                    .with_context(|| format!("{} {case} over {transport}", contender.name()))?;
+                let line = described(line, contender.name(), round, pace)?;
+                crate::say(&line);
+                writeln!(raw, "{line}")?;
+            }
+        }
+    }
+    fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+/// Writes the table of the raw figures into the page.
+///
+/// # Errors
+/// Where there are no figures, or the page has no marks.
+pub(crate) fn tabulate(tabulate: &Tabulate) -> anyhow::Result<()> {
+    let raw = fs::read_to_string(&tabulate.raw).context("there are no raw figures; run compare")?;
+    let lines: Vec<Value> = raw
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    let page = fs::read_to_string(&tabulate.page)?;
+    let page = table::put_into(&page, &table::of(&lines))?;
+    Ok(fs::write(&tabulate.page, page)?)
+}
+
+fn load(
+    compare: &Compare,
+    myself: &Path,
+    server: &Running,
+    case: &str,
+    transport: &str,
+    pace: Pace,
+) -> anyhow::Result<String> {
+    let mut command = Command::new("taskset");
+    command
+        .args(["-c", &(1 - compare.processor.min(1)).to_string()])
+        .arg(myself)
+        .args(["load", "--case", case, "--transport", transport])
+        .args(["--target", &server.address().to_string()])
+        .args(["--pid", &server.id().to_string()])
+        .args([
+            "--seconds",
+            &compare.seconds.to_string(),
+            "--users",
+            "50000",
+        ]);
+    if pace == Pace::Open {
+        command.args(["--rate", &compare.pace.to_string(), "--window", "1024"]);
+    }
+    let output = command.output()?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// With whom and when it was measured, and how busy the machine was.
+fn described(line: String, contender: &str, round: u32, pace: Pace) -> anyhow::Result<String> {
+    let mut value: Value = serde_json::from_str(&line)?;
+    let load = fs::read_to_string("/proc/loadavg")?;
+    let load = load.split(' ').next().unwrap_or_default().parse::<f64>()?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("contender".to_owned(), json!(contender));
+        fields.insert("round".to_owned(), json!(round));
+        fields.insert("paced".to_owned(), json!(pace == Pace::Open));
+        fields.insert("machine_load".to_owned(), json!(load));
+    }
+    Ok(value.to_string())
+}

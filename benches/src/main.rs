@@ -1,0 +1,62 @@
+//! Load for SIP servers, and the figures of one against another: `cargo run --release -p benches -- load --help`.
+//! Must not know the inside of any server.
+
+mod compare;
+mod echo;
+mod load;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures SIP servers from outside.
+#[derive(Debug, Parser)]
+#[command(name = "benches", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Puts load on a server and prints one line of JSON.
+    Load(load::Plan),
+    /// Measures Deskbell, Debian's Kamailio and an echo in turn.
+    Compare(compare::Compare),
+    /// Writes the table of what was measured into its page.
+    Tabulate(compare::Tabulate),
+    /// Sends every datagram back: what the machine can do at most.
+    Echo(echo::Echo),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Load(plan) => load::run(&plan).map(|report| say(&report.to_json())),
+        Command::Compare(compare) => compare::run(&compare),
+        Command::Tabulate(tabulate) => compare::tabulate(&tabulate),
+        Command::Echo(echo) => echo::run(&echo),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_wrong(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are what the program is for"
+)]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a program on a terminal says what is wrong"
+)]
+fn say_wrong(error: &anyhow::Error) {
+    eprintln!("benches: {error:#}");
+}
