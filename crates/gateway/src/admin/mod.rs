@@ -20,6 +20,7 @@ mod queue;
 mod reps;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod tickets;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod webhooks;
 
 pub(crate) use authorisation::MayRead;
