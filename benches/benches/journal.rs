@@ -4,7 +4,6 @@
     clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::disallowed_methods,
     reason = "a program that measures and prints"
 )]
 
@@ -134,6 +133,9 @@ fn opened(conversation: u64) -> Record {
         tier: TierId::new("gold"),
         wishes: Wishes::default(),
         details: Vec::new(),
+        proof: helpdesk::Proof::None,
+        channel: helpdesk::Channel::Page,
+        im: None,
         rep: None,
         case: None,
         name: None,

@@ -43,7 +43,7 @@ struct PastTicketDocument {
     skills: Vec<String>,
     opened: String,
     ended: Option<String>,
-    /// `shopper`, `rep` or `abandoned`.
+    /// `shopper`, `rep`, `abandoned`, `called` or `unreached`.
     end: Option<&'static str>,
     /// Who answered last.
     rep: Option<String>,
@@ -250,6 +250,8 @@ impl PastTicketDocument {
                     CloseReason::Shopper => "shopper",
                     CloseReason::Rep => "rep",
                     CloseReason::Abandoned => "abandoned",
+                    CloseReason::Called => "called",
+                    CloseReason::Unreached => "unreached",
                 });
             }
             Record::Rated { stars, comment, .. } => {
@@ -263,7 +265,8 @@ impl PastTicketDocument {
             | Record::Case(_)
             | Record::Paused { .. }
             | Record::Learnt(_)
-            | Record::Scored { .. } => {}
+            | Record::Scored { .. }
+            | Record::Callback { .. } => {}
         }
     }
 }
