@@ -31,6 +31,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 pub struct Setup {
     /// Whole tables, such as `[routing]`.
     pub tables: String,
+    /// Lines of the site's table.
+    pub site_lines: String,
     /// Lines of reps' tables: the user and the line.
     pub rep_lines: Vec<(&'static str, String)>,
     /// Where the journal is.
@@ -400,8 +402,8 @@ fn configuration(demo: &Demo, setup: &Setup) -> String {
         text += &format!("[[tier]]\nid = \"{tier}\"\n");
     }
     text += &format!(
-        "[[site]]\nid = \"shop\"\n[[admin_key]]\nid = \"test\"\nkey = \"{}\"\nscopes = [\"read\", \"write\"]\n",
-        demo.admin_key
+        "[[site]]\nid = \"shop\"\n{}\n[[admin_key]]\nid = \"test\"\nkey = \"{}\"\nscopes = [\"read\", \"write\"]\n",
+        setup.site_lines, demo.admin_key
     );
     for (user, skills) in REPS {
         text += &format!(

@@ -129,6 +129,7 @@ impl<'a> Drive<'a> {
                 self.begin(slot, user, Kind::Publish, now, now, wire);
             }
             self.turn(wire, GLANCE)?;
+            self.repeat(wire, now);
             let failed = self.counts.refused + self.counts.unanswered + self.counts.wrong;
             if failed > 0 {
                 bail!(

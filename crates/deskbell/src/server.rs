@@ -13,7 +13,7 @@ use gateway::{ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, So
 use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Counters, LimitsHandle, TlsHandle, Transport};
+use sip_transport::{Calls, Counters, LimitsHandle, TlsHandle, Transport};
 use storage::{Health, Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::browsers;
-use crate::calls::Operator;
+use crate::calls::{self, Operator};
 use crate::config::Settings;
 use crate::consoles::{self, Consoles};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
@@ -153,6 +153,10 @@ impl Server {
             let rep = RepId::new(presentity.as_str());
             helpdesk.handle(Input::Presence { rep, availability }, clock.at);
         }
+        let past_calls = calls::past_calls(&journal)
+            .await
+            .context("failed to read the journal")?;
+        helpdesk.restore_calls(past_calls);
         let webhooks = Webhooks::new(journal.clone(), settings.webhooks.clone());
         let announcer = webhooks.announcer(&records);
         helpdesk.restore(records, clock.at);
@@ -219,6 +223,7 @@ impl Server {
             webhooks: webhooks.handle(),
             console,
         };
+        let legs = Arc::new(Calls::default());
         let messengers = Letters::new(
             transport.sender(),
             settings.sip.domain.clone(),
@@ -240,6 +245,7 @@ impl Server {
             rep_says: rep_says_in,
             shopper_says: shopper_says_in,
             messengers: messengers.board(),
+            calls: legs.clone(),
             subscribes: subscribes_in,
             expected_notifies: expected_notifies.clone(),
             line_notifies: line_notifies_in,
@@ -318,7 +324,17 @@ impl Server {
                 gone: gone_in,
             },
         );
-        let operator = Operator::new(call_reports_in);
+        let operator = Operator::new(calls::Parts {
+            bindings: bindings.clone(),
+            calls: legs,
+            sender: transport.sender(),
+            journal: journal.clone(),
+            trunks: settings.trunks.clone().into(),
+            local: transport.local_addresses().to_vec().into(),
+            domain: settings.sip.domain.as_str().into(),
+            reports: call_reports_in,
+            happenings: happenings.clone(),
+        });
         let consoles = Consoles::new(consoles::Parts {
             login,
             directory,

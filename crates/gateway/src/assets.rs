@@ -68,6 +68,11 @@ pub(crate) static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "/console/lists.js", SCRIPT, Staff, "staff/lists.js";
         "/console/talk.js", SCRIPT, Staff, "staff/talk.js";
         "/console/alerts.js", SCRIPT, Staff, "staff/alerts.js";
+        "/wall/", PAGE, Staff, "staff/wall.html";
+        "/wall/wall.css", SHEET, Staff, "staff/wall.css";
+        "/wall/wall.js", SCRIPT, Staff, "staff/wall.js";
+        "/wall/wallwords.js", SCRIPT, Staff, "staff/wallwords.js";
+        "/wall/chart.js", SCRIPT, Staff, "staff/chart.js";
         "/", PAGE, Demo, "storefront/index.html";
         "/storefront.css", SHEET, Demo, "storefront/storefront.css";
         "/storefront.js", SCRIPT, Demo, "storefront/storefront.js";

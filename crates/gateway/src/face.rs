@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::pace::Paces;
 use crate::repeats::Repeats;
 use crate::visitor::Forgotten;
+use crate::wall::Wall;
 use crate::watcher::SharedEvents;
 
 /// Shared by all routes. Cheap to clone.
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) events: SharedEvents,
     /// Visitors who do not want to be known again.
     pub(crate) forgotten: Forgotten,
+    /// What walls are shown.
+    pub(crate) wall: Wall,
     /// Cancelled when the server stops; long answers end with it.
     pub(crate) stop: CancellationToken,
     /// What outlives its request: WebSocket conversations, and the end of clicks that nobody waited for.
@@ -58,6 +61,7 @@ impl Face {
             clicks: Clicks::default(),
             events: SharedEvents::default(),
             forgotten: Forgotten::default(),
+            wall: Wall::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))

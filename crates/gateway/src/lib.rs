@@ -36,6 +36,7 @@ mod server;
 mod soap;
 mod source;
 mod visitor;
+mod wall;
 mod watcher;
 mod wire;
 mod words;

@@ -1,6 +1,6 @@
 //! What supervisors ask of the helpdesk's owner. Must not know how it is shown.
 
-use helpdesk::{Decision, EstimateScores, RepReport, TicketId, TicketReport};
+use helpdesk::{Decision, EstimateScores, RepReport, TicketId, TicketReport, WaitEnded};
 use tokio::sync::oneshot;
 
 /// A look at the desk, answered at once: it may be a moment ahead of the journal.
@@ -16,6 +16,13 @@ pub enum Report {
         ticket: TicketId,
         /// The decisions.
         answer: oneshot::Sender<Vec<Decision>>,
+    },
+    /// The waits that ended after the one of a number, oldest first.
+    WaitsEnded {
+        /// The number.
+        after: u64,
+        /// The waits.
+        answer: oneshot::Sender<Vec<WaitEnded>>,
     },
     /// How good the promised waits were so far.
     Estimates(oneshot::Sender<EstimateScores>),

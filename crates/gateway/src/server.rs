@@ -29,6 +29,7 @@ use crate::leaving::leave;
 use crate::metrics::Counted;
 use crate::routes;
 use crate::source::Peer;
+use crate::wall;
 
 /// Time a client may take to send a request's headers, and an idle connection may stay open.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,6 +89,7 @@ impl Gateway {
         let places = Places::new(&face.options);
         // Conversations outlive their connections' tasks, but not this one, however it ends.
         let _stop = face.stop.clone().drop_guard();
+        face.tasks.spawn(wall::run(face.clone()));
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         loop {

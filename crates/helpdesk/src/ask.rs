@@ -88,7 +88,7 @@ pub struct Detail {
 }
 
 /// What a shopper wishes beyond the skills that are required.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Wishes {
     /// The least level in a required skill, until a relaxing rule says that less is enough.
     pub least_levels: Vec<(SkillId, Level)>,
@@ -101,7 +101,7 @@ pub struct Wishes {
 }
 
 /// A skill that is welcome but not required.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Preference {
     /// The skill; a language, for one.
     pub skill: SkillId,
@@ -112,7 +112,7 @@ pub struct Preference {
 }
 
 /// Who shall come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Prefer {
     /// The highest level at work, waited for as long as for a named rep, and then the best who is free.
     Best,

@@ -194,6 +194,13 @@ impl Relax {
     }
 }
 
+impl Routing {
+    /// How many rules hold for who has waited so long.
+    pub(crate) fn fired(&self, waited: Duration) -> usize {
+        self.relax.partition_point(|rule| rule.after <= waited)
+    }
+}
+
 impl Rep {
     pub(crate) fn level(&self, skill: &SkillId) -> Option<Level> {
         let (_, level) = self.skills.iter().find(|(known, _)| known == skill)?;

@@ -111,6 +111,7 @@ impl Helpdesk {
         };
         ticket.hand_on(from.clone(), skills.clone(), to.clone(), now);
         self.tickets.set_stage(id, Stage::Waiting, now);
+        self.touched.insert(id.clone());
         self.free_rep(from, id, now);
         self.push(Output::Record(Record::Transferred {
             ticket: id.clone(),

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use presence::Availability;
 
 use crate::ask::AccessDigest;
+use crate::board::Board;
 use crate::callback::Ledger;
 use crate::cases::Cases;
 use crate::clock::{Clock, Moment};
@@ -17,6 +18,8 @@ use crate::conversation::Line;
 use crate::decision::Decision;
 use crate::decisions::Decisions;
 use crate::deliveries::Deliveries;
+use crate::forecasting::{Forecast, Seen};
+use crate::groups::Groups;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Addressee, Input, Output, PauseFor, ShopperEvent};
 use crate::knowledge::PauseEnd;
@@ -27,11 +30,13 @@ use crate::promised::Shown;
 use crate::promises::{self, Desk, Promise};
 use crate::record::Record;
 use crate::roster::{Pause, Roster};
-use crate::routing;
 use crate::scores::Scores;
-use crate::snapshot::{SiteSnapshot, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::ticket::TicketView;
-use crate::tickets::{Stage, Tickets};
+use crate::tickets::Tickets;
+
+/// The shortest time after which the desk asks to be woken.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// The helpdesk of all sites as a deterministic machine: the same inputs at the same times give the same
 /// outputs. After each [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),
@@ -52,7 +57,14 @@ pub struct Helpdesk {
     /// The calls of the last 24 hours.
     pub(crate) ledger: Ledger,
     pub(crate) cases: Cases,
-    openings: Openings,
+    pub(crate) openings: Openings,
+    pub(crate) board: Board,
+    pub(crate) groups: Groups,
+    pub(crate) forecast: Forecast,
+    /// When nobody who waits could be offered to anybody.
+    pub(crate) drained: Option<Seen>,
+    /// What the snapshot was made from.
+    published: Option<(Seen, Option<Moment>)>,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
     /// When time alone will next change something.
@@ -81,6 +93,11 @@ impl Helpdesk {
             ledger: Ledger::default(),
             cases: Cases::default(),
             openings: Openings::default(),
+            board: Board::default(),
+            groups: Groups::default(),
+            forecast: Forecast::default(),
+            drained: None,
+            published: None,
             touched: BTreeSet::new(),
             next_timeout: None,
             snapshot: Arc::new(Snapshot {
@@ -91,10 +108,19 @@ impl Helpdesk {
             }),
             outputs: VecDeque::new(),
         };
-        desk.learnt.configure(&desk.config);
+        desk.learnt
+            .configure(&desk.config, &mut desk.board, &desk.roster);
+        desk.groups = Groups::of(&desk.config, &mut desk.board, &desk.roster);
         desk.settle();
         desk.outputs.clear();
         Ok(desk)
+    }
+
+    /// From so many waiting tickets and reps at work on, 256 by default, waits are forecast a few times a second
+    /// instead of at every change; who is offered what and what groups say of a click is decided at once anyway.
+    pub fn forecasting_seldom_from(mut self, tickets_and_reps: usize) -> Self {
+        self.forecast.large = tickets_and_reps;
+        self
     }
 
     /// Takes one input.
@@ -182,8 +208,13 @@ impl Helpdesk {
         self.advance(now);
         self.config = config;
         self.roster.configure(&self.config.reps, self.now);
-        self.learnt.configure(&self.config);
         self.openings.clear();
+        self.board.clear();
+        self.learnt
+            .configure(&self.config, &mut self.board, &self.roster);
+        self.tickets.touch_all();
+        self.groups = Groups::of(&self.config, &mut self.board, &self.roster);
+        self.forecast.seen = None;
         self.release_orphans();
         self.settle();
         Ok(())
@@ -237,11 +268,17 @@ impl Helpdesk {
         self.outputs.push_back(output);
     }
 
+    #[cfg(test)]
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     pub(crate) fn promising(&self) -> Desk<'_> {
         Desk {
             config: &self.config,
             roster: &self.roster,
             tickets: &self.tickets,
+            board: &self.board,
             learnt: &self.learnt,
             openings: &self.openings,
             now: self.now,
@@ -258,7 +295,10 @@ impl Helpdesk {
         self.cases.forget(now);
         if due {
             self.roster.expire(now);
-            self.lapse_offers();
+            for ticket in self.board.due(now) {
+                self.lapse_offer(&ticket);
+                self.tickets.touch(ticket);
+            }
             self.lapse_calls();
             self.drain_queue();
         }
@@ -269,34 +309,39 @@ impl Helpdesk {
         self.next_timeout = Some(self.now);
     }
 
-    /// Brings everything derived in line with what has just happened.
+    /// Brings everything derived in line with what has just happened. Who is offered what, and what groups
+    /// say of a click, is decided at once; on a large desk waits are forecast anew a few times a second.
     pub(crate) fn settle(&mut self) {
         self.openings.refresh(&self.config, self.now);
         self.drain_queue();
         self.decide_who_waits();
-        self.refresh_learnt();
-        let promises = promises::promises(self.promising());
-        self.tell_shoppers(promises.tickets);
-        self.publish_snapshot(promises.sites);
+        self.sync();
+        let seen = self.seen();
+        let overtaken = self.forecast.next_overtaking;
+        let is_behind =
+            self.forecast.seen != Some(seen) || overtaken.is_some_and(|at| at <= self.now);
+        if is_behind && self.forecast_is_due() {
+            self.forecast();
+        } else {
+            self.tell_touched();
+        }
+        self.publish_snapshot();
         self.record_scores();
-        self.next_timeout = self
-            .next_change()
-            .into_iter()
-            .chain(promises.next_overtaking)
-            .min();
+        self.next_timeout = self.next_change();
     }
 
-    fn refresh_learnt(&mut self) {
+    pub(crate) fn refresh_learnt(&mut self) {
         self.learnt.refresh(Live {
             config: &self.config,
             roster: &self.roster,
             tickets: &self.tickets,
+            board: &self.board,
             now: self.now,
         });
     }
 
     /// Tells every shopper whose ticket stands differently from what was told last.
-    fn tell_shoppers(&mut self, promises: BTreeMap<TicketId, Promise>) {
+    pub(crate) fn tell_shoppers(&mut self, promises: BTreeMap<TicketId, Promise>) {
         for id in std::mem::take(&mut self.touched) {
             if !promises.contains_key(&id) {
                 self.tell(&id, None);
@@ -319,7 +364,7 @@ impl Helpdesk {
     /// Notes how a ticket stands as what its shopper knows; `None` when the shopper knows it already.
     fn take_view_as_told(&mut self, id: &TicketId, promise: Option<Promise>) -> Option<TicketView> {
         let now = self.now;
-        let ticket = self.tickets.ticket_mut(id)?;
+        let ticket = self.tickets.told_mut(id)?;
         let rep = ticket.rep().and_then(|rep| self.roster.seat(rep));
         let rep = rep.map(|seat| Arc::from(seat.rep.name.as_str()));
         let had_promise = ticket.promised.is_some();
@@ -360,6 +405,9 @@ impl Helpdesk {
             ticket.told = view.clone();
             Some(view)
         };
+        if promise.is_some() {
+            self.board.look_again(ticket, &self.config, now);
+        }
         if let Some(given) = given {
             self.push(Output::Record(given.record(id)));
         }
@@ -368,15 +416,32 @@ impl Helpdesk {
 
     /// Takes all shoppers for told: one by an answer, or all because nobody follows yet.
     pub(crate) fn take_views_as_told(&mut self, of: impl IntoIterator<Item = TicketId>) {
-        self.refresh_learnt();
-        let mut promises = promises::promises(self.promising());
+        self.sync();
+        if self.forecast_is_due() {
+            self.refresh_learnt();
+            let mut promises = promises::promises(self.promising(), &self.groups);
+            for id in of {
+                self.touched.remove(&id);
+                self.take_view_as_told(&id, promises.tickets.remove(&id));
+            }
+            return;
+        }
         for id in of {
             self.touched.remove(&id);
-            self.take_view_as_told(&id, promises.tickets.remove(&id));
+            let promise = self.quick_promise(&id);
+            self.take_view_as_told(&id, promise);
         }
     }
 
-    fn publish_snapshot(&mut self, sites: Vec<SiteSnapshot>) {
+    fn publish_snapshot(&mut self) {
+        let basis = (self.seen(), self.forecast.at);
+        if self.published == Some(basis) {
+            return;
+        }
+        self.published = Some(basis);
+        let sites = self
+            .groups
+            .snapshots(self.promising(), &self.forecast.clicks);
         if sites == self.snapshot.sites {
             return;
         }
@@ -432,40 +497,27 @@ impl Helpdesk {
         }
     }
 
-    /// When time alone next changes anything but the order of the queue.
+    /// When time alone next changes anything.
     fn next_change(&self) -> Option<Moment> {
-        let offers = self
-            .roster
-            .seats()
-            .flat_map(|seat| &seat.offers)
-            .filter_map(|offer| match &self.tickets.ticket(offer)?.stage {
-                Stage::Offered { until, .. } => Some(*until),
-                Stage::Waiting | Stage::Open { .. } | Stage::Callback(_) | Stage::Ended { .. } => {
-                    None
-                }
-            });
-        let routing = &self.config.routing;
-        let decisions = self.tickets.waiting().filter_map(|ticket| {
-            let demand = ticket.demand(routing.sticky_for, self.now);
-            routing::next_change(&demand, ticket.waiting_since, routing, self.now)
+        let is_behind = self.forecast.seen != Some(self.seen());
+        let forecast = self.forecast.at.filter(|_| is_behind);
+        let forecast = forecast.map(|at| at.after(self.forecast_every()));
+        // On a large desk a place in the queue may be told a little later than it changes.
+        let overtaking = self.forecast.next_overtaking.map(|at| {
+            let earliest = self.forecast.at.filter(|_| self.is_large());
+            earliest.map_or(at, |told| at.max(told.after(self.forecast_every())))
         });
-        let in_danger = self.tickets.waiting().filter_map(|ticket| {
-            let boosts = routing.promise_boost > 1.0;
-            let danger = ticket.promised.filter(|_| boosts)?.nearly_over();
-            (danger > self.now).then_some(danger)
-        });
-        let overdue = self.tickets.waiting().filter_map(|ticket| {
-            let look = ticket.promised?.next_look();
-            (look > self.now).then_some(look)
-        });
-        offers
-            .chain(overdue)
-            .chain(decisions)
-            .chain(in_danger)
-            .chain(self.roster.next_expiry())
-            .chain(self.tickets.next_forgetting())
-            .chain(self.openings.next_change())
-            .chain(self.next_call_change())
-            .min()
+        let undecided = self.board.has_undecided();
+        let changes = [
+            undecided.then(|| self.now.after(A_MOMENT)),
+            self.board.next_due(),
+            forecast,
+            overtaking,
+            self.roster.next_expiry(),
+            self.tickets.next_forgetting(),
+            self.openings.next_change(),
+            self.next_call_change(),
+        ];
+        changes.into_iter().flatten().min()
     }
 }

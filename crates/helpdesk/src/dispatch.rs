@@ -1,8 +1,10 @@
 //! Brings waiting tickets and free reps together, and keeps what was decided.
 //! Must not know how a rep is chosen, nor what an offer is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::board::Line;
 use crate::callback::Step;
 use crate::config::Relax;
 use crate::decision::{Decision, Outcome};
@@ -15,6 +17,10 @@ use crate::record::Record;
 use crate::routing::{self, Choice};
 use crate::tickets::{Decided, Hope, Ticket};
 
+/// Tickets whose lots are found out at once. When the last rep goes home while thousands wait, why each waits is put
+/// on record by and by, so that nobody else is kept waiting for it.
+const LOTS_AT_ONCE: usize = 256;
+
 /// A waiting ticket that a free rep could take.
 struct Bid {
     ticket: TicketId,
@@ -23,42 +29,112 @@ struct Bid {
 }
 
 impl Helpdesk {
+    /// Brings the board in line with the tickets and the reps.
+    pub(crate) fn sync(&mut self) {
+        self.roster.sync();
+        let Self {
+            board,
+            tickets,
+            roster,
+            config,
+            now,
+            ..
+        } = self;
+        board.sync(tickets, roster, config, *now);
+    }
+
     /// Puts every waiting ticket that a free rep could take to the best of them: the ticket first that has
-    /// the most to show for the rep it would go to. Every offer only leaves less to choose from, so that
-    /// only those who would have gone to the same rep choose anew.
+    /// the most to show for the rep it would go to.
     pub(crate) fn drain_queue(&mut self) {
-        if !self.roster.seats().any(|seat| seat.is_free()) {
+        self.sync();
+        if self.drained == Some(self.seen()) {
             return;
         }
-        let mut bids: Vec<Bid> = self
-            .tickets
-            .waiting()
-            .filter_map(|ticket| self.bid(ticket))
-            .collect();
-        while let Some(best) = best_of(&bids) {
-            let bid = bids.swap_remove(best);
+        let mut served = BTreeSet::new();
+        while let Some(bid) = self.best_bid(&served) {
+            #[cfg(test)]
+            self.check_against_routing(&bid);
             self.decide(&bid.ticket, Outcome::Offered(bid.choice.rep.clone()));
             self.serve(&bid.ticket, &bid.choice.rep);
-            bids = bids
-                .into_iter()
-                .filter_map(|other| {
-                    if other.choice.rep == bid.choice.rep {
-                        self.bid(self.tickets.ticket(&other.ticket)?)
-                    } else {
-                        Some(other)
-                    }
-                })
-                .collect();
+            self.sync();
+            served.extend(self.tickets.ticket(&bid.ticket).map(|ticket| ticket.number));
         }
+        #[cfg(test)]
+        assert!(
+            self.best_bid_of_all().is_none_or(|bid| self
+                .tickets
+                .ticket(&bid.ticket)
+                .is_some_and(|held| served.contains(&held.number))),
+            "a free rep could take a waiting ticket"
+        );
+        self.drained = Some(self.seen());
+    }
+
+    /// Of those who are like all others only the head of each line bids.
+    /// Whoever was served by now and waits still is held back.
+    fn best_bid(&self, served: &BTreeSet<u64>) -> Option<Bid> {
+        if self.roster.sets().free.is_empty() {
+            return None;
+        }
+        let heads = self
+            .board
+            .lines()
+            .filter_map(|line| self.bid_of_head(line, served));
+        let singles = self.board.singles().filter_map(|number| {
+            let ticket = self.tickets.waiting_as(number)?;
+            self.bid(ticket).filter(|_| !served.contains(&number))
+        });
+        heads.chain(singles).max_by_key(|bid| bid.key)
+    }
+
+    /// What routing itself would choose, ticket by ticket and rep by rep: the lines must come to the same.
+    /// The same rep for the ticket, and nobody else first unless all who are free are taken longest idle first:
+    /// then an older one that reaches further may go before a younger one with more to show.
+    #[cfg(test)]
+    fn check_against_routing(&self, bid: &Bid) {
+        let routing = &self.config.routing;
+        let ticket = self.tickets.ticket(&bid.ticket);
+        let alone = ticket.and_then(|ticket| self.bid(ticket));
+        assert_eq!(alone.map(|alone| alone.choice), Some(bid.choice.clone()));
+        let by_level = |ticket: &Ticket| {
+            ticket
+                .demand(routing.sticky_for, self.now)
+                .wants
+                .choose(routing)
+                == crate::config::Choose::Best
+        };
+        if self.tickets.waiting().all(by_level) {
+            let first = self.best_bid_of_all().map(|first| first.ticket);
+            assert_eq!(first.as_ref(), Some(&bid.ticket));
+        }
+    }
+
+    #[cfg(test)]
+    fn best_bid_of_all(&self) -> Option<Bid> {
+        let bids = self.tickets.waiting().filter_map(|ticket| self.bid(ticket));
+        bids.max_by_key(|bid| bid.key)
+    }
+
+    fn bid_of_head(&self, line: &Line, served: &BTreeSet<u64>) -> Option<Bid> {
+        let routing = &self.config.routing;
+        let (since, number) = line.first_but(served)?;
+        let waited = self.now.since(since);
+        let reach = line
+            .steps
+            .reach(waited, line.sticky_for, &self.roster, routing);
+        let choice = reach.choose(&self.roster.sets().free, &self.roster)?;
+        let ticket = self.tickets.waiting_as(number)?;
+        Some(self.bid_for(ticket, choice))
     }
 
     /// Keeps why each ticket waits that has begun to, or whose lot a rule or the last rep to leave has
     /// changed.
     pub(crate) fn decide_who_waits(&mut self) {
-        let undecided: Vec<(TicketId, Decided)> = self
-            .tickets
-            .waiting()
-            .filter_map(|ticket| {
+        let undecided = self.board.take_undecided(LOTS_AT_ONCE);
+        let undecided: Vec<(TicketId, Decided)> = undecided
+            .into_iter()
+            .filter_map(|number| {
+                let ticket = self.tickets.waiting_as(number)?;
                 let decided = self.lot(ticket);
                 let is_news = ticket.decided != Some(decided);
                 is_news.then(|| (ticket.ask.ticket.clone(), decided))
@@ -70,7 +146,7 @@ impl Helpdesk {
                 Hope::None => Outcome::Stranded,
             };
             self.decide(&id, outcome);
-            if let Some(ticket) = self.tickets.ticket_mut(&id) {
+            if let Some(ticket) = self.tickets.told_mut(&id) {
                 ticket.decided = Some(decided);
             }
             self.tell_of_hope(&id, decided.hope);
@@ -79,7 +155,7 @@ impl Helpdesk {
 
     /// The last rep to leave strands nobody in silence, nor does the first to come back.
     fn tell_of_hope(&mut self, id: &TicketId, hope: Hope) {
-        let Some(ticket) = self.tickets.ticket_mut(id) else {
+        let Some(ticket) = self.tickets.told_mut(id) else {
             return;
         };
         let text = match (ticket.told_hope, hope) {
@@ -104,17 +180,18 @@ impl Helpdesk {
 
     fn lot(&self, ticket: &Ticket) -> Decided {
         let routing = &self.config.routing;
-        let demand = ticket.demand(routing.sticky_for, self.now);
-        let hope = if routing::could_ever(&demand, &self.roster, routing) {
-            Hope::Some
-        } else {
-            Hope::None
+        let ever = || {
+            let demand = ticket.demand(routing.sticky_for, self.now);
+            if routing::could_ever(&demand, &self.roster, routing) {
+                Hope::Some
+            } else {
+                Hope::None
+            }
         };
+        let hope = self.board.hope(ticket, &self.roster);
         Decided {
-            fired: routing
-                .relax
-                .partition_point(|rule| rule.after <= demand.waited),
-            hope,
+            fired: routing.fired(self.now.since(ticket.waiting_since)),
+            hope: hope.unwrap_or_else(ever),
         }
     }
 
@@ -125,16 +202,21 @@ impl Helpdesk {
         let routing = &self.config.routing;
         let demand = ticket.demand(routing.sticky_for, self.now);
         let choice = routing::choose(&demand, &self.roster, routing, self.now)?;
+        Some(self.bid_for(ticket, choice))
+    }
+
+    fn bid_for(&self, ticket: &Ticket, choice: Choice) -> Bid {
         let place = Place {
             number: ticket.number,
             since: ticket.asked_at.0,
             weight: promises::weight(&self.config, ticket, self.now),
         };
-        Some(Bid {
+        let priority = self.config.routing.priority;
+        Bid {
             ticket: ticket.ask.ticket.clone(),
-            key: place.key(choice.expertise, routing.priority, self.now.0),
+            key: place.key(choice.expertise, priority, self.now.0),
             choice,
-        })
+        }
     }
 
     /// How the reps stand to a ticket at this moment, as a decision that changes nothing.
@@ -201,9 +283,4 @@ impl Helpdesk {
             others: considered.others,
         }
     }
-}
-
-fn best_of(bids: &[Bid]) -> Option<usize> {
-    let keyed = bids.iter().enumerate();
-    keyed.max_by_key(|(_, bid)| bid.key).map(|(place, _)| place)
 }

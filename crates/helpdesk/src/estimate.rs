@@ -41,6 +41,17 @@ pub(crate) fn queue_length(ahead: u32, servers: u32, handling: Duration) -> Opti
     })
 }
 
+/// A wait so many times as long.
+pub(crate) fn stretched(wait: Wait, times: f64) -> Wait {
+    let longer = |seconds: u32| whole(f64::from(seconds) * times);
+    Wait {
+        seconds: longer(wait.seconds),
+        low: longer(wait.low),
+        high: longer(wait.high),
+        ..wait
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Tail {
     Low,

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ask;
+mod board;
 pub mod callback;
 pub mod case;
 mod cases;
@@ -17,7 +18,10 @@ mod decisions;
 mod deliveries;
 mod desk;
 mod dispatch;
+pub mod ended_waits;
 mod estimate;
+mod forecasting;
+mod groups;
 mod hours;
 pub mod ids;
 pub mod io;
@@ -62,6 +66,7 @@ pub use config_error::ConfigError;
 pub use conversation::{Line, Speaker};
 pub use decision::{Candidate, Decision, Outcome};
 pub use desk::Helpdesk;
+pub use ended_waits::{WaitEnded, WaitFate};
 pub use estimate::quote::Form;
 pub use hours::{Hours, HoursError};
 pub use ids::{

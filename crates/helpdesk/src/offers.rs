@@ -68,24 +68,17 @@ impl OfferEnd {
 }
 
 impl Helpdesk {
-    /// Ends the offers that were left unanswered.
-    pub(crate) fn lapse_offers(&mut self) {
-        let offered: Vec<TicketId> = self
-            .roster
-            .seats()
-            .flat_map(|seat| seat.offers.iter().cloned())
-            .collect();
-        for id in offered {
-            let Some(ticket) = self.tickets.ticket(&id) else {
-                continue;
-            };
-            if let Stage::Offered { rep, until, .. } = &ticket.stage
-                && *until <= self.now
-            {
-                let rep = rep.clone();
-                self.end_offer(&id, OfferEnd::Lapsed);
-                self.doubt(&rep, Some(&id));
-            }
+    /// Ends an offer that was left unanswered.
+    pub(crate) fn lapse_offer(&mut self, id: &TicketId) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        if let Stage::Offered { rep, until, .. } = &ticket.stage
+            && *until <= self.now
+        {
+            let rep = rep.clone();
+            self.end_offer(id, OfferEnd::Lapsed);
+            self.doubt(&rep, Some(id));
         }
     }
 
@@ -103,6 +96,7 @@ impl Helpdesk {
             ticket.refused.insert(rep.clone(), now);
         }
         self.tickets.set_stage(id, Stage::Waiting, now);
+        self.touched.insert(id.clone());
         if let Some(seat) = self.roster.seat_mut(&rep) {
             seat.end_offer(id);
         }

@@ -12,26 +12,37 @@ use crate::ids::{SiteId, SkillId};
 #[derive(Debug, Default)]
 pub(crate) struct Openings {
     by_group: BTreeMap<(SiteId, SkillId), Openness>,
+    version: u64,
 }
 
 impl Openings {
     /// Forgets everything: the hours have changed.
     pub(crate) fn clear(&mut self) {
         self.by_group.clear();
+        self.version += 1;
+    }
+
+    /// Rises whenever anything opens or closes.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// Brings it in line with the time.
     pub(crate) fn refresh(&mut self, config: &Config, now: Moment) {
         for site in &config.sites {
             for skill in &site.skills {
+                let has_hours =
+                    site.hours.is_some() || site.skill_hours.iter().any(|(of, _)| of == skill);
+                if !has_hours {
+                    continue;
+                }
                 let group = (site.id.clone(), skill.clone());
                 let holds = self
                     .by_group
                     .get(&group)
                     .is_some_and(|openness| openness.until.is_none_or(|until| now.0 < until));
-                let has_hours =
-                    site.hours.is_some() || site.skill_hours.iter().any(|(of, _)| of == skill);
-                if has_hours && !holds {
+                if !holds {
+                    self.version += 1;
                     let openness = site.openness(std::slice::from_ref(skill), now.0);
                     self.by_group.insert(group, openness);
                 }

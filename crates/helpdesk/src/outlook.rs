@@ -2,23 +2,25 @@
 //! wait, and of a click, are played forward. Must not know who is told.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use presence::Availability;
 
 use crate::ask::Wishes;
+use crate::board::Board;
 use crate::clock::Moment;
-use crate::config::{Config, Rep};
-use crate::estimate::Forecast;
+use crate::config::Config;
 use crate::estimate::experience::Experience;
-use crate::estimate::quote::{Quote, quote};
+use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
 use crate::ids::{RepId, SkillId, TicketId, TierId};
 use crate::lesson::{Lesson, Observation};
+use crate::promises;
 use crate::roster::{Roster, Seat};
-use crate::routing::floor::Floor;
-use crate::routing::plan::{Kind, Plan, Tick};
-use crate::routing::reps::RepSet;
+use crate::routing::fits::{Steps, Want};
+use crate::routing::floor::{Floor, Queued};
+use crate::routing::plan::{Plan, Tick};
 use crate::snapshot::Wait;
 use crate::tickets::{Stage, Ticket, Tickets};
 
@@ -26,6 +28,9 @@ use crate::tickets::{Stage, Ticket, Tickets};
 const SEED: u64 = 1;
 /// How long an outlook holds while nobody comes, goes or is taken.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+/// Different wishes, or sets of skills, that are played beside the plain ones; whoever wishes more is quoted by the
+/// length of the queue.
+const WISHES: usize = 64;
 /// In a millisecond.
 const NANOSECONDS: i64 = 1_000_000;
 
@@ -35,26 +40,19 @@ pub(crate) struct Learnt {
     experience: Experience,
     skills: Vec<SkillId>,
     kinds: Vec<(SkillId, TierId)>,
-    planned: Option<Planned>,
+    /// How reps fit a click for each kind.
+    bases: Vec<Arc<Steps>>,
     known: Option<Known>,
     unknown: Outlook,
     /// Whether the experience holds what the configuration says is usual.
     is_believed: bool,
 }
 
-/// A plan and what it was made for.
-#[derive(Debug)]
-struct Planned {
-    reps: Vec<RepId>,
-    kinds: Vec<Kind>,
-    plan: Plan,
-}
-
 /// The waits of this moment.
 #[derive(Debug, Default)]
 pub(crate) struct Outlook {
-    tickets: BTreeMap<TicketId, Forecast>,
-    clicks: BTreeMap<(SkillId, TierId), Forecast>,
+    tickets: BTreeMap<TicketId, Quote>,
+    clicks: BTreeMap<(SkillId, TierId), Quote>,
     next_reps: BTreeMap<(SkillId, TierId), RepId>,
 }
 
@@ -62,7 +60,9 @@ pub(crate) struct Outlook {
 #[derive(Debug)]
 struct Known {
     in_hand: Vec<InHand>,
-    waiting: Vec<TicketId>,
+    /// Of the board and of the roster, as they were by then.
+    waiting: u64,
+    reps: u64,
     at: Moment,
     outlook: Outlook,
 }
@@ -73,13 +73,14 @@ pub(crate) struct Live<'a> {
     pub(crate) config: &'a Config,
     pub(crate) roster: &'a Roster,
     pub(crate) tickets: &'a Tickets,
+    pub(crate) board: &'a Board,
     pub(crate) now: Moment,
 }
 
 impl Outlook {
-    /// How much longer a waiting ticket waits.
-    pub(crate) fn ticket(&self, ticket: &TicketId) -> Option<Wait> {
-        self.tickets.get(ticket).map(Forecast::promise)
+    /// How much longer a waiting ticket waits, and how that was found.
+    pub(crate) fn ticket(&self, ticket: &TicketId) -> Option<(Wait, Form)> {
+        self.tickets.get(ticket).map(told)
     }
 
     /// Who is likely to be free first for a click of this moment.
@@ -88,9 +89,9 @@ impl Outlook {
     }
 
     /// How long a click of this moment would wait.
-    pub(crate) fn click(&self, skill: &SkillId, tier: &TierId) -> Option<Wait> {
+    pub(crate) fn click(&self, skill: &SkillId, tier: &TierId) -> Option<(Wait, Form)> {
         let click = (skill.clone(), tier.clone());
-        self.clicks.get(&click).map(Forecast::promise)
+        self.clicks.get(&click).map(told)
     }
 }
 
@@ -100,7 +101,7 @@ impl Default for Learnt {
             experience: Experience::new(Vec::new()),
             skills: Vec::new(),
             kinds: Vec::new(),
-            planned: None,
+            bases: Vec::new(),
             known: None,
             unknown: Outlook::default(),
             is_believed: false,
@@ -110,7 +111,7 @@ impl Default for Learnt {
 
 impl Learnt {
     /// Takes the skills and tiers of a configuration; what is known of others is kept.
-    pub(crate) fn configure(&mut self, config: &Config) {
+    pub(crate) fn configure(&mut self, config: &Config, board: &mut Board, roster: &Roster) {
         let mut believed = Vec::new();
         for skill in &config.skills {
             if !self.skills.contains(&skill.id) {
@@ -134,7 +135,15 @@ impl Learnt {
             self.experience.believe(usual.as_secs_f64());
             self.is_believed = true;
         }
-        self.planned = None;
+        let base = |(skill, tier): &(SkillId, TierId)| {
+            let want = Want {
+                skills: vec![skill.clone()],
+                tier: tier.clone(),
+                wishes: Wishes::NONE,
+            };
+            board.steps(want, roster, &config.routing)
+        };
+        self.bases = self.kinds.iter().map(base).collect();
         self.known = None;
     }
 
@@ -174,107 +183,100 @@ impl Learnt {
         if !self.experience.knows_enough() {
             return;
         }
-        let seats: Vec<&Seat> = at_work(live.roster).collect();
-        let is_planned = self.plan(live.config, &seats);
         let mut in_hand = Vec::new();
-        for (rep, seat) in seats.iter().enumerate() {
-            self.seat(rep, seat, live, &mut in_hand);
+        for place in live.roster.at_work() {
+            if let Some(seat) = live.roster.seat_at(place) {
+                self.seat(place, seat, live, &mut in_hand);
+            }
         }
-        let waiting = live.tickets.waiting();
-        let waiting: Vec<TicketId> = waiting.map(|ticket| ticket.ask.ticket.clone()).collect();
+        let waiting = live.board.version();
+        let reps = live.roster.version();
         let holds = self.known.as_ref().is_some_and(|known| {
             live.now.since(known.at) < FRESH_FOR
                 && known.in_hand == in_hand
                 && known.waiting == waiting
+                && known.reps == reps
         });
-        if is_planned && holds {
+        if holds {
             return;
         }
         self.experience.refresh();
         self.known = self.play(live, &in_hand).map(|outlook| Known {
             in_hand,
             waiting,
+            reps,
             at: live.now,
             outlook,
         });
     }
 
-    /// Makes a plan for the reps at work; says whether the one there is was already theirs.
-    fn plan(&mut self, config: &Config, seats: &[&Seat]) -> bool {
-        let kinds = self.kinds.iter().map(|(skill, tier)| {
-            let known = config.tiers.iter().find(|known| known.id == *tier);
-            Kind {
-                skills: vec![skill.clone()],
-                wishes: Wishes::NONE,
-                tier: tier.clone(),
-                weight: known.map_or(1.0, |known| known.weight),
-            }
-        });
-        let kinds: Vec<Kind> = kinds.collect();
-        let holds = self.planned.as_ref().is_some_and(|planned| {
-            let mut pairs = planned.reps.iter().zip(seats);
-            planned.kinds == kinds
-                && planned.reps.len() == seats.len()
-                && pairs.all(|(id, seat)| *id == seat.rep.id)
-        });
-        if holds {
-            return true;
-        }
-        let mut all = RepSet::with_room_for(seats.len());
-        (0..seats.len()).for_each(|rep| all.insert(rep));
-        let reps: Vec<&Rep> = seats.iter().map(|seat| &seat.rep).collect();
-        self.planned = Some(Planned {
-            plan: Plan::new(&reps, &all, &kinds, &config.routing),
-            reps: reps.into_iter().map(|rep| rep.id.clone()).collect(),
-            kinds,
-        });
-        false
-    }
-
     fn play(&self, live: Live<'_>, in_hand: &[InHand]) -> Option<Outlook> {
-        let plan = &self.planned.as_ref()?.plan;
         let now = ticks(live.now);
-        let mut floor = Floor::new(plan, now);
-        for (rep, seat) in at_work(live.roster).enumerate() {
+        let weight = |tier: &TierId| promises::tier_weight(live.config, tier);
+        let mut kinds: Vec<(&Steps, f64)> = self
+            .bases
+            .iter()
+            .zip(&self.kinds)
+            .map(|(steps, (_, tier))| (&**steps, weight(tier)))
+            .collect();
+        let mut taught_as: Vec<usize> = (0..kinds.len()).collect();
+        let mut lines = Vec::new();
+        for line in live.board.lines() {
+            let want = &line.steps.want;
+            let Some(base) = want.skills.first().and_then(|s| self.kind(s, &want.tier)) else {
+                continue;
+            };
+            if want.is_plain() {
+                lines.push((base, line));
+            } else if kinds.len() < self.bases.len() + WISHES {
+                lines.push((kinds.len(), line));
+                kinds.push((&*line.steps, weight(&want.tier)));
+                taught_as.push(base);
+            }
+        }
+        let plan = Plan::of_desk(&kinds, live.roster, &live.config.routing);
+        let mut floor = Floor::new(&plan, now);
+        for (rep, seat) in live.roster.seats().enumerate() {
             floor.note_activity(rep, ticks(seat.idle_since));
         }
         for held in in_hand {
             let (InHand::Conversation { rep, .. } | InHand::Rest { rep, .. }) = *held;
-            floor.occupy(plan, rep);
+            floor.occupy(&plan, rep);
         }
         let mut tickets = Vec::new();
-        for ticket in live.tickets.waiting() {
-            // Who wants several skills or one rep, or has been refused by some, is not like others of the kind.
-            let is_plain = ticket.named.is_none()
-                && ticket.refused.is_empty()
-                && ticket.skills.len() == 1
-                && ticket.wishes == Wishes::NONE;
-            let kind = self.kind_of(ticket).filter(|&kind| plan.can_ever(kind));
-            if let Some(kind) = kind.filter(|_| is_plain) {
-                let number = u32::try_from(tickets.len()).ok()?;
-                floor.enqueue(kind, number, ticks(ticket.asked_at));
+        for (kind, line) in lines.into_iter().filter(|(kind, _)| plan.can_ever(*kind)) {
+            for (since, number) in line.alike(live.tickets) {
+                let Some(ticket) = live.tickets.waiting_as(number) else {
+                    continue;
+                };
+                let queued = Queued {
+                    ticket: u32::try_from(tickets.len()).ok()?,
+                    number,
+                    since: ticks(since),
+                };
+                floor.line_up(kind, queued);
                 tickets.push(ticket.ask.ticket.clone());
             }
         }
         let scene = Scene {
-            plan,
+            plan: &plan,
             floor: &floor,
             in_hand,
             experience: &self.experience,
+            taught_as: &taught_as,
             tickets: tickets.len(),
             now,
         };
         let mut clicks: Vec<usize> = (0..self.kinds.len()).collect();
-        clicks.retain(|&kind| plan.can_ever(kind));
+        // Whoever would be offered at once need not be played.
+        clicks.retain(|&kind| plan.can_ever(kind) && floor.rep_for_newcomer(&plan, kind).is_none());
         let waits = quote(&scene, &clicks, SEED)?;
-        let of_ticket =
-            |(ticket, quote): (TicketId, Option<Quote>)| Some((ticket, quote?.forecast));
-        let of_click = |(kind, quote): (usize, Option<Quote>)| {
-            Some((self.kinds.get(kind)?.clone(), quote?.forecast))
-        };
+        let of_ticket = |(ticket, quote): (TicketId, Option<Quote>)| Some((ticket, quote?));
+        let of_click =
+            |(kind, quote): (usize, Option<Quote>)| Some((self.kinds.get(kind)?.clone(), quote?));
         let next_rep = |(&kind, quote): (&usize, &Option<Quote>)| {
-            let rep = self.planned.as_ref()?.reps.get(quote.as_ref()?.likely?)?;
-            Some((self.kinds.get(kind)?.clone(), rep.clone()))
+            let seat = live.roster.seat_at(quote.as_ref()?.likely?)?;
+            Some((self.kinds.get(kind)?.clone(), seat.rep.id.clone()))
         };
         let tickets = tickets.into_iter().zip(waits.tickets);
         let next_reps = clicks.iter().zip(&waits.newcomers).filter_map(next_rep);
@@ -361,8 +363,8 @@ impl Learnt {
     }
 }
 
-fn at_work(roster: &Roster) -> impl Iterator<Item = &Seat> {
-    roster.seats().filter(|seat| seat.is_at_work())
+fn told(quote: &Quote) -> (Wait, Form) {
+    (quote.forecast.promise(), quote.form)
 }
 
 fn ticks(moment: Moment) -> Tick {

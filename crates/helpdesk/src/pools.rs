@@ -2,33 +2,34 @@
 //! and how many who compete for one of them go before. Must not know waits, nor the order of the queue.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::ids::{Level, RepId};
 use crate::promises::Desk;
-use crate::roster::Seat;
-use crate::routing::membership::Membership;
-use crate::routing::{self, Demand};
+use crate::roster::Roster;
+use crate::routing::fits::Reach;
+use crate::routing::reps::RepSet;
+use crate::tickets::Ticket;
 
-/// The reps who may serve a demand.
-pub(crate) struct Pool<'a> {
-    pub(crate) seats: Vec<&'a Seat>,
+/// The reps who may serve a demand, by place in the roster.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Pool {
+    all: RepSet,
+    at_work: RepSet,
     /// Conversations the reps at work can hold at once.
     pub(crate) servers: u32,
-    places: Places,
-}
-
-/// Places in the roster: they do not change when reps come and go.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Places {
-    all: BitSet,
-    at_work: BitSet,
 }
 
 /// The different pools of those who wait.
 #[derive(Default)]
-pub(crate) struct Pools<'a> {
-    pools: Vec<Pool<'a>>,
-    by_membership: BTreeMap<Membership<'a>, PoolIndex>,
+pub(crate) struct Pools {
+    pools: Vec<Pool>,
+    by_membership: BTreeMap<Membership, PoolIndex>,
 }
+
+/// Demands that agree in this have the same pool: the want, by the place of its fits in memory, the rules that
+/// have fired, the level that is held out for, and the colleague who was named.
+type Membership = (usize, usize, Option<Level>, Option<RepId>);
 
 /// One of [`Pools`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,70 +58,82 @@ pub(crate) struct Count {
     pub(crate) at_work: u32,
 }
 
-impl<'a> Pool<'a> {
-    pub(crate) fn of(demand: &Demand<'a>, desk: Desk<'a>) -> Self {
-        let mut pool = Self {
-            seats: Vec::new(),
-            servers: 0,
-            places: Places {
-                all: BitSet::default(),
-                at_work: BitSet::default(),
-            },
-        };
-        for (place, seat) in routing::members(demand, desk.roster, &desk.config.routing) {
-            pool.seats.push(seat);
-            pool.places.all.insert(place);
-            if seat.is_at_work() {
-                pool.places.at_work.insert(place);
-                pool.servers = pool.servers.saturating_add(seat.rep.capacity);
-            }
+impl Pool {
+    /// Those whom a demand reaches, and a colleague who was named.
+    pub(crate) fn of(reach: &Reach<'_>, colleague: Option<&RepId>, roster: &Roster) -> Self {
+        let mut all = reach.set(roster.len());
+        if let Some(place) = colleague.and_then(|rep| roster.place(rep)) {
+            all.insert(place);
         }
-        pool
+        let mut at_work = RepSet::with_room_for(roster.len());
+        let mut servers = 0_u32;
+        for place in all.in_both(&roster.sets().at_work) {
+            at_work.insert(place);
+            let capacity = roster.seat_at(place).map_or(0, |seat| seat.rep.capacity);
+            servers = servers.saturating_add(capacity);
+        }
+        Self {
+            all,
+            at_work,
+            servers,
+        }
     }
 
     pub(crate) fn meets_at_work(&self, other: &Self) -> bool {
-        self.places.at_work.meets(&other.places.at_work)
+        self.at_work.meets(&other.at_work)
+    }
+
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.all.meets(&other.all)
     }
 }
 
-impl<'a> Pools<'a> {
-    /// The pool of a demand, found anew only if nobody before wanted the same.
-    pub(crate) fn take(&mut self, demand: &Demand<'a>, desk: Desk<'a>) -> PoolIndex {
-        let membership = Membership::of(demand, &desk.config.routing);
+impl Pools {
+    /// The pool of a waiting ticket, found anew only if nobody before wanted the same.
+    pub(crate) fn take(&mut self, ticket: &Ticket, desk: Desk<'_>) -> Option<PoolIndex> {
+        let steps = desk.board.steps_of(&ticket.ask.ticket)?;
+        let routing = &desk.config.routing;
+        let deadline = ticket.wishes.rep_deadline;
+        let sticky_for = deadline.unwrap_or(routing.sticky_for);
+        let waited = desk.now.since(ticket.waiting_since);
+        let reach = steps.reach(waited, sticky_for, desk.roster, routing);
+        let membership = (
+            Arc::as_ptr(steps).addr(),
+            reach.fired(),
+            reach.bar(),
+            ticket.colleague().cloned(),
+        );
         if let Some(known) = self.by_membership.get(&membership) {
-            return *known;
+            return Some(*known);
         }
-        let pool = Pool::of(demand, desk);
-        let same = self
-            .pools
-            .iter()
-            .position(|known| known.places == pool.places);
+        let pool = Pool::of(&reach, ticket.colleague(), desk.roster);
+        let same = self.pools.iter().position(|known| *known == pool);
         let index = PoolIndex(same.unwrap_or(self.pools.len()));
         if same.is_none() {
             self.pools.push(pool);
         }
         self.by_membership.insert(membership, index);
-        index
+        Some(index)
     }
 
-    pub(crate) fn pool(&self, index: PoolIndex) -> Option<&Pool<'a>> {
+    pub(crate) fn pool(&self, index: PoolIndex) -> Option<&Pool> {
         self.pools.get(index.0)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (PoolIndex, &Pool<'a>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PoolIndex, &Pool)> {
         let indexed = self.pools.iter().enumerate();
         indexed.map(|(index, pool)| (PoolIndex(index), pool))
     }
 
     /// Nobody counted yet.
     pub(crate) fn before(&self) -> Before {
-        let those = |meets: &dyn Fn(&Places) -> bool| {
-            let met = self.iter().filter(|(_, pool)| meets(&pool.places));
+        let those = |meets: &dyn Fn(&Pool) -> bool| {
+            let met = self.iter().filter(|(_, pool)| meets(pool));
             met.map(|(index, _)| index.0).collect()
         };
-        let meeting = |pool: &Pool<'a>| Meeting {
-            pools: those(&|other| other.all.meets(&pool.places.all)),
-            pools_at_work: those(&|other| other.at_work.meets(&pool.places.at_work)),
+        let meeting = |pool: &Pool| Meeting {
+            pools: those(&|other| other.meets(pool)),
+            pools_at_work: those(&|other| other.meets_at_work(pool)),
         };
         Before {
             meeting: self.pools.iter().map(meeting).collect(),
@@ -147,28 +160,5 @@ impl Before {
             }
         }
         before
-    }
-}
-
-/// A set of small numbers, one bit each; no word at the end is empty, so that equal sets are equal.
-#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
-struct BitSet {
-    words: Vec<u64>,
-}
-
-impl BitSet {
-    fn insert(&mut self, number: usize) {
-        let (word, bit) = (number / 64, number % 64);
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        if let Some(word) = self.words.get_mut(word) {
-            *word |= 1 << bit;
-        }
-    }
-
-    fn meets(&self, other: &Self) -> bool {
-        let mut pairs = self.words.iter().zip(&other.words);
-        pairs.any(|(mine, theirs)| mine & theirs != 0)
     }
 }

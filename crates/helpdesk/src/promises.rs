@@ -1,26 +1,23 @@
 //! What waiting shoppers and pages are promised: places, waits and the groups' states, all derived
 //! afresh from roster and queue. Must not know who is told.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
-use presence::Availability;
-
-use crate::ask::NO_WISHES;
+use crate::board::Board;
 use crate::clock::Moment;
-use crate::config::{Config, Site, Tier};
+use crate::config::{Config, Priority};
 use crate::estimate;
 use crate::estimate::quote::Form;
-use crate::ids::{SkillId, TicketId, TierId};
+use crate::groups::{Clicks, Groups};
+use crate::ids::{RepId, SkillId, TicketId, TierId};
 use crate::openings::Openings;
 use crate::outlook::{Learnt, Outlook};
 use crate::pools::{Pool, PoolIndex, Pools};
 use crate::queue::{self, Waiting};
 use crate::roster::Roster;
-use crate::routing::fit::Wants;
-use crate::routing::{self, Demand};
-use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
+use crate::routing::fits::Steps;
+use crate::snapshot::Wait;
 use crate::tickets::{Ticket, Tickets};
 
 /// Everything promises are derived from.
@@ -29,6 +26,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) config: &'a Config,
     pub(crate) roster: &'a Roster,
     pub(crate) tickets: &'a Tickets,
+    pub(crate) board: &'a Board,
     pub(crate) learnt: &'a Learnt,
     pub(crate) openings: &'a Openings,
     pub(crate) now: Moment,
@@ -44,19 +42,30 @@ pub(crate) struct Promise {
     pub(crate) form: Form,
 }
 
+/// What a click that would have to wait is promised.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Click {
+    pub(crate) wait: Option<Wait>,
+    pub(crate) form: Form,
+    /// Tickets that want some of the same reps and go first.
+    pub(crate) ahead: u32,
+    /// Who is likely to be free first.
+    pub(crate) next_rep: Option<RepId>,
+}
+
 /// All that is promised at one moment.
 #[derive(Debug)]
 pub(crate) struct Promises {
     /// To each waiting ticket.
     pub(crate) tickets: BTreeMap<TicketId, Promise>,
-    /// To a click: the groups of every site.
-    pub(crate) sites: Vec<SiteSnapshot>,
+    /// To a click that has to wait.
+    pub(crate) clicks: Clicks,
     /// When a waiting ticket next overtakes another by itself.
     pub(crate) next_overtaking: Option<Moment>,
 }
 
 /// Derives what is promised.
-pub(crate) fn promises(desk: Desk<'_>) -> Promises {
+pub(crate) fn promises(desk: Desk<'_>, groups: &Groups) -> Promises {
     let order = order(desk);
     let priority = desk.config.routing.priority;
     let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
@@ -64,9 +73,90 @@ pub(crate) fn promises(desk: Desk<'_>) -> Promises {
     let outlook = desk.learnt.outlook();
     Promises {
         tickets: line.promises(desk, outlook),
-        sites: groups(desk, &line, outlook),
+        clicks: line.clicks(desk, groups, outlook),
         next_overtaking,
     }
+}
+
+/// What a ticket that begins to wait, or waits again, is promised between two forecasts: what a click was, as much
+/// longer or shorter as more or fewer go before it; by the length of the queue where no click had to wait then.
+pub(crate) fn quick_promise(desk: Desk<'_>, ticket: &Ticket, clicks: &Clicks) -> Option<Promise> {
+    let steps = desk.board.steps_of(&ticket.ask.ticket)?;
+    let about = (ticket.skills.first()?, &ticket.ask.tier);
+    let count = who_goes_first(desk, steps, about.1, Some(ticket));
+    let servers = count.servers;
+    let is_like_clicks = ticket.is_plain() && steps.want.is_plain();
+    let click = clicks
+        .get(&(about.0.clone(), about.1.clone()))
+        .filter(|_| is_like_clicks);
+    let (wait, form) = match click {
+        Some(click) => {
+            let longer = f64::from(count.at_work + 1) / f64::from(click.ahead + 1);
+            let wait = click.wait.map(|wait| estimate::stretched(wait, longer));
+            (wait, click.form)
+        }
+        None => (wait(desk, count.at_work, servers, about), Form::Formula),
+    };
+    Some(Promise {
+        position: count.all.saturating_add(1),
+        servers,
+        wait,
+        form,
+    })
+}
+
+/// The quick form for a click of this moment.
+pub(crate) fn quick_wait(
+    desk: Desk<'_>,
+    steps: &Steps,
+    about: (&SkillId, &TierId),
+) -> Option<Wait> {
+    let count = who_goes_first(desk, steps, about.1, None);
+    wait(desk, count.at_work, count.servers, about)
+}
+
+/// How many go before a ticket, and who could serve it.
+struct Ahead {
+    all: u32,
+    at_work: u32,
+    servers: u32,
+}
+
+/// By lines and not by tickets, the older first where weights do not say otherwise at any time; `None` is a click
+/// of this moment.
+fn who_goes_first(desk: Desk<'_>, steps: &Steps, tier: &TierId, ticket: Option<&Ticket>) -> Ahead {
+    let routing = &desk.config.routing;
+    let reach = |steps: &Steps, waited, sticky_for| {
+        let reach = steps.reach(waited, sticky_for, desk.roster, routing);
+        Pool::of(&reach, None, desk.roster)
+    };
+    let mine = reach(steps, std::time::Duration::ZERO, routing.sticky_for);
+    let weight = tier_weight(desk.config, tier);
+    let mut ahead = Ahead {
+        all: 0,
+        at_work: 0,
+        servers: mine.servers,
+    };
+    for line in desk.board.lines() {
+        let theirs = tier_weight(desk.config, &line.steps.want.tier);
+        let first = match (routing.priority, theirs.total_cmp(&weight), ticket) {
+            (Priority::Strict, Ordering::Less, _) => 0,
+            (Priority::Strict, Ordering::Greater, _)
+            | (Priority::Strict | Priority::Weighted, _, None) => line.len(),
+            (Priority::Strict, Ordering::Equal, Some(ticket))
+            | (Priority::Weighted, _, Some(ticket)) => line.older_than(ticket),
+        };
+        let waits = u32::try_from(first).unwrap_or(u32::MAX);
+        let waited = line.head().map(|(since, _)| desk.now.since(since));
+        let theirs = reach(&line.steps, waited.unwrap_or_default(), line.sticky_for);
+        if theirs.meets(&mine) {
+            ahead.all = ahead.all.saturating_add(waits);
+        }
+        if theirs.meets_at_work(&mine) {
+            ahead.at_work = ahead.at_work.saturating_add(waits);
+        }
+    }
+    ahead
 }
 
 /// The waiting tickets in the order they are served.
@@ -85,100 +175,10 @@ pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
     order
 }
 
-fn groups(desk: Desk<'_>, line: &Line<'_>, outlook: &Outlook) -> Vec<SiteSnapshot> {
-    desk.config
-        .sites
-        .iter()
-        .map(|site| SiteSnapshot {
-            site: site.id.clone(),
-            groups: site
-                .skills
-                .iter()
-                .flat_map(|skill| desk.config.tiers.iter().map(move |tier| (skill, tier)))
-                .map(|(skill, tier)| group(desk, line, outlook, site, skill, tier))
-                .collect(),
-        })
-        .collect()
-}
-
-fn group(
-    desk: Desk<'_>,
-    line: &Line<'_>,
-    outlook: &Outlook,
-    site: &Site,
-    skill: &SkillId,
-    tier: &Tier,
-) -> GroupSnapshot {
-    let tier = &tier.id;
-    let skills = std::slice::from_ref(skill);
-    let nobody = BTreeMap::new();
-    let demand = Demand {
-        wants: Wants {
-            skills,
-            tier,
-            wishes: &NO_WISHES,
-        },
-        named: None,
-        refused: &nobody,
-        handed_on_by: None,
-        waited: Duration::ZERO,
-        sticky_for: desk.config.routing.sticky_for,
-    };
-    let pool = Pool::of(&demand, desk);
-    // A click names nobody and nobody has refused it, so that routing::prospect comes down to this.
-    let openness = desk.openings.of(&site.id, skill);
-    let (state, wait) = if !openness.is_open {
-        (GroupState::Closed, None)
-    } else if pool.seats.iter().any(|seat| seat.is_free()) {
-        (GroupState::Available, None)
-    } else if routing::could_ever(&demand, desk.roster, &desk.config.routing) {
-        let ahead = line.ahead_of_click(&pool, tier);
-        let played = outlook.click(skill, tier);
-        let wait = played.or_else(|| wait(desk, ahead, pool.servers, (skill, tier)));
-        (GroupState::Wait, wait)
-    } else {
-        (GroupState::Closed, None)
-    };
-    let mut snapshot = GroupSnapshot {
-        skill: skill.clone(),
-        tier: tier.clone(),
-        state,
-        available: 0,
-        busy: 0,
-        away: 0,
-        offline: 0,
-        queued: line.asking_for(skill, tier),
-        opens_unix_ms: openness.opens,
-        next_rep: outlook
-            .next_rep(skill, tier)
-            .filter(|_| site.shows_next_rep && state == GroupState::Wait)
-            .and_then(|rep| desk.roster.seat(rep))
-            .map(|seat| Arc::from(seat.rep.name.as_str())),
-        wait,
-    };
-    for seat in &pool.seats {
-        let counter = match seat.availability {
-            Availability::Offline => &mut snapshot.offline,
-            Availability::Away => &mut snapshot.away,
-            Availability::Available | Availability::Busy
-                if seat.is_doubted() || seat.is_paused() =>
-            {
-                &mut snapshot.away
-            }
-            Availability::Available if seat.is_free() => &mut snapshot.available,
-            Availability::Available | Availability::Busy => &mut snapshot.busy,
-        };
-        *counter += 1;
-    }
-    snapshot
-}
-
 /// The waiting tickets in order, each with the reps it may go to.
 struct Line<'a> {
     competitors: Vec<Competitor<'a>>,
-    pools: Pools<'a>,
-    /// How many ask for each skill and tier.
-    asking: BTreeMap<(&'a SkillId, &'a TierId), u32>,
+    pools: Pools,
     /// For each tier how many of each pool go before a click.
     before_click: BTreeMap<&'a TierId, BTreeMap<PoolIndex, u32>>,
 }
@@ -191,20 +191,16 @@ struct Competitor<'a> {
 impl<'a> Line<'a> {
     fn of(order: &[Waiting], desk: Desk<'a>) -> Self {
         let mut line = Self {
-            competitors: Vec::new(),
+            competitors: Vec::with_capacity(order.len()),
             pools: Pools::default(),
-            asking: BTreeMap::new(),
             before_click: BTreeMap::new(),
         };
         for waiting in order {
-            let Some(ticket) = desk.tickets.ticket(&waiting.ticket) else {
+            let Some(ticket) = desk.tickets.waiting_as(waiting.number) else {
                 continue;
             };
-            let demand = ticket.demand(desk.config.routing.sticky_for, desk.now);
-            let pool = line.pools.take(&demand, desk);
-            line.competitors.push(Competitor { ticket, pool });
-            if let Some(skill) = ticket.skills.first() {
-                *line.asking.entry((skill, &ticket.ask.tier)).or_default() += 1;
+            if let Some(pool) = line.pools.take(ticket, desk) {
+                line.competitors.push(Competitor { ticket, pool });
             }
         }
         let priority = desk.config.routing.priority;
@@ -228,23 +224,47 @@ impl<'a> Line<'a> {
             let tier = &ticket.ask.tier;
             let skill = ticket.skills.first();
             let played = outlook.ticket(&ticket.ask.ticket);
+            let by_length = || wait(desk, count.at_work, servers, (skill?, tier));
+            let (wait, form) = told(played, by_length);
             let promise = Promise {
-                form: if played.is_some() {
-                    Form::Played
-                } else {
-                    Form::Formula
-                },
                 position: count.all.saturating_add(1),
                 servers,
-                wait: played.or_else(|| wait(desk, count.at_work, servers, (skill?, tier))),
+                wait,
+                form,
             };
             promises.insert(ticket.ask.ticket.clone(), promise);
         }
         promises
     }
 
+    fn clicks(&self, desk: Desk<'_>, groups: &Groups, outlook: &Outlook) -> Clicks {
+        let mut clicks = Clicks::new();
+        for (skill, tier, steps) in groups.that_wait(desk) {
+            let about = (skill.clone(), tier.clone());
+            if clicks.contains_key(&about) {
+                continue;
+            }
+            let routing = &desk.config.routing;
+            let fresh = std::time::Duration::ZERO;
+            let reach = steps.reach(fresh, routing.sticky_for, desk.roster, routing);
+            let pool = Pool::of(&reach, None, desk.roster);
+            let ahead = self.ahead_of_click(&pool, tier);
+            let played = outlook.click(skill, tier);
+            let by_length = || wait(desk, ahead, pool.servers, (skill, tier));
+            let (wait, form) = told(played, by_length);
+            let click = Click {
+                wait,
+                form,
+                ahead,
+                next_rep: outlook.next_rep(skill, tier).cloned(),
+            };
+            clicks.insert(about, click);
+        }
+        clicks
+    }
+
     /// How many compete with a click of this moment and are served before it.
-    fn ahead_of_click(&self, pool: &Pool<'_>, tier: &TierId) -> u32 {
+    fn ahead_of_click(&self, pool: &Pool, tier: &TierId) -> u32 {
         let Some(by_pool) = self.before_click.get(tier) else {
             return 0;
         };
@@ -256,9 +276,16 @@ impl<'a> Line<'a> {
             .filter_map(|(index, _)| by_pool.get(&index))
             .fold(0, |sum, count| sum.saturating_add(*count))
     }
+}
 
-    fn asking_for(&self, skill: &SkillId, tier: &TierId) -> u32 {
-        self.asking.get(&(skill, tier)).copied().unwrap_or(0)
+/// As it was forecast, else by the length of the queue.
+fn told(
+    forecast: Option<(Wait, Form)>,
+    by_length: impl FnOnce() -> Option<Wait>,
+) -> (Option<Wait>, Form) {
+    match forecast {
+        Some((wait, form)) => (Some(wait), form),
+        None => (by_length(), Form::Formula),
     }
 }
 
@@ -279,32 +306,42 @@ const RETURNED: f64 = 1_000.0;
 
 /// What a waiting ticket's age is multiplied by.
 pub(crate) fn weight(config: &Config, ticket: &Ticket, now: Moment) -> f64 {
-    let mut tiers = config.tiers.iter();
-    let tier = tiers.find(|known| known.id == ticket.ask.tier);
-    let weight = tier.map_or(1.0, |tier| tier.weight);
+    let weight = tier_weight(config, &ticket.ask.tier);
+    boost(config, ticket, now).map_or(weight, |boost| weight * boost)
+}
+
+/// What the weight of a ticket is multiplied by whose promise is about to be broken, or whose call led to nothing.
+pub(crate) fn boost(config: &Config, ticket: &Ticket, now: Moment) -> Option<f64> {
     let in_danger = ticket
         .promised
         .is_some_and(|promised| promised.nearly_over() <= now);
     if ticket.is_returned {
-        weight * RETURNED
-    } else if in_danger {
-        weight * config.routing.promise_boost
-    } else {
-        weight
+        return Some(RETURNED);
     }
+    let boost = config.routing.promise_boost;
+    (in_danger && boost > 1.0).then_some(boost)
+}
+
+/// The weight of a tier.
+pub(crate) fn tier_weight(config: &Config, tier: &TierId) -> f64 {
+    let mut tiers = config.tiers.iter();
+    let tier = tiers.find(|known| known.id == *tier);
+    tier.map_or(1.0, |tier| tier.weight)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
+    use presence::Availability;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::routing;
     use crate::{
         AccessDigest, Ask, CallbackRules, Channel, Clock, Helpdesk, Input, Level, Prefer, Priority,
-        Proof, Relax, Rep, RepId, ReplyId, Routing, SiteId, Skill, Wishes,
+        Proof, Relax, Rep, RepId, ReplyId, Routing, Site, SiteId, Skill, Tier, Wishes,
     };
 
     const SKILLS: [&str; 3] = ["cameras", "lenses", "printing"];
@@ -322,8 +359,9 @@ mod tests {
             strict in any::<bool>(),
         ) {
             let desk = desk_with_queue(&reps, &clicks, strict);
+            let snapshot = desk.snapshot();
+            let promises = promises(desk.promising(), desk.groups());
             let desk = desk.promising();
-            let promises = promises(desk);
             let line = order(desk);
             let sets: Vec<[BTreeSet<usize>; 2]> =
                 line.iter().map(|waiting| reps_of(waiting, desk)).collect();
@@ -339,9 +377,9 @@ mod tests {
                 let about = (&ticket.skills[0], &ticket.ask.tier);
                 let by_formula = wait(desk, before(1), promise.servers, about);
                 let played = desk.learnt.outlook().ticket(&waiting.ticket);
-                prop_assert_eq!(promise.wait, played.or(by_formula));
+                prop_assert_eq!(promise.wait, played.map(|(wait, _)| wait).or(by_formula));
             }
-            for group in &promises.sites[0].groups {
+            for group in &snapshot.sites[0].groups {
                 let asking = line.iter().filter(|waiting| {
                     let ticket = desk.tickets.ticket(&waiting.ticket).unwrap();
                     (&ticket.skills[0], &ticket.ask.tier) == (&group.skill, &group.tier)

@@ -60,12 +60,16 @@ pub struct TicketReport {
     pub state: TicketState,
     /// Who has it in hand.
     pub rep: Option<RepId>,
+    /// When it was asked, in milliseconds since the Unix epoch.
+    pub asked_at_unix_ms: i64,
     /// Time since the click.
     pub age: Duration,
     /// Place in the queue, from 1, while queued.
     pub position: Option<u32>,
     /// What its shopper was last promised, while queued.
     pub wait: Option<Wait>,
+    /// What its shopper was promised first.
+    pub promised: Option<Wait>,
 }
 
 impl Helpdesk {
@@ -118,9 +122,11 @@ impl Helpdesk {
             tier: ticket.ask.tier.clone(),
             state: ticket.state(),
             rep: ticket.rep().cloned(),
+            asked_at_unix_ms: ticket.asked_at.0,
             age: self.now.since(ticket.asked_at),
             position: ticket.told.position,
             wait: ticket.told.wait,
+            promised: ticket.promised.map(|promised| promised.first.wait),
         }
     }
 }

@@ -8,11 +8,54 @@ use presence::Availability;
 use crate::clock::Moment;
 use crate::config::Rep;
 use crate::ids::{CallId, RepId, TicketId};
+use crate::routing::reps::RepSet;
 
-/// All configured reps, in order of identity.
+/// All configured reps, in order of identity, and who of them could be asked. Invariant: `sets` holds each
+/// seat as it stands, except those `touched`.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
-    seats: BTreeMap<RepId, Seat>,
+    seats: Vec<Seat>,
+    place_by_id: BTreeMap<RepId, usize>,
+    touched: Vec<usize>,
+    sets: Sets,
+    /// What was seen of each seat by then.
+    loads: Vec<Load>,
+    version: u64,
+    revision: u64,
+}
+
+/// What of a seat decides how long others wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Load {
+    presence: Presence,
+    availability: Availability,
+    offers: usize,
+    conversations: usize,
+    wrap_ups: usize,
+}
+
+/// The reps by what they are there for, by place in the roster. Each is in one of the first four.
+#[derive(Debug, Default)]
+pub(crate) struct Sets {
+    /// Could take a conversation at once.
+    pub(crate) free: RepSet,
+    /// At the desk and occupied.
+    pub(crate) busy: RepSet,
+    /// On duty, but not at the desk, doubted or in a pause.
+    pub(crate) away: RepSet,
+    /// Off duty.
+    pub(crate) offline: RepSet,
+    /// At the desk, free or occupied.
+    pub(crate) at_work: RepSet,
+}
+
+/// What a rep is there for at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Free,
+    Busy,
+    Away,
+    Offline,
 }
 
 /// One rep at work.
@@ -56,22 +99,90 @@ pub(crate) enum Pause {
 impl Roster {
     /// Takes the configured reps; those known already keep their state.
     pub(crate) fn configure(&mut self, reps: &[Rep], now: Moment) {
-        let mut known = std::mem::take(&mut self.seats);
-        for rep in reps {
-            let seat = match known.remove(&rep.id) {
-                Some(seat) => Seat {
-                    rep: rep.clone(),
-                    ..seat
-                },
-                None => Seat::new(rep.clone(), now),
+        let known = std::mem::take(&mut self.seats).into_iter();
+        let mut known: BTreeMap<RepId, Seat> =
+            known.map(|seat| (seat.rep.id.clone(), seat)).collect();
+        let seat_of = |rep: &Rep| match known.remove(&rep.id) {
+            Some(seat) => Seat {
+                rep: rep.clone(),
+                ..seat
+            },
+            None => Seat::new(rep.clone(), now),
+        };
+        self.seats = reps.iter().map(seat_of).collect();
+        self.seats
+            .sort_by(|one, other| one.rep.id.cmp(&other.rep.id));
+        let ids = self.seats.iter().map(|seat| seat.rep.id.clone());
+        self.place_by_id = ids.zip(0..).collect();
+        self.sets = Sets::with_room_for(self.seats.len());
+        self.loads = self.seats.iter().map(Seat::load).collect();
+        self.touched = (0..self.seats.len()).collect();
+        self.version += 1;
+        self.revision += 1;
+        self.sync();
+    }
+
+    /// Brings the sets in line with the seats.
+    pub(crate) fn sync(&mut self) {
+        for place in self.touched.drain(..) {
+            let (Some(seat), Some(known)) = (self.seats.get(place), self.loads.get_mut(place))
+            else {
+                continue;
             };
-            self.seats.insert(rep.id.clone(), seat);
+            let load = seat.load();
+            if self.sets.put(place, load.presence) {
+                self.version += 1;
+            }
+            if *known != load {
+                *known = load;
+                self.revision += 1;
+            }
         }
+    }
+
+    /// Rises whenever somebody comes, goes, takes something or has done with it.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Places of those at work, ascending.
+    pub(crate) fn at_work(&self) -> impl Iterator<Item = usize> {
+        let at_work = &self.sets().at_work;
+        at_work.in_both(at_work)
+    }
+
+    /// Who could be asked.
+    pub(crate) fn sets(&self) -> &Sets {
+        debug_assert!(self.touched.is_empty(), "the sets are behind the seats");
+        &self.sets
+    }
+
+    /// Rises whenever who could be asked changes.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The rep's place in the roster.
+    pub(crate) fn place(&self, rep: &RepId) -> Option<usize> {
+        self.place_by_id.get(rep).copied()
+    }
+
+    /// By place in the roster.
+    pub(crate) fn seat_at(&self, place: usize) -> Option<&Seat> {
+        self.seats.get(place)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len()
     }
 
     /// Frees what time has freed: rests that are over, doubts that have lapsed.
     pub(crate) fn expire(&mut self, now: Moment) {
-        for seat in self.seats.values_mut() {
+        for (place, seat) in self.seats.iter_mut().enumerate() {
+            if seat.wrap_ups.is_empty() && seat.doubted_until.is_none() && seat.pause.is_none() {
+                continue;
+            }
+            self.touched.push(place);
             seat.wrap_ups.retain(|&end| end > now);
             seat.doubted_until = seat.doubted_until.filter(|&end| end > now);
             seat.pause = seat.pause.filter(|pause| match pause {
@@ -83,34 +194,36 @@ impl Roster {
 
     /// Whether a call of ours is not over.
     pub(crate) fn is_on(&self, call: &CallId) -> bool {
-        self.seats
-            .values()
-            .any(|seat| seat.own_calls.contains(call))
+        self.seats.iter().any(|seat| seat.own_calls.contains(call))
     }
 
     /// A call of ours is over, whoever it was with.
     pub(crate) fn end_call(&mut self, call: &CallId) {
-        for seat in self.seats.values_mut() {
-            seat.own_calls.remove(call);
+        for (place, seat) in self.seats.iter_mut().enumerate() {
+            if seat.own_calls.remove(call) {
+                self.touched.push(place);
+            }
         }
     }
 
     pub(crate) fn seat_mut(&mut self, rep: &RepId) -> Option<&mut Seat> {
-        self.seats.get_mut(rep)
+        let place = *self.place_by_id.get(rep)?;
+        self.touched.push(place);
+        self.seats.get_mut(place)
     }
 
     pub(crate) fn seat(&self, rep: &RepId) -> Option<&Seat> {
-        self.seats.get(rep)
+        self.seats.get(*self.place_by_id.get(rep)?)
     }
 
     pub(crate) fn seats(&self) -> impl Iterator<Item = &Seat> {
-        self.seats.values()
+        self.seats.iter()
     }
 
     /// When the next rest, doubt or pause ends.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
         self.seats
-            .values()
+            .iter()
             .flat_map(|seat| {
                 let pause = seat.pause.and_then(|pause| match pause {
                     Pause::Until(end) => Some(end),
@@ -120,6 +233,50 @@ impl Roster {
                 ends.chain(seat.doubted_until).chain(pause)
             })
             .min()
+    }
+}
+
+impl Sets {
+    fn with_room_for(reps: usize) -> Self {
+        let none = || RepSet::with_room_for(reps);
+        Self {
+            free: none(),
+            busy: none(),
+            away: none(),
+            offline: none(),
+            at_work: none(),
+        }
+    }
+
+    /// Puts a rep where it belongs; says whether it was elsewhere.
+    fn put(&mut self, place: usize, presence: Presence) -> bool {
+        let mine = match presence {
+            Presence::Free => &self.free,
+            Presence::Busy => &self.busy,
+            Presence::Away => &self.away,
+            Presence::Offline => &self.offline,
+        };
+        if mine.contains(place) {
+            return false;
+        }
+        let all = [
+            (&mut self.free, presence == Presence::Free),
+            (&mut self.busy, presence == Presence::Busy),
+            (&mut self.away, presence == Presence::Away),
+            (&mut self.offline, presence == Presence::Offline),
+            (
+                &mut self.at_work,
+                matches!(presence, Presence::Free | Presence::Busy),
+            ),
+        ];
+        for (set, belongs) in all {
+            if belongs {
+                set.insert(place);
+            } else {
+                set.remove(place);
+            }
+        }
+        true
     }
 }
 
@@ -238,6 +395,30 @@ impl Seat {
     pub(crate) fn has_room(&self) -> bool {
         let in_hand = self.conversations.len() + self.offers.len() + self.wrap_ups.len();
         in_hand < usize::try_from(self.rep.capacity).unwrap_or(usize::MAX)
+    }
+
+    fn load(&self) -> Load {
+        Load {
+            presence: self.presence(),
+            availability: self.availability,
+            offers: self.offers.len(),
+            conversations: self.conversations.len(),
+            wrap_ups: self.wrap_ups.len(),
+        }
+    }
+
+    pub(crate) fn presence(&self) -> Presence {
+        match self.availability {
+            Availability::Offline => Presence::Offline,
+            Availability::Away => Presence::Away,
+            Availability::Available | Availability::Busy
+                if self.is_doubted() || self.is_paused() =>
+            {
+                Presence::Away
+            }
+            Availability::Available if self.is_free() => Presence::Free,
+            Availability::Available | Availability::Busy => Presence::Busy,
+        }
     }
 
     /// Could take a conversation at once, as far as the rep's own state goes.

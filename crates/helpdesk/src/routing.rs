@@ -6,8 +6,8 @@ mod considered;
 #[cfg(test)]
 mod differential;
 pub(crate) mod fit;
+pub(crate) mod fits;
 pub(crate) mod floor;
-pub(crate) mod membership;
 pub(crate) mod plan;
 pub(crate) mod reps;
 mod terms;
@@ -143,6 +143,7 @@ pub(crate) fn choose(
 
 /// Reps who may serve the ticket as far as it is relaxed by now, whatever they do at the moment, each
 /// with its place in the roster.
+#[cfg(test)]
 pub(crate) fn members<'r>(
     demand: &Demand<'r>,
     roster: &'r Roster,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Moment;
 use crate::desk::Helpdesk;
+use crate::ended_waits::EndedWaits;
 use crate::ids::{SkillId, TierId};
 use crate::lesson::WaitEnd;
 use crate::promised::Promised;
@@ -103,6 +104,7 @@ pub(crate) struct Scores {
     by_group: BTreeMap<(SkillId, TierId), EstimateScore>,
     /// Groups whose scores are not on record as they stand.
     changed: BTreeSet<(SkillId, TierId)>,
+    pub(crate) ended_waits: EndedWaits,
 }
 
 impl Scores {
@@ -126,6 +128,7 @@ impl Scores {
         if let Some(promised) = ticket.promised {
             self.note(ticket, |score| score.end(&promised, end, now));
         }
+        self.ended_waits.end(ticket, end, now);
     }
 
     fn note(&mut self, ticket: &Ticket, mut what: impl FnMut(&mut EstimateScore)) {

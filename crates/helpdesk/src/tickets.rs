@@ -11,6 +11,7 @@ use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::promised::{Circumstances, Given, Promised, Shown};
 use crate::promises::Promise;
 use crate::routing::fit::Wants;
+use crate::routing::fits::Want;
 use crate::routing::{Demand, Named, NamedBy};
 use crate::ticket::{CloseReason, TicketState, TicketView};
 use crate::transcript::Transcript;
@@ -27,6 +28,8 @@ pub(crate) struct Tickets {
     by_id: BTreeMap<TicketId, Ticket>,
     waiting: BTreeMap<u64, TicketId>,
     ended: VecDeque<(Moment, TicketId)>,
+    /// Those that may stand otherwise than the board knows.
+    touched: Vec<TicketId>,
     last_number: u64,
 }
 
@@ -124,6 +127,7 @@ impl Tickets {
         let number = self.last_number;
         let id = ask.ticket.clone();
         self.waiting.insert(number, id.clone());
+        self.touched.push(id.clone());
         self.by_id
             .entry(id)
             .insert_entry(Ticket::new(ask, number, now))
@@ -135,6 +139,7 @@ impl Tickets {
         let Some(ticket) = self.by_id.get_mut(id) else {
             return;
         };
+        self.touched.push(id.clone());
         match &stage {
             Stage::Waiting => {
                 self.waiting.insert(ticket.number, id.clone());
@@ -177,7 +182,33 @@ impl Tickets {
     }
 
     pub(crate) fn ticket_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
+        let ticket = self.by_id.get_mut(id)?;
+        self.touched.push(id.clone());
+        Some(ticket)
+    }
+
+    /// A ticket of which only that changes what its shopper is told, or what it says.
+    pub(crate) fn told_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
         self.by_id.get_mut(id)
+    }
+
+    /// Says that a ticket may stand otherwise, because of the time.
+    pub(crate) fn touch(&mut self, id: TicketId) {
+        self.touched.push(id);
+    }
+
+    /// Says so of all that are not ended.
+    pub(crate) fn touch_all(&mut self) {
+        let ongoing = self
+            .by_id
+            .iter()
+            .filter(|(_, ticket)| !matches!(ticket.stage, Stage::Ended { .. }));
+        self.touched.extend(ongoing.map(|(id, _)| id.clone()));
+    }
+
+    /// Those that may stand otherwise than when this was last asked.
+    pub(crate) fn take_touched(&mut self) -> Vec<TicketId> {
+        std::mem::take(&mut self.touched)
     }
 
     pub(crate) fn ticket(&self, id: &TicketId) -> Option<&Ticket> {
@@ -191,6 +222,11 @@ impl Tickets {
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Ticket> {
         self.by_id.values()
+    }
+
+    /// The waiting one of this number.
+    pub(crate) fn waiting_as(&self, number: u64) -> Option<&Ticket> {
+        self.by_id.get(self.waiting.get(&number)?)
     }
 
     pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Ticket> {
@@ -283,6 +319,31 @@ impl Ticket {
             handed_on_by: self.handed_on_by.as_ref(),
             waited: now.since(self.waiting_since),
             sticky_for: self.wishes.rep_deadline.unwrap_or(sticky_for),
+        }
+    }
+
+    /// What it wants, without whom it names.
+    pub(crate) fn want(&self) -> Want {
+        Want {
+            skills: self.skills.clone(),
+            tier: self.ask.tier.clone(),
+            wishes: self.wishes.clone(),
+        }
+    }
+
+    /// Whether it is routed like all others that want the same: no rep is named, has refused it or handed it on, and
+    /// no call is planned or led to nothing.
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_like_others =
+            self.named.is_none() && self.refused.is_empty() && self.handed_on_by.is_none();
+        is_like_others && self.plan.is_none() && !self.is_returned
+    }
+
+    /// The rep whom a colleague named, who may take it whatever it wants.
+    pub(crate) fn colleague(&self) -> Option<&RepId> {
+        match &self.named {
+            Some((rep, NamedBy::Colleague)) => Some(rep),
+            Some((_, NamedBy::Shopper)) | None => None,
         }
     }
 

@@ -1,45 +1,144 @@
 //! Makes the calls that the helpdesk orders: the rep's phone, then the shopper's number over a trunk, joined to one
 //! call (RFC 3725). Must not know why somebody is called, nor read what the two say to each other.
 
+mod intent;
+mod joining;
+mod legs;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use helpdesk::{CallEnd, CallNews, CallOrder};
+use helpdesk::{CallEnd, CallId, CallNews, CallOrder};
+use sip::Protocol;
+use sip_transport::{Calls, Sender};
+use storage::Journal;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
+use self::intent::Record;
+pub(crate) use self::intent::past_calls;
+use self::joining::Joining;
+use crate::config::TrunkSettings;
 use crate::desk::{CallCommand, CallReport};
+use crate::happenings::Happenings;
+use crate::sip_service::Bindings;
+
+/// What an operator needs.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    /// Where reps' phones are.
+    pub(crate) bindings: Arc<Bindings>,
+    /// The legs under way.
+    pub(crate) calls: Arc<Calls>,
+    /// Sends.
+    pub(crate) sender: Sender,
+    /// Where intents are written down.
+    pub(crate) journal: Journal,
+    /// By which ways telephones are called, the first to be tried first.
+    pub(crate) trunks: Arc<[TrunkSettings]>,
+    /// Where peers reach us.
+    pub(crate) local: Arc<[(Protocol, SocketAddr)]>,
+    /// Whose calls they are.
+    pub(crate) domain: Arc<str>,
+    /// Where news of calls go.
+    pub(crate) reports: mpsc::Sender<CallReport>,
+    /// Shows what happens.
+    pub(crate) happenings: Happenings,
+}
 
 /// Takes the helpdesk's orders.
 pub(crate) struct Operator {
-    reports: mpsc::Sender<CallReport>,
+    parts: Parts,
+    ends_by_call: HashMap<CallId, CancellationToken>,
 }
 
 impl Operator {
-    /// An operator that reports what becomes of each call.
-    pub(crate) fn new(reports: mpsc::Sender<CallReport>) -> Self {
-        Self { reports }
+    /// An operator of these parts.
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            ends_by_call: HashMap::new(),
+        }
     }
 
-    /// Runs until no more orders can come.
-    pub(crate) async fn run(self, mut commands: mpsc::Receiver<CallCommand>) {
-        while let Some(command) = commands.recv().await {
-            match command {
-                CallCommand::Place(order) => self.refuse(*order).await,
-                CallCommand::End(call) => {
-                    tracing::debug!(%call, "no call of this name is under way")
-                }
+    /// Runs until no more orders can come; calls under way are hung up then.
+    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<CallCommand>) {
+        let mut calls = JoinSet::new();
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(CallCommand::Place(order)) => self.place(*order, &mut calls),
+                    Some(CallCommand::End(call)) => {
+                        if let Some(end) = self.ends_by_call.get(&call) {
+                            end.cancel();
+                        }
+                    }
+                    None => return,
+                },
+                Some(done) = calls.join_next() => match done {
+                    Ok(call) => {
+                        self.ends_by_call.remove(&call);
+                    }
+                    Err(error) => tracing::error!(%error, "a call's task failed"),
+                },
             }
         }
     }
 
-    async fn refuse(&self, order: CallOrder) {
-        let why = Arc::from("no trunk is configured");
+    fn place(&mut self, order: CallOrder, calls: &mut JoinSet<CallId>) {
+        let end = CancellationToken::new();
+        self.ends_by_call.insert(order.call.clone(), end.clone());
+        calls.spawn(make(self.parts.clone(), order, end));
+    }
+}
+
+/// Makes one call, from the record of its intent to the record of its end.
+async fn make(parts: Parts, order: CallOrder, end: CancellationToken) -> CallId {
+    let call = order.call.clone();
+    let reporter = Reporter {
+        reports: parts.reports.clone(),
+        order: order.clone(),
+    };
+    // Nothing leaves before this is on disk, and an intent of this name begins once: a call is never made twice.
+    let mut record = match Record::begin(parts.journal.clone(), order.clone()).await {
+        Ok(record) => record,
+        Err(error) => {
+            tracing::warn!(%error, "a call was not made: its intent is not on record");
+            let why = Arc::from("that it is intended could not be recorded");
+            reporter.tell(CallNews::Ended(CallEnd::NotBegun(why))).await;
+            return call;
+        }
+    };
+    let ended = Joining::new(&parts, &order, &reporter, &mut record, end)
+        .run()
+        .await;
+    if let Err(error) = record.end(ended.fate(record.dialled())).await {
+        tracing::error!(%error, "how a call ended is not on record; after a restart it is in doubt");
+    }
+    parts
+        .happenings
+        .sip(|| format!("INVITE: a callback has ended: {ended:?}"));
+    reporter.tell(CallNews::Ended(ended)).await;
+    call
+}
+
+/// Tells the helpdesk of one call.
+struct Reporter {
+    reports: mpsc::Sender<CallReport>,
+    order: CallOrder,
+}
+
+impl Reporter {
+    async fn tell(&self, news: CallNews) {
         let report = CallReport {
-            ticket: order.ticket,
-            call: order.call,
-            news: CallNews::Ended(CallEnd::NotBegun(why)),
+            ticket: self.order.ticket.clone(),
+            call: self.order.call.clone(),
+            news,
         };
         if self.reports.send(report).await.is_err() {
-            tracing::debug!("a call ended after the desk");
+            tracing::debug!("news of a call came after the desk was closed");
         }
     }
 }

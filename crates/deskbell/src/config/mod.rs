@@ -28,6 +28,7 @@ mod storage;
 mod summary;
 mod tls;
 mod token_keys;
+mod trunks;
 mod watchers;
 
 use std::env;
@@ -45,7 +46,7 @@ pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use settings::{
     Audience, DigestSettings, Durability, Extension, HttpSettings, PbxSettings, Protocol, Refusal,
-    Settings, WatcherSettings,
+    Settings, TrunkSettings, WatcherSettings,
 };
 pub(crate) use summary::summary;
 
@@ -116,7 +117,12 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let (sip, tls) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
-    let (sites, faces) = sites::read(&tables.sites, &names, secrets);
+    let trunks = trunks::read(
+        &root.tables("trunk", "[[trunk]]", &trunks::TRUNK_KEYS),
+        secrets,
+    );
+    let dialling = trunks::dialling(&trunks);
+    let (sites, faces) = sites::read(&tables.sites, &names, secrets, &dialling);
     let (reps, secrets_by_rep) = reps::read(&tables.reps, &names, secrets, &sip);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
@@ -127,6 +133,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         presence: presence::read(presence.as_ref()),
         limits: limits::read(root),
         http: http::read(root, secrets),
+        trunks,
         storage: storage::read(root, (&tables.sites, &sites), secrets),
         watchers: watchers::read(presence.as_ref(), &tables.reps),
         pbx: pbx::read(root, &tables.reps, secrets),
@@ -153,6 +160,7 @@ const TABLES: &[&str] = &[
     "limits",
     "http",
     "pbx",
+    "trunk",
     "storage",
     "skill",
     "tier",

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) watchers: WatcherSettings,
     /// The telephone system that tells what reps' lines do.
     pub(crate) pbx: Option<PbxSettings>,
+    /// By which ways telephones are called, the first to be tried first.
+    pub(crate) trunks: Vec<TrunkSettings>,
     pub(crate) storage: StorageSettings,
     pub(crate) helpdesk: helpdesk::Config,
     /// The sites as the web sees them, in the order of `helpdesk.sites`.
@@ -214,6 +216,27 @@ pub(crate) struct PbxSettings {
     /// How long a subscription is asked for.
     pub(crate) lifetime: Duration,
     pub(crate) extensions: Vec<Extension>,
+}
+
+/// A way to the telephone network.
+#[derive(Debug, Clone)]
+pub(crate) struct TrunkSettings {
+    /// Host, port and parameters of its SIP URI.
+    pub(crate) hostport: String,
+    /// Proves itself to the trunk; nobody does where there is none.
+    pub(crate) user: Option<String>,
+    pub(super) password: Option<Arc<Secret>>,
+    /// The only realm whose challenges are answered.
+    pub(crate) realm: Option<String>,
+    /// Who calls, as the called see it.
+    pub(crate) from: Option<String>,
+}
+
+impl TrunkSettings {
+    /// The password, where there is one.
+    pub(crate) fn password(&self) -> &str {
+        self.password.as_ref().map_or("", |secret| secret.expose())
+    }
 }
 
 /// The line of a rep.

@@ -1,7 +1,7 @@
 //! The tables `[[site]]`. Must not know how a site is shown.
 
 use gateway::SiteFace;
-use helpdesk::{Site, SiteId, SkillId};
+use helpdesk::{Dialling, Site, SiteId, SkillId};
 
 use super::document::{Section, Value};
 use super::forms;
@@ -10,8 +10,9 @@ use super::hours;
 use super::names::{self, Names};
 use super::secret::Sources;
 use super::token_keys;
+use super::trunks;
 
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 16] = [
     "id",
     "name",
     "origins",
@@ -26,6 +27,7 @@ pub(super) const KEYS: [&str; 15] = [
     "skill_hours",
     "show_next_rep",
     "retention",
+    "callback",
     "form",
 ];
 
@@ -34,6 +36,7 @@ pub(super) fn read(
     tables: &[Section<'_>],
     names: &Names<'_>,
     secrets: Sources<'_>,
+    dialling: &Dialling,
 ) -> (Vec<Site>, Vec<SiteFace>) {
     let mut taken = Vec::new();
     tables
@@ -56,7 +59,7 @@ pub(super) fn read(
                 hours: hours.site,
                 skill_hours: hours.skills,
                 shows_next_rep: shows_next_rep.unwrap_or(false),
-                callback: helpdesk::CallbackRules::default(),
+                callback: trunks::read_rules(table, dialling.clone()),
             };
             Some((
                 site,

@@ -30,9 +30,12 @@ fn text(facts: &Facts, data: &Path, robots: Robots) -> String {
     }
     text.push_str(&format!(
         "  presence     http://{http}/v1/sites/shop/presence\n  \
+         console      http://{http}/console/ (user and password of a rep)\n  \
+         wall         http://{http}/wall/ (erin, or the key {})\n  \
          SIP          {sip} (UDP and TCP)\n  \
          data         {}\n\n\
          Reps\n",
+        facts.admin_key,
         data.display()
     ));
     text.push_str(&format!(

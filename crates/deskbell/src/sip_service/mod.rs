@@ -1,13 +1,17 @@
 //! SIP as Deskbell speaks it: hands each request to the file of its method. Everything here runs on the
 //! task that read the request and never waits. Must not know how sockets work or how the helpdesk decides.
 
+mod ack;
 mod agent;
 mod answer;
 mod authentication;
 mod bindings;
+mod bye;
+mod cancel;
 mod directory;
 mod extensions;
 mod formats;
+mod invite;
 mod kept;
 mod letters;
 mod lines;
@@ -29,8 +33,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use presence::Store;
+use sip::transaction::ServerTransactionId;
 use sip::{Flow, HeaderName, Method, Request, StatusCode};
-use sip_transport::{Exchange, Handling, Service};
+use sip_transport::{Calls, Exchange, Handling, Service};
 use storage::Health;
 use tokio::sync::{mpsc, watch};
 
@@ -42,7 +47,7 @@ use crate::keeper::AnswerWay;
 
 pub(crate) use agent::{Agent, AgentInputs};
 pub(crate) use authentication::{Login, Offers};
-pub(crate) use bindings::{Bindings, SavedBinding};
+pub(crate) use bindings::{Binding, Bindings, SavedBinding};
 pub(crate) use directory::{Directory, SharedDirectory, TiersServed};
 pub(crate) use kept::{KeptSubscriptions, SavedSubscription};
 pub(crate) use letters::{Letters, MessengerBoard};
@@ -72,6 +77,7 @@ pub(crate) struct SipService {
     rep_says: mpsc::Sender<RepSays>,
     shopper_says: mpsc::Sender<ShopperSays>,
     messengers: MessengerBoard,
+    calls: Arc<Calls>,
     subscribes: mpsc::Sender<SubscribeAsk>,
     expected_notifies: ExpectedNotifies,
     line_notifies: mpsc::Sender<LineNotify>,
@@ -107,6 +113,8 @@ pub(crate) struct Parts {
     pub(crate) shopper_says: mpsc::Sender<ShopperSays>,
     /// Which messengers may write without credentials, and where.
     pub(crate) messengers: MessengerBoard,
+    /// The legs of calls under way.
+    pub(crate) calls: Arc<Calls>,
     /// Where watchers' SUBSCRIBEs go.
     pub(crate) subscribes: mpsc::Sender<SubscribeAsk>,
     /// The dialogs in which we are told something.
@@ -140,6 +148,7 @@ impl SipService {
             rep_says: parts.rep_says,
             shopper_says: parts.shopper_says,
             messengers: parts.messengers,
+            calls: parts.calls,
             subscribes: parts.subscribes,
             expected_notifies: parts.expected_notifies,
             line_notifies: parts.line_notifies,
@@ -168,25 +177,27 @@ impl Service for SipService {
             Method::Options => self.handle_options(request, &exchange),
             Method::Subscribe => self.handle_subscribe(request, exchange),
             Method::Notify => self.handle_notify(request, exchange),
-            // RFC 3261 §12.2.2: there is no dialog to be in. §9.2: nor a transaction to cancel.
-            Method::Bye | Method::Cancel => refuse(answer(
-                request,
-                &exchange,
-                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
-            )),
+            Method::Bye => self.handle_bye(request, exchange),
+            Method::Cancel => Self::refuse_cancel(request, &exchange),
+            Method::Invite | Method::Info | Method::Prack | Method::Update => {
+                self.handle_invite(request, exchange)
+            }
             Method::Ack => Handling::Ignore,
             Method::Other => refuse(
                 answer(request, &exchange, StatusCode::NOT_IMPLEMENTED)
                     .header(HeaderName::Allow, ALLOW),
             ),
-            // Not remembered: an INVITE's refusal would be sent again and again to whoever seems to have sent it.
-            Method::Invite | Method::Info | Method::Prack | Method::Refer | Method::Update => {
-                refuse(
-                    answer(request, &exchange, StatusCode::METHOD_NOT_ALLOWED)
-                        .header(HeaderName::Allow, ALLOW),
-                )
-            }
+            // Security row M4: nobody outside says where a call goes.
+            Method::Refer => Self::refuse_method(request, &exchange),
         }
+    }
+
+    fn handle_ack(&self, ack: &Request, _flow: Flow) {
+        self.pass_ack(ack);
+    }
+
+    fn handle_cancelled(&self, flow: Flow, transaction: ServerTransactionId) {
+        self.pass_cancel(flow, transaction);
     }
 
     fn handle_flow_closed(&self, flow: Flow) {

@@ -76,7 +76,7 @@ class Console {
     this.#makeTop();
     this.#makeHelp();
     this.strip = make('p', { className: 'strip', role: 'status' });
-    this.notice = make('div', { className: 'notice', hidden: true });
+    this.notice = make('section', { className: 'notice', ariaLabel: words.noticeLabel, hidden: true });
     this.announce = make('p', { className: 'quiet', role: 'status' });
   }
 
@@ -94,7 +94,7 @@ class Console {
     this.line.addEventListener('signedout', () => this.#leave(words.signedOut));
     this.desk.addEventListener('changed', () => this.#showSoon());
     this.desk.addEventListener('offer', ({ detail }) => this.#offer(detail));
-    this.desk.addEventListener('gone', ({ detail }) => this.notices.withdraw(detail.ticket));
+    this.desk.addEventListener('gone', ({ detail }) => { this.notices.withdraw(detail.ticket); delete this.line.after[detail.ticket]; });
     this.desk.addEventListener('heard', ({ detail }) => this.#heard(detail));
     this.desk.addEventListener('ended', ({ detail }) => this.#ended(detail));
     this.desk.addEventListener('note', ({ detail }) => tell(this.announce, detail.text));
@@ -110,7 +110,15 @@ class Console {
     this.desk.choose(ticket);
     this.view('talk');
     this.show();
-    if (matchMedia('(min-width: 900px)').matches) this.talk.focus();
+    this.wanted = matchMedia('(min-width: 900px)').matches ? ticket : undefined;
+    this.#focusWanted();
+  }
+
+  /** What was answered gets the focus once it can be written in, which may be a moment later. */
+  #focusWanted() {
+    if (this.wanted !== this.desk.current || this.talk.composer.hidden) return;
+    this.wanted = undefined;
+    this.talk.focus();
   }
 
   /** On a narrow screen one pane is seen at a time. */
@@ -122,6 +130,7 @@ class Console {
     this.#showTop();
     this.lists.show();
     this.talk.show();
+    if (this.wanted) this.#focusWanted();
     title(this.desk.offers.length, this.desk.open.reduce((sum, talk) => sum + talk.unread, 0));
   }
 

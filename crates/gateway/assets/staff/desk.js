@@ -37,7 +37,7 @@ export class Desk extends EventTarget {
   }
 
   get ended() {
-    return [...this.talks.values()].filter(({ over }) => over).sort((one, other) => other.over - one.over);
+    return [...this.talks.values()].filter(({ over, dismissed }) => over && !dismissed).sort((one, other) => other.over - one.over);
   }
 
   get wrapUpUntil() {
@@ -80,7 +80,9 @@ export class Desk extends EventTarget {
   }
 
   forget(ticket) {
-    this.talks.delete(ticket);
+    // Its lines are kept, as far as any are, should the ticket come back.
+    const talk = this.talks.get(ticket);
+    if (talk) talk.dismissed = true;
     if (this.current === ticket) this.current = this.open[0]?.ticket;
     this.#tell('changed');
   }
@@ -93,6 +95,7 @@ export class Desk extends EventTarget {
       const talk = this.talk(held.ticket);
       talk.card = held;
       talk.over = 0;
+      talk.dismissed = false;
       const was = before.get(held.ticket);
       before.delete(held.ticket);
       if (held.stand === 'offered' && was?.stand !== 'offered') this.#tell('offer', held);

@@ -131,7 +131,7 @@ export class Talk {
   }
 
   #makeComposer() {
-    this.text = make('textarea', { id: 'text', rows: 1, className: 'text', ariaDescribedBy: 'text-hint' });
+    this.text = make('textarea', { id: 'text', rows: 1, className: 'text' });
     this.text.setAttribute('aria-describedby', 'text-hint');
     this.sentences = make('ul', { className: 'sentences', role: 'listbox', ariaLabel: words.sentences, hidden: true, id: 'sentences' });
     this.label = make('label', { htmlFor: 'text', className: 'quiet' });
@@ -282,7 +282,6 @@ export class Talk {
     const sought = typed.slice(1).toLowerCase();
     const found = isAsked ? this.desk.canned.filter(({ name, text }) => name.toLowerCase().includes(sought) || text.toLowerCase().includes(sought)) : [];
     this.sentences.hidden = !isAsked || !found.length;
-    this.text.setAttribute('aria-expanded', String(!this.sentences.hidden));
     this.chosen = 0;
     this.sentences.replaceChildren(...found.map((canned, place) => Object.assign(make('li', {
       role: 'option', id: `sentence-${place}`, ariaSelected: String(place === 0),

@@ -11,7 +11,7 @@ export const words = {
   wall: 'Wall',
   hands: { available: 'Available', busy: 'Busy', away: 'Away', off: 'Off duty' },
   states: { available: 'Available', busy: 'Busy', away: 'Away', offline: 'Off duty' },
-  setState: 'Your state',
+  setState: 'Your state', noticeLabel: 'Notice',
   reconnecting: 'Reconnecting… What you write is kept.',
   waiting: 'Not connected yet…',
   back: 'Connected again. Nothing was lost.',

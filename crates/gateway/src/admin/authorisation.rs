@@ -45,6 +45,30 @@ impl AdminKey {
     }
 }
 
+impl AdminKey {
+    /// Whether this secret is the key.
+    pub(crate) fn is_opened_by(&self, secret: &str) -> bool {
+        // Digests of random keys: how long the comparison takes tells a guesser nothing.
+        self.digest == key::digest(secret)
+    }
+
+    /// Whether it may look at this moment.
+    pub(crate) fn may_read_at(&self, now_unix_ms: i64) -> bool {
+        self.scopes.contains(&Scope::Read)
+            && self.expires_unix_ms.is_none_or(|end| now_unix_ms < end)
+    }
+
+    /// A digest of the digest, for a session that ends when another key takes the name.
+    pub(crate) fn proof(&self) -> [u8; 16] {
+        let digest = key::digest(&format!("wall {:02x?}", self.digest.0)).0;
+        let mut half = [0; 16];
+        for (to, from) in half.iter_mut().zip(digest) {
+            *to = from;
+        }
+        half
+    }
+}
+
 /// The right to look, and what there is to see. Only a valid key makes one.
 pub(crate) struct MayRead {
     /// What is configured.

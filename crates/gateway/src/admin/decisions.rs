@@ -15,7 +15,7 @@ use crate::report::Report;
 use crate::wire::presence::rfc_3339;
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DecisionsDocument {
+pub(crate) struct DecisionsDocument {
     ticket: String,
     /// Oldest first.
     decisions: Vec<DecisionDocument>,
@@ -72,20 +72,27 @@ pub(super) async fn show(
     State(face): State<Face>,
     Path(ticket): Path<String>,
 ) -> Result<Json<DecisionsDocument>, Problem> {
-    let id = TicketId::new(&ticket);
-    let decisions = face
-        .desk
-        .call(|answer| Command::Report(Report::Decisions { ticket: id, answer }))
-        .await?;
-    if decisions.is_empty() {
-        return Err(Problem::not_found(
-            "Nothing is known of a ticket of this name; the latest 10 000 are kept.",
-        ));
+    DecisionsDocument::of(&face, ticket).await.map(Json)
+}
+
+impl DecisionsDocument {
+    /// What was decided of a ticket, or the 404 of one of which nothing is known.
+    pub(crate) async fn of(face: &Face, ticket: String) -> Result<Self, Problem> {
+        let id = TicketId::new(&ticket);
+        let decisions = face
+            .desk
+            .call(|answer| Command::Report(Report::Decisions { ticket: id, answer }))
+            .await?;
+        if decisions.is_empty() {
+            return Err(Problem::not_found(
+                "Nothing is known of a ticket of this name; the latest 10 000 are kept.",
+            ));
+        }
+        Ok(Self {
+            ticket,
+            decisions: decisions.iter().map(DecisionDocument::from).collect(),
+        })
     }
-    Ok(Json(DecisionsDocument {
-        ticket,
-        decisions: decisions.iter().map(DecisionDocument::from).collect(),
-    }))
 }
 
 impl From<&Decision> for DecisionDocument {

@@ -25,7 +25,9 @@ mod webhooks;
 
 pub(crate) use authorisation::MayRead;
 pub use authorisation::{AdminKey, Scope};
+pub(crate) use decisions::DecisionsDocument;
 pub use lines::{LineBoard, LineReport, LineStanding};
+pub(crate) use presentities::PresentityDocument;
 pub(crate) use reps::word;
 pub use webhooks::{Delivery, WebhookDesk, WebhookReport};
 

@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::report::Report;
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PresentityDocument {
+pub(crate) struct PresentityDocument {
     rep: String,
     state: &'static str,
     /// The kind of source that decided: `hand`, `line`, `computer`, `desk` or `nothing`.
@@ -109,14 +109,23 @@ pub(super) async fn show(
     State(face): State<Face>,
     Path(rep): Path<String>,
 ) -> Result<Json<PresentityDocument>, Problem> {
-    let reps = face
-        .desk
-        .call(|answer| Command::Report(Report::Reps(answer)))
-        .await?;
-    if !reps.iter().any(|report| report.rep.as_str() == rep) {
-        return Err(Problem::not_found("No rep has this name."));
+    PresentityDocument::of(&face, &rep, &admin.face.presentities)
+        .await
+        .map(Json)
+}
+
+impl PresentityDocument {
+    /// One rep's state, or the 404 of who is none.
+    pub(crate) async fn of(face: &Face, rep: &str, store: &Store) -> Result<Self, Problem> {
+        let reps = face
+            .desk
+            .call(|answer| Command::Report(Report::Reps(answer)))
+            .await?;
+        if !reps.iter().any(|report| report.rep.as_str() == rep) {
+            return Err(Problem::not_found("No rep has this name."));
+        }
+        Ok(document(rep, store))
     }
-    Ok(Json(document(&rep, &admin.face.presentities)))
 }
 
 fn document(rep: &str, store: &Store) -> PresentityDocument {

@@ -39,7 +39,15 @@ impl Followed {
         tickets: &[TicketId],
         face: &Face,
     ) -> Result<(), DeskRefused> {
-        self.open.retain(|(ticket, _)| tickets.contains(ticket));
+        let after_by_ticket = &mut self.after_by_ticket;
+        self.open.retain(|(ticket, _)| {
+            let stays = tickets.contains(ticket);
+            if !stays {
+                // A page lets go of what it cannot show: should the ticket come back, it wants every line.
+                after_by_ticket.remove(ticket);
+            }
+            stays
+        });
         for ticket in tickets {
             if self.open.iter().any(|(open, _)| open == ticket) {
                 continue;

@@ -27,7 +27,8 @@ pub use call::{
     ConsoleCall, ConsoleEvent, ConsoleId, Hand, Leaving, Password, RepCommand, SeatWatch,
     SignInRefused, SignedIn,
 };
-pub(crate) use session::has_cookie;
+pub(crate) use session::{Session, Who, has_cookie, presented};
+pub(crate) use sign_in::{read_client, try_sign_in, with_cookie};
 
 /// When a computer counts as idle, unless told otherwise.
 const IDLE_AFTER: Duration = Duration::from_secs(300);

@@ -14,6 +14,7 @@ use crate::console;
 use crate::face::Face;
 use crate::problem;
 use crate::soap;
+use crate::wall;
 use crate::{headers, origin};
 
 mod api;
@@ -41,6 +42,8 @@ mod ticket_poll;
 mod ticket_ws;
 pub(crate) mod tickets;
 
+pub(crate) use presence_events::{greeting, sse};
+
 /// All routes, ready to serve.
 pub(crate) fn router(face: Face) -> Router {
     dressed(addresses().into_router(), face)
@@ -51,6 +54,7 @@ pub(crate) fn addresses() -> Addresses {
     assets::addresses()
         .merge(admin::addresses())
         .merge(console::addresses())
+        .merge(wall::addresses())
         .add(address!(presence::show))
         .add(address!(presence_events::stream))
         .add(address!(fragment::show))

@@ -53,7 +53,7 @@ pub(super) async fn stream(
 }
 
 /// An event stream with the comment that keeps it alive and the headers that keep it unbuffered.
-pub(super) fn sse<S>(events: S, keep_alive: Duration) -> Response
+pub(crate) fn sse<S>(events: S, keep_alive: Duration) -> Response
 where
     S: stream::Stream<Item = Result<Event, Infallible>> + Send + 'static,
 {
@@ -79,7 +79,7 @@ fn streaming(mut response: Response) -> Response {
 }
 
 /// The comment that opens a stream, so that its headers arrive, with the time to wait after a break.
-pub(super) fn greeting() -> Event {
+pub(crate) fn greeting() -> Event {
     Event::default().comment("deskbell").retry(RETRY)
 }
 

@@ -10,3 +10,4 @@ pub(crate) mod presence;
 pub(crate) mod rating;
 pub(crate) mod ticket;
 pub(crate) mod wait;
+pub(crate) mod wall;

@@ -379,6 +379,7 @@ fn tell(report: Report) {
             let decisions = (ticket.as_str() == "t1").then(|| decision(ticket));
             drop(answer.send(decisions.into_iter().collect()));
         }
+        Report::WaitsEnded { answer, .. } => drop(answer.send(Vec::new())),
         Report::Estimates(answer) => {
             let score = EstimateScore {
                 promised: 5,

@@ -52,7 +52,7 @@ pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec
         }
     }
     let kinds = kinds.iter().chain(probes);
-    let tails = kinds.map(|&kind| scene.experience.tail(kind));
+    let tails = kinds.map(|&kind| scene.experience.tail(scene.taught_as(kind)));
     let of_tickets = std::iter::repeat_n(None, scene.tickets);
     let of_probes = takers.iter().map(|takers| {
         let (taker, times) = takers.iter().max_by_key(|(_, times)| **times)?;
@@ -136,12 +136,15 @@ impl<'a> Stage<'a> {
             return None;
         }
         let handling: Vec<_> = (0..scene.plan.kinds())
-            .map(|kind| experience.handling(kind))
+            .map(|kind| {
+                let taught_as = scene.taught_as(kind);
+                experience.handling(taught_as)
+            })
             .collect::<Option<_>>()?;
         let kinds = 0..scene.plan.kinds();
         let now = seconds(scene.now);
         let rates: Vec<f64> = if scene.plan.later_ones_matter() {
-            let rates = kinds.clone().map(|kind| experience.arrival_rate(kind, now));
+            let rates = kinds.clone().map(|kind| scene.arrival_rate(kind, now));
             rates.collect()
         } else {
             Vec::new()
@@ -151,7 +154,7 @@ impl<'a> Stage<'a> {
             match *in_hand {
                 InHand::Conversation { rep, kind, since } => {
                     let times = match kind {
-                        Some(kind) => experience.handling(kind)?,
+                        Some(kind) => experience.handling(scene.taught_as(kind))?,
                         None => experience.handling_of_any()?,
                     };
                     let elapsed = seconds(scene.now.saturating_sub(since));
@@ -172,7 +175,9 @@ impl<'a> Stage<'a> {
             events: BinaryHeap::with_capacity(scene.in_hand.len() + 1),
             talks,
             handling,
-            impatience: kinds.map(|kind| experience.impatience(kind)).collect(),
+            impatience: kinds
+                .map(|kind| experience.impatience(scene.taught_as(kind)))
+                .collect(),
             all_rates: rates.iter().sum(),
             rates,
             waits: vec![None; scene.tickets + probes.len()],
@@ -186,23 +191,25 @@ impl<'a> Stage<'a> {
     fn set(&mut self, random: &mut Random) -> Option<()> {
         self.now = self.scene.now;
         self.floor.copy(self.scene.floor);
-        self.events.clear();
+        let mut events = std::mem::take(&mut self.events).into_vec();
+        events.clear();
         for talk in &self.talks {
             let rest = talk.times.rest(talk.over, talk.elapsed, random);
             let free = self.now.saturating_add(ticks(rest));
             let free = free.saturating_add(self.scene.plan.wrap_up);
             let rep = u32::try_from(talk.rep).ok()?;
-            self.events.push(Reverse((free, Event::Free { rep })));
+            events.push(Reverse((free, Event::Free { rep })));
         }
         for in_hand in self.scene.in_hand {
             match *in_hand {
                 InHand::Conversation { .. } => {}
                 InHand::Rest { rep, until } => {
                     let rep = u32::try_from(rep).ok()?;
-                    self.events.push(Reverse((until, Event::Free { rep })));
+                    events.push(Reverse((until, Event::Free { rep })));
                 }
             }
         }
+        self.events = events.into();
         self.waits.fill(None);
         self.unknown = self.waits.len();
         let first_probe = u32::try_from(self.scene.tickets).ok()?;
@@ -217,8 +224,7 @@ impl<'a> Stage<'a> {
     /// draws could be made.
     fn play(&mut self, random: &mut Random, budget: &mut usize) -> Option<()> {
         let fair_share = EVENTS / FEWEST_DRAWS;
-        let mut played = 0;
-        self.drain(random);
+        let mut played = self.drain(random);
         while self.unknown > 0 {
             played += 1;
             if played > fair_share {
@@ -232,7 +238,7 @@ impl<'a> Stage<'a> {
                 (Some(_), _) => self.happen(random)?,
                 (None, None) => return None,
             }
-            self.drain(random);
+            played += self.drain(random);
         }
         *budget = budget.saturating_sub(played.max(1));
         Some(())
@@ -261,7 +267,9 @@ impl<'a> Stage<'a> {
         Some(())
     }
 
-    fn drain(&mut self, random: &mut Random) {
+    /// Says how much there was to do beside the event that led to it.
+    fn drain(&mut self, random: &mut Random) -> usize {
+        let mut beside = 0;
         while let Some(found) = self.floor.next_match(self.scene.plan, self.now) {
             let ticket = found.queued.ticket as usize;
             if let Some(wait) = self.waits.get_mut(ticket) {
@@ -271,13 +279,17 @@ impl<'a> Stage<'a> {
                     if let Some(taker) = self.takers.get_mut(probe) {
                         *taker = found.rep;
                     }
+                    beside += self.floor.effort().saturating_sub(1);
                     continue;
                 }
             }
             if self.is_still_there(found.kind, found.queued.since, random) {
                 self.begin(found.kind, found.rep, random);
+            } else {
+                beside += self.floor.effort();
             }
         }
+        beside
     }
 
     /// Whether a shopper has not left since the beginning of the play, or since coming later.

@@ -1,7 +1,6 @@
 //! The estimate that is quoted: the queue played forward, or the quick form where it is too long for that.
 //! Must not know who is told.
 
-use super::experience::Experience;
 use super::forward;
 use super::quick::{Length, by_length};
 use super::range::Forecast;
@@ -56,17 +55,18 @@ pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option
     if !scene.experience.knows_enough() {
         return None;
     }
+    let formula = Formula::of(scene);
     let mut tickets = vec![None; scene.tickets];
     for (kind, line) in scene.floor.lines().iter().enumerate() {
         for (place, queued) in line.iter().enumerate() {
             if let Some(quote) = tickets.get_mut(queued.ticket as usize) {
-                *quote = by_formula(scene, kind, queued.since, place);
+                *quote = formula.quote(kind, queued.since, place);
             }
         }
     }
     let newcomers = newcomers.iter().map(|&kind| {
         let line = scene.floor.lines().get(kind)?;
-        by_formula(scene, kind, scene.now, line.len())
+        formula.quote(kind, scene.now, line.len())
     });
     Some(Quotes {
         tickets,
@@ -74,44 +74,73 @@ pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option
     })
 }
 
-/// Of a ticket of the kind that waits since then, as the `place`th of its line.
-fn by_formula(scene: &Scene<'_>, kind: usize, since: Tick, place: usize) -> Option<Quote> {
-    let plan = scene.plan;
-    let step = plan.step(scene.now.saturating_sub(since));
-    let handling = scene.experience.handling(kind)?;
-    let others = |other: &usize| *other != kind && compete(plan, kind, *other, step);
-    let ahead: usize = (0..plan.kinds())
-        .filter(others)
-        .filter_map(|other| {
+/// The formula, with what it needs of each kind and step.
+struct Formula<'a> {
+    scene: &'a Scene<'a>,
+    impatience: f64,
+    /// By kind and step.
+    rivals: Vec<Vec<Rivals>>,
+}
+
+/// Who competes with a kind at a step.
+struct Rivals {
+    /// Other kinds.
+    kinds: Vec<usize>,
+    /// Arrivals a second of those that will go first though they come later.
+    overtaking: f64,
+}
+
+impl<'a> Formula<'a> {
+    fn of(scene: &'a Scene<'a>) -> Self {
+        let plan = scene.plan;
+        let rivals = |kind, step| {
+            let others = (0..plan.kinds()).filter(|&other| other != kind);
+            let kinds: Vec<usize> = others
+                .filter(|&other| compete(plan, kind, other, step))
+                .collect();
+            let overtaking = match plan.priority {
+                Priority::Weighted => 0.0,
+                Priority::Strict => kinds
+                    .iter()
+                    .filter(|&&other| plan.weight(other) > plan.weight(kind))
+                    .map(|&other| scene.arrival_rate(other, forward::seconds(scene.now)))
+                    .sum(),
+            };
+            Rivals { kinds, overtaking }
+        };
+        let steps = |kind| (0..plan.steps()).map(|step| rivals(kind, step)).collect();
+        Self {
+            impatience: impatience(scene),
+            rivals: (0..plan.kinds()).map(steps).collect(),
+            scene,
+        }
+    }
+
+    /// Of a ticket of the kind that waits since then, as the `place`th of its line.
+    fn quote(&self, kind: usize, since: Tick, place: usize) -> Option<Quote> {
+        let scene = self.scene;
+        let plan = scene.plan;
+        let step = plan.step(scene.now.saturating_sub(since));
+        let rivals = self.rivals.get(kind)?.get(step)?;
+        // Of one kind the older goes first, so that those who precede stand in front.
+        let preceding = |&other: &usize| {
             let line = scene.floor.lines().get(other)?;
-            let first = |queued: &&_| precedes(scene, (other, queued), (kind, since));
-            Some(line.iter().filter(first).count())
+            Some(line.partition_point(|queued| precedes(scene, (other, queued), (kind, since))))
+        };
+        let ahead: usize = rivals.kinds.iter().filter_map(preceding).sum();
+        let length = Length {
+            ahead: ahead + place,
+            servers: f64::from(plan.servers(kind, step)),
+            handling: scene.handling(kind)?.mean() + forward::seconds(plan.wrap_up),
+            impatience: self.impatience,
+            overtaking: rivals.overtaking,
+        };
+        (length.servers > 0.0).then(|| Quote {
+            forecast: by_length(&length),
+            form: Form::Formula,
+            likely: None,
         })
-        .sum();
-    let overtaking = match plan.priority {
-        Priority::Weighted => 0.0,
-        Priority::Strict => (0..plan.kinds())
-            .filter(others)
-            .filter(|&other| plan.weight(other) > plan.weight(kind))
-            .map(|other| {
-                scene
-                    .experience
-                    .arrival_rate(other, forward::seconds(scene.now))
-            })
-            .sum(),
-    };
-    let length = Length {
-        ahead: ahead + place,
-        servers: f64::from(plan.servers(kind, step)),
-        handling: handling.mean() + forward::seconds(plan.wrap_up),
-        impatience: impatience(scene.experience, plan),
-        overtaking,
-    };
-    (length.servers > 0.0).then(|| Quote {
-        forecast: by_length(&length),
-        form: Form::Formula,
-        likely: None,
-    })
+    }
 }
 
 fn compete(plan: &Plan, kind: usize, other: usize, step: usize) -> bool {
@@ -136,8 +165,8 @@ fn precedes(
     crate::queue::compare_places(&theirs, &newcomer, scene.plan.priority, scene.now).is_lt()
 }
 
-fn impatience(experience: &Experience, plan: &Plan) -> f64 {
-    let kinds = plan.kinds().max(1);
-    let sum: f64 = (0..kinds).map(|kind| experience.impatience(kind)).sum();
-    sum / super::count(kinds)
+fn impatience(scene: &Scene<'_>) -> f64 {
+    let kinds = scene.plan.kinds().max(1);
+    let rates = (0..kinds).map(|kind| scene.experience.impatience(scene.taught_as(kind)));
+    rates.sum::<f64>() / super::count(kinds)
 }

@@ -1,6 +1,6 @@
 //! The desk at one moment, as estimates see it. Must not know how an estimate is made.
 
-use super::experience::Experience;
+use super::experience::{Experience, HandlingTimes};
 use crate::routing::floor::Floor;
 use crate::routing::plan::{Plan, Tick};
 
@@ -11,9 +11,33 @@ pub(crate) struct Scene<'a> {
     pub(crate) floor: &'a Floor,
     pub(crate) in_hand: &'a [InHand],
     pub(crate) experience: &'a Experience,
+    /// As which kind of the experience each kind of the plan goes. Whoever comes later is of a kind that goes
+    /// as itself.
+    pub(crate) taught_as: &'a [usize],
     /// Tickets on the floor whose waits are asked for: those with a number below this.
     pub(crate) tickets: usize,
     pub(crate) now: Tick,
+}
+
+impl Scene<'_> {
+    /// As which kind of the experience a kind of the plan goes.
+    pub(crate) fn taught_as(&self, kind: usize) -> usize {
+        self.taught_as.get(kind).copied().unwrap_or(kind)
+    }
+
+    /// How long conversations about tickets of the kind take.
+    pub(crate) fn handling(&self, kind: usize) -> Option<&HandlingTimes> {
+        self.experience.handling(self.taught_as(kind))
+    }
+
+    /// Arrivals a second of the kind.
+    pub(crate) fn arrival_rate(&self, kind: usize, now: f64) -> f64 {
+        if self.taught_as(kind) == kind {
+            self.experience.arrival_rate(kind, now)
+        } else {
+            0.0
+        }
+    }
 }
 
 /// The number of a ticket whose wait nobody asks for.

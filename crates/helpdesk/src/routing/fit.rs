@@ -2,6 +2,7 @@
 //! Must not know what a rep does at the moment, nor the queue.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use super::{Demand, Standing};
 use crate::ask::{Prefer, Wishes};
@@ -44,7 +45,11 @@ pub(crate) enum Expert {
 
 impl Expert {
     pub(crate) fn after(demand: &Demand<'_>) -> Self {
-        if demand.waited < demand.sticky_for {
+        Self::after_waiting(demand.waited, demand.sticky_for)
+    }
+
+    pub(crate) fn after_waiting(waited: Duration, sticky_for: Duration) -> Self {
+        if waited < sticky_for {
             Self::WaitedFor
         } else {
             Self::GivenUp

@@ -39,6 +39,14 @@ pub(crate) struct Match {
     pub(crate) rep: usize,
 }
 
+/// What the head of a line has to show for the best rep it could go to.
+struct Bid {
+    key: Key,
+    kind: usize,
+    step: usize,
+    rep: usize,
+}
+
 impl Floor {
     /// All reps free since `now`, nobody waiting.
     pub(crate) fn new(plan: &Plan, now: Tick) -> Self {
@@ -81,6 +89,14 @@ impl Floor {
         queued
     }
 
+    /// A ticket that waits by now, behind those of its kind that are already there.
+    pub(crate) fn line_up(&mut self, kind: usize, queued: Queued) {
+        self.last_number = self.last_number.max(queued.number);
+        if let Some(line) = self.lines.get_mut(kind) {
+            line.push_back(queued);
+        }
+    }
+
     /// The best free rep for a newcomer, when nobody of its kind waits already.
     pub(crate) fn rep_for_newcomer(&self, plan: &Plan, kind: usize) -> Option<usize> {
         let nobody_waits = self.lines.get(kind).is_none_or(VecDeque::is_empty);
@@ -94,20 +110,18 @@ impl Floor {
         if self.free.is_empty() {
             return None;
         }
-        let mut first: Option<(Key, usize, usize, usize)> = None;
-        for (kind, line) in self.lines.iter().enumerate() {
-            let Some(head) = line.front() else { continue };
-            let step = plan.step(now.saturating_sub(head.since));
-            let Some(rep) = self.choose(plan, kind, step) else {
-                continue;
-            };
-            let place = head.place(plan.weight(kind));
-            let key = place.key(plan.expertise(kind, step, rep), plan.priority, now);
-            if first.is_none_or(|(best, ..)| key > best) {
-                first = Some((key, kind, step, rep));
+        let mut first = None;
+        match self.free.few() {
+            Some(reps) => {
+                for kind in reps.flat_map(|rep| plan.kinds_of(rep)) {
+                    self.bid(plan, *kind as usize, now, &mut first);
+                }
             }
+            None => (0..self.lines.len()).for_each(|kind| self.bid(plan, kind, now, &mut first)),
         }
-        let (_, kind, step, rep) = first?;
+        let Bid {
+            kind, step, rep, ..
+        } = first?;
         let queued = self.lines.get_mut(kind)?.pop_front()?;
         Some(Match {
             kind,
@@ -115,6 +129,40 @@ impl Floor {
             step,
             rep,
         })
+    }
+
+    /// How much there is to look at for one match, as a number of heads of lines.
+    pub(crate) fn effort(&self) -> usize {
+        match self.free.few() {
+            Some(_) => 1,
+            None => self
+                .lines
+                .iter()
+                .filter(|line| !line.is_empty())
+                .count()
+                .max(1),
+        }
+    }
+
+    /// What the head of a line bids, if that is more than the first does.
+    fn bid(&self, plan: &Plan, kind: usize, now: Tick, first: &mut Option<Bid>) {
+        let Some(head) = self.lines.get(kind).and_then(VecDeque::front) else {
+            return;
+        };
+        let step = plan.step(now.saturating_sub(head.since));
+        let Some(rep) = self.choose(plan, kind, step) else {
+            return;
+        };
+        let place = head.place(plan.weight(kind));
+        let key = place.key(plan.expertise(kind, step, rep), plan.priority, now);
+        if first.as_ref().is_none_or(|first| key > first.key) {
+            *first = Some(Bid {
+                key,
+                kind,
+                step,
+                rep,
+            });
+        }
     }
 
     /// The rep takes a ticket.
@@ -152,6 +200,7 @@ impl Floor {
 
     /// When a rule next fires for the head of a line: time alone may then find a rep for it.
     pub(crate) fn next_relaxing(&self, plan: &Plan, now: Tick) -> Option<Tick> {
+        plan.next_step(0)?;
         let heads = self.lines.iter().filter_map(VecDeque::front);
         heads
             .filter_map(|head| {

@@ -1,13 +1,16 @@
 //! The rules worked out beforehand: for each kind of ticket and each step of its relaxing, who may take
 //! it and in which order they are asked. Must not know the queue, nor what a rep does at the moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fit::{Expert, Rank, SkillFit, Wants, demanded_level, fit, rank};
+use super::fits::Steps;
 use super::reps::RepSet;
 use crate::ask::{Prefer, Wishes};
 use crate::config::{Priority, Rep, Routing};
 use crate::ids::{SkillId, TierId};
+use crate::roster::{Roster, Seat};
 
 /// Nanoseconds since a beginning of the caller's choice: fine enough for simulated reps of any speed.
 pub(crate) type Tick = i64;
@@ -33,6 +36,8 @@ pub(crate) struct Plan {
     /// When each step begins, counted from the beginning of the wait: a rule fires, or an expert is given up.
     steps: Vec<Tick>,
     kinds: Vec<PlannedKind>,
+    /// The kinds that each rep may ever take.
+    kinds_by_rep: Vec<Vec<u32>>,
 }
 
 #[derive(Debug, Clone)]
@@ -47,9 +52,9 @@ struct Step {
     /// Those who may take the ticket.
     eligible: RepSet,
     /// In which order they are asked, by rep, the least first.
-    places: Vec<u16>,
+    places: Arc<[u16]>,
     /// How good they are at it, by rep, in hundredths.
-    expertise: Vec<u8>,
+    expertise: Arc<[u8]>,
     /// Conversations they can hold at once.
     servers: u32,
 }
@@ -68,16 +73,81 @@ impl Plan {
             .map(tick)
             .collect();
         steps.sort_unstable();
+        let kinds = kinds
+            .iter()
+            .map(|kind| PlannedKind::new(kind, reps, at_work, routing, &steps))
+            .collect();
+        let capacities = reps.iter().map(|rep| rep.capacity).collect();
+        Self::of(kinds, capacities, steps, routing)
+    }
+
+    /// A plan for the reps of a live desk, by place in the roster; who is not at work has no capacity.
+    pub(crate) fn of_desk(kinds: &[(&Steps, f64)], roster: &Roster, routing: &Routing) -> Self {
+        let at_work = &roster.sets().at_work;
+        let deadline = |(steps, _): &(&Steps, f64)| {
+            let wishes = &steps.want.wishes;
+            let wants_expert = wishes.prefer == Some(Prefer::Best);
+            wants_expert.then(|| wishes.rep_deadline.unwrap_or(routing.sticky_for))
+        };
+        let rules = routing.relax.iter().map(|rule| rule.after);
+        let mut steps: Vec<Tick> = rules
+            .chain(kinds.iter().filter_map(deadline))
+            .map(tick)
+            .collect();
+        steps.sort_unstable();
+        steps.dedup();
+        let capacity = |(place, seat): (usize, &Seat)| {
+            if at_work.contains(place) {
+                seat.rep.capacity
+            } else {
+                0
+            }
+        };
+        let capacities: Vec<u32> = roster.seats().enumerate().map(capacity).collect();
+        let kinds = kinds
+            .iter()
+            .map(|(fits, weight)| PlannedKind {
+                weight: *weight,
+                steps: std::iter::once(None)
+                    .chain(steps.iter().copied().map(Some))
+                    .map(|begins| Step::of_desk(fits, begins, &capacities, roster, routing))
+                    .collect(),
+            })
+            .collect();
+        Self::of(kinds, capacities, steps, routing)
+    }
+
+    fn of(
+        kinds: Vec<PlannedKind>,
+        capacities: Vec<u32>,
+        steps: Vec<Tick>,
+        routing: &Routing,
+    ) -> Self {
+        let mut kinds_by_rep = vec![Vec::new(); capacities.len()];
+        for (kind, planned) in (0_u32..).zip(&kinds) {
+            let mut ever = RepSet::with_room_for(capacities.len());
+            for step in &planned.steps {
+                ever.add(&step.eligible);
+            }
+            for rep in ever.in_both(&ever) {
+                if let Some(kinds) = kinds_by_rep.get_mut(rep) {
+                    kinds.push(kind);
+                }
+            }
+        }
         Self {
             priority: routing.priority,
             wrap_up: tick(routing.wrap_up),
-            capacities: reps.iter().map(|rep| rep.capacity).collect(),
-            kinds: kinds
-                .iter()
-                .map(|kind| PlannedKind::new(kind, reps, at_work, routing, &steps))
-                .collect(),
+            capacities,
             steps,
+            kinds,
+            kinds_by_rep,
         }
+    }
+
+    /// The kinds that a rep may take at some step.
+    pub(crate) fn kinds_of(&self, rep: usize) -> &[u32] {
+        self.kinds_by_rep.get(rep).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn kinds(&self) -> usize {
@@ -86,6 +156,11 @@ impl Plan {
 
     pub(crate) fn weight(&self, kind: usize) -> f64 {
         self.kinds.get(kind).map_or(1.0, |kind| kind.weight)
+    }
+
+    /// Steps that a ticket may be at.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps.len() + 1
     }
 
     /// The step of a ticket that has waited this long.
@@ -186,6 +261,40 @@ impl PlannedKind {
 }
 
 impl Step {
+    /// From `begins` on; `None` is the step before any, when nobody has waited long enough for a rule of no delay.
+    fn of_desk(
+        fits: &Steps,
+        begins: Option<Tick>,
+        capacities: &[u32],
+        roster: &Roster,
+        routing: &Routing,
+    ) -> Self {
+        let deadline = fits.want.wishes.rep_deadline;
+        let sticky_for = tick(deadline.unwrap_or(routing.sticky_for));
+        let has_begun = |at: Tick| begins.is_some_and(|begins| at <= begins);
+        let fired = routing
+            .relax
+            .partition_point(|rule| has_begun(tick(rule.after)));
+        let expert = if has_begun(sticky_for) {
+            Expert::GivenUp
+        } else {
+            Expert::WaitedFor
+        };
+        let reach = fits.reach_by(fired, expert, roster, routing);
+        let mut eligible = RepSet::with_room_for(capacities.len());
+        let mut servers = 0_u32;
+        for rep in reach.among(&roster.sets().at_work) {
+            eligible.insert(rep);
+            servers = servers.saturating_add(capacities.get(rep).copied().unwrap_or(0));
+        }
+        Self {
+            eligible,
+            places: reach.places(),
+            expertise: reach.expertise(),
+            servers,
+        }
+    }
+
     fn new(kind: &Kind, waited: Tick, reps: &[&Rep], at_work: &RepSet, routing: &Routing) -> Self {
         let wants = kind.wants();
         let fired = routing

@@ -2,12 +2,14 @@
 //! Must not know what a rep is.
 
 /// A set of reps by their index in the roster.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct RepSet {
     words: Vec<u64>,
 }
 
 const BITS: usize = 64;
+/// Reps whose kinds are fewer to look at than all kinds.
+const FEW: usize = 4;
 
 impl RepSet {
     /// An empty set with room for `reps` of them.
@@ -46,10 +48,34 @@ impl RepSet {
             .any(|(one, other)| one & other != 0)
     }
 
+    pub(crate) fn count(&self) -> usize {
+        let words = self.words.iter();
+        words.map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// How many are in both sets.
+    pub(crate) fn count_in_both(&self, other: &Self) -> u32 {
+        let words = self.words.iter().zip(&other.words);
+        words.map(|(one, other)| (one & other).count_ones()).sum()
+    }
+
     /// The reps in both sets, ascending.
     pub(crate) fn in_both<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = usize> + 'a {
         let words = self.words.iter().zip(&other.words).enumerate();
         words.flat_map(|(index, (one, other))| bits(one & other, index * BITS))
+    }
+
+    /// Takes in the other set's reps; both have the same room.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            *mine |= theirs;
+        }
+    }
+
+    /// The only reps in the set, where they are few.
+    pub(crate) fn few(&self) -> Option<impl Iterator<Item = usize> + '_> {
+        let is_few = self.count() <= FEW;
+        is_few.then(|| self.in_both(self))
     }
 
     /// Takes the other set's reps; both have the same room.

@@ -490,6 +490,7 @@ impl<'s> Play<'s> {
             floor: &floor,
             in_hand: &in_hand,
             experience: &self.experience,
+            taught_as: &[],
             tickets: 0,
             now: self.now,
         };

@@ -65,6 +65,36 @@ proptest! {
         }
     }
 
+    /// A large desk forecasts waits seldom; all else holds at every moment.
+    #[test]
+    fn a_large_desk_keeps_the_same_account(
+        events in events(),
+        config in config(),
+        skill in 0..3usize,
+        tier in 0..3usize,
+    ) {
+        let mut watched = Watched::large(config, any_instant());
+        watched.play(&events);
+        let snapshot = watched.desk.snapshot();
+        let [skill] = SKILLS[skill] else { unreachable!() };
+        let groups = &snapshot.sites[0].groups;
+        let asked_for = |group: &&helpdesk::GroupSnapshot| {
+            group.skill.as_str() == *skill && group.tier.as_str() == TIERS[tier]
+        };
+        let group = groups.iter().find(asked_for).unwrap();
+        let met = match watched.ask(&[skill], TIERS[tier], None) {
+            Answer::Ticket(view) if view.state == TicketState::Offered => GroupState::Available,
+            Answer::Ticket(view) => {
+                prop_assert_eq!(group.wait.is_some(), view.wait.is_some());
+                GroupState::Wait
+            }
+            Answer::Refused(AskRefused::QueueFull) => GroupState::Wait,
+            Answer::Refused(_) => GroupState::Closed,
+            other => panic!("{other:?}"),
+        };
+        prop_assert_eq!(group.state, met);
+    }
+
     #[test]
     fn a_restart_brings_back_every_ticket(events in events(), config in config()) {
         let mut watched = Watched::new(config, any_instant());

@@ -262,3 +262,21 @@ fn told_queued(room: &Room) -> String {
     assert!(last.starts_with("< t1 is queued at 1"), "{last}");
     format!("{last}\n")
 }
+
+/// Whoever waits is told, but not all in one breath: nobody else is kept waiting for it.
+#[test]
+fn the_last_to_leave_keeps_nobody_waiting_but_those_who_wait() {
+    let mut room = Room::new(routed(|routing| routing.queue_limit = 1_000));
+    room.play("alice busy");
+    for number in 1..=600 {
+        room.play(&format!("ask t{number} cameras"));
+    }
+    let told = |room: &Room| room.trace.matches("Nobody who can help").count();
+    room.play("alice offline");
+    assert_eq!(told(&room), 256);
+    room.play("1s");
+    assert_eq!(told(&room), 600);
+    let stranded = room.desk.all_decisions();
+    let stranded = stranded.filter(|one| one.outcome == helpdesk::Outcome::Stranded);
+    assert_eq!(stranded.count(), 600);
+}

@@ -108,6 +108,17 @@ impl Watched {
             unix_ms: UNIX_MS,
         };
         let desk = Helpdesk::new(config.clone(), clock).unwrap();
+        Self::over(desk, config, started)
+    }
+
+    /// With a desk that forecasts waits a few times a second only, however small it is.
+    pub(crate) fn large(config: Config, started: Instant) -> Self {
+        let mut watched = Self::new(config, started);
+        watched.desk = watched.desk.forecasting_seldom_from(0);
+        watched
+    }
+
+    fn over(desk: Helpdesk, config: Config, started: Instant) -> Self {
         let hands = || Hands {
             availability: Availability::Offline,
             paused_until: None,

@@ -1,0 +1,310 @@
+//! What one input costs the live desk, everybody told and everything decided, with all reps in conversation
+//! and a queue: the middle, the 99th percentile and the worst of each kind of input, in processor time of
+//! the one thread, so that what else the machine does counts little.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a table for people; a measurement that cannot run must stop"
+)]
+
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use helpdesk::{
+    AccessDigest, Addressee, Ask, Clock, Config, Helpdesk, Input, Level, LineId, Output, Rep,
+    RepId, ReplyId, Routing, Site, SiteId, Skill, SkillId, TicketId, Tier, TierId, Wishes,
+};
+use presence::Availability;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Reps, skills, tiers, tickets queued.
+const DESKS: [(usize, usize, usize, usize); 4] = [
+    (200, 10, 3, 1_000),
+    (500, 10, 3, 1_000),
+    (1_000, 50, 1, 1_000),
+    (1_000, 50, 1, 10_000),
+];
+/// Virtual time between two inputs.
+const STEP: Duration = Duration::from_millis(10);
+/// Real time spent on one kind of input, at most.
+const AT_MOST: Duration = Duration::from_secs(3);
+
+fn main() {
+    println!(
+        "reps skills tiers queued  input                         middle      99 %     worst   runs"
+    );
+    for (reps, skills, tiers, queued) in DESKS {
+        let mut desk = Live::new(reps, skills, tiers);
+        desk.fill();
+        while desk.waiting.len() < queued {
+            desk.click();
+        }
+        let about = format!("{reps:>4} {skills:>6} {tiers:>5} {queued:>6}");
+        measure(&about, "presence as it was", &mut desk, |desk, number| {
+            desk.presence(number, Availability::Busy)
+        });
+        measure(
+            &about,
+            "presence, busy or away",
+            &mut desk,
+            |desk, number| {
+                let availability = match (number / desk.reps) % 2 {
+                    0 => Availability::Away,
+                    _ => Availability::Busy,
+                };
+                desk.presence(number, availability)
+            },
+        );
+        for number in 0..desk.reps {
+            desk.presence(number, Availability::Available);
+        }
+        measure(&about, "a line from a shopper", &mut desk, Live::line);
+        measure(&about, "a click that waits", &mut desk, |desk, _| {
+            desk.click()
+        });
+        measure(&about, "a shopper leaves", &mut desk, |desk, _| {
+            desk.leave()
+        });
+        measure(&about, "an end, and the next offered", &mut desk, Live::end);
+        measure(&about, "an offer taken", &mut desk, |desk, _| desk.take());
+    }
+}
+
+fn measure(
+    about: &str,
+    what: &str,
+    desk: &mut Live,
+    mut input: impl FnMut(&mut Live, usize) -> Duration,
+) {
+    let began = Instant::now();
+    let mut took = Vec::new();
+    for number in 0..desk.reps.min(500) {
+        took.push(input(desk, number));
+        if began.elapsed() > AT_MOST {
+            break;
+        }
+    }
+    took.sort_unstable();
+    let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1e6;
+    println!(
+        "{about}  {what:<28} {:>7.1} us {:>7.1} us {:>7.1} us {:>5}",
+        at(50),
+        at(99),
+        at(100),
+        took.len()
+    );
+}
+
+struct Live {
+    desk: Helpdesk,
+    now: Instant,
+    reps: usize,
+    skills: usize,
+    tiers: usize,
+    clicks: usize,
+    /// Open conversations with their reps.
+    open: VecDeque<(TicketId, RepId)>,
+    offered: VecDeque<(TicketId, RepId)>,
+    waiting: VecDeque<TicketId>,
+}
+
+impl Live {
+    fn new(reps: usize, skills: usize, tiers: usize) -> Self {
+        let now = Instant::now();
+        let clock = Clock {
+            at: now,
+            unix_ms: 1_000_000,
+        };
+        let desk = Helpdesk::new(config(reps, skills, tiers), clock).unwrap();
+        Self {
+            desk,
+            now,
+            reps,
+            skills,
+            tiers,
+            clicks: 0,
+            open: VecDeque::new(),
+            offered: VecDeque::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Everybody has two conversations; a few dozen have been held before.
+    fn fill(&mut self) {
+        for number in 0..self.reps {
+            self.presence(number, Availability::Available);
+        }
+        for number in 0..40 {
+            self.click();
+            self.take();
+            self.now += Duration::from_secs(60 + number * 7);
+            self.end(0);
+        }
+        for _ in 0..2 * self.reps + 100 {
+            self.click();
+            self.take();
+        }
+    }
+
+    fn input(&mut self, input: Input) -> Duration {
+        self.now += STEP;
+        let began = processor_time();
+        if self.desk.next_timeout().is_some_and(|due| due <= self.now) {
+            self.desk.handle_timeout(self.now);
+        }
+        self.desk.handle(input, self.now);
+        let mut outputs = Vec::new();
+        while let Some(output) = self.desk.poll_output() {
+            outputs.push(output);
+        }
+        let took = processor_time().saturating_sub(began);
+        for output in outputs {
+            if let Output::ToRep {
+                rep, ticket, text, ..
+            } = &output
+                && text.contains("Reply to take it")
+            {
+                self.waiting.retain(|waiting| waiting != ticket);
+                self.offered.push_back((ticket.clone(), rep.clone()));
+            }
+            black_box(output);
+        }
+        took
+    }
+
+    fn presence(&mut self, number: usize, availability: Availability) -> Duration {
+        let rep = RepId::new(&format!("rep{:04}", number % self.reps));
+        self.input(Input::Presence { rep, availability })
+    }
+
+    fn click(&mut self) -> Duration {
+        self.clicks += 1;
+        let ticket = TicketId::new(&format!("t{}", self.clicks));
+        self.waiting.push_back(ticket.clone());
+        let ask = Ask {
+            ticket,
+            access: AccessDigest([0; 32]),
+            site: SiteId::new("shop"),
+            skills: vec![skill(self.clicks, self.skills)],
+            tier: tier(self.clicks / self.skills % self.tiers),
+            wishes: Wishes::default(),
+            rep: None,
+            case: None,
+            name: None,
+            phone: None,
+            message: Some("Does it float?".to_owned()),
+            page: None,
+            language: None,
+            details: Vec::new(),
+            channel: helpdesk::Channel::Page,
+            im: None,
+            proof: helpdesk::Proof::None,
+        };
+        self.input(Input::Ask {
+            ask: Box::new(ask),
+            reply: ReplyId(0),
+        })
+    }
+
+    fn line(&mut self, number: usize) -> Duration {
+        let (ticket, _) = self.open[number % self.open.len()].clone();
+        self.input(Input::ShopperLine {
+            ticket,
+            id: LineId::new(&format!("l{number}")),
+            text: Arc::from("hello"),
+            reply: ReplyId(0),
+        })
+    }
+
+    fn leave(&mut self) -> Duration {
+        let ticket = self.waiting.pop_back().unwrap();
+        self.input(Input::ShopperEnd { ticket })
+    }
+
+    fn end(&mut self, _: usize) -> Duration {
+        let (ticket, rep) = self.open.pop_front().unwrap();
+        self.says(&rep, ticket, "/end")
+    }
+
+    fn take(&mut self) -> Duration {
+        let Some((ticket, rep)) = self.offered.pop_front() else {
+            return Duration::ZERO;
+        };
+        self.open.push_back((ticket.clone(), rep.clone()));
+        self.says(&rep, ticket, "Hello")
+    }
+
+    fn says(&mut self, rep: &RepId, ticket: TicketId, text: &str) -> Duration {
+        self.input(Input::RepMessage {
+            rep: rep.clone(),
+            to: Addressee::Ticket(ticket),
+            text: Arc::from(text),
+            reply: ReplyId(0),
+        })
+    }
+}
+
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap(),
+        u32::try_from(time.tv_nsec).unwrap(),
+    )
+}
+
+fn skill(number: usize, of: usize) -> SkillId {
+    SkillId::new(&format!("skill{:02}", number % of))
+}
+
+fn tier(number: usize) -> TierId {
+    TierId::new(&format!("tier{number}"))
+}
+
+fn config(reps: usize, skills: usize, tiers: usize) -> Config {
+    Config {
+        sites: vec![Site {
+            id: SiteId::new("shop"),
+            name: "Shop".to_owned(),
+            skills: (0..skills).map(|number| skill(number, skills)).collect(),
+            hours: None,
+            skill_hours: Vec::new(),
+            shows_next_rep: false,
+            callback: helpdesk::CallbackRules::default(),
+        }],
+        skills: (0..skills)
+            .map(|number| Skill {
+                id: skill(number, skills),
+                name: format!("Skill {number}"),
+                language: None,
+                handling: None,
+            })
+            .collect(),
+        tiers: (0..tiers)
+            .map(|number| Tier {
+                id: tier(number),
+                weight: 1.0 + number as f64,
+            })
+            .collect(),
+        reps: (0..reps)
+            .map(|number| Rep {
+                id: RepId::new(&format!("rep{number:04}")),
+                name: format!("Rep {number}"),
+                skills: [(0, 90), (7, 60), (19, 40)]
+                    .into_iter()
+                    .map(|(step, level)| (skill(number + step, skills), Level::new(level).unwrap()))
+                    .collect(),
+                tiers: None,
+                capacity: 2,
+            })
+            .collect(),
+        routing: Routing {
+            wrap_up: Duration::ZERO,
+            queue_limit: 20_000,
+            offer_timeout: Duration::from_secs(3_600),
+            ..Routing::default()
+        },
+    }
+}

@@ -1,0 +1,219 @@
+//! The tables `[[trunk]]` and the `callback` of a site: by which ways telephones are called, and whom a site calls.
+//! Must not know how a call is made.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use helpdesk::{CallbackRules, Country, Dialling, Hours, RepId, Strangers};
+use jiff::tz::TimeZone;
+use sip::{Scheme, Uri};
+
+use super::document::{Section, Value};
+use super::secret::{Keys, Sought, Sources};
+use super::settings::TrunkSettings;
+
+pub(super) const TRUNK_KEYS: [&str; 7] = [
+    "uri",
+    "user",
+    "password",
+    "password_file",
+    "password_env",
+    "realm",
+    "from",
+];
+
+const PASSWORD: Keys = Keys {
+    inline: "password",
+    file: "password_file",
+    environment: "password_env",
+};
+
+const CALLBACK_KEYS: [&str; 15] = [
+    "allow",
+    "country",
+    "quiet_hours",
+    "timezone",
+    "at_once",
+    "per_number_per_day",
+    "per_hour",
+    "per_day",
+    "talk_per_day",
+    "failures",
+    "longest",
+    "tries",
+    "retry_after",
+    "grace",
+    "strangers",
+];
+
+const COUNTS: RangeInclusive<u32> = 1..=10_000;
+const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+
+/// The trunks, the first to be tried first.
+pub(super) fn read(tables: &[Section<'_>], secrets: Sources<'_>) -> Vec<TrunkSettings> {
+    tables
+        .iter()
+        .filter_map(|table| read_trunk(table, secrets))
+        .collect()
+}
+
+fn read_trunk(table: &Section<'_>, secrets: Sources<'_>) -> Option<TrunkSettings> {
+    let text = |key: &str| {
+        let value = table.value(key)?;
+        value.text().map(str::to_owned)
+    };
+    let (user, realm) = (text("user"), text("realm"));
+    let password = match secrets.seek(table, &PASSWORD) {
+        Sought::Unusable => None,
+        Sought::Found(secret, _) => Some(Arc::new(secret)),
+        Sought::Absent => {
+            if user.is_some() {
+                table.mistake(
+                    "password",
+                    "is missing; write password_file = \"FILE\" (or password_env, password)",
+                );
+            }
+            None
+        }
+    };
+    if user.is_some() && realm.is_none() {
+        // Whoever names another realm than the trunk's wants what is not his.
+        table.mistake(
+            "realm",
+            "is missing; write the realm of the trunk's challenges: no other is answered",
+        );
+    }
+    let uri = table.required(
+        "uri",
+        "write the trunk's address, such as \"sip:trunk.example\"",
+    )?;
+    let text = uri.text()?;
+    let is_trunk = Uri::parse(text.as_bytes())
+        .is_ok_and(|uri| uri.scheme == Scheme::Sip && uri.user.is_none() && uri.headers.is_none());
+    if !is_trunk {
+        uri.mistake(format!(
+            "{text:?} is no address of a trunk; write \"sip:trunk.example\" or \"sip:192.0.2.7:5080;transport=tcp\""
+        ));
+        return None;
+    }
+    let from = table.value("from").and_then(|value| {
+        let from = value.text()?;
+        let fits = from
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte));
+        if !fits {
+            value.mistake("is no caller; write a number or a name, such as \"+33140000000\"");
+        }
+        fits.then(|| from.to_owned())
+    });
+    Some(TrunkSettings {
+        hostport: text.trim_start_matches("sip:").to_owned(),
+        user,
+        password,
+        realm,
+        from,
+    })
+}
+
+/// Whom a site calls back: nobody, unless its `callback` allows a country.
+pub(super) fn read_rules(site: &Section<'_>, dialling: Dialling) -> CallbackRules {
+    let table = site
+        .value("callback")
+        .and_then(|value| value.table(&CALLBACK_KEYS));
+    let mut rules = CallbackRules {
+        dialling,
+        ..CallbackRules::default()
+    };
+    let Some(table) = table else {
+        return rules;
+    };
+    let count = |key: &str, of: &mut u32| {
+        if let Some(read) = table.value(key).and_then(|value| value.whole(COUNTS)) {
+            *of = read;
+        }
+    };
+    count("at_once", &mut rules.at_once);
+    count("per_number_per_day", &mut rules.per_number_per_day);
+    count("per_hour", &mut rules.per_hour);
+    count("per_day", &mut rules.per_day);
+    count("failures", &mut rules.failures);
+    count("tries", &mut rules.tries);
+    let time = |key: &str, of: &mut Duration| {
+        if let Some(read) = table.value(key).and_then(|value| value.duration(TIMES)) {
+            *of = read;
+        }
+    };
+    time("talk_per_day", &mut rules.talk_per_day);
+    time("longest", &mut rules.longest);
+    time("retry_after", &mut rules.retry_after);
+    time("grace", &mut rules.grace);
+    if let Some(allow) = table.required(
+        "allow",
+        "write the beginnings that may be called, such as [\"+33\"]",
+    ) {
+        rules.prefixes = read_prefixes(&allow);
+    }
+    rules.country = table.value("country").and_then(|value| {
+        let country = Country::read(value.text()?);
+        if country.is_none() {
+            value.mistake("is no country; write its ISO 3166 code, such as \"FR\"");
+        }
+        country
+    });
+    rules.quiet = table.value("quiet_hours").and_then(|value| {
+        let zone = match table.value("timezone") {
+            None => TimeZone::UTC,
+            Some(zone) => match TimeZone::get(zone.text()?) {
+                Ok(read) => read,
+                Err(error) => {
+                    zone.mistake(error);
+                    return None;
+                }
+            },
+        };
+        Hours::read(value.text()?, zone, None)
+            .map_err(|error| value.mistake(error))
+            .ok()
+    });
+    let words = [
+        ("refused", Strangers::Refused),
+        ("allowed", Strangers::Allowed),
+    ];
+    if let Some(value) = table.value("strangers")
+        && let Some(strangers) = value.choice(&words)
+    {
+        if strangers == Strangers::Allowed {
+            value.warning("whoever clicks can have any allowed number called");
+        }
+        rules.strangers = strangers;
+    }
+    rules
+}
+
+fn read_prefixes(value: &Value<'_>) -> Vec<String> {
+    let mut prefixes = Vec::new();
+    for item in value.items().unwrap_or_default() {
+        let Some(text) = item.text() else { continue };
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            item.mistake(format!(
+                "{text:?} begins no number; write + and digits, such as \"+33\""
+            ));
+        } else {
+            prefixes.push(text.to_owned());
+        }
+    }
+    prefixes
+}
+
+/// Who dials: Deskbell where there is a trunk, else each rep by hand.
+pub(super) fn dialling(trunks: &[TrunkSettings]) -> Dialling {
+    if trunks.is_empty() {
+        Dialling::ByHand
+    } else {
+        Dialling::Desk {
+            but_for: Vec::<RepId>::new(),
+        }
+    }
+}

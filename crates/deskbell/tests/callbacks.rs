@@ -1,0 +1,291 @@
+//! A click becomes a telephone call: baresip as the rep's phone, a trunk of plain sockets, RTP between the two.
+//! Must not know the server's inside.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use examples::http::Http;
+use examples::peer;
+use examples::peer::baresip::Baresip;
+use examples::server::{Server, Setup};
+use examples::site::Site;
+use examples::wait;
+use serde_json::{Value, json};
+
+/// How long anything may take, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A trunk, and the telephone behind it.
+struct Trunk {
+    sip: UdpSocket,
+    rtp: UdpSocket,
+}
+
+impl Trunk {
+    fn open() -> Self {
+        let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for socket in [&sip, &rtp] {
+            socket.set_read_timeout(Some(LIMIT)).unwrap();
+        }
+        Self { sip, rtp }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.sip.local_addr().unwrap()
+    }
+
+    /// The next message that begins so; others are passed over.
+    fn receive(&self, begins: &str) -> (String, SocketAddr) {
+        let mut buffer = [0; 8192];
+        loop {
+            let (length, peer) = self.sip.recv_from(&mut buffer).unwrap();
+            let text = String::from_utf8_lossy(buffer.get(..length).unwrap()).into_owned();
+            if text.starts_with(begins) {
+                return (text, peer);
+            }
+        }
+    }
+
+    fn answer(&self, request: &str, peer: SocketAddr, status: &str, more: &str, body: &str) {
+        let copied = ["Via:", "From:", "Call-ID:", "CSeq:"];
+        let mut text = format!("SIP/2.0 {status}\r\n");
+        for line in request.lines() {
+            if copied.iter().any(|name| line.starts_with(name)) {
+                text += &format!("{line}\r\n");
+            } else if line.starts_with("To:") {
+                let tag = if line.contains("tag=") {
+                    ""
+                } else {
+                    ";tag=phone"
+                };
+                text += &format!("{line}{tag}\r\n");
+            }
+        }
+        text += &format!("{more}Content-Length: {}\r\n\r\n{body}", body.len());
+        self.sip.send_to(text.as_bytes(), peer).unwrap();
+    }
+
+    /// The telephone is taken up.
+    fn take(&self, invite: &str, peer: SocketAddr) {
+        let port = self.rtp.local_addr().unwrap().port();
+        let body = format!(
+            "v=0\r\no=phone 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+        );
+        let more = format!(
+            "Contact: <sip:phone@{}>\r\nContent-Type: application/sdp\r\n",
+            self.address()
+        );
+        self.answer(invite, peer, "200 OK", &more, &body);
+    }
+}
+
+fn serve(trunk: &Trunk, more: &str) -> Server {
+    let setup = Setup {
+        tables: format!("[[trunk]]\nuri = \"sip:{}\"\n{more}", trunk.address()),
+        site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\" }"
+            .to_owned(),
+        ..Setup::default()
+    };
+    Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap()
+}
+
+fn baresip_as_alice(program: &std::path::Path, server: &Server) -> Baresip {
+    let alice = server.rep("alice").unwrap();
+    let mut baresip = Baresip::start(program, server.sip(), "alice", &alice.password).unwrap();
+    baresip.wait_registered().unwrap();
+    Site::new(server.http(), "shop")
+        .wait_state("cameras", "available", LIMIT)
+        .unwrap();
+    baresip
+}
+
+/// Asks to be called; gives the ticket's path and what opens it.
+fn ask_for_a_call(http: &Http) -> (String, String) {
+    let body =
+        json!({"skills": ["cameras"], "name": "Zoe", "phone": "06 12 34 56 78", "callback": true});
+    let answer = http.post("/v1/sites/shop/tickets", &body).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let ticket = answer.json().unwrap();
+    let text = |key: &str| ticket.get(key).and_then(Value::as_str).unwrap().to_owned();
+    (format!("/v1/tickets/{}", text("id")), text("token"))
+}
+
+fn wait_stage(http: &Http, (path, token): &(String, String), stage: &str) {
+    let bearer = format!("Bearer {token}");
+    wait::until(&format!("a ticket that is {stage}"), LIMIT, || {
+        let answer = http.request("GET", path, &[("Authorization", &bearer)], "")?;
+        let ticket = answer.json()?;
+        let of_call = ticket.get("callback").and_then(|call| call.get("stage"));
+        let state = ticket.get("state");
+        let found = [of_call, state]
+            .into_iter()
+            .flatten()
+            .any(|word| word == stage);
+        Ok(found.then_some(()))
+    })
+    .unwrap();
+}
+
+fn reasons(server: &Server, path: &str) -> String {
+    let bearer = format!("Bearer {}", server.demo().admin_key);
+    let id = path.rsplit('/').next().unwrap();
+    let answer = server
+        .http()
+        .request(
+            "GET",
+            &format!("/v1/admin/decisions/{id}"),
+            &[("Authorization", &bearer)],
+            "",
+        )
+        .unwrap();
+    answer.body
+}
+
+#[test]
+fn a_click_rings_the_rep_then_the_telephone_and_their_media_goes_between_them() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = serve(&trunk, "");
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+
+    // Baresip has answered with its offer, which is what the telephone gets (RFC 3725 §4.1).
+    let (invite, peer) = trunk.receive("INVITE ");
+    assert!(
+        invite.starts_with("INVITE sip:+33612345678@127.0.0.1:"),
+        "{invite}"
+    );
+    assert!(invite.contains("m=audio "), "{invite}");
+    trunk.answer(&invite, peer, "180 Ringing", "", "");
+    trunk.take(&invite, peer);
+    let (ack, _) = trunk.receive("ACK ");
+    assert!(ack.contains("Content-Length: 0"), "{ack}");
+    wait_stage(&http, &ticket, "talking");
+
+    // What baresip says comes straight to the telephone, from the port it has offered.
+    let offered = invite.split("m=audio ").nth(1).unwrap();
+    let offered: u16 = offered.split(' ').next().unwrap().parse().unwrap();
+    let mut packet = [0; 2048];
+    for _ in 0..10 {
+        let (length, from) = trunk.rtp.recv_from(&mut packet).unwrap();
+        assert_eq!(from.port(), offered, "media takes no detour");
+        assert!(length >= 12 && packet.first().unwrap() >> 6 == 2, "RTP");
+    }
+
+    // The telephone hangs up: so does Deskbell, at the rep.
+    let line = |name: &str| {
+        let found = invite.lines().find(|line| line.starts_with(name));
+        found.unwrap().split_once(": ").unwrap().1.to_owned()
+    };
+    let contact = line("Contact:");
+    let uri = contact.trim_matches(['<', '>']);
+    let bye = format!(
+        "BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKbye;rport\r\nMax-Forwards: 70\r\n\
+         From: {};tag=phone\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+        trunk.address(),
+        line("To:"),
+        line("From:"),
+        line("Call-ID:"),
+    );
+    trunk.sip.send_to(bye.as_bytes(), peer).unwrap();
+    trunk.receive("SIP/2.0 200");
+    wait_stage(&http, &ticket, "closed");
+    let told = reasons(&server, &ticket.0);
+    for step in [
+        "The shopper asked to be called at +33•••••••78.",
+        "The phone of alice rings",
+        "The rep has answered",
+        "They talked for",
+    ] {
+        assert!(told.contains(step), "{step} in {told}");
+    }
+}
+
+#[test]
+fn a_busy_telephone_frees_the_rep_and_is_tried_again_later() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = serve(&trunk, "");
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = trunk.receive("INVITE ");
+    trunk.answer(&invite, peer, "486 Busy Here", "", "");
+    trunk.receive("ACK ");
+    wait_stage(&http, &ticket, "queued");
+    let told = reasons(&server, &ticket.0);
+    assert!(told.contains("is busy; again in 5 min"), "{told}");
+    Site::new(http, "shop")
+        .wait_state("cameras", "available", LIMIT)
+        .unwrap();
+}
+
+/// Security rows S5 and S6: an endless challenge, and one of another realm.
+#[test]
+fn a_trunk_is_answered_once_and_in_its_own_realm_only() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let account =
+        "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
+    for (realm, invites) in [("trunk.example", 2), ("evil.example", 1)] {
+        let trunk = Trunk::open();
+        let server = serve(&trunk, account);
+        let _alice = baresip_as_alice(&program, &server);
+        let http = server.http();
+        let ticket = ask_for_a_call(&http);
+        let mut seen = 0;
+        let until = Instant::now() + LIMIT;
+        while seen < invites && Instant::now() < until {
+            let (invite, peer) = trunk.receive("INVITE ");
+            seen += 1;
+            assert_eq!(invite.contains("Authorization:"), seen == 2, "{invite}");
+            let challenge = format!(
+                "WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"n{seen}\", algorithm=SHA-256, qop=\"auth\"\r\n"
+            );
+            trunk.answer(&invite, peer, "401 Unauthorized", &challenge, "");
+            trunk.receive("ACK ");
+        }
+        wait_stage(&http, &ticket, "queued");
+        let told = reasons(&server, &ticket.0);
+        assert!(told.contains("the credentials were not taken"), "{told}");
+        trunk
+            .sip
+            .set_read_timeout(Some(Duration::from_millis(300)))
+            .unwrap();
+        let mut buffer = [0; 8192];
+        assert!(
+            trunk.sip.recv_from(&mut buffer).is_err(),
+            "no further INVITE"
+        );
+    }
+}
+
+/// Security row M4: where a call goes is never up to whoever is called.
+#[test]
+fn a_redirection_is_not_followed() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = serve(&trunk, "");
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = trunk.receive("INVITE ");
+    let elsewhere = format!("Contact: <sip:+19005551234@{}>\r\n", trunk.address());
+    trunk.answer(&invite, peer, "302 Moved Temporarily", &elsewhere, "");
+    trunk.receive("ACK ");
+    wait_stage(&http, &ticket, "queued");
+    let told = reasons(&server, &ticket.0);
+    assert!(told.contains("which is not followed"), "{told}");
+}

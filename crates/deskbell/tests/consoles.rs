@@ -1,0 +1,50 @@
+//! Reps in Chromium at consoles, one at a softphone, shoppers, and a supervisor at the wall: what they do is in
+//! `crates/gateway/browser/console.test.mjs`. Must not know the server's inside.
+
+use std::path::Path;
+use std::process::Command;
+
+use examples::peer;
+use examples::server::{Server, Setup};
+use serde_json::json;
+
+#[test]
+fn reps_and_supervisors_work_in_the_browser() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gateway/browser/console.test.mjs");
+    let (Some(_), Some(node)) = (peer::find("chromium"), peer::find("node")) else {
+        return;
+    };
+    if peer::find_module(&script, "playwright-core").is_none() {
+        return;
+    }
+    let tables = "[routing]\noffer_timeout = \"5s\"\nwrap_up = \"4s\"\n\
+                  [console]\nidle_after = \"10s\"\n[console.canned]\nHello = \"Hello, how can I help?\"\n";
+    let setup = Setup {
+        tables: tables.to_owned(),
+        rep_lines: vec![
+            ("alice", "name = \"Alice\"\ncapacity = 3".to_owned()),
+            ("erin", "name = \"Erin\"\nsupervisor = true".to_owned()),
+        ],
+        ..Setup::default()
+    };
+    let mut server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap();
+    let demo = server.demo();
+    let reps = demo.reps.iter();
+    let facts = json!({
+        "http": demo.http.to_string(),
+        "domain": demo.domain,
+        "admin_key": demo.admin_key,
+        "passwords": reps
+            .map(|rep| (rep.user.clone(), json!(rep.password)))
+            .collect::<serde_json::Map<_, _>>(),
+    });
+    let ran = Command::new(node)
+        .args(["--test", "--test-reporter=spec"])
+        .arg(&script)
+        .current_dir(script.parent().unwrap())
+        .env("DESKBELL_SERVER", facts.to_string())
+        .status()
+        .unwrap();
+    server.check_alive().unwrap();
+    assert!(ran.success(), "{}", server.log());
+}

@@ -1,0 +1,59 @@
+//! `GET /wall/events`: the wall as server-sent events, the newest wins.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use axum::response::sse::Event;
+use futures_util::stream;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::sign_in::Supervisor;
+use crate::authorised::Authorised;
+use crate::face::Face;
+use crate::routes::{greeting, sse};
+
+/// A comment goes out after so long without an event.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+struct Watcher {
+    documents: watch::Receiver<Arc<str>>,
+    stop: CancellationToken,
+    is_greeted: bool,
+}
+
+/// Streams the wall.
+pub(super) async fn stream(_: Authorised<Supervisor>, State(face): State<Face>) -> Response {
+    let mut documents = face.wall.documents.subscribe();
+    // What was collected for somebody before may be old; the next one comes within half a second.
+    documents.mark_unchanged();
+    let watcher = Watcher {
+        documents,
+        stop: face.stop.clone(),
+        is_greeted: false,
+    };
+    let events = stream::unfold(watcher, |mut watcher| async {
+        let event = watcher.next_event().await?;
+        Some((Ok::<_, Infallible>(event), watcher))
+    });
+    sse(events, KEEP_ALIVE)
+}
+
+impl Watcher {
+    async fn next_event(&mut self) -> Option<Event> {
+        if !std::mem::replace(&mut self.is_greeted, true) {
+            return Some(greeting());
+        }
+        tokio::select! {
+            () = self.stop.cancelled() => None,
+            changed = self.documents.changed() => {
+                changed.ok()?;
+                let text = self.documents.borrow_and_update().clone();
+                Some(Event::default().event("wall").data(&*text))
+            }
+        }
+    }
+}

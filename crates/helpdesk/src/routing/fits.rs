@@ -1,0 +1,267 @@
+//! How all reps fit one demand, worked out once: who of them may be asked is then a few machine words.
+//! Must not know who waits, nor what a rep does at the moment but whether it is at work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Choice;
+use super::fit::{self, Expert, Rank, Wants, demanded_level, rank};
+use super::reps::RepSet;
+use crate::ask::Wishes;
+use crate::config::Routing;
+use crate::ids::{Level, SkillId, TierId};
+use crate::roster::Roster;
+
+/// What tickets ask for that have the same fits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Want {
+    pub(crate) skills: Vec<SkillId>,
+    pub(crate) tier: TierId,
+    pub(crate) wishes: Wishes,
+}
+
+/// The reps as far as the rules that have fired relax a demand, whoever is at work.
+#[derive(Debug)]
+pub(crate) struct Fits {
+    /// Those who fit, levels that are held out for set aside.
+    fitting: RepSet,
+    /// In which order they are asked, by place in the roster, the least first.
+    places: Arc<[u16]>,
+    /// In hundredths; 0 where the rep does not fit.
+    expertise: Arc<[u8]>,
+}
+
+/// A want, and the fits of its reps by how many rules have fired.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    pub(crate) want: Want,
+    fits: Vec<Fits>,
+}
+
+/// Steps by what is wanted.
+#[derive(Debug, Default)]
+pub(crate) struct FitBook {
+    by_want: BTreeMap<Want, Arc<Steps>>,
+}
+
+/// Different wants that are remembered; they are found anew when shoppers wish more than that.
+const WANTS: usize = 2_000;
+
+/// A want with its fits as far as it is relaxed by now.
+#[derive(Clone, Copy)]
+pub(crate) struct Reach<'a> {
+    steps: &'a Steps,
+    fired: usize,
+    bar: Option<Level>,
+}
+
+impl Want {
+    pub(crate) fn wants(&self) -> Wants<'_> {
+        Wants {
+            skills: &self.skills,
+            tier: &self.tier,
+            wishes: &self.wishes,
+        }
+    }
+}
+
+impl Want {
+    /// Whether it is what a click without any wish wants.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.skills.len() == 1 && self.wishes == Wishes::NONE
+    }
+}
+
+impl FitBook {
+    /// The steps of a want, worked out if nobody wanted the same before.
+    pub(crate) fn steps(&mut self, want: Want, roster: &Roster, routing: &Routing) -> Arc<Steps> {
+        if let Some(known) = self.by_want.get(&want) {
+            return Arc::clone(known);
+        }
+        if self.by_want.len() >= WANTS {
+            self.by_want.clear();
+        }
+        let fits = (0..=routing.relax.len())
+            .map(|fired| Fits::of(&want, fired, roster, routing))
+            .collect();
+        let steps = Arc::new(Steps {
+            want: want.clone(),
+            fits,
+        });
+        self.by_want.insert(want, Arc::clone(&steps));
+        steps
+    }
+}
+
+impl Steps {
+    /// How far a ticket reaches that has waited so long.
+    pub(crate) fn reach(
+        &self,
+        waited: Duration,
+        sticky_for: Duration,
+        roster: &Roster,
+        routing: &Routing,
+    ) -> Reach<'_> {
+        let expert = Expert::after_waiting(waited, sticky_for);
+        self.reach_by(routing.fired(waited), expert, roster, routing)
+    }
+
+    /// As far as the first so many rules reach.
+    pub(crate) fn reach_by(
+        &self,
+        fired: usize,
+        expert: Expert,
+        roster: &Roster,
+        routing: &Routing,
+    ) -> Reach<'_> {
+        let holding = routing.relax.get(..fired).unwrap_or_default();
+        let demanded = demanded_level(&self.want.wants(), holding, &routing.relax, expert);
+        let mut reach = Reach {
+            steps: self,
+            fired,
+            bar: None,
+        };
+        reach.bar = demanded.and_then(|demanded| Some(demanded.min(reach.best_at_work(roster)?)));
+        reach
+    }
+
+    /// Whether any of these may take it at the end of all relaxing.
+    pub(crate) fn meets_at_last(&self, reps: &RepSet) -> bool {
+        self.fits
+            .last()
+            .is_some_and(|fits| fits.fitting.meets(reps))
+    }
+}
+
+impl Fits {
+    fn of(want: &Want, fired: usize, roster: &Roster, routing: &Routing) -> Self {
+        let wants = want.wants();
+        let fired = routing.relax.get(..fired).unwrap_or_default();
+        let choose = wants.choose(routing);
+        let fits: Vec<_> = roster
+            .seats()
+            .map(|seat| fit::fit(&wants, &seat.rep, fired).ok())
+            .collect();
+        let rank_of = |fit: &Option<fit::SkillFit>| fit.map(|fit| rank(Some(fit), choose));
+        let mut order: Vec<Rank> = fits.iter().filter_map(rank_of).collect();
+        order.sort_unstable();
+        order.dedup();
+        let place = |fit: &Option<fit::SkillFit>| {
+            let place = rank_of(fit).and_then(|rank| order.binary_search(&rank).ok());
+            place
+                .and_then(|place| u16::try_from(place).ok())
+                .unwrap_or(u16::MAX)
+        };
+        let mut fitting = RepSet::with_room_for(fits.len());
+        let those = fits.iter().enumerate().filter(|(_, fit)| fit.is_some());
+        those.for_each(|(rep, _)| fitting.insert(rep));
+        Self {
+            fitting,
+            places: fits.iter().map(place).collect(),
+            expertise: fits
+                .iter()
+                .map(|fit| fit.map_or(0, |fit| fit.level.value()))
+                .collect(),
+        }
+    }
+
+    fn level(&self, rep: usize) -> Option<Level> {
+        Level::new(*self.expertise.get(rep)?)
+    }
+}
+
+impl<'a> Reach<'a> {
+    /// Those of these who may take it.
+    pub(crate) fn among<'b>(&'b self, reps: &'b RepSet) -> impl Iterator<Item = usize> + use<'b> {
+        let fits = self.fits();
+        let fitting = fits.map(|fits| fits.fitting.in_both(reps).zip(std::iter::repeat(fits)));
+        let may = fitting.into_iter().flatten();
+        may.filter_map(|(rep, fits)| self.may(rep, fits).then_some(rep))
+    }
+
+    /// Those who may take it, of so many reps.
+    pub(crate) fn set(&self, reps: usize) -> RepSet {
+        let mut set = RepSet::with_room_for(reps);
+        if let Some(fits) = self.fits() {
+            self.among(&fits.fitting).for_each(|rep| set.insert(rep));
+        }
+        set
+    }
+
+    /// In which order they are asked, by place in the roster, the least first.
+    pub(crate) fn places(&self) -> Arc<[u16]> {
+        let fits = self.fits();
+        fits.map_or_else(Arc::default, |fits| Arc::clone(&fits.places))
+    }
+
+    /// How good each is, by place in the roster, in hundredths.
+    pub(crate) fn expertise(&self) -> Arc<[u8]> {
+        let fits = self.fits();
+        fits.map_or_else(Arc::default, |fits| Arc::clone(&fits.expertise))
+    }
+
+    /// How many rules have fired.
+    pub(crate) fn fired(&self) -> usize {
+        self.fired
+    }
+
+    /// The level that is held out for.
+    pub(crate) fn bar(&self) -> Option<Level> {
+        self.bar
+    }
+
+    /// How many of these may take it.
+    pub(crate) fn count(&self, reps: &RepSet) -> u32 {
+        match (self.bar, self.fits()) {
+            (None, Some(fits)) => fits.fitting.count_in_both(reps),
+            (Some(_), Some(_)) => u32::try_from(self.among(reps).count()).unwrap_or(u32::MAX),
+            (Some(_) | None, None) => 0,
+        }
+    }
+
+    /// Whether any of these may take it.
+    pub(crate) fn meets(&self, reps: &RepSet) -> bool {
+        match (self.bar, self.fits()) {
+            (None, Some(fits)) => fits.fitting.meets(reps),
+            (Some(_), Some(_)) => self.among(reps).next().is_some(),
+            (Some(_) | None, None) => false,
+        }
+    }
+
+    /// The rep of these to ask first, who has refused nothing and is not named.
+    pub(crate) fn choose(&self, free: &RepSet, roster: &Roster) -> Option<Choice> {
+        let fits = self.fits()?;
+        let chosen = self.among(free).min_by_key(|&rep| {
+            let idle_since = roster.seat_at(rep).map(|seat| seat.idle_since);
+            (fits.places.get(rep).copied(), idle_since, rep)
+        })?;
+        Some(Choice {
+            rep: roster.seat_at(chosen)?.rep.id.clone(),
+            expertise: fits.level(chosen)?.share(),
+        })
+    }
+
+    fn may(&self, rep: usize, fits: &Fits) -> bool {
+        let level = fits.level(rep);
+        self.bar
+            .is_none_or(|bar| level.is_some_and(|level| level >= bar))
+    }
+
+    /// The best at work by the first rules by which anybody there fits.
+    fn best_at_work(&self, roster: &Roster) -> Option<Level> {
+        let at_work = &roster.sets().at_work;
+        self.steps
+            .fits
+            .iter()
+            .take(self.fired + 1)
+            .find_map(|fits| {
+                let there = fits.fitting.in_both(at_work);
+                there.filter_map(|rep| fits.level(rep)).max()
+            })
+    }
+
+    fn fits(&self) -> Option<&'a Fits> {
+        self.steps.fits.get(self.fired)
+    }
+}
