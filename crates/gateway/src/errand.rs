@@ -1,7 +1,7 @@
-//! What the gateway asks of the journal of past conversations: a shopper's own, to show or to take out.
-//! Must not know where they are kept.
+//! What the gateway asks of the journal of past conversations: a shopper's own, to show or to take out, and for the
+//! site's own programs all of them in pages. Must not know where they are kept.
 
-use helpdesk::{Record, TicketId};
+use helpdesk::{Case, Record, TicketId};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -25,6 +25,57 @@ pub enum Errand {
         /// How many there were.
         answer: oneshot::Sender<Result<u64, ErrandFailed>>,
     },
+    /// Tickets opened at a moment (milliseconds since the Unix epoch) or later, the oldest first.
+    List {
+        /// The moment.
+        since_unix_ms: i64,
+        /// The last one of the page before: when it was opened, and which it was.
+        after: Option<(i64, TicketId)>,
+        /// So many.
+        at_most: u32,
+        /// The page.
+        answer: oneshot::Sender<Result<Vec<PastTicket>, ErrandFailed>>,
+    },
+    /// All that is kept of a customer.
+    Customer {
+        /// Whom.
+        customer: Customer,
+        /// Their tickets and cases.
+        answer: oneshot::Sender<Result<CustomerPast, ErrandFailed>>,
+    },
+}
+
+/// A customer, by whatever is known: who fits any of it is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Customer {
+    /// A telephone number, however it is written.
+    pub phone: Option<String>,
+    /// A name, in small letters or capitals.
+    pub name: Option<String>,
+    /// Tickets known to be theirs.
+    pub tickets: Vec<TicketId>,
+}
+
+/// All that is kept of a customer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CustomerPast {
+    /// Their tickets.
+    pub tickets: Past,
+    /// Their cases.
+    pub cases: Vec<Case>,
+}
+
+/// A ticket of the past.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastTicket {
+    /// Which.
+    pub ticket: TicketId,
+    /// In milliseconds since the Unix epoch.
+    pub opened_at_unix_ms: i64,
+    /// When it ended, if it has.
+    pub ended_at_unix_ms: Option<i64>,
+    /// In order.
+    pub records: Vec<Record>,
 }
 
 /// The journal could not do it; why is in the log.

@@ -3,11 +3,11 @@
 use helpdesk::{Case, Record};
 use storage::Story;
 
-use crate::cli::Customer;
+use gateway::Customer;
 
 /// Whether the ticket is by anything given the customer's.
-pub(super) fn is_of(story: &Story, customer: &Customer) -> bool {
-    if customer.ticket.iter().any(|id| id == story.ticket.as_str()) {
+pub(crate) fn is_of(story: &Story, customer: &Customer) -> bool {
+    if customer.tickets.contains(&story.ticket) {
         return true;
     }
     story.records.iter().any(|record| {
@@ -23,7 +23,7 @@ pub(super) fn is_of(story: &Story, customer: &Customer) -> bool {
 }
 
 /// Whether the case is the customer's by its own words, or of one of the customer's tickets.
-pub(super) fn is_case_of(case: &Case, customer: &Customer, stories: &[Story]) -> bool {
+pub(crate) fn is_case_of(case: &Case, customer: &Customer, stories: &[Story]) -> bool {
     let of_ticket = case
         .ticket
         .as_ref()

@@ -2,7 +2,7 @@
 //! Must not know how the journal is stored.
 
 mod case;
-mod customer;
+pub(crate) mod customer;
 mod story;
 
 use std::fs::{self, File, OpenOptions};
@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use gateway::Customer;
 use helpdesk::{Case, CaseId, TicketId};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use storage::{After, Archive, Keyring, Location, Story};
 
 use crate::cli::{
-    BackupArguments, ConfigArguments, Customer, CustomerArguments, RestoreArguments,
-    TicketsArguments,
+    self, BackupArguments, ConfigArguments, CustomerArguments, RestoreArguments, TicketsArguments,
 };
 use crate::config::{self, Settings};
 use crate::happenings::unix_ms;
@@ -54,9 +54,10 @@ pub(crate) fn tickets(arguments: &TicketsArguments) -> anyhow::Result<()> {
 
 /// `deskbell export`.
 pub(crate) fn export(arguments: &CustomerArguments) -> anyhow::Result<()> {
-    let found = stories_of(&arguments.config, &arguments.customer)?;
+    let customer = customer_of(&arguments.customer);
+    let found = stories_of(&arguments.config, &customer)?;
     let tickets: Vec<_> = found.iter().map(story::whole).collect();
-    let cases = cases_of(&arguments.config, &arguments.customer, &found)?;
+    let cases = cases_of(&arguments.config, &customer, &found)?;
     let cases: Vec<_> = cases.iter().map(case::whole).collect();
     let mut out = anstream::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &json!({ "tickets": tickets, "cases": cases }))?;
@@ -66,7 +67,8 @@ pub(crate) fn export(arguments: &CustomerArguments) -> anyhow::Result<()> {
 
 /// `deskbell erase`.
 pub(crate) fn erase(arguments: &CustomerArguments) -> anyhow::Result<()> {
-    let found = stories_of(&arguments.config, &arguments.customer)?;
+    let customer = customer_of(&arguments.customer);
+    let found = stories_of(&arguments.config, &customer)?;
     let unended: Vec<&str> = found
         .iter()
         .filter(|story| story.ended_at_unix_ms.is_none())
@@ -78,7 +80,7 @@ pub(crate) fn erase(arguments: &CustomerArguments) -> anyhow::Result<()> {
             unended.join(", ")
         );
     }
-    let cases = cases_of(&arguments.config, &arguments.customer, &found)?;
+    let cases = cases_of(&arguments.config, &customer, &found)?;
     if let Some(case) = cases.iter().find(|case| case.is_open()) {
         bail!(
             "nothing was erased: case {} is open; close it first",
@@ -227,6 +229,14 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+fn customer_of(asked: &cli::Customer) -> Customer {
+    Customer {
+        phone: asked.phone.clone(),
+        name: asked.name.clone(),
+        tickets: asked.ticket.iter().map(|id| TicketId::new(id)).collect(),
+    }
 }
 
 fn stories_of(config: &ConfigArguments, customer: &Customer) -> anyhow::Result<Vec<Story>> {

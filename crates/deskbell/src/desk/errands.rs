@@ -1,11 +1,12 @@
-//! What shoppers ask of the journal of their past: a look at it, and its end.
-//! Must not know whose tickets they are: the gateway has proven that.
+//! What is asked of the journal of the past: by shoppers a look at their own and its end, by the site's programs all
+//! of it. Must not know who asks: the gateway has proven that.
 
-use gateway::{Errand, ErrandFailed, Past};
-use helpdesk::TicketId;
-use storage::Journal;
+use gateway::{Customer, CustomerPast, Errand, ErrandFailed, Past, PastTicket};
+use helpdesk::{Case, TicketId};
+use storage::{After, Journal, Story};
 use tokio::sync::mpsc;
 
+use crate::archive::customer;
 use crate::happenings::unix_ms;
 
 /// Does one after the other until the gateway is gone.
@@ -15,6 +16,15 @@ pub(crate) async fn run_errands(journal: Journal, mut errands: mpsc::Receiver<Er
             // Whoever has gone away meanwhile is not told; what was to be done is done.
             Errand::Show { tickets, answer } => drop(answer.send(show(&journal, tickets).await)),
             Errand::Erase { tickets, answer } => drop(answer.send(erase(&journal, tickets).await)),
+            Errand::List {
+                since_unix_ms,
+                after,
+                at_most,
+                answer,
+            } => drop(answer.send(list(&journal, since_unix_ms, after, at_most).await)),
+            Errand::Customer { customer, answer } => {
+                drop(answer.send(past_of(&journal, &customer).await));
+            }
         }
     }
 }
@@ -38,6 +48,79 @@ async fn erase(journal: &Journal, tickets: Vec<TicketId>) -> Result<u64, ErrandF
         tracing::error!(%error, "a shopper's conversations cannot be erased");
         ErrandFailed
     })
+}
+
+async fn list(
+    journal: &Journal,
+    since_unix_ms: i64,
+    after: Option<(i64, TicketId)>,
+    at_most: u32,
+) -> Result<Vec<PastTicket>, ErrandFailed> {
+    let after = after.map(|(opened_at_unix_ms, ticket)| After {
+        opened_at_unix_ms,
+        ticket,
+    });
+    let stories = journal.stories(since_unix_ms, after, at_most).await;
+    let stories = stories.map_err(|error| failed(&error))?;
+    Ok(stories.into_iter().map(past).collect())
+}
+
+fn past(story: Story) -> PastTicket {
+    PastTicket {
+        ticket: story.ticket,
+        opened_at_unix_ms: story.opened_at_unix_ms,
+        ended_at_unix_ms: story.ended_at_unix_ms,
+        records: story.records,
+    }
+}
+
+/// Tickets read at once where all are looked through.
+const PAGE: u32 = 500;
+
+async fn stories_of(journal: &Journal, customer: &Customer) -> Result<Vec<Story>, ErrandFailed> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = journal.stories(i64::MIN, after, PAGE).await;
+        let page = page.map_err(|error| failed(&error))?;
+        let Some(last) = page.last() else {
+            return Ok(found);
+        };
+        after = Some(After {
+            opened_at_unix_ms: last.opened_at_unix_ms,
+            ticket: last.ticket.clone(),
+        });
+        found.extend(
+            page.into_iter()
+                .filter(|story| customer::is_of(story, customer)),
+        );
+    }
+}
+
+async fn cases_of(
+    journal: &Journal,
+    customer: &Customer,
+    stories: &[Story],
+) -> Result<Vec<Case>, ErrandFailed> {
+    let mut cases = journal.cases().await.map_err(|error| failed(&error))?;
+    cases.retain(|case| customer::is_case_of(case, customer, stories));
+    Ok(cases)
+}
+
+async fn past_of(journal: &Journal, customer: &Customer) -> Result<CustomerPast, ErrandFailed> {
+    let stories = stories_of(journal, customer).await?;
+    let cases = cases_of(journal, customer, &stories).await?;
+    let tickets = stories
+        .into_iter()
+        .map(|story| (story.ticket, story.records));
+    Ok(CustomerPast {
+        tickets: tickets.collect(),
+        cases,
+    })
+}
+
+fn failed(error: &dyn std::error::Error) -> ErrandFailed {
+    tracing::error!(%error, "the past cannot be read or written");
+    ErrandFailed
 }
 
 #[cfg(test)]

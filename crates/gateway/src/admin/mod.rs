@@ -19,6 +19,8 @@ mod presentities;
 mod queue;
 mod reps;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod tickets;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod webhooks;
 
 pub(crate) use authorisation::MayRead;
@@ -53,6 +55,8 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(lines::list))
         .add(address!(presentities::list))
         .add(address!(presentities::show))
+        .add(address!(tickets::list))
+        .add(address!(tickets::export))
         .add(address!(webhooks::list))
         .add(address!(webhooks::deliveries))
         .add(address!(webhooks::replay))

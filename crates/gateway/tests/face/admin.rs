@@ -8,7 +8,7 @@ use gateway::{AdminFace, AdminKey, Options, Scope};
 
 use crate::world::{World, config};
 
-const ADDRESSES: [&str; 8] = [
+const ADDRESSES: [&str; 9] = [
     "/v1/admin/reps",
     "/v1/admin/groups",
     "/v1/admin/queue",
@@ -17,6 +17,7 @@ const ADDRESSES: [&str; 8] = [
     "/v1/admin/lines",
     "/v1/admin/presentities",
     "/v1/admin/presentities/alice",
+    "/v1/admin/tickets",
 ];
 
 async fn world(store: &Arc<Store>) -> World {
@@ -137,6 +138,51 @@ async fn lists_come_in_pages() {
     for bad in ["limit=0", "limit=1001", "limit=x"] {
         get(&format!("/v1/admin/reps?{bad}")).await.problem(422);
     }
+}
+
+#[tokio::test]
+async fn tickets_of_the_past_come_in_pages_without_gap_or_double() {
+    let world = world(&store()).await;
+    let get = async |path: &str| {
+        let call = world
+            .get(path)
+            .header("authorization", "Bearer the-reading-key");
+        call.send().await
+    };
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/admin/tickets?since=1970-01-01T00:00:02Z&limit=2{after}");
+        let page = get(&path).await.json(200);
+        for item in page["items"].as_array().unwrap() {
+            seen.push(item["ticket"].as_str().unwrap().to_owned());
+        }
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        after = format!("&after={next}");
+    }
+    assert_eq!(seen, ["t2", "t3", "t4", "t5"]);
+    let first = get("/v1/admin/tickets?limit=1").await.json(200);
+    assert_eq!(first["items"][0]["opened"], "1970-01-01T00:00:01Z");
+    assert_eq!(first["items"][0]["ended"], "1970-01-01T00:00:01.5Z");
+    for bad in ["limit=0", "limit=1001", "since=yesterday", "after=x"] {
+        get(&format!("/v1/admin/tickets?{bad}")).await.problem(422);
+    }
+}
+
+#[tokio::test]
+async fn a_customer_is_exported_by_whatever_is_known() {
+    let world = world(&store()).await;
+    let ask = async |key: &str, body: &str| {
+        let call = world.post("/v1/admin/customers/export", body);
+        call.header("authorization", key).send().await
+    };
+    let key = "Bearer the-reading-key";
+    let found = ask(key, r#"{"tickets":["t1"]}"#).await.json(200);
+    assert_eq!(found["tickets"][0]["id"], "t1");
+    assert_eq!(found["cases"], serde_json::json!([]));
+    ask(key, "{}").await.problem(422);
+    ask("Bearer x", r#"{"name":"Zoe"}"#).await.problem(401);
 }
 
 #[tokio::test]

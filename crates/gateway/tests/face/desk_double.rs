@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::presence::Availability;
-use gateway::{Command, Desk, Errand, Report};
+use gateway::{Command, CustomerPast, Desk, Errand, PastTicket, Report};
 use helpdesk::{
     AccessDigest, Ask, AskRefused, CallbackRefused, CallbackStage, CallbackView, Candidate, Case,
     CaseRefused, CaseState, Decision, EstimateScore, EstimateScores, GroupSnapshot, GroupState,
@@ -340,6 +340,33 @@ fn run(errand: Errand) {
         }
         Errand::Erase { tickets, answer } => {
             let _ = answer.send(Ok(tickets.len() as u64));
+        }
+        Errand::List {
+            since_unix_ms,
+            after,
+            at_most,
+            answer,
+        } => {
+            let tickets = (1..=5_i64).map(|number| PastTicket {
+                ticket: TicketId::new(&format!("t{number}")),
+                opened_at_unix_ms: number * 1_000,
+                ended_at_unix_ms: Some(number * 1_000 + 500),
+                records: Vec::new(),
+            });
+            let place = |ticket: &PastTicket| (ticket.opened_at_unix_ms, ticket.ticket.clone());
+            let page = tickets
+                .filter(|ticket| ticket.opened_at_unix_ms >= since_unix_ms)
+                .filter(|ticket| after.as_ref().is_none_or(|after| place(ticket) > *after))
+                .take(at_most as usize);
+            let _ = answer.send(Ok(page.collect()));
+        }
+        Errand::Customer { customer, answer } => {
+            let tickets = customer.tickets.into_iter();
+            let past = CustomerPast {
+                tickets: tickets.map(|ticket| (ticket, Vec::new())).collect(),
+                cases: Vec::new(),
+            };
+            let _ = answer.send(Ok(past));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that were answered, until their clients have stopped repeating them (Timer J): about 64 bytes each, in
+//! Requests that were answered, until their clients have stopped repeating them (Timer J): about 70 bytes each, in
 //! buckets that are dropped whole. Must not know transactions that still await something.
 
 mod bucket;

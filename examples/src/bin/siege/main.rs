@@ -7,6 +7,7 @@ mod figures;
 mod flood;
 mod idle;
 mod malformed;
+mod publishing;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,8 @@ const USAGE: &str = "usage: siege PROGRAM malformed [DATAGRAMS] [CONNECTIONS]
        siege PROGRAM flood [PER_SECOND] [SECONDS]
        siege PROGRAM idle [CONNECTIONS] [SECONDS]
        siege PROGRAM calls [CALLS]
+       siege PROGRAM keeping [SECONDS]
+       siege ADDRESS publish [SECONDS]
 PROGRAM is the built server; each run starts one of its own on loopback.";
 
 fn main() -> ExitCode {
@@ -33,6 +36,10 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
     let [program, kind, numbers @ ..] = arguments else {
         bail!("{USAGE}");
     };
+    if kind == "publish" {
+        let seconds = numbers.first().map_or(Ok(10), |text| text.parse());
+        return publishing::at(program, seconds.context(USAGE)?);
+    }
     // Servers are started in folders of their own.
     let program =
         std::fs::canonicalize(program).with_context(|| format!("failed to find {program}"))?;
@@ -45,6 +52,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         "malformed" => malformed::run(&program, number(0, 200_000)?, number(1, 10_000)?),
         "flood" => flood::run(&program, number(0, 20_000)?, number(1, 60)?),
         "idle" => idle::run(&program, number(0, 9_500)?, number(1, 300)?),
+        "keeping" => publishing::run(&program, u64::try_from(number(0, 10)?)?),
         "calls" => calls::run(&program, number(0, 10_000)?),
         _ => bail!("{USAGE}"),
     }
