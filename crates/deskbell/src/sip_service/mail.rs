@@ -1,7 +1,6 @@
 //! Brings the helpdesk's words to reps' phones by SIP MESSAGE (RFC 3428 §5), in order for each rep, over
 //! the connection the phone registered on. Must not know what the words say.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,40 +8,28 @@ use helpdesk::{DeliveryId, DeliveryOutcome, RepId};
 use sip::{HeaderName, Method, RequestDraft};
 use sip_transport::{RequestError, Sender};
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 
 use super::bindings::{Binding, Bindings};
+use super::couriers::{Bring, Consignment, Couriers, PLAIN_TEXT};
 use crate::desk::RepMail;
 use crate::happenings::Happenings;
 use crate::random;
-
-/// Messages that may wait for one rep's phone; beyond it they count as undeliverable.
-const WAITING_PER_REP: usize = 64;
-
-/// A rep's courier goes home after this long without a message.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// A phone that is silent for this long lets the rep's next one have the message: an offer does not last
 /// as long as the 64*T1 after which a phone counts as gone.
 const NEXT_PHONE: Duration = Duration::from_secs(3);
 
-/// The body type that every phone takes.
-const PLAIN_TEXT: &str = "text/plain;charset=UTF-8";
-
 /// Brings mail to reps and reports what became of it.
 pub(crate) struct Mail {
-    courier: Courier,
-    couriers_by_rep: HashMap<RepId, mpsc::Sender<RepMail>>,
+    couriers: Couriers<RepMail, Phones>,
 }
 
-/// What one courier needs.
+/// The way to reps: their phones.
 #[derive(Clone)]
-struct Courier {
+struct Phones {
     bindings: Arc<Bindings>,
     sender: Sender,
-    deliveries: mpsc::Sender<(DeliveryId, DeliveryOutcome)>,
     happenings: Happenings,
 }
 
@@ -54,81 +41,38 @@ impl Mail {
         deliveries: mpsc::Sender<(DeliveryId, DeliveryOutcome)>,
         happenings: Happenings,
     ) -> Self {
+        let phones = Phones {
+            bindings,
+            sender,
+            happenings,
+        };
         Self {
-            courier: Courier {
-                bindings,
-                sender,
-                deliveries,
-                happenings,
-            },
-            couriers_by_rep: HashMap::new(),
+            couriers: Couriers::new(phones, deliveries),
         }
     }
 
     /// Runs until no more mail can come; what waits then is given up.
-    pub(crate) async fn run(mut self, mut mail: mpsc::Receiver<RepMail>) {
-        let mut couriers = JoinSet::new();
-        loop {
-            tokio::select! {
-                letter = mail.recv() => match letter {
-                    Some(letter) => self.hand_over(letter, &mut couriers).await,
-                    None => return,
-                },
-                Some(gone) = couriers.join_next() => {
-                    if let Err(error) = gone {
-                        tracing::error!(%error, "a courier failed");
-                    }
-                    self.couriers_by_rep.retain(|_, courier| !courier.is_closed());
-                }
-            }
-        }
-    }
-
-    async fn hand_over(&mut self, letter: RepMail, couriers: &mut JoinSet<()>) {
-        let letter = match self.couriers_by_rep.get(&letter.rep) {
-            Some(courier) => match courier.try_send(letter) {
-                Ok(()) => return,
-                Err(TrySendError::Full(letter)) => {
-                    self.courier
-                        .report(letter.delivery, DeliveryOutcome::Undeliverable)
-                        .await;
-                    return;
-                }
-                Err(TrySendError::Closed(letter)) => letter,
-            },
-            None => letter,
-        };
-        let (courier, letters) = mpsc::channel(WAITING_PER_REP);
-        let rep = letter.rep.clone();
-        if courier.try_send(letter).is_ok() {
-            self.couriers_by_rep.insert(rep, courier);
-            couriers.spawn(self.courier.clone().run(letters));
-        }
+    pub(crate) async fn run(self, mail: mpsc::Receiver<RepMail>) {
+        self.couriers.run(mail, |_| {}).await;
     }
 }
 
-impl Courier {
-    async fn run(self, mut letters: mpsc::Receiver<RepMail>) {
-        loop {
-            let letter = match timeout(IDLE, letters.recv()).await {
-                Ok(Some(letter)) => letter,
-                Ok(None) => return,
-                Err(_) => {
-                    letters.close();
-                    match letters.recv().await {
-                        Some(letter) => letter,
-                        None => return,
-                    }
-                }
-            };
-            let outcome = self.deliver(&letter).await;
-            self.report(letter.delivery, outcome).await;
-        }
+impl Consignment for RepMail {
+    type Address = RepId;
+
+    fn address(&self) -> &RepId {
+        &self.rep
     }
 
+    fn delivery(&self) -> DeliveryId {
+        self.delivery
+    }
+}
+
+impl Bring<RepMail> for Phones {
     /// Tries the rep's phones in the table's order until one takes it. Where no phone is connected, one that was a
     /// moment ago has the time of grace to come back.
-    async fn deliver(&self, letter: &RepMail) -> DeliveryOutcome {
+    async fn bring(&self, letter: &RepMail) -> DeliveryOutcome {
         let mut arrivals = self.bindings.arrivals();
         loop {
             let phones = self.bindings.phones(&letter.rep, Instant::now());
@@ -147,7 +91,9 @@ impl Courier {
             .sip(|| format!("MESSAGE: {} cannot be reached", letter.rep));
         DeliveryOutcome::Undeliverable
     }
+}
 
+impl Phones {
     /// `None` where no phone is connected.
     async fn try_phones(&self, letter: &RepMail, phones: &[Binding]) -> Option<DeliveryOutcome> {
         let connected: Vec<_> = phones
@@ -193,12 +139,6 @@ impl Courier {
         self.happenings
             .sip(|| format!("MESSAGE: {} cannot be reached", letter.rep));
         Some(DeliveryOutcome::Undeliverable)
-    }
-
-    async fn report(&self, delivery: DeliveryId, outcome: DeliveryOutcome) {
-        if self.deliveries.send((delivery, outcome)).await.is_err() {
-            tracing::debug!("a delivery ended after the helpdesk had stopped");
-        }
     }
 }
 

@@ -8,6 +8,7 @@ mod authentication;
 mod bindings;
 mod bye;
 mod cancel;
+mod couriers;
 mod directory;
 mod extensions;
 mod formats;
