@@ -14,7 +14,8 @@ use crate::routing;
 use crate::routing::fits::{FitBook, Steps, Want};
 use crate::tickets::{Hope, Stage, Ticket, Tickets};
 
-/// All waiting tickets in their lines, and what time will change of them and of those that are offered.
+/// All waiting tickets in their lines, and what time will change of them and of those that are offered, called or to
+/// be called.
 /// Invariant: every waiting ticket is in the line of what it wants, once; [`sync`](Self::sync) makes it so.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
@@ -95,7 +96,10 @@ impl Board {
             let due = match &ticket.stage {
                 Stage::Waiting => next_change(ticket, config, now),
                 Stage::Offered { until, .. } => Some(*until),
-                Stage::Open { .. } | Stage::Callback(_) | Stage::Ended { .. } => continue,
+                Stage::Callback(calling) => Some(calling.until),
+                // A conversation that is to go on by telephone.
+                Stage::Open { .. } => ticket.plan.as_ref().and_then(|plan| plan.not_before),
+                Stage::Ended { .. } => None,
             };
             let place = match &ticket.stage {
                 Stage::Waiting => self.stand(ticket, roster, config, now),
@@ -104,6 +108,9 @@ impl Board {
                 | Stage::Callback(_)
                 | Stage::Ended { .. } => None,
             };
+            if due.is_none() && place.is_none() {
+                continue;
+            }
             self.agenda.extend(due.map(|due| (due, id.clone())));
             self.spots.insert(id, Spot { due, place });
         }

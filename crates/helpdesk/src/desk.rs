@@ -297,9 +297,9 @@ impl Helpdesk {
             self.roster.expire(now);
             for ticket in self.board.due(now) {
                 self.lapse_offer(&ticket);
+                self.lapse_call(&ticket);
                 self.tickets.touch(ticket);
             }
-            self.lapse_calls();
             self.drain_queue();
         }
     }
@@ -516,7 +516,6 @@ impl Helpdesk {
             self.roster.next_expiry(),
             self.tickets.next_forgetting(),
             self.openings.next_change(),
-            self.next_call_change(),
         ];
         changes.into_iter().flatten().min()
     }

@@ -152,46 +152,28 @@ impl Helpdesk {
         }
     }
 
-    /// Ends calls of which nothing is heard any more, and places those whose time has come.
-    pub(crate) fn lapse_calls(&mut self) {
+    /// Ends a call of which nothing is heard any more, and places one whose time has come.
+    pub(crate) fn lapse_call(&mut self, id: &TicketId) {
         let now = self.now;
-        let mut lapsed = Vec::new();
-        let mut due = Vec::new();
-        for ticket in self.tickets.all() {
-            match &ticket.stage {
-                Stage::Callback(calling) if calling.until <= now => {
-                    lapsed.push((ticket.ask.ticket.clone(), (**calling).clone()));
-                }
-                Stage::Open { rep, since } => {
-                    let again = ticket.plan.as_ref().and_then(|plan| plan.not_before);
-                    if again.is_some_and(|at| at <= now) {
-                        due.push((ticket.ask.ticket.clone(), rep.clone(), *since));
-                    }
-                }
-                Stage::Waiting
-                | Stage::Offered { .. }
-                | Stage::Callback(_)
-                | Stage::Ended { .. } => {}
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        match &ticket.stage {
+            Stage::Callback(calling) if calling.until <= now => {
+                let calling = (**calling).clone();
+                let call = calling.call.clone();
+                self.push(Output::EndCall { call });
+                self.end_call(id, &calling, CallEnd::Unknown);
             }
+            Stage::Open { rep, since } => {
+                let again = ticket.plan.as_ref().and_then(|plan| plan.not_before);
+                if again.is_some_and(|at| at <= now) {
+                    let (rep, since) = (rep.clone(), *since);
+                    self.try_again(id, &rep, since);
+                }
+            }
+            Stage::Waiting | Stage::Offered { .. } | Stage::Callback(_) | Stage::Ended { .. } => {}
         }
-        for (id, calling) in lapsed {
-            let call = calling.call.clone();
-            self.push(Output::EndCall { call });
-            self.end_call(&id, &calling, CallEnd::Unknown);
-        }
-        for (id, rep, since) in due {
-            self.try_again(&id, &rep, since);
-        }
-    }
-
-    /// When a call lapses or is due, whichever is first.
-    pub(crate) fn next_call_change(&self) -> Option<Moment> {
-        let all = self.tickets.all().filter_map(|ticket| match &ticket.stage {
-            Stage::Callback(calling) => Some(calling.until),
-            Stage::Waiting | Stage::Open { .. } => ticket.plan.as_ref()?.not_before,
-            Stage::Offered { .. } | Stage::Ended { .. } => None,
-        });
-        all.filter(|at| *at > self.now).min()
     }
 
     pub(crate) fn end_call(&mut self, id: &TicketId, calling: &Calling, end: CallEnd) {
