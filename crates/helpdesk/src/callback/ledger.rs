@@ -60,9 +60,7 @@ pub enum CallbackRefused {
     #[error("too many calls in a row came to nothing; somebody has to look at the trunk first")]
     TooManyFailures,
     /// An earlier call of the ticket has an end that nobody knows; only a rep may call again.
-    #[error(
-        "nobody knows whether the last call went out before a restart; it is not made again by itself"
-    )]
+    #[error("nobody knows whether the last call went out; it is not made again by itself")]
     InDoubt,
 }
 

@@ -351,6 +351,29 @@ fn a_rep_calls_from_a_conversation() {
 }
 
 #[test]
+fn a_call_of_which_nothing_is_heard_ends_by_itself() {
+    check_calling(
+        "
+        alice available
+        ask t1 cameras name=Zoe phone=0612345678 by=token answer=call
+        t1 heard rep
+        3850s
+        ",
+        expect![[r#"
+            < t1 -: You will be called at +33•••••••78.
+            @ call alice, then +33612345678: Zoe wants a call: Cameras
+            = t1 callback Alice, CallingRep +33•••••••78
+            < t1 is callback Alice, CallingShopper +33•••••••78
+            @ end the call of t1
+            < t1 -: You cannot be called: nobody knows whether the last call went out; it is not made again by itself.
+            > alice (t1): Zoe wanted to be called, but: nobody knows whether the last call went out; it is not made again by itself.
+            > alice (t1): Zoe (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t1 is offered Alice
+        "#]],
+    );
+}
+
+#[test]
 fn a_shopper_who_changes_the_mind_is_not_called() {
     check_calling(
         "
@@ -564,8 +587,8 @@ fn a_restart_keeps_the_wish_and_never_dials_again_by_itself() {
         ",
     );
     expect![[r#"
-        < t1 -: You cannot be called: nobody knows whether the last call went out before a restart; it is not made again by itself.
-        > alice (t1): A shopper wanted to be called, but: nobody knows whether the last call went out before a restart; it is not made again by itself.
+        < t1 -: You cannot be called: nobody knows whether the last call went out; it is not made again by itself.
+        > alice (t1): A shopper wanted to be called, but: nobody knows whether the last call went out; it is not made again by itself.
         > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
         < t1 is offered Alice
         The shopper asked to be called at +33•••••••78.
@@ -590,7 +613,7 @@ fn a_restart_keeps_the_wish_and_never_dials_again_by_itself() {
         bob: fits, but is offline, level 50.
         dave: fits, but is offline, level 30.
         carol: serves other tiers.
-        Not by telephone: nobody knows whether the last call went out before a restart; it is not made again by itself.
+        Not by telephone: nobody knows whether the last call went out; it is not made again by itself.
     "#]].assert_eq(&room.trace);
 }
 
