@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use self::contender::{Contender, Running};
@@ -93,8 +93,16 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
                 // A server of its own for each run: what one leaves behind is no burden of the next.
                 let server =
                     contender.start(&compare.deskbell, &myself, &folder, compare.processor)?;
-                let line = load(compare, &myself, &server, case, transport, pace)
-                    .with_context(|| format!("{} {case} over {transport}", contender.name()))?;
+                // A run that breaks off is told as one: what a server cannot take is a figure too.
+                let line = match load(compare, &myself, &server, case, transport, pace)? {
+                    Ok(line) => serde_json::from_str(&line)?,
+                    Err(why) => json!({
+                        "case": case,
+                        "transport": transport,
+                        "rate": (pace == Pace::Open).then_some(f64::from(compare.pace)),
+                        "broke_off": why,
+                    }),
+                };
                 let line = described(line, contender.name(), round, pace)?;
                 crate::say(&line);
                 writeln!(raw, "{line}")?;
@@ -120,6 +128,7 @@ pub(crate) fn tabulate(tabulate: &Tabulate) -> anyhow::Result<()> {
     Ok(fs::write(&tabulate.page, page)?)
 }
 
+/// The figures of one run, or why it broke off.
 fn load(
     compare: &Compare,
     myself: &Path,
@@ -127,7 +136,7 @@ fn load(
     case: &str,
     transport: &str,
     pace: Pace,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Result<String, String>> {
     let mut command = Command::new("taskset");
     command
         .args(["-c", &(1 - compare.processor.min(1)).to_string()])
@@ -146,14 +155,14 @@ fn load(
     }
     let output = command.output()?;
     if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr));
+        let why = String::from_utf8_lossy(&output.stderr);
+        return Ok(Err(why.trim().to_owned()));
     }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    Ok(Ok(String::from_utf8(output.stdout)?.trim().to_owned()))
 }
 
 /// With whom and when it was measured, and how busy the machine was.
-fn described(line: String, contender: &str, round: u32, pace: Pace) -> anyhow::Result<String> {
-    let mut value: Value = serde_json::from_str(&line)?;
+fn described(mut value: Value, contender: &str, round: u32, pace: Pace) -> anyhow::Result<String> {
     let load = fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or_default().parse::<f64>()?;
     if let Some(fields) = value.as_object_mut() {

@@ -1,7 +1,5 @@
 //! Medians, spreads and ratios of raw figures. Must not know how they were measured.
 
-use std::fmt::Write;
-
 use anyhow::Context;
 use serde_json::Value;
 
@@ -50,7 +48,7 @@ pub(super) fn of(lines: &[Value]) -> String {
         let ours = of_contender(&of_kind, OURS);
         for name in contenders {
             let runs = of_contender(&of_kind, name);
-            let _ = write!(text, "| {kind_shown} | {name} | {} |", runs.len());
+            text += &format!("| {kind_shown} | {name} | {} |", runs.len());
             for (_, field) in COLUMNS {
                 let Some(values) = spread(&runs, field) else {
                     write_cell(&mut text, "");
@@ -67,7 +65,7 @@ pub(super) fn of(lines: &[Value]) -> String {
                     && our_values.1 > 0.0
                     && values.1 > 0.0
                 {
-                    let _ = write!(cell, "; Deskbell {:.2} times", our_values.1 / values.1);
+                    cell += &format!("; Deskbell {:.2} times", our_values.1 / values.1);
                 }
                 write_cell(&mut text, &cell);
             }
@@ -75,7 +73,11 @@ pub(super) fn of(lines: &[Value]) -> String {
                 .iter()
                 .flat_map(|field| runs.iter().filter_map(|run| run.get(*field)?.as_f64()))
                 .sum();
-            let _ = writeln!(text, " {failed} |");
+            let broke_off = runs.iter().filter(|run| run.get("broke_off").is_some());
+            text += &match broke_off.count() {
+                0 => format!(" {failed} |\n"),
+                count => format!(" {failed}; {count} of the runs broke off |\n"),
+            };
         }
     }
     text
@@ -122,11 +124,13 @@ fn spread(runs: &[&Value], field: &str) -> Option<(f64, f64, f64)> {
         .filter_map(|run| run.get(field)?.as_f64())
         .collect();
     values.sort_by(f64::total_cmp);
-    Some((
-        *values.first()?,
-        *values.get(values.len() / 2)?,
-        *values.last()?,
-    ))
+    let middle = |place: usize| values.get(place).copied();
+    // Of an even number of values there are two in the middle.
+    let median = f64::midpoint(
+        middle(values.len().checked_sub(1)? / 2)?,
+        middle(values.len() / 2)?,
+    );
+    Some((*values.first()?, median, *values.last()?))
 }
 
 fn number(value: f64) -> String {
@@ -138,7 +142,7 @@ fn number(value: f64) -> String {
 }
 
 fn write_cell(text: &mut String, cell: &str) {
-    let _ = write!(text, " {cell} |");
+    *text += &format!(" {cell} |");
 }
 
 #[cfg(test)]
@@ -156,17 +160,27 @@ mod tests {
         let lines = [
             run("Deskbell", 300, 0),
             run("Deskbell", 200, 0),
-            run("Kamailio", 100, 1),
+            run("Kamailio", 120, 1),
+            run("Kamailio", 80, 0),
             run("Deskbell", 100, 0),
         ];
+        let mut lines = lines.to_vec();
+        lines.push(json!({"transport": "udp", "case": "modify", "rate": null,
+                          "contender": "Kamailio", "broke_off": "no answer"}));
+        let broken = of(&lines);
+        assert!(broken.contains("| UDP modify | Kamailio | 1 |"), "{broken}");
+        assert!(
+            broken.ends_with(" 0; 1 of the runs broke off |\n"),
+            "{broken}"
+        );
+        lines.pop();
         let table = of(&lines);
         assert!(
             table.contains("| UDP publish | Deskbell | 3 | 200 (100 to 300) |"),
             "{table}"
         );
         assert!(
-            table
-                .contains("| UDP publish | Kamailio | 1 | 100 (100 to 100); Deskbell 2.00 times |"),
+            table.contains("| UDP publish | Kamailio | 2 | 100 (80 to 120); Deskbell 2.00 times |"),
             "{table}"
         );
         assert!(table.ends_with(" 1 |\n"), "{table}");

@@ -114,7 +114,14 @@ pub(crate) async fn past_calls(journal: &Journal) -> Result<Vec<PastCall>, LoadE
         .await?;
     let mut past = Vec::new();
     for intent in intents {
-        let body: Option<Body> = serde_json::from_str(&intent.body).ok();
+        let body: Option<Body> = serde_json::from_str(&intent.body)
+            .inspect_err(|error| {
+                tracing::error!(
+                    call = %intent.id, %error,
+                    "what a call was for cannot be read: it counts as made, though for no site and no number"
+                );
+            })
+            .ok();
         let fate = match (intent.standing, intent.step.as_str(), &body) {
             (Standing::Open, PLANNED, _) => Fate::NotDialled,
             (Standing::Open, _, _) | (Standing::Ended, UNKNOWN, _) => Fate::Unknown,

@@ -80,6 +80,7 @@ impl Desk {
                     let mut deliveries: Vec<Delivery> =
                         entries.chain(dead).map(|entry| delivery(&entry)).collect();
                     deliveries.sort_by(|a, b| a.event.cmp(&b.event));
+                    // Whoever asked may have gone.
                     let _ = answer.send(deliveries);
                 }
                 WebhookDesk::Replay {
@@ -102,6 +103,7 @@ impl Desk {
                     if self.requests.send(request).await.is_ok()
                         && let Ok(count) = revived.await
                     {
+                        // Whoever asked may have gone.
                         let _ = answer.send(count);
                     }
                 }

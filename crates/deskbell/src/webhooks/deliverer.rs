@@ -190,6 +190,7 @@ impl Deliverer {
                         ..entry
                     });
                 }
+                // Whoever asked may have gone.
                 let _ = answer.send(count);
             }
         }
