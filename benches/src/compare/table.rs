@@ -69,9 +69,9 @@ pub(super) fn of(lines: &[Value]) -> String {
                 }
                 write_cell(&mut text, &cell);
             }
-            let failed: f64 = ["refused", "wrong", "unanswered"]
+            let failed: u64 = ["refused", "wrong", "unanswered"]
                 .iter()
-                .flat_map(|field| runs.iter().filter_map(|run| run.get(*field)?.as_f64()))
+                .flat_map(|field| runs.iter().filter_map(|run| run.get(*field)?.as_u64()))
                 .sum();
             let broke_off = runs.iter().filter(|run| run.get("broke_off").is_some());
             text += &match broke_off.count() {
