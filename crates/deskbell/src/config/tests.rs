@@ -137,6 +137,7 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("alice.secret", "correct horse\n");
     scratch.write("wall.key", "nobody can guess this one\n");
     scratch.write("pbx.secret", "correct horse\n");
+    scratch.write("trunk.secret", "correct horse\n");
     scratch.write("storage.key", &format!("{}\n", "5a".repeat(32)));
     scratch.write("cookie.secret", &format!("{}\n", "6b".repeat(32)));
     scratch.write("old.secret", &format!("{}\n", "7c".repeat(32)));
