@@ -43,7 +43,7 @@ impl Decisions {
     }
 
     /// All that are kept, by ticket in the order of their first decisions.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Decision> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Decision> + Clone {
         let of_ticket = |ticket| self.by_ticket.get(ticket).into_iter().flatten();
         self.order.iter().flat_map(of_ticket)
     }

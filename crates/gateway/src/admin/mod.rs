@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::middleware::from_fn;
 use presence::Store;
 use tokio::sync::mpsc;
 
@@ -10,16 +11,26 @@ use crate::address;
 use crate::addresses::Addresses;
 
 mod authorisation;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod decisions;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod estimates;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod groups;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod lines;
 mod page;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod presentities;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod queue;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod reps;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod sites;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod tickets;
+mod unchanged;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod webhooks;
 
@@ -50,6 +61,8 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(reps::list))
         .add(address!(groups::list))
         .add(address!(queue::list))
+        .add(address!(sites::list))
+        .add(address!(decisions::list))
         .add(address!(decisions::show))
         .add(address!(estimates::show))
         .add(address!(lines::list))
@@ -60,4 +73,5 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(webhooks::list))
         .add(address!(webhooks::deliveries))
         .add(address!(webhooks::replay))
+        .through(|router| router.layer(from_fn(unchanged::tag)))
 }
