@@ -226,7 +226,9 @@ fn nginx_writes_the_state_of_the_desk_into_the_page() {
     assert!(closed.contains("data-state=\"closed\""), "{closed}");
     assert!(page.body.contains(&closed), "{}", page.body);
     // Through the shop's own origin: the widget, presence and a click.
-    assert_eq!(shop.get("/widget.js").unwrap().status, 200);
+    for script in ["widget", "conversation", "rating", "texts/de"] {
+        assert_eq!(shop.get(&format!("/{script}.js")).unwrap().status, 200);
+    }
     let mut alice = server.phone(Protocol::Udp, "alice").unwrap();
     alice.register(60).unwrap();
     alice.publish(Basic::Open, Activity::None, 60).unwrap();
@@ -243,4 +245,9 @@ fn nginx_writes_the_state_of_the_desk_into_the_page() {
         Ok(shop.get("/index.html")?.body.contains(&open).then_some(()))
     })
     .unwrap();
+    // And the last one while Deskbell is away.
+    server.stop().unwrap();
+    let page = shop.get("/index.html").unwrap();
+    assert!(page.body.contains(&open), "{}", page.body);
+    assert_eq!(shop.get("/v1/sites/shop/presence").unwrap().status, 502);
 }
