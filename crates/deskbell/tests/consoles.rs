@@ -17,7 +17,7 @@ fn reps_and_supervisors_work_in_the_browser() {
     if peer::find_module(&script, "playwright-core").is_none() {
         return;
     }
-    let tables = "[routing]\noffer_timeout = \"5s\"\nwrap_up = \"4s\"\n\
+    let tables = "[routing]\noffer_timeout = \"5s\"\nwrap_up = \"4s\"\nhandling = \"3s\"\n\
                   [console]\nidle_after = \"10s\"\n[console.canned]\nHello = \"Hello, how can I help?\"\n";
     let setup = Setup {
         tables: tables.to_owned(),

@@ -1,0 +1,150 @@
+// Reps at consoles, supervisors at walls, shoppers and softphones against a running server: what the tests and the pictures
+// of the staff's pages share. Must not know what is looked for.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createConnection, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import axe from 'axe-core';
+import { startBrowser } from './page-driver.mjs';
+
+/** Where the server is, and who may come in. */
+export let server;
+export let base;
+let browser;
+
+/** A browser for the server of these facts. */
+export async function start(facts) {
+  server = facts;
+  base = `http://${server.http}`;
+  browser = await startBrowser();
+}
+
+export const stop = () => browser?.close();
+
+export async function eventually(what, check, timeout = 8_000) {
+  const began = Date.now();
+  for (;;) {
+    const value = await check();
+    if (value) return value;
+    if (Date.now() - began > timeout) assert.fail(`not within ${timeout} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A page of the staff; whatever it did, it must not have broken. */
+export async function open(path, { at = base, scheme = 'light', width = 1280, height = 800 } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce', locale: 'en-GB' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const broken = [];
+  page.on('pageerror', (error) => broken.push(error.stack));
+  page.on('console', (message) => /Content Security|Trusted/i.test(message.text()) && broken.push(message.text()));
+  await page.goto(at + path);
+  return {
+    page,
+    close: async () => {
+      await context.close();
+      assert.deepEqual(broken, []);
+    },
+  };
+}
+
+export async function console_(rep, options) {
+  const opened = await open('/console/', options);
+  const { page } = opened;
+  await page.fill('#user', rep);
+  await page.fill('#password', server.passwords[rep]);
+  await page.keyboard.press('Enter');
+  await page.locator('.lists').waitFor({ state: 'attached' });
+  await eventually(`${rep} is available`, () => page.evaluate(() => document.querySelector('.state-mark .available') !== null));
+  const sees = (text) => eventually(`${rep} sees ${text}`, async () => (await page.locator('.log').textContent()).includes(text));
+  return {
+    ...opened, rep, sees,
+    offer: (name) => page.locator('.offer:not(.lapsed)', { hasText: name }),
+    open: (name) => page.locator('.conversations .talk', { hasText: name }),
+    take: async (name) => {
+      await page.locator('.offer:not(.lapsed)', { hasText: name }).locator('.answer').click();
+      await page.locator('.conversations .talk', { hasText: name }).waitFor();
+    },
+    say: async (text) => { await page.fill('#text', text); await page.keyboard.press('Enter'); },
+    lines: () => page.locator('.log .group.own .line, .log .group.shopper .line').allTextContents(),
+    signOut: async () => {
+      await page.locator('.tools .button').last().click();
+      await page.locator('#user').waitFor();
+      await opened.close();
+    },
+  };
+}
+
+/** A shopper without a browser. */
+export async function shopper(name, message, more = {}) {
+  const answer = await fetch(`${base}/v1/sites/shop/tickets`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ skills: ['cameras'], name, message, ...more }) });
+  const ticket = await answer.json();
+  assert.equal(answer.status, 201, JSON.stringify(ticket));
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${ticket.token}` };
+  const path = `${base}/v1/tickets/${ticket.id}`;
+  let number = 0;
+  return {
+    id: ticket.id,
+    state: async () => (await (await fetch(path, { headers })).json()).state,
+    say: async (text) => assert.ok((await fetch(`${path}/messages`, { method: 'POST', headers, body: JSON.stringify({ type: 'say', id: `${name}${number++}`, text }) })).ok),
+    lines: async () => (await (await fetch(`${path}/messages?after=0`, { headers })).json()).frames.filter(({ type }) => type === 'line').map(({ from, text }) => `${from}: ${text}`),
+    end: () => fetch(path, { method: 'DELETE', headers }),
+  };
+}
+
+/** SIP.js as somebody's softphone. */
+export async function softphone(rep) {
+  const child = spawn(process.execPath, ['sip-phone.mjs', `ws://${server.http}/sip`, rep, server.domain, server.passwords[rep]], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const told = JSON.parse((await answers.next()).value);
+    assert.ok(told.ok, told.error);
+    return told;
+  };
+  await next();
+  const does = (command) => { child.stdin.write(`${JSON.stringify(command)}\n`); return next(); };
+  await does({ do: 'register' });
+  await does({ do: 'publish', basic: 'open' });
+  return { does, quit: async () => { await does({ do: 'unpublish' }); await does({ do: 'unregister' }); child.stdin.end(); } };
+}
+
+export const admin = async (path) => (await fetch(`${base}/v1/admin/${path}`, { headers: { authorization: `Bearer ${server.admin_key}` } })).json();
+export const adminRep = async (rep) => (await admin('reps')).items.find((one) => one.rep === rep);
+
+/** A way to the server that can be cut: connections stay, and nothing comes through. */
+export async function startNetwork() {
+  const [host, port] = server.http.split(':');
+  const pairs = new Set();
+  let whole = true;
+  const proxy = createServer((near) => {
+    const far = createConnection({ host, port });
+    const pair = [near, far];
+    pairs.add(pair);
+    for (const [one, other] of [pair, [far, near]]) {
+      one.on('data', (data) => other.write(data));
+      one.on('close', () => { pairs.delete(pair); other.destroy(); });
+      one.on('error', () => other.destroy());
+      if (!whole) one.pause();
+    }
+  });
+  await new Promise((resolve) => { proxy.listen(0, '127.0.0.1', resolve); });
+  return {
+    url: `http://127.0.0.1:${proxy.address().port}`,
+    cut: () => { whole = false; for (const pair of pairs) pair.forEach((end) => end.pause()); },
+    mend: () => { whole = true; for (const pair of pairs) pair.forEach((end) => end.resume()); },
+    close: () => { for (const pair of pairs) pair.forEach((end) => end.destroy()); proxy.close(); },
+  };
+}
+
+export async function check(page, what) {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any.map(({ message }) => message)}`).join(' | ')}`);
+  });
+  assert.deepEqual(found, [], what);
+}
