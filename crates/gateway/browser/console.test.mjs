@@ -2,6 +2,7 @@
 // DESKBELL_SERVER tells where it is. Must not know the server's inside.
 
 import assert from 'node:assert/strict';
+import { createServer as createHttpServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { admin, adminRep, base, check, console_, eventually, open, pause, server, shopper, softphone, start, startNetwork, stop } from './staff-driver.mjs';
 
@@ -242,7 +243,7 @@ test('the wall has the numbers of the admin API, says why, and lets nobody else 
   await page.locator('.why .decides', { hasText: 'by hand' }).waitFor();
   await page.keyboard.press('Escape');
   // Nobody but a supervisor: not a rep who is none.
-  for (const path of ['events', 'history', `decisions/${sam.id}`]) {
+  for (const path of ['events', 'history', `decisions/${sam.id}`, 'webhooks']) {
     assert.equal((await alice.page.request.get(`${base}/wall/${path}`)).status(), 403, path);
   }
   await sam.end();
@@ -290,6 +291,31 @@ test('a broken promise is on the wall, and its reasons are one key away; axe-cor
   await late.end();
   for (const one of held) await one.end();
   await alice.signOut();
+  await close();
+});
+
+test('the wall has events sent again that were given up', async () => {
+  const { page, close } = await wall_();
+  const panel = page.locator('.programs-panel');
+  await panel.locator('li', { hasText: /events for backend could not be delivered/ }).waitFor();
+  await check(page, 'a wall with a program that could not be told');
+  const { items: [{ dead }] } = await admin('webhooks');
+  const taken = [];
+  const listener = createHttpServer((request, response) => {
+    taken.push(request.headers['webhook-id']);
+    request.resume().on('end', () => response.writeHead(204).end());
+  });
+  await new Promise((resolve) => { listener.listen(server.webhook_port, '127.0.0.1', resolve); });
+  await panel.locator('.button', { hasText: 'Send again' }).focus();
+  await page.keyboard.press('Enter');
+  await page.locator('[role=status]', { hasText: `${dead} events are sent again.` }).waitFor();
+  await eventually('all are delivered', async () => {
+    const { items: [told] } = await admin('webhooks');
+    return told.dead === 0 && told.waiting === 0;
+  }, 20_000);
+  assert.equal(new Set(taken).size, dead);
+  assert.equal(await panel.isVisible(), false);
+  listener.close();
   await close();
 });
 

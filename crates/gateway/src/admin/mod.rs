@@ -41,6 +41,7 @@ pub use lines::{LineBoard, LineReport, LineStanding};
 pub(crate) use presentities::PresentityDocument;
 pub(crate) use reps::word;
 pub use webhooks::{Delivery, WebhookDesk, WebhookReport};
+pub(crate) use webhooks::{find, reports, revive};
 
 /// What the admin addresses need; without it they are not found.
 #[derive(Debug, Clone)]

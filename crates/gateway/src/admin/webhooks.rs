@@ -250,14 +250,8 @@ pub(super) async fn replay(
         Repeat::First(place) => place,
     };
     find(&admin.face, &webhook).await?;
-    let events = body.events;
     tracing::info!(key = %admin.key, webhook, "events are replayed");
-    let replayed = ask(&admin.face, |answer| WebhookDesk::Replay {
-        webhook,
-        events,
-        answer,
-    })
-    .await?;
+    let replayed = revive(&admin.face, webhook, body.events).await?;
     Ok(place.keep(&ReplayedDocument { replayed }).into_response())
 }
 
@@ -277,7 +271,22 @@ impl DeliveriesFilter {
     }
 }
 
-async fn find(face: &AdminFace, webhook: &str) -> Result<(), Problem> {
+/// Has events tried again that were given up; without names all of them. How many there were.
+pub(crate) async fn revive(
+    face: &AdminFace,
+    webhook: String,
+    events: Option<Vec<String>>,
+) -> Result<usize, Problem> {
+    ask(face, |answer| WebhookDesk::Replay {
+        webhook,
+        events,
+        answer,
+    })
+    .await
+}
+
+/// The 404 of a program that is none.
+pub(crate) async fn find(face: &AdminFace, webhook: &str) -> Result<(), Problem> {
     let is_known = reports(face)
         .await?
         .iter()
@@ -287,7 +296,8 @@ async fn find(face: &AdminFace, webhook: &str) -> Result<(), Problem> {
         .ok_or_else(|| Problem::not_found("No webhook has this name."))
 }
 
-async fn reports(face: &AdminFace) -> Result<Vec<WebhookReport>, Problem> {
+/// Every program that is told.
+pub(crate) async fn reports(face: &AdminFace) -> Result<Vec<WebhookReport>, Problem> {
     ask(face, |answer| WebhookDesk::List { answer }).await
 }
 

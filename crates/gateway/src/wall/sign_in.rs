@@ -42,6 +42,30 @@ pub(super) struct SupervisorDocument {
 pub(super) struct Supervisor {
     name: String,
     is_rep: bool,
+    /// May change something too: a rep who is one, or whose key may write.
+    pub(super) may_change: bool,
+}
+
+/// A supervisor who may change something.
+pub(super) struct Changer {
+    pub(super) name: String,
+}
+
+impl Right for Changer {
+    const WHO: &'static str = "supervisor:write";
+
+    async fn prove(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
+        let Supervisor {
+            name, may_change, ..
+        } = Supervisor::prove(parts, face).await?;
+        if !may_change {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "The key that this wall was opened with may only look.",
+            ));
+        }
+        Ok(Self { name })
+    }
 }
 
 impl Right for Supervisor {
@@ -58,10 +82,11 @@ impl Right for Supervisor {
         match who {
             Who::Key(name) => {
                 let key = find_key(face, |key| key.name == name && key.proof() == proof);
-                key.ok_or_else(nobody)?;
+                let key = key.ok_or_else(nobody)?;
                 Ok(Self {
                     name,
                     is_rep: false,
+                    may_change: key.may_write(),
                 })
             }
             Who::Rep(rep) => {
@@ -84,6 +109,7 @@ impl Right for Supervisor {
                     Ok(true) => Ok(Self {
                         name: name_of(&console, &rep),
                         is_rep: true,
+                        may_change: true,
                     }),
                     Ok(false) => Err(nobody()),
                     Err(_) => Err(Problem::for_status(StatusCode::SERVICE_UNAVAILABLE)),
@@ -164,7 +190,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     match Supervisor::prove(&mut parts, &face).await {
-        Ok(Supervisor { name, is_rep }) => {
+        Ok(Supervisor { name, is_rep, .. }) => {
             Ok(Json(SupervisorDocument { name, rep: is_rep }).into_response())
         }
         Err(problem) if problem == nobody() || problem == no_supervisor() => {
