@@ -3,12 +3,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use super::sign_in::{Changer, Supervisor};
 use crate::admin::{AdminFace, find, reports, revive};
 use crate::authorised::Authorised;
+use crate::body::JsonBody;
 use crate::face::Face;
 use crate::problem::Problem;
 
@@ -54,11 +55,17 @@ pub(super) async fn list(
     }))
 }
 
+/// Everything that was given up is meant: there is nothing to say.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplayAsked {}
+
 /// Has everything that was given up for a program sent once more.
 pub(super) async fn replay(
     changer: Authorised<Changer>,
     State(face): State<Face>,
     Path(webhook): Path<String>,
+    JsonBody(ReplayAsked {}): JsonBody<ReplayAsked>,
 ) -> Result<Json<ReplayedDocument>, Problem> {
     let admin = admin(&face)?;
     find(&admin, &webhook).await?;
