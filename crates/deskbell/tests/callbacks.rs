@@ -68,6 +68,18 @@ impl Trunk {
         self.sip.send_to(text.as_bytes(), peer).unwrap();
     }
 
+    /// What the phone of this description says comes straight to the telephone, from the port it has named.
+    fn hear_media_of(&self, message: &str) {
+        let named = message.split("m=audio ").nth(1).unwrap();
+        let named: u16 = named.split(' ').next().unwrap().parse().unwrap();
+        let mut packet = [0; 2048];
+        for _ in 0..10 {
+            let (length, from) = self.rtp.recv_from(&mut packet).unwrap();
+            assert_eq!(from.port(), named, "media takes no detour");
+            assert!(length >= 12 && packet.first().unwrap() >> 6 == 2, "RTP");
+        }
+    }
+
     /// The telephone is taken up.
     fn take(&self, invite: &str, peer: SocketAddr) {
         let port = self.rtp.local_addr().unwrap().port();
@@ -84,13 +96,16 @@ impl Trunk {
 }
 
 fn serve(trunk: &Trunk, more: &str) -> Server {
-    let setup = Setup {
+    Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup(trunk, more)).unwrap()
+}
+
+fn setup(trunk: &Trunk, more: &str) -> Setup {
+    Setup {
         tables: format!("[[trunk]]\nuri = \"sip:{}\"\n{more}", trunk.address()),
         site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\" }"
             .to_owned(),
         ..Setup::default()
-    };
-    Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap()
+    }
 }
 
 fn baresip_as_alice(program: &std::path::Path, server: &Server) -> Baresip {
@@ -169,15 +184,7 @@ fn a_click_rings_the_rep_then_the_telephone_and_their_media_goes_between_them() 
     assert!(ack.contains("Content-Length: 0"), "{ack}");
     wait_stage(&http, &ticket, "talking");
 
-    // What baresip says comes straight to the telephone, from the port it has offered.
-    let offered = invite.split("m=audio ").nth(1).unwrap();
-    let offered: u16 = offered.split(' ').next().unwrap().parse().unwrap();
-    let mut packet = [0; 2048];
-    for _ in 0..10 {
-        let (length, from) = trunk.rtp.recv_from(&mut packet).unwrap();
-        assert_eq!(from.port(), offered, "media takes no detour");
-        assert!(length >= 12 && packet.first().unwrap() >> 6 == 2, "RTP");
-    }
+    trunk.hear_media_of(&invite);
 
     // The telephone hangs up: so does Deskbell, at the rep.
     let line = |name: &str| {
@@ -227,6 +234,72 @@ fn a_busy_telephone_frees_the_rep_and_is_tried_again_later() {
     Site::new(http, "shop")
         .wait_state("cameras", "available", LIMIT)
         .unwrap();
+}
+
+#[test]
+fn a_server_that_stops_hangs_up_first_and_writes_it_down() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let lasting = setup(&trunk, "").lasting();
+    let mut server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &lasting).unwrap();
+    let alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = trunk.receive("INVITE ");
+    trunk.take(&invite, peer);
+    trunk.receive("ACK ");
+    wait_stage(&http, &ticket, "talking");
+    let restarting = std::thread::spawn(move || {
+        server.stop_and_restart().unwrap();
+        server
+    });
+    let (bye, peer) = trunk.receive("BYE ");
+    trunk.answer(&bye, peer, "200 OK", "", "");
+    let server = restarting.join().unwrap();
+    let screen = alice.screen();
+    assert!(screen.contains("session closed"), "{screen}");
+    // Nobody has to guess how that call ended.
+    wait_stage(&server.http(), &ticket, "closed");
+}
+
+#[test]
+fn a_new_configuration_brings_its_trunks() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let (trunk, other) = (Trunk::open(), Trunk::open());
+    let server = serve(&trunk, "");
+    let _alice = baresip_as_alice(&program, &server);
+    server.reconfigure(&setup(&other, "")).unwrap();
+    wait::until("the new configuration", LIMIT, || {
+        let log = server.log();
+        Ok(log.contains("configuration is in force").then_some(()))
+    })
+    .unwrap();
+    ask_for_a_call(&server.http());
+    other.receive("INVITE ");
+}
+
+#[test]
+fn a_telephone_that_rings_for_long_makes_the_offer_itself() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = serve(&trunk, "ring = \"60s\"\n");
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = trunk.receive("INVITE ");
+    assert!(!invite.contains("m=audio "), "{invite}");
+    trunk.answer(&invite, peer, "180 Ringing", "", "");
+    trunk.take(&invite, peer);
+    // Baresip, on hold until now, has answered that offer (RFC 3725 §4.4).
+    let (ack, _) = trunk.receive("ACK ");
+    wait_stage(&http, &ticket, "talking");
+    trunk.hear_media_of(&ack);
 }
 
 /// Security rows S5 and S6: an endless challenge, and one of another realm.

@@ -11,9 +11,9 @@ use sip::{Scheme, Uri};
 
 use super::document::{Section, Value};
 use super::secret::{Keys, Sought, Sources};
-use super::settings::TrunkSettings;
+use super::settings::{OfferBy, TrunkSettings};
 
-pub(super) const TRUNK_KEYS: [&str; 7] = [
+pub(super) const TRUNK_KEYS: [&str; 9] = [
     "uri",
     "user",
     "password",
@@ -21,6 +21,8 @@ pub(super) const TRUNK_KEYS: [&str; 7] = [
     "password_env",
     "realm",
     "from",
+    "ring",
+    "offer",
 ];
 
 const PASSWORD: Keys = Keys {
@@ -46,6 +48,11 @@ const CALLBACK_KEYS: [&str; 15] = [
     "grace",
     "strangers",
 ];
+
+/// The rep's phone waits for the answer to its offer so long: its 2xx comes again for 64*T1, 32 s, and we answer within
+/// 25 s (RFC 3725 §4.1).
+const LONGEST_FOR_OFFER_OF_REP: Duration = Duration::from_secs(24);
+const RINGING: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(120);
 
 const COUNTS: RangeInclusive<u32> = 1..=10_000;
 const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
@@ -107,12 +114,33 @@ fn read_trunk(table: &Section<'_>, secrets: Sources<'_>) -> Option<TrunkSettings
         }
         fits.then(|| from.to_owned())
     });
+    let ring = table
+        .value("ring")
+        .and_then(|value| value.duration(RINGING));
+    let ring = ring.unwrap_or(LONGEST_FOR_OFFER_OF_REP);
+    let words = [("rep", OfferBy::Rep), ("shopper", OfferBy::Shopper)];
+    let offer = table.value("offer").and_then(|value| {
+        let offer = value.choice(&words)?;
+        if offer == OfferBy::Rep && ring > LONGEST_FOR_OFFER_OF_REP {
+            value.mistake(
+                "cannot wait for so long: a rep's phone that makes the offer lets a telephone ring for 24s at most; write offer = \"shopper\"",
+            );
+        }
+        Some(offer)
+    });
+    let offer = offer.unwrap_or(if ring > LONGEST_FOR_OFFER_OF_REP {
+        OfferBy::Shopper
+    } else {
+        OfferBy::Rep
+    });
     Some(TrunkSettings {
         hostport: text.trim_start_matches("sip:").to_owned(),
         user,
         password,
         realm,
         from,
+        ring,
+        offer,
     })
 }
 

@@ -357,7 +357,7 @@ fn a_call_of_which_nothing_is_heard_ends_by_itself() {
         alice available
         ask t1 cameras name=Zoe phone=0612345678 by=token answer=call
         t1 heard rep
-        3850s
+        3930s
         ",
         expect![[r#"
             < t1 -: You will be called at +33•••••••78.
