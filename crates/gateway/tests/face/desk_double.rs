@@ -235,8 +235,8 @@ impl State {
             }
             Command::CloseCase { case, by, answer } => {
                 let found = self.cases.iter().find(|known| known.id == case);
-                let closed = found.map(|known| helpdesk::Case {
-                    state: helpdesk::CaseState::Closed { at_unix_ms: 0, by },
+                let closed = found.map(|known| Case {
+                    state: CaseState::Closed { at_unix_ms: 0, by },
                     ..kept(known)
                 });
                 let _ = answer.send(closed.ok_or(CaseRefused::UnknownCase(case)));
