@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use examples::http::Http;
 use examples::peer;
 use examples::peer::baresip::Baresip;
+use examples::peer::sipp::Answering;
 use examples::server::{Server, Setup};
 use examples::site::Site;
 use examples::wait;
@@ -100,8 +101,12 @@ fn serve(trunk: &Trunk, more: &str) -> Server {
 }
 
 fn setup(trunk: &Trunk, more: &str) -> Setup {
+    setup_at(trunk.address(), more)
+}
+
+fn setup_at(trunk: SocketAddr, more: &str) -> Setup {
     Setup {
-        tables: format!("[[trunk]]\nuri = \"sip:{}\"\n{more}", trunk.address()),
+        tables: format!("[[trunk]]\nuri = \"sip:{trunk}\"\n{more}"),
         site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\" }"
             .to_owned(),
         ..Setup::default()
@@ -361,4 +366,108 @@ fn a_redirection_is_not_followed() {
     wait_stage(&http, &ticket, "queued");
     let told = reasons(&server, &ticket.0);
     assert!(told.contains("which is not followed"), "{told}");
+}
+
+/// A call over SIPp as the trunk, by a scenario of `sip-fixtures/sipp`; gives what was told of it in the end, after
+/// `meanwhile` has happened. `stage` is what becomes of the ticket.
+#[track_caller]
+fn check_trunk(
+    scenario: &str,
+    keys: &[(&str, &str)],
+    stage: &str,
+    steps: &[&str],
+    meanwhile: impl FnOnce(&Server, &(String, String)),
+) {
+    let (Some(baresip), Some(sipp)) = (peer::find("baresip"), peer::find("sipp")) else {
+        return;
+    };
+    let scenario = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../sip-fixtures/sipp")
+        .join(scenario);
+    let trunk = Answering::start(&sipp, &scenario, keys).unwrap();
+    let account =
+        "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
+    let server = Server::serve(
+        env!("CARGO_BIN_EXE_deskbell"),
+        &setup_at(trunk.address(), account),
+    )
+    .unwrap();
+    let _alice = baresip_as_alice(&baresip, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    meanwhile(&server, &ticket);
+    trunk.finish(LIMIT * 2).unwrap();
+    wait_stage(&http, &ticket, stage);
+    let told = reasons(&server, &ticket.0);
+    for step in steps {
+        assert!(told.contains(step), "{step} in {told}");
+    }
+}
+
+fn nothing(_: &Server, _: &(String, String)) {}
+
+const TALKED: [&str; 2] = ["The shopper has answered.", "They talked for"];
+
+#[test]
+fn a_trunk_that_asks_who_calls_is_told_by_either_header() {
+    for (status, challenge) in [("401", "WWW-Authenticate"), ("407", "Proxy-Authenticate")] {
+        let keys = [("status", status), ("challenge", challenge)];
+        check_trunk("trunk-challenge.xml", &keys, "closed", &TALKED, nothing);
+    }
+}
+
+#[test]
+fn what_a_trunk_plays_early_is_heard_and_the_call_is_taken() {
+    check_trunk("trunk-early-media.xml", &[], "closed", &TALKED, nothing);
+}
+
+#[test]
+fn a_trunk_that_misses_acks_gets_them_again() {
+    check_trunk("trunk-lost-ack.xml", &[], "closed", &TALKED, nothing);
+}
+
+#[test]
+fn every_refusal_of_a_trunk_has_its_reason() {
+    for (status, step) in [
+        ("301", "it points elsewhere, which is not followed"),
+        ("404", "it was answered 404"),
+        ("486", "is busy"),
+        ("503", "it was answered 503"),
+        ("603", "was declined"),
+    ] {
+        let keys = [
+            ("status", status),
+            ("contact", "sip:+19005551234@127.0.0.1"),
+        ];
+        check_trunk("trunk-refuses.xml", &keys, "queued", &[step], nothing);
+    }
+}
+
+#[test]
+fn a_telephone_that_is_taken_up_after_the_shopper_changed_the_mind_is_hung_up() {
+    let steps = [
+        "does not want to be called any more",
+        "was ended before anybody talked",
+    ];
+    check_trunk(
+        "trunk-late-answer.xml",
+        &[],
+        "offered",
+        &steps,
+        |server, ticket| {
+            wait_stage(&server.http(), ticket, "calling-you");
+            let bearer = format!("Bearer {}", ticket.1);
+            let answer = server.http().request(
+                "POST",
+                &format!("{}/messages", ticket.0),
+                &[
+                    ("Authorization", &bearer),
+                    ("Content-Type", "application/json"),
+                ],
+                r#"{"type":"uncall"}"#,
+            );
+            let answer = answer.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        },
+    );
 }
