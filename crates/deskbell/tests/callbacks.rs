@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use examples::http::Http;
 use examples::peer;
 use examples::peer::baresip::Baresip;
+use examples::peer::linphone::Linphone;
 use examples::peer::sipp::Answering;
 use examples::server::{Server, Setup};
 use examples::site::Site;
@@ -71,13 +72,16 @@ impl Trunk {
 
     /// What the phone of this description says comes straight to the telephone, from the port it has named.
     fn hear_media_of(&self, message: &str) {
-        let named = message.split("m=audio ").nth(1).unwrap();
-        let named: u16 = named.split(' ').next().unwrap().parse().unwrap();
+        let named = port_in(message);
         let mut packet = [0; 2048];
-        for _ in 0..10 {
+        let mut heard = 0;
+        while heard < 10 {
             let (length, from) = self.rtp.recv_from(&mut packet).unwrap();
             assert_eq!(from.port(), named, "media takes no detour");
-            assert!(length >= 12 && packet.first().unwrap() >> 6 == 2, "RTP");
+            // Phones open their way through NAT by packets of other kinds.
+            if length >= 12 && packet.first().unwrap() >> 6 == 2 {
+                heard += 1;
+            }
         }
     }
 
@@ -94,6 +98,12 @@ impl Trunk {
         );
         self.answer(invite, peer, "200 OK", &more, &body);
     }
+}
+
+/// The port that a description names for sound.
+fn port_in(message: &str) -> u16 {
+    let named = message.split("m=audio ").nth(1).unwrap();
+    named.split(' ').next().unwrap().parse().unwrap()
 }
 
 fn serve(trunk: &Trunk, more: &str) -> Server {
@@ -366,6 +376,39 @@ fn a_redirection_is_not_followed() {
     wait_stage(&http, &ticket, "queued");
     let told = reasons(&server, &ticket.0);
     assert!(told.contains("which is not followed"), "{told}");
+}
+
+/// linphonec as the rep's phone, over TCP. Without a sound card it says nothing; that the telephone is where it would say
+/// it shows by what opens its way through NAT.
+#[test]
+fn linphonec_takes_a_call_in_either_flow() {
+    let Some(program) = peer::find("linphonec") else {
+        return;
+    };
+    for ring in ["24s", "60s"] {
+        let trunk = Trunk::open();
+        let server = serve(&trunk, &format!("ring = \"{ring}\"\n"));
+        let alice = server.rep("alice").unwrap();
+        let realm = &server.demo().domain;
+        let mut linphone =
+            Linphone::start_answering(&program, server.sip(), realm, "alice", &alice.password)
+                .unwrap();
+        linphone.wait_registered().unwrap();
+        let http = server.http();
+        Site::new(http, "shop")
+            .wait_state("cameras", "available", LIMIT)
+            .unwrap();
+        let ticket = ask_for_a_call(&http);
+        let (invite, peer) = trunk.receive("INVITE ");
+        trunk.answer(&invite, peer, "180 Ringing", "", "");
+        trunk.take(&invite, peer);
+        let (ack, _) = trunk.receive("ACK ");
+        wait_stage(&http, &ticket, "talking");
+        let described = if ring == "24s" { &invite } else { &ack };
+        let mut packet = [0; 2048];
+        let (_, from) = trunk.rtp.recv_from(&mut packet).unwrap();
+        assert_eq!(from.port(), port_in(described), "media takes no detour");
+    }
 }
 
 /// A call over SIPp as the trunk, by a scenario of `sip-fixtures/sipp`; gives what was told of it in the end, after

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use helpdesk::{CallbackRules, Country, Dialling, Hours, RepId, Strangers};
+use helpdesk::{CallbackRules, Country, Dialling, Hours, Reach, RepId, Strangers};
 use jiff::tz::TimeZone;
 use sip::{Scheme, Uri};
 
@@ -31,7 +31,7 @@ const PASSWORD: Keys = Keys {
     environment: "password_env",
 };
 
-const CALLBACK_KEYS: [&str; 15] = [
+const CALLBACK_KEYS: [&str; 16] = [
     "allow",
     "country",
     "quiet_hours",
@@ -47,6 +47,7 @@ const CALLBACK_KEYS: [&str; 15] = [
     "retry_after",
     "grace",
     "strangers",
+    "reach",
 ];
 
 /// The rep's phone waits for the answer to its offer so long: its 2xx comes again for 64*T1, 32 s, and we answer within
@@ -204,6 +205,9 @@ pub(super) fn read_rules(site: &Section<'_>, dialling: Dialling) -> CallbackRule
             .map_err(|error| value.mistake(error))
             .ok()
     });
+    if let Some(order) = table.value("reach") {
+        rules.order = read_order(&order);
+    }
     let words = [
         ("refused", Strangers::Refused),
         ("allowed", Strangers::Allowed),
@@ -217,6 +221,23 @@ pub(super) fn read_rules(site: &Section<'_>, dialling: Dialling) -> CallbackRule
         rules.strangers = strangers;
     }
     rules
+}
+
+/// The ways to a shopper, the page before all others.
+fn read_order(value: &Value<'_>) -> Vec<Reach> {
+    let words = [
+        ("messenger", Reach::Messenger),
+        ("telephone", Reach::Telephone),
+    ];
+    let mut order = vec![Reach::Browser];
+    for item in value.items().unwrap_or_default() {
+        match item.choice(&words) {
+            Some(reach) if order.contains(&reach) => item.mistake("is there already"),
+            Some(reach) => order.push(reach),
+            None => {}
+        }
+    }
+    order
 }
 
 fn read_prefixes(value: &Value<'_>) -> Vec<String> {
