@@ -164,6 +164,12 @@ for (const scheme of ['light', 'dark']) {
     await alice.say('hello Sam');
     await alice.sees('hello Sam');
     await check(alice.page, 'conversation');
+    // On a telephone too, and with the longest reason beside the state.
+    await alice.page.setViewportSize({ width: 360, height: 720 });
+    await alice.page.locator('.top .reason').evaluate((reason) => { reason.append(' · Your hands are full · 43 s'); });
+    const outside = await alice.page.locator('button:visible').evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().right > innerWidth).map(({ textContent }) => textContent));
+    assert.deepEqual(outside, [], 'buttons beside the screen');
+    await alice.page.setViewportSize({ width: 1280, height: 800 });
     await alice.page.locator('.talk-head .buttons .button').first().click();
     await check(alice.page, 'hand on');
     await alice.page.keyboard.press('Escape');
