@@ -1,12 +1,8 @@
 //! What supervisors ask of the helpdesk's owner. Must not know how it is shown.
 
-<<<<<<< HEAD
 use helpdesk::{
-    Decision, EstimateScores, Outcome, RepId, RepReport, TicketId, TicketReport, WaitEnded,
+    Case, Decision, EstimateScores, Outcome, RepId, RepReport, TicketId, TicketReport, WaitEnded,
 };
-=======
-use helpdesk::{Case, Decision, EstimateScores, RepReport, TicketId, TicketReport, WaitEnded};
->>>>>>> main
 use tokio::sync::oneshot;
 
 /// A look at the desk, answered at once: it may be a moment ahead of the journal.

@@ -12,10 +12,8 @@ use crate::addresses::Addresses;
 
 mod authorisation;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
-<<<<<<< HEAD
-=======
 mod cases;
->>>>>>> main
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod decisions;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod estimates;
@@ -66,13 +64,10 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(reps::list))
         .add(address!(groups::list))
         .add(address!(queue::list))
-<<<<<<< HEAD
         .add(address!(sites::list))
         .add(address!(decisions::list))
-=======
         .add(address!(cases::list))
         .add(address!(cases::close))
->>>>>>> main
         .add(address!(decisions::show))
         .add(address!(estimates::show))
         .add(address!(lines::list))

@@ -8,20 +8,13 @@ use gateway::{AdminFace, AdminKey, Options, Scope};
 
 use crate::world::{World, config};
 
-<<<<<<< HEAD
-const ADDRESSES: [&str; 11] = [
+const ADDRESSES: [&str; 12] = [
     "/v1/admin/reps",
     "/v1/admin/groups",
     "/v1/admin/queue",
     "/v1/admin/sites",
     "/v1/admin/decisions",
-=======
-const ADDRESSES: [&str; 10] = [
-    "/v1/admin/reps",
-    "/v1/admin/groups",
-    "/v1/admin/queue",
     "/v1/admin/cases",
->>>>>>> main
     "/v1/admin/decisions/t1",
     "/v1/admin/estimates",
     "/v1/admin/lines",
