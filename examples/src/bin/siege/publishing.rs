@@ -69,6 +69,11 @@ fn over(program: &str, url: &str, seconds: u64) -> anyhow::Result<()> {
     crowd.publish_and_refresh(Duration::from_secs(seconds))?;
     crowd.publish(PUBLICATIONS.saturating_sub(crowd.number))?;
     crowd.answer_for(SETTLED)?;
+    let published = memory(server.id())?;
+    // As many requests and NOTIFYs, of which nothing stays: what the allocator keeps of them for the next ones is no
+    // part of a subscription.
+    crowd.fetch(SUBSCRIPTIONS)?;
+    crowd.answer_for(SETTLED)?;
     let before = memory(server.id())?;
     let subscribing = Instant::now();
     let subscribed = crowd.subscribe(SUBSCRIPTIONS)?;
@@ -82,7 +87,7 @@ fn over(program: &str, url: &str, seconds: u64) -> anyhow::Result<()> {
         bytes / u64::try_from(subscribed.max(1)).unwrap_or(1)
     };
     say(&format!(
-        "{} publications: resident {before} KiB; {subscribed} subscriptions more (in {subscribing:.1?}): {at_once} KiB, \
+        "{} publications: resident {published} KiB; {SUBSCRIPTIONS} fetches and nothing kept: {before} KiB; {subscribed} subscriptions more (in {subscribing:.1?}): {at_once} KiB, \
          {} bytes for each; once everything about their requests is forgotten: {after} KiB, {} for each",
         crowd.number,
         each(at_once),
@@ -155,6 +160,8 @@ enum Request {
     Publish,
     Refresh(String),
     Subscribe,
+    /// A SUBSCRIBE that ends at once.
+    Fetch,
 }
 
 impl Crowd {
@@ -223,6 +230,12 @@ impl Crowd {
         let asked = |number, _: &mut _| (number < many).then_some(Request::Subscribe);
         let (good, _, _) = self.ask(asked, NARROW_WINDOW, &mut Waits::default())?;
         Ok(good)
+    }
+
+    fn fetch(&mut self, many: usize) -> anyhow::Result<()> {
+        let asked = |number, _: &mut _| (number < many).then_some(Request::Fetch);
+        self.ask(asked, NARROW_WINDOW, &mut Waits::default())?;
+        Ok(())
     }
 
     /// How many of so many phones are still known by their tags.
@@ -327,15 +340,15 @@ impl Crowd {
             Request::Refresh(tag) => tag
                 .split_once(' ')
                 .map_or(0, |(user, _)| user.parse().unwrap_or_default()),
-            Request::Subscribe => 1 + number % 1_000,
+            Request::Subscribe | Request::Fetch => 1 + number % 1_000,
         };
         let (method, target) = match request {
             Request::Publish | Request::Refresh(_) => ("PUBLISH", user),
-            Request::Subscribe => ("SUBSCRIBE", user),
+            Request::Subscribe | Request::Fetch => ("SUBSCRIBE", user),
         };
         let from = match request {
             Request::Publish | Request::Refresh(_) => format!("user{user}"),
-            Request::Subscribe => format!("watcher{number}"),
+            Request::Subscribe | Request::Fetch => format!("watcher{number}"),
         };
         let (extra, body) = match request {
             Request::Publish => {
@@ -349,9 +362,13 @@ impl Crowd {
                 let extra = format!("Expires: 3600\r\nSIP-If-Match: {tag}\r\n");
                 (extra, String::new())
             }
-            Request::Subscribe => {
+            Request::Subscribe | Request::Fetch => {
+                let expires = match request {
+                    Request::Fetch => 0,
+                    Request::Publish | Request::Refresh(_) | Request::Subscribe => 3600,
+                };
                 let extra = format!(
-                    "Expires: 3600\r\nAccept: application/pidf+xml\r\nContact: <sip:{from}@{local}>\r\n"
+                    "Expires: {expires}\r\nAccept: application/pidf+xml\r\nContact: <sip:{from}@{local}>\r\n"
                 );
                 (extra, String::new())
             }
