@@ -83,7 +83,7 @@ const GROUP_LIMIT: usize = 1024;
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// How often something is tried that nobody was promised: what cannot be done then keeps no line waiting.
-const TRIES_OF_UPKEEP: u32 = 3;
+const TRIES_OF_UPKEEP: u32 = 2;
 
 /// How long a transaction that cannot happen is tried once the end is wanted.
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(3);

@@ -11,6 +11,7 @@ use crate::addresses::Addresses;
 
 mod authorisation;
 mod decisions;
+mod erasure;
 mod estimates;
 mod groups;
 mod lines;
@@ -57,6 +58,7 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(presentities::show))
         .add(address!(tickets::list))
         .add(address!(tickets::export))
+        .add(address!(erasure::erase))
         .add(address!(webhooks::list))
         .add(address!(webhooks::deliveries))
         .add(address!(webhooks::replay))

@@ -226,8 +226,8 @@ impl Reader {
     }
 }
 
-/// Pages copied under one lock of the reader.
-const PAGES_AT_ONCE: i32 = -1;
+/// Pages copied under one lock of the reader: all of them, so that the copy is of one moment however busy the writer.
+const PAGES_AT_ONCE: i32 = i32::MAX;
 
 /// The columns position, ticket, kind, version, at, line, line_id, body, digest.
 pub(crate) fn stored_row(row: &Row<'_>) -> Result<StoredRow, rusqlite::Error> {

@@ -15,20 +15,14 @@ use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
 use crate::figures::{Waits, memory};
 use crate::say;
 
-/// PUBLISHes that may be without an answer at once.
-const WINDOW: usize = 1_500;
-
-/// SUBSCRIBEs and refreshes that may be without an answer at once: fewer than a server holds for its presence agent.
-const NARROW_WINDOW: usize = 500;
+/// Requests that may be without an answer at once: enough to keep a server busy, and fewer than make it shed load.
+const WINDOW: usize = 500;
 
 /// A request that is not answered by then is sent again, and again after twice the time (RFC 3261 §17.1.2.2).
 const REPEAT: Duration = Duration::from_millis(500);
 
 /// A request that is not answered by then is counted as lost.
 const PATIENCE: Duration = Duration::from_secs(32);
-
-/// What a server keeps of a request for those that are repeated is gone by then (RFC 3261 §17.2.2, Timer J).
-const SETTLED: Duration = Duration::from_secs(40);
 
 const PUBLICATIONS: usize = 100_000;
 const SUBSCRIPTIONS: usize = 10_000;
@@ -48,39 +42,47 @@ pub(crate) enum Databases {
     Postgres,
 }
 
-/// Strict publications a second, and a restart with 100,000 of them and 10,000 subscriptions, over each database.
-pub(crate) fn run(program: &str, seconds: u64, databases: Databases) -> anyhow::Result<()> {
+/// Strict publications a second, and a restart with 100,000 of them and 10,000 subscriptions, over each database. Memory
+/// is looked at after `settling` seconds; what a server keeps of a request for its repetitions is gone after 32 (RFC 3261
+/// §17.2.2, Timer J).
+pub(crate) fn run(
+    program: &str,
+    seconds: u64,
+    databases: Databases,
+    settling: u64,
+) -> anyhow::Result<()> {
+    let (seconds, settling) = (Duration::from_secs(seconds), Duration::from_secs(settling));
     if databases != Databases::Postgres {
         say("SQLite");
-        over(program, "sqlite:deskbell.db", seconds)?;
+        over(program, "sqlite:deskbell.db", seconds, settling)?;
     }
     if databases != Databases::Sqlite {
         let postgres = Postgres::start()?.context("PostgreSQL is not installed")?;
         say("PostgreSQL");
-        over(program, &postgres.create("deskbell")?, seconds)?;
+        over(program, &postgres.create("deskbell")?, seconds, settling)?;
     }
     Ok(())
 }
 
-fn over(program: &str, url: &str, seconds: u64) -> anyhow::Result<()> {
+fn over(program: &str, url: &str, seconds: Duration, settling: Duration) -> anyhow::Result<()> {
     let mut server = Serve::start(program, &configuration(url))?;
     say(&format!("begun: resident {} KiB", memory(server.id())?));
     let mut crowd = Crowd::new(server.sip(Protocol::Udp)?, "shop.example")?;
-    crowd.publish_and_refresh(Duration::from_secs(seconds))?;
+    crowd.publish_and_refresh(seconds)?;
     crowd.publish(PUBLICATIONS.saturating_sub(crowd.number))?;
-    crowd.answer_for(SETTLED)?;
+    crowd.answer_for(settling)?;
     let published = memory(server.id())?;
     // As many requests and NOTIFYs, of which nothing stays: what the allocator keeps of them for the next ones is no
     // part of a subscription.
     crowd.fetch(SUBSCRIPTIONS)?;
-    crowd.answer_for(SETTLED)?;
+    crowd.answer_for(settling)?;
     let before = memory(server.id())?;
     let subscribing = Instant::now();
     let subscribed = crowd.subscribe(SUBSCRIPTIONS)?;
     let subscribing = subscribing.elapsed();
     let at_once = memory(server.id())?;
     // Behind the answers what is told is kept within a moment.
-    crowd.answer_for(SETTLED)?;
+    crowd.answer_for(settling)?;
     let after = memory(server.id())?;
     let each = |later: u64| {
         let bytes = later.saturating_sub(before) * 1024;
@@ -206,7 +208,7 @@ impl Crowd {
         let began = Instant::now();
         let repeated_before = self.repeated;
         let mut waits = Waits::default();
-        let (good, bad, lost) = self.ask(next, WINDOW, &mut waits)?;
+        let (good, bad, lost) = self.ask(next, &mut waits)?;
         let seconds = began.elapsed().as_secs_f64();
         let rate = f64::from(u32::try_from(good)?) / seconds;
         say(&format!(
@@ -219,7 +221,7 @@ impl Crowd {
 
     fn publish(&mut self, many: usize) -> anyhow::Result<()> {
         let asked = |number, _: &mut _| (number < many).then_some(Request::Publish);
-        let (_, bad, lost) = self.ask(asked, NARROW_WINDOW, &mut Waits::default())?;
+        let (_, bad, lost) = self.ask(asked, &mut Waits::default())?;
         if bad + lost > 0 {
             bail!("of {many} publications {bad} were refused and {lost} not answered");
         }
@@ -228,13 +230,13 @@ impl Crowd {
 
     fn subscribe(&mut self, many: usize) -> anyhow::Result<usize> {
         let asked = |number, _: &mut _| (number < many).then_some(Request::Subscribe);
-        let (good, _, _) = self.ask(asked, NARROW_WINDOW, &mut Waits::default())?;
+        let (good, _, _) = self.ask(asked, &mut Waits::default())?;
         Ok(good)
     }
 
     fn fetch(&mut self, many: usize) -> anyhow::Result<()> {
         let asked = |number, _: &mut _| (number < many).then_some(Request::Fetch);
-        self.ask(asked, NARROW_WINDOW, &mut Waits::default())?;
+        self.ask(asked, &mut Waits::default())?;
         Ok(())
     }
 
@@ -244,7 +246,7 @@ impl Crowd {
             let tag = (number < many).then(|| tags.pop_front());
             tag.flatten().map(Request::Refresh)
         };
-        let (good, _, _) = self.ask(asked, NARROW_WINDOW, &mut Waits::default())?;
+        let (good, _, _) = self.ask(asked, &mut Waits::default())?;
         Ok(good)
     }
 
@@ -257,12 +259,10 @@ impl Crowd {
         Ok(self.notified - before)
     }
 
-    /// Asks until `next` gives nothing more, of which at most `window` are without an answer at once; says how many
-    /// were answered well, refused and not answered.
+    /// Asks until `next` gives nothing more; says how many were answered well, refused and not answered.
     fn ask(
         &mut self,
         mut next: impl FnMut(usize, &mut VecDeque<String>) -> Option<Request>,
-        window: usize,
         waits: &mut Waits,
     ) -> anyhow::Result<(usize, usize, usize)> {
         let mut sent: Vec<Option<Sent>> = Vec::new();
@@ -270,7 +270,7 @@ impl Crowd {
         let mut look_at = Instant::now() + REPEAT;
         let run = examples::unique::token();
         loop {
-            while open < window
+            while open < WINDOW
                 && let Some(request) = next(sent.len(), &mut self.tags)
             {
                 let text = self.text(&request, &run, sent.len());
