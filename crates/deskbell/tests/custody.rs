@@ -1,11 +1,7 @@
 //! What a person does with the journal by commands, from end to end: a backup under load that restores to the same
 //! server elsewhere, an export and an erasure of one customer by command and by one call, and the verification of it
 //! all. Must not know how anything is stored.
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking; its shoppers are threads"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
