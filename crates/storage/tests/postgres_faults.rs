@@ -109,9 +109,9 @@ struct Wire {
 /// What a wire does to one connection, told its number: bytes of the client and of the server go through it.
 trait Fault: Send + 'static {
     /// `false` once the connection is to be cut: what was given is passed on nevertheless.
-    fn from_client(&mut self, bytes: &[u8]) -> bool;
+    fn pass_request(&mut self, bytes: &[u8]) -> bool;
     /// `false` once the connection is to be cut: what was given is lost.
-    fn from_server(&mut self, bytes: &mut [u8]) -> bool;
+    fn pass_answer(&mut self, bytes: &mut [u8]) -> bool;
 }
 
 impl Wire {
@@ -161,7 +161,7 @@ fn pass<F: Fault>(
     thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            let goes_on = shared.lock().unwrap().from_client(&buffer[..length]);
+            let goes_on = shared.lock().unwrap().pass_request(&buffer[..length]);
             if to.write_all(&buffer[..length]).is_err() || !goes_on {
                 break;
             }
@@ -174,7 +174,7 @@ fn pass<F: Fault>(
     thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            if !shared.lock().unwrap().from_server(&mut buffer[..length]) {
+            if !shared.lock().unwrap().pass_answer(&mut buffer[..length]) {
                 counted.fetch_add(1, Ordering::SeqCst);
                 break;
             }
@@ -193,7 +193,7 @@ struct LosesAnswers {
 }
 
 impl Fault for LosesAnswers {
-    fn from_client(&mut self, bytes: &[u8]) -> bool {
+    fn pass_request(&mut self, bytes: &[u8]) -> bool {
         // The whole message, which no migration is.
         let commit = b"Q\0\0\0\x0bCOMMIT\0";
         if bytes.windows(commit.len()).any(|window| window == commit) {
@@ -202,7 +202,7 @@ impl Fault for LosesAnswers {
         true
     }
 
-    fn from_server(&mut self, _: &mut [u8]) -> bool {
+    fn pass_answer(&mut self, _: &mut [u8]) -> bool {
         !self.is_asked
     }
 }
@@ -244,11 +244,11 @@ struct Garbles {
 }
 
 impl Fault for Garbles {
-    fn from_client(&mut self, _: &[u8]) -> bool {
+    fn pass_request(&mut self, _: &[u8]) -> bool {
         true
     }
 
-    fn from_server(&mut self, bytes: &mut [u8]) -> bool {
+    fn pass_answer(&mut self, bytes: &mut [u8]) -> bool {
         let place = self.at.checked_sub(self.seen);
         self.seen += bytes.len();
         let Some(byte) = place.and_then(|place| bytes.get_mut(place)) else {
