@@ -21,10 +21,6 @@ const FOR_A_SNAPSHOT: u64 = 2;
 fn a_refresh_asks_for_its_snapshot_alone() {
     let store = Store::new(StoreConfig::new([7; 16]));
     let alice = PresentityId::new("alice");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "only the distance from it counts"
-    )]
     let mut now = Instant::now();
     let initial = Publish::Initial {
         document: Document::read_pidf(PIDF).unwrap(),
