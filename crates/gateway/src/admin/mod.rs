@@ -15,6 +15,7 @@ mod authorisation;
 mod cases;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod decisions;
+mod erasure;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod estimates;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
@@ -75,6 +76,7 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(presentities::show))
         .add(address!(tickets::list))
         .add(address!(tickets::export))
+        .add(address!(erasure::erase))
         .add(address!(webhooks::list))
         .add(address!(webhooks::deliveries))
         .add(address!(webhooks::replay))
