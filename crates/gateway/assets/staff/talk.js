@@ -250,6 +250,7 @@ export class Talk {
     if (card.case) fact(facts.case, card.case);
     if (card.phone) fact(facts.phone, card.phone);
     if (card.page) fact(facts.page, this.#page(card.page));
+    for (const [label, answer] of card.details) fact(label, answer);
     if (card.lang) fact(facts.language, card.lang);
     fact(facts.site, card.site);
     fact(facts.asked, time.format(new Date(card.asked_at)));

@@ -31,7 +31,8 @@ fn cookie(reply: &Reply) -> String {
     set.split(';').next().unwrap().to_owned()
 }
 
-async fn sign_in(world: &World, path: &str, rep: &str) -> String {
+/// Signs a rep in at the console or the wall; the cookie.
+pub(crate) async fn sign_in(world: &World, path: &str, rep: &str) -> String {
     let body = format!(r#"{{"user":"{rep}","password":"right"}}"#);
     let reply = world.post(path, &body).send().await;
     assert_eq!(reply.status, 200, "{}", reply.text());
