@@ -10,8 +10,8 @@ use super::plan::{CallbackStage, CallbackView, Origin, Page, Plan, PlannedBy, Pr
 use super::rules::{CallbackRules, Strangers};
 use super::steps::Step;
 use crate::ask::{Ask, Channel, Proof};
-use crate::desk::Helpdesk;
 use crate::clock::Moment;
+use crate::desk::Helpdesk;
 use crate::ids::{RepId, ReplyId, SiteId, TicketId};
 use crate::io::{Answer, Output, PageNews};
 use crate::offers::OfferEnd;
