@@ -2,12 +2,10 @@
 // DESKBELL_SERVER tells where it is. Must not know the server's inside.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createConnection, createServer } from 'node:net';
-import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import axe from 'axe-core';
 import { startBrowser } from './page-driver.mjs';
+import { startNetwork, startPhone } from './surroundings.mjs';
 import { Desk } from '../assets/staff/desk.js';
 
 const server = JSON.parse(process.env.DESKBELL_SERVER);
@@ -90,50 +88,8 @@ async function shopper(name, message, more = {}) {
   };
 }
 
-/** SIP.js as somebody's softphone. */
-async function softphone(rep) {
-  const child = spawn(process.execPath, ['sip-phone.mjs', `ws://${server.http}/sip`, rep, server.domain, server.passwords[rep]], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const told = JSON.parse((await answers.next()).value);
-    assert.ok(told.ok, told.error);
-    return told;
-  };
-  await next();
-  const does = (command) => { child.stdin.write(`${JSON.stringify(command)}\n`); return next(); };
-  await does({ do: 'register' });
-  await does({ do: 'publish', basic: 'open' });
-  return { does, quit: async () => { await does({ do: 'unpublish' }); await does({ do: 'unregister' }); child.stdin.end(); } };
-}
-
 const admin = async (path) => (await fetch(`${base}/v1/admin/${path}`, { headers: { authorization: `Bearer ${server.admin_key}` } })).json();
 const adminRep = async (rep) => (await admin('reps')).items.find((one) => one.rep === rep);
-
-/** A way to the server that can be cut: connections stay, and nothing comes through. */
-async function startNetwork() {
-  const [host, port] = server.http.split(':');
-  const pairs = new Set();
-  let whole = true;
-  const proxy = createServer((near) => {
-    const far = createConnection({ host, port });
-    const pair = [near, far];
-    pairs.add(pair);
-    for (const [one, other] of [pair, [far, near]]) {
-      one.on('data', (data) => other.write(data));
-      one.on('close', () => { pairs.delete(pair); other.destroy(); });
-      one.on('error', () => other.destroy());
-      if (!whole) one.pause();
-    }
-  });
-  await new Promise((resolve) => { proxy.listen(0, '127.0.0.1', resolve); });
-  return {
-    url: `http://127.0.0.1:${proxy.address().port}`,
-    cut: () => { whole = false; for (const pair of pairs) pair.forEach((end) => end.pause()); },
-    hangUp: () => { for (const pair of pairs) pair.forEach((end) => end.destroy()); },
-    mend: () => { whole = true; for (const pair of pairs) pair.forEach((end) => end.resume()); },
-    close: () => { for (const pair of pairs) pair.forEach((end) => end.destroy()); proxy.close(); },
-  };
-}
 
 async function check(page, what) {
   await page.evaluate(axe.source);
@@ -187,7 +143,7 @@ test('an offer is taken, answered, and ended by keyboard alone; rest is cut shor
 });
 
 test('two at consoles and one at a softphone share three shoppers: decline, silence, hand on, capacity', async () => {
-  const [alice, erin, bob] = await Promise.all([console_('alice'), console_('erin'), softphone('bob')]);
+  const [alice, erin, bob] = await Promise.all([console_('alice'), console_('erin'), startPhone(server, 'bob')]);
   // The best is asked first, declines, and the next one has it; nobody is asked twice.
   const sam = await shopper('Sam', 'the first');
   await alice.offer('Sam').waitFor();
@@ -232,7 +188,7 @@ test('two at consoles and one at a softphone share three shoppers: decline, sile
 });
 
 test('a console that loses its network for 20 seconds loses and doubles nothing', { timeout: 60_000 }, async () => {
-  const network = await startNetwork();
+  const network = await startNetwork(server.http);
   const alice = await console_('alice', { at: network.url });
   const sam = await shopper('Sam', 'before');
   await alice.offer('Sam').waitFor();
@@ -269,7 +225,7 @@ test('a console that loses its network for 20 seconds loses and doubles nothing'
 });
 
 test('a console whose session is over while it is away asks to sign in, and then says what was left unsaid', async () => {
-  const network = await startNetwork();
+  const network = await startNetwork(server.http);
   const alice = await console_('alice', { at: network.url });
   const sam = await shopper('Sam', 'before');
   await alice.offer('Sam').waitFor();
