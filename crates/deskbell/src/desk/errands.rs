@@ -1,8 +1,8 @@
 //! What is asked of the journal of the past: by shoppers a look at their own and its end, by the site's programs all
 //! of it. Must not know who asks: the gateway has proven that.
 
-use gateway::{Customer, CustomerPast, Errand, ErrandFailed, Past, PastTicket};
-use helpdesk::{Case, TicketId};
+use gateway::{Customer, CustomerPast, Errand, ErrandFailed, Forgetting, Past, PastTicket};
+use helpdesk::{Case, CaseId, TicketId};
 use storage::{After, Journal, Story};
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,10 +12,16 @@ use crate::happenings::unix_ms;
 /// Searches that may wait for the one under way.
 const SEARCHES: usize = 4;
 
-/// Somebody who looks for all that is kept of a customer.
-struct Search {
-    customer: Customer,
-    answer: oneshot::Sender<Result<CustomerPast, ErrandFailed>>,
+/// Whoever looks for all that is kept of a customer.
+enum Search {
+    Show {
+        customer: Customer,
+        answer: oneshot::Sender<Result<CustomerPast, ErrandFailed>>,
+    },
+    Forget {
+        customer: Customer,
+        answer: oneshot::Sender<Result<Forgetting, ErrandFailed>>,
+    },
 }
 
 /// Does one after the other until the gateway is gone. Whoever searches all of the past waits for other searches, and
@@ -29,18 +35,34 @@ pub(crate) async fn run_errands(journal: Journal, errands: mpsc::Receiver<Errand
 }
 
 async fn search(journal: &Journal, mut searches: mpsc::Receiver<Search>) {
-    while let Some(Search {
-        customer,
-        mut answer,
-    }) = searches.recv().await
-    {
-        let found = tokio::select! {
-            biased;
-            // Whoever has gone away or waited long enough wants nothing any more.
-            () = answer.closed() => continue,
-            found = past_of(journal, &customer) => found,
-        };
-        drop(answer.send(found));
+    while let Some(search) = searches.recv().await {
+        match search {
+            Search::Show {
+                customer,
+                mut answer,
+            } => {
+                let found = tokio::select! {
+                    biased;
+                    // Whoever has gone away or waited long enough wants nothing any more.
+                    () = answer.closed() => continue,
+                    found = past_of(journal, &customer) => found,
+                };
+                drop(answer.send(found));
+            }
+            Search::Forget { customer, answer } => {
+                drop(answer.send(forget(journal, &customer).await));
+            }
+        }
+    }
+}
+
+impl Search {
+    /// Tells whoever searches that too many do.
+    fn refuse(self) {
+        match self {
+            Self::Show { answer, .. } => drop(answer.send(Err(ErrandFailed))),
+            Self::Forget { answer, .. } => drop(answer.send(Err(ErrandFailed))),
+        }
     }
 }
 
@@ -61,8 +83,15 @@ async fn run(
                 answer,
             } => drop(answer.send(list(journal, since_unix_ms, after, at_most).await)),
             Errand::Customer { customer, answer } => {
-                if let Err(full) = searches.try_send(Search { customer, answer }) {
-                    drop(full.into_inner().answer.send(Err(ErrandFailed)));
+                let search = Search::Show { customer, answer };
+                if let Err(full) = searches.try_send(search) {
+                    full.into_inner().refuse();
+                }
+            }
+            Errand::Forget { customer, answer } => {
+                let search = Search::Forget { customer, answer };
+                if let Err(full) = searches.try_send(search) {
+                    full.into_inner().refuse();
                 }
             }
         }
@@ -155,6 +184,34 @@ async fn past_of(journal: &Journal, customer: &Customer) -> Result<CustomerPast,
     Ok(CustomerPast {
         tickets: tickets.collect(),
         cases,
+    })
+}
+
+async fn forget(journal: &Journal, customer: &Customer) -> Result<Forgetting, ErrandFailed> {
+    let stories = stories_of(journal, customer).await?;
+    let cases = cases_of(journal, customer, &stories).await?;
+    let unended = stories
+        .iter()
+        .filter(|story| story.ended_at_unix_ms.is_none());
+    let open_tickets: Vec<TicketId> = unended.map(|story| story.ticket.clone()).collect();
+    let open = cases.iter().filter(|case| case.is_open());
+    let open_cases: Vec<CaseId> = open.map(|case| case.id.clone()).collect();
+    if !open_tickets.is_empty() || !open_cases.is_empty() {
+        return Ok(Forgetting::StillOpen {
+            tickets: open_tickets,
+            cases: open_cases,
+        });
+    }
+    // Cases first: what is left when the second fails is found again by the same words.
+    let cases: Vec<CaseId> = cases.into_iter().map(|case| case.id).collect();
+    let gone = cases.len() as u64;
+    let erased = journal.erase_cases(cases).await;
+    erased.map_err(|error| failed(&error))?;
+    let tickets = stories.into_iter().map(|story| story.ticket).collect();
+    let erased = journal.erase(tickets, unix_ms()).await;
+    Ok(Forgetting::Done {
+        tickets: erased.map_err(|error| failed(&error))?,
+        cases: gone,
     })
 }
 

@@ -10,7 +10,10 @@ use crate::address;
 use crate::addresses::Addresses;
 
 mod authorisation;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod cases;
 mod decisions;
+mod erasure;
 mod estimates;
 mod groups;
 mod lines;
@@ -50,6 +53,8 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(reps::list))
         .add(address!(groups::list))
         .add(address!(queue::list))
+        .add(address!(cases::list))
+        .add(address!(cases::close))
         .add(address!(decisions::show))
         .add(address!(estimates::show))
         .add(address!(lines::list))
@@ -57,6 +62,7 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(presentities::show))
         .add(address!(tickets::list))
         .add(address!(tickets::export))
+        .add(address!(erasure::erase))
         .add(address!(webhooks::list))
         .add(address!(webhooks::deliveries))
         .add(address!(webhooks::replay))

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::presence::Availability;
-use gateway::{Command, CustomerPast, Desk, Errand, PastTicket, RepCommand, Report, SeatWatch};
+use gateway::{
+    Command, CustomerPast, Desk, Errand, Forgetting, PastTicket, RepCommand, Report, SeatWatch,
+};
 use helpdesk::{
     AccessDigest, Ask, AskRefused, CallbackRefused, CallbackStage, CallbackView, Candidate, Case,
     CaseRefused, CaseState, Decision, EstimateScore, EstimateScores, GroupSnapshot, GroupState,
@@ -235,6 +237,14 @@ impl State {
                 self.cases.push(*case);
                 let _ = answer.send(kept);
             }
+            Command::CloseCase { case, by, answer } => {
+                let found = self.cases.iter().find(|known| known.id == case);
+                let closed = found.map(|known| Case {
+                    state: CaseState::Closed { at_unix_ms: 0, by },
+                    ..kept(known)
+                });
+                let _ = answer.send(closed.ok_or(CaseRefused::UnknownCase(case)));
+            }
             Command::Forget {
                 tickets, answer, ..
             } => {
@@ -243,7 +253,7 @@ impl State {
                 }
                 let _ = answer.send(());
             }
-            Command::Report(report) => tell(report),
+            Command::Report(report) => tell(report, &self.cases),
             Command::Rate {
                 key,
                 stars,
@@ -388,6 +398,21 @@ fn run(errand: Errand) {
             };
             let _ = answer.send(Ok(past));
         }
+        Errand::Forget { customer, answer } => {
+            let open = customer.tickets.iter();
+            let open: Vec<_> = open.filter(|id| id.as_str() == "open").cloned().collect();
+            let _ = answer.send(Ok(if open.is_empty() {
+                Forgetting::Done {
+                    tickets: customer.tickets.len() as u64,
+                    cases: 1,
+                }
+            } else {
+                Forgetting::StillOpen {
+                    tickets: open,
+                    cases: Vec::new(),
+                }
+            }));
+        }
     }
 }
 
@@ -406,10 +431,11 @@ fn empty_seat(rep: RepId) -> SeatView {
     }
 }
 
-fn tell(report: Report) {
+fn tell(report: Report, cases: &[NewCase]) {
     match report {
         Report::Reps(answer) => drop(answer.send(reps())),
         Report::Queue(answer) => drop(answer.send(Vec::new())),
+        Report::Cases(answer) => drop(answer.send(cases.iter().map(kept).collect())),
         Report::Decisions { ticket, answer } => {
             let decisions = (ticket.as_str() == "t1").then(|| decision(ticket));
             drop(answer.send(decisions.into_iter().collect()));
