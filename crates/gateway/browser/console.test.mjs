@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { admin, adminRep, base, check, console_, eventually, open, pause, server, shopper, softphone, start, startNetwork, stop } from './staff-driver.mjs';
+import { admin, adminRep, base, check, console_, eventually, open, pause, server, shopper, signIn, start, stop } from './staff-driver.mjs';
+import { startNetwork, startPhone } from './surroundings.mjs';
+import { Desk } from '../assets/staff/desk.js';
 
 before(() => start(JSON.parse(process.env.DESKBELL_SERVER)));
 after(stop);
@@ -52,7 +54,7 @@ test('an offer is taken, answered, and ended by keyboard alone; rest is cut shor
 });
 
 test('two at consoles and one at a softphone share three shoppers: decline, silence, hand on, capacity', async () => {
-  const [alice, erin, bob] = await Promise.all([console_('alice'), console_('erin'), softphone('bob')]);
+  const [alice, erin, bob] = await Promise.all([console_('alice'), console_('erin'), startPhone(server, 'bob')]);
   // The best is asked first, declines, and the next one has it; nobody is asked twice.
   const sam = await shopper('Sam', 'the first');
   await alice.offer('Sam').waitFor();
@@ -97,7 +99,7 @@ test('two at consoles and one at a softphone share three shoppers: decline, sile
 });
 
 test('a console that loses its network for 20 seconds loses and doubles nothing', { timeout: 60_000 }, async () => {
-  const network = await startNetwork();
+  const network = await startNetwork(server.http);
   const alice = await console_('alice', { at: network.url });
   const sam = await shopper('Sam', 'before');
   await alice.offer('Sam').waitFor();
@@ -110,6 +112,8 @@ test('a console that loses its network for 20 seconds loses and doubles nothing'
   await alice.say('two');
   await sam.say('are you there?');
   await alice.say('three');
+  await alice.say('/who');
+  assert.ok(!(await alice.lines()).includes('/who'), 'a command is no line, not even one that waits');
   await alice.page.locator('.strip', { hasText: 'Reconnecting' }).waitFor({ timeout: 20_000 });
   await sam.say('hello?');
   await pause(20_000 - (Date.now() - cut));
@@ -129,6 +133,55 @@ test('a console that loses its network for 20 seconds loses and doubles nothing'
   await sam.end();
   await alice.signOut();
   network.close();
+});
+
+test('a console whose session is over while it is away asks to sign in, and then says what was left unsaid', async () => {
+  const network = await startNetwork(server.http);
+  const alice = await console_('alice', { at: network.url });
+  const sam = await shopper('Sam', 'before');
+  await alice.offer('Sam').waitFor();
+  await alice.page.keyboard.press('a');
+  await alice.sees('before');
+  network.cut();
+  await alice.say('unsaid');
+  // A browser without its cookie is refused before there is a socket that could say why.
+  await alice.page.context().clearCookies();
+  network.hangUp();
+  network.mend();
+  await alice.page.locator('.wrong', { hasText: 'signed out' }).waitFor();
+  await signIn(alice.page, 'alice');
+  await eventually('what was unsaid is said', async () => (await sam.lines()).includes('rep: unsaid'));
+  assert.equal((await sam.lines()).filter((line) => line === 'rep: unsaid').length, 1);
+  await sam.end();
+  await alice.signOut();
+  network.close();
+});
+
+test('a tab that is doubled and the tab it was made of are both told what happens', async () => {
+  const alice = await console_('alice');
+  const [double] = await Promise.all([alice.page.waitForEvent('popup'), alice.page.evaluate(() => { window.open('/console/'); })]);
+  const named = (page) => page.evaluate(() => JSON.parse(sessionStorage.getItem('deskbell-console')).page);
+  await eventually('each has a name of its own', async () => await named(double) !== await named(alice.page));
+  const sam = await shopper('Sam', 'for both');
+  await alice.offer('Sam').waitFor();
+  await double.locator('.offer', { hasText: 'Sam' }).waitFor();
+  await sam.end();
+  await double.close();
+  await alice.signOut();
+});
+
+test('a console remembers so many conversations that have ended, dismissed or not, and what it holds of them', () => {
+  const desk = new Desk();
+  const seat = (...tickets) => desk.take({ type: 'seat', now: Date.now(), tickets: tickets.map((ticket) => ({ ticket, stand: 'open' })), wrap_ups: [] });
+  for (let place = 0; place < 60; place += 1) {
+    seat(`t${place}`);
+    desk.take({ type: 'line', ticket: `t${place}`, seq: 1, from: 'shopper', text: 'x', at: new Date().toISOString() });
+    assert.equal(desk.held()[`t${place}`], 1);
+    seat();
+    if (place % 2) desk.forget(`t${place}`);
+  }
+  assert.equal(desk.talks.size, 20);
+  assert.equal(Object.keys(desk.held()).length, 20);
 });
 
 test('who does not touch the computer is away, and back with a touch; a state set by hand stays over a reload', async () => {

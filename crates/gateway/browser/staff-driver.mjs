@@ -1,10 +1,7 @@
-// Reps at consoles, supervisors at walls, shoppers and softphones against a running server: what the tests and the pictures
+// Reps at consoles, supervisors at walls and shoppers against a running server: what the tests and the pictures
 // of the staff's pages share. Must not know what is looked for.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createConnection, createServer } from 'node:net';
-import { createInterface } from 'node:readline';
 import axe from 'axe-core';
 import { startBrowser } from './page-driver.mjs';
 
@@ -52,13 +49,17 @@ export async function open(path, { at = base, scheme = 'light', width = 1280, he
   };
 }
 
-export async function console_(rep, options) {
-  const opened = await open('/console/', options);
-  const { page } = opened;
+export async function signIn(page, rep) {
   await page.fill('#user', rep);
   await page.fill('#password', server.passwords[rep]);
   await page.keyboard.press('Enter');
   await page.locator('.lists').waitFor({ state: 'attached' });
+}
+
+export async function console_(rep, options) {
+  const opened = await open('/console/', options);
+  const { page } = opened;
+  await signIn(page, rep);
   await eventually(`${rep} is available`, () => page.evaluate(() => document.querySelector('.state-mark .available') !== null));
   const sees = (text) => eventually(`${rep} sees ${text}`, async () => (await page.locator('.log').textContent()).includes(text));
   return {
@@ -96,49 +97,8 @@ export async function shopper(name, message, more = {}) {
   };
 }
 
-/** SIP.js as somebody's softphone. */
-export async function softphone(rep) {
-  const child = spawn(process.execPath, ['sip-phone.mjs', `ws://${server.http}/sip`, rep, server.domain, server.passwords[rep]], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const told = JSON.parse((await answers.next()).value);
-    assert.ok(told.ok, told.error);
-    return told;
-  };
-  await next();
-  const does = (command) => { child.stdin.write(`${JSON.stringify(command)}\n`); return next(); };
-  await does({ do: 'register' });
-  await does({ do: 'publish', basic: 'open' });
-  return { does, quit: async () => { await does({ do: 'unpublish' }); await does({ do: 'unregister' }); child.stdin.end(); } };
-}
-
 export const admin = async (path) => (await fetch(`${base}/v1/admin/${path}`, { headers: { authorization: `Bearer ${server.admin_key}` } })).json();
 export const adminRep = async (rep) => (await admin('reps')).items.find((one) => one.rep === rep);
-
-/** A way to the server that can be cut: connections stay, and nothing comes through. */
-export async function startNetwork() {
-  const [host, port] = server.http.split(':');
-  const pairs = new Set();
-  let whole = true;
-  const proxy = createServer((near) => {
-    const far = createConnection({ host, port });
-    const pair = [near, far];
-    pairs.add(pair);
-    for (const [one, other] of [pair, [far, near]]) {
-      one.on('data', (data) => other.write(data));
-      one.on('close', () => { pairs.delete(pair); other.destroy(); });
-      one.on('error', () => other.destroy());
-      if (!whole) one.pause();
-    }
-  });
-  await new Promise((resolve) => { proxy.listen(0, '127.0.0.1', resolve); });
-  return {
-    url: `http://127.0.0.1:${proxy.address().port}`,
-    cut: () => { whole = false; for (const pair of pairs) pair.forEach((end) => end.pause()); },
-    mend: () => { whole = true; for (const pair of pairs) pair.forEach((end) => end.resume()); },
-    close: () => { for (const pair of pairs) pair.forEach((end) => end.destroy()); proxy.close(); },
-  };
-}
 
 export async function check(page, what) {
   await page.evaluate(axe.source);
