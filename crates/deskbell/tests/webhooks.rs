@@ -342,6 +342,64 @@ impl Drop for Recipe {
     }
 }
 
+/// What strangers send is refused at once, and keeps nobody else waiting.
+fn recipe_refuses_strangers(recipe: &Recipe) {
+    let address = recipe.address.trim_start_matches("http://");
+    let address = address.trim_end_matches('/');
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let signed = |signature: &str| {
+        let now = now.as_secs();
+        format!("webhook-id: 1\r\nwebhook-timestamp: {now}\r\nwebhook-signature: {signature}\r\n")
+    };
+    for (head, allowed) in [
+        ("content-length: 2\r\n".to_owned(), ["401"].as_slice()),
+        (
+            format!("content-length: 2\r\n{}", signed("v1,AAAA")),
+            &["401"],
+        ),
+        (
+            format!("content-length: 2\r\n{}", signed("v1,\u{e9}\u{b2}")),
+            &["401"],
+        ),
+        (
+            "content-length: 2\r\nwebhook-id: 1\r\nwebhook-timestamp: \u{b2}\r\n".to_owned(),
+            &["401"],
+        ),
+        ("content-length: -1\r\n".to_owned(), &["400", "411"]),
+        ("content-length: ten\r\n".to_owned(), &["400", "411"]),
+        ("content-length: 99999999\r\n".to_owned(), &["413"]),
+    ] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let request = format!("POST / HTTP/1.1\r\nhost: {address}\r\n{head}\r\n");
+        // Headers are Latin 1, whatever a sender means by them.
+        let request: Vec<u8> = request.chars().map(|sign| sign as u8).collect();
+        stream.write_all(&request).unwrap();
+        let body = if head.contains("99999999") {
+            vec![b' '; 1024 * 1024 + 1]
+        } else {
+            b"{}".to_vec()
+        };
+        // A recipe that will not read the body may have closed already.
+        let _ = stream.write_all(&body);
+        let mut first = String::new();
+        BufReader::new(&stream).read_line(&mut first).unwrap();
+        let status = first.split(' ').nth(1).unwrap_or_default();
+        assert!(allowed.contains(&status), "{head:?} {first:?}");
+    }
+}
+
+/// Without a key a recipe says so and does not start.
+fn recipe_wants_a_key(mut command: Command) {
+    for keys in ["", "whsec_", "not a key"] {
+        let ran = command.env("PORT", "0").env("WEBHOOK_KEYS", keys);
+        let ran = ran.output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(!ran.status.success(), "{keys:?} {said}");
+        assert!(said.contains("WEBHOOK_KEYS"), "{said}");
+    }
+}
+
 fn storefronts() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/storefronts")
 }
@@ -383,9 +441,15 @@ fn the_python_recipe_verifies_what_it_is_told_by_the_old_key() {
     let Some(python) = peer::find("python3") else {
         return;
     };
-    let mut command = Command::new(python);
-    command.arg(storefronts().join("python/hooks.py"));
-    recipe_is_told(&Recipe::start(command, OLD_KEY), "soap11");
+    let command = || {
+        let mut command = Command::new(&python);
+        command.arg(storefronts().join("python/hooks.py"));
+        command
+    };
+    recipe_wants_a_key(command());
+    let recipe = Recipe::start(command(), OLD_KEY);
+    recipe_refuses_strangers(&recipe);
+    recipe_is_told(&recipe, "soap11");
 }
 
 #[test]
@@ -393,7 +457,13 @@ fn the_node_recipe_verifies_what_it_is_told_by_the_new_key() {
     let Some(node) = peer::find("node") else {
         return;
     };
-    let mut command = Command::new(node);
-    command.arg(storefronts().join("node/hooks.mjs"));
-    recipe_is_told(&Recipe::start(command, KEY), "soap12");
+    let command = || {
+        let mut command = Command::new(&node);
+        command.arg(storefronts().join("node/hooks.mjs"));
+        command
+    };
+    recipe_wants_a_key(command());
+    let recipe = Recipe::start(command(), KEY);
+    recipe_refuses_strangers(&recipe);
+    recipe_is_told(&recipe, "soap12");
 }

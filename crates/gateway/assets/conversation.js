@@ -82,11 +82,6 @@ const english = {
     title: 'The conversation has ended',
     left: 'You left the queue',
     gone: 'This conversation is no longer open',
-    rate: 'How was it?',
-    stars: (n) => ['Poor', 'Not good', 'All right', 'Good', 'Very good'][n - 1],
-    comment: 'Anything to add?',
-    sendRating: 'Send',
-    thanks: 'Thank you. The rating is with the team.',
     transcript: 'Save the transcript',
     again: 'Ask again',
   },
@@ -448,10 +443,18 @@ export class Conversation {
     this.#root.append(this.#panel);
   }
 
-  #button(textContent, act) {
-    const button = this.#kit.make('button', { class: 'link', type: 'button', textContent });
+  #button(textContent, act, look = { class: 'link' }) {
+    const button = this.#kit.make('button', { type: 'button', textContent, ...look });
     button.addEventListener('click', act);
     return button;
+  }
+
+  /** Leads from the end of one conversation to the form of the next. */
+  #again(look) {
+    return this.#button(this.#texts.ended.again, () => {
+      this.#reset();
+      this.open();
+    }, look);
   }
 
   #icon(name) {
@@ -625,7 +628,7 @@ export class Conversation {
       : state === 'wait' ? [icon(mark), make('div', {}, make('strong', { textContent: text }), ...(range ? [make('p', { textContent: range })] : []))] : [];
     parts.card.replaceChildren(...card);
     parts.card.hidden = !card.length;
-    if (parts.ask.getAttribute('aria-disabled') !== 'true') parts.ask.textContent = closed ? texts.leave : texts.ask;
+    if (!parts.ask.ariaDisabled) parts.ask.textContent = closed ? texts.leave : texts.ask;
     this.#fillFields(closed);
   }
 
@@ -650,14 +653,14 @@ export class Conversation {
     const bell = this.#bell;
     const closed = bell.situation.state === 'closed';
     const [wrong, why = ''] = this.#missing(closed);
-    for (const one of parts.body.querySelectorAll('[aria-invalid]')) one.removeAttribute('aria-invalid');
+    for (const one of parts.body.querySelectorAll('[aria-invalid]')) one.ariaInvalid = null;
     parts.error.textContent = why;
     if (wrong) {
-      wrong.setAttribute('aria-invalid', 'true');
+      wrong.ariaInvalid = true;
       return wrong.focus();
     }
-    if (parts.ask.getAttribute('aria-disabled') === 'true') return undefined;
-    parts.ask.setAttribute('aria-disabled', 'true');
+    if (parts.ask.ariaDisabled) return undefined;
+    parts.ask.ariaDisabled = true;
     parts.ask.textContent = texts.asking;
     const token = bell.getAttribute('token');
     const rep = bell.getAttribute('rep');
@@ -679,7 +682,7 @@ export class Conversation {
     if (ticket && closed) this.#left(body.email ?? body.phone);
     else if (ticket) this.#begin(ticket, body.phone || this.#form.you?.phone_ends ? 'known' : this.#form.phone !== 'off' && 'asked');
     else {
-      parts.ask.removeAttribute('aria-disabled');
+      parts.ask.ariaDisabled = null;
       parts.ask.textContent = closed ? texts.leave : texts.ask;
     }
     return undefined;
@@ -692,13 +695,8 @@ export class Conversation {
     const parts = this.#parts;
     this.#view = 'left';
     parts.endTitle = make('h3', { tabIndex: -1, textContent: texts.left });
-    const again = make('button', { class: 'secondary', type: 'button', textContent: this.#texts.ended.again });
-    again.addEventListener('click', () => {
-      this.#reset();
-      this.open();
-    });
     parts.body.replaceChildren(make('div', { class: 'left', part: 'left' }, this.#icon('sent'), parts.endTitle,
-      make('p', { class: 'hint', textContent: texts.leftBody(contact) }), again));
+      make('p', { class: 'hint', textContent: texts.leftBody(contact) }), this.#again({ class: 'secondary' })));
     parts.endTitle.focus();
   }
 
@@ -745,7 +743,7 @@ export class Conversation {
   #connect() {
     this.#link?.stop();
     this.#caughtUp = false;
-    this.#parts.log.setAttribute('aria-live', 'off');
+    this.#parts.log.ariaLive = 'off';
     this.#link = new Link(this.#bell.base, this.#session, {
       last: () => this.#last,
       frame: (frame) => this.#frame(frame),
@@ -770,7 +768,7 @@ export class Conversation {
       this.#stripTimer = undefined;
       this.#caughtUp = true;
       strip.textContent = '';
-      requestAnimationFrame(() => this.#parts.log?.setAttribute('aria-live', 'polite'));
+      requestAnimationFrame(() => { if (this.#parts.log) this.#parts.log.ariaLive = 'polite'; });
       for (const [id, line] of this.#pending) this.#sayNow(id, line);
       return;
     }
@@ -793,7 +791,9 @@ export class Conversation {
     const { make } = this.#kit;
     const parts = this.#parts;
     this.#view = 'talk';
-    parts.waiting = make('section', { class: 'waiting', part: 'waiting', hidden: true });
+    parts.place = make('div');
+    parts.call = make('div');
+    parts.waiting = make('section', { class: 'waiting', part: 'waiting', hidden: true }, parts.place, parts.call);
     parts.said = make('div', { class: 'said' });
     parts.unsaid = make('div', { class: 'unsaid', 'aria-live': 'off' });
     parts.log = make('div', { class: 'log', role: 'log', part: 'log', tabIndex: 0, 'aria-label': this.#texts.talk.log, 'aria-live': 'off' }, parts.said, parts.unsaid);
@@ -969,31 +969,41 @@ export class Conversation {
       initials: initialsOf(named),
     });
     waiting.hidden = !words.card;
-    waiting.replaceChildren(make('p', { class: 'place', textContent: words.card }),
+    this.#parts.place.replaceChildren(make('p', { class: 'place', textContent: words.card }),
       ...(words.about ? [make('p', { class: 'promise', textContent: words.about }), make('p', { class: 'hint', textContent: words.range })]
         : words.body ? [make('p', { class: 'hint', textContent: words.body })] : []),
-      ...(open ? [] : [make('p', { class: 'keep', textContent: this.#texts.talk.keep })]), ...this.#callMe());
+      ...(open ? [] : [make('p', { class: 'keep', textContent: this.#texts.talk.keep })]));
+    this.#drawCall();
     end.textContent = open ? this.#texts.talk.end : this.#texts.talk.leave;
     text.placeholder = open ? this.#texts.talk.write : this.#texts.talk.writeWaiting;
-    text.setAttribute('aria-label', text.placeholder);
+    text.ariaLabel = text.placeholder;
   }
 
   /** Who waits can be rung instead, and can think better of it. */
-  #callMe() {
+  #drawCall() {
     const { make } = this.#kit;
     const { talk, form } = this.#texts;
     const { state, callback } = this.#state;
-    if (callback) return ['calling-rep', 'waiting'].includes(callback.stage) ? [this.#button(talk.uncall, () => this.#link.send({ type: 'uncall' }))] : [];
-    if (state !== 'queued' || !this.#session.rings) return [];
-    const words = make('p', { class: 'error', role: 'alert' });
-    const number = make('input', { type: 'tel', maxLength: 32, autocomplete: 'tel', hidden: this.#session.rings === 'known', 'aria-label': form.phone, placeholder: form.phone, value: this.#parts.number?.value ?? '' });
-    Object.assign(this.#parts, { number, callWords: words });
-    return [number, this.#button(talk.callMe, () => {
-      const phone = number.value.trim();
-      if (!phone && !number.hidden) return number.focus();
-      words.textContent = '';
-      return this.#link.send({ type: 'call', ...(phone ? { phone } : {}) });
-    }), words];
+    const { call, text } = this.#parts;
+    const offers = callback ? ['calling-rep', 'waiting'].includes(callback.stage) && 'uncall' : state === 'queued' && this.#session.rings;
+    // What somebody writes in stays the same field, whatever else the card says.
+    if (call.offers === offers) return;
+    call.offers = offers;
+    const hadFocus = call.contains(this.#root.activeElement);
+    if (!offers) call.replaceChildren();
+    else if (callback) call.replaceChildren(this.#button(talk.uncall, () => this.#link.send({ type: 'uncall' })));
+    else {
+      const words = make('p', { class: 'error', role: 'alert' });
+      const number = make('input', { type: 'tel', maxLength: 32, autocomplete: 'tel', hidden: offers === 'known', 'aria-label': form.phone, placeholder: form.phone, value: this.#parts.number?.value ?? '' });
+      Object.assign(this.#parts, { number, callWords: words });
+      call.replaceChildren(number, this.#button(talk.callMe, () => {
+        const phone = number.value.trim();
+        if (!phone && !number.hidden) return number.focus();
+        words.textContent = '';
+        return this.#link.send({ type: 'call', ...(phone ? { phone } : {}) });
+      }), words);
+    }
+    if (hadFocus) (call.querySelector('button') ?? text).focus();
   }
 
   // --- lines ---
@@ -1070,12 +1080,10 @@ export class Conversation {
     const parts = this.#parts;
     if (parts.confirm) return;
     const open = this.#state.state === 'open';
-    const yes = make('button', { class: 'secondary danger', type: 'button', textContent: open ? this.#texts.talk.confirmYes : this.#texts.talk.confirmLeaveYes });
-    const no = make('button', { class: 'secondary', type: 'button', textContent: this.#texts.talk.confirmNo });
+    const yes = this.#button(open ? this.#texts.talk.confirmYes : this.#texts.talk.confirmLeaveYes, () => this.#end(), { class: 'secondary danger' });
+    const no = this.#button(this.#texts.talk.confirmNo, () => this.#cancelEnd(), { class: 'secondary' });
     parts.confirm = make('div', { class: 'confirm', role: 'group', 'aria-labelledby': 'confirm' },
       make('p', { id: 'confirm', textContent: open ? this.#texts.talk.confirmEnd : this.#texts.talk.confirmLeave }), yes, no);
-    yes.addEventListener('click', () => this.#end());
-    no.addEventListener('click', () => this.#cancelEnd());
     parts.foot.prepend(parts.confirm);
     this.#scrollDown();
     no.focus();
@@ -1100,8 +1108,9 @@ export class Conversation {
     if (this.#view === 'ended') return;
     const { make } = this.#kit;
     const parts = this.#parts;
-    const rated = this.#lines.some(({ from }) => from === 'rep');
     const session = this.#session;
+    const lines = this.#lines;
+    const rated = lines.some(({ from }) => from === 'rep');
     const hadFocus = parts.foot.contains(this.#root.activeElement) || this.#root.activeElement === parts.end;
     this.#link?.stop();
     clearInterval(this.#watchdog);
@@ -1118,16 +1127,10 @@ export class Conversation {
     this.#drawPending();
     this.#head({ title: this.#repName || this.#texts.form.title, sub: title, mark: 'offline', initials: initialsOf(this.#repName) });
     parts.endTitle = make('h3', { tabIndex: -1, textContent: title });
-    const again = make('button', { class: 'primary', type: 'button', part: 'again', textContent: this.#texts.ended.again });
-    again.addEventListener('click', () => {
-      this.#reset();
-      this.open();
-    });
     const save = make('button', { class: 'secondary', type: 'button' }, this.#icon('save'), this.#texts.ended.transcript);
-    save.addEventListener('click', () => this.#saveTranscript(session));
+    save.addEventListener('click', () => this.#saveTranscript(session, lines));
     const card = make('section', { class: 'end', part: 'end-card' }, parts.endTitle,
-      make('div', { class: 'row' }, again, ...(this.#lines.length ? [save] : [])));
-    this.#saved = this.#lines;
+      make('div', { class: 'row' }, this.#again({ class: 'primary', part: 'again' }), ...(lines.length ? [save] : [])));
     parts.foot.replaceChildren(card);
     if (rated) this.#askForRating(session);
     this.#scrollDown();
@@ -1152,12 +1155,10 @@ export class Conversation {
     this.#scrollDown();
   }
 
-  #saved = [];
-
-  #saveTranscript(session) {
+  #saveTranscript({ id }, lines) {
     const who = ({ from, name }) => (from === 'shopper' ? this.#texts.you : name || '');
-    const lines = this.#saved.map((line) => `${new Date(line.at).toLocaleString(this.#bell.region)}  ${who(line) ? `${who(line)}: ` : ''}${line.text}`);
-    this.#save(`${lines.join('\n')}\n`, `conversation-${session.id}.txt`, 'text/plain');
+    const said = lines.map((line) => `${new Date(line.at).toLocaleString(this.#bell.region)}  ${who(line) ? `${who(line)}: ` : ''}${line.text}`);
+    this.#save(`${said.join('\n')}\n`, `conversation-${id}.txt`, 'text/plain');
   }
 
   #save(text, download, type) {

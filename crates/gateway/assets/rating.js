@@ -1,10 +1,20 @@
 // What comes after a conversation that somebody answered: how it was.
 // Must not know how a rating travels.
 
+/** Its English; other languages have these beside the panel's words. */
+const english = {
+  rate: 'How was it?',
+  stars: (n) => ['Poor', 'Not good', 'All right', 'Good', 'Very good'][n - 1],
+  comment: 'Anything to add?',
+  sendRating: 'Send',
+  thanks: 'Thank you. The rating is with the team.',
+};
+
 const STAR = ['M10 2.8l2.2 4.6 5 .7-3.6 3.5.9 5-4.5-2.4-4.5 2.4.9-5L2.8 8.1l5-.7z'];
 
 /** The form; `rate` is given what was chosen, and the place for words about it. */
-export function ratingForm(root, { make, icon, texts, rate, grown }) {
+export function ratingForm(root, { make, icon, texts: spoken, rate, grown }) {
+  const texts = { ...english, ...spoken };
   if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
   const stars = [1, 2, 3, 4, 5].map((n) => {
     const input = make('input', { type: 'radio', name: 'stars', value: String(n), class: 'quiet', id: `star-${n}` });

@@ -2,12 +2,11 @@
 // DESKBELL_SERVER tells where it is. Must not know the server's inside.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createConnection, createServer } from 'node:net';
-import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import axe from 'axe-core';
 import { startBrowser } from './page-driver.mjs';
+import { startNetwork, startPhone } from './surroundings.mjs';
+import { Desk } from '../assets/staff/desk.js';
 
 const server = JSON.parse(process.env.DESKBELL_SERVER);
 const base = `http://${server.http}`;
@@ -45,13 +44,17 @@ async function open(path, { at = base, scheme = 'light', width = 1280, height = 
   };
 }
 
-async function console_(rep, options) {
-  const opened = await open('/console/', options);
-  const { page } = opened;
+async function signIn(page, rep) {
   await page.fill('#user', rep);
   await page.fill('#password', server.passwords[rep]);
   await page.keyboard.press('Enter');
   await page.locator('.lists').waitFor({ state: 'attached' });
+}
+
+async function console_(rep, options) {
+  const opened = await open('/console/', options);
+  const { page } = opened;
+  await signIn(page, rep);
   await eventually(`${rep} is available`, () => page.evaluate(() => document.querySelector('.state-mark .available') !== null));
   const sees = (text) => eventually(`${rep} sees ${text}`, async () => (await page.locator('.log').textContent()).includes(text));
   return {
@@ -85,49 +88,8 @@ async function shopper(name, message, more = {}) {
   };
 }
 
-/** SIP.js as somebody's softphone. */
-async function softphone(rep) {
-  const child = spawn(process.execPath, ['sip-phone.mjs', `ws://${server.http}/sip`, rep, server.domain, server.passwords[rep]], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const told = JSON.parse((await answers.next()).value);
-    assert.ok(told.ok, told.error);
-    return told;
-  };
-  await next();
-  const does = (command) => { child.stdin.write(`${JSON.stringify(command)}\n`); return next(); };
-  await does({ do: 'register' });
-  await does({ do: 'publish', basic: 'open' });
-  return { does, quit: async () => { await does({ do: 'unpublish' }); await does({ do: 'unregister' }); child.stdin.end(); } };
-}
-
 const admin = async (path) => (await fetch(`${base}/v1/admin/${path}`, { headers: { authorization: `Bearer ${server.admin_key}` } })).json();
 const adminRep = async (rep) => (await admin('reps')).items.find((one) => one.rep === rep);
-
-/** A way to the server that can be cut: connections stay, and nothing comes through. */
-async function startNetwork() {
-  const [host, port] = server.http.split(':');
-  const pairs = new Set();
-  let whole = true;
-  const proxy = createServer((near) => {
-    const far = createConnection({ host, port });
-    const pair = [near, far];
-    pairs.add(pair);
-    for (const [one, other] of [pair, [far, near]]) {
-      one.on('data', (data) => other.write(data));
-      one.on('close', () => { pairs.delete(pair); other.destroy(); });
-      one.on('error', () => other.destroy());
-      if (!whole) one.pause();
-    }
-  });
-  await new Promise((resolve) => { proxy.listen(0, '127.0.0.1', resolve); });
-  return {
-    url: `http://127.0.0.1:${proxy.address().port}`,
-    cut: () => { whole = false; for (const pair of pairs) pair.forEach((end) => end.pause()); },
-    mend: () => { whole = true; for (const pair of pairs) pair.forEach((end) => end.resume()); },
-    close: () => { for (const pair of pairs) pair.forEach((end) => end.destroy()); proxy.close(); },
-  };
-}
 
 async function check(page, what) {
   await page.evaluate(axe.source);
@@ -181,7 +143,7 @@ test('an offer is taken, answered, and ended by keyboard alone; rest is cut shor
 });
 
 test('two at consoles and one at a softphone share three shoppers: decline, silence, hand on, capacity', async () => {
-  const [alice, erin, bob] = await Promise.all([console_('alice'), console_('erin'), softphone('bob')]);
+  const [alice, erin, bob] = await Promise.all([console_('alice'), console_('erin'), startPhone(server, 'bob')]);
   // The best is asked first, declines, and the next one has it; nobody is asked twice.
   const sam = await shopper('Sam', 'the first');
   await alice.offer('Sam').waitFor();
@@ -226,7 +188,7 @@ test('two at consoles and one at a softphone share three shoppers: decline, sile
 });
 
 test('a console that loses its network for 20 seconds loses and doubles nothing', { timeout: 60_000 }, async () => {
-  const network = await startNetwork();
+  const network = await startNetwork(server.http);
   const alice = await console_('alice', { at: network.url });
   const sam = await shopper('Sam', 'before');
   await alice.offer('Sam').waitFor();
@@ -239,6 +201,8 @@ test('a console that loses its network for 20 seconds loses and doubles nothing'
   await alice.say('two');
   await sam.say('are you there?');
   await alice.say('three');
+  await alice.say('/who');
+  assert.ok(!(await alice.lines()).includes('/who'), 'a command is no line, not even one that waits');
   await alice.page.locator('.strip', { hasText: 'Reconnecting' }).waitFor({ timeout: 20_000 });
   await sam.say('hello?');
   await pause(20_000 - (Date.now() - cut));
@@ -258,6 +222,55 @@ test('a console that loses its network for 20 seconds loses and doubles nothing'
   await sam.end();
   await alice.signOut();
   network.close();
+});
+
+test('a console whose session is over while it is away asks to sign in, and then says what was left unsaid', async () => {
+  const network = await startNetwork(server.http);
+  const alice = await console_('alice', { at: network.url });
+  const sam = await shopper('Sam', 'before');
+  await alice.offer('Sam').waitFor();
+  await alice.page.keyboard.press('a');
+  await alice.sees('before');
+  network.cut();
+  await alice.say('unsaid');
+  // A browser without its cookie is refused before there is a socket that could say why.
+  await alice.page.context().clearCookies();
+  network.hangUp();
+  network.mend();
+  await alice.page.locator('.wrong', { hasText: 'signed out' }).waitFor();
+  await signIn(alice.page, 'alice');
+  await eventually('what was unsaid is said', async () => (await sam.lines()).includes('rep: unsaid'));
+  assert.equal((await sam.lines()).filter((line) => line === 'rep: unsaid').length, 1);
+  await sam.end();
+  await alice.signOut();
+  network.close();
+});
+
+test('a tab that is doubled and the tab it was made of are both told what happens', async () => {
+  const alice = await console_('alice');
+  const [double] = await Promise.all([alice.page.waitForEvent('popup'), alice.page.evaluate(() => { window.open('/console/'); })]);
+  const named = (page) => page.evaluate(() => JSON.parse(sessionStorage.getItem('deskbell-console')).page);
+  await eventually('each has a name of its own', async () => await named(double) !== await named(alice.page));
+  const sam = await shopper('Sam', 'for both');
+  await alice.offer('Sam').waitFor();
+  await double.locator('.offer', { hasText: 'Sam' }).waitFor();
+  await sam.end();
+  await double.close();
+  await alice.signOut();
+});
+
+test('a console remembers so many conversations that have ended, dismissed or not, and what it holds of them', () => {
+  const desk = new Desk();
+  const seat = (...tickets) => desk.take({ type: 'seat', now: Date.now(), tickets: tickets.map((ticket) => ({ ticket, stand: 'open' })), wrap_ups: [] });
+  for (let place = 0; place < 60; place += 1) {
+    seat(`t${place}`);
+    desk.take({ type: 'line', ticket: `t${place}`, seq: 1, from: 'shopper', text: 'x', at: new Date().toISOString() });
+    assert.equal(desk.held()[`t${place}`], 1);
+    seat();
+    if (place % 2) desk.forget(`t${place}`);
+  }
+  assert.equal(desk.talks.size, 20);
+  assert.equal(Object.keys(desk.held()).length, 20);
 });
 
 test('who does not touch the computer is away, and back with a touch; a state set by hand stays over a reload', async () => {

@@ -452,14 +452,20 @@ scene('who waits can ask to be rung instead, and think better of it', async (sho
   const card = shopper.panel().locator('.waiting');
   const ring = card.getByRole('button', { name: 'Call me instead' });
   await ring.click();
-  await card.getByLabel('Your telephone number').fill('06 12 34 56 78');
+  // What else the card says changes while somebody writes.
+  const [waiting] = mock.tickets.values();
+  await card.getByLabel('Your telephone number').pressSequentially('06 12 ');
+  waiting.change({ position: 3 });
+  await card.getByText('You are number 3').waitFor();
+  await shopper.page.keyboard.type('34 56 78');
   await ring.click();
   await card.getByRole('alert').getByText('You cannot be called').waitFor();
   mock.refuse.calls = null;
   await ring.click();
   await card.getByText('We ring you when it is your turn').waitFor();
   await card.getByText('+33•••••••78').waitFor();
-  const [ticket] = mock.tickets.values();
+  const ticket = waiting;
+  assert.equal(await shopper.page.evaluate(() => document.querySelector('deskbell-help[skill=cameras]').shadowRoot.activeElement?.textContent), 'Do not call me', 'the focus is not lost with the button');
   assert.deepEqual(ticket.frames.filter(({ type }) => type === 'call').map(({ phone }) => phone), ['06 12 34 56 78', '06 12 34 56 78']);
   await accessible(shopper, 'to be called');
   await card.getByRole('button', { name: 'Do not call me' }).click();
@@ -967,7 +973,9 @@ for (const language of LANGUAGES) {
     };
     const { bell, panel } = await import(new URL(`../assets/texts/${language}.js`, import.meta.url).href);
     sameShape(bell, await english('/widget.js'), 'bell');
-    sameShape(panel, await english('/conversation.js'), 'panel');
+    const spoken = await english('/conversation.js');
+    Object.assign(spoken.ended, await english('/rating.js'));
+    sameShape(panel, spoken, 'panel');
     const steps = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 120, 180, 240, 480];
     const lines = [bell.unknown, bell.lost, bell.named('Alice', ''), bell.someone, bell.noEstimate, bell.closed, bell.back(bell.tomorrow, '09:00'),
       ...[1, 2, 3, 11, 25, 100].map(bell.people), ...steps.map(bell.about),

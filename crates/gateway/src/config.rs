@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use helpdesk::{SiteId, SkillId, TierId};
 use hyper::upgrade::Upgraded;
@@ -135,6 +136,8 @@ pub struct Options {
     pub clicks: ClickRates,
     /// Seal the cookies by which shoppers are known again; without any nobody is.
     pub cookie_keys: CookieKeys,
+    /// How often a console and a wall that stay open are looked at for whether their session is good still.
+    pub session_check: Duration,
 }
 
 impl Options {
@@ -155,6 +158,7 @@ impl Default for Options {
             proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             clicks: ClickRates::default(),
             cookie_keys: CookieKeys::new([]),
+            session_check: Duration::from_secs(20),
         }
     }
 }

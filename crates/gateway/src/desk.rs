@@ -186,6 +186,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the journal may take for an errand.
 const ERRAND_TIME: Duration = Duration::from_secs(10);
 
+/// How long it may take to look through all of it.
+const SEARCH_TIME: Duration = Duration::from_secs(60);
+
 impl Desk {
     /// Joins the ends the owner hands out.
     pub fn new(commands: mpsc::Sender<Command>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
@@ -217,12 +220,17 @@ impl Desk {
     ) -> Result<T, ErrandFailed> {
         let errands = self.errands.as_ref().ok_or(ErrandFailed)?;
         let (answer, answered) = oneshot::channel();
-        let sent = timeout(PATIENCE, errands.send(make(answer))).await;
+        let errand = make(answer);
+        let time = match errand {
+            Errand::Customer { .. } | Errand::Forget { .. } => SEARCH_TIME,
+            Errand::Show { .. } | Errand::Erase { .. } | Errand::List { .. } => ERRAND_TIME,
+        };
+        let sent = timeout(PATIENCE, errands.send(errand)).await;
         match sent {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Err(ErrandFailed),
         }
-        match timeout(ERRAND_TIME, answered).await {
+        match timeout(time, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(ErrandFailed),
         }

@@ -57,8 +57,8 @@ pub use config::{
     TokenKey, TokenVerifier,
 };
 pub use console::{
-    CannedAnswer, ConsoleCall, ConsoleEvent, ConsoleFace, ConsoleId, Hand, Leaving, Password,
-    RepCommand, SeatWatch, SignInRefused, SignedIn,
+    CannedAnswer, ConsoleCall, ConsoleEvent, ConsoleFace, ConsoleId, Hand, Leaving, OpenRefused,
+    Password, RepCommand, SeatWatch, SignInRefused, SignedIn,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
 pub use errand::{Customer, CustomerPast, Errand, ErrandFailed, Forgetting, Past, PastTicket};

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::config::Config;
-use crate::console::has_cookie;
+use crate::console::{Door, has_cookie};
 use crate::face::Face;
 use crate::key;
 use crate::problem::Problem;
@@ -109,7 +109,8 @@ fn admit(request: &Request, caller: &Caller) -> Result<Admission, Problem> {
 
 /// Whether nothing but what a browser sends along unasked says who it is.
 fn is_by_cookie(headers: &HeaderMap) -> bool {
-    key::is_by_cookie(headers) || has_cookie(headers)
+    let doors = [Door::Console, Door::Wall];
+    key::is_by_cookie(headers) || doors.iter().any(|door| has_cookie(*door, headers))
 }
 
 fn foreign() -> Problem {

@@ -340,5 +340,7 @@ fn next_change(ticket: &Ticket, config: &Config, now: Moment) -> Option<Moment> 
     let held_back = ticket.plan.as_ref().and_then(|plan| plan.not_before);
     let ahead = danger.into_iter().chain(look).chain(held_back);
     let ahead = ahead.filter(|&at| at > now);
-    decision.into_iter().chain(ahead).min()
+    // Due even when it is past: whoever comes back into the queue after that time has no place in it.
+    let given_up = ticket.place_ends(routing.keep_place);
+    decision.into_iter().chain(ahead).chain(given_up).min()
 }

@@ -100,6 +100,9 @@ pub struct Routing {
     pub promise_boost: f64,
     /// Tickets that may wait at once.
     pub queue_limit: usize,
+    /// How long a ticket keeps its place while its shopper's page is out of reach and there is no other way to the
+    /// shopper.
+    pub keep_place: Duration,
     /// What is relaxed as a ticket waits, ascending by time.
     pub relax: Vec<Relax>,
 }
@@ -226,6 +229,7 @@ impl Default for Routing {
             handling: Some(Duration::from_secs(240)),
             promise_boost: 1.0,
             queue_limit: 200,
+            keep_place: Duration::from_secs(30 * 60),
             relax: Vec::new(),
         }
     }

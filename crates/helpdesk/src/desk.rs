@@ -301,6 +301,7 @@ impl Helpdesk {
             for ticket in self.board.due(now) {
                 self.lapse_offer(&ticket);
                 self.lapse_call(&ticket);
+                self.lapse_place(&ticket);
                 self.tickets.touch(ticket);
             }
             self.drain_queue();

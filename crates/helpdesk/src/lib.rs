@@ -27,6 +27,7 @@ pub mod ids;
 pub mod io;
 pub mod knowledge;
 pub mod lesson;
+mod look_alike;
 mod offers;
 mod openings;
 mod outlook;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use presence::Availability;
 
+use crate::ask::Detail;
 use crate::clock::Moment;
 use crate::desk::Helpdesk;
 use crate::ids::{RepId, Seq, SiteId, SkillId, TicketId, TierId};
@@ -61,6 +62,8 @@ pub struct InHand {
     pub page: Option<Arc<str>>,
     /// BCP 47 language tag of the page.
     pub language: Option<Arc<str>>,
+    /// What else the site's form asked for.
+    pub details: Vec<Detail>,
     /// When help was asked for.
     pub asked_at_unix_ms: i64,
     /// The wait first promised, if one was.
@@ -154,6 +157,7 @@ impl InHand {
             phone: shared(&ask.phone),
             page: shared(&ask.page),
             language: shared(&ask.language),
+            details: ask.details.clone(),
             asked_at_unix_ms: ticket.asked_at.0,
             promised: ticket.promised.map(|promised| promised.first.wait),
             handed_on_by: ticket.handed_on_by.clone(),

@@ -10,6 +10,7 @@ use crate::conversation::Speaker;
 use crate::desk::Helpdesk;
 use crate::ids::{Level, LineId, ReplyId, Seq, SkillId, TicketId};
 use crate::io::{Answer, Output, SayRefused};
+use crate::look_alike::look_alike;
 use crate::record::Record;
 use crate::routing::{self, Prospect};
 use crate::ticket::{CloseReason, TicketView};
@@ -113,6 +114,7 @@ impl Helpdesk {
                 Err(AskRefused::TicketTaken)
             };
         }
+        self.tell_apart(&mut ask);
         self.prefer_what_it_is_about(&mut ask);
         self.complete(&mut ask)?;
         self.prefer_who_knows(&mut ask);
@@ -242,6 +244,20 @@ impl Helpdesk {
                 }
             }
             Prospect::Closed => Err(AskRefused::Closed),
+        }
+    }
+
+    /// A shopper whose name could be taken for a rep's is called a shopper wherever the name stands.
+    fn tell_apart(&self, ask: &mut Ask) {
+        let Some(name) = &ask.name else {
+            return;
+        };
+        let is_like_a_rep = self
+            .roster
+            .seats()
+            .any(|seat| look_alike(name, &seat.rep.name) || look_alike(name, seat.rep.id.as_str()));
+        if is_like_a_rep {
+            ask.name = Some(format!("{name} (shopper)"));
         }
     }
 

@@ -18,6 +18,7 @@ usage: cargo xtask RECIPE
   fmt     format every crate
   bench   the micro-benchmarks; further arguments go to the benchmark program
   crash   kill the server under load and count what was lost: --kills N (100), --postgres for PostgreSQL alone
+  screenshots  every state of bell and panel and the three sites, light and dark, wide and narrow, into target/screenshots
   fuzz    every fuzz target for ten minutes; `fuzz TARGET` for one, `--seconds N` for another time
   help    this text
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match (recipe.as_deref(), rest.as_slice()) {
         (Some("test"), []) => recipes::test(),
         (Some("fmt"), []) => recipes::fmt(),
+        (Some("screenshots"), []) => recipes::screenshots(),
         (Some("bench"), rest) => recipes::bench(rest),
         (Some("crash"), rest) => match recipes::read_crash(rest) {
             Some(crash) => recipes::crash(&crash),

@@ -151,6 +151,18 @@ fn widget() -> anyhow::Result<StepResult> {
     count(&mut npm)
 }
 
+/// Pictures of every state a shopper can see, for people to look at.
+pub(crate) fn screenshots() -> anyhow::Result<bool> {
+    if let Some(missing) = peers::missing_for_widget() {
+        anyhow::bail!("the pictures need {missing}");
+    }
+    let mut node = Command::new("node");
+    node.arg("screenshots.mjs")
+        .arg(shell::root().join("target/screenshots"))
+        .current_dir(peers::browser_folder());
+    Ok(shell::run(&mut node)?.success)
+}
+
 fn supply_chain() -> anyhow::Result<StepResult> {
     if !shell::is_installed("cargo-deny") {
         return Ok(Verdict::Skipped("needs cargo-deny".to_owned()).into());

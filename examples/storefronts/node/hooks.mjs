@@ -54,16 +54,23 @@ export function startHooks({ keys, port = 0, tell }) {
     if (!verify(keys, request.headers, body)) return answer(401);
     const type = (request.headers['content-type'] ?? '').split(';')[0].trim();
     const id = request.headers['webhook-id'];
+    let event;
     try {
-      const event = SOAP[type] ? readPush(body.toString()) : JSON.parse(body);
-      // Deskbell tells an event again until it hears that it was taken: the second time nothing is done.
-      if (!taken.has(id)) {
-        taken.add(id);
-        tell({ id, ...event });
-      }
+      event = SOAP[type] ? readPush(body.toString()) : JSON.parse(body);
     } catch (error) {
       process.stderr.write(`${error.message}\n`);
       return answer(400);
+    }
+    // Deskbell tells an event again until it hears that it was taken: the second time nothing is done.
+    if (!taken.has(id)) {
+      try {
+        tell({ id, ...event });
+      } catch (error) {
+        process.stderr.write(`${error.message}\n`);
+        return answer(500);
+      }
+      // Not before it is told: should that fail, the next try is not taken for the second.
+      taken.add(id);
     }
     if (!SOAP[type]) return answer(204);
     return answer(200, type, `<soap:Envelope xmlns:soap="${SOAP[type]}"><soap:Body><NotifyGroupPresenceResponse xmlns="urn:deskbell:soap:1"/></soap:Body></soap:Envelope>`);
@@ -73,7 +80,12 @@ export function startHooks({ keys, port = 0, tell }) {
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const { WEBHOOK_KEYS = '', PORT = '3001' } = process.env;
+  const keys = WEBHOOK_KEYS.split(',').filter((key) => /^whsec_[A-Za-z0-9+/]+=*$/.test(key));
+  if (!keys.length) {
+    process.stderr.write('set WEBHOOK_KEYS to the key of the [[webhook]] table, whsec_ and base64; without one nothing could be verified\n');
+    process.exit(1);
+  }
   const tell = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
-  const server = await startHooks({ keys: WEBHOOK_KEYS.split(',').filter(Boolean), port: Number(PORT), tell });
+  const server = await startHooks({ keys, port: Number(PORT), tell });
   tell({ listening: `http://127.0.0.1:${server.address().port}/` });
 }

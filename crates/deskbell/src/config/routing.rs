@@ -8,7 +8,7 @@ use super::document::{Section, Value};
 use super::names::{self, Names};
 use super::{desk, duration};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "priority",
     "choose",
     "offer_timeout",
@@ -17,6 +17,7 @@ const KEYS: [&str; 9] = [
     "handling",
     "promise_boost",
     "queue_limit",
+    "keep_place",
     "relax",
 ];
 const RELAX_KEYS: [&str; 5] = ["after", "min_level", "skill", "accept", "tiers"];
@@ -80,6 +81,7 @@ pub(super) fn read_beside(
         queue_limit: queue_limit
             .and_then(|limit| usize::try_from(limit).ok())
             .unwrap_or(usual.queue_limit),
+        keep_place: duration("keep_place", SECOND, DAY, usual.keep_place),
         relax: read_rules(&table, names, sites, reps),
     }
 }

@@ -231,7 +231,11 @@ fn routing_rows(settings: &Settings) -> Vec<Row> {
             duration::write(routing.wrap_up),
             duration::write(routing.sticky_for)
         )],
-        vec![format!("at most {} tickets wait", routing.queue_limit)],
+        vec![format!(
+            "at most {} tickets wait; who is out of reach keeps the place {}",
+            routing.queue_limit,
+            duration::write(routing.keep_place)
+        )],
     ];
     rows.extend(routing.relax.iter().map(|rule| vec![relax_sentence(rule)]));
     rows

@@ -377,7 +377,7 @@ fn summary_says_what_would_be_served() {
                  sip:carol@shop.example  carol  cameras 1              gold                      1 at once
         Routing  tier weight times time waited first, to the rep of highest level
                  offers ring 20s, then 10s of rest; a named rep is kept 45s
-                 at most 200 tickets wait
+                 at most 200 tickets wait; who is out of reach keeps the place 30m
                  after 30s: level 60 is enough
                  after 1m30s for cameras: lenses will do
                  after 2m: reps of any tier will do
@@ -405,7 +405,7 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
         Reps     none
         Routing  tier weight times time waited first, to the rep of highest level
                  offers ring 20s, then 10s of rest; a named rep is kept 45s
-                 at most 200 tickets wait
+                 at most 200 tickets wait; who is out of reach keeps the place 30m
         DANGER   any user, without password
     "#]]
     .assert_eq(&summary(&settings));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::presence::{Store, UserInput};
-use gateway::{ConsoleCall, ConsoleEvent, ConsoleId, Hand, Leaving, SignedIn};
+use gateway::{ConsoleCall, ConsoleEvent, ConsoleId, Hand, Leaving, OpenRefused, SignedIn};
 use helpdesk::{DeliveryId, DeliveryOutcome, RepId};
 use sha2::{Digest as _, Sha256};
 use sip::digest::Ha1;
@@ -181,10 +181,12 @@ impl Consoles {
                 hand,
                 answer,
             } => {
-                let opened = self
-                    .is_good(&session)
-                    .then(|| self.open(&session.rep, console, hand, now));
-                drop(answer.send(opened.flatten()));
+                let opened = if self.is_good(&session) {
+                    self.open(&session.rep, console, hand, now)
+                } else {
+                    Err(OpenRefused::SignedOut)
+                };
+                drop(answer.send(opened));
             }
             ConsoleCall::Set { rep, console, hand } => self.set(&rep, &console, hand, now),
             ConsoleCall::Use {
@@ -206,7 +208,12 @@ impl Consoles {
                 console,
                 leaving,
             } => self.leave(&rep, &console, leaving, now),
-            ConsoleCall::SignOut { rep } => {
+            ConsoleCall::SignOut { session } => {
+                // What an old password or an older session has opened does not end what a newer one has.
+                if !self.is_good(&session) {
+                    return;
+                }
+                let rep = session.rep;
                 self.signed_out_by_rep.insert(rep.clone(), unix_ms());
                 if let Some(desk) = self.desks_by_rep.remove(&rep) {
                     for console in desk.pages_by_id.keys() {
@@ -256,7 +263,7 @@ impl Consoles {
         console: ConsoleId,
         hand: Option<Hand>,
         now: Instant,
-    ) -> Option<mpsc::Receiver<ConsoleEvent>> {
+    ) -> Result<mpsc::Receiver<ConsoleEvent>, OpenRefused> {
         let (events, receiver) = mpsc::channel(EVENTS);
         let desk = self.desks_by_rep.entry(rep.clone()).or_insert_with(|| {
             self.parts
@@ -269,7 +276,7 @@ impl Consoles {
         });
         if desk.pages_by_id.len() >= PAGES && !desk.pages_by_id.contains_key(&console) {
             tracing::warn!(%rep, "a rep has too many consoles open");
-            return None;
+            return Err(OpenRefused::TooMany);
         }
         // What waits fits: both are bounded alike.
         let waiting = self.letters.unconfirmed(rep).cloned();
@@ -287,7 +294,7 @@ impl Consoles {
         desk.pages_by_id.insert(console.clone(), page);
         self.presences
             .publish(rep, &console, desk.hand, UserInput::Active, now);
-        Some(receiver)
+        Ok(receiver)
     }
 
     fn set(&mut self, rep: &RepId, console: &ConsoleId, hand: Hand, now: Instant) {

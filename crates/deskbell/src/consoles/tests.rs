@@ -1,12 +1,22 @@
-//! Letters to consoles and phones, with time moved by hand.
+//! Letters to consoles and phones, and pages with their sessions, with time moved by hand.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::presence::{Store, StoreConfig};
+use arc_swap::ArcSwap;
+use gateway::{ConsoleCall, ConsoleEvent, ConsoleId, OpenRefused, SignedIn};
 use helpdesk::{DeliveryId, DeliveryOutcome, RepId, RepText, TicketId};
+use sip::digest::{Algorithm, Ha1};
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, oneshot};
 
 use super::letters::Letters;
-use crate::desk::RepMail;
+use super::{Consoles, PAGES, Parts, proof};
+use crate::desk::{PresenceSignal, RepMail};
+use crate::happenings::{Happenings, unix_ms};
+use crate::sip_service::{Bindings, Directory, Login, Offers};
 
 const DELIVERED: DeliveryOutcome = DeliveryOutcome::Delivered;
 const UNDELIVERABLE: DeliveryOutcome = DeliveryOutcome::Undeliverable;
@@ -102,4 +112,97 @@ fn more_letters_than_are_kept_cost_the_oldest() {
     }
     assert_eq!(reports(&mut letters), [(0, UNDELIVERABLE)]);
     assert_eq!(letters.unconfirmed(&alice()).count(), 200);
+}
+
+/// Alice may sign in with the password `right`.
+fn consoles() -> Consoles {
+    let secret = Ha1::derive(Algorithm::Sha256, "alice", "shop.example", "right");
+    let directory = Directory {
+        realm: "shop.example".to_owned(),
+        secrets_by_rep: HashMap::from([(alice(), vec![secret])]),
+        ..Directory::default()
+    };
+    let directory = Arc::new(ArcSwap::from_pointee(directory));
+    let offers = Offers::new(Vec::new(), Vec::new(), &[]);
+    Consoles::new(Parts {
+        login: Arc::new(Login::new(directory.clone(), offers, [7; 32], 5)),
+        directory,
+        store: Arc::new(Store::new(StoreConfig::new([7; 16]))),
+        signal: PresenceSignal::default(),
+        bindings: Arc::new(Bindings::new(Duration::from_secs(1))),
+        calls: mpsc::channel(1).1,
+        letters: mpsc::channel(1).1,
+        mail: mpsc::channel(1).0,
+        phone_outcomes: mpsc::channel(1).1,
+        deliveries: mpsc::channel(1).0,
+        happenings: Happenings::default(),
+    })
+}
+
+fn session(password: &str) -> SignedIn {
+    let secret = Ha1::derive(Algorithm::Sha256, "alice", "shop.example", password);
+    SignedIn {
+        rep: alice(),
+        proof: proof(&secret),
+        since_unix_ms: unix_ms() - 1,
+    }
+}
+
+type Opened = Result<mpsc::Receiver<ConsoleEvent>, OpenRefused>;
+
+fn open(consoles: &mut Consoles, session: SignedIn, page: &str) -> Opened {
+    let (answer, mut answered) = oneshot::channel();
+    let call = ConsoleCall::Open {
+        session,
+        console: ConsoleId(Arc::from(page)),
+        hand: None,
+        answer,
+    };
+    consoles.handle_call(call, Instant::now());
+    answered.try_recv().unwrap()
+}
+
+/// Whether the page's letters have ended, once what waits is read.
+fn is_let_go(letters: &mut mpsc::Receiver<ConsoleEvent>) -> bool {
+    loop {
+        match letters.try_recv() {
+            Ok(_) => {}
+            Err(TryRecvError::Empty) => return false,
+            Err(TryRecvError::Disconnected) => return true,
+        }
+    }
+}
+
+#[test]
+fn who_holds_an_old_session_signs_nobody_out() {
+    let mut consoles = consoles();
+    let mut letters = open(&mut consoles, session("right"), "page").unwrap();
+    let sign_out = |session| ConsoleCall::SignOut { session };
+    consoles.handle_call(sign_out(session("before")), Instant::now());
+    assert!(!is_let_go(&mut letters));
+    consoles.handle_call(sign_out(session("right")), Instant::now());
+    assert!(is_let_go(&mut letters));
+    // A session from before the signing out is as old as one with another password.
+    let refused = open(&mut consoles, session("right"), "page").unwrap_err();
+    assert_eq!(refused, OpenRefused::SignedOut);
+    let mut later = session("right");
+    later.since_unix_ms += 60_000;
+    let mut letters = open(&mut consoles, later, "page").unwrap();
+    consoles.handle_call(sign_out(session("right")), Instant::now());
+    assert!(!is_let_go(&mut letters));
+}
+
+#[test]
+fn a_page_takes_the_place_of_one_of_its_name_and_one_too_many_is_told_so() {
+    let mut consoles = consoles();
+    let mut first = open(&mut consoles, session("right"), "page").unwrap();
+    let mut second = open(&mut consoles, session("right"), "page").unwrap();
+    assert!(is_let_go(&mut first));
+    assert!(!is_let_go(&mut second));
+    for page in 1..PAGES {
+        open(&mut consoles, session("right"), &format!("page {page}")).unwrap();
+    }
+    let refused = open(&mut consoles, session("right"), "one more").unwrap_err();
+    assert_eq!(refused, OpenRefused::TooMany);
+    assert!(open(&mut consoles, session("right"), "page").is_ok());
 }

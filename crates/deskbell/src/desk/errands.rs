@@ -4,29 +4,95 @@
 use gateway::{Customer, CustomerPast, Errand, ErrandFailed, Forgetting, Past, PastTicket};
 use helpdesk::{Case, CaseId, TicketId};
 use storage::{After, Journal, Story};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::archive::customer;
 use crate::happenings::unix_ms;
 
-/// Does one after the other until the gateway is gone.
-pub(crate) async fn run_errands(journal: Journal, mut errands: mpsc::Receiver<Errand>) {
+/// Searches that may wait for the one under way.
+const SEARCHES: usize = 4;
+
+/// Whoever looks for all that is kept of a customer.
+enum Search {
+    Show {
+        customer: Customer,
+        answer: oneshot::Sender<Result<CustomerPast, ErrandFailed>>,
+    },
+    Forget {
+        customer: Customer,
+        answer: oneshot::Sender<Result<Forgetting, ErrandFailed>>,
+    },
+}
+
+/// Does one after the other until the gateway is gone. Whoever searches all of the past waits for other searches, and
+/// nobody else waits for them.
+pub(crate) async fn run_errands(journal: Journal, errands: mpsc::Receiver<Errand>) {
+    let (searches_in, searches) = mpsc::channel(SEARCHES);
+    tokio::join!(
+        run(&journal, errands, searches_in),
+        search(&journal, searches)
+    );
+}
+
+async fn search(journal: &Journal, mut searches: mpsc::Receiver<Search>) {
+    while let Some(search) = searches.recv().await {
+        match search {
+            Search::Show {
+                customer,
+                mut answer,
+            } => {
+                let found = tokio::select! {
+                    biased;
+                    // Whoever has gone away or waited long enough wants nothing any more.
+                    () = answer.closed() => continue,
+                    found = past_of(journal, &customer) => found,
+                };
+                drop(answer.send(found));
+            }
+            Search::Forget { customer, answer } => {
+                drop(answer.send(forget(journal, &customer).await));
+            }
+        }
+    }
+}
+
+impl Search {
+    /// Tells whoever searches that too many do.
+    fn refuse(self) {
+        match self {
+            Self::Show { answer, .. } => drop(answer.send(Err(ErrandFailed))),
+            Self::Forget { answer, .. } => drop(answer.send(Err(ErrandFailed))),
+        }
+    }
+}
+
+async fn run(
+    journal: &Journal,
+    mut errands: mpsc::Receiver<Errand>,
+    searches: mpsc::Sender<Search>,
+) {
     while let Some(errand) = errands.recv().await {
         match errand {
             // Whoever has gone away meanwhile is not told; what was to be done is done.
-            Errand::Show { tickets, answer } => drop(answer.send(show(&journal, tickets).await)),
-            Errand::Erase { tickets, answer } => drop(answer.send(erase(&journal, tickets).await)),
+            Errand::Show { tickets, answer } => drop(answer.send(show(journal, tickets).await)),
+            Errand::Erase { tickets, answer } => drop(answer.send(erase(journal, tickets).await)),
             Errand::List {
                 since_unix_ms,
                 after,
                 at_most,
                 answer,
-            } => drop(answer.send(list(&journal, since_unix_ms, after, at_most).await)),
+            } => drop(answer.send(list(journal, since_unix_ms, after, at_most).await)),
             Errand::Customer { customer, answer } => {
-                drop(answer.send(past_of(&journal, &customer).await));
+                let search = Search::Show { customer, answer };
+                if let Err(full) = searches.try_send(search) {
+                    full.into_inner().refuse();
+                }
             }
             Errand::Forget { customer, answer } => {
-                drop(answer.send(forget(&journal, &customer).await));
+                let search = Search::Forget { customer, answer };
+                if let Err(full) = searches.try_send(search) {
+                    full.into_inner().refuse();
+                }
             }
         }
     }
@@ -161,6 +227,63 @@ mod tests {
 
     use super::*;
     use crate::desk::tests::ask;
+
+    /// Whoever searches all of the past keeps nobody waiting who wants one thing of it, and is told where too many do.
+    #[tokio::test]
+    async fn a_search_delays_no_other_errand() {
+        let journal = Journal::open("sqlite::memory:").await.unwrap();
+        let records: Vec<Record> = (0..3 * PAGE)
+            .map(|number| Record::Opened {
+                ask: Box::new(ask(&format!("t{number}"))),
+                at_unix_ms: i64::from(number),
+            })
+            .collect();
+        journal.commit(records).await.unwrap();
+        let (errands, inbox) = mpsc::channel(2 * SEARCHES + 8);
+        let running = tokio::spawn(run_errands(journal, inbox));
+        let search = |errands: mpsc::Sender<Errand>| {
+            let (answer, answered) = oneshot::channel();
+            let customer = Customer {
+                tickets: vec![TicketId::new("t7")],
+                ..Customer::default()
+            };
+            let errand = Errand::Customer { customer, answer };
+            errands.try_send(errand).unwrap();
+            answered
+        };
+        let mut searches = Vec::new();
+        for _ in 0..SEARCHES {
+            searches.push(search(errands.clone()));
+        }
+        let (answer, mut shown) = oneshot::channel();
+        let tickets = vec![TicketId::new("t1")];
+        errands
+            .send(Errand::Show { tickets, answer })
+            .await
+            .unwrap();
+        let mut last = searches.pop().unwrap();
+        let first = tokio::select! {
+            biased;
+            _ = &mut last => "the search",
+            _ = &mut shown => "the look",
+        };
+        assert_eq!(first, "the look");
+        // All that were given up cost nothing; the one who waits has an answer.
+        drop(searches);
+        let found = last.await.unwrap().unwrap();
+        assert_eq!(found.tickets.len(), 1);
+        let mut many = Vec::new();
+        for _ in 0..SEARCHES + 8 {
+            many.push(search(errands.clone()));
+        }
+        let mut refused = 0;
+        for answered in many {
+            refused += u32::from(answered.await.unwrap() == Err(ErrandFailed));
+        }
+        assert!(refused > 0);
+        drop(errands);
+        running.await.unwrap();
+    }
 
     #[tokio::test]
     async fn what_is_erased_is_shown_to_nobody() {

@@ -31,8 +31,7 @@ function door(message = '') {
     tell(button, words.entering);
     bell.wake();
     try {
-      await call('POST', '/console/session', { user: user.value, password: password.value });
-      desk();
+      desk(await call('POST', '/console/session', { user: user.value, password: password.value }));
     } catch (refused) {
       if (!(refused instanceof Refused)) throw refused;
       button.disabled = false;
@@ -48,15 +47,15 @@ function door(message = '') {
 }
 
 /** The desk of whoever has signed in. */
-function desk() {
-  const console = new Console();
+function desk({ rep }) {
+  const console = new Console(rep);
   console.start();
 }
 
 class Console {
-  constructor() {
+  constructor(rep) {
     this.desk = new Desk();
-    this.line = new Line();
+    this.line = new Line(rep, () => this.desk.held());
     this.notices = new Notices();
     this.act = {
       take: (ticket) => this.line.post({ type: 'take', ticket }),
@@ -91,10 +90,11 @@ class Console {
     this.line.addEventListener('frame', ({ detail }) => this.#take(detail));
     this.line.addEventListener('lost', () => this.#showLine());
     this.line.addEventListener('down', () => this.#showLine());
-    this.line.addEventListener('signedout', () => this.#leave(words.signedOut));
+    this.line.addEventListener('crowded', () => { this.isCrowded = true; });
+    this.line.addEventListener('signedout', () => { this.line.close(); this.#leave(words.signedOut); });
     this.desk.addEventListener('changed', () => this.#showSoon());
     this.desk.addEventListener('offer', ({ detail }) => this.#offer(detail));
-    this.desk.addEventListener('gone', ({ detail }) => { this.notices.withdraw(detail.ticket); delete this.line.after[detail.ticket]; });
+    this.desk.addEventListener('gone', ({ detail }) => this.notices.withdraw(detail.ticket));
     this.desk.addEventListener('heard', ({ detail }) => this.#heard(detail));
     this.desk.addEventListener('ended', ({ detail }) => this.#ended(detail));
     this.desk.addEventListener('note', ({ detail }) => tell(this.announce, detail.text));
@@ -146,7 +146,6 @@ class Console {
       case 'error': this.#refused(frame); break;
       case 'line':
         if (frame.id) this.line.settle(frame.id);
-        this.line.after[frame.ticket] = Math.max(frame.seq, this.line.after[frame.ticket] ?? 0);
         this.desk.take(frame);
         break;
       case 'hand':
@@ -178,22 +177,22 @@ class Console {
   }
 
   #settled(id) {
-    const frame = this.line.outbox.get(id);
+    const posted = this.line.outbox.get(id);
     this.line.settle(id);
-    if (frame?.type === 'take') this.choose(frame.ticket);
+    if (posted?.frame.type === 'take') this.choose(posted.frame.ticket);
     this.#showSoon();
   }
 
   #refused({ id, detail, status, retry_after: wait }) {
-    const frame = this.line.outbox.get(id);
-    if (frame && status === 429) {
-      setTimeout(() => this.line.send(frame), (wait ?? 1) * 1000);
+    const posted = this.line.outbox.get(id);
+    if (posted && status === 429) {
+      setTimeout(() => this.line.repost(id), (wait ?? 1) * 1000);
       return;
     }
-    if (frame) {
+    if (posted) {
       this.line.settle(id);
-      const talk = this.desk.talks.get(frame.ticket);
-      if (talk && frame.type === 'say' && !frame.command) talk.draft = talk.draft || frame.text;
+      const { frame, isCommand } = posted;
+      if (frame.type === 'say' && !isCommand) this.talk.giveBack(frame.ticket, frame.text);
     }
     tell(this.announce, detail);
     this.#flash(detail);
@@ -201,7 +200,7 @@ class Console {
   }
 
   #command(ticket, text) {
-    this.line.post({ type: 'say', ticket, text });
+    this.line.post({ type: 'say', ticket, text }, { isCommand: true });
   }
 
   #offer(offer) {
@@ -324,13 +323,14 @@ class Console {
       if (this.hasBeenDown) this.#flash(words.back);
       else tell(this.strip, '');
       this.hasBeenDown = false;
+      this.isCrowded = false;
       return;
     }
     // A blink is nobody's business.
     this.lateStrip = setTimeout(() => {
       this.hasBeenDown = Boolean(this.desk.rep);
       this.strip.classList.remove('good');
-      tell(this.strip, this.desk.rep ? words.reconnecting : words.waiting);
+      tell(this.strip, this.isCrowded ? words.crowded : this.desk.rep ? words.reconnecting : words.waiting);
     }, 600);
   }
 
@@ -395,11 +395,11 @@ class Console {
       this.#flash(words.unreachable);
       return;
     }
+    this.line.forget();
     this.#leave('');
   }
 
   #leave(message) {
-    this.line.close();
     clearInterval(this.ticking);
     document.removeEventListener('keydown', this.keys);
     document.body.className = '';
@@ -408,7 +408,8 @@ class Console {
 }
 
 try {
-  if (await call('GET', '/console/session')) desk();
+  const session = await call('GET', '/console/session');
+  if (session) desk(session);
   else door();
 } catch (refused) {
   if (!(refused instanceof Refused)) throw refused;

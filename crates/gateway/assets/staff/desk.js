@@ -1,7 +1,7 @@
 // What the console knows: the seat, conversations with their lines, colleagues, what has just ended.
 // Must not know how anything is shown or travels.
 
-/** Conversations that have ended stay to be read, so many. */
+/** Conversations that have ended are kept, so many, to be read or should they come back. */
 const ENDED_KEPT = 20;
 
 export class Desk extends EventTarget {
@@ -38,6 +38,11 @@ export class Desk extends EventTarget {
 
   get ended() {
     return [...this.talks.values()].filter(({ over, dismissed }) => over && !dismissed).sort((one, other) => other.over - one.over);
+  }
+
+  /** The last line held of each conversation. */
+  held() {
+    return Object.fromEntries([...this.talks.values()].filter(({ last }) => last).map(({ ticket, last }) => [ticket, last]));
   }
 
   get wrapUpUntil() {
@@ -116,7 +121,8 @@ export class Desk extends EventTarget {
         this.#tell('gone', was);
       }
     }
-    for (const old of this.ended.slice(ENDED_KEPT)) this.talks.delete(old.ticket);
+    const over = [...this.talks.values()].filter((talk) => talk.over).sort((one, other) => other.over - one.over);
+    for (const old of over.slice(ENDED_KEPT)) this.talks.delete(old.ticket);
     if (!this.talks.has(this.current)) this.current = this.open[0]?.ticket;
   }
 

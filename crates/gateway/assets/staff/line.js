@@ -1,11 +1,15 @@
 // The console's connection: one WebSocket that comes back by itself, and an outbox that loses and doubles nothing.
 // Must not know what a frame means beyond that.
 
+import { Refused, call } from '/staff.js';
+
 const BEAT = 10_000;
 /** A server that does not answer a sign of life within this time is out of reach. */
 const ANSWER = 6_000;
 const WAITS = [300, 700, 1500, 3000, 5000];
 const KEPT = 'deskbell-console';
+/** What a server says that lets go of a socket, and what that is to the page. */
+const PARTINGS = { 'sign in again': 'signedout', 'another page has this name': 'renamed', 'too many pages are open': 'crowded' };
 
 /** A name that nobody else uses. */
 export function unique() {
@@ -19,17 +23,22 @@ export class Line extends EventTarget {
   #beat;
   #answer;
   #closed = false;
+  #rep;
+  #held;
   idle = false;
 
-  constructor() {
+  /** The line of `rep`; `held` tells the last line held of each conversation. */
+  constructor(rep, held) {
     super();
-    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? '{}');
+    this.#rep = rep;
+    this.#held = held;
+    let kept = JSON.parse(sessionStorage.getItem(KEPT) ?? '{}');
+    // What one rep has left unsaid is not for the next one at the same computer to say.
+    if (kept.rep !== rep) kept = {};
     this.page = kept.page ?? unique();
     this.hand = kept.hand;
     /** What is said and not confirmed, by its name, in order. */
     this.outbox = new Map(Object.entries(kept.outbox ?? {}));
-    /** The last line held of each conversation. */
-    this.after = {};
     addEventListener('online', () => this.#again(0));
     addEventListener('offline', () => this.#drop());
     addEventListener('pageshow', ({ persisted }) => persisted && this.#again(0));
@@ -41,10 +50,16 @@ export class Line extends EventTarget {
     this.#connect();
   }
 
+  /** Ends for good; what is not said yet is kept for the rep's next line in this tab. */
   close() {
     this.#closed = true;
     clearTimeout(this.#retry);
     this.#drop();
+  }
+
+  /** Ends for good, and keeps nothing. */
+  forget() {
+    this.close();
     sessionStorage.removeItem(KEPT);
   }
 
@@ -57,13 +72,19 @@ export class Line extends EventTarget {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
   }
 
-  /** Sends what must arrive once: it is sent again after a break until it is confirmed. */
-  post(frame) {
+  /** Sends what must arrive once: it is sent again after a break until it is confirmed. `notes` stay on the page. */
+  post(frame, notes = {}) {
     const id = frame.id ?? unique();
-    this.outbox.set(id, { ...frame, id });
+    this.outbox.set(id, { frame: { ...frame, id }, ...notes });
     this.#keep();
-    if (this.greeted) this.send(this.outbox.get(id));
+    if (this.greeted) this.repost(id);
     return id;
+  }
+
+  /** Sends what was posted and not confirmed once more. */
+  repost(id) {
+    const posted = this.outbox.get(id);
+    if (posted) this.send(posted.frame);
   }
 
   /** What was posted is confirmed, or given up. */
@@ -86,7 +107,7 @@ export class Line extends EventTarget {
   }
 
   #keep() {
-    sessionStorage.setItem(KEPT, JSON.stringify({ page: this.page, hand: this.hand, outbox: Object.fromEntries(this.outbox) }));
+    sessionStorage.setItem(KEPT, JSON.stringify({ rep: this.#rep, page: this.page, hand: this.hand, outbox: Object.fromEntries(this.outbox) }));
   }
 
   #connect() {
@@ -97,11 +118,13 @@ export class Line extends EventTarget {
     const socket = new WebSocket(address);
     this.#socket = socket;
     this.greeted = false;
+    let opened = false;
     // A network that swallows packets leaves a socket connecting for minutes.
     const slow = setTimeout(() => this.#lost(socket), ANSWER);
     socket.onopen = () => {
       clearTimeout(slow);
-      socket.send(JSON.stringify({ type: 'open', page: this.page, hand: this.hand, after: this.after }));
+      opened = true;
+      socket.send(JSON.stringify({ type: 'open', page: this.page, hand: this.hand, after: this.#held() }));
       this.#beat = setInterval(() => this.#pulse(), BEAT);
     };
     socket.onmessage = ({ data }) => {
@@ -111,14 +134,40 @@ export class Line extends EventTarget {
       this.#tries = 0;
       this.#take(JSON.parse(data));
     };
-    socket.onclose = ({ code, reason }) => {
+    socket.onclose = ({ reason }) => {
       clearTimeout(slow);
       if (socket !== this.#socket) return;
-      if (code === 1008 && reason === 'sign in again') {
-        this.#drop();
-        this.#tell('signedout');
-      } else this.#lost(socket);
+      const parting = PARTINGS[reason];
+      if (parting === 'signedout') this.#signedOut();
+      else if (!opened) this.#refused(socket);
+      else {
+        // A tab that was doubled: both go on, each under a name of its own.
+        if (parting === 'renamed') {
+          this.page = unique();
+          this.#keep();
+        }
+        if (parting === 'crowded') this.#tell('crowded');
+        this.#lost(socket);
+      }
     };
+  }
+
+  /** A browser does not say why no socket was opened: the session may be over. */
+  async #refused(socket) {
+    const slow = setTimeout(() => this.#lost(socket), ANSWER);
+    const isOver = await call('GET', '/console/session').then((session) => !session, (refused) => {
+      if (refused instanceof Refused) return refused.status === 401;
+      throw refused;
+    });
+    clearTimeout(slow);
+    if (socket !== this.#socket) return;
+    if (isOver) this.#signedOut();
+    else this.#lost(socket);
+  }
+
+  #signedOut() {
+    this.#drop();
+    this.#tell('signedout');
   }
 
   #take(frame) {
@@ -132,8 +181,8 @@ export class Line extends EventTarget {
 
   /** Sends what waits again; the page says for which conversations that still makes sense. */
   resend(makesSense) {
-    for (const [id, frame] of this.outbox) {
-      if (makesSense(frame)) this.send(frame);
+    for (const [id, { frame }] of this.outbox) {
+      if (makesSense(frame)) this.repost(id);
       else this.settle(id);
     }
   }

@@ -13,7 +13,7 @@ function groups(talk, waiting, rep) {
     ...talk.lines.map((line) => ({ ...line, who: line.from === 'rep' && line.name && line.name !== rep ? `rep ${line.name}` : line.from, key: `s${line.seq}`, place: line.seq })),
     ...talk.notes.filter(({ after }) => !(talk.over && after >= talk.last)).map((note) => ({ ...note, who: 'note', from: 'note', key: `n${note.delivery}`, place: note.after + 0.5 })),
   ].sort((one, other) => one.place - other.place);
-  for (const frame of waiting) entries.push({ text: frame.text, who: 'rep', from: 'rep', key: `w${frame.id}`, at: new Date().toISOString(), waits: true, refused: frame.refused });
+  for (const { id, text } of waiting) entries.push({ text, who: 'rep', from: 'rep', key: `w${id}`, at: new Date().toISOString(), waits: true });
   const all = [];
   for (const entry of entries) {
     const last = all.at(-1);
@@ -72,6 +72,16 @@ export class Talk {
 
   focus() {
     if (!this.composer.hidden) this.text.focus();
+  }
+
+  /** Puts a text that was not taken back where it was written, unless something else stands there. */
+  giveBack(ticket, text) {
+    const talk = this.desk.talks.get(ticket);
+    if (!talk || talk.draft) return;
+    talk.draft = text;
+    if (this.talk !== talk) return;
+    this.text.value = text;
+    this.#grow();
   }
 
   openSentences() {
@@ -190,7 +200,7 @@ export class Talk {
 
   #showLines(talk, name, isOther) {
     const atEnd = isOther || this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
-    const waiting = [...this.line.outbox.values()].filter((frame) => frame.type === 'say' && !frame.command && frame.ticket === talk.ticket);
+    const waiting = [...this.line.outbox.values()].filter(({ frame, isCommand }) => frame.type === 'say' && !isCommand && frame.ticket === talk.ticket).map(({ frame }) => frame);
     const all = groups(talk, waiting, this.desk.name);
     const lastOwn = talk.lines.findLast(({ from }) => from === 'rep')?.seq;
     keyed(this.log, all, ({ key }) => key, (group) => this.#makeGroup(group, name), (element, group) => {
@@ -240,6 +250,7 @@ export class Talk {
     if (card.case) fact(facts.case, card.case);
     if (card.phone) fact(facts.phone, card.phone);
     if (card.page) fact(facts.page, this.#page(card.page));
+    for (const [label, answer] of card.details) fact(label, answer);
     if (card.lang) fact(facts.language, card.lang);
     fact(facts.site, card.site);
     fact(facts.asked, time.format(new Date(card.asked_at)));
@@ -325,7 +336,8 @@ export class Talk {
     const { talk } = this;
     const text = this.text.value.trim();
     if (!talk || !text || talk.over) return;
-    this.line.post({ type: 'say', ticket: talk.ticket, text });
+    // What begins so is for the desk, and never a line.
+    this.line.post({ type: 'say', ticket: talk.ticket, text }, { isCommand: text.startsWith('/') });
     talk.draft = '';
     this.text.value = '';
     this.#grow();

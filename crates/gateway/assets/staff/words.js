@@ -13,6 +13,7 @@ export const words = {
   states: { available: 'Available', busy: 'Busy', away: 'Away', offline: 'Off duty' },
   setState: 'Your state', noticeLabel: 'Notice',
   reconnecting: 'Reconnecting… What you write is kept.',
+  crowded: 'You have too many consoles open. Close one of them.',
   waiting: 'Not connected yet…',
   back: 'Connected again. Nothing was lost.',
   doubted: (left) => `An offer went unanswered: no new ones for ${left}.`,

@@ -65,8 +65,8 @@ pub enum ConsoleCall {
         console: ConsoleId,
         /// The state the page remembers; without it the rep's other pages decide, or the rep is available.
         hand: Option<Hand>,
-        /// Where letters go; `None`: the session is not good any more.
-        answer: oneshot::Sender<Option<mpsc::Receiver<ConsoleEvent>>>,
+        /// Where letters come from. They end when the rep has signed out, or when a page of the same name is open.
+        answer: oneshot::Sender<Result<mpsc::Receiver<ConsoleEvent>, OpenRefused>>,
     },
     /// The rep's hand has set a state.
     Set {
@@ -102,11 +102,22 @@ pub enum ConsoleCall {
         /// How.
         leaving: Leaving,
     },
-    /// A rep has signed out everywhere: every page is gone.
+    /// A rep signs out everywhere: every page is gone. Nothing happens where the session is not good any more.
     SignOut {
         /// Who.
-        rep: RepId,
+        session: SignedIn,
     },
+}
+
+/// Why no page is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum OpenRefused {
+    /// The session is not good any more.
+    #[error("the session is over")]
+    SignedOut,
+    /// The rep has as many pages open as may be.
+    #[error("too many pages of the rep are open")]
+    TooMany,
 }
 
 /// Who has signed in, and a digest of what proved it: another password makes another one.

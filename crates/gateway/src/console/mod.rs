@@ -24,11 +24,12 @@ mod sign_in;
 mod socket;
 
 pub use call::{
-    ConsoleCall, ConsoleEvent, ConsoleId, Hand, Leaving, Password, RepCommand, SeatWatch,
-    SignInRefused, SignedIn,
+    ConsoleCall, ConsoleEvent, ConsoleId, Hand, Leaving, OpenRefused, Password, RepCommand,
+    SeatWatch, SignInRefused, SignedIn,
 };
-pub(crate) use session::{Session, Who, has_cookie, presented};
-pub(crate) use sign_in::{read_client, try_sign_in, with_cookie};
+pub(crate) use session::{Change, Door, Session, Who, has_cookie, presented};
+pub(crate) use sign_in::{is_good, read_client, try_sign_in, with_cookie};
+pub(crate) use socket::later;
 
 /// When a computer counts as idle, unless told otherwise.
 const IDLE_AFTER: Duration = Duration::from_secs(300);

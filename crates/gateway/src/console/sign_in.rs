@@ -10,12 +10,13 @@ use axum::response::{IntoResponse, Response};
 use helpdesk::RepId;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::ConsoleFace;
 use super::call::{ConsoleCall, Password, SignInRefused, SignedIn};
-use super::session::{Session, Who, cookie_of, presented};
+use super::session::{Change, Door, Session, Who, cookie_of, ends_unix_ms, presented};
 use crate::authorised::{Anyone, Authorised, Right};
 use crate::body::JsonBody;
 use crate::bucket::Rate;
@@ -65,7 +66,12 @@ pub(super) async fn enter(
         since_unix_ms: signed_in.since_unix_ms,
     };
     let body = Json(document(&console, &signed_in.rep));
-    with_cookie(body.into_response(), &face, Some(&session))
+    with_cookie(
+        body.into_response(),
+        &face,
+        Door::Console,
+        Change::Begin(&session),
+    )
 }
 
 /// Who is signed in; nothing where nobody is.
@@ -78,19 +84,10 @@ pub(super) async fn show(
     let Ok(signed_in) = signed_in(&face, &headers) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let (answer, answered) = oneshot::channel();
-    ask(
-        &console,
-        ConsoleCall::Check {
-            session: signed_in.clone(),
-            answer,
-        },
-    )
-    .await?;
-    match answered.await {
-        Ok(true) => Ok(Json(document(&console, &signed_in.rep)).into_response()),
-        Ok(false) => Ok(StatusCode::NO_CONTENT.into_response()),
-        Err(_) => Err(Problem::for_status(StatusCode::SERVICE_UNAVAILABLE)),
+    if is_good(&console, signed_in.clone()).await? {
+        Ok(Json(document(&console, &signed_in.rep)).into_response())
+    } else {
+        Ok(StatusCode::NO_CONTENT.into_response())
     }
 }
 
@@ -101,10 +98,11 @@ pub(super) async fn leave(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let console = console(&face)?;
-    if let Ok(SignedIn { rep, .. }) = signed_in(&face, &headers) {
-        ask(&console, ConsoleCall::SignOut { rep }).await?;
+    if let Ok(session) = signed_in(&face, &headers) {
+        ask(&console, ConsoleCall::SignOut { session }).await?;
     }
-    with_cookie(StatusCode::NO_CONTENT.into_response(), &face, None)
+    let gone = StatusCode::NO_CONTENT.into_response();
+    with_cookie(gone, &face, Door::Console, Change::End)
 }
 
 /// A rep whose session the request's cookie is. Whether it is still good is for whoever answers its first call to say.
@@ -131,7 +129,7 @@ fn console(face: &Face) -> Result<ConsoleFace, Problem> {
 
 /// The rep whose session the request's cookie is; whether it is still good is for the call to say.
 fn signed_in(face: &Face, headers: &HeaderMap) -> Result<SignedIn, Problem> {
-    let session = presented(headers, &face.options).ok_or_else(nobody)?;
+    let session = presented(Door::Console, headers, &face.options).ok_or_else(nobody)?;
     match session.who {
         Who::Rep(rep) => Ok(SignedIn {
             rep: RepId::new(&rep),
@@ -140,6 +138,18 @@ fn signed_in(face: &Face, headers: &HeaderMap) -> Result<SignedIn, Problem> {
         }),
         Who::Key(_) => Err(nobody()),
     }
+}
+
+/// Whether a session is good still: its time is not over, and the rep is there and has the same password.
+pub(crate) async fn is_good(console: &ConsoleFace, session: SignedIn) -> Result<bool, Problem> {
+    if Timestamp::now().as_millisecond() >= ends_unix_ms(session.since_unix_ms) {
+        return Ok(false);
+    }
+    let (answer, answered) = oneshot::channel();
+    ask(console, ConsoleCall::Check { session, answer }).await?;
+    answered
+        .await
+        .map_err(|_| Problem::for_status(StatusCode::SERVICE_UNAVAILABLE))
 }
 
 /// Puts a call, waiting while the other side is busy.
@@ -187,14 +197,15 @@ pub(crate) async fn try_sign_in(
     }
 }
 
-/// The response with the session's cookie, or its end.
+/// The response with what becomes of the session.
 pub(crate) fn with_cookie(
     mut response: Response,
     face: &Face,
-    session: Option<&Session>,
+    door: Door,
+    change: Change<'_>,
 ) -> Result<Response, Problem> {
     let broken = || Problem::for_status(StatusCode::INTERNAL_SERVER_ERROR);
-    let cookie = cookie_of(session, &face.options).map_err(|_| broken())?;
+    let cookie = cookie_of(door, change, &face.options).map_err(|_| broken())?;
     let cookie = HeaderValue::from_str(&cookie).map_err(|_| broken())?;
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)

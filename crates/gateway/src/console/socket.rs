@@ -14,14 +14,16 @@ use http::StatusCode;
 use presence::{Explanation, PresentityId, explain};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at, timeout};
 use tracing::debug;
 
 use super::ConsoleFace;
 use super::act::{Done, Seat};
-use super::call::{ConsoleCall, ConsoleEvent, ConsoleId, Leaving, RepCommand, SeatWatch, SignedIn};
+use super::call::{
+    ConsoleCall, ConsoleEvent, ConsoleId, Leaving, OpenRefused, RepCommand, SeatWatch, SignedIn,
+};
 use super::followed::Followed;
-use super::sign_in::{AtConsole, ask};
+use super::sign_in::{AtConsole, ask, is_good};
 use crate::authorised::Authorised;
 use crate::body::read_object;
 use crate::desk::Command;
@@ -93,6 +95,10 @@ enum Parting {
     NotOpened,
     /// The session is not good any more, or the rep has signed out.
     SignedOut,
+    /// Another page has taken this one's name: a tab that was doubled.
+    Replaced,
+    /// The rep has too many pages open.
+    TooMany,
     /// Too much that cannot be read.
     Broken,
     /// The server stops, or a part of it is gone.
@@ -106,6 +112,8 @@ impl Parting {
             Self::Closed | Self::Lost => None,
             Self::NotOpened => Some((close_code::POLICY, "say which page this is")),
             Self::SignedOut => Some((close_code::POLICY, "sign in again")),
+            Self::Replaced => Some((close_code::POLICY, "another page has this name")),
+            Self::TooMany => Some((close_code::AGAIN, "too many pages are open")),
             Self::Broken => Some((close_code::POLICY, "too many frames we cannot take")),
             Self::Stopping => Some((close_code::RESTART, "the server restarts")),
         }
@@ -133,7 +141,7 @@ async fn serve(
     let rep = session.rep.clone();
     let (answer, answered) = oneshot::channel();
     let call = ConsoleCall::Open {
-        session,
+        session: session.clone(),
         console: id.clone(),
         hand,
         answer,
@@ -142,15 +150,20 @@ async fn serve(
         return Parting::Stopping;
     }
     let letters = match answered.await {
-        Ok(Some(letters)) => letters,
-        Ok(None) => return Parting::SignedOut,
+        Ok(Ok(letters)) => letters,
+        Ok(Err(OpenRefused::SignedOut)) => return Parting::SignedOut,
+        Ok(Err(OpenRefused::TooMany)) => return Parting::TooMany,
         Err(_) => return Parting::Stopping,
     };
     let seat = Seat::new(face, console, rep.clone(), id.clone());
-    let parting = Page::new(socket, seat, after).run(letters).await;
+    let parting = Page::new(socket, seat, session, after).run(letters).await;
     let leaving = match parting {
         Parting::Lost | Parting::Stopping | Parting::Broken => Leaving::Lost,
-        Parting::Closed | Parting::NotOpened | Parting::SignedOut => Leaving::Closed,
+        Parting::Closed
+        | Parting::NotOpened
+        | Parting::SignedOut
+        | Parting::Replaced
+        | Parting::TooMany => Leaving::Closed,
     };
     let call = ConsoleCall::Leave {
         rep,
@@ -195,6 +208,7 @@ async fn opening(socket: &mut WebSocket) -> Result<Opening, Parting> {
 struct Page<'a> {
     socket: &'a mut WebSocket,
     seat: Seat<'a>,
+    session: SignedIn,
     followed: Followed,
     /// What the page was told last, so that it is told changes only.
     told_presence: Option<u64>,
@@ -204,11 +218,17 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(socket: &'a mut WebSocket, seat: Seat<'a>, after: HashMap<TicketId, Seq>) -> Self {
+    fn new(
+        socket: &'a mut WebSocket,
+        seat: Seat<'a>,
+        session: SignedIn,
+        after: HashMap<TicketId, Seq>,
+    ) -> Self {
         Self {
             followed: Followed::new(seat.rep.clone(), after),
             socket,
             seat,
+            session,
             told_presence: None,
             told_team: Vec::new(),
             heard_at: Instant::now(),
@@ -250,6 +270,7 @@ impl<'a> Page<'a> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = 0_u32;
+        let mut proof = later(face.options.session_check);
         loop {
             // A line goes before what comes of it: the seat is told once no event waits.
             tokio::select! {
@@ -275,7 +296,11 @@ impl<'a> Page<'a> {
                 }
                 letter = letters.recv() => match letter {
                     Some(letter) => self.tell_letter(&letter).await?,
-                    None => return Ok(Parting::SignedOut),
+                    // Whose session is good has opened another page of this name.
+                    None => {
+                        let over = prove(self.seat.console, &self.session).await;
+                        return Ok(over.unwrap_or(Parting::Replaced));
+                    }
                 },
                 typing = watch.typing.recv() => match typing {
                     Ok(ticket) => {
@@ -287,6 +312,11 @@ impl<'a> Page<'a> {
                 },
                 message = self.socket.recv() => {
                     if let Some(parting) = self.take(message).await? {
+                        return Ok(parting);
+                    }
+                }
+                _ = proof.tick() => {
+                    if let Some(parting) = prove(self.seat.console, &self.session).await {
                         return Ok(parting);
                     }
                 }
@@ -445,12 +475,28 @@ impl<'a> Page<'a> {
     }
 }
 
+/// Nothing while the session is good.
+async fn prove(console: &ConsoleFace, session: &SignedIn) -> Option<Parting> {
+    match is_good(console, session.clone()).await {
+        Ok(true) => None,
+        Ok(false) => Some(Parting::SignedOut),
+        Err(_) => Some(Parting::Stopping),
+    }
+}
+
 async fn send(socket: &mut WebSocket, frame: &ToConsole<'_>) -> Result<(), Gone> {
     let sent = socket.send(Message::text(frame.text())).await;
     sent.map_err(|error| {
         debug!(%error, "a console's socket broke");
         Gone
     })
+}
+
+/// Ticks at this pace, the first time after one of them.
+pub(crate) fn later(period: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Says why, and waits a moment for the peer to close its side.

@@ -383,6 +383,15 @@ mod tests {
             check("https://shop.example/a?key=1", &[]).unwrap(),
             "https://shop.example/a"
         );
+        // What opens the other side may stand in the query, and stands in no log.
+        for url in ["https://shop.example/a?key=1", "https://shop.example?key=1"] {
+            let target = Target::read(url, Vec::new()).unwrap();
+            assert!(
+                !format!("{target} {target:?}").contains("key"),
+                "{target:?}"
+            );
+            assert!(target.path.starts_with('/') && target.path.ends_with("?key=1"));
+        }
         for (url, word) in [
             ("http://shop.example/", "use http"),
             ("https://shop.example:8443/", "another port"),

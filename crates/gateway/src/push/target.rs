@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::network::{Network, is_public};
 
 /// Whom to tell, and into which networks of the house the way may lead.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Target {
     /// Its name as it is resolved; an address without brackets.
     pub(super) host: String,
@@ -95,10 +95,11 @@ impl Target {
             port,
             transport,
             authority: authority.as_str().to_owned(),
-            path: uri
-                .path_and_query()
-                .map_or("/", |path| path.as_str())
-                .to_owned(),
+            path: match uri.path_and_query().map_or("/", |path| path.as_str()) {
+                // RFC 9112 §3.2.1: a request's path is never empty, though an address may leave it out.
+                path if !path.starts_with('/') => format!("/{path}"),
+                path => path.to_owned(),
+            },
             networks,
         })
     }
@@ -109,6 +110,13 @@ impl Target {
         let is_named = self.networks.iter().any(|network| network.holds(address));
         let is_outside = is_public(address) && self.transport == Transport::Tls && self.port == 443;
         is_named || is_outside
+    }
+}
+
+/// The same as for people: a query may be secret.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({self})")
     }
 }
 

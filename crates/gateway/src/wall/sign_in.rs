@@ -2,21 +2,20 @@
 //! The right [`Supervisor`] is the only way to what the wall shows.
 
 use axum::Json;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use helpdesk::RepId;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 use crate::admin::AdminKey;
 use crate::authorised::{Anyone, Authorised, Right};
 use crate::body::JsonBody;
 use crate::console::{
-    ConsoleCall, ConsoleFace, Session, SignedIn, Who, presented, read_client, try_sign_in,
-    with_cookie,
+    Change, ConsoleFace, Door, Session, SignedIn, Who, has_cookie, is_good, presented, read_client,
+    try_sign_in, with_cookie,
 };
 use crate::face::Face;
 use crate::problem::Problem;
@@ -48,8 +47,20 @@ impl Right for Supervisor {
     const WHO: &'static str = "supervisor";
 
     async fn prove(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
+        Self::of(&parts.headers, face).await
+    }
+}
+
+impl Supervisor {
+    /// Whoever these headers prove. A rep at a console need not sign in here, unless the rep has left the wall.
+    pub(super) async fn of(headers: &HeaderMap, face: &Face) -> Result<Self, Problem> {
         let console = console(face)?;
-        let session = presented(&parts.headers, &face.options);
+        let door = if has_cookie(Door::Wall, headers) {
+            Door::Wall
+        } else {
+            Door::Console
+        };
+        let session = presented(door, headers, &face.options);
         let Session {
             who,
             proof,
@@ -69,25 +80,18 @@ impl Right for Supervisor {
                 if !console.supervisors.contains(&rep) {
                     return Err(no_supervisor());
                 }
-                let (answer, answered) = oneshot::channel();
-                let call = ConsoleCall::Check {
-                    session: SignedIn {
-                        rep: rep.clone(),
-                        proof,
-                        since_unix_ms,
-                    },
-                    answer,
+                let session = SignedIn {
+                    rep: rep.clone(),
+                    proof,
+                    since_unix_ms,
                 };
-                let sent = console.calls().send(call).await;
-                sent.map_err(|_| Problem::for_status(StatusCode::SERVICE_UNAVAILABLE))?;
-                match answered.await {
-                    Ok(true) => Ok(Self {
-                        name: name_of(&console, &rep),
-                        is_rep: true,
-                    }),
-                    Ok(false) => Err(nobody()),
-                    Err(_) => Err(Problem::for_status(StatusCode::SERVICE_UNAVAILABLE)),
+                if !is_good(&console, session).await? {
+                    return Err(nobody());
                 }
+                Ok(Self {
+                    name: name_of(&console, &rep),
+                    is_rep: true,
+                })
             }
         }
     }
@@ -153,17 +157,17 @@ pub(super) async fn enter(
             ));
         }
     };
-    with_cookie(Json(document).into_response(), &face, Some(&session))
+    let entered = Json(document).into_response();
+    with_cookie(entered, &face, Door::Wall, Change::Begin(&session))
 }
 
 /// Who is signed in; nothing where nobody is who may look.
 pub(super) async fn show(
     _: Authorised<Anyone>,
     State(face): State<Face>,
-    request: Request,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (mut parts, _) = request.into_parts();
-    match Supervisor::prove(&mut parts, &face).await {
+    match Supervisor::of(&headers, &face).await {
         Ok(Supervisor { name, is_rep }) => {
             Ok(Json(SupervisorDocument { name, rep: is_rep }).into_response())
         }
@@ -178,9 +182,16 @@ pub(super) async fn show(
 pub(super) async fn leave(
     _: Authorised<Anyone>,
     State(face): State<Face>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     console(&face)?;
-    with_cookie(StatusCode::NO_CONTENT.into_response(), &face, None)
+    let change = if has_cookie(Door::Console, &headers) {
+        Change::Bar
+    } else {
+        Change::End
+    };
+    let gone = StatusCode::NO_CONTENT.into_response();
+    with_cookie(gone, &face, Door::Wall, change)
 }
 
 pub(super) fn console(face: &Face) -> Result<ConsoleFace, Problem> {

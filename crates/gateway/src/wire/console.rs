@@ -266,6 +266,8 @@ struct TicketFrame<'a> {
     phone: Option<&'a str>,
     page: Option<&'a str>,
     lang: Option<&'a str>,
+    /// What else the site's form asked for: each with its label.
+    details: Vec<(&'a str, &'a str)>,
     asked_at: i64,
     /// The wait first promised.
     promised: Option<WaitDocument>,
@@ -481,6 +483,11 @@ impl<'a> TicketFrame<'a> {
             phone: in_hand.phone.as_deref(),
             page: in_hand.page.as_deref(),
             lang: in_hand.language.as_deref(),
+            details: in_hand
+                .details
+                .iter()
+                .map(|detail| (detail.label.as_str(), detail.answer.as_str()))
+                .collect(),
             asked_at: in_hand.asked_at_unix_ms,
             promised: in_hand.promised.map(WaitDocument::from),
             handed_on_by: in_hand.handed_on_by.as_ref().map(|rep| rep.as_str()),

@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::presence::Availability;
-use gateway::{Command, CustomerPast, Desk, Errand, Forgetting, PastTicket, Report};
+use gateway::{
+    Command, CustomerPast, Desk, Errand, Forgetting, PastTicket, RepCommand, Report, SeatWatch,
+};
 use helpdesk::{
     AccessDigest, Ask, AskRefused, CallbackRefused, CallbackStage, CallbackView, Candidate, Case,
     CaseRefused, CaseState, Decision, EstimateScore, EstimateScores, GroupSnapshot, GroupState,
-    Level, Line, LineId, NewCase, Outcome, PauseFor, Record, RepId, RepReport, SayRefused, Seq,
-    ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing, TicketId,
-    TicketState, TicketView, TierId,
+    Level, Line, LineId, NewCase, Outcome, PauseFor, Record, RepId, RepReport, SayRefused,
+    SeatView, Seq, ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing,
+    TicketId, TicketState, TicketView, TierId,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub(crate) struct DeskDouble {
@@ -32,6 +34,8 @@ struct State {
     tickets: HashMap<TicketId, Ticket>,
     /// Answers that never come: those to asks by the name of `late`.
     late: Vec<oneshot::Sender<Result<TicketView, AskRefused>>>,
+    /// What consoles watch: nothing is in hand, and nothing comes.
+    seats: Vec<(watch::Sender<Arc<SeatView>>, broadcast::Sender<TicketId>)>,
 }
 
 struct Ticket {
@@ -218,7 +222,7 @@ impl State {
                 });
                 let _ = answer.send(view);
             }
-            Command::Rep(command) => panic!("there is no console here: {command:?}"),
+            Command::Rep(command) => self.handle_rep(command),
             Command::Standing { tickets, answer } => {
                 let known = tickets.iter().filter_map(|id| self.tickets.get(id));
                 let _ = answer.send(known.map(|ticket| ticket.view.clone()).collect());
@@ -262,6 +266,24 @@ impl State {
                 }
                 let _ = answer.send(view);
             }
+        }
+    }
+
+    fn handle_rep(&mut self, command: RepCommand) {
+        match command {
+            RepCommand::Watch { rep, answer } => {
+                let (views_in, views) = watch::channel(Arc::new(empty_seat(rep)));
+                let (typing_in, typing) = broadcast::channel(1);
+                self.seats.push((views_in, typing_in));
+                drop(answer.send(Some(SeatWatch { views, typing })));
+            }
+            RepCommand::Follow { answer, .. }
+            | RepCommand::Say { answer, .. }
+            | RepCommand::Take { answer, .. } => drop(answer.send(false)),
+            RepCommand::Typing { .. }
+            | RepCommand::Life { .. }
+            | RepCommand::Ready { .. }
+            | RepCommand::Resume { .. } => {}
         }
     }
 
@@ -391,6 +413,21 @@ fn run(errand: Errand) {
                 }
             }));
         }
+    }
+}
+
+fn empty_seat(rep: RepId) -> SeatView {
+    SeatView {
+        name: Arc::from(rep.as_str()),
+        rep,
+        availability: Availability::Available,
+        is_free: true,
+        capacity: 1,
+        on_calls: 0,
+        pause: None,
+        doubted_until_unix_ms: None,
+        wrap_ups_unix_ms: Vec::new(),
+        in_hand: Vec::new(),
     }
 }
 

@@ -10,6 +10,8 @@
 mod admin;
 mod attacks;
 mod client;
+mod console_double;
+mod consoles;
 mod conversation;
 mod desk_double;
 mod events;

@@ -5,14 +5,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::presence::{Store, StoreConfig};
-use gateway::{AdminFace, AdminKey, DemoFace, Gateway, Options, Scope, WebhookDesk};
+use gateway::{AdminFace, AdminKey, CookieKeys, DemoFace, Gateway, Options, Scope, WebhookDesk};
 use tokio::sync::{broadcast, mpsc};
 
+use crate::client::Call;
+use crate::console_double::ConsoleDouble;
+use crate::consoles::sign_in;
 use crate::world::{World, config};
 
 /// Who calls, in the order of the columns.
-const CALLERS: [&str; 7] = [
-    "nobody", "shopper", "another", "reader", "writer", "both", "expired",
+const CALLERS: [&str; 9] = [
+    "nobody",
+    "shopper",
+    "another",
+    "reader",
+    "writer",
+    "both",
+    "expired",
+    "rep",
+    "supervisor",
 ];
 
 const TABLE: &str = include_str!("matrix.txt");
@@ -63,17 +74,31 @@ async fn world() -> World {
     config.demo = Some(DemoFace {
         events: broadcast::Sender::new(8),
     });
-    World::with(config, Options::default()).await
+    config.console = Some(ConsoleDouble::start().1);
+    let options = Options {
+        cookie_keys: CookieKeys::new([&b"seals the cookies of this table"[..]]),
+        ..Options::default()
+    };
+    World::with(config, options).await
 }
 
-fn body(path: &str) -> &'static str {
-    match path {
+/// What is posted, with its media type.
+fn with_body(call: Call, path: &str) -> Call {
+    if path == "/soap" {
+        return call.header("content-type", "text/xml").body(SOAP);
+    }
+    call.json(match path {
         "/v1/sites/{site}/tickets" => r#"{"skills":["cameras"]}"#,
         "/v1/tickets/{id}/rating" => r#"{"stars":5}"#,
         "/v1/tickets/{id}/messages" => r#"{"type":"typing"}"#,
+        "/console/session" | "/wall/session" => r#"{"user":"erin","password":"right"}"#,
+        "/v1/admin/customers/export" => r#"{"name":"Ann"}"#,
         _ => "{}",
-    }
+    })
 }
+
+/// A request by SOAP that changes nothing.
+const SOAP: &[u8] = br#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><d:GetGroupPresence xmlns:d="urn:deskbell:soap:1"><d:site>shop</d:site></d:GetGroupPresence></s:Body></s:Envelope>"#;
 
 #[tokio::test]
 async fn every_address_answers_every_caller_as_the_table_says() {
@@ -98,6 +123,11 @@ async fn every_address_answers_every_caller_as_the_table_says() {
         let world = world().await;
         let (own, own_token) = world.ticket().await;
         let (_, another_token) = world.ticket().await;
+        let (rep, supervisor) = (
+            sign_in(&world, "/console/session", "alice").await,
+            sign_in(&world, "/console/session", "erin").await,
+        );
+        let origin = format!("http://{}", world.address);
         let mut found = Vec::new();
         for caller in CALLERS {
             let path = address
@@ -111,7 +141,7 @@ async fn every_address_answers_every_caller_as_the_table_says() {
             let call = world.client().call(&address.method, &path);
             let call = match address.method.as_str() {
                 "GET" => call,
-                _ => call.json(body(&address.path)),
+                _ => with_body(call, &address.path),
             };
             let call = match caller {
                 "shopper" => call.bearer(&own_token),
@@ -120,6 +150,8 @@ async fn every_address_answers_every_caller_as_the_table_says() {
                 "writer" => call.bearer("the-writing-key"),
                 "both" => call.bearer("the-whole-key"),
                 "expired" => call.bearer("the-expired-key"),
+                "rep" => call.header("cookie", &rep).header("origin", &origin),
+                "supervisor" => call.header("cookie", &supervisor).header("origin", &origin),
                 _ => call,
             };
             // The head is enough, and streams have no end.

@@ -279,9 +279,16 @@ pub(crate) async fn connect(
     query: &str,
     headers: &[(&str, &str)],
 ) -> Result<Socket, Error> {
+    connect_to(world, &format!("/v1/tickets/{ticket}/ws{query}"), headers).await
+}
+
+pub(crate) async fn connect_to(
+    world: &World,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<Socket, Error> {
     let address = world.address;
-    let mut request =
-        format!("ws://{address}/v1/tickets/{ticket}/ws{query}").into_client_request()?;
+    let mut request = format!("ws://{address}{path}").into_client_request()?;
     for (name, value) in headers {
         let name = http::HeaderName::try_from(*name).unwrap();
         request.headers_mut().insert(name, value.parse().unwrap());
@@ -308,7 +315,7 @@ pub(crate) async fn next(socket: &mut Socket) -> serde_json::Value {
     }
 }
 
-async fn closed(socket: &mut Socket) -> (u16, String) {
+pub(crate) async fn closed(socket: &mut Socket) -> (u16, String) {
     loop {
         match soon(socket.next()).await.unwrap().unwrap() {
             Message::Close(Some(CloseFrame { code, reason })) => {

@@ -2,6 +2,7 @@
 //! Must not know how a call is placed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ledger::{CallbackRefused, Ledger};
 use super::number::PhoneNumber;
@@ -9,6 +10,7 @@ use super::plan::{CallbackStage, CallbackView, Origin, Page, Plan, PlannedBy, Pr
 use super::rules::{CallbackRules, Strangers};
 use super::steps::Step;
 use crate::ask::{Ask, Channel, Proof};
+use crate::clock::Moment;
 use crate::desk::Helpdesk;
 use crate::ids::{RepId, ReplyId, SiteId, TicketId};
 use crate::io::{Answer, Output, PageNews};
@@ -75,6 +77,22 @@ impl Helpdesk {
             self.record_fact(id, CallbackFact::Withdrawn);
             self.step(id, Step::PageBack);
             self.touched.insert(id.clone());
+        }
+    }
+
+    /// Gives up the place of a shopper who has been out of reach for too long.
+    pub(crate) fn lapse_place(&mut self, id: &TicketId) {
+        let keep_place = self.config.routing.keep_place;
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let is_waiting = ticket.stage == Stage::Waiting;
+        let ends = ticket.place_ends(keep_place);
+        if is_waiting && ends.is_some_and(|ends| ends <= self.now) {
+            let time = words::length(keep_place);
+            let text = format!("Your page was out of reach for {time}; your place was given up.");
+            self.say_as_system(id, &text);
+            self.close(id, CloseReason::Abandoned);
         }
     }
 
@@ -345,6 +363,17 @@ impl Helpdesk {
 }
 
 impl Ticket {
+    /// When a ticket whose page is out of reach loses its place. Never where a page was not seen at all, as with
+    /// tickets that a program follows, nor where there is another way to the shopper.
+    pub(crate) fn place_ends(&self, keep_place: Duration) -> Option<Moment> {
+        let has_other_way =
+            self.plan.is_some() || self.ask.im.is_some() || self.ask.phone.is_some();
+        match self.page {
+            Page::Gone { since } if !has_other_way => Some(since.after(keep_place)),
+            Page::Gone { .. } | Page::Here | Page::NotSeen => None,
+        }
+    }
+
     /// What the shopper is told of a call.
     pub(crate) fn callback_view(&self) -> Option<CallbackView> {
         let plan = self.plan.as_ref();
@@ -369,7 +398,7 @@ impl Ticket {
     }
 
     /// Whether it is held back until its next try.
-    pub(crate) fn is_held_back(&self, now: crate::clock::Moment) -> bool {
+    pub(crate) fn is_held_back(&self, now: Moment) -> bool {
         let plan = self.plan.as_ref();
         plan.and_then(|plan| plan.not_before)
             .is_some_and(|at| at > now)

@@ -207,3 +207,32 @@ fn only_reps_with_every_skill_are_asked() {
         "#]],
     );
 }
+
+/// Who calls themselves like a rep is not taken for one, neither by reps nor by who reads the conversation later.
+#[test]
+fn a_shopper_named_like_a_rep_is_told_apart() {
+    check(
+        "
+        alice available
+        bob available
+        ask t1 cameras name=B\u{43e}B : Refund me
+        alice: hello
+        alice: /to bob
+        ask t2 cameras name=Bobby : And me
+        ",
+        expect![[r#"
+            < t1 shopper: Refund me
+            > alice (t1): BоB (shopper) (standard) asks for help with Cameras: "Refund me" | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+            < t1 is open Alice
+            < t1 -: Alice has joined.
+            < t1 Alice: hello
+            < t1 -: Alice hands you on to Bob.
+            > alice (t1): Handed on to Bob.
+            > bob (t1): BоB (shopper) (standard) asks for help with Cameras. Said so far: | BоB (shopper): Refund me | Alice: hello | Reply to take it, /no to pass (20 s).
+            < t1 is offered Bob
+            < t2 shopper: And me
+            = t2 queued at 1, 125 s (13 to 288)
+        "#]],
+    );
+}

@@ -41,10 +41,17 @@ fn lines(room: &Room) -> Vec<String> {
 #[test]
 fn an_offer_is_taken_without_a_word() {
     let mut room = Room::new(sample());
-    for line in ["alice available", "ask t1 cameras name=Zoe : Hi"] {
+    for line in [
+        "alice available",
+        "ask t1 cameras name=Zoe form=Order:42 : Hi",
+    ] {
         room.play(line);
     }
     let view = room.desk.seat_view(&alice()).unwrap();
+    let [order] = &view.in_hand[0].details[..] else {
+        panic!("{view:?}")
+    };
+    assert_eq!((&*order.label, &*order.answer), ("Order", "42"));
     let Stand::Offered { until_unix_ms } = view.in_hand[0].stand else {
         panic!("{view:?}")
     };

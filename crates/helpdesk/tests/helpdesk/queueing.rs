@@ -345,3 +345,90 @@ fn several_conversations_fit_a_rep_of_capacity() {
         "#]],
     );
 }
+
+#[test]
+fn who_is_out_of_reach_keeps_the_place_for_a_time() {
+    check_with(
+        routed(|routing| routing.keep_place = Duration::from_secs(600)),
+        "
+        alice busy
+        ask t1 cameras
+        ask t2 cameras phone=0612345678
+        ask t3 cameras
+        ask t4 cameras
+        t1 page here
+        t2 page here
+        t3 page here
+        t1 page gone
+        t2 page gone
+        t3 page gone
+        540s
+        t1 page here
+        t1 page gone
+        59s
+        show t1
+        show t3
+        1s
+        show t2
+        show t4
+        540s
+        show t1
+        t1 page here
+        1200s
+        alice available
+        ",
+        expect![[r#"
+            = t1 queued at 1, 250 s (26 to 576)
+            = t2 queued at 2, 500 s (133 to 972)
+            = t3 queued at 3, 750 s (276 to 1331)
+            = t4 queued at 4, 1000 s (436 to 1670)
+            < t1 is queued at 1, 250 s (26 to 576), because conversations take longer than they usually do
+            < t2 is queued at 2, 500 s (133 to 972), because conversations take longer than they usually do
+            < t3 is queued at 3, 750 s (276 to 1331), because conversations take longer than they usually do
+            t1 is queued at 1, 250 s (26 to 576), because conversations take longer than they usually do
+            t3 is queued at 3, 750 s (276 to 1331), because conversations take longer than they usually do
+            < t3 -: Your page was out of reach for 10 min; your place was given up.
+            < t3 is abandoned
+            < t4 is queued at 3, 750 s (276 to 1331)
+            t2 is queued at 2, 500 s (133 to 972), because conversations take longer than they usually do
+            t4 is queued at 3, 750 s (276 to 1331)
+            < t4 is queued at 3, 750 s (276 to 1331), because conversations take longer than they usually do
+            < t1 -: Your page was out of reach for 10 min; your place was given up.
+            < t1 is abandoned
+            < t2 is queued at 1, 250 s (26 to 576)
+            < t4 is queued at 2, 500 s (133 to 972)
+            t1 is abandoned
+            < t2 is queued at 1, 250 s (26 to 576), because conversations take longer than they usually do
+            < t4 is queued at 2, 500 s (133 to 972), because conversations take longer than they usually do
+            > alice (t2): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t2 is offered Alice
+            < t4 is queued at 1, 250 s (26 to 576)
+        "#]],
+    );
+}
+
+/// Whoever is offered to a rep while the place ends, and is declined, does not wait for ever after it.
+#[test]
+fn a_place_that_ended_during_an_offer_is_given_up_after_it() {
+    check_with(
+        routed(|routing| routing.keep_place = Duration::from_secs(10)),
+        "
+        alice available
+        ask t1 cameras
+        t1 page here
+        t1 page gone
+        15s
+        show t1
+        5s
+        show t1
+        ",
+        expect![[r#"
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+            t1 is offered Alice
+            < t1 -: Your page was out of reach for 10 s; your place was given up.
+            < t1 is abandoned
+            t1 is abandoned
+        "#]],
+    );
+}

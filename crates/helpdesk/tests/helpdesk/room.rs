@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use expect_test::Expect;
 use helpdesk::{
     AccessDigest, Addressee, Answer, Ask, CallEnd, CallId, CallNews, CallbackFact, Case, CaseId,
-    CaseReason, CaseState, Channel, Choose, Clock, Config, DeliveryId, DeliveryOutcome, EndedBy,
-    GroupState, Helpdesk, Input, Level, LineId, NewCase, NotReached, Output, PageNews, PastCall,
-    PauseFor, Prefer, Preference, Priority, Proof, Record, Relax, Rep, RepId, ReplyId, Routing,
-    Seq, ShopperEvent, Site, SiteId, Skill, SkillId, Speaker, TicketId, TicketView, Tier, TierId,
-    Wait, Wishes,
+    CaseReason, CaseState, Channel, Choose, Clock, Config, DeliveryId, DeliveryOutcome, Detail,
+    EndedBy, GroupState, Helpdesk, Input, Level, LineId, NewCase, NotReached, Output, PageNews,
+    PastCall, PauseFor, Prefer, Preference, Priority, Proof, Record, Relax, Rep, RepId, ReplyId,
+    Routing, Seq, ShopperEvent, Site, SiteId, Skill, SkillId, Speaker, TicketId, TicketView, Tier,
+    TierId, Wait, Wishes,
 };
 use presence::Availability;
 
@@ -470,6 +470,13 @@ impl Room {
                 Some(("to", rep)) => ask.rep = Some(RepId::new(rep)),
                 Some(("name", name)) => ask.name = Some(name.replace('_', " ")),
                 Some(("page", page)) => ask.page = Some(page.to_owned()),
+                Some(("form", asked)) => {
+                    let (label, answer) = asked.split_once(':').unwrap();
+                    ask.details.push(Detail {
+                        label: label.to_owned(),
+                        answer: answer.to_owned(),
+                    });
+                }
                 Some(("level", least)) => ask
                     .wishes
                     .least_levels

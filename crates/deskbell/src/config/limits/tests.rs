@@ -119,6 +119,7 @@ fn every_other_number_is_taken_within_its_range_alone() {
         ("offer_timeout", SECOND, Duration::from_secs(600)),
         ("wrap_up", Duration::ZERO, HOUR),
         ("sticky_for", Duration::ZERO, HOUR),
+        ("keep_place", SECOND, DAY),
     ] {
         check_time(key, least, most, |value| {
             routing(&format!("{key} = {value}"))

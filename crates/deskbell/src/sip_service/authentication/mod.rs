@@ -50,7 +50,7 @@ pub(super) struct Proven {
 
 impl Login {
     /// A login that refuses an address that has been wrong about one user `limit` times.
-    pub(super) fn new(
+    pub(crate) fn new(
         directory: SharedDirectory,
         offers: Offers,
         nonce_key: [u8; 32],
