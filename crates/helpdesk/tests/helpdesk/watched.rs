@@ -527,7 +527,7 @@ impl Watched {
 
     /// An offer was decided, and the decision says so.
     fn check_decided(&self, rep: &RepId, ticket: &TicketId) {
-        let decisions = self.desk.decisions(ticket);
+        let decisions: Vec<_> = self.desk.decisions(ticket).collect();
         let decided = decisions.iter().rev().find(|decision| {
             decision.outcome == Outcome::Offered(rep.clone())
                 && decision.at_unix_ms == self.unix_ms()
