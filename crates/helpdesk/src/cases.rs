@@ -154,6 +154,21 @@ impl Helpdesk {
         self.keep_case(case);
     }
 
+    /// Forgets the cases that a ticket was for, or was the last to be about; of one that goes on they stay.
+    pub(crate) fn forget_cases_of(&mut self, ticket: &TicketId) {
+        if self.tickets.ticket(ticket).is_some() {
+            return;
+        }
+        let of_its_call = case_of_call(ticket);
+        let cases = self.cases.all();
+        let its =
+            cases.filter(|case| case.ticket.as_ref() == Some(ticket) || case.id == of_its_call);
+        let its: Vec<CaseId> = its.map(|case| case.id.clone()).collect();
+        for case in its {
+            self.forget_case(&case);
+        }
+    }
+
     /// A shopper who comes back with an open case, and asks for no skill, asks for those of the case.
     pub(crate) fn prefer_what_it_is_about(&self, ask: &mut Ask) {
         let mut sites = self.config.sites.iter();
@@ -250,4 +265,9 @@ impl Helpdesk {
         }
         Ok(())
     }
+}
+
+/// The name of the case that a ticket becomes whose shopper could not be called: as unguessable as the ticket's own.
+pub(crate) fn case_of_call(ticket: &TicketId) -> CaseId {
+    CaseId::new(&format!("call-{ticket}"))
 }

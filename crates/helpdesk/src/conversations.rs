@@ -202,6 +202,11 @@ impl Helpdesk {
                 let calling = (**calling).clone();
                 self.cancel_call(id);
                 self.end_call(id, &calling, CallEnd::Cancelled);
+                // A conversation that had become a call is one again, without its rep.
+                if self.tickets.ticket(id).is_some_and(|t| is_with(t, rep)) {
+                    self.forget_wish_of_rep(id);
+                    self.release(id, rep);
+                }
             }
             Stage::Waiting | Stage::Ended { .. } => {}
         }

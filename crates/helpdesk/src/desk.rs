@@ -150,7 +150,10 @@ impl Helpdesk {
             }
             Input::ShopperEnd { ticket } => self.handle_shopper_end(&ticket),
             Input::ForgetCase { case } => self.forget_case(&case),
-            Input::Forget { ticket } => self.tickets.forget_ended(&ticket),
+            Input::Forget { ticket } => {
+                self.tickets.forget_ended(&ticket);
+                self.forget_cases_of(&ticket);
+            }
             Input::Rate {
                 ticket,
                 stars,

@@ -281,7 +281,8 @@ impl Helpdesk {
     ) {
         match said {
             Said::Line(text) => self.say_as_rep(rep, id, line, text),
-            Said::Decline | Said::End => self.cancel_call(id),
+            Said::Decline => self.pass_call(id, rep),
+            Said::End => self.call_off(id, rep),
             Said::HandOn(_) | Said::Callback | Said::Called => self.note(rep, id, CALLING),
             Said::Who => self.show_card(rep, id),
             Said::Help => self.note(rep, id, words::HELP),

@@ -157,7 +157,13 @@ impl<'x> XmlReader<'x> {
                 });
             }
         };
-        if let Some((offset, illegal)) = text.char_indices().find(|(_, sign)| !is_xml_char(*sign)) {
+        // Most documents need no look at each sign by itself.
+        if !text
+            .bytes()
+            .fold(true, |plain, byte| plain & is_plain(byte))
+            && let Some((offset, illegal)) =
+                text.char_indices().find(|(_, sign)| !is_xml_char(*sign))
+        {
             return Err(XmlError::Malformed {
                 what: format!("the character U+{:04X} is not allowed", u32::from(illegal)),
                 at: position(text, offset),
@@ -394,6 +400,11 @@ fn resolved(namespace: ResolveResult<'_>, local: &str) -> Option<(String, String
         ResolveResult::Unbound => Some((String::new(), local.to_owned())),
         ResolveResult::Unknown(_) => None,
     }
+}
+
+/// Whether the byte is an ASCII character that any document may have.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7f | b'\t' | b'\n' | b'\r')
 }
 
 // XML 1.0 §2.2.

@@ -33,13 +33,19 @@ fn config(names: &NameServer) -> Config {
             servers: vec![names.address],
             ..DnsConfig::default()
         },
-        // Timer F after 1.28 s.
+        ..Config::default()
+    }
+}
+
+/// Gives a silent server up soon: Timer F after 1.28 s.
+fn hasty(names: &NameServer) -> Config {
+    Config {
         transactions: transaction::Config {
             round_trip: Duration::from_millis(20),
             longest_interval: Duration::from_millis(200),
             ..transaction::Config::default()
         },
-        ..Config::default()
+        ..config(names)
     }
 }
 
@@ -323,11 +329,18 @@ async fn the_next_server_is_tried_after_503_a_refusal_to_connect_and_silence() {
         .address("h.example", "127.0.0.1")
         .serve()
         .await;
-    let desk = desk(&names).await;
+    let desk = Desk::open_with(hasty(&names), "127.0.0.1:0").await;
     assert_eq!(send(&desk, "sip:zoe@udp.example").await, "200");
-    assert_eq!((busy.counts(), good.counts()), ((1, 0), (1, 0)));
+    // Over UDP a slow machine is asked again before it has answered.
+    assert!(matches!(
+        (busy.counts(), good.counts()),
+        ((1.., 0), (1.., 0))
+    ));
     assert_eq!(send(&desk, "sip:zoe@tcp.example").await, "200");
-    assert_eq!((busy.counts(), good.counts()), ((1, 1), (1, 1)));
+    assert!(matches!(
+        (busy.counts(), good.counts()),
+        ((1.., 1), (1.., 1))
+    ));
     // The last word is told as it is.
     assert_eq!(send(&desk, "sip:zoe@busy.example").await, "503");
 }

@@ -23,6 +23,7 @@ mod status;
 pub mod subscription;
 mod text;
 mod texts;
+pub mod third_party;
 pub mod transaction;
 mod uri;
 mod values;

@@ -41,6 +41,7 @@ pub struct Journal {
     reader: Reader,
     keyring: Keyring,
     shared: Arc<Shared>,
+    outlives_process: bool,
 }
 
 /// What is committed together, all or none.
@@ -101,7 +102,14 @@ impl Journal {
             .map_err(|error| OpenError::Writer(io::Error::other(error)))?
     }
 
+    /// Whether what is kept is there for the next process: not in `sqlite::memory:`, where soft state, which a
+    /// running process never reads back, is not worth keeping.
+    pub const fn outlives_process(&self) -> bool {
+        self.outlives_process
+    }
+
     fn open_blocking(location: Location, keyring: Keyring) -> Result<Self, OpenError> {
+        let outlives_process = !matches!(location, Location::Memory);
         let (database, path) = match location {
             Location::File(path) => (Database::open_file(&path)?, path),
             Location::Memory => (Database::open_memory()?, PathBuf::from(":memory:")),
@@ -109,19 +117,20 @@ impl Journal {
                 let settings = postgres::Settings::read(url.expose())?;
                 let backend = PostgresBackend::open(settings.clone(), keyring.clone())?;
                 let source = Source::Postgres(postgres::Reader::new(settings));
-                return Self::start(backend, source, keyring);
+                return Self::start(backend, source, keyring, outlives_process);
             }
         };
         let backend = SqliteBackend::new(database.writer, database.lock, keyring.clone())
             .map_err(|source| OpenError::Database { path, source })?;
         let source = Source::Sqlite(sqlite::Reader::new(database.reader));
-        Self::start(backend, source, keyring)
+        Self::start(backend, source, keyring, outlives_process)
     }
 
     fn start(
         backend: impl Backend + Send + 'static,
         source: Source,
         keyring: Keyring,
+        outlives_process: bool,
     ) -> Result<Self, OpenError> {
         let shared = Arc::new(Shared::default());
         let (requests, waiting) = mpsc::channel(QUEUE_LIMIT);
@@ -135,6 +144,7 @@ impl Journal {
             reader: Reader::new(source, keyring.clone()),
             keyring,
             shared,
+            outlives_process,
         })
     }
 

@@ -156,6 +156,10 @@ impl Keeper {
 
     /// Keeps everything that was marked when this began.
     pub(crate) async fn keep_marked(&self) -> Result<(), CommitError> {
+        if !self.journal.outlives_process() {
+            self.unmark();
+            return Ok(());
+        }
         loop {
             let clock = now();
             let mut changes = Vec::new();
@@ -179,6 +183,18 @@ impl Keeper {
             if kept_all {
                 return Ok(());
             }
+        }
+    }
+
+    /// Takes the marks of what nobody will read back.
+    fn unmark(&self) {
+        let mut left = AT_ONCE;
+        while left > 0
+            && (self.store.poll_edited().is_some()
+                || self.bindings.poll_changed().is_some()
+                || self.subscriptions.poll().is_some())
+        {
+            left -= 1;
         }
     }
 
@@ -311,5 +327,46 @@ fn now() -> Clock {
     Clock {
         at: Instant::now(),
         unix_ms: unix_ms(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use presence::{Document, Publish, StoreConfig};
+
+    use super::*;
+
+    async fn kept(url: &str) -> usize {
+        let journal = Journal::open(url).await.unwrap();
+        let store = Arc::new(Store::new(StoreConfig::new([1; 16])).with_edits());
+        let (keeper, _) = Keeper::new(
+            journal.clone(),
+            Arc::clone(&store),
+            Arc::new(Bindings::new(Duration::ZERO)),
+            KeptSubscriptions::default(),
+            Durability::Behind,
+        );
+        let publish = Publish::Initial {
+            document: Document::default(),
+            lifetime: None,
+            publisher: None,
+        };
+        let alice = PresentityId::new("alice");
+        store.publish(&alice, publish, Instant::now()).unwrap();
+        keeper.keep_marked().await.unwrap();
+        assert_eq!(store.poll_edited(), None);
+        let kept = journal.load_soft(SoftKind::Publications, unix_ms());
+        kept.await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn what_ends_with_the_process_keeps_no_soft_state() {
+        let name = format!("deskbell-keeper-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let file = format!("sqlite:{}", folder.join("journal.db").display());
+        assert_eq!(kept(&file).await, 1);
+        std::fs::remove_dir_all(folder).unwrap();
+        assert_eq!(kept("sqlite::memory:").await, 0);
     }
 }

@@ -1,6 +1,8 @@
 //! Who published over which connection, so that a connection's end is known to be theirs.
 //! Must not know what they published.
 
+use std::collections::HashSet;
+
 use dashmap::DashMap;
 use presence::PresentityId;
 use sip::{Flow, Protocol};
@@ -9,7 +11,7 @@ use sip::{Flow, Protocol};
 /// many as there are reps for each.
 #[derive(Debug, Default)]
 pub(crate) struct Publishers {
-    presentities_by_flow: DashMap<Flow, Vec<PresentityId>>,
+    presentities_by_flow: DashMap<Flow, HashSet<PresentityId>>,
 }
 
 impl Publishers {
@@ -21,12 +23,12 @@ impl Publishers {
         }
         let mut presentities = self.presentities_by_flow.entry(flow).or_default();
         if !presentities.contains(presentity) {
-            presentities.push(presentity.clone());
+            presentities.insert(presentity.clone());
         }
     }
 
     /// Those who published over a connection that is gone.
-    pub(super) fn handle_flow_closed(&self, flow: Flow) -> Vec<PresentityId> {
+    pub(super) fn handle_flow_closed(&self, flow: Flow) -> HashSet<PresentityId> {
         let removed = self.presentities_by_flow.remove(&flow);
         removed
             .map(|(_, presentities)| presentities)
@@ -56,9 +58,9 @@ mod tests {
         }
         publishers.handle_publish(flow(Protocol::Udp, 3), &alice);
         let ended = |transport, id| publishers.handle_flow_closed(flow(transport, id));
-        assert_eq!(ended(Protocol::Tcp, 1), [alice, bob.clone()]);
-        assert_eq!(ended(Protocol::Tcp, 1), []);
-        assert_eq!(ended(Protocol::Tcp, 2), [bob]);
-        assert_eq!(ended(Protocol::Udp, 3), []);
+        assert_eq!(ended(Protocol::Tcp, 1), [alice, bob.clone()].into());
+        assert_eq!(ended(Protocol::Tcp, 1), [].into());
+        assert_eq!(ended(Protocol::Tcp, 2), [bob].into());
+        assert_eq!(ended(Protocol::Udp, 3), [].into());
     }
 }

@@ -230,7 +230,9 @@ impl Ledger {
         if talked >= rules.talk_per_day {
             return Err(CallbackRefused::MinutesSpent);
         }
-        let in_vain = here.iter().rev().take_while(|entry| entry.is_in_vain());
+        // A call under way has come to nothing yet, nor to anything.
+        let ended = here.iter().rev().filter(|entry| !entry.is_under_way());
+        let in_vain = ended.take_while(|entry| entry.is_in_vain());
         if count(in_vain.count()) >= rules.failures {
             return Err(CallbackRefused::TooManyFailures);
         }

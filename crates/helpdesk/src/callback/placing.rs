@@ -10,12 +10,13 @@ use super::number::PhoneNumber;
 use super::plan::{Calling, Origin, Page, Progress};
 use super::steps::Step;
 use crate::case::{CaseReason, NewCase};
+use crate::cases::case_of_call;
 use crate::clock::Moment;
 use crate::desk::Helpdesk;
-use crate::ids::{CallId, CaseId, RepId, TicketId};
+use crate::ids::{CallId, RepId, TicketId};
 use crate::io::Output;
 use crate::offers::OfferEnd;
-use crate::record::Record;
+use crate::record::{CallbackFact, Record};
 use crate::ticket::CloseReason;
 use crate::tickets::Stage;
 use crate::words;
@@ -102,6 +103,30 @@ impl Helpdesk {
         }
         let call = calling.call.clone();
         self.push(Output::EndCall { call });
+    }
+
+    /// The rep of a call wants its end; one that came from the queue goes to somebody else.
+    pub(crate) fn pass_call(&mut self, id: &TicketId, rep: &RepId) {
+        if self.is_yet_to_talk(id) {
+            self.refuse_call(id, rep);
+            self.step(id, Step::Passed { rep: rep.clone() });
+        }
+        self.cancel_call(id);
+    }
+
+    /// The rep of a call wants its end, and no other call.
+    pub(crate) fn call_off(&mut self, id: &TicketId, rep: &RepId) {
+        if self.is_yet_to_talk(id) {
+            self.refuse_call(id, rep);
+            let ticket = self.tickets.ticket_mut(id);
+            if ticket.is_some_and(|ticket| ticket.plan.take().is_some()) {
+                self.record_fact(id, CallbackFact::Withdrawn);
+                self.step(id, Step::CalledOff { rep: rep.clone() });
+                self.touched.insert(id.clone());
+                self.say_as_system(id, "You will not be called.");
+            }
+        }
+        self.cancel_call(id);
     }
 
     pub(crate) fn handle_call_news(&mut self, id: &TicketId, call: &CallId, news: CallNews) {
@@ -201,9 +226,18 @@ impl Helpdesk {
             CallEnd::RepLeft => {
                 self.leave_alone(id, rep, &NotReached::Declined);
                 self.step(id, Step::RepLeft { rep: rep.clone() });
-                self.drop_plan_of_rep(id);
-                let told = "You hung up. /phone calls again.";
-                self.give_back(id, calling, OfferEnd::Declined, told);
+                match calling.origin {
+                    // The shopper's phone may have rung: nobody lets it ring again at once.
+                    Origin::Queue => {
+                        let why = Arc::from("the rep hung up");
+                        self.fail_try(id, calling, NotReached::Unreachable(why));
+                    }
+                    Origin::Conversation { .. } => {
+                        self.drop_plan_of_rep(id);
+                        let told = "You hung up. /phone calls again.";
+                        self.give_back(id, calling, OfferEnd::Declined, told);
+                    }
+                }
             }
             CallEnd::Shopper(why) => self.fail_try(id, calling, why),
             CallEnd::NoCommonMedia => {
@@ -221,13 +255,63 @@ impl Helpdesk {
             }
             CallEnd::Cancelled => {
                 self.step(id, Step::Cancelled);
-                let told = "The call was ended before anybody answered.";
-                self.give_back(id, calling, OfferEnd::WantsCall, told);
+                self.take_back(id, calling);
             }
             CallEnd::Unknown => {
                 self.step(id, Step::InDoubt);
                 let told = "Nobody knows what became of the call.";
                 self.give_back(id, calling, OfferEnd::CallFailed, told);
+            }
+        }
+    }
+
+    /// A call was ended before anybody talked.
+    fn take_back(&mut self, id: &TicketId, calling: &Calling) {
+        let Some(ticket) = self.tickets.ticket(id) else {
+            return;
+        };
+        let end = if ticket.refused.contains_key(&calling.rep) {
+            OfferEnd::Declined
+        } else if ticket.plan.is_none() {
+            OfferEnd::WantsCall
+        } else {
+            OfferEnd::CallFailed
+        };
+        match (calling.origin, calling.progress) {
+            // The shopper's phone may have rung: nobody lets it ring again at once.
+            (Origin::Queue, Progress::RingsShopper) if ticket.plan.is_some() => {
+                let why = Arc::from("the call was ended");
+                self.fail_try(id, calling, NotReached::Unreachable(why));
+            }
+            (Origin::Queue | Origin::Conversation { .. }, _) => {
+                let told = "The call was ended before anybody answered.";
+                self.give_back(id, calling, end, told);
+            }
+        }
+    }
+
+    /// Whether a ticket is a call in which nobody talks yet, and whose end nobody has asked for.
+    fn is_yet_to_talk(&self, id: &TicketId) -> bool {
+        match self.tickets.ticket(id).map(|ticket| &ticket.stage) {
+            Some(Stage::Callback(calling)) => calling.talks_since().is_none() && !calling.is_ending,
+            Some(
+                Stage::Waiting | Stage::Offered { .. } | Stage::Open { .. } | Stage::Ended { .. },
+            )
+            | None => false,
+        }
+    }
+
+    /// A rep who does not want the call is left in peace with the ticket, unless it is the rep's conversation.
+    fn refuse_call(&mut self, id: &TicketId, rep: &RepId) {
+        let now = self.now;
+        if let Some(ticket) = self.tickets.ticket_mut(id)
+            && let Stage::Callback(calling) = &ticket.stage
+        {
+            match calling.origin {
+                Origin::Queue => {
+                    ticket.refused.insert(rep.clone(), now);
+                }
+                Origin::Conversation { .. } => {}
             }
         }
     }
@@ -294,8 +378,7 @@ impl Helpdesk {
         };
         let number = ticket.plan.as_ref().map(|plan| plan.number.as_str());
         let case = NewCase {
-            // As unguessable as the ticket's own.
-            id: CaseId::new(&format!("call-{id}")),
+            id: case_of_call(id),
             site: ticket.ask.site.clone(),
             shopper: None,
             name: None,

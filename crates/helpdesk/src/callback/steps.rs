@@ -20,6 +20,16 @@ pub enum Step {
     },
     /// The shopper does not want to be called any more.
     Withdrawn,
+    /// A rep does not want the call, which was not talked in yet.
+    Passed {
+        /// Who.
+        rep: RepId,
+    },
+    /// A rep ends a call before anybody talked, and the wish for it.
+    CalledOff {
+        /// Who.
+        rep: RepId,
+    },
     /// A rep asks for a call.
     AskedByRep {
         /// Who.
@@ -120,6 +130,8 @@ impl fmt::Display for Step {
         match self {
             Self::Asked { number } => write!(f, "The shopper asked to be called at {number}."),
             Self::Withdrawn => f.write_str("The shopper does not want to be called any more."),
+            Self::Passed { rep } => write!(f, "{rep} passed the call on."),
+            Self::CalledOff { rep } => write!(f, "{rep} called it off: nobody is to be called."),
             Self::AskedByRep { rep, number } => write!(f, "{rep} asked for a call to {number}."),
             Self::PageUnreachable { gone_for, grace } => write!(
                 f,

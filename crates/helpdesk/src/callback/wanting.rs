@@ -46,6 +46,15 @@ impl Helpdesk {
         self.say_as_system(id, "You will not be called.");
     }
 
+    /// What a rep wanted is not done by another.
+    pub(crate) fn forget_wish_of_rep(&mut self, id: &TicketId) {
+        let ticket = self.tickets.ticket_mut(id);
+        let of_rep = |plan: &mut Plan| plan.by == PlannedBy::Rep;
+        if ticket.is_some_and(|ticket| ticket.plan.take_if(of_rep).is_some()) {
+            self.record_fact(id, CallbackFact::Withdrawn);
+        }
+    }
+
     pub(crate) fn handle_page(&mut self, id: &TicketId, news: PageNews) {
         let now = self.now;
         let Some(ticket) = self.tickets.ticket_mut(id) else {
@@ -203,7 +212,11 @@ impl Helpdesk {
         match &mut ticket.plan {
             Some(plan) if plan.number == *number => {
                 plan.not_before = None;
-                return;
+                // What somebody wants outlasts the page's return; what the desk thought of by itself does not.
+                if plan.by != PlannedBy::Desk || by == PlannedBy::Desk {
+                    return;
+                }
+                plan.by = by;
             }
             Some(_) | None => ticket.plan = Some(Plan::new(number.clone(), by)),
         }
@@ -303,7 +316,7 @@ impl Helpdesk {
     }
 
     /// The number an ask names, if it is one that this shopper may be called at, limits aside.
-    fn number_of(&self, ask: &Ask) -> Result<PhoneNumber, CallbackRefused> {
+    pub(super) fn number_of(&self, ask: &Ask) -> Result<PhoneNumber, CallbackRefused> {
         let rules = self.rules(&ask.site).ok_or(CallbackRefused::NotSetUp)?;
         if !rules.is_on() {
             return Err(CallbackRefused::NotSetUp);

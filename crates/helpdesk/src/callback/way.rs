@@ -123,6 +123,13 @@ impl Helpdesk {
                 let is_for_now = why == CallbackRefused::LinesBusy;
                 self.step(id, Step::NotCalled { why: why.clone() });
                 if is_for_now {
+                    // Without a plan nothing would hold it back, and each change of the queue would ask again.
+                    let ticket = self.tickets.ticket(id)?;
+                    if ticket.plan.is_none()
+                        && let Ok(number) = self.number_of(&ticket.ask)
+                    {
+                        self.plan(id, &number, PlannedBy::Desk);
+                    }
                     return Some(Way::Later);
                 }
                 let text = format!("You cannot be called: {why}.");

@@ -617,6 +617,236 @@ fn a_restart_keeps_the_wish_and_never_dials_again_by_itself() {
     "#]].assert_eq(&room.trace);
 }
 
+#[test]
+fn a_rep_who_passes_a_call_is_not_called_again_and_the_next_one_is() {
+    check_calling(
+        "
+        alice, bob available
+        ask t1 cameras phone=0612345678 by=token answer=call
+        alice@t1: /no
+        t1 heard cancelled
+        ",
+        expect![[r#"
+            < t1 -: You will be called at +33•••••••78.
+            @ call alice, then +33612345678: A shopper wants a call: Cameras
+            = t1 callback Alice, CallingRep +33•••••••78
+            @ end the call of t1
+            @ call bob, then +33612345678: A shopper wants a call: Cameras
+            < t1 is callback Bob, CallingRep +33•••••••78
+        "#]],
+    );
+}
+
+#[test]
+fn a_call_that_is_passed_while_the_telephone_rings_counts_as_a_try() {
+    check_calling(
+        "
+        alice, bob available
+        ask t1 cameras phone=0612345678 by=token answer=call
+        t1 heard rep
+        alice@t1: /no
+        t1 heard cancelled
+        300s
+        t1 heard rep
+        t1 heard left
+        ",
+        expect![[r#"
+            < t1 -: You will be called at +33•••••••78.
+            @ call alice, then +33612345678: A shopper wants a call: Cameras
+            = t1 callback Alice, CallingRep +33•••••••78
+            < t1 is callback Alice, CallingShopper +33•••••••78
+            @ end the call of t1
+            < t1 -: Your phone could not be reached: the call was ended. You are called again in 5 min.
+            < t1 is queued at 1, 125 s (13 to 288), Waiting +33•••••••78 again
+            < t1 is queued at 1, 125 s (13 to 288), because conversations take longer than they usually do, Waiting +33•••••••78 again
+            @ call bob, then +33612345678: A shopper wants a call: Cameras
+            < t1 is callback Bob, CallingRep +33•••••••78
+            < t1 is callback Bob, CallingShopper +33•••••••78
+            < t1 -: We could not reach you by telephone. What you wanted is kept, and somebody will see to it.
+            > bob (t1): The shopper could not be reached by telephone.
+            < t1 is closed
+        "#]],
+    );
+}
+
+#[test]
+fn a_rep_who_ends_a_call_before_the_talk_ends_the_wish_for_it_too() {
+    check_calling(
+        "
+        alice, bob available
+        ask t1 cameras phone=0612345678 by=token answer=call
+        t1 page here
+        t1 heard rep
+        alice@t1: /end
+        t1 heard cancelled
+        decisions t1
+        ",
+        expect![[r#"
+            < t1 -: You will be called at +33•••••••78.
+            @ call alice, then +33612345678: A shopper wants a call: Cameras
+            = t1 callback Alice, CallingRep +33•••••••78
+            < t1 is callback Alice, CallingShopper +33•••••••78
+            < t1 -: You will not be called.
+            @ end the call of t1
+            < t1 is callback Alice
+            > bob (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t1 is offered Bob
+            The shopper asked to be called at +33•••••••78.
+            Offered to alice after 0 s, of 2 who could take it: level 90 before bob's 50.
+            alice: could take it at once, level 90, idle for 0 s, score 0.0.
+            bob: could take it at once, level 50, idle for 0 s, score 0.0.
+            erin: fits, but is offline, level 70.
+            dave: fits, but is offline, level 30.
+            carol: serves other tiers.
+            The phone of alice rings; +33•••••••78 is dialled once alice is there.
+            The rep has answered; +33•••••••78 is dialled.
+            alice called it off: nobody is to be called.
+            The call was ended before anybody talked.
+            Offered to bob after 0 s: the only one who could take it.
+            bob: could take it at once, level 50, idle for 0 s, score 0.0.
+            erin: fits, but is offline, level 70.
+            dave: fits, but is offline, level 30.
+            alice: fits, but did not take it a short while ago, level 90.
+            carol: serves other tiers.
+        "#]],
+    );
+}
+
+#[test]
+fn a_conversation_that_is_a_call_waits_again_when_its_rep_is_configured_no_more() {
+    let mut room = Room::new(calling(|_| {}));
+    for line in [
+        "alice available",
+        "ask t1 cameras phone=0612345678 by=token",
+        "t1 page here",
+        "alice: hello",
+        "alice: /phone",
+        "bob available",
+    ] {
+        room.play(line);
+    }
+    room.trace.clear();
+    let mut config = calling(|_| {});
+    config.reps.retain(|rep| rep.id.as_str() != "alice");
+    room.desk.reconfigure(config, room.now).unwrap();
+    room.play("show t1");
+    expect![[r#"
+        t1 is offered Bob
+    "#]]
+    .assert_eq(&room.trace);
+}
+
+#[test]
+fn no_line_free_holds_a_ticket_back_whoever_wants_the_call() {
+    check_with(
+        calling(|rules| rules.at_once = 1),
+        "
+        records
+        alice available
+        ask t1 cameras phone=0612345678 by=token answer=call
+        ask t2 cameras phone=0612345679 by=token
+        t2 page gone
+        40s
+        bob available
+        dave available
+        dave busy
+        decisions t2
+        ",
+        expect![[r#"
+            * opened t1
+            * call wanted t1 +33612345678 Shopper
+            * line t1 1
+            < t1 -: You will be called at +33•••••••78.
+            * offered t1 alice
+            @ call alice, then +33612345678: A shopper wants a call: Cameras
+            = t1 callback Alice, CallingRep +33•••••••78
+            * opened t2
+            = t2 queued at 1, 250 s (26 to 576)
+            * call wanted t2 +33612345679 Desk
+            < t2 is queued at 1, 125 s (13 to 288), Waiting +33•••••••79 again
+            < t2 is queued at 1, 83 s (9 to 192), Waiting +33•••••••79 again
+            Waits, after 0 s: nobody who may take it is free.
+            erin: fits, but is offline, level 70.
+            bob: fits, but is offline, level 50.
+            dave: fits, but is offline, level 30.
+            alice: fits, but is on a call, level 90.
+            carol: serves other tiers.
+            Offered to bob after 40 s: the only one who could take it.
+            bob: could take it at once, level 50, idle for 0 s, score 20.0.
+            erin: fits, but is offline, level 70.
+            dave: fits, but is offline, level 30.
+            alice: fits, but is on a call, level 90.
+            carol: serves other tiers.
+            The page has been out of reach for 40 s, which is longer than 30 s.
+            Not by messenger: the shop's token names none.
+            Not by telephone: all lines are in use at the moment.
+        "#]],
+    );
+}
+
+#[test]
+fn a_wish_outlasts_the_return_of_the_page_though_the_desk_had_the_same_thought() {
+    check_with(
+        calling(|rules| rules.at_once = 1),
+        "
+        records
+        alice available
+        ask t1 cameras phone=0612345678 by=token answer=call
+        ask t2 cameras phone=0612345679 by=token
+        t2 page gone
+        40s
+        bob available
+        t2 call
+        t2 page here
+        show t2
+        ",
+        expect![[r#"
+            * opened t1
+            * call wanted t1 +33612345678 Shopper
+            * line t1 1
+            < t1 -: You will be called at +33•••••••78.
+            * offered t1 alice
+            @ call alice, then +33612345678: A shopper wants a call: Cameras
+            = t1 callback Alice, CallingRep +33•••••••78
+            * opened t2
+            = t2 queued at 1, 250 s (26 to 576)
+            * call wanted t2 +33612345679 Desk
+            < t2 is queued at 1, 125 s (13 to 288), Waiting +33•••••••79 again
+            * call wanted t2 +33612345679 Shopper
+            * line t2 1
+            < t2 -: You will be called at +33•••••••79.
+            = t2 queued at 1, 125 s (13 to 288), Waiting +33•••••••79 again
+            t2 is queued at 1, 125 s (13 to 288), Waiting +33•••••••79 again
+        "#]],
+    );
+}
+
+#[test]
+fn the_breaker_counts_past_a_call_under_way() {
+    let mut room = Room::new(calling(|rules| {
+        rules.failures = 2;
+        rules.at_once = 3;
+        rules.tries = 1;
+    }));
+    for line in [
+        "alice, bob, dave available",
+        "ask t1 cameras phone=0612345671 by=token answer=call",
+        "ask t2 cameras phone=0612345672 by=token answer=call",
+        "ask t3 cameras phone=0612345673 by=token answer=call",
+        "t1 heard rep",
+        "t1 heard shopper engaged",
+        "t2 heard rep",
+        "t2 heard shopper engaged",
+    ] {
+        room.play(line);
+    }
+    room.trace.clear();
+    room.play("ask t4 cameras phone=0612345674 by=token answer=call");
+    expect![[r#"
+        = refused: you cannot be called: too many calls in a row came to nothing; somebody has to look at the trunk first
+    "#]].assert_eq(&room.trace);
+}
+
 /// Security row M5, and the limits of M2.
 #[test]
 fn limits_hold_over_all_shoppers_and_over_a_restart() {

@@ -176,3 +176,42 @@ fn no_more_cases_are_open_than_are_kept() {
     let cases = kept.filter(|record| matches!(record, Record::Case(_)));
     assert_eq!(cases.count(), 50_002);
 }
+
+#[test]
+fn with_a_ticket_its_cases_are_forgotten() {
+    check(
+        "
+        records
+        alice available
+        ask t1 cameras name=Zoe : Broken
+        alice: hi
+        case c1 from=t1 : The shutter sticks
+        case c2 about=cameras : Another's
+        t1 forget
+        t1 end
+        t1 forget
+        ",
+        expect![[r#"
+            * opened t1
+            * line t1 1
+            < t1 shopper: Broken
+            * offered t1 alice
+            > alice (t1): Zoe (standard) asks for help with Cameras: "Broken" | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+            * accepted t1 alice
+            < t1 is open Alice
+            * line t1 2
+            < t1 -: Alice has joined.
+            * line t1 3
+            < t1 Alice: hi
+            * case c1 open, known to alice: The shutter sticks
+            = case c1 open, known to alice: The shutter sticks
+            * case c2 open, known to nobody: Another's
+            = case c2 open, known to nobody: Another's
+            * closed t1 Shopper
+            > alice (t1): Zoe has ended the conversation.
+            < t1 is closed
+            * case c1 closed, known to alice: -
+        "#]],
+    );
+}

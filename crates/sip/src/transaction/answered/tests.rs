@@ -183,7 +183,7 @@ fn requests_that_share_a_label_alone_have_not_merged() {
 }
 
 #[test]
-fn an_answered_publish_takes_about_64_bytes() {
+fn an_answered_publish_takes_about_70_bytes() {
     let (mut answered, start) = (Answered::new(J), start());
     const COUNT: usize = 200_000;
     let keys = Keys::new([1, 2]);

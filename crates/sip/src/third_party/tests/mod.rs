@@ -1,0 +1,4 @@
+//! What a call of two does, with legs that are only pretended.
+
+mod chance;
+mod scripts;
