@@ -41,6 +41,9 @@ impl Helpdesk {
             now,
             ..
         } = self;
+        for rep in tickets.reps_of_touched() {
+            roster.note_changed(rep);
+        }
         board.sync(tickets, roster, config, *now);
     }
 

@@ -22,6 +22,10 @@ pub(crate) struct Roster {
     loads: Vec<Load>,
     /// Places of those who have a rest, a doubt or a pause that time may end. Invariant: as `sets`.
     expiring: BTreeSet<usize>,
+    /// Those who have a late answer left for a ticket that lapsed. Invariant: as `sets`.
+    with_lapsed: BTreeSet<usize>,
+    /// Whose seats may look otherwise than when this was last asked.
+    changed: BTreeSet<RepId>,
     version: u64,
     revision: u64,
 }
@@ -101,6 +105,7 @@ pub(crate) enum Pause {
 impl Roster {
     /// Takes the configured reps; those known already keep their state.
     pub(crate) fn configure(&mut self, reps: &[Rep], now: Moment) {
+        self.changed.extend(self.place_by_id.keys().cloned());
         let known = std::mem::take(&mut self.seats).into_iter();
         let mut known: BTreeMap<RepId, Seat> =
             known.map(|seat| (seat.rep.id.clone(), seat)).collect();
@@ -119,6 +124,7 @@ impl Roster {
         self.sets = Sets::with_room_for(self.seats.len());
         self.loads = self.seats.iter().map(Seat::load).collect();
         self.expiring.clear();
+        self.with_lapsed.clear();
         self.touched = (0..self.seats.len()).collect();
         self.version += 1;
         self.revision += 1;
@@ -137,6 +143,12 @@ impl Roster {
             } else {
                 self.expiring.remove(&place);
             }
+            if seat.lapsed.is_some() {
+                self.with_lapsed.insert(place);
+            } else {
+                self.with_lapsed.remove(&place);
+            }
+            self.changed.insert(seat.rep.id.clone());
             let load = seat.load();
             if self.sets.put(place, load.presence) {
                 self.version += 1;
@@ -146,6 +158,20 @@ impl Roster {
                 self.revision += 1;
             }
         }
+    }
+
+    /// A ticket that the rep has in hand has changed.
+    pub(crate) fn note_changed(&mut self, rep: &RepId) {
+        self.changed.insert(rep.clone());
+    }
+
+    /// Whose seats may look otherwise than when this was last asked. Whoever may still answer late is always among
+    /// them: whether that ticket waits yet is not the seat's own affair.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<RepId> {
+        let late = self.with_lapsed.iter();
+        let late = late.filter_map(|&place| Some(self.seats.get(place)?.rep.id.clone()));
+        self.changed.extend(late);
+        std::mem::take(&mut self.changed)
     }
 
     /// Rises whenever somebody comes, goes, takes something or has done with it.

@@ -214,6 +214,12 @@ impl Tickets {
         self.touched.extend(ongoing.map(|(number, _)| *number));
     }
 
+    /// The reps who have those in hand.
+    pub(crate) fn reps_of_touched(&self) -> impl Iterator<Item = &RepId> {
+        let touched = self.touched.iter();
+        touched.filter_map(|number| self.by_number.get(number)?.rep())
+    }
+
     /// Those that may stand otherwise than when this was last asked.
     pub(crate) fn take_touched(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.touched)
