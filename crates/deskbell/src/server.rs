@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::browsers;
-use crate::calls::{self, Operator};
+use crate::calls::{self, Operator, SharedTrunks};
 use crate::config::Settings;
 use crate::consoles::{self, Consoles};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
@@ -66,7 +66,7 @@ pub(crate) struct Server {
     http_address: SocketAddr,
     bindings: Arc<Bindings>,
     reload: Reload,
-    /// Ends the presence agent, which needs the sockets to say goodbye.
+    /// Ends the presence agent and the calls, which need the sockets to say goodbye.
     farewell: CancellationToken,
     watchers: TaskTracker,
     shutdown: CancellationToken,
@@ -90,6 +90,7 @@ struct Reload {
     lines: LineBoard,
     webhooks: WebhooksHandle,
     console: ConsoleFace,
+    trunks: SharedTrunks,
 }
 
 impl Server {
@@ -208,7 +209,9 @@ impl Server {
         .await
         .context("failed to listen for HTTP; free the address or choose another")?;
 
+        let trunks: SharedTrunks = Arc::new(ArcSwap::from_pointee(settings.trunks.clone()));
         let reload = Reload {
+            trunks: trunks.clone(),
             directory: directory.clone(),
             watchers: reloads_in,
             gateway: gateway.config_handle(),
@@ -329,7 +332,7 @@ impl Server {
             calls: legs,
             sender: transport.sender(),
             journal: journal.clone(),
-            trunks: settings.trunks.clone().into(),
+            trunks: trunks.clone(),
             local: transport.local_addresses().to_vec().into(),
             domain: settings.sip.domain.as_str().into(),
             reports: call_reports_in,
@@ -410,6 +413,11 @@ impl Server {
                 Ok(())
             }));
         }
+        let stop = farewell.clone();
+        tasks.spawn(watchers.track_future(async move {
+            operator.run(call_orders, stop).await;
+            Ok(())
+        }));
         watchers.close();
         let stop = shutdown.clone();
         tasks.spawn(async move {
@@ -441,10 +449,6 @@ impl Server {
         });
         tasks.spawn(async move {
             messengers.run(lines_to_messengers).await;
-            Ok(())
-        });
-        tasks.spawn(async move {
-            operator.run(call_orders).await;
             Ok(())
         });
         Ok(Self {
@@ -520,6 +524,8 @@ impl Server {
             self.reload.tls.replace(identity);
         }
         self.reload.limits.replace(settings.limits);
+        // Before the helpdesk's, which says by the trunks who dials.
+        self.reload.trunks.store(Arc::new(settings.trunks));
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }
@@ -539,7 +545,7 @@ impl Server {
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.farewell.cancel();
         if timeout(GOODBYE_TIME, self.watchers.wait()).await.is_err() {
-            tracing::warn!("some watchers were not told of the end");
+            tracing::warn!("some watchers were not told of the end, or a call did not end in time");
         }
         self.shutdown.cancel();
         let drained = timeout(STOP_TIME, async {

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use examples::http::Http;
 use examples::peer;
 use examples::peer::baresip::Baresip;
+use examples::peer::linphone::Linphone;
+use examples::peer::sipp::Answering;
 use examples::server::{Server, Setup};
 use examples::site::Site;
 use examples::wait;
@@ -68,6 +70,21 @@ impl Trunk {
         self.sip.send_to(text.as_bytes(), peer).unwrap();
     }
 
+    /// What the phone of this description says comes straight to the telephone, from the port it has named.
+    fn hear_media_of(&self, message: &str) {
+        let named = port_in(message);
+        let mut packet = [0; 2048];
+        let mut heard = 0;
+        while heard < 10 {
+            let (length, from) = self.rtp.recv_from(&mut packet).unwrap();
+            assert_eq!(from.port(), named, "media takes no detour");
+            // Phones open their way through NAT by packets of other kinds.
+            if length >= 12 && packet.first().unwrap() >> 6 == 2 {
+                heard += 1;
+            }
+        }
+    }
+
     /// The telephone is taken up.
     fn take(&self, invite: &str, peer: SocketAddr) {
         let port = self.rtp.local_addr().unwrap().port();
@@ -83,14 +100,27 @@ impl Trunk {
     }
 }
 
+/// The port that a description names for sound.
+fn port_in(message: &str) -> u16 {
+    let named = message.split("m=audio ").nth(1).unwrap();
+    named.split(' ').next().unwrap().parse().unwrap()
+}
+
 fn serve(trunk: &Trunk, more: &str) -> Server {
-    let setup = Setup {
-        tables: format!("[[trunk]]\nuri = \"sip:{}\"\n{more}", trunk.address()),
+    Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup(trunk, more)).unwrap()
+}
+
+fn setup(trunk: &Trunk, more: &str) -> Setup {
+    setup_at(trunk.address(), more)
+}
+
+fn setup_at(trunk: SocketAddr, more: &str) -> Setup {
+    Setup {
+        tables: format!("[[trunk]]\nuri = \"sip:{trunk}\"\n{more}"),
         site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\" }"
             .to_owned(),
         ..Setup::default()
-    };
-    Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap()
+    }
 }
 
 fn baresip_as_alice(program: &std::path::Path, server: &Server) -> Baresip {
@@ -169,15 +199,7 @@ fn a_click_rings_the_rep_then_the_telephone_and_their_media_goes_between_them() 
     assert!(ack.contains("Content-Length: 0"), "{ack}");
     wait_stage(&http, &ticket, "talking");
 
-    // What baresip says comes straight to the telephone, from the port it has offered.
-    let offered = invite.split("m=audio ").nth(1).unwrap();
-    let offered: u16 = offered.split(' ').next().unwrap().parse().unwrap();
-    let mut packet = [0; 2048];
-    for _ in 0..10 {
-        let (length, from) = trunk.rtp.recv_from(&mut packet).unwrap();
-        assert_eq!(from.port(), offered, "media takes no detour");
-        assert!(length >= 12 && packet.first().unwrap() >> 6 == 2, "RTP");
-    }
+    trunk.hear_media_of(&invite);
 
     // The telephone hangs up: so does Deskbell, at the rep.
     let line = |name: &str| {
@@ -227,6 +249,72 @@ fn a_busy_telephone_frees_the_rep_and_is_tried_again_later() {
     Site::new(http, "shop")
         .wait_state("cameras", "available", LIMIT)
         .unwrap();
+}
+
+#[test]
+fn a_server_that_stops_hangs_up_first_and_writes_it_down() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let lasting = setup(&trunk, "").lasting();
+    let mut server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &lasting).unwrap();
+    let alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = trunk.receive("INVITE ");
+    trunk.take(&invite, peer);
+    trunk.receive("ACK ");
+    wait_stage(&http, &ticket, "talking");
+    let restarting = std::thread::spawn(move || {
+        server.stop_and_restart().unwrap();
+        server
+    });
+    let (bye, peer) = trunk.receive("BYE ");
+    trunk.answer(&bye, peer, "200 OK", "", "");
+    let server = restarting.join().unwrap();
+    let screen = alice.screen();
+    assert!(screen.contains("session closed"), "{screen}");
+    // Nobody has to guess how that call ended.
+    wait_stage(&server.http(), &ticket, "closed");
+}
+
+#[test]
+fn a_new_configuration_brings_its_trunks() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let (trunk, other) = (Trunk::open(), Trunk::open());
+    let server = serve(&trunk, "");
+    let _alice = baresip_as_alice(&program, &server);
+    server.reconfigure(&setup(&other, "")).unwrap();
+    wait::until("the new configuration", LIMIT, || {
+        let log = server.log();
+        Ok(log.contains("configuration is in force").then_some(()))
+    })
+    .unwrap();
+    ask_for_a_call(&server.http());
+    other.receive("INVITE ");
+}
+
+#[test]
+fn a_telephone_that_rings_for_long_makes_the_offer_itself() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = serve(&trunk, "ring = \"60s\"\n");
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = trunk.receive("INVITE ");
+    assert!(!invite.contains("m=audio "), "{invite}");
+    trunk.answer(&invite, peer, "180 Ringing", "", "");
+    trunk.take(&invite, peer);
+    // Baresip, on hold until now, has answered that offer (RFC 3725 §4.4).
+    let (ack, _) = trunk.receive("ACK ");
+    wait_stage(&http, &ticket, "talking");
+    trunk.hear_media_of(&ack);
 }
 
 /// Security rows S5 and S6: an endless challenge, and one of another realm.
@@ -288,4 +376,141 @@ fn a_redirection_is_not_followed() {
     wait_stage(&http, &ticket, "queued");
     let told = reasons(&server, &ticket.0);
     assert!(told.contains("which is not followed"), "{told}");
+}
+
+/// linphonec as the rep's phone, over TCP. Without a sound card it says nothing; that the telephone is where it would say
+/// it shows by what opens its way through NAT.
+#[test]
+fn linphonec_takes_a_call_in_either_flow() {
+    let Some(program) = peer::find("linphonec") else {
+        return;
+    };
+    for ring in ["24s", "60s"] {
+        let trunk = Trunk::open();
+        let server = serve(&trunk, &format!("ring = \"{ring}\"\n"));
+        let alice = server.rep("alice").unwrap();
+        let realm = &server.demo().domain;
+        let mut linphone =
+            Linphone::start_answering(&program, server.sip(), realm, "alice", &alice.password)
+                .unwrap();
+        linphone.wait_registered().unwrap();
+        let http = server.http();
+        Site::new(http, "shop")
+            .wait_state("cameras", "available", LIMIT)
+            .unwrap();
+        let ticket = ask_for_a_call(&http);
+        let (invite, peer) = trunk.receive("INVITE ");
+        trunk.answer(&invite, peer, "180 Ringing", "", "");
+        trunk.take(&invite, peer);
+        let (ack, _) = trunk.receive("ACK ");
+        wait_stage(&http, &ticket, "talking");
+        let described = if ring == "24s" { &invite } else { &ack };
+        let mut packet = [0; 2048];
+        let (_, from) = trunk.rtp.recv_from(&mut packet).unwrap();
+        assert_eq!(from.port(), port_in(described), "media takes no detour");
+    }
+}
+
+/// A call over SIPp as the trunk, by a scenario of `sip-fixtures/sipp`; gives what was told of it in the end, after
+/// `meanwhile` has happened. `stage` is what becomes of the ticket.
+#[track_caller]
+fn check_trunk(
+    scenario: &str,
+    keys: &[(&str, &str)],
+    stage: &str,
+    steps: &[&str],
+    meanwhile: impl FnOnce(&Server, &(String, String)),
+) {
+    let (Some(baresip), Some(sipp)) = (peer::find("baresip"), peer::find("sipp")) else {
+        return;
+    };
+    let scenario = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../sip-fixtures/sipp")
+        .join(scenario);
+    let trunk = Answering::start(&sipp, &scenario, keys).unwrap();
+    let account =
+        "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
+    let server = Server::serve(
+        env!("CARGO_BIN_EXE_deskbell"),
+        &setup_at(trunk.address(), account),
+    )
+    .unwrap();
+    let _alice = baresip_as_alice(&baresip, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    meanwhile(&server, &ticket);
+    trunk.finish(LIMIT * 2).unwrap();
+    wait_stage(&http, &ticket, stage);
+    let told = reasons(&server, &ticket.0);
+    for step in steps {
+        assert!(told.contains(step), "{step} in {told}");
+    }
+}
+
+fn nothing(_: &Server, _: &(String, String)) {}
+
+const TALKED: [&str; 2] = ["The shopper has answered.", "They talked for"];
+
+#[test]
+fn a_trunk_that_asks_who_calls_is_told_by_either_header() {
+    for (status, challenge) in [("401", "WWW-Authenticate"), ("407", "Proxy-Authenticate")] {
+        let keys = [("status", status), ("challenge", challenge)];
+        check_trunk("trunk-challenge.xml", &keys, "closed", &TALKED, nothing);
+    }
+}
+
+#[test]
+fn what_a_trunk_plays_early_is_heard_and_the_call_is_taken() {
+    check_trunk("trunk-early-media.xml", &[], "closed", &TALKED, nothing);
+}
+
+#[test]
+fn a_trunk_that_misses_acks_gets_them_again() {
+    check_trunk("trunk-lost-ack.xml", &[], "closed", &TALKED, nothing);
+}
+
+#[test]
+fn every_refusal_of_a_trunk_has_its_reason() {
+    for (status, step) in [
+        ("301", "it points elsewhere, which is not followed"),
+        ("404", "it was answered 404"),
+        ("486", "is busy"),
+        ("503", "it was answered 503"),
+        ("603", "was declined"),
+    ] {
+        let keys = [
+            ("status", status),
+            ("contact", "sip:+19005551234@127.0.0.1"),
+        ];
+        check_trunk("trunk-refuses.xml", &keys, "queued", &[step], nothing);
+    }
+}
+
+#[test]
+fn a_telephone_that_is_taken_up_after_the_shopper_changed_the_mind_is_hung_up() {
+    let steps = [
+        "does not want to be called any more",
+        "was ended before anybody talked",
+    ];
+    check_trunk(
+        "trunk-late-answer.xml",
+        &[],
+        "offered",
+        &steps,
+        |server, ticket| {
+            wait_stage(&server.http(), ticket, "calling-you");
+            let bearer = format!("Bearer {}", ticket.1);
+            let answer = server.http().request(
+                "POST",
+                &format!("{}/messages", ticket.0),
+                &[
+                    ("Authorization", &bearer),
+                    ("Content-Type", "application/json"),
+                ],
+                r#"{"type":"uncall"}"#,
+            );
+            let answer = answer.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        },
+    );
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use helpdesk::{
     AccessDigest, Ask, AskRefused, CallbackRefused, Case, CaseId, CaseRefused, LineId, NewCase,
-    SayRefused, Seq, ShopperEvent, Snapshot, TicketId, TicketView,
+    RepId, SayRefused, Seq, ShopperEvent, Snapshot, TicketId, TicketView,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -105,6 +105,15 @@ pub enum Command {
         /// What.
         case: Box<NewCase>,
         /// The case, or why there is none.
+        answer: oneshot::Sender<Result<Case, CaseRefused>>,
+    },
+    /// Nothing is left to do about a case; answered after that is on record.
+    CloseCase {
+        /// Which.
+        case: CaseId,
+        /// The rep who has seen to it; `None` is a supervisor.
+        by: Option<RepId>,
+        /// The case as it stands, or why not.
         answer: oneshot::Sender<Result<Case, CaseRefused>>,
     },
     /// End these tickets and close these cases, and forget them, at the wish of the shopper who made them.

@@ -1,6 +1,6 @@
 //! What supervisors ask of the helpdesk's owner. Must not know how it is shown.
 
-use helpdesk::{Decision, EstimateScores, RepReport, TicketId, TicketReport, WaitEnded};
+use helpdesk::{Case, Decision, EstimateScores, RepReport, TicketId, TicketReport, WaitEnded};
 use tokio::sync::oneshot;
 
 /// A look at the desk, answered at once: it may be a moment ahead of the journal.
@@ -10,6 +10,8 @@ pub enum Report {
     Reps(oneshot::Sender<Vec<RepReport>>),
     /// Every ticket that is not ended: those that wait first, in their order.
     Queue(oneshot::Sender<Vec<TicketReport>>),
+    /// Every case that is open, and those closed within the last half hour, in order of identity.
+    Cases(oneshot::Sender<Vec<Case>>),
     /// The decisions about a ticket, oldest first; none of one that is unknown or long forgotten.
     Decisions {
         /// Which.

@@ -91,6 +91,8 @@ pub(crate) enum OutboxChoice {
     DueBy(i64),
     /// Those given up, in the order of their ids, after this one.
     DeadAfter(String),
+    /// Those still tried that go to this destination, in the order of their ids.
+    WaitingFor(String),
 }
 
 impl Journal {
@@ -101,6 +103,16 @@ impl Journal {
         at_most: u32,
     ) -> Result<Vec<OutboxEntry>, LoadError> {
         let choice = OutboxChoice::DueBy(by_unix_ms);
+        self.reader().outbox(choice, at_most).await
+    }
+
+    /// Entries still tried that go to one destination, due or not, in the order of their ids: at most so many.
+    pub async fn outbox_waiting_for(
+        &self,
+        destination: &str,
+        at_most: u32,
+    ) -> Result<Vec<OutboxEntry>, LoadError> {
+        let choice = OutboxChoice::WaitingFor(destination.to_owned());
         self.reader().outbox(choice, at_most).await
     }
 

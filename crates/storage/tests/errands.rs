@@ -264,6 +264,11 @@ async fn an_outbox_entry_is_kept_until_it_was_delivered(url: &str) {
     assert_eq!(journal.outbox_due(29, 10).await.unwrap(), []);
     assert_eq!(journal.outbox_due(30, 10).await.unwrap(), [entry("b", 30)]);
     assert_eq!(journal.outbox_due(99, 1).await.unwrap(), [entry("b", 30)]);
+    let both = [entry("a", 40), entry("b", 30)];
+    let to = &both[0].destination;
+    assert_eq!(journal.outbox_waiting_for(to, 9).await.unwrap(), both);
+    assert_eq!(journal.outbox_waiting_for(to, 1).await.unwrap(), both[..1]);
+    assert_eq!(journal.outbox_waiting_for("nobody", 9).await.unwrap(), []);
     let failed = |id: &str, retry_at_unix_ms| OutboxChange::Failed {
         id: id.to_owned(),
         why: "503 \0 Busy".to_owned(),

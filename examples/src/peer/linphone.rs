@@ -44,6 +44,21 @@ impl Linphone {
         Self::start_refreshing(program, server, realm, REFRESH, user, password)
     }
 
+    /// As `start`, and it takes every call at once.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_answering(
+        program: &Path,
+        server: SocketAddr,
+        realm: &str,
+        user: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let settings = settings(server, realm, REFRESH, user, password);
+        Self::launch_with(program, &settings, &["-a"])
+    }
+
     /// As `start`, refreshing what it says in this time.
     ///
     /// # Errors
@@ -125,6 +140,10 @@ impl Linphone {
     }
 
     fn launch(program: &Path, settings: &str) -> anyhow::Result<Self> {
+        Self::launch_with(program, settings, &[])
+    }
+
+    fn launch_with(program: &Path, settings: &str, more: &[&str]) -> anyhow::Result<Self> {
         let folder = Folder::new("linphone")?;
         // Without this folder its core does not start.
         std::fs::create_dir_all(folder.path().join(".local/share/linphone"))?;
@@ -133,6 +152,7 @@ impl Linphone {
         command
             .arg("-c")
             .arg(settings)
+            .args(more)
             .env("HOME", folder.path())
             .env_remove("XDG_DATA_HOME")
             .env_remove("XDG_CONFIG_HOME")

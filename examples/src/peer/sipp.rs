@@ -1,9 +1,9 @@
 //! Runs a SIPp scenario and counts its calls.
 //! Must not know what a scenario does.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -125,6 +125,82 @@ pub fn run(
     match (status.code(), calls) {
         (Some(0), Some(calls)) => Ok(calls),
         (code, calls) => bail!("sipp ended with {code:?} after {calls:?}: {errors}"),
+    }
+}
+
+/// SIPp as a trunk: it waits for one call and answers it by a scenario. Killed when dropped.
+#[derive(Debug)]
+pub struct Answering {
+    child: Child,
+    address: SocketAddr,
+    folder: Folder,
+}
+
+impl Answering {
+    /// Starts it on a port of the kernel's choice; `keys` are words that the scenario has in brackets, and what they
+    /// mean. SIPp itself knows such words too, but wants to know the status of a response before it reads them.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn start(program: &Path, scenario: &Path, keys: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let address = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let folder = Folder::new("sipp")?;
+        let mut text = std::fs::read_to_string(scenario)?;
+        for (key, meaning) in keys {
+            text = text.replace(&format!("[{key}]"), meaning);
+        }
+        let scenario = folder.write("scenario.xml", &text)?;
+        let mut command = Command::new(program);
+        command
+            .arg("-sf")
+            .arg(scenario)
+            // What it sends again is in the scenario, and what comes again is to be seen.
+            .arg("-nr")
+            .args(["-i", &address.ip().to_string()])
+            .args(["-p", &address.port().to_string()])
+            .args(["-m", "1", "-nostdin", "-recv_timeout", "40000"])
+            .args(["-trace_err", "-error_file", "errors.log"])
+            .current_dir(folder.path())
+            .env("TERM", "dumb")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = command.spawn().context("failed to start sipp")?;
+        Ok(Self {
+            child,
+            address,
+            folder,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the call has gone through the whole scenario.
+    ///
+    /// # Errors
+    /// Where it has not within `limit`, or met something that the scenario does not expect.
+    pub fn finish(mut self, limit: Duration) -> anyhow::Result<()> {
+        let child = &mut self.child;
+        let ended = wait::until("the end of sipp", limit, || Ok(child.try_wait()?));
+        let errors = std::fs::read_to_string(self.folder.path().join("errors.log"));
+        let errors = errors.unwrap_or_default();
+        let status = ended.with_context(|| format!("sipp says: {errors}"))?;
+        if !status.success() {
+            bail!("sipp ended with {status}: {errors}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

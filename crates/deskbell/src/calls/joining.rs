@@ -1,382 +1,259 @@
-//! Two legs joined to one call: what each says is handed to the other, unread, and the end of one is the end of the
-//! other (RFC 3725 §4.1). Must not know how a leg is set up.
+//! Carries one call: gives the machine of third-party call control what the legs tell, and does what it says.
+//! Must not decide anything about the call.
 
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use helpdesk::{CallEnd, CallNews, CallOrder, EndedBy, NotReached};
-use sip::StatusCode;
-use sip::call::{Body, Event, Input, Outcome, PeerRequestId};
+use helpdesk::{CallEnd, CallNews, CallOrder};
+use sip::call::{Body, Event, Outcome};
+use sip::third_party::{Config, Controller, Flow, Input, News, Order, Origin, Output, Side};
 use sip_transport::Placed;
-use tokio::time::timeout;
+use storage::CommitError;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::intent::Record;
-use super::{Parts, Reporter, legs};
+use super::legs::{self, REP_RINGS};
+use super::{Parts, Reporter, words};
+use crate::config::{OfferBy, TrunkSettings};
+use crate::random;
+use crate::sip_service::Binding;
 
-/// A leg that was hung up has so long to say how it ended.
-const PARTING: Duration = Duration::from_secs(40);
+/// A leg says how it ended so long after its last timer at the latest: its transactions have 64*T1 for that.
+const LATE: Duration = Duration::from_secs(40);
+/// How long the journal may take.
+const LONGEST_COMMIT: Duration = Duration::from_secs(10);
+/// What the rep may have to wait beside the ringing of the last trunk: trunks that take no call say so sooner.
+const REFUSALS: Duration = Duration::from_secs(60);
 
 /// One call on its way.
 pub(super) struct Joining<'a> {
     parts: &'a Parts,
     order: &'a CallOrder,
     reporter: &'a Reporter,
-    record: &'a mut Record,
-    end: CancellationToken,
+    phones: Vec<Binding>,
+    trunks: Arc<Vec<TrunkSettings>>,
+    /// Where each trunk reaches us; found out while the rep's phone rings.
+    contacts: Vec<String>,
+    rep: Option<Placed>,
+    shopper: Option<Placed>,
+    /// Absent while it is written.
+    record: Option<Record>,
+    writing: Option<Writing>,
 }
 
-/// What the rep's phone came to.
-enum Rep {
-    There { leg: Placed, offer: Body },
-    Not(CallEnd),
-}
-
-/// What the shopper's phone came to, over one trunk.
-enum Shopper {
-    There(Placed),
-    /// Another trunk may do better: this one never had the call.
-    NextTrunk(NotReached),
-    Not(CallEnd),
-}
-
-/// What one leg wants of the other, under way.
-#[derive(Default)]
-struct Exchange {
-    /// The re-INVITE of the rep that the shopper's phone is asked about, or the other way round.
-    asked: Option<(Side, PeerRequestId)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Rep,
-    Shopper,
-}
+type Writing = Pin<Box<dyn Future<Output = (Record, Result<(), CommitError>)> + Send>>;
 
 impl<'a> Joining<'a> {
     pub(super) fn new(
         parts: &'a Parts,
         order: &'a CallOrder,
         reporter: &'a Reporter,
-        record: &'a mut Record,
-        end: CancellationToken,
+        record: Record,
     ) -> Self {
         Self {
             parts,
             order,
             reporter,
-            record,
-            end,
+            phones: parts.bindings.phones(&order.rep, Instant::now()),
+            trunks: parts.trunks.load_full(),
+            contacts: Vec::new(),
+            rep: None,
+            shopper: None,
+            record: Some(record),
+            writing: None,
         }
     }
 
-    /// Makes the call; returns when both legs are over.
-    pub(super) async fn run(mut self) -> CallEnd {
-        let (mut rep, offer) = match self.reach_rep().await {
-            Rep::There { leg, offer } => (leg, offer),
-            Rep::Not(end) => return end,
+    /// Makes the call; returns when both legs are over and all that had begun to be written is written.
+    pub(super) async fn run(mut self, end: CancellationToken) -> (CallEnd, Option<Record>) {
+        let config = match self.config() {
+            Ok(config) => config,
+            Err(error) => {
+                let why = Arc::from(format!("there is no randomness: {error}"));
+                return (CallEnd::NotBegun(why), self.record);
+            }
         };
-        // On disk before the number's INVITE leaves: from here on it counts as dialled.
-        if let Err(error) = self.record.dial().await {
-            tracing::warn!(%error, "a number was not dialled: it could not be recorded");
-            part(&mut rep).await;
-            return CallEnd::NotBegun(Arc::from("that it is dialled could not be recorded"));
-        }
-        self.reporter.tell(CallNews::RepAnswered).await;
-        let mut end = no_trunk();
-        let trunks = Arc::clone(&self.parts.trunks);
-        for trunk in trunks.iter() {
-            let placed = legs::call_shopper(self.parts, self.order, trunk, offer.clone()).await;
-            let Ok(placed) = placed else {
-                break;
-            };
-            match self.reach_shopper(&mut rep, placed).await {
-                Shopper::There(shopper) => return self.join(rep, shopper).await,
-                Shopper::NextTrunk(why) => {
-                    tracing::warn!(trunk = %trunk.hostport, %why, "a trunk takes no call, the next is tried");
-                    end = CallEnd::Shopper(why);
-                }
-                Shopper::Not(why) => {
-                    end = why;
-                    break;
-                }
-            }
-        }
-        // Where the rep hung up, that leg is over already.
-        if end != CallEnd::RepLeft {
-            part(&mut rep).await;
-        }
-        end
-    }
-
-    /// Calls the rep's phones, one after the other, until one is answered.
-    async fn reach_rep(&mut self) -> Rep {
-        let mut why = NotReached::Unreachable(Arc::from("no phone is registered"));
-        let phones = self.parts.bindings.phones(&self.order.rep, Instant::now());
-        for phone in &phones {
-            let leg = match legs::call_rep(self.parts, self.order, phone) {
-                Ok(Some(leg)) => leg,
-                Ok(None) => continue,
-                Err(_) => break,
-            };
-            match self.ring_rep(leg).await {
-                Rep::Not(CallEnd::Rep(reason @ NotReached::Unreachable(_))) => why = reason,
-                other => return other,
-            }
-        }
-        Rep::Not(CallEnd::Rep(why))
-    }
-
-    async fn ring_rep(&self, mut leg: Placed) -> Rep {
+        let mut call = Controller::new(config);
+        let trunks = Arc::clone(&self.trunks);
+        let mut finding = Box::pin(legs::find_contacts(self.parts, &trunks));
+        let (mut is_found, mut is_asked_to_end) = (false, false);
+        let mut input = Some(Input::Begin);
         loop {
-            let event = tokio::select! {
-                event = leg.events.recv() => event,
-                () = self.end.cancelled() => {
-                    part(&mut leg).await;
-                    return Rep::Not(CallEnd::Cancelled);
-                }
-            };
-            match event {
-                Some(Event::Offered { offer }) => return Rep::There { leg, offer },
-                Some(Event::Ringing { .. }) => self.reporter.tell(CallNews::RepRings).await,
-                Some(Event::Ended(outcome)) => return Rep::Not(CallEnd::Rep(reason(outcome))),
-                Some(other) => ignore(&other),
-                None => return Rep::Not(CallEnd::Rep(reason(Outcome::Lost))),
+            if let Some(input) = input.take() {
+                call.handle(input, Instant::now());
             }
-        }
-    }
-
-    /// Waits for the shopper's answer. An early answer goes to the rep at once, who hears what the network plays.
-    async fn reach_shopper(&self, rep: &mut Placed, mut shopper: Placed) -> Shopper {
-        let mut early: Option<Body> = None;
-        let mut rings = false;
-        loop {
-            tokio::select! {
-                event = shopper.events.recv() => match event {
-                    Some(Event::Ringing { body, .. }) => {
-                        rings = true;
-                        self.reporter.tell(CallNews::ShopperRings).await;
-                        if let Some(answer) = body.filter(|_| early.is_none()) {
-                            early = Some(answer.clone());
-                            give(rep, Input::Acknowledge { answer });
+            while let Some(output) = call.poll_output() {
+                match output {
+                    Output::Place { side, way, offer } => {
+                        if !self.place(side, way, offer) {
+                            input = Some(Input::NotPlaced { side });
                         }
                     }
-                    Some(Event::Answered { answer }) => {
-                        let answer = answer.or_else(|| early.clone());
-                        match (answer, early) {
-                            (Some(answer), None) => give(rep, Input::Acknowledge { answer }),
-                            // Another phone answered than the one that spoke early (RFC 3261 §13.2.2.4).
-                            (Some(answer), Some(early)) if answer != early => {
-                                give(rep, Input::Modify { offer: Some(answer) });
-                            }
-                            (Some(_), Some(_)) => {}
-                            (None, _) => {
-                                part(&mut shopper).await;
-                                return Shopper::Not(CallEnd::NoCommonMedia);
-                            }
+                    Output::Order { side, order } => self.give(side, order),
+                    Output::Commit => self.write(),
+                    Output::News(news) => tell(self.reporter, &trunks, news).await,
+                    Output::Ended(end) => {
+                        if let Some(writing) = self.writing.take() {
+                            self.record = Some(writing.await.0);
                         }
-                        return Shopper::There(shopper);
+                        return (words::call_end(end), self.record);
                     }
-                    Some(Event::Ended(outcome)) if !rings && is_trunks_own(outcome) => {
-                        return Shopper::NextTrunk(reason(outcome));
-                    }
-                    Some(Event::Ended(Outcome::Refused(StatusCode::NOT_ACCEPTABLE_HERE))) => {
-                        return Shopper::Not(CallEnd::NoCommonMedia);
-                    }
-                    Some(Event::Ended(outcome)) => {
-                        return Shopper::Not(CallEnd::Shopper(reason(outcome)));
-                    }
-                    Some(other) => ignore(&other),
-                    None => return Shopper::Not(CallEnd::Shopper(reason(Outcome::Lost))),
-                },
-                event = rep.events.recv() => match event {
-                    Some(Event::Ended(outcome)) => {
-                        part(&mut shopper).await;
-                        return Shopper::Not(match outcome {
-                            // It rang too long for the rep's phone, which waits for the answer to its offer.
-                            Outcome::AnsweredTooLate => CallEnd::Shopper(NotReached::NoAnswer),
-                            _ => CallEnd::RepLeft,
-                        });
-                    }
-                    Some(Event::PeerOffer { id, .. }) => give(rep, Input::Refuse {
-                        id,
-                        status: StatusCode::NOT_ACCEPTABLE_HERE,
-                    }),
-                    Some(other) => ignore(&other),
-                    None => {
-                        part(&mut shopper).await;
-                        return Shopper::Not(CallEnd::RepLeft);
-                    }
-                },
-                () = self.end.cancelled() => {
-                    part(&mut shopper).await;
-                    return Shopper::Not(CallEnd::Cancelled);
                 }
             }
+            if input.is_some() {
+                continue;
+            }
+            let due = call.next_timeout();
+            // The end and the rep go first: nobody is called for whom nobody waits any more.
+            input = tokio::select! {
+                biased;
+                () = end.cancelled(), if !is_asked_to_end => {
+                    is_asked_to_end = true;
+                    Some(Input::End)
+                }
+                event = hear(&mut self.rep) => Some(Input::Leg { side: Side::First, event }),
+                event = hear(&mut self.shopper) => Some(Input::Leg { side: Side::Second, event }),
+                contacts = &mut finding, if !is_found => {
+                    is_found = true;
+                    self.contacts = contacts;
+                    None
+                }
+                (record, written) = written(&mut self.writing) => {
+                    self.writing = None;
+                    self.record = Some(record);
+                    match written {
+                        Ok(()) => Some(Input::Committed),
+                        Err(error) => {
+                            tracing::warn!(%error, "a number was not dialled: it could not be recorded");
+                            Some(Input::NotCommitted)
+                        }
+                    }
+                }
+                () = sleep_to(due) => Some(Input::Timeout),
+            };
         }
     }
 
-    /// They talk, until either hangs up or somebody asks for the end.
-    async fn join(&self, mut rep: Placed, mut shopper: Placed) -> CallEnd {
-        let since = Instant::now();
-        self.reporter.tell(CallNews::ShopperAnswered).await;
-        let mut exchange = Exchange::default();
-        let (by, over) = loop {
-            tokio::select! {
-                event = rep.events.recv() => match event {
-                    Some(Event::Ended(outcome)) => {
-                        break (ended_by(outcome, EndedBy::Rep), Some(Side::Rep));
-                    }
-                    Some(event) => exchange.pass(Side::Rep, event, &rep, &shopper),
-                    None => break (EndedBy::Desk, Some(Side::Rep)),
-                },
-                event = shopper.events.recv() => match event {
-                    Some(Event::Ended(outcome)) => {
-                        break (ended_by(outcome, EndedBy::Shopper), Some(Side::Shopper));
-                    }
-                    Some(event) => exchange.pass(Side::Shopper, event, &shopper, &rep),
-                    None => break (EndedBy::Desk, Some(Side::Shopper)),
-                },
-                () = self.end.cancelled() => break (EndedBy::Desk, None),
-            }
-        };
-        let talked = since.elapsed();
-        // A leg that is over says nothing more.
-        match over {
-            Some(Side::Rep) => part(&mut shopper).await,
-            Some(Side::Shopper) => part(&mut rep).await,
-            None => {
-                tokio::join!(part(&mut rep), part(&mut shopper));
-            }
-        }
-        CallEnd::Over { talked, by }
+    fn config(&self) -> Result<Config, getrandom::Error> {
+        let longest_ring = self.trunks.iter().map(|trunk| trunk.ring).max();
+        let longest_ring = longest_ring.unwrap_or_default();
+        let is_seconds = self.trunks.iter().any(|trunk| match trunk.offer {
+            OfferBy::Rep => false,
+            OfferBy::Shopper => true,
+        });
+        Ok(Config {
+            flow: if is_seconds {
+                Flow::OfferOfSecond
+            } else {
+                Flow::OfferOfFirst
+            },
+            origin: Origin::new(
+                u64::from_le_bytes(random::bytes()?),
+                legs::own_address(self.parts),
+            ),
+            ways_to_first: self.phones.len(),
+            ways_to_second: self.trunks.len(),
+            longest_ringing: REP_RINGS + LATE,
+            longest_commit: LONGEST_COMMIT,
+            longest_alone: longest_ring + REFUSALS,
+            longest_parting: LATE,
+        })
     }
-}
 
-impl Exchange {
-    /// Hands on what a leg says: `from` has said it, `to` is the other.
-    fn pass(&mut self, side: Side, event: Event, from: &Placed, to: &Placed) {
-        let refuse = |leg: &Placed, id| {
-            let status = StatusCode::NOT_ACCEPTABLE_HERE;
-            give(leg, Input::Refuse { id, status });
+    /// Whether there is a leg by this way.
+    fn place(&mut self, side: Side, way: usize, offer: Option<Body>) -> bool {
+        let placed = match side {
+            Side::First => self
+                .phones
+                .get(way)
+                .map(|phone| legs::call_rep(self.parts, self.order, phone, offer)),
+            Side::Second => self.trunks.get(way).map(|trunk| {
+                let contact = self.contacts.get(way).map(String::as_str);
+                legs::call_shopper(self.parts, self.order, trunk, contact, offer).map(Some)
+            }),
         };
-        match event {
-            // Of two changes at once the second comes too early.
-            Event::PeerOffer { id, .. } if self.asked.is_some() => refuse(from, id),
-            Event::PeerOffer { id, offer } => {
-                self.asked = Some((side, id));
-                give(to, Input::Modify { offer });
+        let placed = match placed {
+            Some(Ok(placed)) => placed,
+            Some(Err(error)) => {
+                tracing::error!(%error, "a leg was not placed: there is no randomness");
+                None
             }
-            Event::PeerOfferWithdrawn { .. } => self.asked = None,
-            Event::Modified { answer: Some(body) } | Event::ModifyOffered { offer: body } => {
-                if let Some((asker, id)) = self.asked.take()
-                    && asker != side
-                {
-                    give(to, Input::Accept { id, body });
-                }
-            }
-            Event::Modified { answer: None } | Event::ModifyFailed { .. } => {
-                if let Some((asker, id)) = self.asked.take()
-                    && asker != side
-                {
-                    refuse(to, id);
-                }
-            }
-            Event::PeerAnswer {
-                answer: Some(answer),
-            } => give(to, Input::Acknowledge { answer }),
-            Event::PeerAnswer { answer: None }
-            | Event::Ringing { .. }
-            | Event::Answered { .. }
-            | Event::Offered { .. }
-            | Event::Ended(_) => ignore(&event),
+            None => None,
+        };
+        let is_placed = placed.is_some();
+        *self.leg(side) = placed;
+        is_placed
+    }
+
+    fn give(&mut self, side: Side, order: Order) {
+        if let Some(leg) = self.leg(side)
+            && let Err(error) = leg.orders.give(order.into())
+        {
+            tracing::debug!(%error, "a leg took no order");
+        }
+    }
+
+    /// On disk before the number's INVITE leaves: from here on it counts as dialled.
+    fn write(&mut self) {
+        self.writing = self.record.take().map(|mut record| {
+            let writing: Writing = Box::pin(async move {
+                let written = record.dial().await;
+                (record, written)
+            });
+            writing
+        });
+    }
+
+    const fn leg(&mut self, side: Side) -> &mut Option<Placed> {
+        match side {
+            Side::First => &mut self.rep,
+            Side::Second => &mut self.shopper,
         }
     }
 }
 
-/// Hangs a leg up and waits until it is over; dropped, it would be hung up too.
-async fn part(leg: &mut Placed) {
-    give(leg, Input::HangUp);
-    let over = async {
-        while let Some(event) = leg.events.recv().await {
-            if matches!(event, Event::Ended(_)) {
-                return;
-            }
+async fn tell(reporter: &Reporter, trunks: &[TrunkSettings], news: News) {
+    let news = match news {
+        News::Rings(Side::First) => CallNews::RepRings,
+        News::Rings(Side::Second) => CallNews::ShopperRings,
+        News::FirstAnswered => CallNews::RepAnswered,
+        News::Joined => CallNews::ShopperAnswered,
+        News::NextWay { way, outcome } => {
+            let trunk = trunks.get(way).map(|trunk| trunk.hostport.as_str());
+            let why = words::not_reached(outcome);
+            tracing::warn!(trunk, %why, "a trunk takes no call, the next is tried");
+            return;
         }
     };
-    if timeout(PARTING, over).await.is_err() {
-        tracing::warn!("a leg did not end in time");
+    reporter.tell(news).await;
+}
+
+/// The next that a leg tells. A leg that is over tells nothing more.
+async fn hear(leg: &mut Option<Placed>) -> Event {
+    let Some(placed) = leg else {
+        return pending().await;
+    };
+    let event = placed.events.recv().await;
+    let event = event.unwrap_or(Event::Ended(Outcome::Lost));
+    if matches!(event, Event::Ended(_)) {
+        *leg = None;
+    }
+    event
+}
+
+async fn written(writing: &mut Option<Writing>) -> (Record, Result<(), CommitError>) {
+    match writing {
+        Some(writing) => writing.await,
+        None => pending().await,
     }
 }
 
-fn give(leg: &Placed, order: Input) {
-    if let Err(error) = leg.orders.give(order) {
-        tracing::debug!(%error, "a leg took no order");
-    }
-}
-
-fn ignore(event: &Event) {
-    tracing::trace!(?event, "nobody waits for this");
-}
-
-fn no_trunk() -> CallEnd {
-    CallEnd::NotBegun(Arc::from("no trunk is configured"))
-}
-
-/// Whether the call never got beyond the trunk, so that another may be asked without calling anybody twice.
-fn is_trunks_own(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Refused(status) => matches!(status.code(), 403 | 500..=599),
-        Outcome::NotAuthorised => true,
-        // No answer at all may still have been a call: it is not repeated.
-        Outcome::Unreachable(failure) => failure != sip::transaction::Failure::Timeout,
-        Outcome::Redirected(_)
-        | Outcome::NoAnswer
-        | Outcome::Cancelled
-        | Outcome::Unusable
-        | Outcome::AnsweredTooLate
-        | Outcome::HungUp
-        | Outcome::PeerHungUp
-        | Outcome::Lost
-        | Outcome::TooLong => false,
-    }
-}
-
-fn reason(outcome: Outcome) -> NotReached {
-    let because = |why: &str| NotReached::Unreachable(Arc::from(why));
-    match outcome {
-        Outcome::Refused(status) => match status.code() {
-            486 | 600 => NotReached::Busy,
-            408 | 480 => NotReached::NoAnswer,
-            603 => NotReached::Declined,
-            _ => NotReached::Unreachable(Arc::from(format!("it was answered {status}"))),
-        },
-        Outcome::NoAnswer | Outcome::AnsweredTooLate => NotReached::NoAnswer,
-        // M4: where a call goes is never up to whoever is called.
-        Outcome::Redirected(_) => because("it points elsewhere, which is not followed"),
-        Outcome::NotAuthorised => because("the credentials were not taken"),
-        Outcome::Unreachable(_) => because("nothing came back"),
-        Outcome::Unusable => because("it answered without media"),
-        Outcome::Cancelled | Outcome::HungUp | Outcome::PeerHungUp | Outcome::TooLong => {
-            because("it was hung up")
-        }
-        Outcome::Lost => because("it was lost"),
-    }
-}
-
-fn ended_by(outcome: Outcome, side: EndedBy) -> EndedBy {
-    match outcome {
-        Outcome::PeerHungUp => side,
-        Outcome::Refused(_)
-        | Outcome::Redirected(_)
-        | Outcome::NotAuthorised
-        | Outcome::Unreachable(_)
-        | Outcome::NoAnswer
-        | Outcome::Cancelled
-        | Outcome::Unusable
-        | Outcome::AnsweredTooLate
-        | Outcome::HungUp
-        | Outcome::Lost
-        | Outcome::TooLong => EndedBy::Desk,
+async fn sleep_to(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => pending().await,
     }
 }

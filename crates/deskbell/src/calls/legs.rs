@@ -1,7 +1,7 @@
 //! How the two legs of a call are set up: whom they call, by which way, in whose name.
 //! Must not know what is said to them afterwards.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use helpdesk::CallOrder;
@@ -17,17 +17,14 @@ use crate::server_address;
 use crate::sip_service::Binding;
 
 /// How long a rep's phone rings.
-const REP_RINGS: Duration = Duration::from_secs(30);
+pub(super) const REP_RINGS: Duration = Duration::from_secs(30);
 
-/// How long a shopper's phone rings: the rep's phone waits for the answer to its offer meanwhile, 25 s (RFC 3725
-/// §4.1: flow I is for whoever answers at once).
-const SHOPPER_RINGS: Duration = Duration::from_secs(24);
-
-/// Calls a rep's phone, without an offer: the phone makes it (RFC 3725 §4.1, flow I). `None` while it is not connected.
+/// Calls a rep's phone, by default without an offer: the phone makes it. `None` while it is not connected.
 pub(super) fn call_rep(
     parts: &Parts,
     order: &CallOrder,
     phone: &Binding,
+    offer: Option<Body>,
 ) -> Result<Option<Placed>, getrandom::Error> {
     let (way, protocol, remote) = match phone.target() {
         Some(Target::Flow(flow)) => (Way::Flow(flow), flow.transport, flow.remote),
@@ -58,28 +55,39 @@ pub(super) fn call_rep(
         way,
         config,
         setup,
-        None,
+        offer,
     )))
 }
 
-/// Calls the shopper's number over a trunk, with what the rep's phone offers.
-pub(super) async fn call_shopper(
+/// Our Contact at each trunk, in their order.
+pub(super) async fn find_contacts(parts: &Parts, trunks: &[TrunkSettings]) -> Vec<String> {
+    let mut contacts = Vec::with_capacity(trunks.len());
+    for trunk in trunks {
+        contacts.push(match server_address::find(trunk.place()).await {
+            Ok(remote) => contact(parts, trunk.protocol(), remote),
+            Err(_) => contact_by_name(parts, trunk.protocol()),
+        });
+    }
+    contacts
+}
+
+/// An address of ours, for descriptions of sessions that have no media yet.
+pub(super) fn own_address(parts: &Parts) -> IpAddr {
+    let known = parts.local.first().map(|(_, address)| address.ip());
+    known.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+/// Calls the shopper's number over a trunk, with what the rep's phone offers, or without an offer.
+pub(super) fn call_shopper(
     parts: &Parts,
     order: &CallOrder,
     trunk: &TrunkSettings,
-    offer: Body,
+    contact: Option<&str>,
+    offer: Option<Body>,
 ) -> Result<Placed, getrandom::Error> {
     let number = order.number.as_str();
-    let place = trunk.hostport.split(';').next().unwrap_or_default();
-    let protocol = if trunk.hostport.contains("transport=tcp") {
-        Protocol::Tcp
-    } else {
-        Protocol::Udp
-    };
-    let contact = match server_address::find(place).await {
-        Ok(remote) => contact(parts, protocol, remote),
-        Err(_) => format!("<sip:deskbell@{}>", parts.domain),
-    };
+    let place = trunk.place();
+    let contact = contact.map_or_else(|| contact_by_name(parts, trunk.protocol()), str::to_owned);
     let caller = trunk.from.as_deref().or(trunk.user.as_deref());
     let setup = Setup {
         call_id: random::word::<20>()?.into(),
@@ -99,12 +107,12 @@ pub(super) async fn call_shopper(
         seed: seed()?,
     };
     let config = Config {
-        ring_timeout: SHOPPER_RINGS,
+        ring_timeout: trunk.ring,
         longest_call: order.longest,
         ..Config::default()
     };
     let calls = &parts.calls;
-    Ok(calls.place(&parts.sender, Way::NextHop, config, setup, Some(offer)))
+    Ok(calls.place(&parts.sender, Way::NextHop, config, setup, offer))
 }
 
 /// Security rows S5 and S6: only a challenge of the configured realm is answered, and once.
@@ -118,20 +126,27 @@ fn contact(parts: &Parts, protocol: Protocol, remote: SocketAddr) -> String {
         .local
         .iter()
         .find(|(found, address)| *found == protocol && address.is_ipv4() == remote.is_ipv4());
-    let transport = match protocol {
-        Protocol::Tcp => ";transport=tcp",
-        Protocol::Tls => ";transport=tls",
-        Protocol::Ws | Protocol::Wss => ";transport=ws",
-        Protocol::Udp => "",
-    };
     match local {
         Some((_, local)) => {
             let is_any = local.ip().is_unspecified();
             let ip: Option<IpAddr> = is_any.then(|| ip_towards(remote).ok()).flatten();
             let address = SocketAddr::new(ip.unwrap_or(local.ip()), local.port());
-            format!("<sip:deskbell@{address}{transport}>")
+            format!("<sip:deskbell@{address}{}>", transport(protocol))
         }
-        None => format!("<sip:deskbell@{}{transport}>", parts.domain),
+        None => contact_by_name(parts, protocol),
+    }
+}
+
+fn contact_by_name(parts: &Parts, protocol: Protocol) -> String {
+    format!("<sip:deskbell@{}{}>", parts.domain, transport(protocol))
+}
+
+const fn transport(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => ";transport=tcp",
+        Protocol::Tls => ";transport=tls",
+        Protocol::Ws | Protocol::Wss => ";transport=ws",
+        Protocol::Udp => "",
     }
 }
 

@@ -4,11 +4,13 @@
 mod intent;
 mod joining;
 mod legs;
+mod words;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use helpdesk::{CallEnd, CallId, CallNews, CallOrder};
 use sip::Protocol;
 use sip_transport::{Calls, Sender};
@@ -25,6 +27,9 @@ use crate::desk::{CallCommand, CallReport};
 use crate::happenings::Happenings;
 use crate::sip_service::Bindings;
 
+/// By which ways telephones are called, the first to be tried first; a call keeps those it began with.
+pub(crate) type SharedTrunks = Arc<ArcSwap<Vec<TrunkSettings>>>;
+
 /// What an operator needs.
 #[derive(Clone)]
 pub(crate) struct Parts {
@@ -37,7 +42,7 @@ pub(crate) struct Parts {
     /// Where intents are written down.
     pub(crate) journal: Journal,
     /// By which ways telephones are called, the first to be tried first.
-    pub(crate) trunks: Arc<[TrunkSettings]>,
+    pub(crate) trunks: SharedTrunks,
     /// Where peers reach us.
     pub(crate) local: Arc<[(Protocol, SocketAddr)]>,
     /// Whose calls they are.
@@ -63,12 +68,27 @@ impl Operator {
         }
     }
 
-    /// Runs until no more orders can come; calls under way are hung up then.
-    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<CallCommand>) {
+    /// Runs until the farewell, and then until every call that was under way is hung up and on record. Orders that come
+    /// after the farewell are not carried out: nothing of them is on record, and the helpdesk gives them anew.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<CallCommand>,
+        farewell: CancellationToken,
+    ) {
         let mut calls = JoinSet::new();
-        loop {
+        let mut is_leaving = false;
+        while !(is_leaving && calls.is_empty()) {
             tokio::select! {
+                () = farewell.cancelled(), if !is_leaving => {
+                    is_leaving = true;
+                    for end in self.ends_by_call.values() {
+                        end.cancel();
+                    }
+                }
                 command = commands.recv() => match command {
+                    Some(CallCommand::Place(order)) if is_leaving => {
+                        tracing::info!(ticket = %order.ticket, "a call is not begun: the server stops");
+                    }
                     Some(CallCommand::Place(order)) => self.place(*order, &mut calls),
                     Some(CallCommand::End(call)) => {
                         if let Some(end) = self.ends_by_call.get(&call) {
@@ -102,7 +122,7 @@ async fn make(parts: Parts, order: CallOrder, end: CancellationToken) -> CallId 
         order: order.clone(),
     };
     // Nothing leaves before this is on disk, and an intent of this name begins once: a call is never made twice.
-    let mut record = match Record::begin(parts.journal.clone(), order.clone()).await {
+    let record = match Record::begin(parts.journal.clone(), order.clone()).await {
         Ok(record) => record,
         Err(error) => {
             tracing::warn!(%error, "a call was not made: its intent is not on record");
@@ -111,11 +131,13 @@ async fn make(parts: Parts, order: CallOrder, end: CancellationToken) -> CallId 
             return call;
         }
     };
-    let ended = Joining::new(&parts, &order, &reporter, &mut record, end)
-        .run()
-        .await;
-    if let Err(error) = record.end(ended.fate(record.dialled())).await {
-        tracing::error!(%error, "how a call ended is not on record; after a restart it is in doubt");
+    let joining = Joining::new(&parts, &order, &reporter, record);
+    let (ended, record) = joining.run(end).await;
+    if let Some(mut record) = record {
+        let fate = ended.fate(record.dialled());
+        if let Err(error) = record.end(fate).await {
+            tracing::error!(%error, "how a call ended is not on record; after a restart it is in doubt");
+        }
     }
     parts
         .happenings

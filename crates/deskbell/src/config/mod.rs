@@ -45,8 +45,8 @@ use settings::DangerousSettings;
 pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use settings::{
-    Audience, DigestSettings, Durability, Extension, HttpSettings, PbxSettings, Protocol, Refusal,
-    Settings, TrunkSettings, WatcherSettings,
+    Audience, DigestSettings, Durability, Extension, HttpSettings, OfferBy, PbxSettings, Protocol,
+    Refusal, Settings, TrunkSettings, WatcherSettings,
 };
 pub(crate) use summary::summary;
 

@@ -230,9 +230,38 @@ pub(crate) struct TrunkSettings {
     pub(crate) realm: Option<String>,
     /// Who calls, as the called see it.
     pub(crate) from: Option<String>,
+    /// How long a telephone rings.
+    pub(crate) ring: Duration,
+    /// Who makes the offer.
+    pub(crate) offer: OfferBy,
+}
+
+/// Who makes the offer of a call (RFC 3725).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfferBy {
+    /// The rep's phone, which waits for the answer while the telephone rings (flow I).
+    Rep,
+    /// The telephone; the rep's phone is on hold until then (flow IV).
+    Shopper,
 }
 
 impl TrunkSettings {
+    /// Host and port.
+    pub(crate) fn place(&self) -> &str {
+        self.hostport.split(';').next().unwrap_or_default()
+    }
+
+    /// The transport its URI names.
+    pub(crate) fn protocol(&self) -> sip::Protocol {
+        let mut parameters = self.hostport.split(';').skip(1);
+        let transport = parameters.find_map(|one| one.strip_prefix("transport="));
+        match transport {
+            Some(name) if name.eq_ignore_ascii_case("tcp") => sip::Protocol::Tcp,
+            Some(name) if name.eq_ignore_ascii_case("tls") => sip::Protocol::Tls,
+            Some(_) | None => sip::Protocol::Udp,
+        }
+    }
+
     /// The password, where there is one.
     pub(crate) fn password(&self) -> &str {
         self.password.as_ref().map_or("", |secret| secret.expose())

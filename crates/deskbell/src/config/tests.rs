@@ -1373,3 +1373,29 @@ fn a_telephone_system_is_read() {
     "#]],
     );
 }
+
+#[test]
+fn what_a_trunk_and_a_callback_cannot_do_is_told() {
+    check_with(
+        r#"
+[[trunk]]
+uri = "sip:trunk.example"
+ring = "60s"
+offer = "rep"
+[[trunk]]
+uri = "sip:other.example"
+ring = "10m"
+[[site]]
+id = "shop"
+[site.callback]
+allow = ["+33"]
+reach = ["telephone", "pigeon", "telephone"]
+"#,
+        expect![[r#"
+            deskbell.toml:5:9: [[trunk]] offer: cannot wait for so long: a rep's phone that makes the offer lets a telephone ring for 24s at most; write offer = "shopper"
+            deskbell.toml:8:8: [[trunk]] ring: is 10m but must be from 5s to 2m
+            deskbell.toml:13:23: [[site]] callback.reach: cannot be "pigeon"; known: messenger, telephone
+            deskbell.toml:13:33: [[site]] callback.reach: is there already
+        "#]],
+    );
+}

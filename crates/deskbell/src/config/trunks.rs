@@ -5,15 +5,15 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use helpdesk::{CallbackRules, Country, Dialling, Hours, RepId, Strangers};
+use helpdesk::{CallbackRules, Country, Dialling, Hours, Reach, RepId, Strangers};
 use jiff::tz::TimeZone;
 use sip::{Scheme, Uri};
 
 use super::document::{Section, Value};
 use super::secret::{Keys, Sought, Sources};
-use super::settings::TrunkSettings;
+use super::settings::{OfferBy, TrunkSettings};
 
-pub(super) const TRUNK_KEYS: [&str; 7] = [
+pub(super) const TRUNK_KEYS: [&str; 9] = [
     "uri",
     "user",
     "password",
@@ -21,6 +21,8 @@ pub(super) const TRUNK_KEYS: [&str; 7] = [
     "password_env",
     "realm",
     "from",
+    "ring",
+    "offer",
 ];
 
 const PASSWORD: Keys = Keys {
@@ -29,7 +31,7 @@ const PASSWORD: Keys = Keys {
     environment: "password_env",
 };
 
-const CALLBACK_KEYS: [&str; 15] = [
+const CALLBACK_KEYS: [&str; 16] = [
     "allow",
     "country",
     "quiet_hours",
@@ -45,7 +47,13 @@ const CALLBACK_KEYS: [&str; 15] = [
     "retry_after",
     "grace",
     "strangers",
+    "reach",
 ];
+
+/// The rep's phone waits for the answer to its offer so long: its 2xx comes again for 64*T1, 32 s, and we answer within
+/// 25 s (RFC 3725 §4.1).
+const LONGEST_FOR_OFFER_OF_REP: Duration = Duration::from_secs(24);
+const RINGING: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(120);
 
 const COUNTS: RangeInclusive<u32> = 1..=10_000;
 const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
@@ -107,12 +115,33 @@ fn read_trunk(table: &Section<'_>, secrets: Sources<'_>) -> Option<TrunkSettings
         }
         fits.then(|| from.to_owned())
     });
+    let ring = table
+        .value("ring")
+        .and_then(|value| value.duration(RINGING));
+    let ring = ring.unwrap_or(LONGEST_FOR_OFFER_OF_REP);
+    let words = [("rep", OfferBy::Rep), ("shopper", OfferBy::Shopper)];
+    let offer = table.value("offer").and_then(|value| {
+        let offer = value.choice(&words)?;
+        if offer == OfferBy::Rep && ring > LONGEST_FOR_OFFER_OF_REP {
+            value.mistake(
+                "cannot wait for so long: a rep's phone that makes the offer lets a telephone ring for 24s at most; write offer = \"shopper\"",
+            );
+        }
+        Some(offer)
+    });
+    let offer = offer.unwrap_or(if ring > LONGEST_FOR_OFFER_OF_REP {
+        OfferBy::Shopper
+    } else {
+        OfferBy::Rep
+    });
     Some(TrunkSettings {
         hostport: text.trim_start_matches("sip:").to_owned(),
         user,
         password,
         realm,
         from,
+        ring,
+        offer,
     })
 }
 
@@ -176,6 +205,9 @@ pub(super) fn read_rules(site: &Section<'_>, dialling: Dialling) -> CallbackRule
             .map_err(|error| value.mistake(error))
             .ok()
     });
+    if let Some(order) = table.value("reach") {
+        rules.order = read_order(&order);
+    }
     let words = [
         ("refused", Strangers::Refused),
         ("allowed", Strangers::Allowed),
@@ -189,6 +221,23 @@ pub(super) fn read_rules(site: &Section<'_>, dialling: Dialling) -> CallbackRule
         rules.strangers = strangers;
     }
     rules
+}
+
+/// The ways to a shopper, the page before all others.
+fn read_order(value: &Value<'_>) -> Vec<Reach> {
+    let words = [
+        ("messenger", Reach::Messenger),
+        ("telephone", Reach::Telephone),
+    ];
+    let mut order = vec![Reach::Browser];
+    for item in value.items().unwrap_or_default() {
+        match item.choice(&words) {
+            Some(reach) if order.contains(&reach) => item.mistake("is there already"),
+            Some(reach) => order.push(reach),
+            None => {}
+        }
+    }
+    order
 }
 
 fn read_prefixes(value: &Value<'_>) -> Vec<String> {

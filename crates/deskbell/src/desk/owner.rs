@@ -365,6 +365,10 @@ impl Owner {
                 let reply = self.wait_for(Waiting::Case(answer));
                 self.feed(Input::OpenCase { case, reply });
             }
+            Command::CloseCase { case, by, answer } => {
+                let reply = self.wait_for(Waiting::Case(answer));
+                self.feed(Input::CloseCase { case, by, reply });
+            }
             Command::Forget {
                 tickets,
                 cases,

@@ -8,6 +8,7 @@ pub(super) fn answer(helpdesk: &Helpdesk, report: Report) {
     match report {
         Report::Reps(answer) => drop(answer.send(helpdesk.reps())),
         Report::Queue(answer) => drop(answer.send(helpdesk.queue())),
+        Report::Cases(answer) => drop(answer.send(helpdesk.cases().cloned().collect())),
         Report::Decisions { ticket, answer } => {
             drop(answer.send(helpdesk.decisions(&ticket).cloned().collect()));
         }

@@ -15,7 +15,8 @@ use super::announcer::SharedListeners;
 use super::lanes::Lanes;
 use crate::happenings::unix_ms;
 
-/// Events held in memory; more wait in the outbox.
+/// Events of one listener held in memory; more wait in the outbox. Listeners have nothing to do with each other, and
+/// what waits for one that is configured no more is not held at all.
 const HELD: usize = 20_000;
 
 /// How often the outbox is looked through for events that found no room.
@@ -65,9 +66,7 @@ impl Deliverer {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 Some(entry) = self.fresh.recv() => {
-                    if self.lanes.len() < HELD {
-                        self.lanes.add(entry);
-                    }
+                    self.hold(entry);
                 }
                 _ = looking.tick() => self.look().await,
                 Some(ended) = self.under_way.join_next() => match ended {
@@ -80,15 +79,30 @@ impl Deliverer {
         }
     }
 
+    fn hold(&mut self, entry: OutboxEntry) {
+        let listeners = self.listeners.load();
+        let is_known = listeners
+            .iter()
+            .any(|listener| listener.id == entry.destination);
+        if is_known && self.lanes.len_of(&entry.destination) < HELD {
+            self.lanes.add(entry);
+        }
+    }
+
     /// Reads what waits on disk and is not held yet.
     async fn look(&mut self) {
-        if self.lanes.len() >= HELD {
-            return;
-        }
+        let listeners = self.listeners.load_full();
+        let is_known = |id: &str| listeners.iter().any(|listener| listener.id == id);
+        self.lanes.let_go_of_all_but(is_known);
         let most = u32::try_from(HELD).unwrap_or(u32::MAX);
-        match self.journal.outbox_due(i64::MAX, most).await {
-            Ok(entries) => entries.into_iter().for_each(|entry| self.lanes.add(entry)),
-            Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
+        for listener in listeners.iter() {
+            if self.lanes.len_of(&listener.id) >= HELD {
+                continue;
+            }
+            match self.journal.outbox_waiting_for(&listener.id, most).await {
+                Ok(entries) => entries.into_iter().for_each(|entry| self.hold(entry)),
+                Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
+            }
         }
     }
 

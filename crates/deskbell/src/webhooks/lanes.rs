@@ -20,7 +20,8 @@ pub(super) struct Lanes {
     under_way_by_listener: HashMap<String, usize>,
     /// Listeners that asked to be left alone, and until when.
     left_alone: HashMap<String, i64>,
-    length: usize,
+    /// How many wait or are under way.
+    length_by_listener: HashMap<String, usize>,
 }
 
 impl Lanes {
@@ -28,8 +29,9 @@ impl Lanes {
     pub(super) fn add(&mut self, entry: OutboxEntry) {
         let lane = self.entries_by_lane.entry(lane_of(&entry)).or_default();
         if !lane.contains_key(&entry.id) {
+            let length = self.length_by_listener.entry(entry.destination.clone());
+            *length.or_default() += 1;
             lane.insert(entry.id.clone(), entry);
-            self.length += 1;
         }
     }
 
@@ -84,8 +86,10 @@ impl Lanes {
         let lane = lane_of(entry);
         self.land(&lane);
         if let Some(entries) = self.entries_by_lane.get_mut(&lane) {
-            if entries.remove(&entry.id).is_some() {
-                self.length -= 1;
+            if entries.remove(&entry.id).is_some()
+                && let Some(length) = self.length_by_listener.get_mut(&lane.0)
+            {
+                *length = length.saturating_sub(1);
             }
             if entries.is_empty() {
                 self.entries_by_lane.remove(&lane);
@@ -113,9 +117,22 @@ impl Lanes {
         self.left_alone.insert(listener.to_owned(), until_unix_ms);
     }
 
-    /// Events that wait or are under way.
-    pub(super) fn len(&self) -> usize {
-        self.length
+    /// Events of a listener that wait or are under way.
+    pub(super) fn len_of(&self, listener: &str) -> usize {
+        self.length_by_listener.get(listener).copied().unwrap_or(0)
+    }
+
+    /// Forgets what waits for any other listener; what is under way to one is still to be settled.
+    pub(super) fn let_go_of_all_but(&mut self, is_known: impl Fn(&str) -> bool) {
+        let under_way = &self.under_way;
+        self.entries_by_lane
+            .retain(|lane, _| is_known(&lane.0) || under_way.contains(lane));
+        self.left_alone.retain(|listener, _| is_known(listener));
+        self.length_by_listener.clear();
+        for ((listener, _), entries) in &self.entries_by_lane {
+            let length = self.length_by_listener.entry(listener.clone());
+            *length.or_default() += entries.len();
+        }
     }
 
     /// The same of one listener.
@@ -186,7 +203,26 @@ mod tests {
         assert_eq!(ids(&mut lanes, 0), ["3"]);
         lanes.settle(&entry("3", "a"));
         lanes.settle(&entry("4", "b"));
-        assert_eq!(lanes.len(), 0);
+        assert_eq!(lanes.len_of("shop"), 0);
+    }
+
+    #[test]
+    fn what_waits_for_a_listener_that_is_gone_takes_no_room() {
+        let mut lanes = Lanes::default();
+        let to = |destination: &str, id: &str| OutboxEntry {
+            destination: destination.to_owned(),
+            ..entry(id, id)
+        };
+        lanes.add(to("gone", "1"));
+        lanes.add(to("gone", "2"));
+        lanes.add(to("shop", "3"));
+        assert_eq!((lanes.len_of("gone"), lanes.len_of("shop")), (2, 1));
+        let begun = lanes.poll(0, |id| id == "gone").unwrap();
+        lanes.let_go_of_all_but(|id| id == "shop");
+        assert_eq!((lanes.len_of("gone"), lanes.len_of("shop")), (1, 1));
+        lanes.settle(&begun);
+        assert_eq!(lanes.len_of("gone"), 0);
+        assert_eq!(ids(&mut lanes, 0), ["3"]);
     }
 
     #[test]
@@ -223,7 +259,7 @@ mod tests {
         let mut lanes = Lanes::default();
         lanes.add(entry("1", "a"));
         lanes.add(entry("1", "a"));
-        assert_eq!(lanes.len(), 1, "the same event once");
+        assert_eq!(lanes.len_of("shop"), 1, "the same event once");
         assert!(lanes.poll(0, |_| false).is_none());
         assert_eq!(lanes.next_due(|_| false), None);
         assert!(lanes.poll(0, |_| true).is_some());

@@ -10,6 +10,8 @@ use crate::address;
 use crate::addresses::Addresses;
 
 mod authorisation;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod cases;
 mod decisions;
 mod estimates;
 mod groups;
@@ -50,6 +52,8 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(reps::list))
         .add(address!(groups::list))
         .add(address!(queue::list))
+        .add(address!(cases::list))
+        .add(address!(cases::close))
         .add(address!(decisions::show))
         .add(address!(estimates::show))
         .add(address!(lines::list))

@@ -284,7 +284,7 @@ fn refusal(refused: AskRefused) -> Problem {
     }
 }
 
-pub(super) fn sentence(refused: &impl ToString) -> String {
+pub(crate) fn sentence(refused: &impl ToString) -> String {
     let text = refused.to_string();
     let mut letters = text.chars();
     letters

@@ -8,10 +8,11 @@ use gateway::{AdminFace, AdminKey, Options, Scope};
 
 use crate::world::{World, config};
 
-const ADDRESSES: [&str; 9] = [
+const ADDRESSES: [&str; 10] = [
     "/v1/admin/reps",
     "/v1/admin/groups",
     "/v1/admin/queue",
+    "/v1/admin/cases",
     "/v1/admin/decisions/t1",
     "/v1/admin/estimates",
     "/v1/admin/lines",
@@ -76,6 +77,53 @@ async fn only_a_valid_key_of_the_right_scope_looks() {
             assert_eq!(reply.status, status, "{address} {key}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_case_is_listed_and_closed() {
+    let world = world(&store()).await;
+    let left = r#"{"skills":["cameras"],"name":"Zoe","email":"zoe@example.net","message":"The shutter sticks"}"#;
+    let left = world
+        .post("/v1/sites/shop/cases", left)
+        .send()
+        .await
+        .json(201);
+    let id = left["id"].as_str().unwrap();
+    let list = async |query: &str| {
+        let path = format!("/v1/admin/cases{query}");
+        let call = world
+            .get(&path)
+            .header("authorization", "Bearer the-reading-key");
+        call.send().await
+    };
+    let listed = list("?state=open&site=shop").await.json(200);
+    let case = &listed["items"][0];
+    assert_eq!(case["case"], id);
+    assert_eq!(case["state"], "open");
+    assert_eq!(case["reason"], "offline");
+    assert_eq!(case["words"], "The shutter sticks\nEmail: zoe@example.net");
+    assert_eq!(case["closed"], serde_json::Value::Null);
+    for none in ["?state=closed", "?site=lab"] {
+        assert_eq!(list(none).await.json(200)["items"], serde_json::json!([]));
+    }
+    list("?state=lost").await.problem(422);
+
+    let close = async |key: &str, case: &str, body: &str| {
+        let path = format!("/v1/admin/cases/{case}/close");
+        world.post(&path, body).bearer(key).send().await
+    };
+    close("the-reading-key", id, "{}").await.problem(403);
+    close("the-writing-key", "nowhere", "{}").await.problem(404);
+    close("the-writing-key", id, r#"{"by":"alice"}"#)
+        .await
+        .problem(422);
+    let closed = close("the-writing-key", id, r#"{"rep":"alice"}"#)
+        .await
+        .json(200);
+    assert_eq!(
+        (&closed["state"], &closed["closed_by"]),
+        (&"closed".into(), &"alice".into())
+    );
 }
 
 #[tokio::test]

@@ -233,6 +233,14 @@ impl State {
                 self.cases.push(*case);
                 let _ = answer.send(kept);
             }
+            Command::CloseCase { case, by, answer } => {
+                let found = self.cases.iter().find(|known| known.id == case);
+                let closed = found.map(|known| Case {
+                    state: CaseState::Closed { at_unix_ms: 0, by },
+                    ..kept(known)
+                });
+                let _ = answer.send(closed.ok_or(CaseRefused::UnknownCase(case)));
+            }
             Command::Forget {
                 tickets, answer, ..
             } => {
@@ -241,7 +249,7 @@ impl State {
                 }
                 let _ = answer.send(());
             }
-            Command::Report(report) => tell(report),
+            Command::Report(report) => tell(report, &self.cases),
             Command::Rate {
                 key,
                 stars,
@@ -371,10 +379,11 @@ fn run(errand: Errand) {
     }
 }
 
-fn tell(report: Report) {
+fn tell(report: Report, cases: &[NewCase]) {
     match report {
         Report::Reps(answer) => drop(answer.send(reps())),
         Report::Queue(answer) => drop(answer.send(Vec::new())),
+        Report::Cases(answer) => drop(answer.send(cases.iter().map(kept).collect())),
         Report::Decisions { ticket, answer } => {
             let decisions = (ticket.as_str() == "t1").then(|| decision(ticket));
             drop(answer.send(decisions.into_iter().collect()));

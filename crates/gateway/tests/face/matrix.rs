@@ -106,6 +106,7 @@ async fn every_address_answers_every_caller_as_the_table_says() {
                 .replace("{site}", "shop")
                 .replace("{rep}", "alice")
                 .replace("{ticket}", "t1")
+                .replace("{case}", "c1")
                 .replace("{webhook}", "backend");
             let call = world.client().call(&address.method, &path);
             let call = match address.method.as_str() {

@@ -22,7 +22,7 @@ use crate::tickets::Stage;
 use crate::words;
 
 /// What a call may take beside the talk itself: both phones ring, and both are told of its end.
-const RINGING: Duration = Duration::from_secs(240);
+const RINGING: Duration = Duration::from_secs(320);
 /// How long a call waits for a free line.
 pub(super) const NEXT_LINE: Duration = Duration::from_secs(15);
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use helpdesk::{
-    CallbackRules, Config, Country, Dialling, Fate, NumberError, PastCall, PhoneNumber, SiteId,
-    Strangers, TicketId,
+    CallbackRules, Config, Country, Dialling, Fate, NumberError, PastCall, PhoneNumber, Reach,
+    SiteId, Strangers, TicketId,
 };
 
 use crate::room::{Room, check_with, sample};
@@ -357,7 +357,7 @@ fn a_call_of_which_nothing_is_heard_ends_by_itself() {
         alice available
         ask t1 cameras name=Zoe phone=0612345678 by=token answer=call
         t1 heard rep
-        3850s
+        3930s
         ",
         expect![[r#"
             < t1 -: You will be called at +33•••••••78.
@@ -615,6 +615,37 @@ fn a_restart_keeps_the_wish_and_never_dials_again_by_itself() {
         carol: serves other tiers.
         Not by telephone: nobody knows whether the last call went out; it is not made again by itself.
     "#]].assert_eq(&room.trace);
+}
+
+#[test]
+fn a_site_may_prefer_the_telephone_to_the_messenger_or_do_without_it() {
+    let script = "
+        alice busy
+        ask t1 cameras name=Zoe phone=0612345678 by=token im=sip:zoe@example.net
+        t1 page here
+        t1 page gone
+        40s
+        alice available
+        ";
+    check_with(
+        calling(|rules| rules.order = vec![Reach::Browser, Reach::Telephone, Reach::Messenger]),
+        script,
+        expect![[r#"
+            = t1 queued at 1, 250 s (26 to 576)
+            @ call alice, then +33612345678: Zoe wants a call: Cameras
+            < t1 is callback Alice, CallingRep +33•••••••78
+        "#]],
+    );
+    check_with(
+        calling(|rules| rules.order = vec![Reach::Browser]),
+        script,
+        expect![[r#"
+            = t1 queued at 1, 250 s (26 to 576)
+            > alice (t1): Zoe (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            > alice (t1): The shopper's page has been out of reach for 40 s, and there is no other way to the shopper; what you write waits for the page.
+            < t1 is offered Alice
+        "#]],
+    );
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub enum Flow {
     /// The first: its offer waits for the second's answer, so that the second may not ring for long (RFC 3725 §4.1,
     /// flow I).
     OfferOfFirst,
-    /// The second: the first is put on hold meanwhile, by an offer of ours without media (RFC 3725 §4.4, flow IV).
+    /// The second: the first is put on hold meanwhile, by an offer of ours in which nothing is heard (RFC 3725 §4.4,
+    /// flow IV).
     OfferOfSecond,
 }
 

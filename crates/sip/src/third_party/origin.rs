@@ -28,12 +28,16 @@ impl Origin {
         }
     }
 
-    /// An offer without media (RFC 3725 §4.4): the call is up, and nobody is heard yet.
+    /// An offer in which nobody is heard yet.
+    ///
+    /// Deviates from RFC 3725 §4.4: not without media, but with sound that is held (RFC 3264 §8.4), because phones
+    /// such as baresip refuse a session in which there is nothing. The line is the one that calls have.
     pub(super) fn hold(&mut self) -> Body {
         let line = self.next_line();
+        let nowhere = unspecified(&self.address);
         let text = format!(
-            "v=0\r\n{line}\r\ns=-\r\nc={}\r\nt=0 0\r\n",
-            unspecified(&self.address)
+            "v=0\r\n{line}\r\ns=-\r\nc={nowhere}\r\nt=0 0\r\nm=audio 9 RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\n\
+             a=rtpmap:0 PCMU/8000\r\na=inactive\r\n"
         );
         Body {
             content_type: SDP.into(),

@@ -141,6 +141,12 @@ impl Reader {
                 );
                 self.query(&sql, &[&id, &at_most]).await?
             }
+            OutboxChoice::WaitingFor(destination) => {
+                let sql = format!(
+                    "SELECT {ENTRY} FROM outbox WHERE NOT dead AND destination = $1 ORDER BY id LIMIT $2"
+                );
+                self.query(&sql, &[&destination, &at_most]).await?
+            }
         };
         let entries = rows.iter().map(errands::entry);
         entries

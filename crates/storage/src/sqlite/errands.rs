@@ -252,6 +252,15 @@ pub(super) fn entries(
             );
             collect(connection.prepare_cached(&sql)?, params![id, at_most])
         }
+        OutboxChoice::WaitingFor(destination) => {
+            let sql = format!(
+                "SELECT {ENTRY} FROM outbox WHERE dead = 0 AND destination = ?1 ORDER BY id LIMIT ?2"
+            );
+            collect(
+                connection.prepare_cached(&sql)?,
+                params![destination, at_most],
+            )
+        }
     }
 }
 
