@@ -21,10 +21,6 @@ const FOR_A_SNAPSHOT: u64 = 2;
 fn a_refresh_asks_for_its_snapshot_alone() {
     let store = Store::new(StoreConfig::new([7; 16]));
     let alice = PresentityId::new("alice");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "an instant cannot be made otherwise; the test does not depend on which it is"
-    )]
     let mut now = Instant::now();
     let initial = Publish::Initial {
         document: Document::read_pidf(PIDF).unwrap(),
