@@ -6,12 +6,11 @@ use std::collections::BinaryHeap;
 
 use super::report::Report;
 use super::rivals::{Forecasts, Past, View};
-use super::scenario::{Arrivals, Class, Scenario, ScenarioError};
+use super::scenario::{Arrivals, Scenario, ScenarioError};
 use super::score::{Sample, Scores};
 use super::shoppers::{Asking, Shoppers, seconds};
 use super::staff::Staff;
 use super::tally::{End, Tally};
-use crate::ask::Wishes;
 use crate::estimate::experience::Experience;
 use crate::estimate::quick::Length;
 use crate::estimate::quote::{Form, Quote, quote};
@@ -145,16 +144,6 @@ impl<'s> Play<'s> {
         let classes = scenario.classes.len();
         let mut shoppers = Shoppers::new(scenario);
         let asking = shoppers.next()?;
-        let mut skills = Vec::new();
-        let mut skill_by_class = Vec::new();
-        for class in &scenario.classes {
-            let first = class.skills.first();
-            let known = skills.iter().position(|&skill| skill == first);
-            skill_by_class.push(known.unwrap_or(skills.len()));
-            if known.is_none() {
-                skills.push(first);
-            }
-        }
         let wanted = match &scenario.arrivals {
             Arrivals::Chance(count) => *count,
             Arrivals::Trace(rows) => {
@@ -179,8 +168,8 @@ impl<'s> Play<'s> {
             vacant: Vec::new(),
             waiting: vec![0; classes],
             in_hand: Vec::new(),
-            experience: Experience::new(skill_by_class),
-            taught_as: taught_as(&scenario.classes),
+            experience: Experience::new(scenario.skill_by_class()),
+            taught_as: scenario.taught_as(),
             past: vec![Past::default(); classes],
             handling: vec![Sum::default(); classes],
             leaving: vec![Sum::default(); classes],
@@ -598,21 +587,6 @@ impl<'s> Play<'s> {
             seconds: self.staff.counted_seconds(),
         }
     }
-}
-
-/// A class with wishes, or of several skills, is known as the plain one of its first skill and tier, if there is one.
-fn taught_as(classes: &[Class]) -> Vec<usize> {
-    let is_plain = |class: &Class| class.skills.len() == 1 && class.wishes == Wishes::NONE;
-    let as_which = |(place, class): (usize, &Class)| {
-        let alike = |other: &Class| {
-            is_plain(other)
-                && other.skills.first() == class.skills.first()
-                && other.tier == class.tier
-        };
-        let plain = classes.iter().position(alike);
-        plain.filter(|_| !is_plain(class)).unwrap_or(place)
-    };
-    classes.iter().enumerate().map(as_which).collect()
 }
 
 impl Moment {
