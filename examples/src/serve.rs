@@ -67,14 +67,7 @@ impl Serve {
     /// Where it does not come up again.
     pub fn crash_and_restart(&mut self) -> anyhow::Result<()> {
         self.crash()?;
-        let mut config = self.config.clone();
-        for (scheme, address) in &self.sip {
-            let anywhere = format!("{scheme}://127.0.0.1:0");
-            config = config.replacen(&anywhere, &format!("{scheme}://{address}"), 1);
-        }
-        config = config.replace("\"127.0.0.1:0\"", &format!("\"{}\"", self.http));
-        (self.child, self.sip, self.http) = launch(&self.program, &self.folder, &config)?;
-        Ok(())
+        self.restart()
     }
 
     /// Kills the server as a crash would.
@@ -87,12 +80,18 @@ impl Serve {
         Ok(())
     }
 
-    /// Starts the server again on the same data, on ports of the system's choice, after [`crash`](Self::crash).
+    /// Starts the server again on the same data and the same ports, after [`crash`](Self::crash).
     ///
     /// # Errors
     /// Where it does not come up; the error tells what it said.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        (self.child, self.sip, self.http) = launch(&self.program, &self.folder, &self.config)?;
+        let mut config = self.config.clone();
+        for (scheme, address) in &self.sip {
+            let anywhere = format!("{scheme}://127.0.0.1:0");
+            config = config.replacen(&anywhere, &format!("{scheme}://{address}"), 1);
+        }
+        config = config.replace("\"127.0.0.1:0\"", &format!("\"{}\"", self.http));
+        (self.child, self.sip, self.http) = launch(&self.program, &self.folder, &config)?;
         Ok(())
     }
 

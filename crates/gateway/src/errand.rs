@@ -1,7 +1,7 @@
 //! What the gateway asks of the journal of past conversations: a shopper's own, to show or to take out, and for the
 //! site's own programs all of them in pages. Must not know where they are kept.
 
-use helpdesk::{Case, Record, TicketId};
+use helpdesk::{Case, CaseId, Record, TicketId};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -43,6 +43,13 @@ pub enum Errand {
         /// Their tickets and cases.
         answer: oneshot::Sender<Result<CustomerPast, ErrandFailed>>,
     },
+    /// Take all that is kept of a customer out for good.
+    Forget {
+        /// Whom.
+        customer: Customer,
+        /// What became of it.
+        answer: oneshot::Sender<Result<Forgetting, ErrandFailed>>,
+    },
 }
 
 /// A customer, by whatever is known: who fits any of it is meant.
@@ -63,6 +70,25 @@ pub struct CustomerPast {
     pub tickets: Past,
     /// Their cases.
     pub cases: Vec<Case>,
+}
+
+/// What became of the wish to forget a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forgetting {
+    /// Nothing of them is kept any more.
+    Done {
+        /// How many there were.
+        tickets: u64,
+        /// How many there were.
+        cases: u64,
+    },
+    /// Nothing was taken out, because these have not ended.
+    StillOpen {
+        /// Conversations under way.
+        tickets: Vec<TicketId>,
+        /// Cases nobody has closed.
+        cases: Vec<CaseId>,
+    },
 }
 
 /// A ticket of the past.

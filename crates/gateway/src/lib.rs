@@ -61,7 +61,7 @@ pub use console::{
     RepCommand, SeatWatch, SignInRefused, SignedIn,
 };
 pub use desk::{Command, Desk, DeskRefused, Recording, TicketKey};
-pub use errand::{Customer, CustomerPast, Errand, ErrandFailed, Past, PastTicket};
+pub use errand::{Customer, CustomerPast, Errand, ErrandFailed, Forgetting, Past, PastTicket};
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
 pub use form::{FormFace, FormField, Need, Remember, Words};

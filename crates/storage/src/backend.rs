@@ -33,10 +33,20 @@ pub(crate) enum Removal {
         before_unix_ms: i64,
         at_most: u32,
     },
-    /// Soft state that has lapsed.
-    LapsedState,
-    /// Intents that have ended before.
-    EndedIntents,
+    /// Soft state that has lapsed, `at_most` so much.
+    LapsedState { at_most: u32 },
+    /// Intents that have ended before, `at_most` so many.
+    EndedIntents { at_most: u32 },
+}
+
+/// What is sealed anew.
+#[derive(Debug, Clone)]
+pub(crate) struct Resealing {
+    pub(crate) keyring: Keyring,
+    /// Tickets with records that are not sealed by the newest key.
+    pub(crate) tickets: Vec<String>,
+    /// Rows of every kind that belongs to no ticket's story.
+    pub(crate) at_most: u32,
 }
 
 /// Why a transaction did not happen.
@@ -57,8 +67,8 @@ pub(crate) trait Backend {
     /// Takes tickets or lapsed state out; says how many.
     fn remove(&mut self, removal: &Removal, now_unix_ms: i64) -> Result<u64, Failure>;
 
-    /// Seals anew what is not sealed by the newest key, the records of `at_most` tickets; says of how many.
-    fn reseal(&mut self, keyring: &Keyring, at_most: u32) -> Result<u64, Failure>;
+    /// Seals the records of these tickets anew, and what else is not sealed by the newest key; says how much it was.
+    fn reseal(&mut self, resealing: &Resealing) -> Result<u64, Failure>;
 
     /// Lets go of the database.
     fn finish(self);

@@ -19,14 +19,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task;
 
 use crate::aside::Kept;
-use crate::backend::{Backend, Batch, Removal};
+use crate::backend::{Backend, Batch, Removal, Resealing};
 use crate::error::{CommitError, LoadError, OpenError};
 use crate::health::Health;
 use crate::intent::{Intent, IntentChange, IntentKind};
 use crate::location::Location;
 use crate::outbox::{OutboxChange, OutboxChoice, OutboxEntry};
 use crate::postgres::{self, PostgresBackend};
-use crate::reader::{After, Reader, Source, Story, soft_place};
+use crate::reader::{After, Reader, SoftPages, Source, Story, soft_place};
 use crate::row::Row;
 use crate::seal::Keyring;
 use crate::soft::{SoftChange, SoftKey, SoftKind, SoftValue};
@@ -82,6 +82,9 @@ pub struct Totals {
     /// Changes of soft state kept by them.
     pub soft_changes: u64,
 }
+
+/// Rows taken out in one transaction.
+const ROWS_AT_ONCE: u32 = 2_000;
 
 /// Batches that may wait for the writer; [`Journal::commit`] waits for a place beyond them.
 const QUEUE_LIMIT: usize = 1024;
@@ -245,6 +248,11 @@ impl Journal {
         self.reader.soft(kind, now_unix_ms).await
     }
 
+    /// The same page by page, for what may be much. What is written meanwhile may or may not be in it.
+    pub fn soft_pages(&self, kind: SoftKind, now_unix_ms: i64) -> SoftPages {
+        self.reader.soft_pages(kind, now_unix_ms)
+    }
+
     /// Every record of a ticket, in the order of commitment, and the decisions on it behind; none for an unknown
     /// ticket.
     pub async fn history(&self, ticket: &TicketId) -> Result<Vec<Record>, LoadError> {
@@ -262,7 +270,8 @@ impl Journal {
     }
 
     /// Takes tickets out for good, whether they have ended or not; says how many there were. What is still
-    /// recorded of them is not kept.
+    /// recorded of them is not kept. While the database cannot do it this does not wait, and neither do the purges
+    /// and [`reseal`](Self::reseal): [`CommitError::Unavailable`], and whoever wants it tries again.
     pub async fn erase(
         &self,
         tickets: Vec<TicketId>,
@@ -307,24 +316,34 @@ impl Journal {
 
     /// Takes soft state out that has lapsed; says how many things it was about.
     pub async fn purge_lapsed(&self, now_unix_ms: i64) -> Result<u64, CommitError> {
-        self.remove(Removal::LapsedState, now_unix_ms).await
+        let at_most = ROWS_AT_ONCE;
+        self.remove_all(Removal::LapsedState { at_most }, now_unix_ms)
+            .await
     }
 
     /// Takes intents out that ended before this moment; says how many.
     pub async fn purge_intents(&self, before_unix_ms: i64) -> Result<u64, CommitError> {
-        self.remove(Removal::EndedIntents, before_unix_ms).await
+        let at_most = ROWS_AT_ONCE;
+        self.remove_all(Removal::EndedIntents { at_most }, before_unix_ms)
+            .await
     }
 
     /// Seals with the newest key what another one sealed, or none: the records of `at_most` tickets, and `at_most`
     /// rows of every other kind. Says how much it was; 0 means that all is done.
     pub async fn reseal(&self, at_most: u32) -> Result<u64, CommitError> {
-        let keyring = self.keyring.clone();
-        self.ask(|reply| Request::Reseal {
-            keyring,
+        let Some(mark) = self.keyring.newest_mark() else {
+            return Ok(0);
+        };
+        // Every record is looked at for it, which may take long: not while the writer waits.
+        let tickets = self.reader.tickets_not_marked(mark, at_most).await;
+        let tickets =
+            tickets.map_err(|error| CommitError::Unavailable(Arc::from(error.to_string())))?;
+        let resealing = Resealing {
+            keyring: self.keyring.clone(),
+            tickets,
             at_most,
-            reply,
-        })
-        .await
+        };
+        self.ask(|reply| Request::Reseal { resealing, reply }).await
     }
 
     /// Reads everything and compares it with its digests and chains.
@@ -360,6 +379,18 @@ impl Journal {
 
     pub(crate) fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// As often as there is something left: each transaction is short, so that lines get in between.
+    async fn remove_all(&self, removal: Removal, now_unix_ms: i64) -> Result<u64, CommitError> {
+        let mut removed = 0;
+        loop {
+            let gone = self.remove(removal.clone(), now_unix_ms).await?;
+            removed += gone;
+            if gone < u64::from(ROWS_AT_ONCE) {
+                return Ok(removed);
+            }
+        }
     }
 
     async fn remove(&self, removal: Removal, now_unix_ms: i64) -> Result<u64, CommitError> {

@@ -27,7 +27,7 @@ pub use intent::{Intent, IntentChange, IntentKind, Standing};
 pub use journal::{Archive, Journal, Totals, Work};
 pub use location::{Location, PostgresUrl};
 pub use outbox::{OutboxChange, OutboxCounts, OutboxEntry, OutboxState};
-pub use reader::{After, Story};
+pub use reader::{After, SoftPages, Story};
 pub use seal::{KeyError, Keyring};
 pub use soft::{SoftChange, SoftKey, SoftKind, SoftValue};
 pub use verify::Verdict;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use helpdesk::{Case, Record, TicketId};
+use tokio::sync::mpsc;
 
 use crate::aside::{StoredAside, read_word};
 use crate::error::LoadError;
@@ -10,7 +11,7 @@ use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
 use crate::row::StoredRow;
 use crate::seal::Keyring;
-use crate::soft::{SoftKind, SoftValue, StoredState};
+use crate::soft::{SoftKind, SoftPage, SoftValue, StoredState};
 use crate::{postgres, sqlite};
 
 /// Which records are read, in the order of commitment.
@@ -46,6 +47,22 @@ pub struct Story {
     /// In the order of commitment.
     pub records: Vec<Record>,
 }
+
+/// Soft state of one kind, page by page in the order of its names: the next page is read while one is being used.
+#[derive(Debug)]
+pub struct SoftPages {
+    pages: mpsc::Receiver<Result<Vec<(String, SoftValue)>, LoadError>>,
+}
+
+impl SoftPages {
+    /// The next page; nothing behind the last one, and nothing behind an error.
+    pub async fn next(&mut self) -> Option<Result<Vec<(String, SoftValue)>, LoadError>> {
+        self.pages.recv().await
+    }
+}
+
+/// Things in one page of soft state.
+const SOFT_PAGE: u32 = 4_096;
 
 /// Where a page of stories begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +143,14 @@ impl Reader {
     pub(crate) async fn cases(&self) -> Result<Vec<Case>, LoadError> {
         let kind = SoftKind::Case;
         let mut cases = Vec::new();
-        for row in self.soft_rows(kind, 0).await? {
+        let (mut rows, mut after) = (Vec::new(), Some(Vec::new()));
+        while let Some(name) = after.take() {
+            let page = self.soft_rows(kind, name, 0).await?;
+            let is_full = page.len() >= SOFT_PAGE as usize;
+            after = page.last().filter(|_| is_full).map(|row| row.name.clone());
+            rows.extend(page);
+        }
+        for row in rows {
             let name = row.name();
             let told = format!("case {name}");
             if !row.is_sound() {
@@ -190,21 +214,68 @@ impl Reader {
         kind: SoftKind,
         now_unix_ms: i64,
     ) -> Result<Vec<(String, SoftValue)>, LoadError> {
-        let rows = self.soft_rows(kind, now_unix_ms).await?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|row| open_soft(&self.keyring, kind, row))
-            .collect())
+        let mut pages = self.soft_pages(kind, now_unix_ms);
+        let mut soft = Vec::new();
+        while let Some(page) = pages.next().await {
+            soft.extend(page?);
+        }
+        Ok(soft)
+    }
+
+    /// See [`Journal::soft_pages`](crate::Journal::soft_pages).
+    pub(crate) fn soft_pages(&self, kind: SoftKind, now_unix_ms: i64) -> SoftPages {
+        let (pages_in, pages) = mpsc::channel(1);
+        let reader = self.clone();
+        tokio::spawn(async move {
+            let mut after = Vec::new();
+            loop {
+                let page = reader.soft_page(kind, after, now_unix_ms).await;
+                let (page, last) = match page {
+                    Ok((page, last)) => (Ok(page), last),
+                    Err(error) => (Err(error), None),
+                };
+                // Whoever read them may have stopped.
+                if pages_in.send(page).await.is_err() {
+                    return;
+                }
+                let Some(last) = last else {
+                    return;
+                };
+                after = last;
+            }
+        });
+        SoftPages { pages }
+    }
+
+    /// One page, and the name of its last row where there may be more.
+    async fn soft_page(
+        &self,
+        kind: SoftKind,
+        after: Vec<u8>,
+        now_unix_ms: i64,
+    ) -> Result<(Vec<(String, SoftValue)>, Option<Vec<u8>>), LoadError> {
+        let rows = self.soft_rows(kind, after, now_unix_ms).await?;
+        let is_full = rows.len() >= SOFT_PAGE as usize;
+        let last = rows.last().filter(|_| is_full).map(|row| row.name.clone());
+        let open = |row| open_soft(&self.keyring, kind, row);
+        Ok((rows.into_iter().filter_map(open).collect(), last))
     }
 
     async fn soft_rows(
         &self,
         kind: SoftKind,
+        after: Vec<u8>,
         now_unix_ms: i64,
     ) -> Result<Vec<StoredState>, LoadError> {
+        let page = SoftPage {
+            kind,
+            after,
+            now_unix_ms,
+            at_most: SOFT_PAGE,
+        };
         match &self.source {
-            Source::Sqlite(reader) => reader.soft(kind, now_unix_ms).await,
-            Source::Postgres(reader) => reader.soft(kind, now_unix_ms).await,
+            Source::Sqlite(reader) => reader.soft(page).await,
+            Source::Postgres(reader) => reader.soft(page).await,
         }
     }
 
@@ -281,6 +352,18 @@ impl Reader {
         match &self.source {
             Source::Sqlite(reader) => reader.tickets(since_unix_ms, after, at_most).await,
             Source::Postgres(reader) => reader.tickets(since_unix_ms, after, at_most).await,
+        }
+    }
+
+    /// Tickets with records that do not begin with this.
+    pub(crate) async fn tickets_not_marked(
+        &self,
+        mark: String,
+        at_most: u32,
+    ) -> Result<Vec<String>, LoadError> {
+        match &self.source {
+            Source::Sqlite(reader) => reader.tickets_not_marked(mark, at_most).await,
+            Source::Postgres(reader) => reader.tickets_not_marked(mark, at_most).await,
         }
     }
 

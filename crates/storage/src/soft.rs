@@ -86,6 +86,17 @@ pub struct SoftChange {
     pub value: Option<SoftValue>,
 }
 
+/// Which part of what is known of one kind is read.
+#[derive(Debug, Clone)]
+pub(crate) struct SoftPage {
+    pub(crate) kind: SoftKind,
+    /// The name of the last one of the page before; no name is empty.
+    pub(crate) after: Vec<u8>,
+    /// Only what has not lapsed by then.
+    pub(crate) now_unix_ms: i64,
+    pub(crate) at_most: u32,
+}
+
 /// A row of the table `state`, before anybody knows whether it makes sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredState {

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use crate::backend::{Backend, Batch, Failure, Removal};
+use crate::backend::{Backend, Batch, Failure, Removal, Resealing};
 use crate::error::CommitError;
 use crate::health::Health;
-use crate::seal::Keyring;
 
 /// What the writer is asked.
 pub(crate) enum Request {
@@ -27,10 +26,9 @@ pub(crate) enum Request {
         now_unix_ms: i64,
         reply: oneshot::Sender<Result<u64, CommitError>>,
     },
-    /// Seal anew what another key sealed, or none; answered with how many tickets' records it was.
+    /// Seal anew what another key sealed, or none; answered with how much it was.
     Reseal {
-        keyring: Keyring,
-        at_most: u32,
+        resealing: Resealing,
         reply: oneshot::Sender<Result<u64, CommitError>>,
     },
     /// Commit what was asked before, then stop.
@@ -84,6 +82,9 @@ const GROUP_LIMIT: usize = 1024;
 /// Between two tries of a transaction that cannot happen, the first time and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
+/// How often something is tried that nobody was promised: what cannot be done then keeps no line waiting.
+const TRIES_OF_UPKEEP: u32 = 2;
+
 /// How long a transaction that cannot happen is tried once the end is wanted.
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(3);
 
@@ -127,15 +128,11 @@ impl<B: Backend> Writer<B> {
                 }) => {
                     let attempt = |backend: &mut B| backend.remove(&removal, now_unix_ms);
                     // Whoever asked may have stopped waiting, here and below.
-                    let _ = reply.send(self.persist(attempt, &requests));
+                    let _ = reply.send(self.persist(attempt, Some(TRIES_OF_UPKEEP), &requests));
                 }
-                Some(Request::Reseal {
-                    keyring,
-                    at_most,
-                    reply,
-                }) => {
-                    let attempt = |backend: &mut B| backend.reseal(&keyring, at_most);
-                    let _ = reply.send(self.persist(attempt, &requests));
+                Some(Request::Reseal { resealing, reply }) => {
+                    let attempt = |backend: &mut B| backend.reseal(&resealing);
+                    let _ = reply.send(self.persist(attempt, Some(TRIES_OF_UPKEEP), &requests));
                 }
                 Some(Request::Close { reply }) => {
                     requests.close();
@@ -162,7 +159,7 @@ impl<B: Backend> Writer<B> {
         if group.is_empty() {
             return;
         }
-        match self.persist(|backend| backend.commit(group), requests) {
+        match self.persist(|backend| backend.commit(group), None, requests) {
             Ok(outcomes) => {
                 self.count(group, &outcomes);
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -196,13 +193,16 @@ impl<B: Backend> Writer<B> {
             .fetch_add(soft_changes, Ordering::Relaxed);
     }
 
-    /// Tries until it is done, until it never will be, or until the end is wanted and it takes too long.
+    /// Tries until it is done, until it never will be, so many `tries`, or until the end is wanted and it takes too
+    /// long.
     fn persist<T>(
         &mut self,
         mut attempt: impl FnMut(&mut B) -> Result<T, Failure>,
+        tries: Option<u32>,
         requests: &mpsc::Receiver<Request>,
     ) -> Result<T, CommitError> {
         let mut pause = RETRY.0;
+        let mut tries_left = tries;
         let mut give_up_at = None;
         loop {
             if let State::Poisoned(why) = &self.state {
@@ -216,6 +216,12 @@ impl<B: Backend> Writer<B> {
                 Err(Failure::Lasting(why)) => return Err(self.poison(why)),
                 Err(Failure::Passing(health)) => health,
             };
+            if let Some(left) = &mut tries_left {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    return Err(CommitError::Unavailable(Arc::from(health.to_string())));
+                }
+            }
             self.tell(health.clone());
             let end_wanted = self.shared.closing.load(Ordering::Relaxed)
                 || (requests.is_closed() && requests.is_empty());
@@ -279,10 +285,12 @@ mod tests {
         }
 
         fn remove(&mut self, _: &Removal, _: i64) -> Result<u64, Failure> {
-            Ok(0)
+            let timed_out =
+                Health::Unreachable(Arc::from("canceling statement due to statement timeout"));
+            Err(Failure::Passing(timed_out))
         }
 
-        fn reseal(&mut self, _: &Keyring, _: u32) -> Result<u64, Failure> {
+        fn reseal(&mut self, _: &Resealing) -> Result<u64, Failure> {
             Ok(0)
         }
 
@@ -321,6 +329,26 @@ mod tests {
         assert_eq!(ask(&requests).blocking_recv().unwrap(), Ok(()));
         assert_eq!(*health.borrow_and_update(), Health::Sound);
         assert_eq!(shared.batches.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_removal_that_always_takes_too_long_keeps_no_line_waiting() {
+        let (requests, _) = start([]);
+        let (reply, removed) = oneshot::channel();
+        let removal = Removal::LapsedState { at_most: 1 };
+        requests
+            .blocking_send(Request::Remove {
+                removal,
+                now_unix_ms: 0,
+                reply,
+            })
+            .unwrap();
+        assert_eq!(ask(&requests).blocking_recv().unwrap(), Ok(()));
+        let refusal = removed.blocking_recv().unwrap().unwrap_err();
+        assert!(
+            matches!(refusal, CommitError::Unavailable(_)),
+            "{refusal:?}"
+        );
     }
 
     #[test]

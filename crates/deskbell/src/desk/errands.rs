@@ -1,8 +1,8 @@
 //! What is asked of the journal of the past: by shoppers a look at their own and its end, by the site's programs all
 //! of it. Must not know who asks: the gateway has proven that.
 
-use gateway::{Customer, CustomerPast, Errand, ErrandFailed, Past, PastTicket};
-use helpdesk::{Case, TicketId};
+use gateway::{Customer, CustomerPast, Errand, ErrandFailed, Forgetting, Past, PastTicket};
+use helpdesk::{Case, CaseId, TicketId};
 use storage::{After, Journal, Story};
 use tokio::sync::mpsc;
 
@@ -24,6 +24,9 @@ pub(crate) async fn run_errands(journal: Journal, mut errands: mpsc::Receiver<Er
             } => drop(answer.send(list(&journal, since_unix_ms, after, at_most).await)),
             Errand::Customer { customer, answer } => {
                 drop(answer.send(past_of(&journal, &customer).await));
+            }
+            Errand::Forget { customer, answer } => {
+                drop(answer.send(forget(&journal, &customer).await));
             }
         }
     }
@@ -115,6 +118,34 @@ async fn past_of(journal: &Journal, customer: &Customer) -> Result<CustomerPast,
     Ok(CustomerPast {
         tickets: tickets.collect(),
         cases,
+    })
+}
+
+async fn forget(journal: &Journal, customer: &Customer) -> Result<Forgetting, ErrandFailed> {
+    let stories = stories_of(journal, customer).await?;
+    let cases = cases_of(journal, customer, &stories).await?;
+    let unended = stories
+        .iter()
+        .filter(|story| story.ended_at_unix_ms.is_none());
+    let open_tickets: Vec<TicketId> = unended.map(|story| story.ticket.clone()).collect();
+    let open = cases.iter().filter(|case| case.is_open());
+    let open_cases: Vec<CaseId> = open.map(|case| case.id.clone()).collect();
+    if !open_tickets.is_empty() || !open_cases.is_empty() {
+        return Ok(Forgetting::StillOpen {
+            tickets: open_tickets,
+            cases: open_cases,
+        });
+    }
+    // Cases first: what is left when the second fails is found again by the same words.
+    let cases: Vec<CaseId> = cases.into_iter().map(|case| case.id).collect();
+    let gone = cases.len() as u64;
+    let erased = journal.erase_cases(cases).await;
+    erased.map_err(|error| failed(&error))?;
+    let tickets = stories.into_iter().map(|story| story.ticket).collect();
+    let erased = journal.erase(tickets, unix_ms()).await;
+    Ok(Forgetting::Done {
+        tickets: erased.map_err(|error| failed(&error))?,
+        cases: gone,
     })
 }
 

@@ -137,7 +137,17 @@ impl Keeper {
         let mut answers = Vec::new();
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => return self.keep_marked().await,
+                () = shutdown.cancelled() => {
+                    // Who is not told would publish a second time.
+                    while let Ok(last) = self.owed.try_recv() {
+                        answers.push(last);
+                    }
+                    self.keep_marked().await?;
+                    for Owed { pending, response } in answers.drain(..) {
+                        pending.answer(response);
+                    }
+                    return Ok(());
+                }
                 _ = tick.tick() => {}
                 Some(first) = self.owed.recv() => {
                     answers.push(first);
@@ -261,22 +271,24 @@ pub(crate) async fn load_subscriptions(
     journal: &Journal,
     subscriptions: &KeptSubscriptions,
 ) -> Result<Vec<(SubscriptionId, SavedSubscription)>, LoadError> {
-    let kept = journal.load_soft(SoftKind::Subscription, unix_ms()).await?;
-    let mut loaded = Vec::with_capacity(kept.len());
-    for (name, value) in kept {
-        let Ok(id) = name.parse().map(SubscriptionId) else {
-            tracing::warn!("a kept subscription has no number");
-            continue;
-        };
-        subscriptions.is_written(id);
-        match serde_json::from_str(&value.body) {
-            Ok(saved) if value.version == SUBSCRIPTION_VERSION => loaded.push((id, saved)),
-            Ok(_) => tracing::warn!(
-                value.version,
-                "a kept subscription is of an unknown version"
-            ),
-            // Its watcher subscribes anew.
-            Err(error) => tracing::warn!(%error, "a kept subscription cannot be read"),
+    let mut pages = journal.soft_pages(SoftKind::Subscription, unix_ms());
+    let mut loaded = Vec::new();
+    while let Some(page) = pages.next().await {
+        for (name, value) in page? {
+            let Ok(id) = name.parse().map(SubscriptionId) else {
+                tracing::warn!("a kept subscription has no number");
+                continue;
+            };
+            subscriptions.is_written(id);
+            match serde_json::from_str(&value.body) {
+                Ok(saved) if value.version == SUBSCRIPTION_VERSION => loaded.push((id, saved)),
+                Ok(_) => tracing::warn!(
+                    value.version,
+                    "a kept subscription is of an unknown version"
+                ),
+                // Its watcher subscribes anew.
+                Err(error) => tracing::warn!(%error, "a kept subscription cannot be read"),
+            }
         }
     }
     loaded.sort_unstable_by_key(|(id, _)| *id);
@@ -290,17 +302,19 @@ pub(crate) async fn restore(
     bindings: &Bindings,
 ) -> Result<usize, LoadError> {
     restore_bindings(journal, bindings).await?;
-    let kept = journal.load_soft(SoftKind::Publications, unix_ms()).await?;
     let clock = now();
+    let mut pages = journal.soft_pages(SoftKind::Publications, clock.unix_ms);
     let mut restored = 0;
-    for (name, value) in kept {
-        match publications::read(&value, clock) {
-            Ok(kept) => match store.restore(&PresentityId::new(&name), kept, clock.at) {
-                Ok(()) => restored += 1,
-                Err(error) => tracing::warn!(%error, "publications could not be brought back"),
-            },
-            // They come again by themselves.
-            Err(error) => tracing::warn!(%error, "kept publications cannot be read"),
+    while let Some(page) = pages.next().await {
+        for (name, value) in page? {
+            match publications::read(&value, clock) {
+                Ok(kept) => match store.restore(&PresentityId::new(&name), kept, clock.at) {
+                    Ok(()) => restored += 1,
+                    Err(error) => tracing::warn!(%error, "publications could not be brought back"),
+                },
+                // They come again by themselves.
+                Err(error) => tracing::warn!(%error, "kept publications cannot be read"),
+            }
         }
     }
     Ok(restored)

@@ -34,7 +34,13 @@ pub(crate) async fn run(
         let Some(done) = shutdown.run_until_cancelled(done).await else {
             break;
         };
-        done?;
+        match done {
+            // What is not done now is done in an hour.
+            Err(CommitError::Unavailable(why)) => {
+                tracing::warn!(%why, "the journal is not seen to this time");
+            }
+            done => done?,
+        }
     }
     Ok(())
 }

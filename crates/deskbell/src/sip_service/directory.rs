@@ -18,6 +18,9 @@ pub(crate) type TiersServed = Option<Vec<TierId>>;
 /// The user that means the sender's own current conversation.
 const DESK: &str = "desk";
 
+/// The longest user of an open domain, in bytes; the keys of databases have limits too.
+const LONGEST_OPEN_USER: usize = 255;
+
 /// What is searched in the place of the secrets of a user who does not exist.
 static NOBODYS: LazyLock<Vec<Ha1>> =
     LazyLock::new(|| Algorithm::ALL.map(|it| Ha1::derive(it, "", "", "")).into());
@@ -120,7 +123,7 @@ impl Directory {
         if let Some(group) = self.group(&user) {
             return Some(Resource::Group(group));
         }
-        if self.open {
+        if self.open && user.len() <= LONGEST_OPEN_USER {
             return Some(Resource::Rep(rep));
         }
         Some(Resource::Other(user))
@@ -171,6 +174,24 @@ mod tests {
         };
         let found = directory.resource(&Uri::parse(uri.as_bytes()).unwrap());
         assert_eq!(found, expected, "{uri}");
+    }
+
+    #[test]
+    fn an_open_domain_has_no_users_of_any_length() {
+        let directory = Directory {
+            hosts: vec!["shop.example".to_owned()],
+            open: true,
+            ..Directory::default()
+        };
+        let found = |length: usize| {
+            let uri = format!("sip:{}@shop.example", "u".repeat(length));
+            directory.resource(&Uri::parse(uri.as_bytes()).unwrap())
+        };
+        assert_eq!(
+            found(255),
+            Some(Resource::Rep(RepId::new(&"u".repeat(255))))
+        );
+        assert_eq!(found(256), Some(Resource::Other("u".repeat(256))));
     }
 
     fn group(skill: &str, tier: Option<&str>) -> Option<Resource> {

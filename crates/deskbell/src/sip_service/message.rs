@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use helpdesk::{Addressee, LineId, TicketId};
+use sha2::{Digest as _, Sha256};
 use sip::{HeaderName, Request, StatusCode, Uri};
 use sip_transport::{Exchange, Handling};
 use tokio::sync::mpsc::error::TrySendError;
@@ -16,6 +19,10 @@ use crate::desk::{RepSays, ShopperSays};
 
 /// When a phone that met a busy desk may try again, in seconds.
 const RETRY_AFTER: &str = "2";
+
+/// Of longer Call-IDs a digest is kept: a line's identity is found by an index, whose keys no database takes at any
+/// length.
+const LONGEST_PLAIN_ID: usize = 200;
 
 /// The reason phrase of a 404 to a MESSAGE.
 const NO_SUCH_CONVERSATION: &str = "No Such Conversation";
@@ -96,8 +103,7 @@ impl SipService {
         let (Ok(call_id), Ok(cseq)) = (request.call_id(), request.cseq()) else {
             return bad(request, &exchange, HeaderName::CSeq);
         };
-        // The same for a request that is sent once more, however it came.
-        let id = LineId::new(&format!("{call_id} {}", cseq.number));
+        let id = line_id(call_id, cseq.number);
         let heard = answer(request, &exchange, StatusCode::OK).build();
         let unheard = answer(request, &exchange, StatusCode::NOT_FOUND)
             .reason(NO_SUCH_CONVERSATION)
@@ -151,6 +157,16 @@ impl SipService {
     }
 }
 
+/// The identity of the line that a request brings: the same for one that is sent once more, however it came.
+fn line_id(call_id: &str, cseq: u32) -> LineId {
+    if call_id.len() <= LONGEST_PLAIN_ID {
+        return LineId::new(&format!("{call_id} {cseq}"));
+    }
+    let digest = Sha256::digest(call_id);
+    let digest = URL_SAFE_NO_PAD.encode(digest);
+    LineId::new(&format!("{digest} {cseq}"))
+}
+
 /// The plain text in a request.
 fn read_text(request: &Request, exchange: &Exchange<'_>) -> Result<Arc<str>, Handling> {
     let fail = |status| answer(request, exchange, status);
@@ -168,4 +184,20 @@ fn read_text(request: &Request, exchange: &Exchange<'_>) -> Result<Arc<str>, Han
         ));
     }
     Ok(Arc::from(String::from_utf8_lossy(request.body())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_one_short_identity_however_long_its_call_id() {
+        assert_eq!(line_id("a@b", 7).as_str(), "a@b 7");
+        let long = "x".repeat(8_000);
+        let (one, other) = (format!("{long}1"), format!("{long}2"));
+        assert_eq!(line_id(&one, 7), line_id(&one, 7));
+        assert_ne!(line_id(&one, 7), line_id(&other, 7));
+        assert_ne!(line_id(&one, 7), line_id(&one, 8));
+        assert!(line_id(&one, u32::MAX).as_str().len() <= LONGEST_PLAIN_ID);
+    }
 }

@@ -13,6 +13,7 @@ mod authorisation;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod cases;
 mod decisions;
+mod erasure;
 mod estimates;
 mod groups;
 mod lines;
@@ -61,6 +62,7 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(presentities::show))
         .add(address!(tickets::list))
         .add(address!(tickets::export))
+        .add(address!(erasure::erase))
         .add(address!(webhooks::list))
         .add(address!(webhooks::deliveries))
         .add(address!(webhooks::replay))

@@ -160,7 +160,7 @@ pub(super) async fn export(
 }
 
 impl CustomerAsked {
-    fn into_customer(self) -> Result<Customer, Problem> {
+    pub(super) fn into_customer(self) -> Result<Customer, Problem> {
         let customer = Customer {
             phone: self.phone,
             name: self.name,
@@ -279,7 +279,7 @@ fn read_place(text: &str) -> Result<(i64, TicketId), Problem> {
     place.ok_or_else(|| Problem::unprocessable("after is what a page gave as next."))
 }
 
-fn not_now(_: ErrandFailed) -> Problem {
+pub(super) fn not_now(_: ErrandFailed) -> Problem {
     Problem::try_later(
         "What was written down cannot be reached just now. Try again in a minute.",
         60,

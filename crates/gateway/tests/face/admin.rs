@@ -234,6 +234,26 @@ async fn a_customer_is_exported_by_whatever_is_known() {
 }
 
 #[tokio::test]
+async fn a_customer_is_erased_in_one_call_by_a_key_that_may_write() {
+    let world = world(&store()).await;
+    let ask = async |key: &str, body: &str| {
+        let call = world.post("/v1/admin/customers/erase", body);
+        call.bearer(key).send().await
+    };
+    let found = ask("the-writing-key", r#"{"tickets":["t1","t2"]}"#)
+        .await
+        .json(200);
+    assert_eq!(found, serde_json::json!({"tickets": 2, "cases": 1}));
+    let open = ask("the-writing-key", r#"{"tickets":["t1","open"]}"#).await;
+    open.problem(409);
+    ask("the-writing-key", "{}").await.problem(422);
+    ask("the-reading-key", r#"{"tickets":["t1"]}"#)
+        .await
+        .problem(403);
+    ask("x", r#"{"tickets":["t1"]}"#).await.problem(401);
+}
+
+#[tokio::test]
 async fn a_rep_shows_pause_and_calls() {
     let world = world(&store()).await;
     let call = world.get("/v1/admin/reps").bearer("the-reading-key");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::presence::Availability;
-use gateway::{Command, CustomerPast, Desk, Errand, PastTicket, Report};
+use gateway::{Command, CustomerPast, Desk, Errand, Forgetting, PastTicket, Report};
 use helpdesk::{
     AccessDigest, Ask, AskRefused, CallbackRefused, CallbackStage, CallbackView, Candidate, Case,
     CaseRefused, CaseState, Decision, EstimateScore, EstimateScores, GroupSnapshot, GroupState,
@@ -375,6 +375,21 @@ fn run(errand: Errand) {
                 cases: Vec::new(),
             };
             let _ = answer.send(Ok(past));
+        }
+        Errand::Forget { customer, answer } => {
+            let open = customer.tickets.iter();
+            let open: Vec<_> = open.filter(|id| id.as_str() == "open").cloned().collect();
+            let _ = answer.send(Ok(if open.is_empty() {
+                Forgetting::Done {
+                    tickets: customer.tickets.len() as u64,
+                    cases: 1,
+                }
+            } else {
+                Forgetting::StillOpen {
+                    tickets: open,
+                    cases: Vec::new(),
+                }
+            }));
         }
     }
 }

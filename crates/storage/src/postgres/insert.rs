@@ -62,8 +62,8 @@ fn judge(error: &tokio_postgres::Error) -> Left {
         return Left::Passing(Health::Full);
     }
     match state.code().get(..2) {
-        // Integrity: a ticket that is not there, a place that is taken.
-        Some("23") => Left::ByItsContent,
+        // Values that no column takes; a ticket that is not there, a place that is taken; too long for an index.
+        Some("22" | "23" | "54") => Left::ByItsContent,
         // Connection, transaction state and rollback, resources, object state (locks), operator, system; a
         // server that became a standby says 25. What was sent after a failure in the same transaction says 25 too.
         Some("08" | "25" | "40" | "53" | "55" | "57" | "58") => {
@@ -245,10 +245,27 @@ async fn insert_batch(session: &Session, batch: &Batch, keyring: &Keyring) -> Re
             Err(left) => return Err(At::Database(left)),
         }
     }
-    asides::insert(&session.connection.client, batch.asides.iter()).await?;
+    asides::insert(&session.connection.client, batch.asides.iter())
+        .await
+        .map_err(unwritable)?;
     let soft = batch.soft.iter();
-    write_soft(session, soft.map(|change| (&change.key, &change.value))).await?;
-    write_errands(session, batch).await?.map_err(At::Batch)
+    write_soft(session, soft.map(|change| (&change.key, &change.value)))
+        .await
+        .map_err(unwritable)?;
+    write_errands(session, batch)
+        .await
+        .map_err(unwritable)?
+        .map_err(At::Batch)
+}
+
+/// Alone in its savepoint, what does not fit the tables is the batch's own.
+fn unwritable(left: Left) -> At {
+    match left {
+        Left::ByItsContent => At::Batch(CommitError::Unwritable(Arc::from(
+            "it does not fit the tables",
+        ))),
+        left @ (Left::Passing(_) | Left::Lasting(_)) => At::Database(left),
+    }
 }
 
 /// Whether this record is in the journal word for word.

@@ -17,7 +17,7 @@ use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
 use crate::reader::{Choice, TicketRow};
 use crate::row::StoredRow;
-use crate::soft::{SoftKind, SoftValue, StoredState};
+use crate::soft::{SoftPage, SoftValue, StoredState};
 use crate::verify::{LooseFrom, LooseRows, PAGE};
 
 /// The reading connection.
@@ -93,14 +93,30 @@ impl Reader {
             .collect()
     }
 
-    pub(crate) async fn soft(
+    /// Tickets with records that do not begin with this.
+    pub(crate) async fn tickets_not_marked(
         &self,
-        kind: SoftKind,
-        now_unix_ms: i64,
-    ) -> Result<Vec<StoredState>, LoadError> {
+        mark: String,
+        at_most: u32,
+    ) -> Result<Vec<String>, LoadError> {
+        let sql = "SELECT DISTINCT ticket FROM records WHERE NOT starts_with(body, $1) LIMIT $2";
+        let rows = self.query(sql, &[&mark, &i64::from(at_most)]).await?;
+        rows.iter().map(|row| cell(row, 0)).collect()
+    }
+
+    /// A page of soft state in the order of its names.
+    pub(crate) async fn soft(&self, page: SoftPage) -> Result<Vec<StoredState>, LoadError> {
         let sql = "SELECT kind, key, version, expires_at, body, digest FROM state \
-                   WHERE kind = $1 AND expires_at > $2";
-        let rows = self.query(sql, &[&kind.as_str(), &now_unix_ms]).await?;
+                   WHERE kind = $1 AND key > $2 AND expires_at > $3 ORDER BY key LIMIT $4";
+        let SoftPage {
+            kind,
+            after,
+            now_unix_ms,
+            at_most,
+        } = page;
+        let chosen: [&(dyn ToSql + Sync); 4] =
+            [&kind.as_str(), &after, &now_unix_ms, &i64::from(at_most)];
+        let rows = self.query(sql, &chosen).await?;
         rows.iter().map(stored_state).collect()
     }
 

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::errands::{self, ENTRY, INTENT, forget_tickets};
 use super::insert::{Left, answer};
 use super::read::{stored_row, stored_state};
-use crate::backend::Removal;
+use crate::backend::{Removal, Resealing};
 use crate::chain::Link;
 use crate::reader::resealed_soft;
 use crate::seal::Keyring;
@@ -34,13 +34,15 @@ pub(super) async fn remove(
             let ids: Result<Vec<&str>, _> = rows.iter().map(|row| row.try_get(0)).collect();
             remove_tickets(client, &ids.map_err(unexpected)?, now_unix_ms).await
         }
-        Removal::LapsedState => {
-            let sql = "DELETE FROM state WHERE expires_at <= $1";
-            answer(client.execute(sql, &[&now_unix_ms])).await
+        Removal::LapsedState { at_most } => {
+            let sql = "DELETE FROM state WHERE ctid = ANY(ARRAY(\
+                       SELECT ctid FROM state WHERE expires_at <= $1 LIMIT $2))";
+            answer(client.execute(sql, &[&now_unix_ms, &i64::from(*at_most)])).await
         }
-        Removal::EndedIntents => {
-            let sql = "DELETE FROM intents WHERE NOT open AND changed_at < $1";
-            answer(client.execute(sql, &[&now_unix_ms])).await
+        Removal::EndedIntents { at_most } => {
+            let sql = "DELETE FROM intents WHERE ctid = ANY(ARRAY(\
+                       SELECT ctid FROM intents WHERE NOT open AND changed_at < $1 LIMIT $2))";
+            answer(client.execute(sql, &[&now_unix_ms, &i64::from(*at_most)])).await
         }
     }
 }
@@ -55,17 +57,19 @@ async fn remove_tickets(client: &Client, ids: &[&str], now_unix_ms: i64) -> Resu
     answer(client.execute(sql, &[&ids, &now_unix_ms])).await
 }
 
-pub(super) async fn reseal(client: &Client, keyring: &Keyring, at_most: u32) -> Result<u64, Left> {
+pub(super) async fn reseal(client: &Client, resealing: &Resealing) -> Result<u64, Left> {
+    let Resealing {
+        keyring,
+        tickets,
+        at_most,
+    } = resealing;
     let Some(mark) = keyring.newest_mark() else {
         return Ok(0);
     };
-    let sql = "SELECT DISTINCT ticket FROM records WHERE NOT starts_with(body, $1) LIMIT $2";
-    let tickets = answer(client.query(sql, &[&mark, &i64::from(at_most)])).await?;
-    for ticket in &tickets {
-        let ticket: &str = ticket.try_get(0).map_err(unexpected)?;
+    for ticket in tickets {
         reseal_ticket(client, ticket, keyring).await?;
     }
-    let loose = reseal_loose(client, keyring, &mark, i64::from(at_most)).await?;
+    let loose = reseal_loose(client, keyring, &mark, i64::from(*at_most)).await?;
     Ok(tickets.len() as u64 + loose)
 }
 

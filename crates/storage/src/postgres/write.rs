@@ -14,7 +14,7 @@ use super::connect::{Connection, Settings, within};
 use super::insert::{Left, Statements, answer, insert_apart, insert_together};
 use super::remove::{remove, reseal};
 use super::schema;
-use crate::backend::{Backend, Batch, Failure, Removal};
+use crate::backend::{Backend, Batch, Failure, Removal, Resealing};
 use crate::chain::Links;
 use crate::error::{CommitError, PostgresError};
 use crate::health::Health;
@@ -251,12 +251,12 @@ impl Backend for PostgresBackend {
         removed.map_err(|left| self.fail(left))
     }
 
-    fn reseal(&mut self, keyring: &Keyring, at_most: u32) -> Result<u64, Failure> {
-        self.keyring = keyring.clone();
+    fn reseal(&mut self, resealing: &Resealing) -> Result<u64, Failure> {
+        self.keyring = resealing.keyring.clone();
         self.ready()?;
         self.links.forget_all();
         let resealed = self.transact(
-            async |session, _, keyring| reseal(&session.connection.client, keyring, at_most).await,
+            async |session, _, _| reseal(&session.connection.client, resealing).await,
             |_| Vec::new(),
         );
         resealed.map_err(|left| self.fail(left))

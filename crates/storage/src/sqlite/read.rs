@@ -14,7 +14,7 @@ use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
 use crate::reader::{Choice, TicketRow};
 use crate::row::StoredRow;
-use crate::soft::{SoftKind, SoftValue, StoredState};
+use crate::soft::{SoftPage, SoftValue, StoredState};
 use crate::verify::{LooseFrom, LooseRows};
 
 /// The reading connection; reads are done one at a time, off the runtime's threads.
@@ -83,16 +83,37 @@ impl Reader {
         .await
     }
 
-    pub(crate) async fn soft(
+    /// Tickets with records that do not begin with this.
+    pub(crate) async fn tickets_not_marked(
         &self,
-        kind: SoftKind,
-        now_unix_ms: i64,
-    ) -> Result<Vec<StoredState>, LoadError> {
+        mark: String,
+        at_most: u32,
+    ) -> Result<Vec<String>, LoadError> {
+        self.read(move |connection| {
+            let sql =
+                "SELECT DISTINCT ticket FROM records WHERE substr(body, 1, ?1) <> ?2 LIMIT ?3";
+            let mut statement = connection.prepare_cached(sql)?;
+            let length = mark.len() as i64;
+            let rows = statement.query_map(params![length, mark, at_most], |row| row.get(0))?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// A page of soft state in the order of its names.
+    pub(crate) async fn soft(&self, page: SoftPage) -> Result<Vec<StoredState>, LoadError> {
         self.read(move |connection| {
             let sql = "SELECT kind, key, version, expires_at, body, digest FROM state \
-                       WHERE kind = ?1 AND expires_at > ?2";
+                       WHERE kind = ?1 AND key > ?2 AND expires_at > ?3 ORDER BY key LIMIT ?4";
+            let SoftPage {
+                kind,
+                after,
+                now_unix_ms,
+                at_most,
+            } = page;
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![kind.as_str(), now_unix_ms], stored_state)?;
+            let chosen = params![kind.as_str(), after, now_unix_ms, at_most];
+            let rows = statement.query_map(chosen, stored_state)?;
             rows.collect()
         })
         .await
@@ -205,8 +226,8 @@ impl Reader {
     }
 }
 
-/// Pages copied under one lock of the reader.
-const PAGES_AT_ONCE: i32 = -1;
+/// Pages copied under one lock of the reader: all of them, so that the copy is of one moment however busy the writer.
+const PAGES_AT_ONCE: i32 = i32::MAX;
 
 /// The columns position, ticket, kind, version, at, line, line_id, body, digest.
 pub(crate) fn stored_row(row: &Row<'_>) -> Result<StoredRow, rusqlite::Error> {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavio
 use tracing::warn;
 
 use super::{asides, errands, open};
-use crate::backend::{Backend, Batch, Failure, Removal};
+use crate::backend::{Backend, Batch, Failure, Removal, Resealing};
 use crate::chain::{Digest, Link, Links};
 use crate::error::{CommitError, OpenError};
 use crate::health::Health;
@@ -170,34 +170,36 @@ impl Backend for SqliteBackend {
                     }
                     Ok(removed)
                 }
-                Removal::LapsedState => Ok(transaction
-                    .execute("DELETE FROM state WHERE expires_at <= ?1", [now_unix_ms])?
-                    as u64),
-                Removal::EndedIntents => Ok(transaction.execute(
-                    "DELETE FROM intents WHERE open = 0 AND changed_at < ?1",
-                    [now_unix_ms],
+                Removal::LapsedState { at_most } => Ok(transaction.execute(
+                    "DELETE FROM state WHERE (kind, key) IN \
+                     (SELECT kind, key FROM state WHERE expires_at <= ?1 LIMIT ?2)",
+                    params![now_unix_ms, at_most],
+                )? as u64),
+                Removal::EndedIntents { at_most } => Ok(transaction.execute(
+                    "DELETE FROM intents WHERE (kind, id) IN \
+                     (SELECT kind, id FROM intents WHERE open = 0 AND changed_at < ?1 LIMIT ?2)",
+                    params![now_unix_ms, at_most],
                 )? as u64),
             }
         })
     }
 
-    fn reseal(&mut self, keyring: &Keyring, at_most: u32) -> Result<u64, Failure> {
+    fn reseal(&mut self, resealing: &Resealing) -> Result<u64, Failure> {
+        let Resealing {
+            keyring,
+            tickets,
+            at_most,
+        } = resealing;
         let Some(mark) = keyring.newest_mark() else {
             return Ok(0);
         };
         self.keyring = keyring.clone();
         self.transact(|transaction, links, keyring| {
             links.forget_all();
-            let tickets: Vec<String> = transaction
-                .prepare_cached(
-                    "SELECT DISTINCT ticket FROM records WHERE substr(body, 1, ?1) <> ?2 LIMIT ?3",
-                )?
-                .query_map(params![mark.len() as i64, mark, at_most], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            for ticket in &tickets {
+            for ticket in tickets {
                 reseal_ticket(transaction, ticket, keyring)?;
             }
-            let loose = errands::reseal(transaction, keyring, &mark, at_most)?;
+            let loose = errands::reseal(transaction, keyring, &mark, *at_most)?;
             Ok(tickets.len() as u64 + loose)
         })
     }

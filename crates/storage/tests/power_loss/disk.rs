@@ -2,6 +2,7 @@
 //! Must not know SQLite.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// What a file system writes as a whole or not at all.
 const SECTOR: usize = 512;
@@ -20,6 +21,8 @@ pub(crate) struct Disk {
     pub(crate) failing_file: Option<String>,
     /// While set, no file grows.
     pub(crate) full: bool,
+    /// How long a sync takes.
+    pub(crate) sync_takes: Duration,
     /// While set, a sync is acknowledged and not done, as a disk with a careless cache does.
     pub(crate) lies: bool,
     random: u64,

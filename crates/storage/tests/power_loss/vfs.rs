@@ -222,6 +222,10 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_i
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _: c_int) -> c_int {
     let name = unsafe { name(file) };
     crate::cut::maybe(name);
+    let takes = disk().sync_takes;
+    if !takes.is_zero() {
+        std::thread::park_timeout(takes);
+    }
     let synced = disk().sync(name);
     crate::cut::maybe(name);
     if synced {

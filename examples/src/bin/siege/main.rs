@@ -17,7 +17,7 @@ const USAGE: &str = "usage: siege PROGRAM malformed [DATAGRAMS] [CONNECTIONS]
        siege PROGRAM flood [PER_SECOND] [SECONDS]
        siege PROGRAM idle [CONNECTIONS] [SECONDS]
        siege PROGRAM calls [CALLS]
-       siege PROGRAM keeping [SECONDS]
+       siege PROGRAM keeping [SECONDS] [both|sqlite|postgres] [SETTLING]
        siege ADDRESS publish [SECONDS]
 PROGRAM is the built server; each run starts one of its own on loopback.";
 
@@ -52,7 +52,16 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         "malformed" => malformed::run(&program, number(0, 200_000)?, number(1, 10_000)?),
         "flood" => flood::run(&program, number(0, 20_000)?, number(1, 60)?),
         "idle" => idle::run(&program, number(0, 9_500)?, number(1, 300)?),
-        "keeping" => publishing::run(&program, u64::try_from(number(0, 10)?)?),
+        "keeping" => {
+            let databases = match numbers.get(1).map(String::as_str) {
+                None | Some("both") => publishing::Databases::Both,
+                Some("sqlite") => publishing::Databases::Sqlite,
+                Some("postgres") => publishing::Databases::Postgres,
+                Some(_) => bail!("{USAGE}"),
+            };
+            let seconds = |place, usual| anyhow::Ok(u64::try_from(number(place, usual)?)?);
+            publishing::run(&program, seconds(0, 10)?, databases, seconds(2, 40)?)
+        }
         "calls" => calls::run(&program, number(0, 10_000)?),
         _ => bail!("{USAGE}"),
     }

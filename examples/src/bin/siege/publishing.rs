@@ -1,6 +1,7 @@
 //! Publishes from many phones over UDP as fast as a server answers, and subscribes: what keeping costs, and how long a
 //! restart with much on record takes. The same load can be put on another SIP server. Must not know the server's inside.
 
+use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -9,53 +10,91 @@ use examples::document::{Activity, Basic, pidf};
 use examples::peer::postgres::Postgres;
 use examples::serve::Serve;
 use examples::wire::Protocol;
+use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
 
 use crate::figures::{Waits, memory};
 use crate::say;
 
-/// Requests that may be without an answer at once.
-const WINDOW: usize = 1_500;
+/// Requests that may be without an answer at once: enough to keep a server busy, and fewer than make it shed load.
+const WINDOW: usize = 500;
+
+/// A request that is not answered by then is sent again, and again after twice the time (RFC 3261 §17.1.2.2).
+const REPEAT: Duration = Duration::from_millis(500);
 
 /// A request that is not answered by then is counted as lost.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(32);
 
 const PUBLICATIONS: usize = 100_000;
 const SUBSCRIPTIONS: usize = 10_000;
 
-/// Publishes at any server for a while.
+/// Publishes at any server for a while: each phone once, as far as there are phones, then refreshes.
 pub(crate) fn at(address: &str, seconds: u64) -> anyhow::Result<()> {
     let address: SocketAddr = address.parse().context("ADDRESS is IP:PORT")?;
     let mut crowd = Crowd::new(address, "shop.example")?;
-    crowd.publish_for("warming up", Duration::from_secs(2))?;
-    crowd.publish_for("publications", Duration::from_secs(seconds))
+    crowd.publish_and_refresh(Duration::from_secs(seconds))
 }
 
-/// Strict publications a second, and a restart with 100,000 of them and 10,000 subscriptions, over each database.
-pub(crate) fn run(program: &str, seconds: u64) -> anyhow::Result<()> {
-    say("SQLite");
-    over(program, "sqlite:deskbell.db", seconds)?;
-    let postgres = Postgres::start()?.context("PostgreSQL is not installed")?;
-    say("PostgreSQL");
-    over(program, &postgres.create("deskbell")?, seconds)
+/// Which databases are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Databases {
+    Both,
+    Sqlite,
+    Postgres,
 }
 
-fn over(program: &str, url: &str, seconds: u64) -> anyhow::Result<()> {
+/// Strict publications a second, and a restart with 100,000 of them and 10,000 subscriptions, over each database. Memory
+/// is looked at after `settling` seconds; what a server keeps of a request for its repetitions is gone after 32 (RFC 3261
+/// §17.2.2, Timer J).
+pub(crate) fn run(
+    program: &str,
+    seconds: u64,
+    databases: Databases,
+    settling: u64,
+) -> anyhow::Result<()> {
+    let (seconds, settling) = (Duration::from_secs(seconds), Duration::from_secs(settling));
+    if databases != Databases::Postgres {
+        say("SQLite");
+        over(program, "sqlite:deskbell.db", seconds, settling)?;
+    }
+    if databases != Databases::Sqlite {
+        let postgres = Postgres::start()?.context("PostgreSQL is not installed")?;
+        say("PostgreSQL");
+        over(program, &postgres.create("deskbell")?, seconds, settling)?;
+    }
+    Ok(())
+}
+
+fn over(program: &str, url: &str, seconds: Duration, settling: Duration) -> anyhow::Result<()> {
     let mut server = Serve::start(program, &configuration(url))?;
+    say(&format!("begun: resident {} KiB", memory(server.id())?));
     let mut crowd = Crowd::new(server.sip(Protocol::Udp)?, "shop.example")?;
-    crowd.publish_for("warming up", Duration::from_secs(2))?;
-    crowd.publish_for("strict publications", Duration::from_secs(seconds))?;
-    let missing = PUBLICATIONS.saturating_sub(crowd.number);
-    crowd.publish(missing)?;
+    crowd.publish_and_refresh(seconds)?;
+    crowd.publish(PUBLICATIONS.saturating_sub(crowd.number))?;
+    crowd.answer_for(settling)?;
+    let published = memory(server.id())?;
+    // As many requests and NOTIFYs, of which nothing stays: what the allocator keeps of them for the next ones is no
+    // part of a subscription.
+    crowd.fetch(SUBSCRIPTIONS)?;
+    crowd.answer_for(settling)?;
+    let before = memory(server.id())?;
     let subscribing = Instant::now();
     let subscribed = crowd.subscribe(SUBSCRIPTIONS)?;
-    say(&format!(
-        "{} publications and {subscribed} subscriptions (in {:?}); resident {} KiB",
-        crowd.number,
-        subscribing.elapsed(),
-        memory(server.id())?
-    ));
+    let subscribing = subscribing.elapsed();
+    let at_once = memory(server.id())?;
     // Behind the answers what is told is kept within a moment.
-    crowd.answer_for(Duration::from_secs(2))?;
+    crowd.answer_for(settling)?;
+    let after = memory(server.id())?;
+    let each = |later: u64| {
+        let bytes = later.saturating_sub(before) * 1024;
+        bytes / u64::try_from(subscribed.max(1)).unwrap_or(1)
+    };
+    say(&format!(
+        "{} publications: resident {published} KiB; {SUBSCRIPTIONS} fetches and nothing kept: {before} KiB; {subscribed} subscriptions more (in {subscribing:.1?}): {at_once} KiB, \
+         {} bytes for each; once everything about their requests is forgotten: {after} KiB, {} for each",
+        crowd.number,
+        each(at_once),
+        each(after)
+    ));
     server.crash()?;
     let began = Instant::now();
     server.restart()?;
@@ -68,19 +107,19 @@ fn over(program: &str, url: &str, seconds: u64) -> anyhow::Result<()> {
     }
     let ready = began.elapsed();
     say(&format!(
-        "killed and started again: ready after {ready:?}, resident {} KiB",
-        memory(server.id())?
-    ));
-    let told = crowd.answer_for(Duration::from_secs(5))?;
-    let refreshed = crowd.refresh(1_000)?;
-    say(&format!(
-        "of 1000 phones {refreshed} refreshed by their old tags; {told} NOTIFYs came since; resident {} KiB",
+        "killed and started again: ready after {ready:.2?}, resident {} KiB",
         memory(server.id())?
     ));
     let took = server.log();
     for line in took.lines().filter(|line| line.contains("are back")) {
         say(line);
     }
+    let told = crowd.answer_for(Duration::from_secs(5))?;
+    let refreshed = crowd.refresh(1_000)?;
+    say(&format!(
+        "of 1000 phones {refreshed} refreshed by their old tags; {told} NOTIFYs came since; resident {} KiB",
+        memory(server.id())?
+    ));
     Ok(())
 }
 
@@ -102,9 +141,20 @@ struct Crowd {
     domain: String,
     /// Phones that have published.
     number: usize,
-    tags: Vec<String>,
+    /// A user and the entity-tag of its publication, those given last behind.
+    tags: VecDeque<String>,
     buffer: Vec<u8>,
     notified: u64,
+    /// Requests sent once more, because either side's socket had no room.
+    repeated: u64,
+}
+
+/// A request without an answer.
+struct Sent {
+    text: String,
+    begun: Instant,
+    repeat_at: Instant,
+    pause: Duration,
 }
 
 /// What is asked again and again.
@@ -112,56 +162,90 @@ enum Request {
     Publish,
     Refresh(String),
     Subscribe,
+    /// A SUBSCRIBE that ends at once.
+    Fetch,
 }
 
 impl Crowd {
     fn new(server: SocketAddr, domain: &str) -> anyhow::Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(server)?;
-        socket.set_read_timeout(Some(Duration::from_millis(200)))?;
+        socket.set_read_timeout(Some(Duration::from_millis(50)))?;
+        // As much as a window of answers and NOTIFYs takes; the system grants less where it must.
+        setsockopt(&socket, RcvBuf, &(8 * 1024 * 1024))?;
         Ok(Self {
             local: socket.local_addr()?,
             socket,
             domain: domain.to_owned(),
             number: 0,
-            tags: Vec::new(),
+            tags: VecDeque::new(),
             buffer: vec![0; 65_536],
             notified: 0,
+            repeated: 0,
         })
     }
 
-    fn publish_for(&mut self, what: &str, time: Duration) -> anyhow::Result<()> {
+    /// First publications for a while, or until there are as many as [`PUBLICATIONS`], then refreshes for as long.
+    fn publish_and_refresh(&mut self, time: Duration) -> anyhow::Result<()> {
+        let number = self.number;
         let began = Instant::now();
+        let first = |asked: usize| number + asked < PUBLICATIONS && began.elapsed() < time;
+        self.measure("first publications", |asked, _| {
+            first(asked).then_some(Request::Publish)
+        })?;
+        let began = Instant::now();
+        self.measure("refreshes", |_, tags| {
+            let tag = (began.elapsed() < time).then(|| tags.pop_front());
+            tag.flatten().map(Request::Refresh)
+        })
+    }
+
+    fn measure(
+        &mut self,
+        what: &str,
+        next: impl FnMut(usize, &mut VecDeque<String>) -> Option<Request>,
+    ) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let repeated_before = self.repeated;
         let mut waits = Waits::default();
-        let (good, bad, lost) = self.ask(
-            |_| (began.elapsed() < time).then_some(Request::Publish),
-            &mut waits,
-        )?;
+        let (good, bad, lost) = self.ask(next, &mut waits)?;
         let seconds = began.elapsed().as_secs_f64();
         let rate = f64::from(u32::try_from(good)?) / seconds;
         say(&format!(
-            "{what}: {rate:.0} a second ({good} in {seconds:.1} s, {bad} refused, {lost} lost), {}",
+            "{what}: {rate:.0} a second ({good} in {seconds:.1} s, {bad} refused, {lost} lost, {} repeated), {}",
+            self.repeated - repeated_before,
             waits.summary()
         ));
         Ok(())
     }
 
     fn publish(&mut self, many: usize) -> anyhow::Result<()> {
-        let asked = |number| (number < many).then_some(Request::Publish);
-        self.ask(asked, &mut Waits::default())?;
+        let asked = |number, _: &mut _| (number < many).then_some(Request::Publish);
+        let (_, bad, lost) = self.ask(asked, &mut Waits::default())?;
+        if bad + lost > 0 {
+            bail!("of {many} publications {bad} were refused and {lost} not answered");
+        }
         Ok(())
     }
 
     fn subscribe(&mut self, many: usize) -> anyhow::Result<usize> {
-        let asked = |number| (number < many).then_some(Request::Subscribe);
+        let asked = |number, _: &mut _| (number < many).then_some(Request::Subscribe);
         let (good, _, _) = self.ask(asked, &mut Waits::default())?;
         Ok(good)
     }
 
+    fn fetch(&mut self, many: usize) -> anyhow::Result<()> {
+        let asked = |number, _: &mut _| (number < many).then_some(Request::Fetch);
+        self.ask(asked, &mut Waits::default())?;
+        Ok(())
+    }
+
     /// How many of so many phones are still known by their tags.
     fn refresh(&mut self, many: usize) -> anyhow::Result<usize> {
-        let tags: Vec<String> = self.tags.iter().take(many).cloned().collect();
-        let asked = |number: usize| tags.get(number).cloned().map(Request::Refresh);
+        let asked = |number, tags: &mut VecDeque<String>| {
+            let tag = (number < many).then(|| tags.pop_front());
+            tag.flatten().map(Request::Refresh)
+        };
         let (good, _, _) = self.ask(asked, &mut Waits::default())?;
         Ok(good)
     }
@@ -178,19 +262,26 @@ impl Crowd {
     /// Asks until `next` gives nothing more; says how many were answered well, refused and not answered.
     fn ask(
         &mut self,
-        next: impl Fn(usize) -> Option<Request>,
+        mut next: impl FnMut(usize, &mut VecDeque<String>) -> Option<Request>,
         waits: &mut Waits,
     ) -> anyhow::Result<(usize, usize, usize)> {
-        let mut sent: Vec<Option<Instant>> = Vec::new();
+        let mut sent: Vec<Option<Sent>> = Vec::new();
         let (mut good, mut bad, mut lost, mut open, mut oldest) = (0, 0, 0, 0, 0);
+        let mut look_at = Instant::now() + REPEAT;
         let run = examples::unique::token();
         loop {
             while open < WINDOW
-                && let Some(request) = next(sent.len())
+                && let Some(request) = next(sent.len(), &mut self.tags)
             {
                 let text = self.text(&request, &run, sent.len());
                 self.socket.send(text.as_bytes())?;
-                sent.push(Some(Instant::now()));
+                let begun = Instant::now();
+                sent.push(Some(Sent {
+                    text,
+                    begun,
+                    repeat_at: begun + REPEAT,
+                    pause: REPEAT,
+                }));
                 open += 1;
             }
             if open == 0 {
@@ -198,31 +289,42 @@ impl Crowd {
             }
             if let Some(answer) = self.receive()?
                 && answer.run == run
-                && let Some(begun) = sent.get_mut(answer.number).and_then(Option::take)
+                && let Some(request) = sent.get_mut(answer.number).and_then(Option::take)
             {
                 open -= 1;
-                waits.add(begun.elapsed());
+                waits.add(request.begun.elapsed());
                 match answer.code {
                     200..300 => {
                         good += 1;
                         if let Some(tag) = answer.tag {
-                            self.tags.push(tag);
+                            self.tags.push_back(tag);
                         }
                     }
                     _ => bad += 1,
                 }
             }
-            while let Some(place) = sent.get_mut(oldest) {
-                match place {
-                    Some(begun) if begun.elapsed() > PATIENCE => {
-                        *place = None;
-                        lost += 1;
-                        open -= 1;
-                    }
-                    Some(_) => break,
-                    None => {}
-                }
+            let now = Instant::now();
+            if now < look_at {
+                continue;
+            }
+            look_at = now + REPEAT / 10;
+            while sent.get(oldest).is_some_and(Option::is_none) {
                 oldest += 1;
+            }
+            for place in sent.iter_mut().skip(oldest) {
+                let Some(request) = place else {
+                    continue;
+                };
+                if now.duration_since(request.begun) > PATIENCE {
+                    *place = None;
+                    lost += 1;
+                    open -= 1;
+                } else if request.repeat_at <= now {
+                    request.pause *= 2;
+                    request.repeat_at = now + request.pause;
+                    self.socket.send(request.text.as_bytes())?;
+                    self.repeated += 1;
+                }
             }
         }
     }
@@ -234,19 +336,19 @@ impl Crowd {
                 self.number += 1;
                 self.number
             }
-            // The tags were given in about this order, and a tag names its publication by itself only within its user.
+            // A tag names its publication only within its user.
             Request::Refresh(tag) => tag
                 .split_once(' ')
                 .map_or(0, |(user, _)| user.parse().unwrap_or_default()),
-            Request::Subscribe => 1 + number % 1_000,
+            Request::Subscribe | Request::Fetch => 1 + number % 1_000,
         };
         let (method, target) = match request {
             Request::Publish | Request::Refresh(_) => ("PUBLISH", user),
-            Request::Subscribe => ("SUBSCRIBE", user),
+            Request::Subscribe | Request::Fetch => ("SUBSCRIBE", user),
         };
         let from = match request {
             Request::Publish | Request::Refresh(_) => format!("user{user}"),
-            Request::Subscribe => format!("watcher{number}"),
+            Request::Subscribe | Request::Fetch => format!("watcher{number}"),
         };
         let (extra, body) = match request {
             Request::Publish => {
@@ -260,9 +362,13 @@ impl Crowd {
                 let extra = format!("Expires: 3600\r\nSIP-If-Match: {tag}\r\n");
                 (extra, String::new())
             }
-            Request::Subscribe => {
+            Request::Subscribe | Request::Fetch => {
+                let expires = match request {
+                    Request::Fetch => 0,
+                    Request::Publish | Request::Refresh(_) | Request::Subscribe => 3600,
+                };
                 let extra = format!(
-                    "Expires: 3600\r\nAccept: application/pidf+xml\r\nContact: <sip:{from}@{local}>\r\n"
+                    "Expires: {expires}\r\nAccept: application/pidf+xml\r\nContact: <sip:{from}@{local}>\r\n"
                 );
                 (extra, String::new())
             }
