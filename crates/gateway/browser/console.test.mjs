@@ -414,7 +414,7 @@ test('five hundred hostile texts in every field of the console are shown as they
       tell(poison({ type: 'hello', rep: 'x', name: 'x', supervisor: true, idle_after_s: 300, skills: [{ id: 'x', name: 'x' }], canned: Array.from({ length: 20 }, () => ({ name: 'x', text: 'x' })) }, next));
       tell({ type: 'presence', state: 'available', decided_by: 'hand', rule: 'available', activity: next(), since: Date.now(), others: 0 });
       tell(poison({ type: 'team', reps: Array.from({ length: 20 }, () => ({ rep: 'x', name: 'x', state: 'available', free: true, skills: ['x'] })) }, next));
-      const ticket = (id, stand) => ({ ...poison({ site: 'x', skills: [{ id: 'x', name: 'x' }], tier: 'x', name: 'x', case: 'x', phone: 'x', page: 'x', lang: 'x', handed_on_by: 'x' }, next), ticket: id, stand, until: stand === 'offered' ? Date.now() + 60_000 : null, since: stand === 'open' ? Date.now() : null, asked_at: Date.now(), promised: wait, seen: 0 });
+      const ticket = (id, stand) => ({ ...poison({ site: 'x', skills: [{ id: 'x', name: 'x' }], tier: 'x', name: 'x', case: 'x', phone: 'x', page: 'x', lang: 'x', details: [['x', 'x'], ['x', 'x']], handed_on_by: 'x' }, next), ticket: id, stand, until: stand === 'offered' ? Date.now() + 60_000 : null, since: stand === 'open' ? Date.now() : null, asked_at: Date.now(), promised: wait, seen: 0 });
       const tickets = Array.from({ length: 60 }, (_, at) => ticket(`t${at}`, at < 20 ? 'offered' : 'open'));
       // The page that a link is made of: only the web's own.
       tickets[20].page = 'javascript:hit()';

@@ -40,7 +40,7 @@ impl Decisions {
         self.by_ticket.insert(ticket, vec![decision]);
     }
 
-    pub(crate) fn of(&self, ticket: &TicketId) -> impl Iterator<Item = &Decision> {
+    pub(crate) fn of(&self, ticket: &TicketId) -> impl Iterator<Item = &Decision> + Clone {
         let decisions = self.by_ticket.get(ticket).into_iter().flatten();
         decisions.map(|decision| &**decision)
     }
