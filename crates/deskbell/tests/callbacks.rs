@@ -358,6 +358,68 @@ fn a_trunk_is_answered_once_and_in_its_own_realm_only() {
     }
 }
 
+/// Security row M3: a call under way when the server dies is in doubt, and its number is not dialled again by itself.
+#[test]
+fn a_number_is_dialled_once_whatever_crashes() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let lasting = setup(&trunk, "").lasting();
+    let mut server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &lasting).unwrap();
+    let _alice = baresip_as_alice(&program, &server);
+    let ticket = ask_for_a_call(&server.http());
+    let (invite, _) = trunk.receive("INVITE ");
+    server.crash_and_restart().unwrap();
+    // The ticket is there, and alice gets it as a conversation: only a rep may have that number called again.
+    wait_stage(&server.http(), &ticket, "offered");
+    let told = reasons(&server, &ticket.0);
+    assert!(told.contains("it is not dialled again by itself"), "{told}");
+    let wait = Some(Duration::from_millis(500));
+    trunk.sip.set_read_timeout(wait).unwrap();
+    let call_id = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("Call-ID:"));
+        line.unwrap_or_default().to_owned()
+    };
+    let mut buffer = [0; 8192];
+    while let Ok((length, _)) = trunk.sip.recv_from(&mut buffer) {
+        // Before it died the server may have sent the one INVITE again.
+        let text = String::from_utf8_lossy(buffer.get(..length).unwrap());
+        assert_eq!(call_id(&text), call_id(&invite), "{text}");
+    }
+}
+
+/// Security row M6: whoever answers in the trunk's place does not know the branch, and changes nothing.
+#[test]
+fn answers_that_nobody_asked_for_change_nothing() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = serve(&trunk, "");
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = trunk.receive("INVITE ");
+    trunk.answer(&invite, peer, "180 Ringing", "", "");
+    wait_stage(&http, &ticket, "calling-you");
+    let branch = invite.split("branch=").nth(1).unwrap();
+    let branch = branch.split([';', '\r']).next().unwrap();
+    for number in 0..2_000 {
+        let forged = invite.replace(branch, &format!("z9hG4bKforged{number}"));
+        // The trunk's own address, and all but the branch as it is.
+        let status = if number % 2 == 0 {
+            "486 Busy Here"
+        } else {
+            "200 OK"
+        };
+        trunk.answer(&forged, peer, status, "", "");
+    }
+    wait_stage(&http, &ticket, "calling-you");
+    trunk.take(&invite, peer);
+    wait_stage(&http, &ticket, "talking");
+}
+
 /// Security row M4: where a call goes is never up to whoever is called.
 #[test]
 fn a_redirection_is_not_followed() {

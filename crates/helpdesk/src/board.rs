@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::config::{Config, Routing};
-use crate::ids::{SkillId, TicketId, TierId};
+use crate::ids::{SkillId, TierId};
 use crate::promises;
 use crate::roster::Roster;
 use crate::routing;
@@ -21,8 +21,9 @@ use crate::tickets::{Hope, Stage, Ticket, Tickets};
 pub(crate) struct Board {
     book: FitBook,
     lines: BTreeMap<Want, Line>,
-    spots: BTreeMap<TicketId, Spot>,
-    agenda: BTreeSet<(Moment, TicketId)>,
+    /// By the number of the ticket, as in the agenda.
+    spots: BTreeMap<u64, Spot>,
+    agenda: BTreeSet<(Moment, u64)>,
     /// How many ask for each skill and tier.
     asking: BTreeMap<(SkillId, TierId), u32>,
     /// Tickets whose lot may have changed, in order of arrival.
@@ -88,9 +89,9 @@ impl Board {
         config: &Config,
         now: Moment,
     ) {
-        for id in tickets.take_touched() {
-            self.take_off(&id);
-            let Some(ticket) = tickets.ticket(&id) else {
+        for number in tickets.take_touched() {
+            self.take_off(number);
+            let Some(ticket) = tickets.numbered(number) else {
                 continue;
             };
             let due = match &ticket.stage {
@@ -111,8 +112,8 @@ impl Board {
             if due.is_none() && place.is_none() {
                 continue;
             }
-            self.agenda.extend(due.map(|due| (due, id.clone())));
-            self.spots.insert(id, Spot { due, place });
+            self.agenda.extend(due.map(|due| (due, number)));
+            self.spots.insert(number, Spot { due, place });
         }
         if self.hoped_at != Some(roster.version()) {
             self.hoped_at = Some(roster.version());
@@ -122,24 +123,28 @@ impl Board {
 
     /// Tells when a waiting ticket next changes, after its promise has.
     pub(crate) fn look_again(&mut self, ticket: &Ticket, config: &Config, now: Moment) {
-        let id = &ticket.ask.ticket;
-        let Some(spot) = self.spots.get_mut(id).filter(|spot| spot.place.is_some()) else {
+        let number = ticket.number;
+        let Some(spot) = self
+            .spots
+            .get_mut(&number)
+            .filter(|spot| spot.place.is_some())
+        else {
             return;
         };
         let due = next_change(ticket, config, now);
         if spot.due != due {
             if let Some(known) = spot.due {
-                self.agenda.remove(&(known, id.clone()));
+                self.agenda.remove(&(known, number));
             }
-            self.agenda.extend(due.map(|due| (due, id.clone())));
+            self.agenda.extend(due.map(|due| (due, number)));
             spot.due = due;
         }
     }
 
-    /// Tickets that the time has changed, the earliest first.
-    pub(crate) fn due(&self, now: Moment) -> Vec<TicketId> {
+    /// The numbers of tickets that the time has changed, the earliest first.
+    pub(crate) fn due(&self, now: Moment) -> Vec<u64> {
         let due = self.agenda.iter().take_while(|(due, _)| *due <= now);
-        due.map(|(_, id)| id.clone()).collect()
+        due.map(|(_, number)| *number).collect()
     }
 
     /// When time alone next changes a ticket.
@@ -176,13 +181,13 @@ impl Board {
     }
 
     /// How reps fit what a waiting ticket wants.
-    pub(crate) fn steps_of(&self, ticket: &TicketId) -> Option<&Arc<Steps>> {
-        Some(&self.spots.get(ticket)?.place.as_ref()?.steps)
+    pub(crate) fn steps_of(&self, ticket: &Ticket) -> Option<&Arc<Steps>> {
+        Some(&self.spots.get(&ticket.number)?.place.as_ref()?.steps)
     }
 
     /// Whether anybody on duty could ever take a waiting ticket.
     pub(crate) fn hope(&self, ticket: &Ticket, roster: &Roster) -> Option<Hope> {
-        let steps = self.steps_of(&ticket.ask.ticket)?;
+        let steps = self.steps_of(ticket)?;
         let colleague = ticket.colleague().and_then(|rep| roster.seat(rep));
         if colleague.is_some_and(|seat| seat.is_on_duty()) {
             return Some(Hope::Some);
@@ -236,12 +241,12 @@ impl Board {
         })
     }
 
-    fn take_off(&mut self, id: &TicketId) {
-        let Some(spot) = self.spots.remove(id) else {
+    fn take_off(&mut self, number: u64) {
+        let Some(spot) = self.spots.remove(&number) else {
             return;
         };
         if let Some(due) = spot.due {
-            self.agenda.remove(&(due, id.clone()));
+            self.agenda.remove(&(due, number));
         }
         let Some(place) = spot.place else {
             return;
@@ -294,12 +299,16 @@ impl Line {
     }
 
     /// Those who are routed alike, with those in danger of a broken promise, in order of arrival.
-    pub(crate) fn alike(&self, tickets: &Tickets) -> BTreeSet<(Moment, u64)> {
+    pub(crate) fn alike(&self, tickets: &Tickets) -> Vec<(Moment, u64)> {
         let alike = self.singles.iter().filter_map(|&number| {
             let ticket = tickets.waiting_as(number)?;
             ticket.is_plain().then_some((ticket.asked_at, number))
         });
-        self.plain.iter().copied().chain(alike).collect()
+        let mut alike: Vec<_> = self.plain.iter().copied().chain(alike).collect();
+        if !self.singles.is_empty() {
+            alike.sort_unstable();
+        }
+        alike
     }
 
     /// How many were asked before a ticket.

@@ -1,7 +1,8 @@
 //! The history of decisions, bounded by tickets and for each ticket.
 //! Must not know how a decision is made, nor its words.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use crate::decision::Decision;
 use crate::ids::TicketId;
@@ -15,12 +16,13 @@ const OF_A_TICKET: usize = 32;
 /// once, in the order of their first decisions.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
-    by_ticket: BTreeMap<TicketId, Vec<Decision>>,
+    /// Never walked through, for its order is none.
+    by_ticket: HashMap<TicketId, Vec<Arc<Decision>>>,
     order: VecDeque<TicketId>,
 }
 
 impl Decisions {
-    pub(crate) fn add(&mut self, decision: Decision) {
+    pub(crate) fn add(&mut self, decision: Arc<Decision>) {
         if let Some(known) = self.by_ticket.get_mut(&decision.ticket) {
             if known.len() >= OF_A_TICKET {
                 known.remove(1);
@@ -38,14 +40,14 @@ impl Decisions {
         self.by_ticket.insert(ticket, vec![decision]);
     }
 
-    pub(crate) fn of(&self, ticket: &TicketId) -> &[Decision] {
-        self.by_ticket.get(ticket).map_or(&[], Vec::as_slice)
+    pub(crate) fn of(&self, ticket: &TicketId) -> impl Iterator<Item = &Decision> {
+        let decisions = self.by_ticket.get(ticket).into_iter().flatten();
+        decisions.map(|decision| &**decision)
     }
 
     /// All that are kept, by ticket in the order of their first decisions.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Decision> {
-        let of_ticket = |ticket| self.by_ticket.get(ticket).into_iter().flatten();
-        self.order.iter().flat_map(of_ticket)
+        self.order.iter().flat_map(|ticket| self.of(ticket))
     }
 }
 
@@ -56,8 +58,8 @@ mod tests {
     use super::*;
     use crate::decision::Outcome;
 
-    fn decision(ticket: usize, at_unix_ms: i64) -> Decision {
-        Decision {
+    fn decision(ticket: usize, at_unix_ms: i64) -> Arc<Decision> {
+        Arc::new(Decision {
             ticket: TicketId::new(&format!("t{ticket}")),
             at_unix_ms,
             age: Duration::ZERO,
@@ -67,7 +69,7 @@ mod tests {
             relaxed: Vec::new(),
             candidates: Vec::new(),
             others: Vec::new(),
-        }
+        })
     }
 
     #[test]
@@ -76,8 +78,8 @@ mod tests {
         for ticket in 0..=TICKETS {
             decisions.add(decision(ticket, 0));
         }
-        assert_eq!(decisions.of(&TicketId::new("t0")), []);
-        assert_eq!(decisions.of(&TicketId::new("t1")).len(), 1);
+        assert_eq!(decisions.of(&TicketId::new("t0")).count(), 0);
+        assert_eq!(decisions.of(&TicketId::new("t1")).count(), 1);
         assert_eq!(decisions.all().count(), TICKETS);
     }
 

@@ -1,7 +1,7 @@
 //! The machine itself: what it holds, its one way in, its one way out, and what can be asked of it.
 //! Must not know how an input is dealt with: each kind has its file.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ use crate::offers::OfferEnd;
 use crate::openings::Openings;
 use crate::outlook::{Learnt, Live};
 use crate::promised::Shown;
-use crate::promises::{self, Desk, Promise};
+use crate::promises::{Desk, Promise, TicketPromises};
 use crate::record::Record;
 use crate::roster::{Pause, Roster};
 use crate::scores::Scores;
@@ -258,7 +258,7 @@ impl Helpdesk {
 
     /// What was decided of a ticket, oldest first: the first decision and the latest ones. Decisions of the
     /// 10,000 tickets decided last are kept, since the start.
-    pub fn decisions(&self, ticket: &TicketId) -> &[Decision] {
+    pub fn decisions(&self, ticket: &TicketId) -> impl Iterator<Item = &Decision> {
         self.decisions.of(ticket)
     }
 
@@ -298,11 +298,14 @@ impl Helpdesk {
         self.cases.forget(now);
         if due {
             self.roster.expire(now);
-            for ticket in self.board.due(now) {
-                self.lapse_offer(&ticket);
-                self.lapse_call(&ticket);
-                self.lapse_place(&ticket);
-                self.tickets.touch(ticket);
+            for number in self.board.due(now) {
+                if let Some(ticket) = self.tickets.numbered(number) {
+                    let id = ticket.ask.ticket.clone();
+                    self.lapse_offer(&id);
+                    self.lapse_call(&id);
+                    self.lapse_place(&id);
+                }
+                self.tickets.touch(number);
             }
             self.drain_queue();
         }
@@ -326,6 +329,8 @@ impl Helpdesk {
             self.forecast.seen != Some(seen) || overtaken.is_some_and(|at| at <= self.now);
         if is_behind && self.forecast_is_due() {
             self.forecast();
+        } else if let Some(promises) = self.forecast.untold.take() {
+            self.tell_forecast(&promises);
         } else {
             self.tell_touched();
         }
@@ -345,14 +350,18 @@ impl Helpdesk {
     }
 
     /// Tells every shopper whose ticket stands differently from what was told last.
-    pub(crate) fn tell_shoppers(&mut self, promises: BTreeMap<TicketId, Promise>) {
+    pub(crate) fn tell_shoppers(&mut self, promises: &TicketPromises) {
         for id in std::mem::take(&mut self.touched) {
-            if !promises.contains_key(&id) {
+            let number = self.tickets.ticket(&id).map(|ticket| ticket.number);
+            if number.is_none_or(|number| promises.of(number).is_none()) {
                 self.tell(&id, None);
             }
         }
-        for (id, promise) in promises {
-            self.tell(&id, Some(promise));
+        for (number, promise) in promises.iter() {
+            if let Some(ticket) = self.tickets.numbered(number) {
+                let id = ticket.ask.ticket.clone();
+                self.tell(&id, Some(promise));
+            }
         }
     }
 
@@ -366,7 +375,11 @@ impl Helpdesk {
     }
 
     /// Notes how a ticket stands as what its shopper knows; `None` when the shopper knows it already.
-    fn take_view_as_told(&mut self, id: &TicketId, promise: Option<Promise>) -> Option<TicketView> {
+    pub(crate) fn take_view_as_told(
+        &mut self,
+        id: &TicketId,
+        promise: Option<Promise>,
+    ) -> Option<TicketView> {
         let now = self.now;
         let ticket = self.tickets.told_mut(id)?;
         let rep = ticket.rep().and_then(|rep| self.roster.seat(rep));
@@ -422,12 +435,7 @@ impl Helpdesk {
     pub(crate) fn take_views_as_told(&mut self, of: impl IntoIterator<Item = TicketId>) {
         self.sync();
         if self.forecast_is_due() {
-            self.refresh_learnt();
-            let mut promises = promises::promises(self.promising(), &self.groups);
-            for id in of {
-                self.touched.remove(&id);
-                self.take_view_as_told(&id, promises.tickets.remove(&id));
-            }
+            self.forecast_for(of);
             return;
         }
         for id in of {

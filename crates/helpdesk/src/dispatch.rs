@@ -14,6 +14,7 @@ use crate::io::Output;
 use crate::promises;
 use crate::queue::{Key, Place};
 use crate::record::Record;
+use crate::routing::fits::Steps;
 use crate::routing::{self, Choice};
 use crate::tickets::{Decided, Hope, Ticket};
 
@@ -40,6 +41,9 @@ impl Helpdesk {
             now,
             ..
         } = self;
+        for rep in tickets.reps_of_touched() {
+            roster.note_changed(rep);
+        }
         board.sync(tickets, roster, config, *now);
     }
 
@@ -247,15 +251,19 @@ impl Helpdesk {
             candidates: Vec::new(),
             others: Vec::new(),
         };
-        self.push(Output::Record(Record::Decided(Box::new(decision.clone()))));
+        self.keep(decision);
+    }
+
+    fn keep(&mut self, decision: Decision) {
+        let decision = Arc::new(decision);
+        self.push(Output::Record(Record::Decided(Arc::clone(&decision))));
         self.decisions.add(decision);
     }
 
     fn decide(&mut self, id: &TicketId, outcome: Outcome) {
         if let Some(ticket) = self.tickets.ticket(id) {
             let decision = self.decision(ticket, outcome);
-            self.push(Output::Record(Record::Decided(Box::new(decision.clone()))));
-            self.decisions.add(decision);
+            self.keep(decision);
         }
     }
 
@@ -266,7 +274,23 @@ impl Helpdesk {
         let weight = promises::weight(&self.config, ticket, now);
         let age = now.since(ticket.asked_at);
         let urgency = weight * age.as_secs_f64();
-        let considered = routing::consider(&demand, urgency, &self.roster, routing, now);
+        let worked_out;
+        let steps: &Steps = match self.board.steps_of(ticket) {
+            Some(known) => known,
+            None => {
+                worked_out = Steps::of(ticket.want(), &self.roster, routing);
+                &worked_out
+            }
+        };
+        let considered = routing::consider(&demand, steps, urgency, &self.roster, routing, now);
+        #[cfg(test)]
+        {
+            let shown = considered.candidates.iter();
+            let shown: Vec<_> = shown.map(|one| (one.standing, one.rep.clone())).collect();
+            let others = considered.others.iter().copied().collect();
+            let naive = routing::consider_one_by_one(&demand, &self.roster, routing, now);
+            assert_eq!((shown, others), naive);
+        }
         let relaxed = routing.relax.iter().take(considered.fired);
         Decision {
             ticket: ticket.ask.ticket.clone(),

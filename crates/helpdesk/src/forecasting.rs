@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::desk::Helpdesk;
 use crate::groups::Clicks;
 use crate::ids::TicketId;
-use crate::promises::{self, Promise};
+use crate::promises::{self, Promise, TicketPromises};
 
 /// From so many waiting tickets and reps at work on, waits are not forecast anew at every change.
 const LARGE: usize = 256;
@@ -25,6 +25,8 @@ pub(crate) struct Forecast {
     pub(crate) next_overtaking: Option<Moment>,
     /// Of the tickets, the reps and the opening hours: what has changed since.
     pub(crate) seen: Option<Seen>,
+    /// What was forecast for an answer that goes out first.
+    pub(crate) untold: Option<TicketPromises>,
 }
 
 /// Rises with each change of each.
@@ -43,6 +45,7 @@ impl Default for Forecast {
             clicks: Clicks::new(),
             next_overtaking: None,
             seen: None,
+            untold: None,
         }
     }
 }
@@ -76,14 +79,37 @@ impl Helpdesk {
 
     /// Forecasts all waits, and tells everybody whose promise has changed.
     pub(crate) fn forecast(&mut self) {
+        let promises = self.renew_forecast();
+        self.tell_forecast(&promises);
+    }
+
+    /// Forecasts all waits for these who are told by an answer; the others are told after it.
+    pub(crate) fn forecast_for(&mut self, those: impl IntoIterator<Item = TicketId>) {
+        let promises = self.renew_forecast();
+        for id in those {
+            self.touched.remove(&id);
+            let ticket = self.tickets.ticket(&id);
+            let promise = ticket.and_then(|ticket| promises.of(ticket.number));
+            self.take_view_as_told(&id, promise);
+        }
+        self.forecast.untold = Some(promises);
+        self.forecast.seen = Some(self.seen());
+    }
+
+    pub(crate) fn tell_forecast(&mut self, promises: &TicketPromises) {
+        self.tell_shoppers(promises);
+        self.sync();
+        self.forecast.seen = Some(self.seen());
+    }
+
+    fn renew_forecast(&mut self) -> TicketPromises {
         self.refresh_learnt();
         let promises = promises::promises(self.promising(), &self.groups);
         self.forecast.clicks = promises.clicks;
         self.forecast.next_overtaking = promises.next_overtaking;
         self.forecast.at = Some(self.now);
-        self.tell_shoppers(promises.tickets);
-        self.sync();
-        self.forecast.seen = Some(self.seen());
+        self.forecast.untold = None;
+        promises.tickets
     }
 
     /// Between two forecasts whoever came to a rep, left or waits again is told so at once.

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::estimate::experience::Experience;
 use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
-use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::ids::{RepId, SkillId, TierId};
 use crate::lesson::{Lesson, Observation};
 use crate::promises;
 use crate::roster::{Roster, Seat};
@@ -40,6 +40,7 @@ pub(crate) struct Learnt {
     experience: Experience,
     skills: Vec<SkillId>,
     kinds: Vec<(SkillId, TierId)>,
+    kind_by_tier_by_skill: BTreeMap<SkillId, BTreeMap<TierId, usize>>,
     /// How reps fit a click for each kind.
     bases: Vec<Arc<Steps>>,
     known: Option<Known>,
@@ -51,7 +52,8 @@ pub(crate) struct Learnt {
 /// The waits of this moment.
 #[derive(Debug, Default)]
 pub(crate) struct Outlook {
-    tickets: BTreeMap<TicketId, Quote>,
+    /// By number, in order.
+    tickets: Vec<(u64, Quote)>,
     clicks: BTreeMap<(SkillId, TierId), Quote>,
     next_reps: BTreeMap<(SkillId, TierId), RepId>,
 }
@@ -79,8 +81,9 @@ pub(crate) struct Live<'a> {
 
 impl Outlook {
     /// How much longer a waiting ticket waits, and how that was found.
-    pub(crate) fn ticket(&self, ticket: &TicketId) -> Option<(Wait, Form)> {
-        self.tickets.get(ticket).map(told)
+    pub(crate) fn ticket(&self, number: u64) -> Option<(Wait, Form)> {
+        let place = self.tickets.binary_search_by_key(&number, |(of, _)| *of);
+        self.tickets.get(place.ok()?).map(|(_, quote)| told(quote))
     }
 
     /// Who is likely to be free first for a click of this moment.
@@ -101,6 +104,7 @@ impl Default for Learnt {
             experience: Experience::new(Vec::new()),
             skills: Vec::new(),
             kinds: Vec::new(),
+            kind_by_tier_by_skill: BTreeMap::new(),
             bases: Vec::new(),
             known: None,
             unknown: Outlook::default(),
@@ -119,9 +123,11 @@ impl Learnt {
                 self.skills.push(skill.id.clone());
             }
             for tier in &config.tiers {
-                let kind = (skill.id.clone(), tier.id.clone());
-                if !self.kinds.contains(&kind) {
-                    self.kinds.push(kind);
+                let kinds = self.kind_by_tier_by_skill.entry(skill.id.clone());
+                let kinds = kinds.or_default();
+                if !kinds.contains_key(&tier.id) {
+                    kinds.insert(tier.id.clone(), self.kinds.len());
+                    self.kinds.push((skill.id.clone(), tier.id.clone()));
                 }
             }
         }
@@ -246,16 +252,13 @@ impl Learnt {
         let mut tickets = Vec::new();
         for (kind, line) in lines.into_iter().filter(|(kind, _)| plan.can_ever(*kind)) {
             for (since, number) in line.alike(live.tickets) {
-                let Some(ticket) = live.tickets.waiting_as(number) else {
-                    continue;
-                };
                 let queued = Queued {
                     ticket: u32::try_from(tickets.len()).ok()?,
                     number,
                     since: ticks(since),
                 };
                 floor.line_up(kind, queued);
-                tickets.push(ticket.ask.ticket.clone());
+                tickets.push(number);
             }
         }
         let scene = Scene {
@@ -271,7 +274,7 @@ impl Learnt {
         // Whoever would be offered at once need not be played.
         clicks.retain(|&kind| plan.can_ever(kind) && floor.rep_for_newcomer(&plan, kind).is_none());
         let waits = quote(&scene, &clicks, SEED)?;
-        let of_ticket = |(ticket, quote): (TicketId, Option<Quote>)| Some((ticket, quote?));
+        let of_ticket = |(number, quote): (u64, Option<Quote>)| Some((number, quote?));
         let of_click =
             |(kind, quote): (usize, Option<Quote>)| Some((self.kinds.get(kind)?.clone(), quote?));
         let next_rep = |(&kind, quote): (&usize, &Option<Quote>)| {
@@ -279,12 +282,14 @@ impl Learnt {
             Some((self.kinds.get(kind)?.clone(), seat.rep.id.clone()))
         };
         let tickets = tickets.into_iter().zip(waits.tickets);
+        let mut tickets: Vec<(u64, Quote)> = tickets.filter_map(of_ticket).collect();
+        tickets.sort_unstable_by_key(|(number, _)| *number);
         let next_reps = clicks.iter().zip(&waits.newcomers).filter_map(next_rep);
         let next_reps = next_reps.collect();
         let clicks = clicks.into_iter().zip(waits.newcomers);
         Some(Outlook {
             next_reps,
-            tickets: tickets.filter_map(of_ticket).collect(),
+            tickets,
             clicks: clicks.filter_map(of_click).collect(),
         })
     }
@@ -358,8 +363,8 @@ impl Learnt {
     }
 
     fn kind(&self, skill: &SkillId, tier: &TierId) -> Option<usize> {
-        let mut kinds = self.kinds.iter();
-        kinds.position(|(known, of)| known == skill && of == tier)
+        let kinds = self.kind_by_tier_by_skill.get(skill)?;
+        kinds.get(tier).copied()
     }
 }
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::{Level, RepId};
+use crate::ids::RepId;
 use crate::promises::Desk;
 use crate::roster::Roster;
+use crate::routing::fit::Expert;
 use crate::routing::fits::Reach;
 use crate::routing::reps::RepSet;
 use crate::tickets::Ticket;
@@ -28,8 +29,8 @@ pub(crate) struct Pools {
 }
 
 /// Demands that agree in this have the same pool: the want, by the place of its fits in memory, the rules that
-/// have fired, the level that is held out for, and the colleague who was named.
-type Membership = (usize, usize, Option<Level>, Option<RepId>);
+/// have fired, whether the expert is still waited for, and the colleague who was named.
+type Membership = (usize, usize, Expert, Option<RepId>);
 
 /// One of [`Pools`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,33 +80,44 @@ impl Pool {
         }
     }
 
-    pub(crate) fn meets_at_work(&self, other: &Self) -> bool {
-        self.at_work.meets(&other.at_work)
+    /// On duty or not.
+    pub(crate) fn all(&self) -> &RepSet {
+        &self.all
     }
 
-    pub(crate) fn meets(&self, other: &Self) -> bool {
+    pub(crate) fn at_work(&self) -> &RepSet {
+        &self.at_work
+    }
+
+    fn meets(&self, other: &Self) -> bool {
         self.all.meets(&other.all)
+    }
+
+    pub(crate) fn meets_at_work(&self, other: &Self) -> bool {
+        self.at_work.meets(&other.at_work)
     }
 }
 
 impl Pools {
     /// The pool of a waiting ticket, found anew only if nobody before wanted the same.
     pub(crate) fn take(&mut self, ticket: &Ticket, desk: Desk<'_>) -> Option<PoolIndex> {
-        let steps = desk.board.steps_of(&ticket.ask.ticket)?;
+        let steps = desk.board.steps_of(ticket)?;
         let routing = &desk.config.routing;
         let deadline = ticket.wishes.rep_deadline;
         let sticky_for = deadline.unwrap_or(routing.sticky_for);
         let waited = desk.now.since(ticket.waiting_since);
-        let reach = steps.reach(waited, sticky_for, desk.roster, routing);
+        let expert = Expert::after_waiting(waited, sticky_for);
+        let fired = routing.fired(waited);
         let membership = (
             Arc::as_ptr(steps).addr(),
-            reach.fired(),
-            reach.bar(),
+            fired,
+            expert,
             ticket.colleague().cloned(),
         );
         if let Some(known) = self.by_membership.get(&membership) {
             return Some(*known);
         }
+        let reach = steps.reach_by(fired, expert, desk.roster, routing);
         let pool = Pool::of(&reach, ticket.colleague(), desk.roster);
         let same = self.pools.iter().position(|known| *known == pool);
         let index = PoolIndex(same.unwrap_or(self.pools.len()));

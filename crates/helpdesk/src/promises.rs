@@ -10,7 +10,7 @@ use crate::config::{Config, Priority};
 use crate::estimate;
 use crate::estimate::quote::Form;
 use crate::groups::{Clicks, Groups};
-use crate::ids::{RepId, SkillId, TicketId, TierId};
+use crate::ids::{RepId, SkillId, TierId};
 use crate::openings::Openings;
 use crate::outlook::{Learnt, Outlook};
 use crate::pools::{Pool, PoolIndex, Pools};
@@ -53,11 +53,27 @@ pub(crate) struct Click {
     pub(crate) next_rep: Option<RepId>,
 }
 
+/// What each waiting ticket is promised, by number in order.
+#[derive(Debug, Default)]
+pub(crate) struct TicketPromises(Vec<(u64, Promise)>);
+
+impl TicketPromises {
+    /// By the number of the ticket.
+    pub(crate) fn of(&self, number: u64) -> Option<Promise> {
+        let place = self.0.binary_search_by_key(&number, |(of, _)| *of).ok()?;
+        Some(self.0.get(place)?.1)
+    }
+
+    /// In order of arrival.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Promise)> {
+        self.0.iter().copied()
+    }
+}
+
 /// All that is promised at one moment.
 #[derive(Debug)]
 pub(crate) struct Promises {
-    /// To each waiting ticket.
-    pub(crate) tickets: BTreeMap<TicketId, Promise>,
+    pub(crate) tickets: TicketPromises,
     /// To a click that has to wait.
     pub(crate) clicks: Clicks,
     /// When a waiting ticket next overtakes another by itself.
@@ -66,10 +82,11 @@ pub(crate) struct Promises {
 
 /// Derives what is promised.
 pub(crate) fn promises(desk: Desk<'_>, groups: &Groups) -> Promises {
-    let order = order(desk);
+    let tickets: Vec<&Ticket> = desk.tickets.waiting().collect();
+    let order = order(&tickets, desk);
     let priority = desk.config.routing.priority;
     let next_overtaking = queue::next_overtaking(&order, priority, desk.now);
-    let line = Line::of(&order, desk);
+    let line = Line::of(&tickets, &order, desk);
     let outlook = desk.learnt.outlook();
     Promises {
         tickets: line.promises(desk, outlook),
@@ -81,7 +98,7 @@ pub(crate) fn promises(desk: Desk<'_>, groups: &Groups) -> Promises {
 /// What a ticket that begins to wait, or waits again, is promised between two forecasts: what a click was, as much
 /// longer or shorter as more or fewer go before it; by the length of the queue where no click had to wait then.
 pub(crate) fn quick_promise(desk: Desk<'_>, ticket: &Ticket, clicks: &Clicks) -> Option<Promise> {
-    let steps = desk.board.steps_of(&ticket.ask.ticket)?;
+    let steps = desk.board.steps_of(ticket)?;
     let about = (ticket.skills.first()?, &ticket.ask.tier);
     let count = who_goes_first(desk, steps, about.1, Some(ticket));
     let servers = count.servers;
@@ -126,11 +143,9 @@ struct Ahead {
 /// of this moment.
 fn who_goes_first(desk: Desk<'_>, steps: &Steps, tier: &TierId, ticket: Option<&Ticket>) -> Ahead {
     let routing = &desk.config.routing;
-    let reach = |steps: &Steps, waited, sticky_for| {
-        let reach = steps.reach(waited, sticky_for, desk.roster, routing);
-        Pool::of(&reach, None, desk.roster)
-    };
-    let mine = reach(steps, std::time::Duration::ZERO, routing.sticky_for);
+    let fresh = std::time::Duration::ZERO;
+    let reach = steps.reach(fresh, routing.sticky_for, desk.roster, routing);
+    let mine = Pool::of(&reach, None, desk.roster);
     let weight = tier_weight(desk.config, tier);
     let mut ahead = Ahead {
         all: 0,
@@ -148,11 +163,14 @@ fn who_goes_first(desk: Desk<'_>, steps: &Steps, tier: &TierId, ticket: Option<&
         };
         let waits = u32::try_from(first).unwrap_or(u32::MAX);
         let waited = line.head().map(|(since, _)| desk.now.since(since));
-        let theirs = reach(&line.steps, waited.unwrap_or_default(), line.sticky_for);
-        if theirs.meets(&mine) {
+        let waited = waited.unwrap_or_default();
+        let theirs = line
+            .steps
+            .reach(waited, line.sticky_for, desk.roster, routing);
+        if theirs.meets(mine.all()) {
             ahead.all = ahead.all.saturating_add(waits);
         }
-        if theirs.meets_at_work(&mine) {
+        if theirs.meets(mine.at_work()) {
             ahead.at_work = ahead.at_work.saturating_add(waits);
         }
     }
@@ -160,15 +178,15 @@ fn who_goes_first(desk: Desk<'_>, steps: &Steps, tier: &TierId, ticket: Option<&
 }
 
 /// The waiting tickets in the order they are served.
-pub(crate) fn order(desk: Desk<'_>) -> Vec<Waiting> {
-    let mut order: Vec<Waiting> = desk
-        .tickets
-        .waiting()
-        .map(|ticket| Waiting {
-            ticket: ticket.ask.ticket.clone(),
+fn order(tickets: &[&Ticket], desk: Desk<'_>) -> Vec<Waiting> {
+    let mut order: Vec<Waiting> = tickets
+        .iter()
+        .enumerate()
+        .map(|(place_of_arrival, ticket)| Waiting {
             number: ticket.number,
             since: ticket.asked_at,
             weight: weight(desk.config, ticket, desk.now),
+            place_of_arrival,
         })
         .collect();
     queue::sort(&mut order, desk.config.routing.priority, desk.now);
@@ -189,14 +207,14 @@ struct Competitor<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(order: &[Waiting], desk: Desk<'a>) -> Self {
+    fn of(tickets: &[&'a Ticket], order: &[Waiting], desk: Desk<'a>) -> Self {
         let mut line = Self {
             competitors: Vec::with_capacity(order.len()),
             pools: Pools::default(),
             before_click: BTreeMap::new(),
         };
         for waiting in order {
-            let Some(ticket) = desk.tickets.waiting_as(waiting.number) else {
+            let Some(ticket) = tickets.get(waiting.place_of_arrival).copied() else {
                 continue;
             };
             if let Some(pool) = line.pools.take(ticket, desk) {
@@ -215,15 +233,15 @@ impl<'a> Line<'a> {
         line
     }
 
-    fn promises(&self, desk: Desk<'_>, outlook: &Outlook) -> BTreeMap<TicketId, Promise> {
-        let mut promises = BTreeMap::new();
+    fn promises(&self, desk: Desk<'_>, outlook: &Outlook) -> TicketPromises {
+        let mut promises = Vec::with_capacity(self.competitors.len());
         let mut before = self.pools.before();
         for Competitor { ticket, pool } in &self.competitors {
             let count = before.count(*pool);
             let servers = self.pools.pool(*pool).map_or(0, |pool| pool.servers);
             let tier = &ticket.ask.tier;
             let skill = ticket.skills.first();
-            let played = outlook.ticket(&ticket.ask.ticket);
+            let played = outlook.ticket(ticket.number);
             let by_length = || wait(desk, count.at_work, servers, (skill?, tier));
             let (wait, form) = told(played, by_length);
             let promise = Promise {
@@ -232,9 +250,10 @@ impl<'a> Line<'a> {
                 wait,
                 form,
             };
-            promises.insert(ticket.ask.ticket.clone(), promise);
+            promises.push((ticket.number, promise));
         }
-        promises
+        promises.sort_unstable_by_key(|(number, _)| *number);
+        TicketPromises(promises)
     }
 
     fn clicks(&self, desk: Desk<'_>, groups: &Groups, outlook: &Outlook) -> Clicks {
@@ -341,7 +360,7 @@ mod tests {
     use crate::routing;
     use crate::{
         AccessDigest, Ask, CallbackRules, Channel, Clock, Helpdesk, Input, Level, Prefer, Priority,
-        Proof, Relax, Rep, RepId, ReplyId, Routing, Site, SiteId, Skill, Tier, Wishes,
+        Proof, Relax, Rep, RepId, ReplyId, Routing, Site, SiteId, Skill, TicketId, Tier, Wishes,
     };
 
     const SKILLS: [&str; 3] = ["cameras", "lenses", "printing"];
@@ -362,7 +381,8 @@ mod tests {
             let snapshot = desk.snapshot();
             let promises = promises(desk.promising(), desk.groups());
             let desk = desk.promising();
-            let line = order(desk);
+            let tickets: Vec<&Ticket> = desk.tickets.waiting().collect();
+            let line = order(&tickets, desk);
             let sets: Vec<[BTreeSet<usize>; 2]> =
                 line.iter().map(|waiting| reps_of(waiting, desk)).collect();
             for (place, waiting) in line.iter().enumerate() {
@@ -371,17 +391,17 @@ mod tests {
                     let others = sets[..place].iter().filter(|set| !set[of].is_disjoint(mine));
                     u32::try_from(others.count()).unwrap()
                 };
-                let promise = promises.tickets[&waiting.ticket];
+                let promise = promises.tickets.of(waiting.number).unwrap();
                 prop_assert_eq!(promise.position, before(0) + 1);
-                let ticket = desk.tickets.ticket(&waiting.ticket).unwrap();
+                let ticket = desk.tickets.numbered(waiting.number).unwrap();
                 let about = (&ticket.skills[0], &ticket.ask.tier);
                 let by_formula = wait(desk, before(1), promise.servers, about);
-                let played = desk.learnt.outlook().ticket(&waiting.ticket);
+                let played = desk.learnt.outlook().ticket(waiting.number);
                 prop_assert_eq!(promise.wait, played.map(|(wait, _)| wait).or(by_formula));
             }
             for group in &snapshot.sites[0].groups {
                 let asking = line.iter().filter(|waiting| {
-                    let ticket = desk.tickets.ticket(&waiting.ticket).unwrap();
+                    let ticket = desk.tickets.numbered(waiting.number).unwrap();
                     (&ticket.skills[0], &ticket.ask.tier) == (&group.skill, &group.tier)
                 });
                 prop_assert_eq!(group.queued, u32::try_from(asking.count()).unwrap());
@@ -391,7 +411,7 @@ mod tests {
 
     /// Who may take it, on duty or not, and at work.
     fn reps_of(waiting: &Waiting, desk: Desk<'_>) -> [BTreeSet<usize>; 2] {
-        let ticket = desk.tickets.ticket(&waiting.ticket).unwrap();
+        let ticket = desk.tickets.numbered(waiting.number).unwrap();
         let demand = ticket.demand(desk.config.routing.sticky_for, desk.now);
         let members: Vec<_> =
             routing::members(&demand, desk.roster, &desk.config.routing).collect();

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::config::Priority;
-use crate::ids::TicketId;
 
 /// What of a waiting ticket decides its place.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Waiting {
-    pub(crate) ticket: TicketId,
     /// Order of arrival; the last word between equals.
     pub(crate) number: u64,
     /// When it was asked.
     pub(crate) since: Moment,
     /// The weight of its tier, above zero.
     pub(crate) weight: f64,
+    /// Among the waiting ones in order of arrival.
+    pub(crate) place_of_arrival: usize,
 }
 
 /// What decides which ticket goes first. The greater goes first; equals go in the order of arrival, so that

@@ -129,7 +129,7 @@ pub enum Record {
         at_unix_ms: i64,
     },
     /// It was decided whom a ticket goes to, or that it waits: a bounded history of each ticket.
-    Decided(Box<Decision>),
+    Decided(Arc<Decision>),
     /// A case as it stands from here on. The newest word about a case is the one to keep.
     Case(Box<Case>),
     /// A rep has begun or ended a pause. The newest word about a rep is the one to keep.

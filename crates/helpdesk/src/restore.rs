@@ -172,7 +172,7 @@ impl Helpdesk {
                     ticket.promised = Some(Promised::restore(ticket.promised, promise, at));
                 }
             }
-            Record::Decided(decision) => self.decisions.add(*decision),
+            Record::Decided(decision) => self.decisions.add(decision),
             Record::Case(case) => self.cases.put(*case),
             Record::Paused { rep, pause, .. } => {
                 if let Some(seat) = self.roster.seat_mut(&rep) {

@@ -20,6 +20,12 @@ pub(crate) struct Roster {
     sets: Sets,
     /// What was seen of each seat by then.
     loads: Vec<Load>,
+    /// Places of those who have a rest, a doubt or a pause that time may end. Invariant: as `sets`.
+    expiring: BTreeSet<usize>,
+    /// Those who have a late answer left for a ticket that lapsed. Invariant: as `sets`.
+    with_lapsed: BTreeSet<usize>,
+    /// Whose seats may look otherwise than when this was last asked.
+    changed: BTreeSet<RepId>,
     version: u64,
     revision: u64,
 }
@@ -99,6 +105,7 @@ pub(crate) enum Pause {
 impl Roster {
     /// Takes the configured reps; those known already keep their state.
     pub(crate) fn configure(&mut self, reps: &[Rep], now: Moment) {
+        self.changed.extend(self.place_by_id.keys().cloned());
         let known = std::mem::take(&mut self.seats).into_iter();
         let mut known: BTreeMap<RepId, Seat> =
             known.map(|seat| (seat.rep.id.clone(), seat)).collect();
@@ -116,6 +123,8 @@ impl Roster {
         self.place_by_id = ids.zip(0..).collect();
         self.sets = Sets::with_room_for(self.seats.len());
         self.loads = self.seats.iter().map(Seat::load).collect();
+        self.expiring.clear();
+        self.with_lapsed.clear();
         self.touched = (0..self.seats.len()).collect();
         self.version += 1;
         self.revision += 1;
@@ -129,6 +138,17 @@ impl Roster {
             else {
                 continue;
             };
+            if seat.next_expiry().is_some() {
+                self.expiring.insert(place);
+            } else {
+                self.expiring.remove(&place);
+            }
+            if seat.lapsed.is_some() {
+                self.with_lapsed.insert(place);
+            } else {
+                self.with_lapsed.remove(&place);
+            }
+            self.changed.insert(seat.rep.id.clone());
             let load = seat.load();
             if self.sets.put(place, load.presence) {
                 self.version += 1;
@@ -138,6 +158,20 @@ impl Roster {
                 self.revision += 1;
             }
         }
+    }
+
+    /// A ticket that the rep has in hand has changed.
+    pub(crate) fn note_changed(&mut self, rep: &RepId) {
+        self.changed.insert(rep.clone());
+    }
+
+    /// Whose seats may look otherwise than when this was last asked. Whoever may still answer late is always among
+    /// them: whether that ticket waits yet is not the seat's own affair.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<RepId> {
+        let late = self.with_lapsed.iter();
+        let late = late.filter_map(|&place| Some(self.seats.get(place)?.rep.id.clone()));
+        self.changed.extend(late);
+        std::mem::take(&mut self.changed)
     }
 
     /// Rises whenever somebody comes, goes, takes something or has done with it.
@@ -178,8 +212,12 @@ impl Roster {
 
     /// Frees what time has freed: rests that are over, doubts that have lapsed.
     pub(crate) fn expire(&mut self, now: Moment) {
-        for (place, seat) in self.seats.iter_mut().enumerate() {
-            if seat.wrap_ups.is_empty() && seat.doubted_until.is_none() && seat.pause.is_none() {
+        self.sync();
+        for &place in &self.expiring {
+            let Some(seat) = self.seats.get_mut(place) else {
+                continue;
+            };
+            if seat.next_expiry().is_none_or(|end| end > now) {
                 continue;
             }
             self.touched.push(place);
@@ -222,17 +260,9 @@ impl Roster {
 
     /// When the next rest, doubt or pause ends.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
-        self.seats
-            .iter()
-            .flat_map(|seat| {
-                let pause = seat.pause.and_then(|pause| match pause {
-                    Pause::Until(end) => Some(end),
-                    Pause::UntilResumed => None,
-                });
-                let ends = seat.wrap_ups.iter().copied();
-                ends.chain(seat.doubted_until).chain(pause)
-            })
-            .min()
+        let places = self.expiring.iter().chain(&self.touched);
+        let seats = places.filter_map(|&place| self.seats.get(place));
+        seats.filter_map(Seat::next_expiry).min()
     }
 }
 
@@ -395,6 +425,16 @@ impl Seat {
     pub(crate) fn has_room(&self) -> bool {
         let in_hand = self.conversations.len() + self.offers.len() + self.wrap_ups.len();
         in_hand < usize::try_from(self.rep.capacity).unwrap_or(usize::MAX)
+    }
+
+    /// When the next rest, doubt or pause ends by itself.
+    fn next_expiry(&self) -> Option<Moment> {
+        let pause = self.pause.and_then(|pause| match pause {
+            Pause::Until(end) => Some(end),
+            Pause::UntilResumed => None,
+        });
+        let ends = self.wrap_ups.iter().copied();
+        ends.chain(self.doubted_until).chain(pause).min()
     }
 
     fn load(&self) -> Load {

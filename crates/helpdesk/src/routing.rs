@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(crate) use considered::consider;
+#[cfg(test)]
+pub(crate) use considered::consider_one_by_one;
 
 use crate::ask::Prefer;
 use crate::clock::Moment;

@@ -1,6 +1,7 @@
 //! What one rep has at the desk, as the rep is shown it: offers, conversations, rests, and whom they are with.
 //! It changes with what happens and never with time alone. Must not know how it is shown.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use presence::Availability;
@@ -95,6 +96,12 @@ impl Helpdesk {
     /// What a rep has at the desk; `None` of who is not configured.
     pub fn seat_view(&self, rep: &RepId) -> Option<SeatView> {
         self.roster.seat(rep).map(|seat| self.view_of(seat))
+    }
+
+    /// The reps whose [`seat_view`](Self::seat_view) may be another than when this was last asked.
+    pub fn take_changed_seats(&mut self) -> BTreeSet<RepId> {
+        self.sync();
+        self.roster.take_changed()
     }
 
     fn view_of(&self, seat: &Seat) -> SeatView {

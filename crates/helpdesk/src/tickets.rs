@@ -1,7 +1,7 @@
 //! The tickets themselves: their stages, who waits, and how long ended ones stay readable.
 //! Must not know reps beyond their identity, nor what is told to whom.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::ask::{Ask, Wishes};
@@ -21,15 +21,17 @@ pub(crate) const READABLE_FOR: Duration = Duration::from_secs(30 * 60);
 /// Ended tickets that are kept; beyond, the one that ended first is forgotten early.
 const ENDED_LIMIT: usize = 10_000;
 
-/// All tickets that are known. Invariant: `waiting` holds those and only those whose stage is
-/// [`Stage::Waiting`], `ended` those whose stage is [`Stage::Ended`], in order of ending.
+/// All tickets that are known, by number. Invariant: `numbers` names each once, `waiting` holds those and only those
+/// whose stage is [`Stage::Waiting`], `ended` those whose stage is [`Stage::Ended`], in order of ending.
 #[derive(Debug, Default)]
 pub(crate) struct Tickets {
-    by_id: BTreeMap<TicketId, Ticket>,
-    waiting: BTreeMap<u64, TicketId>,
+    by_number: BTreeMap<u64, Ticket>,
+    /// Never walked through, for its order is none.
+    numbers: HashMap<TicketId, u64>,
+    waiting: BTreeSet<u64>,
     ended: VecDeque<(Moment, TicketId)>,
     /// Those that may stand otherwise than the board knows.
-    touched: Vec<TicketId>,
+    touched: Vec<u64>,
     last_number: u64,
 }
 
@@ -126,38 +128,44 @@ impl Tickets {
         self.last_number += 1;
         let number = self.last_number;
         let id = ask.ticket.clone();
-        self.waiting.insert(number, id.clone());
-        self.touched.push(id.clone());
-        self.by_id
-            .entry(id)
+        if let Some(earlier) = self.numbers.insert(id, number) {
+            self.by_number.remove(&earlier);
+            self.waiting.remove(&earlier);
+            self.touched.push(earlier);
+        }
+        self.waiting.insert(number);
+        self.touched.push(number);
+        self.by_number
+            .entry(number)
             .insert_entry(Ticket::new(ask, number, now))
             .into_mut()
     }
 
     /// Moves a ticket to another stage, keeping the lists in step.
     pub(crate) fn set_stage(&mut self, id: &TicketId, stage: Stage, now: Moment) {
-        let Some(ticket) = self.by_id.get_mut(id) else {
+        let Some(ticket) = self.ticket_mut(id) else {
             return;
         };
-        self.touched.push(id.clone());
+        let number = ticket.number;
+        if let Stage::Open { rep, .. } = &stage {
+            ticket.last_rep = Some(rep.clone());
+        }
         match &stage {
             Stage::Waiting => {
-                self.waiting.insert(ticket.number, id.clone());
+                self.waiting.insert(number);
             }
-            Stage::Offered { .. } | Stage::Callback(_) => {
-                self.waiting.remove(&ticket.number);
-            }
-            Stage::Open { rep, .. } => {
-                self.waiting.remove(&ticket.number);
-                ticket.last_rep = Some(rep.clone());
+            Stage::Offered { .. } | Stage::Callback(_) | Stage::Open { .. } => {
+                self.waiting.remove(&number);
             }
             Stage::Ended { .. } => {
-                self.waiting.remove(&ticket.number);
+                self.waiting.remove(&number);
                 self.ended.push_back((now, id.clone()));
             }
         }
-        ticket.stage = stage;
-        ticket.decided = None;
+        if let Some(ticket) = self.by_number.get_mut(&number) {
+            ticket.stage = stage;
+            ticket.decided = None;
+        }
     }
 
     /// Forgets tickets that ended long ago.
@@ -167,7 +175,7 @@ impl Tickets {
                 return;
             }
             if let Some((_, id)) = self.ended.pop_front() {
-                self.by_id.remove(&id);
+                self.remove(&id);
             }
         }
     }
@@ -177,64 +185,83 @@ impl Tickets {
         let before = self.ended.len();
         self.ended.retain(|(_, ended)| ended != id);
         if self.ended.len() < before {
-            self.by_id.remove(id);
+            self.remove(id);
         }
     }
 
     pub(crate) fn ticket_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
-        let ticket = self.by_id.get_mut(id)?;
-        self.touched.push(id.clone());
-        Some(ticket)
+        let number = *self.numbers.get(id)?;
+        self.touched.push(number);
+        self.by_number.get_mut(&number)
     }
 
     /// A ticket of which only that changes what its shopper is told, or what it says.
     pub(crate) fn told_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
-        self.by_id.get_mut(id)
+        self.by_number.get_mut(self.numbers.get(id)?)
     }
 
     /// Says that a ticket may stand otherwise, because of the time.
-    pub(crate) fn touch(&mut self, id: TicketId) {
-        self.touched.push(id);
+    pub(crate) fn touch(&mut self, number: u64) {
+        self.touched.push(number);
     }
 
     /// Says so of all that are not ended.
     pub(crate) fn touch_all(&mut self) {
         let ongoing = self
-            .by_id
+            .by_number
             .iter()
             .filter(|(_, ticket)| !matches!(ticket.stage, Stage::Ended { .. }));
-        self.touched.extend(ongoing.map(|(id, _)| id.clone()));
+        self.touched.extend(ongoing.map(|(number, _)| *number));
+    }
+
+    /// The reps who have those in hand.
+    pub(crate) fn reps_of_touched(&self) -> impl Iterator<Item = &RepId> {
+        let touched = self.touched.iter();
+        touched.filter_map(|number| self.by_number.get(number)?.rep())
     }
 
     /// Those that may stand otherwise than when this was last asked.
-    pub(crate) fn take_touched(&mut self) -> Vec<TicketId> {
+    pub(crate) fn take_touched(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.touched)
     }
 
     pub(crate) fn ticket(&self, id: &TicketId) -> Option<&Ticket> {
-        self.by_id.get(id)
+        self.by_number.get(self.numbers.get(id)?)
+    }
+
+    pub(crate) fn numbered(&self, number: u64) -> Option<&Ticket> {
+        self.by_number.get(&number)
     }
 
     /// The waiting ones, in order of arrival.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Ticket> {
-        self.waiting.values().filter_map(|id| self.by_id.get(id))
+        let waiting = self.waiting.iter();
+        waiting.filter_map(|number| self.by_number.get(number))
     }
 
+    /// In order of arrival.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Ticket> {
-        self.by_id.values()
+        self.by_number.values()
     }
 
     /// The waiting one of this number.
     pub(crate) fn waiting_as(&self, number: u64) -> Option<&Ticket> {
-        self.by_id.get(self.waiting.get(&number)?)
+        let ticket = self.by_number.get(&number)?;
+        (ticket.stage == Stage::Waiting).then_some(ticket)
     }
 
     pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Ticket> {
-        self.by_id.values_mut()
+        self.by_number.values_mut()
     }
 
     pub(crate) fn waiting_count(&self) -> usize {
         self.waiting.len()
+    }
+
+    fn remove(&mut self, id: &TicketId) {
+        if let Some(number) = self.numbers.remove(id) {
+            self.by_number.remove(&number);
+        }
     }
 
     /// When the next ended ticket is to be forgotten.

@@ -14,10 +14,6 @@ const PIDF: &[u8] =
 const FOR_A_SNAPSHOT: u64 = 2;
 
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an Instant can be had in no other way; it is moved by hand from here on"
-)]
 fn a_refresh_asks_for_its_snapshot_alone() {
     let store = Store::new(StoreConfig::new([7; 16]));
     let alice = PresentityId::new("alice");

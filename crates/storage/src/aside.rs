@@ -1,6 +1,8 @@
 //! Records that are no part of a ticket's chain: decisions and lessons, of which only the newest are kept, and newest
 //! words about cases, pauses and promises kept. Must not know the database.
 
+use std::sync::Arc;
+
 use helpdesk::{CaseId, LESSONS_KEPT, PauseEnd, Record, RepId, TicketId};
 use serde::{Deserialize, Serialize};
 
@@ -233,7 +235,7 @@ impl Aside {
                 let decision: DecisionV1 = body(&self.body)?;
                 let ticket = TicketId::new(&self.ticket);
                 let decision = decision.into_decision(ticket, self.at_unix_ms)?;
-                Ok(Record::Decided(Box::new(decision)))
+                Ok(Record::Decided(Arc::new(decision)))
             }
             AsideTable::Lessons => {
                 let lesson: LessonV1 = body(&self.body)?;

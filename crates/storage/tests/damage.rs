@@ -157,7 +157,7 @@ fn everything(tickets: u32, lines: u64) -> Vec<Work> {
         observation: Observation::Handling { seconds: 240.0 },
     };
     works.push(Work {
-        records: vec![Record::Decided(Box::new(decision)), Record::Learnt(lesson)],
+        records: vec![Record::Decided(Arc::new(decision)), Record::Learnt(lesson)],
         soft: vec![
             soft(SoftKind::Publications, "alice"),
             soft(SoftKind::Calls, "cameras"),

@@ -179,7 +179,7 @@ fn decision(ticket: &str, at_unix_ms: i64, outcome: Outcome) -> Record {
         Availability::Offline,
     ];
     let candidates = standings.iter().zip(availabilities.iter().cycle());
-    Record::Decided(Box::new(Decision {
+    Record::Decided(Arc::new(Decision {
         ticket: TicketId::new(ticket),
         at_unix_ms,
         age: Duration::from_millis(1_500),

@@ -163,7 +163,7 @@ impl Owner {
         loop {
             self.drain_outputs();
             self.tell_knowledge();
-            self.seats.tell(&self.helpdesk, &mut self.batch);
+            self.seats.tell(&mut self.helpdesk, &mut self.batch);
             if !self.batch.is_empty() {
                 // While the journal is behind, nothing new is taken in but outcomes of what has left already, for
                 // which the carrier may be waiting. Presence and time go on as long as their records find room.

@@ -10,7 +10,7 @@ pub(super) fn answer(helpdesk: &Helpdesk, report: Report) {
         Report::Queue(answer) => drop(answer.send(helpdesk.queue())),
         Report::Cases(answer) => drop(answer.send(helpdesk.cases().cloned().collect())),
         Report::Decisions { ticket, answer } => {
-            drop(answer.send(helpdesk.decisions(&ticket).to_vec()));
+            drop(answer.send(helpdesk.decisions(&ticket).cloned().collect()));
         }
         Report::WaitsEnded { after, answer } => {
             drop(answer.send(helpdesk.waits_ended_after(after).cloned().collect()));

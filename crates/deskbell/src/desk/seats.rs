@@ -46,10 +46,14 @@ impl Seats {
     }
 
     /// Tells of every seat that has changed, after what the batch holds already.
-    pub(super) fn tell(&mut self, helpdesk: &Helpdesk, batch: &mut Batch) {
-        self.by_rep.retain(|rep, watched| {
-            let Some(view) = helpdesk.seat_view(rep) else {
-                return false;
+    pub(super) fn tell(&mut self, helpdesk: &mut Helpdesk, batch: &mut Batch) {
+        for rep in helpdesk.take_changed_seats() {
+            let Some(watched) = self.by_rep.get_mut(&rep) else {
+                continue;
+            };
+            let Some(view) = helpdesk.seat_view(&rep) else {
+                self.by_rep.remove(&rep);
+                continue;
             };
             if view != *watched.last {
                 watched.last = Arc::new(view);
@@ -58,8 +62,7 @@ impl Seats {
                     view: Arc::clone(&watched.last),
                 });
             }
-            true
-        });
+        }
     }
 
     /// Passes on that a shopper types; nobody there is no loss.

@@ -8,7 +8,7 @@ use super::experience::HandlingTimes;
 use super::range::Forecast;
 use super::scene::{InHand, Scene, UNNAMED};
 use crate::random::Random;
-use crate::routing::floor::Floor;
+use crate::routing::floor::{Floor, Match};
 use crate::routing::plan::Tick;
 
 /// Times that the queue is played where it is short.
@@ -17,31 +17,36 @@ const DRAWS: usize = 200;
 const FEWEST_DRAWS: usize = 10;
 /// From this many draws the range is read off them; of fewer it is that of a gamma law.
 const ENOUGH_FOR_QUANTILES: usize = 100;
-/// Conversations, leaves and arrivals that may be played for one forecast: about two milliseconds.
-const EVENTS: usize = 14_000;
+/// Conversations, leaves and arrivals that may be played for one forecast: about a millisecond.
+const EVENTS: usize = 12_000;
 
 /// Plays forward until every newcomer in `probes`, one of each kind named, has come to a rep. `None` where
 /// too little is known, or the queue is too long to be played often enough.
 ///
 /// A probe takes no rep away from anybody: it only tells when it would be its turn.
 pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec<Played>> {
+    if scene.tickets + probes.len() > EVENTS / FEWEST_DRAWS {
+        return None;
+    }
     let mut stage = Stage::new(scene, probes)?;
     let mut random = Random::new(seed, 0);
-    let mut waits = vec![Vec::with_capacity(DRAWS); scene.tickets + probes.len()];
+    let asked = scene.tickets + probes.len();
+    // Draw after draw, the waits of each.
+    let mut waits = Vec::with_capacity(asked * FEWEST_DRAWS);
+    let mut draws = 0;
     let mut takers = vec![BTreeMap::<usize, usize>::new(); probes.len()];
     let mut budget = EVENTS;
-    for _ in 0..DRAWS {
+    while draws < DRAWS && budget > 0 {
         stage.set(&mut random)?;
         stage.play(&mut random, &mut budget)?;
-        for (waits, wait) in waits.iter_mut().zip(&stage.waits) {
-            waits.push(wait.unwrap_or_default());
-        }
+        waits.extend(stage.waits.iter().map(|wait| wait.unwrap_or_default()));
+        draws += 1;
         for (takers, taker) in takers.iter_mut().zip(&stage.takers) {
             *takers.entry(*taker).or_default() += 1;
         }
-        if budget == 0 {
-            break;
-        }
+    }
+    if draws < FEWEST_DRAWS {
+        return None;
     }
     let mut kinds = vec![0; scene.tickets];
     for (kind, line) in scene.floor.lines().iter().enumerate() {
@@ -59,13 +64,15 @@ pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec
         let draws: usize = takers.values().sum();
         (times * 2 > draws).then_some(*taker)
     });
-    waits
-        .iter_mut()
+    let mut column = Vec::with_capacity(draws);
+    (0..asked)
         .zip(tails)
         .zip(of_tickets.chain(of_probes))
-        .map(|((waits, tail), likely)| {
+        .map(|((place, tail), likely)| {
+            column.clear();
+            column.extend(waits.iter().skip(place).step_by(asked));
             Some(Played {
-                forecast: forecast(waits, tail)?,
+                forecast: forecast(&mut column, tail)?,
                 likely,
             })
         })
@@ -81,9 +88,6 @@ pub(crate) struct Played {
 }
 
 fn forecast(waits: &mut [f64], tail: f64) -> Option<Forecast> {
-    if waits.len() < FEWEST_DRAWS {
-        return None;
-    }
     if waits.len() >= ENOUGH_FOR_QUANTILES {
         return Forecast::of_draws(waits, tail);
     }
@@ -97,7 +101,11 @@ struct Stage<'a> {
     scene: Scene<'a>,
     probes: &'a [usize],
     floor: Floor,
-    events: BinaryHeap<Reverse<(Tick, Event)>>,
+    events: BinaryHeap<Reverse<Event>>,
+    /// The first of the events has happened and is still there: the next one to come takes its place.
+    is_first_over: bool,
+    /// Before this time no rule fires for the head of a line.
+    relaxing: Option<Tick>,
     /// The conversations in hand, with what is known of each.
     talks: Vec<Talk<'a>>,
     handling: Vec<&'a HandlingTimes>,
@@ -121,11 +129,27 @@ struct Talk<'a> {
     over: usize,
 }
 
+/// Somebody comes free or comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Free { rep: u32 },
-    Arrival,
+struct Event {
+    at: Tick,
+    /// The rep who is free, or [`ARRIVAL`].
+    of: u32,
 }
+
+/// Instead of a rep.
+const ARRIVAL: u32 = u32::MAX;
+
+/// What came of a match.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Took {
+    Ticket,
+    /// The shopper had left, or only asked whose turn it would be.
+    Nothing,
+}
+
+/// Lines of tickets that are looked at in the time of one event.
+const LINES_FOR_AN_EVENT: usize = 8;
 
 const SECOND: f64 = 1e9;
 
@@ -173,6 +197,8 @@ impl<'a> Stage<'a> {
             probes,
             floor: scene.floor.clone(),
             events: BinaryHeap::with_capacity(scene.in_hand.len() + 1),
+            is_first_over: false,
+            relaxing: None,
             talks,
             handling,
             impatience: kinds
@@ -198,18 +224,19 @@ impl<'a> Stage<'a> {
             let free = self.now.saturating_add(ticks(rest));
             let free = free.saturating_add(self.scene.plan.wrap_up);
             let rep = u32::try_from(talk.rep).ok()?;
-            events.push(Reverse((free, Event::Free { rep })));
+            events.push(Reverse(Event { at: free, of: rep }));
         }
         for in_hand in self.scene.in_hand {
             match *in_hand {
                 InHand::Conversation { .. } => {}
                 InHand::Rest { rep, until } => {
                     let rep = u32::try_from(rep).ok()?;
-                    events.push(Reverse((until, Event::Free { rep })));
+                    events.push(Reverse(Event { at: until, of: rep }));
                 }
             }
         }
         self.events = events.into();
+        self.is_first_over = false;
         self.waits.fill(None);
         self.unknown = self.waits.len();
         let first_probe = u32::try_from(self.scene.tickets).ok()?;
@@ -224,72 +251,108 @@ impl<'a> Stage<'a> {
     /// draws could be made.
     fn play(&mut self, random: &mut Random, budget: &mut usize) -> Option<()> {
         let fair_share = EVENTS / FEWEST_DRAWS;
-        let mut played = self.drain(random);
+        let mut played = self.relax(random);
         while self.unknown > 0 {
-            played += 1;
             if played > fair_share {
                 return None;
             }
-            let event = self.events.peek().map(|Reverse((at, _))| *at);
-            let relaxing = self.floor.next_relaxing(self.scene.plan, self.now);
-            match (event, relaxing) {
-                (Some(event), Some(relaxing)) if relaxing < event => self.now = relaxing,
-                (None, Some(relaxing)) => self.now = relaxing,
-                (Some(_), _) => self.happen(random)?,
+            let event = self.events.peek().map(|Reverse(event)| *event);
+            match (event, self.relaxing) {
+                (Some(event), Some(relaxing)) if relaxing <= event.at => {
+                    self.now = relaxing;
+                    played += self.relax(random);
+                }
+                (None, Some(relaxing)) => {
+                    self.now = relaxing;
+                    played += self.relax(random);
+                }
+                (Some(event), _) => played += self.happen(event, random),
                 (None, None) => return None,
             }
-            played += self.drain(random);
         }
-        *budget = budget.saturating_sub(played.max(1));
+        *budget = budget.saturating_sub(played);
         Some(())
     }
 
-    fn happen(&mut self, random: &mut Random) -> Option<()> {
-        let Reverse((at, event)) = self.events.pop()?;
-        self.now = at;
-        match event {
-            Event::Free { rep } => {
-                let rep = rep as usize;
-                self.floor.note_activity(rep, at);
-                self.floor.free(rep);
-            }
-            Event::Arrival => {
-                let kind = self.newcomer(random);
-                match self.floor.rep_for_newcomer(self.scene.plan, kind) {
-                    Some(rep) => self.begin(kind, rep, random),
-                    None => {
-                        self.floor.enqueue(kind, UNNAMED, at);
-                    }
+    /// Says how much there was to do.
+    fn happen(&mut self, event: Event, random: &mut Random) -> usize {
+        self.now = event.at;
+        self.is_first_over = true;
+        let mut done = 1;
+        if event.of == ARRIVAL {
+            let kind = self.newcomer(random);
+            match self.floor.rep_for_newcomer(self.scene.plan, kind) {
+                Some(rep) => self.begin(kind, rep, random),
+                None => {
+                    self.floor.enqueue(kind, UNNAMED, event.at);
+                    self.look_at_head(kind);
                 }
-                self.schedule_arrival(random);
+            }
+            self.schedule_arrival(random);
+        } else {
+            let rep = event.of as usize;
+            self.floor.note_activity(rep, event.at);
+            if self.floor.free(rep) {
+                while let Some(found) = self.floor.next_match_of(self.scene.plan, rep, self.now) {
+                    done += usize::from(self.take(&found, random) == Took::Nothing);
+                }
             }
         }
-        Some(())
+        if self.is_first_over {
+            self.events.pop();
+            self.is_first_over = false;
+        }
+        #[cfg(test)]
+        assert!(
+            self.floor
+                .clone()
+                .next_match(self.scene.plan, self.now)
+                .is_none(),
+            "somebody who was free before could take something"
+        );
+        done
     }
 
-    /// Says how much there was to do beside the event that led to it.
-    fn drain(&mut self, random: &mut Random) -> usize {
-        let mut beside = 0;
+    /// Puts to reps whoever can be by now, when rules have fired; says how much there was to do.
+    fn relax(&mut self, random: &mut Random) -> usize {
+        let mut done = 1;
         while let Some(found) = self.floor.next_match(self.scene.plan, self.now) {
-            let ticket = found.queued.ticket as usize;
-            if let Some(wait) = self.waits.get_mut(ticket) {
-                *wait = Some(seconds(self.now.saturating_sub(self.scene.now)));
-                self.unknown -= 1;
-                if let Some(probe) = ticket.checked_sub(self.scene.tickets) {
-                    if let Some(taker) = self.takers.get_mut(probe) {
-                        *taker = found.rep;
-                    }
-                    beside += self.floor.effort().saturating_sub(1);
-                    continue;
+            done += 1;
+            self.take(&found, random);
+        }
+        self.relaxing = self.floor.next_relaxing(self.scene.plan, self.now);
+        // There is one line to look at for each kind.
+        done + self.scene.plan.kinds() / LINES_FOR_AN_EVENT
+    }
+
+    fn take(&mut self, found: &Match, random: &mut Random) -> Took {
+        self.look_at_head(found.kind);
+        let ticket = found.queued.ticket as usize;
+        if let Some(wait) = self.waits.get_mut(ticket) {
+            *wait = Some(seconds(self.now.saturating_sub(self.scene.now)));
+            self.unknown -= 1;
+            if let Some(probe) = ticket.checked_sub(self.scene.tickets) {
+                if let Some(taker) = self.takers.get_mut(probe) {
+                    *taker = found.rep;
                 }
-            }
-            if self.is_still_there(found.kind, found.queued.since, random) {
-                self.begin(found.kind, found.rep, random);
-            } else {
-                beside += self.floor.effort();
+                return Took::Nothing;
             }
         }
-        beside
+        if self.is_still_there(found.kind, found.queued.since, random) {
+            self.begin(found.kind, found.rep, random);
+            Took::Ticket
+        } else {
+            Took::Nothing
+        }
+    }
+
+    /// Whoever has come to stand first may be relaxed earlier than the others.
+    fn look_at_head(&mut self, kind: usize) {
+        let relaxing = self.floor.next_relaxing_of(self.scene.plan, kind, self.now);
+        self.relaxing = match (self.relaxing, relaxing) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
     }
 
     /// Whether a shopper has not left since the beginning of the play, or since coming later.
@@ -310,7 +373,7 @@ impl<'a> Stage<'a> {
         self.floor.take(self.scene.plan, rep, self.now);
         if let Ok(rep) = u32::try_from(rep) {
             let free = self.now.saturating_add(took);
-            self.events.push(Reverse((free, Event::Free { rep })));
+            self.schedule(Event { at: free, of: rep });
         }
     }
 
@@ -318,7 +381,20 @@ impl<'a> Stage<'a> {
         if self.all_rates > 0.0 {
             let gap = ticks(random.exponential() / self.all_rates);
             let at = self.now.saturating_add(gap);
-            self.events.push(Reverse((at, Event::Arrival)));
+            self.schedule(Event { at, of: ARRIVAL });
+        }
+    }
+
+    fn schedule(&mut self, event: Event) {
+        match self.events.peek_mut() {
+            Some(mut first) if self.is_first_over => {
+                self.is_first_over = false;
+                *first = Reverse(event);
+            }
+            first => {
+                drop(first);
+                self.events.push(Reverse(event));
+            }
         }
     }
 

@@ -58,15 +58,16 @@ pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option
     let formula = Formula::of(scene);
     let mut tickets = vec![None; scene.tickets];
     for (kind, line) in scene.floor.lines().iter().enumerate() {
+        let mut ahead = Ahead::default();
         for (place, queued) in line.iter().enumerate() {
             if let Some(quote) = tickets.get_mut(queued.ticket as usize) {
-                *quote = formula.quote(kind, queued.since, place);
+                *quote = formula.quote(kind, queued.since, place, &mut ahead);
             }
         }
     }
     let newcomers = newcomers.iter().map(|&kind| {
         let line = scene.floor.lines().get(kind)?;
-        formula.quote(kind, scene.now, line.len())
+        formula.quote(kind, scene.now, line.len(), &mut Ahead::default())
     });
     Some(Quotes {
         tickets,
@@ -88,6 +89,14 @@ struct Rivals {
     kinds: Vec<usize>,
     /// Arrivals a second of those that will go first though they come later.
     overtaking: f64,
+}
+
+/// Those of other kinds who go before one of a line; the next of the line has no fewer before it.
+#[derive(Default)]
+struct Ahead {
+    step: Option<usize>,
+    /// Of each rival kind so many, from the head of its line.
+    counts: Vec<usize>,
 }
 
 impl<'a> Formula<'a> {
@@ -117,17 +126,26 @@ impl<'a> Formula<'a> {
     }
 
     /// Of a ticket of the kind that waits since then, as the `place`th of its line.
-    fn quote(&self, kind: usize, since: Tick, place: usize) -> Option<Quote> {
+    fn quote(&self, kind: usize, since: Tick, place: usize, ahead: &mut Ahead) -> Option<Quote> {
         let scene = self.scene;
         let plan = scene.plan;
         let step = plan.step(scene.now.saturating_sub(since));
         let rivals = self.rivals.get(kind)?.get(step)?;
+        if ahead.step != Some(step) {
+            ahead.step = Some(step);
+            ahead.counts = vec![0; rivals.kinds.len()];
+        }
         // Of one kind the older goes first, so that those who precede stand in front.
-        let preceding = |&other: &usize| {
-            let line = scene.floor.lines().get(other)?;
-            Some(line.partition_point(|queued| precedes(scene, (other, queued), (kind, since))))
-        };
-        let ahead: usize = rivals.kinds.iter().filter_map(preceding).sum();
+        for (&other, count) in rivals.kinds.iter().zip(&mut ahead.counts) {
+            let line = scene.floor.lines().get(other);
+            let rest = line
+                .into_iter()
+                .flat_map(|line| line.range((*count).min(line.len())..));
+            *count += rest
+                .take_while(|queued| precedes(scene, (other, queued), (kind, since)))
+                .count();
+        }
+        let ahead: usize = ahead.counts.iter().sum();
         let length = Length {
             ahead: ahead + place,
             servers: f64::from(plan.servers(kind, step)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::fit::SkillFit;
+use super::fits::{Reach, Steps};
 use super::terms::Terms;
 use super::{Demand, Standing};
 use crate::clock::Moment;
@@ -26,35 +27,67 @@ pub(crate) struct Considered {
     pub(crate) fired: usize,
 }
 
-/// How every rep stands to the ticket; `urgency` is tier weight times age in seconds.
+/// How every rep stands to the ticket, whose want has these steps; `urgency` is tier weight times age in seconds.
+///
+/// Only those who fit are looked at one by one. The others are sets that were worked out beforehand, so that the
+/// reasons of a decision among a thousand reps cost what the few dozen are worth who could have taken the ticket.
 pub(crate) fn consider(
     demand: &Demand<'_>,
+    steps: &Steps,
     urgency: f64,
     roster: &Roster,
     routing: &Routing,
     now: Moment,
 ) -> Considered {
-    let terms = Terms::of(demand, roster, routing);
-    let mut all: Vec<(Standing, &Seat)> = roster
-        .seats()
-        .map(|seat| (terms.standing(seat, now), seat))
-        .collect();
-    let order = |one: &(Standing, &Seat), other: &(Standing, &Seat)| {
-        one.0
-            .cmp(&other.0)
-            .then_with(|| terms.turn(one.1).cmp(&terms.turn(other.1)))
+    let reach = steps.reach(demand.waited, demand.sticky_for, roster, routing);
+    let terms = Terms::holding_out_for(reach.bar(), demand, roster, routing);
+    let view = View {
+        terms: &terms,
+        reach,
     };
+    let colleague = terms.by_colleague().and_then(|rep| roster.place(rep));
+    let mut nearest: Vec<Nearness> = reach
+        .fitting()
+        .filter(|(rep, _)| Some(*rep) != colleague)
+        .filter_map(|(rep, level)| {
+            let seat = roster.seat_at(rep)?;
+            let standing = if terms.is_below(level) {
+                Standing::BelowLevel
+            } else {
+                terms.standing_of_fitting(seat, now)
+            };
+            Some(view.nearness(standing, rep, seat))
+        })
+        .collect();
+    if let Some((rep, seat)) = colleague.and_then(|rep| Some((rep, roster.seat_at(rep)?))) {
+        nearest.push(view.nearness(terms.standing_of_fitting(seat, now), rep, seat));
+    }
     let mut others = BTreeMap::<Standing, u32>::new();
-    if all.len() > SHOWN {
-        all.select_nth_unstable_by(SHOWN, order);
-        for (standing, _) in all.drain(SHOWN..) {
+    for (standing, reps) in reach.misfits() {
+        let is_misfit = |rep: &usize| Some(*rep) != colleague;
+        // Whoever stands nearer than they do, and fits, goes first; but all of them may yet be wanted.
+        if nearest.iter().filter(|one| one.0 < *standing).count() >= SHOWN {
+            let reps = reps.in_both(reps).filter(is_misfit).count();
+            *others.entry(*standing).or_default() += u32::try_from(reps).unwrap_or(u32::MAX);
+            continue;
+        }
+        let alike = reps.in_both(reps).filter(is_misfit).filter_map(|rep| {
+            let seat = roster.seat_at(rep)?;
+            Some(view.nearness(*standing, rep, seat))
+        });
+        nearest.extend(alike);
+    }
+    if nearest.len() > SHOWN {
+        nearest.select_nth_unstable(SHOWN);
+        for (standing, ..) in nearest.drain(SHOWN..) {
             *others.entry(standing).or_default() += 1;
         }
     }
-    all.sort_unstable_by(order);
-    let candidate = |(standing, seat): (Standing, &Seat)| {
+    nearest.sort_unstable();
+    let candidate = |(standing, .., rep): Nearness| {
+        let seat = roster.seat_at(rep)?;
         let fit = terms.fit_of(seat);
-        Candidate {
+        Some(Candidate {
             rep: seat.rep.id.clone(),
             standing,
             availability: seat.availability,
@@ -63,15 +96,56 @@ pub(crate) fn consider(
             preference: fit.map_or(0.0, |fit| f64::from(fit.preference) / 10_000.0),
             score: urgency * SkillFit::expertise(fit),
             idle: idle(seat, now),
-        }
+        })
     };
     Considered {
-        candidates: all.into_iter().map(candidate).collect(),
-        others: others.into_iter().collect(),
+        candidates: nearest.into_iter().filter_map(candidate).collect(),
+        others: others.into_iter().filter(|(_, reps)| *reps > 0).collect(),
         fired: terms.fired.len(),
+    }
+}
+
+/// How near a rep comes to taking a ticket, the nearest first: how the rep stands, whether the rep has refused it,
+/// is not the one who is named, the place among those who fit, idle since, and the place in the roster.
+type Nearness = (Standing, bool, bool, u16, Moment, usize);
+
+struct View<'a> {
+    terms: &'a Terms<'a>,
+    reach: Reach<'a>,
+}
+
+impl View<'_> {
+    fn nearness(&self, standing: Standing, rep: usize, seat: &Seat) -> Nearness {
+        let (refused, unnamed) = self.terms.precedence(seat);
+        let place = self.reach.place(rep);
+        (standing, refused, unnamed, place, seat.idle_since, rep)
     }
 }
 
 fn idle(seat: &Seat, now: Moment) -> Duration {
     now.since(seat.idle_since)
+}
+
+/// Every rep looked at by itself: what [`consider`] must come to.
+#[cfg(test)]
+pub(crate) fn consider_one_by_one(
+    demand: &Demand<'_>,
+    roster: &Roster,
+    routing: &Routing,
+    now: Moment,
+) -> (Vec<(Standing, crate::ids::RepId)>, BTreeMap<Standing, u32>) {
+    let terms = Terms::of(demand, roster, routing);
+    let standings = roster.seats().map(|seat| (terms.standing(seat, now), seat));
+    let mut all: Vec<(Standing, &Seat)> = standings.collect();
+    all.sort_by(|one, other| {
+        let by_standing = one.0.cmp(&other.0);
+        by_standing.then_with(|| terms.turn(one.1).cmp(&terms.turn(other.1)))
+    });
+    let mut others = BTreeMap::new();
+    for (standing, _) in all.drain(SHOWN.min(all.len())..) {
+        *others.entry(standing).or_default() += 1;
+    }
+    let nearest = all.into_iter();
+    let nearest = nearest.map(|(standing, seat)| (standing, seat.rep.id.clone()));
+    (nearest.collect(), others)
 }

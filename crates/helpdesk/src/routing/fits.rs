@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Choice;
 use super::fit::{self, Expert, Rank, Wants, demanded_level, rank};
 use super::reps::RepSet;
+use super::{Choice, Standing};
 use crate::ask::Wishes;
 use crate::config::Routing;
 use crate::ids::{Level, SkillId, TierId};
@@ -26,6 +26,8 @@ pub(crate) struct Want {
 pub(crate) struct Fits {
     /// Those who fit, levels that are held out for set aside.
     fitting: RepSet,
+    /// The others, by why they do not, the nearest first.
+    misfits: Vec<(Standing, RepSet)>,
     /// In which order they are asked, by place in the roster, the least first.
     places: Arc<[u16]>,
     /// In hundredths; 0 where the rep does not fit.
@@ -82,19 +84,21 @@ impl FitBook {
         if self.by_want.len() >= WANTS {
             self.by_want.clear();
         }
-        let fits = (0..=routing.relax.len())
-            .map(|fired| Fits::of(&want, fired, roster, routing))
-            .collect();
-        let steps = Arc::new(Steps {
-            want: want.clone(),
-            fits,
-        });
+        let steps = Arc::new(Steps::of(want.clone(), roster, routing));
         self.by_want.insert(want, Arc::clone(&steps));
         steps
     }
 }
 
 impl Steps {
+    /// How the reps fit a want.
+    pub(crate) fn of(want: Want, roster: &Roster, routing: &Routing) -> Self {
+        let fits = (0..=routing.relax.len())
+            .map(|fired| Fits::of(&want, fired, roster, routing))
+            .collect();
+        Self { want, fits }
+    }
+
     /// How far a ticket reaches that has waited so long.
     pub(crate) fn reach(
         &self,
@@ -139,9 +143,19 @@ impl Fits {
         let wants = want.wants();
         let fired = routing.relax.get(..fired).unwrap_or_default();
         let choose = wants.choose(routing);
+        let mut misfits = BTreeMap::<Standing, RepSet>::new();
         let fits: Vec<_> = roster
             .seats()
-            .map(|seat| fit::fit(&wants, &seat.rep, fired).ok())
+            .enumerate()
+            .map(|(rep, seat)| match fit::fit(&wants, &seat.rep, fired) {
+                Ok(fit) => Some(fit),
+                Err(misfit) => {
+                    let alike = misfits.entry(misfit);
+                    let none = || RepSet::with_room_for(roster.len());
+                    alike.or_insert_with(none).insert(rep);
+                    None
+                }
+            })
             .collect();
         let rank_of = |fit: &Option<fit::SkillFit>| fit.map(|fit| rank(Some(fit), choose));
         let mut order: Vec<Rank> = fits.iter().filter_map(rank_of).collect();
@@ -158,6 +172,7 @@ impl Fits {
         those.for_each(|(rep, _)| fitting.insert(rep));
         Self {
             fitting,
+            misfits: misfits.into_iter().collect(),
             places: fits.iter().map(place).collect(),
             expertise: fits
                 .iter()
@@ -201,16 +216,6 @@ impl<'a> Reach<'a> {
         fits.map_or_else(Arc::default, |fits| Arc::clone(&fits.expertise))
     }
 
-    /// How many rules have fired.
-    pub(crate) fn fired(&self) -> usize {
-        self.fired
-    }
-
-    /// The level that is held out for.
-    pub(crate) fn bar(&self) -> Option<Level> {
-        self.bar
-    }
-
     /// How many of these may take it.
     pub(crate) fn count(&self, reps: &RepSet) -> u32 {
         match (self.bar, self.fits()) {
@@ -240,6 +245,32 @@ impl<'a> Reach<'a> {
             rep: roster.seat_at(chosen)?.rep.id.clone(),
             expertise: fits.level(chosen)?.share(),
         })
+    }
+
+    /// The reps who fit, the level that is held out for set aside, each with the level.
+    pub(crate) fn fitting(&self) -> impl Iterator<Item = (usize, Option<Level>)> + use<'a> {
+        let fits = self.fits();
+        let fitting = fits.map(|fits| {
+            let reps = fits.fitting.in_both(&fits.fitting);
+            reps.map(move |rep| (rep, fits.level(rep)))
+        });
+        fitting.into_iter().flatten()
+    }
+
+    /// The others, by why they do not, the nearest first.
+    pub(crate) fn misfits(&self) -> &'a [(Standing, RepSet)] {
+        self.fits().map_or(&[], |fits| &fits.misfits)
+    }
+
+    /// In which order a rep is asked, the least first.
+    pub(crate) fn place(&self, rep: usize) -> u16 {
+        let place = self.fits().and_then(|fits| fits.places.get(rep));
+        place.copied().unwrap_or(u16::MAX)
+    }
+
+    /// The level that is held out for.
+    pub(crate) fn bar(&self) -> Option<Level> {
+        self.bar
     }
 
     fn may(&self, rep: usize, fits: &Fits) -> bool {

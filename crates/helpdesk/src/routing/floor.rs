@@ -47,6 +47,15 @@ struct Bid {
     rep: usize,
 }
 
+impl Bid {
+    /// Takes the place of a first that has less to show.
+    fn compete(self, first: &mut Option<Self>) {
+        if first.as_ref().is_none_or(|first| self.key > first.key) {
+            *first = Some(self);
+        }
+    }
+}
+
 impl Floor {
     /// All reps free since `now`, nobody waiting.
     pub(crate) fn new(plan: &Plan, now: Tick) -> Self {
@@ -113,35 +122,41 @@ impl Floor {
         let mut first = None;
         match self.free.few() {
             Some(reps) => {
-                for kind in reps.flat_map(|rep| plan.kinds_of(rep)) {
-                    self.bid(plan, *kind as usize, now, &mut first);
+                for claim in reps.flat_map(|rep| plan.claims_of(rep)) {
+                    self.bid(plan, claim.kind as usize, now, &mut first);
                 }
             }
             None => (0..self.lines.len()).for_each(|kind| self.bid(plan, kind, now, &mut first)),
         }
-        let Bid {
-            kind, step, rep, ..
-        } = first?;
-        let queued = self.lines.get_mut(kind)?.pop_front()?;
-        Some(Match {
-            kind,
-            queued,
-            step,
-            rep,
-        })
+        self.take_head(&first?)
     }
 
-    /// How much there is to look at for one match, as a number of heads of lines.
-    pub(crate) fn effort(&self) -> usize {
-        match self.free.few() {
-            Some(_) => 1,
-            None => self
-                .lines
-                .iter()
-                .filter(|line| !line.is_empty())
-                .count()
-                .max(1),
+    /// The same for one rep who has just become free, where nobody who was free before could take anything: then
+    /// whatever can be taken goes to this one.
+    pub(crate) fn next_match_of(&mut self, plan: &Plan, rep: usize, now: Tick) -> Option<Match> {
+        if !self.free.contains(rep) {
+            return None;
         }
+        let mut first = None;
+        for claim in plan.claims_of(rep) {
+            let kind = claim.kind as usize;
+            let Some(head) = self.lines.get(kind).and_then(VecDeque::front) else {
+                continue;
+            };
+            let step = plan.step(now.saturating_sub(head.since));
+            let Some(expertise) = plan.grade(claim, step) else {
+                continue;
+            };
+            let key = head.place(claim.weight).key(expertise, plan.priority, now);
+            Bid {
+                key,
+                kind,
+                step,
+                rep,
+            }
+            .compete(&mut first);
+        }
+        self.take_head(&first?)
     }
 
     /// What the head of a line bids, if that is more than the first does.
@@ -155,14 +170,26 @@ impl Floor {
         };
         let place = head.place(plan.weight(kind));
         let key = place.key(plan.expertise(kind, step, rep), plan.priority, now);
-        if first.as_ref().is_none_or(|first| key > first.key) {
-            *first = Some(Bid {
-                key,
-                kind,
-                step,
-                rep,
-            });
+        Bid {
+            key,
+            kind,
+            step,
+            rep,
         }
+        .compete(first);
+    }
+
+    fn take_head(&mut self, bid: &Bid) -> Option<Match> {
+        let &Bid {
+            kind, step, rep, ..
+        } = bid;
+        let queued = self.lines.get_mut(kind)?.pop_front()?;
+        Some(Match {
+            kind,
+            queued,
+            step,
+            rep,
+        })
     }
 
     /// The rep takes a ticket.
@@ -190,24 +217,32 @@ impl Floor {
         }
     }
 
-    /// The rep has one ticket, or the rest after it, less in hand.
-    pub(crate) fn free(&mut self, rep: usize) {
-        if let Some(in_hand) = self.in_hand.get_mut(rep) {
-            *in_hand = in_hand.saturating_sub(1);
-            self.free.insert(rep);
-        }
+    /// The rep has one ticket, or the rest after it, less in hand. Says whether the rep could take none before.
+    pub(crate) fn free(&mut self, rep: usize) -> bool {
+        let Some(in_hand) = self.in_hand.get_mut(rep) else {
+            return false;
+        };
+        *in_hand = in_hand.saturating_sub(1);
+        let was_free = self.free.contains(rep);
+        self.free.insert(rep);
+        !was_free
     }
 
     /// When a rule next fires for the head of a line: time alone may then find a rep for it.
     pub(crate) fn next_relaxing(&self, plan: &Plan, now: Tick) -> Option<Tick> {
         plan.next_step(0)?;
-        let heads = self.lines.iter().filter_map(VecDeque::front);
-        heads
-            .filter_map(|head| {
-                let step = plan.step(now.saturating_sub(head.since));
-                Some(head.since.saturating_add(plan.next_step(step)?))
-            })
+        let kinds = 0..self.lines.len();
+        kinds
+            .filter_map(|kind| self.next_relaxing_of(plan, kind, now))
             .min()
+    }
+
+    /// The same for the head of one line.
+    pub(crate) fn next_relaxing_of(&self, plan: &Plan, kind: usize, now: Tick) -> Option<Tick> {
+        plan.next_step(0)?;
+        let head = self.lines.get(kind)?.front()?;
+        let step = plan.step(now.saturating_sub(head.since));
+        Some(head.since.saturating_add(plan.next_step(step)?))
     }
 
     /// Takes out of their lines all tickets that `keep` does not want; it may rename the others.

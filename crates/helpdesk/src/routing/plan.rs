@@ -36,9 +36,23 @@ pub(crate) struct Plan {
     /// When each step begins, counted from the beginning of the wait: a rule fires, or an expert is given up.
     steps: Vec<Tick>,
     kinds: Vec<PlannedKind>,
-    /// The kinds that each rep may ever take.
-    kinds_by_rep: Vec<Vec<u32>>,
+    /// By rep, what each may ever take.
+    claims_by_rep: Vec<Vec<Claim>>,
+    /// Of claim after claim the rep's expertise at each step, 0 to 1; below 0 where the rep may not take the ticket.
+    grades: Vec<f64>,
 }
+
+/// One kind that a rep may take at some step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) kind: u32,
+    pub(crate) weight: f64,
+    /// Where its grades begin.
+    grades: usize,
+}
+
+/// Of a step at which the rep may not take the ticket.
+const NO_GRADE: f64 = -1.0;
 
 #[derive(Debug, Clone)]
 struct PlannedKind {
@@ -123,15 +137,21 @@ impl Plan {
         steps: Vec<Tick>,
         routing: &Routing,
     ) -> Self {
-        let mut kinds_by_rep = vec![Vec::new(); capacities.len()];
+        let mut claims_by_rep = vec![Vec::new(); capacities.len()];
+        let mut grades = Vec::new();
         for (kind, planned) in (0_u32..).zip(&kinds) {
             let mut ever = RepSet::with_room_for(capacities.len());
             for step in &planned.steps {
                 ever.add(&step.eligible);
             }
             for rep in ever.in_both(&ever) {
-                if let Some(kinds) = kinds_by_rep.get_mut(rep) {
-                    kinds.push(kind);
+                if let Some(claims) = claims_by_rep.get_mut(rep) {
+                    claims.push(Claim {
+                        kind,
+                        weight: planned.weight,
+                        grades: grades.len(),
+                    });
+                    grades.extend(planned.steps.iter().map(|step| step.grade(rep)));
                 }
             }
         }
@@ -141,13 +161,20 @@ impl Plan {
             capacities,
             steps,
             kinds,
-            kinds_by_rep,
+            claims_by_rep,
+            grades,
         }
     }
 
-    /// The kinds that a rep may take at some step.
-    pub(crate) fn kinds_of(&self, rep: usize) -> &[u32] {
-        self.kinds_by_rep.get(rep).map_or(&[], Vec::as_slice)
+    /// What a rep may take at some step.
+    pub(crate) fn claims_of(&self, rep: usize) -> &[Claim] {
+        self.claims_by_rep.get(rep).map_or(&[], Vec::as_slice)
+    }
+
+    /// The expertise of the rep for the kind at this step, 0 to 1; `None` where the rep may not take the ticket.
+    pub(crate) fn grade(&self, claim: &Claim, step: usize) -> Option<f64> {
+        let grade = self.grades.get(claim.grades + step).copied();
+        grade.filter(|&grade| grade > NO_GRADE)
     }
 
     pub(crate) fn kinds(&self) -> usize {
@@ -261,6 +288,14 @@ impl PlannedKind {
 }
 
 impl Step {
+    fn grade(&self, rep: usize) -> f64 {
+        if !self.eligible.contains(rep) {
+            return NO_GRADE;
+        }
+        let hundredths = self.expertise.get(rep).copied().unwrap_or(0);
+        f64::from(hundredths) / 100.0
+    }
+
     /// From `begins` on; `None` is the step before any, when nobody has waited long enough for a rule of no delay.
     fn of_desk(
         fits: &Steps,

@@ -33,21 +33,34 @@ type Turn<'s> = (bool, bool, Rank, Moment, &'s RepId);
 impl<'a> Terms<'a> {
     /// As the ticket stands by now.
     pub(super) fn of(demand: &Demand<'a>, roster: &Roster, routing: &'a Routing) -> Self {
-        let fired = routing
-            .relax
-            .partition_point(|rule| rule.after <= demand.waited);
-        let mut terms = Self {
+        let mut terms = Self::holding_out_for(None, demand, roster, routing);
+        terms.bar = terms.bar(roster, routing);
+        terms.look_at_reps(roster)
+    }
+
+    /// The same, of a demand whose least level is known.
+    pub(super) fn holding_out_for(
+        bar: Option<Level>,
+        demand: &Demand<'a>,
+        roster: &Roster,
+        routing: &'a Routing,
+    ) -> Self {
+        let fired = routing.fired(demand.waited);
+        let terms = Self {
             demand: *demand,
             fired: routing.relax.get(..fired).unwrap_or_default(),
             choose: demand.wants.choose(routing),
-            bar: None,
+            bar,
             kept_for: None,
             hand_back: HandBack::Refused,
         };
-        terms.bar = terms.bar(roster, routing);
-        terms.kept_for = terms.kept_for(roster);
-        terms.hand_back = terms.hand_back(roster);
-        terms
+        terms.look_at_reps(roster)
+    }
+
+    fn look_at_reps(mut self, roster: &Roster) -> Self {
+        self.kept_for = self.kept_for(roster);
+        self.hand_back = self.hand_back(roster);
+        self
     }
 
     /// As the ticket stands at the end of all relaxing.
@@ -64,21 +77,37 @@ impl<'a> Terms<'a> {
 
     /// Whose turn it is among those who are ready.
     pub(super) fn turn<'s>(&self, seat: &'s Seat) -> Turn<'s> {
+        let (refused, unnamed) = self.precedence(seat);
+        let rank = rank(self.fit_of(seat), self.choose);
+        (refused, unnamed, rank, seat.idle_since, &seat.rep.id)
+    }
+
+    /// What comes before how well a rep fits: whether the rep has refused it, and is not the one who is named.
+    pub(super) fn precedence(&self, seat: &Seat) -> (bool, bool) {
         let id = &seat.rep.id;
-        (
-            self.demand.refused.contains_key(id),
-            !self.demand.names(id),
-            rank(self.fit_of(seat), self.choose),
-            seat.idle_since,
-            id,
-        )
+        (self.demand.refused.contains_key(id), !self.demand.names(id))
     }
 
     pub(super) fn standing(&self, seat: &Seat, now: Moment) -> Standing {
+        self.misfit(seat)
+            .unwrap_or_else(|| self.standing_of_fitting(seat, now))
+    }
+
+    /// Whether a level is below the least.
+    pub(super) fn is_below(&self, level: Option<Level>) -> bool {
+        self.bar
+            .is_some_and(|bar| level.is_some_and(|level| level < bar))
+    }
+
+    /// Who may take it by the word of a colleague.
+    pub(super) fn by_colleague(&self) -> Option<&'a RepId> {
+        let named = self.demand.named?;
+        (named.by == NamedBy::Colleague).then_some(named.rep)
+    }
+
+    /// How a rep stands who may take it.
+    pub(super) fn standing_of_fitting(&self, seat: &Seat, now: Moment) -> Standing {
         let id = &seat.rep.id;
-        if let Some(misfit) = self.misfit(seat) {
-            return misfit;
-        }
         if self.demand.handed_on_by == Some(id) && self.hand_back == HandBack::Refused {
             return Standing::HandedOn;
         }
@@ -108,11 +137,7 @@ impl<'a> Terms<'a> {
 
     /// Why the rep cannot serve the ticket, whatever the rep does at the moment.
     pub(super) fn misfit(&self, seat: &Seat) -> Option<Standing> {
-        let by_colleague = self
-            .demand
-            .named
-            .is_some_and(|named| named.by == NamedBy::Colleague && *named.rep == seat.rep.id);
-        if by_colleague {
+        if self.by_colleague() == Some(&seat.rep.id) {
             return None;
         }
         let fit = match fit::fit(&self.demand.wants, &seat.rep, self.fired) {

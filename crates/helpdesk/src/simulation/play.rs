@@ -68,6 +68,8 @@ struct Play<'s> {
     /// Tickets that reps have in hand.
     in_hand: Vec<u32>,
     experience: Experience,
+    /// By class, as which the experience knows it: on a desk who wishes something counts as who does not.
+    taught_as: Vec<usize>,
     past: Vec<Past>,
     /// Everything known of conversations, by class.
     handling: Vec<Sum>,
@@ -142,16 +144,6 @@ impl<'s> Play<'s> {
         let classes = scenario.classes.len();
         let mut shoppers = Shoppers::new(scenario);
         let asking = shoppers.next()?;
-        let mut skills = Vec::new();
-        let mut skill_by_class = Vec::new();
-        for class in &scenario.classes {
-            let first = class.skills.first();
-            let known = skills.iter().position(|&skill| skill == first);
-            skill_by_class.push(known.unwrap_or(skills.len()));
-            if known.is_none() {
-                skills.push(first);
-            }
-        }
         let wanted = match &scenario.arrivals {
             Arrivals::Chance(count) => *count,
             Arrivals::Trace(rows) => {
@@ -176,13 +168,14 @@ impl<'s> Play<'s> {
             vacant: Vec::new(),
             waiting: vec![0; classes],
             in_hand: Vec::new(),
-            experience: Experience::new(skill_by_class),
+            experience: Experience::new(scenario.skill_by_class()),
+            taught_as: scenario.taught_as(),
             past: vec![Past::default(); classes],
             handling: vec![Sum::default(); classes],
             leaving: vec![Sum::default(); classes],
             tallies: vec![Tally::default(); classes],
             total: Tally::default(),
-            scores: Scores::default(),
+            scores: Scores::new(classes),
             quoted_by_formula: 0,
         })
     }
@@ -212,8 +205,8 @@ impl<'s> Play<'s> {
 
     fn ask(&mut self, asking: Asking) {
         let index = self.asked;
-        self.experience
-            .learn_arrival(asking.class, seconds(self.now));
+        let kind = self.kind(asking.class);
+        self.experience.learn_arrival(kind, seconds(self.now));
         self.asked += 1;
         let counted = index.checked_sub(self.scenario.warm_up);
         if counted == Some(0) || (counted == Some(self.wanted)) {
@@ -294,7 +287,7 @@ impl<'s> Play<'s> {
             handling.count += 1.0;
             handling.sum += service + seconds(wrap_up);
         }
-        self.experience.learn_handling(class, service);
+        self.experience.learn_handling(self.kind(class), service);
         self.floor.note_activity(rep, self.now);
         if wrap_up > 0 {
             self.schedule(until, Event::Rested { ticket: slot });
@@ -359,7 +352,8 @@ impl<'s> Play<'s> {
         let (class, stage, counted) = (ticket.class, ticket.stage, ticket.counted);
         let wait = seconds(self.now.saturating_sub(ticket.asked));
         if let Counted::At(_) = counted {
-            self.scores.add(&ticket.forecasts, ticket.sample, wait);
+            self.scores
+                .add(class, &ticket.forecasts, ticket.sample, wait);
             self.outstanding -= 1;
         }
         match stage {
@@ -407,17 +401,23 @@ impl<'s> Play<'s> {
         self.count(class, end, wait, counted);
     }
 
+    /// As which the experience knows a class.
+    fn kind(&self, class: usize) -> usize {
+        self.taught_as.get(class).copied().unwrap_or(class)
+    }
+
     /// What became of a wait that was quoted, as far as a desk would know.
     fn learn_range(&mut self, slot: u32, wait: f64) {
         if let Some(ticket) = self.tickets.get(slot as usize)
             && let Some(range) = ticket.played
         {
-            self.experience.learn_range(ticket.class, range, wait);
+            let kind = self.kind(ticket.class);
+            self.experience.learn_range(kind, range, wait);
         }
     }
 
     fn stop_waiting(&mut self, class: usize, wait: f64, end: WaitEnd) {
-        self.experience.learn_patience(class, wait, end);
+        self.experience.learn_patience(self.kind(class), wait, end);
         if let Some(waiting) = self.waiting.get_mut(class) {
             *waiting = waiting.saturating_sub(1);
         }
@@ -490,7 +490,7 @@ impl<'s> Play<'s> {
             floor: &floor,
             in_hand: &in_hand,
             experience: &self.experience,
-            taught_as: &[],
+            taught_as: &self.taught_as,
             tickets: 0,
             now: self.now,
         };
@@ -581,6 +581,7 @@ impl<'s> Play<'s> {
             pools: self.staff.report(self.scenario),
             estimators: self.scores.report(),
             estimators_beside_quoted: self.scores.report_beside_quoted(),
+            quoted_by_class: self.scores.report_by_class(),
             promises: self.scores.promises(),
             quoted_by_formula: self.quoted_by_formula,
             seconds: self.staff.counted_seconds(),

@@ -13,6 +13,8 @@ pub struct Report {
     pub estimators: Vec<(&'static str, EstimatorReport)>,
     /// The same over those tickets only whose wait was quoted: a comparison on equal terms.
     pub estimators_beside_quoted: Vec<(&'static str, EstimatorReport)>,
+    /// The quoted one by class, in the scenario's order.
+    pub quoted_by_class: Vec<EstimatorReport>,
     /// Quoted waits for which the queue was too long to be played forward.
     pub quoted_by_formula: u64,
     /// Promised waits against actual ones, by size of the promise.

@@ -28,6 +28,37 @@ pub struct Scenario {
     pub quotes: u64,
 }
 
+impl Scenario {
+    /// The skill that each class is routed by, numbered as they come.
+    pub(super) fn skill_by_class(&self) -> Vec<usize> {
+        let mut skills = Vec::new();
+        let number = |class: &Class| {
+            let first = class.skills.first().cloned();
+            let known = skills.iter().position(|skill| *skill == first);
+            known.unwrap_or_else(|| {
+                skills.push(first);
+                skills.len() - 1
+            })
+        };
+        self.classes.iter().map(number).collect()
+    }
+
+    /// As which class the estimates know each: one with wishes, or of several skills, as the plain one of its first
+    /// skill and tier, if there is one.
+    pub(super) fn taught_as(&self) -> Vec<usize> {
+        let is_plain = |class: &Class| class.skills.len() == 1 && class.wishes == Wishes::NONE;
+        let as_which = |(place, class): (usize, &Class)| {
+            let alike = |other: &Class| {
+                let same_skill = other.skills.first() == class.skills.first();
+                is_plain(other) && same_skill && other.tier == class.tier
+            };
+            let plain = self.classes.iter().position(alike);
+            plain.filter(|_| !is_plain(class)).unwrap_or(place)
+        };
+        self.classes.iter().enumerate().map(as_which).collect()
+    }
+}
+
 /// Where the arrivals come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Arrivals {

@@ -9,6 +9,7 @@ use crate::estimate::Forecast;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scores {
     quoted: Score,
+    quoted_by_class: Vec<Score>,
     simple: [Score; NAMES.len()],
     /// The same over those tickets only that were quoted.
     beside_quoted: [Score; NAMES.len()],
@@ -40,7 +41,14 @@ pub(super) enum Sample {
 }
 
 impl Scores {
-    pub(super) fn add(&mut self, forecasts: &Forecasts, sample: Sample, wait: f64) {
+    pub(super) fn new(classes: usize) -> Self {
+        Self {
+            quoted_by_class: vec![Score::default(); classes],
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, class: usize, forecasts: &Forecasts, sample: Sample, wait: f64) {
         for (score, forecast) in self.simple.iter_mut().zip(&forecasts.simple) {
             score.add(*forecast, wait);
         }
@@ -48,6 +56,9 @@ impl Scores {
             Sample::NotQuoted => {}
             Sample::Quoted => {
                 self.quoted.add(forecasts.quoted, wait);
+                if let Some(score) = self.quoted_by_class.get_mut(class) {
+                    score.add(forecasts.quoted, wait);
+                }
                 for (score, forecast) in self.beside_quoted.iter_mut().zip(&forecasts.simple) {
                     score.add(*forecast, wait);
                 }
@@ -65,6 +76,11 @@ impl Scores {
     /// The estimators over those tickets only that were quoted: a comparison on equal terms.
     pub(super) fn report_beside_quoted(&self) -> Vec<(&'static str, EstimatorReport)> {
         named(&self.quoted, &self.beside_quoted)
+    }
+
+    /// The quoted one alone, by class.
+    pub(super) fn report_by_class(&self) -> Vec<EstimatorReport> {
+        self.quoted_by_class.iter().map(Score::report).collect()
     }
 
     pub(super) fn promises(&self) -> Vec<PromiseReport> {

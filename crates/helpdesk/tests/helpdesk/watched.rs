@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use helpdesk::{
     AccessDigest, Addressee, Answer, Ask, Clock, Config, DeliveryId, DeliveryOutcome, Helpdesk,
-    Input, Level, LineId, Outcome, Output, PauseFor, Prefer, Record, RepId, ReplyId, Seq,
+    Input, Level, LineId, Outcome, Output, PauseFor, Prefer, Record, RepId, ReplyId, SeatView, Seq,
     ShopperEvent, SiteId, SkillId, Standing, TicketId, TicketState, TicketView, TierId, Wishes,
 };
 use presence::Availability;
@@ -65,6 +65,8 @@ pub(crate) struct Watched {
     asked: usize,
     said: u64,
     version: u64,
+    /// The seats as they were told.
+    seats: BTreeMap<RepId, SeatView>,
 }
 
 /// What a rep is known to have in hand.
@@ -145,6 +147,7 @@ impl Watched {
             deliveries: Vec::new(),
             asked: 0,
             said: 0,
+            seats: BTreeMap::new(),
         }
     }
 
@@ -259,6 +262,7 @@ impl Watched {
 
     fn restart(&mut self) {
         self.desk = self.restored();
+        self.seats.clear();
         self.version = 0;
         self.deliveries.clear();
         for hands in self.reps.values_mut() {
@@ -386,6 +390,18 @@ impl Watched {
                 }
             }
             self.outputs.push(output);
+        }
+        self.check_seats();
+    }
+
+    /// Each seat that looks otherwise than before is named.
+    fn check_seats(&mut self) {
+        let named = self.desk.take_changed_seats();
+        for rep in self.reps.keys() {
+            let view = self.desk.seat_view(rep).unwrap();
+            let is_news = self.seats.get(rep) != Some(&view);
+            assert!(!is_news || named.contains(rep), "in silence: {view:?}");
+            self.seats.insert(rep.clone(), view);
         }
     }
 
@@ -527,7 +543,7 @@ impl Watched {
 
     /// An offer was decided, and the decision says so.
     fn check_decided(&self, rep: &RepId, ticket: &TicketId) {
-        let decisions = self.desk.decisions(ticket);
+        let decisions: Vec<_> = self.desk.decisions(ticket).collect();
         let decided = decisions.iter().rev().find(|decision| {
             decision.outcome == Outcome::Offered(rep.clone())
                 && decision.at_unix_ms == self.unix_ms()

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use helpdesk::simulation::{EstimatorReport, Law, Report, Scenario, simulate};
-use helpdesk::{Priority, Relax, SkillId, TierId};
+use helpdesk::simulation::{Class, EstimatorReport, Law, Report, Scenario, simulate};
+use helpdesk::{Level, Prefer, Priority, Relax, SkillId, TierId, Wishes};
 
 use crate::scenarios::{class, markov, plain, pool};
 
@@ -81,6 +81,40 @@ fn the_quoted_wait_beats_every_simple_one_where_formulas_are_wrong() {
     }
 }
 
+/// A fifth holds out for the expert or for a level, or needs a second skill: they are played like the others.
+#[test]
+fn the_quoted_wait_of_wishes_is_true() {
+    let report = play(&wishing());
+    let quoted = beside_quoted(&report, "quoted");
+    println!("wishes: {quoted:?}");
+    assert_eq!((quoted.unknown, report.quoted_by_formula), (0, 0));
+    for rival in ["les", "hol", "ewma", "long_mean", "ql", "qlm"] {
+        let score = beside_quoted(&report, rival);
+        println!("  {rival}: {:.3} of {score:?}", quoted.mse / score.mse);
+        assert!(quoted.mse < 0.7 * score.mse, "{rival}: {score:?}");
+    }
+    let wishes = report.classes.iter().zip(&report.quoted_by_class).skip(4);
+    let (mut held, mut error, mut scored) = (0.0, 0.0, 0.0);
+    for ((name, _), score) in wishes {
+        println!("  {name}: {score:?}");
+        let count = score.scored as f64;
+        scored += count;
+        held += score.coverage_80 * count;
+        error += score.bias * count;
+    }
+    println!(
+        "  with wishes: {scored}, in range {}, bias {}",
+        held / scored,
+        error / scored
+    );
+    assert!((0.78..=0.82).contains(&quoted.coverage_80), "{quoted:?}");
+    assert!(
+        (0.78..=0.82).contains(&(held / scored)),
+        "{}",
+        held / scored
+    );
+}
+
 #[test]
 fn the_same_seed_gives_the_same_answer_and_another_another() {
     let mut scenario = shop();
@@ -149,6 +183,42 @@ fn shop() -> Scenario {
             ..rule(120)
         },
     ];
+    scenario
+}
+
+/// The same shop, where most of the quotes go to those with wishes.
+fn wishing() -> Scenario {
+    let mut scenario = shop();
+    scenario.quotes = 24_000;
+    let wish = |name, of: &Class, rate, wishes| Class {
+        name: String::from(name),
+        rate,
+        wishes,
+        ..of.clone()
+    };
+    let [cameras, _, lenses, _] = &scenario.classes[..] else {
+        unreachable!("four classes");
+    };
+    let best = Wishes {
+        prefer: Some(Prefer::Best),
+        rep_deadline: Some(Duration::from_secs(180)),
+        ..Wishes::NONE
+    };
+    let level = Wishes {
+        least_levels: vec![(SkillId::new("cameras"), Level::new(70).unwrap())],
+        ..Wishes::NONE
+    };
+    let more = [
+        wish("the expert", cameras, 0.002, best),
+        wish("no beginner", cameras, 0.002, level),
+        Class {
+            skills: vec![SkillId::new("lenses"), SkillId::new("cameras")],
+            ..wish("both", lenses, 0.0015, Wishes::NONE)
+        },
+    ];
+    scenario.classes[0].rate -= 0.004;
+    scenario.classes[2].rate -= 0.0015;
+    scenario.classes.extend(more);
     scenario
 }
 
