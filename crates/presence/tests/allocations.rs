@@ -1,5 +1,9 @@
 //! How often the store asks for memory: the price of a PUBLISH that no other work on the machine changes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an instant can only be had from the clock; the test moves it by hand"
+)]
 
 use std::time::{Duration, Instant};
 
