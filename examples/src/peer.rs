@@ -66,6 +66,7 @@ fn package(program: &str) -> &str {
         "linphonec" => "linphone-cli",
         "sipp" => "sip-tester",
         "node" => "nodejs",
+        "nginx" => "nginx-light",
         other => other,
     }
 }

@@ -37,6 +37,8 @@ pub struct Setup {
     pub rep_lines: Vec<(&'static str, String)>,
     /// Where the journal is.
     pub journal: Place,
+    /// Variables of its environment, such as `DESKBELL_LOG`.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 /// Where a journal is.
@@ -77,6 +79,7 @@ pub struct Server {
     program: PathBuf,
     folder: Folder,
     way: Way,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 /// How a server was started.
@@ -129,6 +132,7 @@ impl Server {
             program: program.into(),
             folder,
             way: Way::Demo,
+            environment: Vec::new(),
         })
     }
 
@@ -154,13 +158,15 @@ impl Server {
                 .into(),
         };
         folder.write("deskbell.toml", &configuration(&demo, setup))?;
-        let child = launch_served(Path::new(program), folder.path(), &demo)?;
+        let environment = setup.environment.clone();
+        let child = launch_served(Path::new(program), folder.path(), &demo, &environment)?;
         Ok(Self {
             child,
             demo,
             program: program.into(),
             folder,
             way: Way::Served,
+            environment,
         })
     }
 
@@ -214,7 +220,9 @@ impl Server {
                 let (sip, http) = (self.demo.sip.to_string(), self.demo.http.to_string());
                 (self.child, self.demo) = launch(program, folder, &sip, &http)?;
             }
-            Way::Served => self.child = launch_served(program, folder, &self.demo)?,
+            Way::Served => {
+                self.child = launch_served(program, folder, &self.demo, &self.environment)?;
+            }
         }
         Ok(())
     }
@@ -431,7 +439,12 @@ fn free_port() -> anyhow::Result<SocketAddr> {
     bail!("found no port that is free for both UDP and TCP");
 }
 
-fn launch_served(program: &Path, folder: &Path, demo: &Demo) -> anyhow::Result<Child> {
+fn launch_served(
+    program: &Path,
+    folder: &Path,
+    demo: &Demo,
+    environment: &[(&str, &str)],
+) -> anyhow::Result<Child> {
     let log = File::options()
         .create(true)
         .append(true)
@@ -440,6 +453,7 @@ fn launch_served(program: &Path, folder: &Path, demo: &Demo) -> anyhow::Result<C
         .args(["serve", "--config", "deskbell.toml"])
         .current_dir(folder)
         .env("DESKBELL_LOG", "info")
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::from(log.try_clone()?))
         .stderr(Stdio::from(log))

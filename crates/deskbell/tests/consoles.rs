@@ -1,6 +1,7 @@
 //! Reps in Chromium at consoles, one at a softphone, shoppers, and a supervisor at the wall: what they do is in
 //! `crates/gateway/browser/console.test.mjs`. Must not know the server's inside.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,10 +18,17 @@ fn reps_and_supervisors_work_in_the_browser() {
     if peer::find_module(&script, "playwright-core").is_none() {
         return;
     }
-    let tables = "[routing]\noffer_timeout = \"5s\"\nwrap_up = \"4s\"\n\
+    let tables = "[routing]\noffer_timeout = \"5s\"\nwrap_up = \"4s\"\nhandling = \"3s\"\n\
                   [console]\nidle_after = \"10s\"\n[console.canned]\nHello = \"Hello, how can I help?\"\n";
+    // Nobody listens there until the wall has events sent again.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let port = listener.unwrap().port();
+    let webhook = format!(
+        "[[webhook]]\nid = \"backend\"\nurl = \"http://127.0.0.1:{port}/\"\nnetworks = [\"127.0.0.0/8\"]\n\
+         events = [\"ticket\"]\nkey = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"\nretry = [\"100ms\"]\n"
+    );
     let setup = Setup {
-        tables: tables.to_owned(),
+        tables: format!("{tables}{webhook}"),
         rep_lines: vec![
             ("alice", "name = \"Alice\"\ncapacity = 3".to_owned()),
             ("erin", "name = \"Erin\"\nsupervisor = true".to_owned()),
@@ -34,6 +42,7 @@ fn reps_and_supervisors_work_in_the_browser() {
         "http": demo.http.to_string(),
         "domain": demo.domain,
         "admin_key": demo.admin_key,
+        "webhook_port": port,
         "passwords": reps
             .map(|rep| (rep.user.clone(), json!(rep.password)))
             .collect::<serde_json::Map<_, _>>(),

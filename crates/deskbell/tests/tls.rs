@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -175,4 +175,93 @@ fn a_new_certificate_is_shown_after_a_reload_and_a_bad_one_changes_nothing() {
     ask(&mut old, "five").unwrap();
     ask(&mut new, "six").unwrap();
     assert!(fs::exists(server.folder.path().join("deskbell.db")).unwrap());
+}
+
+/// The first bytes that a client sends.
+fn client_hello() -> Vec<u8> {
+    let roots = RootCertStore::empty();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("shop.example").unwrap();
+    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut hello = Vec::new();
+    connection.write_tls(&mut hello).unwrap();
+    hello
+}
+
+/// What the server says to these bytes, sent one after the other, before it closes or hears that no more come.
+fn provoke(server: SocketAddr, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(server).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    for piece in pieces {
+        // It may have heard enough before the end.
+        if stream.write_all(piece).is_err() {
+            break;
+        }
+    }
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    answer
+}
+
+/// Security row H20. Scale: every byte of a ClientHello, and 600 beginnings of random bytes instead of 10,000.
+#[test]
+fn no_hello_however_it_is_cut_or_broken_harms_the_server() {
+    const HANDSHAKE: u8 = 0x16;
+    const ALERT: u8 = 0x15;
+    let (mut server, certificate, address) = Server::start();
+    let hello = client_hello();
+    for cut in 1..hello.len() {
+        let (one, other) = hello.split_at(cut);
+        let answer = provoke(address, &[one, other]);
+        assert_eq!(answer.first(), Some(&HANDSHAKE), "cut at {cut}");
+        // RUSTSEC-2024-0399: the handshake message itself in two records.
+        let (head, body) = hello.split_at(5);
+        if let Some((one, other)) = body.split_at_checked(cut).filter(|_| cut % 8 == 0) {
+            let record = |part: &[u8]| {
+                let length = u16::try_from(part.len()).unwrap().to_be_bytes();
+                [head.get(..3).unwrap(), &length, part].concat()
+            };
+            let answer = provoke(address, &[&record(one), &record(other)]);
+            assert_eq!(answer.first(), Some(&HANDSHAKE), "in two records at {cut}");
+        }
+    }
+    // RUSTSEC-2024-0336: close_notify before, within and after the hello.
+    let close_notify: &[u8] = &[ALERT, 3, 3, 0, 2, 1, 0];
+    provoke(address, &[close_notify]);
+    for cut in (1..hello.len()).step_by(16) {
+        provoke(address, &[hello.get(..cut).unwrap(), close_notify]);
+    }
+    provoke(address, &[&hello, close_notify]);
+    provoke(address, &[&hello, close_notify, close_notify, &hello]);
+    let mut dice = 0x9e37_79b9_u32;
+    for round in 0..600_u32 {
+        let mut bytes = Vec::new();
+        while bytes.len() < 64 {
+            dice ^= dice << 13;
+            dice ^= dice >> 17;
+            dice ^= dice << 5;
+            bytes.extend(dice.to_le_bytes());
+        }
+        // Half of them are records, a quarter a hello with one byte changed.
+        if round % 2 == 0 {
+            bytes.splice(..5, [HANDSHAKE, 3, 1, 0, 59]);
+        }
+        if round % 4 == 1 {
+            let place = dice as usize % hello.len();
+            bytes.clone_from(&hello);
+            *bytes.get_mut(place).unwrap() ^= dice.to_le_bytes()[0] | 1;
+        }
+        provoke(address, &[&bytes]);
+    }
+    ask(&mut connect(address, &certificate), "after").unwrap();
+    assert!(server.child.try_wait().unwrap().is_none());
+    for line in server.log.try_iter() {
+        assert!(!line.contains("panic"), "{line}");
+    }
 }

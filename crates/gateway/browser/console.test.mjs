@@ -2,103 +2,14 @@
 // DESKBELL_SERVER tells where it is. Must not know the server's inside.
 
 import assert from 'node:assert/strict';
+import { createServer as createHttpServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import axe from 'axe-core';
-import { startBrowser } from './page-driver.mjs';
+import { admin, adminRep, base, check, console_, eventually, open, pause, server, shopper, signIn, start, stop } from './staff-driver.mjs';
 import { startNetwork, startPhone } from './surroundings.mjs';
 import { Desk } from '../assets/staff/desk.js';
 
-const server = JSON.parse(process.env.DESKBELL_SERVER);
-const base = `http://${server.http}`;
-let browser;
-before(async () => { browser = await startBrowser(); });
-after(() => browser?.close());
-
-async function eventually(what, check, timeout = 8_000) {
-  const began = Date.now();
-  for (;;) {
-    const value = await check();
-    if (value) return value;
-    if (Date.now() - began > timeout) assert.fail(`not within ${timeout} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A page of the staff; whatever it did, it must not have broken. */
-async function open(path, { at = base, scheme = 'light', width = 1280, height = 800 } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce', locale: 'en-GB' });
-  const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
-  const broken = [];
-  page.on('pageerror', (error) => broken.push(error.stack));
-  page.on('console', (message) => /Content Security|Trusted/i.test(message.text()) && broken.push(message.text()));
-  await page.goto(at + path);
-  return {
-    page,
-    close: async () => {
-      await context.close();
-      assert.deepEqual(broken, []);
-    },
-  };
-}
-
-async function signIn(page, rep) {
-  await page.fill('#user', rep);
-  await page.fill('#password', server.passwords[rep]);
-  await page.keyboard.press('Enter');
-  await page.locator('.lists').waitFor({ state: 'attached' });
-}
-
-async function console_(rep, options) {
-  const opened = await open('/console/', options);
-  const { page } = opened;
-  await signIn(page, rep);
-  await eventually(`${rep} is available`, () => page.evaluate(() => document.querySelector('.state-mark .available') !== null));
-  const sees = (text) => eventually(`${rep} sees ${text}`, async () => (await page.locator('.log').textContent()).includes(text));
-  return {
-    ...opened, rep, sees,
-    offer: (name) => page.locator('.offer:not(.lapsed)', { hasText: name }),
-    open: (name) => page.locator('.conversations .talk', { hasText: name }),
-    say: async (text) => { await page.fill('#text', text); await page.keyboard.press('Enter'); },
-    lines: () => page.locator('.log .group.own .line, .log .group.shopper .line').allTextContents(),
-    signOut: async () => {
-      await page.locator('.tools .button').last().click();
-      await page.locator('#user').waitFor();
-      await opened.close();
-    },
-  };
-}
-
-/** A shopper without a browser. */
-async function shopper(name, message, more = {}) {
-  const answer = await fetch(`${base}/v1/sites/shop/tickets`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ skills: ['cameras'], name, message, ...more }) });
-  const ticket = await answer.json();
-  assert.equal(answer.status, 201, JSON.stringify(ticket));
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${ticket.token}` };
-  const path = `${base}/v1/tickets/${ticket.id}`;
-  let number = 0;
-  return {
-    id: ticket.id,
-    state: async () => (await (await fetch(path, { headers })).json()).state,
-    say: async (text) => assert.ok((await fetch(`${path}/messages`, { method: 'POST', headers, body: JSON.stringify({ type: 'say', id: `${name}${number++}`, text }) })).ok),
-    lines: async () => (await (await fetch(`${path}/messages?after=0`, { headers })).json()).frames.filter(({ type }) => type === 'line').map(({ from, text }) => `${from}: ${text}`),
-    end: () => fetch(path, { method: 'DELETE', headers }),
-  };
-}
-
-const admin = async (path) => (await fetch(`${base}/v1/admin/${path}`, { headers: { authorization: `Bearer ${server.admin_key}` } })).json();
-const adminRep = async (rep) => (await admin('reps')).items.find((one) => one.rep === rep);
-
-async function check(page, what) {
-  await page.evaluate(axe.source);
-  const found = await page.evaluate(async () => {
-    const { violations } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any.map(({ message }) => message)}`).join(' | ')}`);
-  });
-  assert.deepEqual(found, [], what);
-}
+before(() => start(JSON.parse(process.env.DESKBELL_SERVER)));
+after(stop);
 
 test('a stranger is not let in, and is told so', async () => {
   const { page, close } = await open('/console/');
@@ -306,6 +217,12 @@ for (const scheme of ['light', 'dark']) {
     await alice.say('hello Sam');
     await alice.sees('hello Sam');
     await check(alice.page, 'conversation');
+    // On a telephone too, and with the longest reason beside the state.
+    await alice.page.setViewportSize({ width: 360, height: 720 });
+    await alice.page.locator('.top .reason').evaluate((reason) => { reason.append(' · Your hands are full · 43 s'); });
+    const outside = await alice.page.locator('button:visible').evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().right > innerWidth).map(({ textContent }) => textContent));
+    assert.deepEqual(outside, [], 'buttons beside the screen');
+    await alice.page.setViewportSize({ width: 1280, height: 800 });
     await alice.page.locator('.talk-head .buttons .button').first().click();
     await check(alice.page, 'hand on');
     await alice.page.keyboard.press('Escape');
@@ -316,41 +233,240 @@ for (const scheme of ['light', 'dark']) {
   });
 }
 
-test('the wall shows each change within a second, with the numbers of the admin API, and says why', async () => {
-  const wall = await open('/wall/', { width: 1920, height: 1080 });
+/** A wall that is signed in to with the key, and notes when each rep's state came onto the page. */
+async function wall_(scheme = 'dark', size = { width: 1920, height: 1080 }) {
+  const wall = await open('/wall/', { ...size, scheme });
   const { page } = wall;
-  await page.fill('#key', 'not the key that was configured');
-  await page.keyboard.press('Enter');
-  await page.locator('.wrong', { hasText: 'No admin key' }).waitFor();
-  await check(page, 'door of the wall');
+  await page.evaluate((theme) => localStorage.setItem('deskbell-wall-theme', theme), scheme);
   await page.fill('#key', server.admin_key);
   await page.keyboard.press('Enter');
   await page.locator('.tile, .site.asleep').first().waitFor({ state: 'attached' });
-  const figure = async (name) => Number(await page.locator(`.figures .${name} dd`).textContent());
-  const soon = (what, look) => eventually(what, look, 1_000);
+  await page.evaluate(() => {
+    window.shown = [];
+    new MutationObserver(() => {
+      for (const { dataset: { rep, state } } of document.querySelectorAll('.rep[data-rep]')) {
+        if (window.shown.findLast((one) => one.rep === rep)?.state !== state) window.shown.push({ rep, state, at: Date.now() });
+      }
+    }).observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+  return { ...wall, figure: async (name) => Number(await page.locator(`.figures .${name} dd`).textContent()) };
+}
+
+test('the wall shows each change within a second', async () => {
+  const { page, close } = await wall_();
   const alice = await console_('alice');
-  await soon('alice is on the wall', () => page.locator('.rep[data-rep=alice][data-state=available]').count());
-  await alice.page.selectOption('#hand', 'away');
-  await soon('alice is away', () => page.locator('.rep[data-rep=alice][data-state=away]', { hasText: 'by hand' }).count());
-  await alice.page.selectOption('#hand', 'available');
-  await soon('alice is free', async () => await figure('free') === 1);
+  await page.locator('.rep[data-rep=alice][data-state=available]').waitFor();
+  const delays = [];
+  for (const state of ['away', 'available', 'busy', 'available', 'away', 'available']) {
+    await alice.page.selectOption('#hand', state);
+    const { at } = await eventually(`alice is ${state} on the wall`, () => page.evaluate((sought) => {
+      const last = window.shown.findLast(({ rep }) => rep === 'alice');
+      return last?.state === sought && last;
+    }, state));
+    // By the clock that both ends share: when the server had it, and when the page drew it.
+    const began = Date.now() - (await admin('presentities/alice')).for_s * 1000;
+    delays.push(at - began);
+  }
+  // A machine that does much else may be late once, not half the time.
+  assert.ok(delays.toSorted((one, other) => one - other)[3] <= 1000, `milliseconds: ${delays}`);
+  await alice.signOut();
+  await close();
+});
+
+test('the wall has the numbers of the admin API, says why, and lets nobody else look', async () => {
+  const door = await open('/wall/');
+  await door.page.fill('#key', 'not the key that was configured');
+  await door.page.keyboard.press('Enter');
+  await door.page.locator('.wrong', { hasText: 'No admin key' }).waitFor();
+  await check(door.page, 'door of the wall');
+  await door.close();
+  const { page, figure, close } = await wall_();
+  const alice = await console_('alice');
   const sam = await shopper('Sam', 'hello');
   await alice.offer('Sam').waitFor();
   await alice.page.keyboard.press('a');
-  await eventually('the conversation is open', async () => await sam.state() === 'open');
-  await soon('one talks', async () => await figure('talking') === 1 && await figure('wait') === 0);
-  const [{ items: reps }, { items: queue }] = [await admin('reps'), await admin('queue')];
-  assert.equal(await figure('duty'), reps.filter(({ presence }) => presence !== 'offline').length);
-  assert.equal(await figure('free'), reps.filter(({ free }) => free).length);
-  assert.equal(await figure('talking'), queue.filter(({ state }) => state === 'open').length);
+  await alice.open('Sam').waitFor();
+  await eventually('the numbers are the same', async () => {
+    const [{ items: reps }, { items: queue }, { items: sites }] = await Promise.all([admin('reps'), admin('queue'), admin('groups')]);
+    const tiles = await page.locator('.tile').evaluateAll((all) => all.map(({ classList }) => ['available', 'wait', 'closed'].find((state) => classList.contains(state))));
+    const states = await page.locator('.rep[data-rep]').evaluateAll((all) => all.map(({ dataset: { rep, state } }) => `${rep} ${state}`));
+    const there = reps.filter(({ presence }) => presence !== 'offline');
+    return await figure('duty') === there.length && there.length > 0
+      && await figure('free') === reps.filter(({ free }) => free).length
+      && await figure('talking') === queue.filter(({ state }) => state === 'open').length && queue.length > 0
+      && await figure('wait') === queue.filter(({ state }) => state === 'queued' || state === 'offered').length
+      && tiles.join() === sites.flatMap(({ groups }) => groups.map(({ state }) => state)).join()
+      && states.toSorted().join() === there.map(({ rep, presence }) => `${rep} ${presence}`).toSorted().join();
+  });
   await page.locator('.rep[data-rep=alice]').click();
   await page.locator('.why .decides', { hasText: 'by hand' }).waitFor();
-  await check(page, 'wall');
   await page.keyboard.press('Escape');
-  // Nobody but a supervisor: neither a rep who is none, nor an old cookie of one.
-  const answer = await alice.page.request.get(`${base}/wall/events`);
-  assert.equal(answer.status(), 403);
+  // Nobody but a supervisor: not a rep who is none.
+  for (const path of ['events', 'history', `decisions/${sam.id}`, 'webhooks']) {
+    assert.equal((await alice.page.request.get(`${base}/wall/${path}`)).status(), 403, path);
+  }
   await sam.end();
   await alice.signOut();
-  await wall.close();
+  await close();
+});
+
+test('a broken promise is on the wall, and its reasons are one key away; axe-core finds nothing in light and dark', async () => {
+  const { page, close } = await wall_();
+  const both = async (what) => {
+    for (const scheme of ['dark', 'light']) {
+      await page.evaluate((theme) => { document.documentElement.dataset.theme = theme; }, scheme);
+      await check(page, `${what} in ${scheme}`);
+    }
+  };
+  const alice = await console_('alice');
+  const { capacity } = await adminRep('alice');
+  const held = [];
+  for (let number = 0; number < capacity; number += 1) {
+    const name = `Held${number}`;
+    held.push(await shopper(name, 'takes long'));
+    await alice.take(name);
+  }
+  const late = await shopper('Late', 'in a hurry');
+  const bar = page.locator(`.waiting[data-ticket="${late.id}"]`);
+  await bar.filter({ hasText: 'promised' }).waitFor();
+  await eventually('the promise is over', () => bar.evaluate(({ classList }) => classList.contains('over')), 40_000);
+  await both('a wall with a promise that is over');
+  await held.pop().end();
+  await alice.take('Late');
+  const broken = page.locator('.broken-one').first();
+  await broken.filter({ hasText: /answered after .* promised/ }).waitFor();
+  // By keyboard alone: to it, into it, out of it again.
+  await page.evaluate(() => document.activeElement?.blur());
+  for (let presses = 0; presses < 60 && !await broken.evaluate((one) => one === document.activeElement); presses += 1) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  const why = page.locator('dialog.why');
+  await why.locator('.reasons li', { hasText: 'Alice' }).or(why.locator('.reasons li', { hasText: 'alice' })).first().waitFor();
+  const told = await (await fetch(`${base}/v1/admin/decisions/${late.id}`, { headers: { authorization: `Bearer ${server.admin_key}` } })).json();
+  const reasons = await why.locator('.reasons li').allTextContents();
+  assert.deepEqual(reasons.toSorted(), told.decisions.flatMap(({ reasons: all }) => all).toSorted());
+  await both('the reasons');
+  await page.keyboard.press('Escape');
+  await eventually('back where it was', () => broken.evaluate((one) => one === document.activeElement));
+  await late.end();
+  for (const one of held) await one.end();
+  await alice.signOut();
+  await close();
+});
+
+test('the wall has events sent again that were given up', async () => {
+  const { page, close } = await wall_();
+  const panel = page.locator('.programs-panel');
+  await panel.locator('li', { hasText: /events for backend could not be delivered/ }).waitFor();
+  await check(page, 'a wall with a program that could not be told');
+  const { items: [{ dead }] } = await admin('webhooks');
+  const taken = [];
+  const listener = createHttpServer((request, response) => {
+    taken.push(request.headers['webhook-id']);
+    request.resume().on('end', () => response.writeHead(204).end());
+  });
+  await new Promise((resolve) => { listener.listen(server.webhook_port, '127.0.0.1', resolve); });
+  await panel.locator('.button', { hasText: 'Send again' }).focus();
+  await page.keyboard.press('Enter');
+  await page.locator('[role=status]', { hasText: `${dead} events are sent again.` }).waitFor();
+  await eventually('all are delivered', async () => {
+    const { items: [told] } = await admin('webhooks');
+    return told.dead === 0 && told.waiting === 0;
+  }, 20_000);
+  assert.equal(new Set(taken).size, dead);
+  assert.equal(await panel.isVisible(), false);
+  listener.close();
+  await close();
+});
+
+// C1 and C2 of docs/security-tests.md: whatever a phone, a shop or a shopper says is text on the pages of the staff.
+const BASES = ['<script>hit()</script>', '<img src=x onerror=hit()>', '<svg onload=hit()>', '<iframe srcdoc="<script>parent.hit()</script>">', '<a href="javascript:hit()">x</a>', '<body onload=hit()>',
+  '<math><mtext><img src=x onerror=hit()>', '<details open ontoggle=hit()>', '<input autofocus onfocus=hit()>', '<style>@import "//evil.example"</style>', '<base href="//evil.example/">', '<meta http-equiv=refresh content="0;url=javascript:hit()">',
+  '{{constructor.constructor("hit()")()}}', '${hit()}', '#{hit()}', '<%= hit() %>', '[[${hit()}]]', '{{=hit()}}', '{%raw%}hit(){%endraw%}', 'javascript:hit()', 'data:text/html,<script>hit()</script>', '\u202ehit()', '<x-y is=hit>', '&lt;script&gt;hit()&lt;/script&gt;', '<template shadowrootmode=open><script>hit()</script></template>'];
+const WRAPS = [(x) => x, (x) => `"${x}`, (x) => `'${x}`, (x) => `\`${x}`, (x) => `">${x}`, (x) => `'>${x}`, (x) => `</p>${x}`, (x) => `</textarea>${x}`, (x) => `<!--${x}`, (x) => `-->${x}`, (x) => `]]>${x}`, (x) => `\n${x}`, (x) => `${x}\t`, (x) => `\ufeff${x}`, (x) => x.toUpperCase(), (x) => `a ${x} b`, (x) => `\\${x}`, (x) => `%3C${x}`, (x) => `${x}${x}`, (x) => `x" onx=hit() ${x}`];
+const PAYLOADS = BASES.flatMap((one) => WRAPS.map((wrap) => wrap(one)));
+const FOREIGN = 'script:not([src]), img, iframe, style, base, meta[http-equiv], math, details, x-y, template, [onload], [onerror], [onfocus], a[href^="javascript:"], a[href^="data:"]';
+
+/** Every text of the document replaced by the next payload, where it is no word of the protocol. */
+function poison(value, next, name = '') {
+  const kept = ['type', 'stand', 'state', 'from', 'kind', 'at', 'rule', 'decided_by', 'hand', 'opens'];
+  if (typeof value === 'string') return kept.includes(name) ? value : next();
+  if (Array.isArray(value)) return value.map((one) => poison(one, next, name));
+  if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, poison(one, next, key)]));
+  return value;
+}
+
+const hits = (page) => page.evaluate((foreign) => ({ hits: window.hits ?? 0, foreign: [...document.querySelectorAll(foreign)].map(({ outerHTML }) => outerHTML) }), FOREIGN);
+
+test('five hundred hostile texts in every field of the console are shown as they are', async () => {
+  assert.equal(PAYLOADS.length, 500);
+  const opened = await open('/console/');
+  const { page } = opened;
+  await page.addInitScript(() => { window.hits = 0; window.hit = () => { window.hits += 1; }; });
+  let number = 0;
+  const next = () => PAYLOADS[number++ % PAYLOADS.length];
+  const wait = { seconds: 60, low: 20, high: 120, confidence: 0.8 };
+  await page.routeWebSocket('**/console/ws', (socket) => {
+    const tell = (frame) => socket.send(JSON.stringify(frame));
+    socket.onMessage((text) => {
+      const frame = JSON.parse(text);
+      if (frame.type === 'use') tell({ type: 'pulse', now: Date.now() });
+      if (frame.type !== 'open') return;
+      tell(poison({ type: 'hello', rep: 'x', name: 'x', supervisor: true, idle_after_s: 300, skills: [{ id: 'x', name: 'x' }], canned: Array.from({ length: 20 }, () => ({ name: 'x', text: 'x' })) }, next));
+      tell({ type: 'presence', state: 'available', decided_by: 'hand', rule: 'available', activity: next(), since: Date.now(), others: 0 });
+      tell(poison({ type: 'team', reps: Array.from({ length: 20 }, () => ({ rep: 'x', name: 'x', state: 'available', free: true, skills: ['x'] })) }, next));
+      const ticket = (id, stand) => ({ ...poison({ site: 'x', skills: [{ id: 'x', name: 'x' }], tier: 'x', name: 'x', case: 'x', phone: 'x', page: 'x', lang: 'x', handed_on_by: 'x' }, next), ticket: id, stand, until: stand === 'offered' ? Date.now() + 60_000 : null, since: stand === 'open' ? Date.now() : null, asked_at: Date.now(), promised: wait, seen: 0 });
+      const tickets = Array.from({ length: 60 }, (_, at) => ticket(`t${at}`, at < 20 ? 'offered' : 'open'));
+      // The page that a link is made of: only the web's own.
+      tickets[20].page = 'javascript:hit()';
+      tell({ type: 'seat', now: Date.now(), state: 'available', free: true, capacity: 60, on_calls: 0, paused: false, paused_until: null, doubted_until: null, wrap_ups: [], tickets });
+      for (const [at, text] of PAYLOADS.entries()) tell({ type: 'line', ticket: 't20', seq: at + 1, from: ['shopper', 'rep', 'system'][at % 3], name: text, text, at: new Date().toISOString() });
+      tell({ type: 'letter', delivery: 1, ticket: 't20', kind: 'note', text: next() });
+      tell({ type: 'error', about: 'say', title: next(), status: 422, detail: next() });
+    });
+  });
+  await page.fill('#user', 'alice');
+  await page.fill('#password', server.passwords.alice);
+  await page.keyboard.press('Enter');
+  await page.locator('.conversations .talk').nth(39).waitFor({ state: 'attached' });
+  for (let at = 0; at < 40; at += 1) {
+    await page.locator('.conversations .talk').nth(at).evaluate((button) => button.click());
+    assert.deepEqual(await hits(page), { hits: 0, foreign: [] }, `conversation ${at}`);
+  }
+  await page.locator('.conversations .talk').first().evaluate((button) => button.click());
+  const lines = await page.locator('.log .line').allTextContents();
+  assert.deepEqual(PAYLOADS.filter((text) => !lines.includes(text)), []);
+  await page.locator('.talk-head .buttons .button').first().click();
+  await page.keyboard.press('Escape');
+  await page.fill('#text', '/');
+  assert.deepEqual(await hits(page), { hits: 0, foreign: [] });
+  await opened.close();
+});
+
+test('five hundred hostile texts in every field of the wall are shown as they are', async () => {
+  const { page, close } = await wall_();
+  const stream = await page.evaluate(() => new Promise((resolve) => {
+    const source = new EventSource('/wall/events');
+    source.addEventListener('wall', ({ data }) => { source.close(); resolve(data); });
+  }));
+  let number = 0;
+  const next = () => PAYLOADS[number++ % PAYLOADS.length];
+  const document_ = JSON.parse(stream);
+  const rep = { ...document_.reps[0], state: 'available' };
+  const ticket = { ticket: 'x', site: 'x', skills: ['x'], tier: 'x', state: 'queued', rep: 'x', asked_at: Date.now(), position: 1, wait: null, promised: { seconds: 60, low: 20, high: 120, confidence: 0.8 } };
+  const hostile = poison({ ...document_, reps: Array.from({ length: 60 }, () => rep), queue: Array.from({ length: 60 }, () => ticket), broken: Array.from({ length: 12 }, () => ({ ticket: 'x', at: Date.now(), waited_s: 9, promised_s: 3, left: false })) }, next);
+  assert.ok(number > 300, `${number} fields`);
+  await page.addInitScript(() => { window.hits = 0; window.hit = () => { window.hits += 1; }; });
+  await page.route('**/wall/events', (route) => route.fulfill({ contentType: 'text/event-stream', body: `event: wall\ndata: ${JSON.stringify(hostile)}\n\n` }));
+  await page.route('**/wall/decisions/*', (route) => route.fulfill({ json: { ticket: next(), decisions: Array.from({ length: 32 }, () => ({ at: new Date().toISOString(), outcome: next(), rep: next(), reasons: PAYLOADS })) } }));
+  await page.route('**/wall/presentities/*', (route) => route.fulfill({ json: { reason: next(), sources: Array.from({ length: 9 }, () => ({ kind: next(), rule: next(), for_s: 1, good_for_s: 2, decides: true })) } }));
+  await page.reload();
+  await page.locator('.waiting').nth(59).waitFor({ state: 'attached' });
+  assert.deepEqual(await hits(page), { hits: 0, foreign: [] });
+  for (const one of ['.waiting', '.rep', '.broken-one']) {
+    await page.locator(one).first().evaluate((button) => button.click());
+    await page.locator('.why .reasons li').first().waitFor();
+    assert.deepEqual(await hits(page), { hits: 0, foreign: [] }, one);
+    await page.keyboard.press('Escape');
+  }
+  await close();
 });

@@ -155,6 +155,12 @@ impl Addresses {
         self
     }
 
+    /// The same, with every answer going through what `dress` puts round them.
+    pub(crate) fn through(mut self, dress: impl FnOnce(Router<Face>) -> Router<Face>) -> Self {
+        self.router = dress(self.router);
+        self
+    }
+
     /// The same, with answers packed for those who take them so.
     pub(crate) fn compressed(mut self) -> Self {
         self.router = self.router.layer(CompressionLayer::new());

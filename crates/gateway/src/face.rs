@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) paces: Paces,
     /// Changes that were asked for under a key of the caller's.
     pub(crate) repeats: Repeats,
+    /// The same of shoppers, who are many and take no place from programs.
+    pub(crate) clicked: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
     /// The newest events of presence.
@@ -58,6 +60,7 @@ impl Face {
             metrics: Metrics::default(),
             paces: Paces::default(),
             repeats: Repeats::default(),
+            clicked: Repeats::default(),
             clicks: Clicks::default(),
             events: SharedEvents::default(),
             forgotten: Forgotten::default(),

@@ -65,6 +65,6 @@ pub use errand::{Customer, CustomerPast, Errand, ErrandFailed, Forgetting, Past,
 pub use face::ConfigHandle;
 pub use figures::{Figure, FigureKind, Figures};
 pub use form::{FormFace, FormField, Need, Remember, Words};
-pub use report::Report;
+pub use report::{DecidedAsked, DecidedTicket, OutcomeKind, Report};
 pub use seal::CookieKeys;
 pub use server::{BindError, Gateway};

@@ -99,10 +99,26 @@ fn complete(
                 "x-scope".to_owned(),
                 json!(who.trim_start_matches("admin:")),
             );
+            if method == "get" {
+                tagged(&mut operation);
+            }
             refusals.push(("401", "No valid key was sent."));
             refusals.push(("403", "The key does not have this scope."));
         }
         _ => {}
+    }
+    let is_shoppers = path.starts_with("/v1/sites/") || path.starts_with("/v1/tickets/");
+    if method == "post" && is_shoppers {
+        push_parameter(
+            &mut operation,
+            json!({
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": false,
+                "description": "20 to 255 printable ASCII characters that nobody else hits on. A repeated one is answered as the first was, with another body 422, while the first is being done 409. Kept for a day.",
+                "schema": { "type": "string", "minLength": 20, "maxLength": 255, "pattern": "^[!-~]+$" },
+            }),
+        );
     }
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
     if let Value::Object(responses) = responses {
@@ -113,6 +129,43 @@ fn complete(
         }
     }
     operation
+}
+
+/// What the answers of the admin addresses carry, and who has one already is told.
+fn tagged(operation: &mut Map<String, Value>) {
+    push_parameter(
+        operation,
+        json!({
+            "name": "If-None-Match",
+            "in": "header",
+            "required": false,
+            "description": "Entity-tags of answers that the caller has. Ages and times left run on by themselves and make no new tag; what is no entity-tag fits none.",
+            "schema": { "type": "string" },
+        }),
+    );
+    let etag = json!({
+        "ETag": {
+            "description": "Names this answer, for If-None-Match.",
+            "schema": { "type": "string" },
+        },
+    });
+    let responses = operation.entry("responses").or_insert_with(|| json!({}));
+    if let Some(Value::Object(shown)) = responses.get_mut("200") {
+        shown.insert("headers".to_owned(), etag.clone());
+    }
+    if let Value::Object(responses) = responses {
+        responses.insert(
+            "304".to_owned(),
+            json!({ "description": "The answer is the one that the caller has.", "headers": etag }),
+        );
+    }
+}
+
+fn push_parameter(operation: &mut Map<String, Value>, parameter: Value) {
+    let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+    if let Value::Array(parameters) = parameters {
+        parameters.push(parameter);
+    }
 }
 
 /// `get /v1/tickets/{id}` becomes `get_v1_tickets_id`.

@@ -130,7 +130,7 @@ fn preflight() -> Response {
             ),
             (
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "authorization, content-type, if-none-match, last-event-id",
+                "authorization, content-type, idempotency-key, if-none-match, last-event-id",
             ),
             (header::ACCESS_CONTROL_MAX_AGE, "600"),
         ],

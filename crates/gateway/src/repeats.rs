@@ -5,19 +5,32 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::BodyExt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::body;
+use crate::face::Face;
+use crate::key;
 use crate::problem::Problem;
+
+/// The header that names a request.
+pub(crate) const KEY: &str = "idempotency-key";
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Answers kept; the oldest go first.
 const MOST: usize = 1000;
+
+/// Shoppers need not say who they are. Whoever names a key as long as this knows it from nobody but its maker.
+const UNGUESSABLE: usize = 20;
 
 /// What was asked for under a key, and what it was answered.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +47,15 @@ struct Answer {
     asked: [u8; 32],
     since: Instant,
     /// `None` while it is being done.
-    body: Option<Bytes>,
+    kept: Option<Kept>,
+}
+
+/// An answer that can be given again.
+#[derive(Debug, Clone)]
+struct Kept {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 /// Whether something was asked for before.
@@ -57,7 +78,7 @@ impl Repeats {
         &self,
         caller: &str,
         headers: &HeaderMap,
-        asked: &str,
+        asked: impl AsRef<[u8]>,
     ) -> Result<Repeat, Problem> {
         let first = |key| {
             Repeat::First(Place {
@@ -65,7 +86,7 @@ impl Repeats {
                 key,
             })
         };
-        let Some(value) = headers.get("idempotency-key") else {
+        let Some(value) = headers.get(KEY) else {
             return Ok(first(None));
         };
         let is_readable = |text: &&str| {
@@ -77,7 +98,7 @@ impl Repeats {
             )
         })?;
         let key = format!("{caller}\n{key}");
-        let asked: [u8; 32] = Sha256::digest(asked.as_bytes()).into();
+        let asked: [u8; 32] = Sha256::digest(asked.as_ref()).into();
         let now = Instant::now();
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         answers.forget(now);
@@ -89,7 +110,7 @@ impl Repeats {
                     Answer {
                         asked,
                         since: now,
-                        body: None,
+                        kept: None,
                     },
                 );
                 Ok(first(Some(key)))
@@ -97,14 +118,14 @@ impl Repeats {
             Some(known) if known.asked != asked => Err(Problem::unprocessable(
                 "Something else was asked for under this Idempotency-Key.",
             )),
-            Some(Answer { body: None, .. }) => Err(Problem::new(
+            Some(Answer { kept: None, .. }) => Err(Problem::new(
                 StatusCode::CONFLICT,
                 "This is being done already, under the same Idempotency-Key.",
             )),
             Some(Answer {
-                body: Some(body), ..
+                kept: Some(kept), ..
             }) => {
-                let mut response = json(body.clone());
+                let mut response = kept.clone().into_response();
                 let headers = response.headers_mut();
                 headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
                 Ok(Repeat::Known(response))
@@ -132,8 +153,16 @@ impl Answers {
 
 impl Place {
     /// Keeps the answer for those who ask again, and gives it.
-    pub(crate) fn keep(mut self, document: &impl Serialize) -> Response {
-        let body = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
+    pub(crate) fn keep(self, document: &impl Serialize) -> Response {
+        let json = HeaderValue::from_static("application/json");
+        self.put(Kept {
+            status: StatusCode::OK,
+            headers: HeaderMap::from_iter([(header::CONTENT_TYPE, json)]),
+            body: Bytes::from(serde_json::to_vec(document).unwrap_or_default()),
+        })
+    }
+
+    fn put(mut self, kept: Kept) -> Response {
         if let Some(key) = self.key.take() {
             let mut answers = self
                 .repeats
@@ -141,11 +170,63 @@ impl Place {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             if let Some(answer) = answers.by_key.get_mut(&key) {
-                answer.body = Some(body.clone());
+                answer.kept = Some(kept.clone());
             }
         }
-        json(body)
+        kept.into_response()
     }
+}
+
+impl IntoResponse for Kept {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Body::from(self.body)).into_response();
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// Has what a shopper asks for under an `Idempotency-Key` done once.
+pub(crate) async fn once(State(face): State<Face>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_shoppers = path.starts_with("/v1/sites/") || path.starts_with("/v1/tickets/");
+    let has_key = request.headers().contains_key(KEY);
+    if request.method() != Method::POST || !is_shoppers || !has_key {
+        return next.run(request).await;
+    }
+    match try_once(&face, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn try_once(face: &Face, request: Request, next: Next) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let is_long = |value: &HeaderValue| value.len() >= UNGUESSABLE;
+    if !parts.headers.get(KEY).is_some_and(is_long) {
+        return Err(Problem::unprocessable(
+            "An Idempotency-Key of a shopper has 20 characters at least, so that nobody else hits on it.",
+        ));
+    }
+    // A token is part of the name, as digest: it proves something at the time only when it was asked with.
+    let token = key::presented(&parts.headers).unwrap_or_default();
+    let caller = format!("{}\n{:02x?}", parts.uri, key::digest(&token).0);
+    let asked = body::read(body).await?;
+    let place = match face.clicked.begin(&caller, &parts.headers, &asked)? {
+        Repeat::Known(response) => return Ok(response),
+        Repeat::First(place) => place,
+    };
+    let request = Request::from_parts(parts, Body::from(asked));
+    let (parts, body) = next.run(request).await.into_parts();
+    if !parts.status.is_success() {
+        return Ok(Response::from_parts(parts, body));
+    }
+    let body = body.collect().await;
+    let body = body.map_err(|_| Problem::for_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(place.put(Kept {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.to_bytes(),
+    }))
 }
 
 impl Drop for Place {
@@ -157,12 +238,10 @@ impl Drop for Place {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             answers.by_key.remove(&key);
+            // What fails takes no place from what was done.
+            answers.in_order.retain(|known| *known != key);
         }
     }
-}
-
-fn json(body: Bytes) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 #[cfg(test)]
@@ -211,6 +290,20 @@ mod tests {
             repeats.begin("wall", &headers("k"), "a"),
             Ok(Repeat::First(_))
         ));
+        let Ok(Repeat::First(place)) = repeats.begin("wall", &headers("done"), "a") else {
+            panic!("the first")
+        };
+        drop(place.keep(&1));
+        for key in 0..MOST {
+            drop(repeats.begin("wall", &headers(&key.to_string()), "a"));
+        }
+        assert!(
+            matches!(
+                repeats.begin("wall", &headers("done"), "a"),
+                Ok(Repeat::Known(_))
+            ),
+            "what fails takes no place from what was done"
+        );
         for key in 0..2 * MOST {
             let Ok(Repeat::First(place)) = repeats.begin("wall", &headers(&key.to_string()), "a")
             else {

@@ -46,7 +46,7 @@ impl Decisions {
     }
 
     /// All that are kept, by ticket in the order of their first decisions.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Decision> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Decision> + Clone {
         self.order.iter().flat_map(|ticket| self.of(ticket))
     }
 }

@@ -263,7 +263,7 @@ impl Helpdesk {
     }
 
     /// All decisions that are kept, by ticket.
-    pub fn all_decisions(&self) -> impl Iterator<Item = &Decision> {
+    pub fn all_decisions(&self) -> impl Iterator<Item = &Decision> + Clone {
         self.decisions.all()
     }
 

@@ -16,7 +16,7 @@ struct Peer {
     package: &'static str,
 }
 
-const PEERS: [Peer; 8] = [
+const PEERS: [Peer; 9] = [
     Peer {
         program: "baresip",
         package: "baresip-core",
@@ -44,6 +44,10 @@ const PEERS: [Peer; 8] = [
     Peer {
         program: "kamailio",
         package: "kamailio",
+    },
+    Peer {
+        program: "nginx",
+        package: "nginx-light",
     },
     Peer {
         program: POSTGRES,

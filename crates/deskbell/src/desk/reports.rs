@@ -12,6 +12,9 @@ pub(super) fn answer(helpdesk: &Helpdesk, report: Report) {
         Report::Decisions { ticket, answer } => {
             drop(answer.send(helpdesk.decisions(&ticket).cloned().collect()));
         }
+        Report::Decided { asked, answer } => {
+            drop(answer.send(asked.of(helpdesk.all_decisions())));
+        }
         Report::WaitsEnded { after, answer } => {
             drop(answer.send(helpdesk.waits_ended_after(after).cloned().collect()));
         }

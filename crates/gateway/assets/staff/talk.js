@@ -60,9 +60,9 @@ export class Talk {
     const now = this.desk.now();
     const typing = !talk.over && talk.typingUntil > Date.now();
     tell(this.typing, typing ? words.typing(shopperName(talk.card)) : '');
-    const isLatest = this.desk.ended[0] === talk;
+    // The rest is the rep's own, whichever of several conversations that have ended is being read.
     const left = (this.desk.wrapUpUntil - now) / 1000;
-    const resting = isLatest && left > 0;
+    const resting = left > 0;
     this.wrap.hidden = !talk.over;
     tell(this.wrap.heading, resting ? words.wrapUpTitle : words.over);
     tell(this.wrap.left, resting ? clock(left + 0.99) : '');

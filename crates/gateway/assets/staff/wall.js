@@ -8,6 +8,8 @@ import { words } from './wallwords.js';
 /** The charts show this many steps of this many minutes at most. */
 const STEP = 5;
 const STEPS = 36;
+/** How often programs that could not be told are asked for. */
+const LOOK = 10_000;
 const THEME = 'deskbell-wall-theme';
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
@@ -68,6 +70,8 @@ class Wall {
     this.broken = make('ul', { className: 'broken' });
     this.noneBroken = make('p', { className: 'muted none' }, words.noneBroken);
     this.charts = make('div', { className: 'charts' });
+    this.programs = make('ul', { className: 'programs' });
+    this.programsTold = make('p', { className: 'quiet', role: 'status' });
     this.why = make('dialog', { className: 'why' });
     this.heading = make('h2', { id: 'why-title' });
     this.whyBody = make('div', { className: 'why-body', tabIndex: 0, role: 'region' });
@@ -81,6 +85,7 @@ class Wall {
     document.documentElement.dataset.theme = localStorage.getItem(THEME) ?? '';
     document.body.className = 'wall';
     const panel = (title, name, ...inside) => make('section', { className: `panel ${name}`, ariaLabel: title }, make('h2', {}, title), ...inside);
+    this.programsPanel = Object.assign(panel(words.programs, 'programs-panel', this.programs), { hidden: true });
     document.body.replaceChildren(
       make('header', { className: 'head' },
         make('h1', { className: 'quiet' }, words.title),
@@ -91,13 +96,16 @@ class Wall {
             make('button', { type: 'button', className: 'button tiny', onclick: () => this.#theme() }, words.theme),
             make('button', { type: 'button', className: 'button tiny', onclick: () => this.#leave() }, words.signOut)))),
       make('main', {},
+        this.programsPanel,
         panel(words.groups, 'groups-panel', this.groups),
         panel(words.queue, 'queue-panel', this.nobody, this.queue),
         panel(words.reps, 'reps-panel', this.reps, this.absent),
         this.charts,
         panel(words.broken, 'broken-panel', this.noneBroken, this.broken)),
-      this.why);
+      this.why, this.programsTold);
     this.#connect();
+    this.#lookAtPrograms();
+    this.looking = setInterval(() => this.#lookAtPrograms(), LOOK);
     this.ticking = setInterval(() => this.#tick(), 250);
   }
 
@@ -246,6 +254,35 @@ class Wall {
     keyed(this.broken, broken, ({ ticket, at }) => `${ticket} ${at}`, (one) => make('li', {}, make('button', { type: 'button', className: 'broken-one', onclick: () => this.#whyTicket(one.ticket) }, make('span', { className: 'number' }, time.format(new Date(one.at))), make('span', {}, words.brokenBy(short(one.waited_s), short(one.promised_s), one.left)), make('span', { className: 'muted' }, words.why))));
   }
 
+  /** Programs that could not be told of something; mostly there are none. */
+  async #lookAtPrograms() {
+    let told;
+    try {
+      told = await call('GET', '/wall/webhooks');
+    } catch (refused) {
+      if (!(refused instanceof Refused)) throw refused;
+      return;
+    }
+    const dead = told.items.filter((program) => program.dead);
+    this.programsPanel.hidden = !dead.length;
+    keyed(this.programs, dead, ({ id }) => id, ({ id }) => make('li', {}, make('span', {}), make('button', { type: 'button', className: 'button tiny', hidden: !told.may_replay, onclick: ({ target }) => this.#replay(id, target) }, words.replay)), (item, { id, dead: count }) => tell(item.firstChild, words.dead(id, count)));
+  }
+
+  async #replay(id, button) {
+    button.disabled = true;
+    tell(button, words.replaying);
+    try {
+      const { replayed } = await call('POST', `/wall/webhooks/${encodeURIComponent(id)}/replay`, {});
+      tell(this.programsTold, words.replayed(replayed));
+    } catch (refused) {
+      if (!(refused instanceof Refused)) throw refused;
+      tell(this.programsTold, refused.message || words.unreachable);
+    }
+    button.disabled = false;
+    tell(button, words.replay);
+    await this.#lookAtPrograms();
+  }
+
   #showCharts() {
     const all = steps(this.minutes, STEP, this.now(), STEPS);
     const fine = all.length < 4 ? steps(this.minutes, 1, this.now(), STEPS) : all;
@@ -322,6 +359,7 @@ class Wall {
   #stop(then) {
     this.source.close();
     clearInterval(this.ticking);
+    clearInterval(this.looking);
     then();
   }
 

@@ -23,6 +23,7 @@ export const words = {
   waited: 'waited', promised: (time) => `promised ${time}`, noPromise: 'nothing promised', over: (time) => `${time} over`,
   offeredTo: (rep) => `offered to ${rep}`, noneBroken: 'None. Every promise that came due was kept.',
   brokenBy: (waited, promised, left) => `${left ? 'left after' : 'answered after'} ${waited}, promised ${promised}`,
+  programs: 'Your programs', dead: (id, count) => `${count === 1 ? '1 event' : `${count} events`} for ${id} could not be delivered`, replay: 'Send again', replaying: 'Sending…', replayed: (count) => (count === 1 ? '1 event is sent again.' : `${count} events are sent again.`),
   why: 'Why?', whyTicket: (id) => `Why ticket ${id} stands where it stands`, whyRep: (name) => `Why ${name} is shown so`,
   sourcesTitle: 'Sources, the weightiest first', decides: 'decides', saidNothing: 'says nothing', goodFor: (time) => `holds ${time} more`, forTime: (time) => `for ${time}`, loading: 'Asking…',
   close: 'Close', chartNone: 'Nothing has happened yet that could be drawn.',

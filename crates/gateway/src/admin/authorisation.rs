@@ -58,6 +58,11 @@ impl AdminKey {
             && self.expires_unix_ms.is_none_or(|end| now_unix_ms < end)
     }
 
+    /// Whether it may change something too, while it is valid.
+    pub(crate) fn may_write(&self) -> bool {
+        self.scopes.contains(&Scope::Write)
+    }
+
     /// A digest of the digest, for a session that ends when another key takes the name.
     pub(crate) fn proof(&self) -> [u8; 16] {
         let digest = key::digest(&format!("wall {:02x?}", self.digest.0)).0;

@@ -1,8 +1,7 @@
 //! `/v1/admin/cases`: what is left to do for shoppers, and that nothing is.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use helpdesk::{Case, CaseId, CaseReason, CaseRefused, CaseState, RepId};
 use http::HeaderMap;
@@ -48,13 +47,22 @@ pub(super) struct CaseDocument {
 
 /// Which cases.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct CasesQuery {
-    /// `open` or `closed`; without it both. Closed ones are shown for half an hour.
-    #[param(pattern = "^(open|closed)$")]
-    state: Option<String>,
+pub(super) struct Filter {
+    /// Those that stand so. Closed ones are shown for half an hour.
+    #[param(inline)]
+    state: Option<Word>,
     /// Those of one site.
     site: Option<String>,
+}
+
+/// How a case stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Open,
+    Closed,
 }
 
 /// Who closes it.
@@ -70,31 +78,26 @@ pub(super) struct CloseBody {
     get,
     path = "/v1/admin/cases",
     tag = "admin",
-    params(CasesQuery, Asked),
+    params(Filter, Asked),
     responses((status = 200, description = "A page of cases.", body = Listed<CaseDocument>))
 )]
 pub(super) async fn list(
     _: Admin<MayRead>,
     State(face): State<Face>,
-    query: Result<Query<CasesQuery>, QueryRejection>,
-    page: Page,
+    page: Page<Filter>,
 ) -> Result<Json<Listed<CaseDocument>>, Problem> {
-    let Query(query) = query.map_err(|error| Problem::unprocessable(format!("{error}.")))?;
-    let is_open = match query.state.as_deref() {
-        None => None,
-        Some("open") => Some(true),
-        Some("closed") => Some(false),
-        Some(_) => return Err(Problem::unprocessable("state is open or closed.")),
-    };
     let cases = face
         .desk
         .call(|answer| Command::Report(Report::Cases(answer)))
         .await?;
     let documents = cases
         .into_iter()
-        .filter(|case| is_open.is_none_or(|is_open| is_open == case.is_open()))
         .filter(|case| {
-            let site = query.site.as_deref();
+            let state = page.filter.state;
+            state.is_none_or(|state| (state == Word::Open) == case.is_open())
+        })
+        .filter(|case| {
+            let site = page.filter.site.as_deref();
             site.is_none_or(|site| site == case.site.as_str())
         })
         .map(CaseDocument::from)

@@ -1,17 +1,19 @@
-//! `GET /v1/admin/decisions/{ticket}`: why a ticket went to whom it went, or waits.
+//! `GET /v1/admin/decisions` and `…/{ticket}`: why a ticket went to whom it went, or waits.
 
 use axum::Json;
 use axum::extract::{Path, State};
-use helpdesk::{Candidate, Decision, Outcome, Standing, TicketId};
-use serde::Serialize;
-use utoipa::ToSchema;
+use helpdesk::{Candidate, Decision, Outcome, RepId, Standing, TicketId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{Admin, MayRead};
+use super::page::{Asked, Listed, Page};
 use super::reps::seconds;
+use super::tickets::read_moment;
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
-use crate::report::Report;
+use crate::report::{DecidedAsked, DecidedTicket, OutcomeKind, Report};
 use crate::wire::presence::rfc_3339;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,6 +59,98 @@ struct CandidateDocument {
 struct OthersDocument {
     standing: &'static str,
     reps: u32,
+}
+
+/// What was decided last of a ticket.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DecidedDocument {
+    ticket: String,
+    /// Decisions about it that are kept.
+    decisions: usize,
+    latest: DecisionDocument,
+}
+
+/// Which tickets, by what was decided of them last.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Those that stand so.
+    #[param(inline)]
+    outcome: Option<Word>,
+    /// Those offered to this rep.
+    rep: Option<String>,
+    /// Those decided of at this moment or later, such as `2026-01-31T09:00:00Z`.
+    since: Option<String>,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Offered,
+    Waits,
+    Stranded,
+    Step,
+}
+
+/// The tickets of which something was decided, the one decided first at first; of the latest 10,000.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/decisions",
+    tag = "admin",
+    params(Filter, Asked),
+    responses((status = 200, description = "A page of tickets with what was decided last.", body = Listed<DecidedDocument>))
+)]
+pub(super) async fn list(
+    _: Admin<MayRead>,
+    State(face): State<Face>,
+    page: Page<Filter>,
+) -> Result<Json<Listed<DecidedDocument>>, Problem> {
+    let Filter {
+        outcome,
+        rep,
+        since,
+    } = page.filter;
+    let asked = DecidedAsked {
+        outcome: outcome.map(OutcomeKind::from),
+        rep: rep.as_deref().map(RepId::new),
+        since_unix_ms: read_moment(since.as_deref())?,
+        after: page.after.as_deref().map(TicketId::new),
+        // One more tells whether there is a next page.
+        at_most: page.limit.saturating_add(1),
+    };
+    let mut decided = face
+        .desk
+        .call(|answer| Command::Report(Report::Decided { asked, answer }))
+        .await?;
+    let has_more = decided.len() > page.limit;
+    decided.truncate(page.limit);
+    let items: Vec<DecidedDocument> = decided.iter().map(DecidedDocument::from).collect();
+    let last = items.last().filter(|_| has_more);
+    let next = last.map(|last| last.ticket.clone());
+    Ok(Json(Listed { items, next }))
+}
+
+impl From<Word> for OutcomeKind {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Offered => Self::Offered,
+            Word::Waits => Self::Waits,
+            Word::Stranded => Self::Stranded,
+            Word::Step => Self::Step,
+        }
+    }
+}
+
+impl From<&DecidedTicket> for DecidedDocument {
+    fn from(decided: &DecidedTicket) -> Self {
+        Self {
+            ticket: decided.latest.ticket.as_str().to_owned(),
+            decisions: decided.decisions,
+            latest: DecisionDocument::from(&decided.latest),
+        }
+    }
 }
 
 /// The decisions about one ticket.

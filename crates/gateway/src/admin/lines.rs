@@ -7,9 +7,9 @@ use std::time::Instant;
 use axum::Json;
 use helpdesk::RepId;
 use presence::Line;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{Admin, MayRead};
 use super::page::{Asked, Listed, Page};
@@ -63,25 +63,58 @@ pub(super) struct LineDocument {
     again_in_s: Option<f64>,
 }
 
-/// Every rep's line.
+/// Which lines.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Those known so.
+    #[param(inline)]
+    standing: Option<Word>,
+}
+
+/// How a line is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Asked,
+    Known,
+    Lost,
+}
+
+/// The reps' lines.
 #[utoipa::path(
     get,
     path = "/v1/admin/lines",
     tag = "admin",
-    params(Asked),
+    params(Filter, Asked),
     responses((status = 200, description = "A page of lines.", body = Listed<LineDocument>))
 )]
 pub(super) async fn list(
     admin: Admin<MayRead>,
-    page: Page,
+    page: Page<Filter>,
 ) -> Result<Json<Listed<LineDocument>>, Problem> {
     let lines = admin.face.lines.borrow().clone();
     let now = Instant::now();
     let documents = lines
         .iter()
         .map(|(rep, report)| LineDocument::of(rep, report, now))
+        .filter(|line| {
+            let asked = page.filter.standing;
+            asked.is_none_or(|word| word.as_str() == line.standing)
+        })
         .collect();
     Ok(Json(page.of(documents, |line: &LineDocument| &line.rep)))
+}
+
+impl Word {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Known => "known",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 impl LineDocument {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::middleware::from_fn;
 use presence::Store;
 use tokio::sync::mpsc;
 
@@ -12,17 +13,27 @@ use crate::addresses::Addresses;
 mod authorisation;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod cases;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod decisions;
 mod erasure;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod estimates;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod groups;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod lines;
 mod page;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod presentities;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod queue;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod reps;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod sites;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod tickets;
+mod unchanged;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod webhooks;
 
@@ -33,6 +44,7 @@ pub use lines::{LineBoard, LineReport, LineStanding};
 pub(crate) use presentities::PresentityDocument;
 pub(crate) use reps::word;
 pub use webhooks::{Delivery, WebhookDesk, WebhookReport};
+pub(crate) use webhooks::{find, reports, revive};
 
 /// What the admin addresses need; without it they are not found.
 #[derive(Debug, Clone)]
@@ -53,6 +65,8 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(reps::list))
         .add(address!(groups::list))
         .add(address!(queue::list))
+        .add(address!(sites::list))
+        .add(address!(decisions::list))
         .add(address!(cases::list))
         .add(address!(cases::close))
         .add(address!(decisions::show))
@@ -66,4 +80,5 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(webhooks::list))
         .add(address!(webhooks::deliveries))
         .add(address!(webhooks::replay))
+        .through(|router| router.layer(from_fn(unchanged::tag)))
 }

@@ -9,12 +9,12 @@ use presence::{
     Basic, Composed, Explanation, Line, Part, PresentityId, PublicationSummary, SourceAccount,
     Store, Trust, UserInput, explain,
 };
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{Admin, MayRead};
 use super::page::{Asked, Listed, Page};
-use super::reps::{seconds, word};
+use super::reps::{Word, seconds, word};
 use crate::desk::Command;
 use crate::face::Face;
 use crate::problem::Problem;
@@ -70,18 +70,42 @@ struct PublicationDocument {
     expires_in_s: f64,
 }
 
-/// Every rep's state with its reasons.
+/// Which reps.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Those who are shown so.
+    #[param(inline)]
+    state: Option<Word>,
+    /// Those for whom this kind of source decided.
+    #[param(inline)]
+    decided_by: Option<Source>,
+}
+
+/// The kinds of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    Hand,
+    Line,
+    Computer,
+    Desk,
+    Nothing,
+}
+
+/// The reps' states with their reasons.
 #[utoipa::path(
     get,
     path = "/v1/admin/presentities",
     tag = "admin",
-    params(Asked),
+    params(Filter, Asked),
     responses((status = 200, description = "A page of presentities.", body = Listed<PresentityDocument>))
 )]
 pub(super) async fn list(
     admin: Admin<MayRead>,
     State(face): State<Face>,
-    page: Page,
+    page: Page<Filter>,
 ) -> Result<Json<Listed<PresentityDocument>>, Problem> {
     let reps = face
         .desk
@@ -90,6 +114,7 @@ pub(super) async fn list(
     let documents = reps
         .iter()
         .map(|report| document(report.rep.as_str(), &admin.face.presentities))
+        .filter(|presentity| page.filter.fits(presentity))
         .collect();
     Ok(Json(
         page.of(documents, |presentity: &PresentityDocument| &presentity.rep),
@@ -112,6 +137,26 @@ pub(super) async fn show(
     PresentityDocument::of(&face, &rep, &admin.face.presentities)
         .await
         .map(Json)
+}
+
+impl Filter {
+    fn fits(&self, presentity: &PresentityDocument) -> bool {
+        let Self { state, decided_by } = self;
+        state.is_none_or(|state| word(state.into()) == presentity.state)
+            && decided_by.is_none_or(|source| source.as_str() == presentity.decided_by)
+    }
+}
+
+impl Source {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hand => "hand",
+            Self::Line => "line",
+            Self::Computer => "computer",
+            Self::Desk => "desk",
+            Self::Nothing => "nothing",
+        }
+    }
 }
 
 impl PresentityDocument {

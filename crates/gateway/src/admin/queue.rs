@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use helpdesk::TicketReport;
-use serde::Serialize;
-use utoipa::ToSchema;
+use helpdesk::{TicketReport, TicketState};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{Admin, MayRead};
 use super::page::{Asked, Listed, Page};
@@ -30,27 +30,94 @@ pub(super) struct TicketDocument {
     wait: Option<WaitDocument>,
 }
 
-/// Every ticket in hand or waiting.
+/// Which tickets.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Those of this site.
+    site: Option<String>,
+    /// Those that need this.
+    skill: Option<String>,
+    /// Those of this tier.
+    tier: Option<String>,
+    /// Those that stand so.
+    #[param(inline)]
+    state: Option<Word>,
+    /// Those offered to or held by this rep.
+    rep: Option<String>,
+}
+
+/// How a ticket that is not ended stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Queued,
+    Offered,
+    Open,
+    Callback,
+}
+
+/// Tickets in hand or waiting.
 #[utoipa::path(
     get,
     path = "/v1/admin/queue",
     tag = "admin",
-    params(Asked),
+    params(Filter, Asked),
     responses((status = 200, description = "A page of tickets.", body = Listed<TicketDocument>))
 )]
 pub(super) async fn list(
     _: Admin<MayRead>,
     State(face): State<Face>,
-    page: Page,
+    page: Page<Filter>,
 ) -> Result<Json<Listed<TicketDocument>>, Problem> {
     let queue = face
         .desk
         .call(|answer| Command::Report(Report::Queue(answer)))
         .await?;
-    let documents = queue.into_iter().map(TicketDocument::from).collect();
+    let fits = |report: &TicketReport| page.filter.fits(report);
+    let documents = queue.into_iter().filter(fits);
+    let documents = documents.map(TicketDocument::from).collect();
     Ok(Json(
         page.of(documents, |ticket: &TicketDocument| &ticket.ticket),
     ))
+}
+
+impl Filter {
+    fn fits(&self, report: &TicketReport) -> bool {
+        let Self {
+            site,
+            skill,
+            tier,
+            state,
+            rep,
+        } = self;
+        site.as_ref()
+            .is_none_or(|site| report.site.as_str() == site)
+            && skill.as_ref().is_none_or(|skill| {
+                let mut needed = report.skills.iter();
+                needed.any(|needed| needed.as_str() == skill)
+            })
+            && tier
+                .as_ref()
+                .is_none_or(|tier| report.tier.as_str() == tier)
+            && state.is_none_or(|word| TicketState::from(word) == report.state)
+            && rep.as_ref().is_none_or(|rep| {
+                let holder = report.rep.as_ref();
+                holder.is_some_and(|holder| holder.as_str() == rep)
+            })
+    }
+}
+
+impl From<Word> for TicketState {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Queued => Self::Queued,
+            Word::Offered => Self::Offered,
+            Word::Open => Self::Open,
+            Word::Callback => Self::Callback,
+        }
+    }
 }
 
 impl From<TicketReport> for TicketDocument {

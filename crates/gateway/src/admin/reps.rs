@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use helpdesk::{PauseFor, RepReport, TicketId};
 use presence::Availability;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{Admin, MayRead};
 use super::page::{Asked, Listed, Page};
@@ -40,25 +40,85 @@ pub(super) struct RepDocument {
     tiers: Option<Vec<String>>,
 }
 
-/// Every rep.
+/// Which reps.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Those of whom presence says this.
+    #[param(inline)]
+    presence: Option<Word>,
+    /// Those to whom a click that fits would be offered at once, or the others.
+    free: Option<bool>,
+    /// Those who know this.
+    skill: Option<String>,
+    /// Those who serve this tier.
+    tier: Option<String>,
+}
+
+/// The words for an availability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Word {
+    Available,
+    Busy,
+    Away,
+    Offline,
+}
+
+/// Reps.
 #[utoipa::path(
     get,
     path = "/v1/admin/reps",
     tag = "admin",
-    params(Asked),
+    params(Filter, Asked),
     responses((status = 200, description = "A page of reps.", body = Listed<RepDocument>))
 )]
 pub(super) async fn list(
     _: Admin<MayRead>,
     State(face): State<Face>,
-    page: Page,
+    page: Page<Filter>,
 ) -> Result<Json<Listed<RepDocument>>, Problem> {
     let reps = face
         .desk
         .call(|answer| Command::Report(Report::Reps(answer)))
         .await?;
-    let documents = reps.into_iter().map(RepDocument::from).collect();
+    let fits = |report: &RepReport| page.filter.fits(report);
+    let documents = reps.into_iter().filter(fits);
+    let documents = documents.map(RepDocument::from).collect();
     Ok(Json(page.of(documents, |rep: &RepDocument| &rep.rep)))
+}
+
+impl Filter {
+    fn fits(&self, report: &RepReport) -> bool {
+        let Self {
+            presence,
+            free,
+            skill,
+            tier,
+        } = self;
+        presence.is_none_or(|word| Availability::from(word) == report.availability)
+            && free.is_none_or(|free| free == report.is_free)
+            && skill.as_ref().is_none_or(|skill| {
+                let mut known = report.skills.iter();
+                known.any(|(known, _)| known.as_str() == skill)
+            })
+            && tier.as_ref().is_none_or(|tier| {
+                let served = report.tiers.as_ref();
+                served.is_none_or(|served| served.iter().any(|served| served.as_str() == tier))
+            })
+    }
+}
+
+impl From<Word> for Availability {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Available => Self::Available,
+            Word::Busy => Self::Busy,
+            Word::Away => Self::Away,
+            Word::Offline => Self::Offline,
+        }
+    }
 }
 
 impl From<RepReport> for RepDocument {

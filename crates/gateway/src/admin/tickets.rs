@@ -2,41 +2,30 @@
 //! Must not know where they are kept.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use helpdesk::{Case, CaseReason, CaseState, CloseReason, Record, TicketId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{Admin, MayRead};
+use super::page::{Asked, Listed, Page};
 use crate::errand::{Customer, CustomerPast, Errand, ErrandFailed, PastTicket};
 use crate::face::Face;
 use crate::problem::Problem;
 use crate::wire::past::PastDocument;
 use crate::wire::presence::rfc_3339;
 
-/// Which page of the tickets.
+/// Which tickets.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Asked {
-    /// Tickets opened at this moment or later, such as `2026-01-31T09:00:00Z`.
+pub(super) struct Filter {
+    /// Those opened at this moment or later, such as `2026-01-31T09:00:00Z`.
     since: Option<String>,
-    /// Tickets of the page, 100 where none are named, 1000 at most.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// What the page before gave as `next`.
-    after: Option<String>,
-}
-
-/// A page of tickets, the oldest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PastTickets {
-    items: Vec<PastTicketDocument>,
-    /// What to give as `after` for the next page; null on the last one.
-    next: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct PastTicketDocument {
+pub(super) struct PastTicketDocument {
     ticket: String,
     site: Option<String>,
     tier: Option<String>,
@@ -92,47 +81,46 @@ struct CaseDocument<'a> {
     get,
     path = "/v1/admin/tickets",
     tag = "admin",
-    params(Asked),
-    responses((status = 200, description = "A page of tickets.", body = PastTickets))
+    params(Filter, Asked),
+    responses((status = 200, description = "A page of tickets.", body = Listed<PastTicketDocument>))
 )]
 pub(super) async fn list(
     _: Admin<MayRead>,
     State(face): State<Face>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<PastTickets>, Problem> {
-    let Query(asked) =
-        asked.map_err(|error| Problem::unprocessable(format!("The page asked for: {error}.")))?;
-    let limit = asked.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::unprocessable("limit goes from 1 to 1000."));
-    }
-    let since_unix_ms = match asked.since.as_deref() {
-        None => i64::MIN,
-        Some(text) => text
-            .parse::<jiff::Timestamp>()
-            .map(|since| since.as_millisecond())
-            .map_err(|_| {
-                Problem::unprocessable("since is a moment such as 2026-01-31T09:00:00Z.")
-            })?,
-    };
-    let after = asked.after.as_deref().map(read_place).transpose()?;
+    page: Page<Filter>,
+) -> Result<Json<Listed<PastTicketDocument>>, Problem> {
+    let since_unix_ms = read_moment(page.filter.since.as_deref())?;
+    // No page is longer than 1,000.
+    let limit = u32::try_from(page.limit).unwrap_or(u32::MAX);
+    let after = page.after.as_deref().map(read_place).transpose()?;
     let mut tickets = face
         .desk
         .errand(|answer| Errand::List {
             since_unix_ms,
             after,
             // One more tells whether there is a next page.
-            at_most: limit + 1,
+            at_most: limit.saturating_add(1),
             answer,
         })
         .await
         .map_err(not_now)?;
-    let has_more = tickets.len() > limit as usize;
-    tickets.truncate(limit as usize);
+    let has_more = tickets.len() > page.limit;
+    tickets.truncate(page.limit);
     let last = tickets.last().filter(|_| has_more);
     let next = last.map(|last| format!("{}.{}", last.opened_at_unix_ms, last.ticket));
     let items = tickets.into_iter().map(PastTicketDocument::of).collect();
-    Ok(Json(PastTickets { items, next }))
+    Ok(Json(Listed { items, next }))
+}
+
+/// A moment as milliseconds since the Unix epoch; without one, before all others.
+pub(super) fn read_moment(text: Option<&str>) -> Result<i64, Problem> {
+    let Some(text) = text else {
+        return Ok(i64::MIN);
+    };
+    let moment = text.parse::<jiff::Timestamp>();
+    moment
+        .map(|moment| moment.as_millisecond())
+        .map_err(|_| Problem::unprocessable("since is a moment such as 2026-01-31T09:00:00Z."))
 }
 
 /// All that is kept of a customer, as one document to hand over.

@@ -1,8 +1,7 @@
 //! `/v1/admin/webhooks`: the programs that are told, what waits for each, what was given up, and its replay.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use helpdesk::{SiteId, TicketId};
 use http::HeaderMap;
@@ -121,13 +120,37 @@ pub(super) struct DeliveryDocument {
     why: Option<String>,
 }
 
+/// Which programs.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Those for which events wait that failed before, or none do.
+    failing: Option<bool>,
+    /// Those for which events were given up, or none were.
+    dead: Option<bool>,
+}
+
 /// Which deliveries.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DeliveriesQuery {
-    /// `waiting` or `dead`; without it both.
-    #[param(pattern = "^(waiting|dead)$")]
-    state: Option<String>,
+pub(super) struct DeliveriesFilter {
+    /// Those that stand so.
+    #[param(inline)]
+    state: Option<Standing>,
+    /// Those that tell this, such as `ticket.opened`.
+    r#type: Option<String>,
+    /// Those of this ticket.
+    ticket: Option<String>,
+}
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Standing {
+    Waiting,
+    Dead,
 }
 
 /// What is replayed.
@@ -150,15 +173,21 @@ pub(super) struct ReplayedDocument {
     get,
     path = "/v1/admin/webhooks",
     tag = "admin",
-    params(Asked),
+    params(Filter, Asked),
     responses((status = 200, description = "A page of programs.", body = Listed<WebhookDocument>))
 )]
 pub(super) async fn list(
     admin: Admin<MayRead>,
-    page: Page,
+    page: Page<Filter>,
 ) -> Result<Json<Listed<WebhookDocument>>, Problem> {
     let reports = reports(&admin.face).await?;
-    let documents = reports.into_iter().map(WebhookDocument::from).collect();
+    let Filter { failing, dead } = page.filter;
+    let documents = reports
+        .into_iter()
+        .filter(|report| failing.is_none_or(|failing| failing == (report.failing > 0)))
+        .filter(|report| dead.is_none_or(|dead| dead == (report.dead > 0)))
+        .map(WebhookDocument::from)
+        .collect();
     Ok(Json(
         page.of(documents, |webhook: &WebhookDocument| &webhook.id),
     ))
@@ -169,22 +198,14 @@ pub(super) async fn list(
     get,
     path = "/v1/admin/webhooks/{webhook}/deliveries",
     tag = "admin",
-    params(("webhook" = String, Path, description = "The program."), DeliveriesQuery, Asked),
+    params(("webhook" = String, Path, description = "The program."), DeliveriesFilter, Asked),
     responses((status = 200, description = "A page of events, in their order.", body = Listed<DeliveryDocument>))
 )]
 pub(super) async fn deliveries(
     admin: Admin<MayRead>,
     Path(webhook): Path<String>,
-    query: Result<Query<DeliveriesQuery>, QueryRejection>,
-    page: Page,
+    page: Page<DeliveriesFilter>,
 ) -> Result<Json<Listed<DeliveryDocument>>, Problem> {
-    let Query(query) = query.map_err(|error| Problem::unprocessable(format!("{error}.")))?;
-    let is_dead = match query.state.as_deref() {
-        None => None,
-        Some("waiting") => Some(false),
-        Some("dead") => Some(true),
-        Some(_) => return Err(Problem::unprocessable("state is waiting or dead.")),
-    };
     find(&admin.face, &webhook).await?;
     let deliveries = ask(&admin.face, |answer| WebhookDesk::Deliveries {
         webhook,
@@ -193,7 +214,7 @@ pub(super) async fn deliveries(
     .await?;
     let documents = deliveries
         .into_iter()
-        .filter(|delivery| is_dead.is_none_or(|is_dead| is_dead == delivery.is_dead))
+        .filter(|delivery| page.filter.fits(delivery))
         .map(DeliveryDocument::from)
         .collect();
     Ok(Json(page.of(documents, |delivery: &DeliveryDocument| {
@@ -229,18 +250,43 @@ pub(super) async fn replay(
         Repeat::First(place) => place,
     };
     find(&admin.face, &webhook).await?;
-    let events = body.events;
     tracing::info!(key = %admin.key, webhook, "events are replayed");
-    let replayed = ask(&admin.face, |answer| WebhookDesk::Replay {
+    let replayed = revive(&admin.face, webhook, body.events).await?;
+    Ok(place.keep(&ReplayedDocument { replayed }).into_response())
+}
+
+impl DeliveriesFilter {
+    fn fits(&self, delivery: &Delivery) -> bool {
+        let Self {
+            state,
+            r#type,
+            ticket,
+        } = self;
+        state.is_none_or(|state| (state == Standing::Dead) == delivery.is_dead)
+            && r#type.as_ref().is_none_or(|kind| *kind == delivery.kind)
+            && ticket.as_ref().is_none_or(|ticket| {
+                let of = delivery.ticket.as_ref();
+                of.is_some_and(|of| of.as_str() == ticket)
+            })
+    }
+}
+
+/// Has events tried again that were given up; without names all of them. How many there were.
+pub(crate) async fn revive(
+    face: &AdminFace,
+    webhook: String,
+    events: Option<Vec<String>>,
+) -> Result<usize, Problem> {
+    ask(face, |answer| WebhookDesk::Replay {
         webhook,
         events,
         answer,
     })
-    .await?;
-    Ok(place.keep(&ReplayedDocument { replayed }).into_response())
+    .await
 }
 
-async fn find(face: &AdminFace, webhook: &str) -> Result<(), Problem> {
+/// The 404 of a program that is none.
+pub(crate) async fn find(face: &AdminFace, webhook: &str) -> Result<(), Problem> {
     let is_known = reports(face)
         .await?
         .iter()
@@ -250,7 +296,8 @@ async fn find(face: &AdminFace, webhook: &str) -> Result<(), Problem> {
         .ok_or_else(|| Problem::not_found("No webhook has this name."))
 }
 
-async fn reports(face: &AdminFace) -> Result<Vec<WebhookReport>, Problem> {
+/// Every program that is told.
+pub(crate) async fn reports(face: &AdminFace) -> Result<Vec<WebhookReport>, Problem> {
     ask(face, |answer| WebhookDesk::List { answer }).await
 }
 

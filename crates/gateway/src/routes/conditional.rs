@@ -37,7 +37,7 @@ impl Cacheable {
 }
 
 /// RFC 9110 §13.1.2: `*` or any listed tag, compared weakly.
-pub(super) fn is_known(etag: &str, request: &HeaderMap) -> bool {
+pub(crate) fn is_known(etag: &str, request: &HeaderMap) -> bool {
     request
         .get_all(header::IF_NONE_MATCH)
         .iter()

@@ -13,6 +13,7 @@ use crate::admin;
 use crate::console;
 use crate::face::Face;
 use crate::problem;
+use crate::repeats;
 use crate::soap;
 use crate::wall;
 use crate::{headers, origin};
@@ -42,6 +43,7 @@ mod ticket_poll;
 mod ticket_ws;
 pub(crate) mod tickets;
 
+pub(crate) use conditional::is_known;
 pub(crate) use presence_events::{greeting, sse};
 
 /// All routes, ready to serve.
@@ -88,6 +90,7 @@ pub(crate) fn addresses() -> Addresses {
 /// The routes with what every answer goes through, the last one first.
 fn dressed(routes: Router<Face>, face: Face) -> Router {
     routes
+        .layer(from_fn_with_state(face.clone(), repeats::once))
         .layer(from_fn_with_state(face.clone(), origin::guard))
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(from_fn(problem::complete))

@@ -12,6 +12,7 @@ mod events;
 mod feed;
 mod history;
 mod sign_in;
+mod webhooks;
 mod why;
 
 pub(crate) use feed::run;
@@ -60,4 +61,6 @@ pub(crate) fn addresses() -> Addresses {
         .page("/wall/history", why::history)
         .page("/wall/decisions/{ticket}", why::decisions)
         .page("/wall/presentities/{rep}", why::presentity)
+        .page("/wall/webhooks", webhooks::list)
+        .posted("/wall/webhooks/{webhook}/replay", webhooks::replay)
 }

@@ -41,6 +41,30 @@ pub(super) struct SupervisorDocument {
 pub(super) struct Supervisor {
     name: String,
     is_rep: bool,
+    /// May change something too: a rep who is one, or whose key may write.
+    pub(super) may_change: bool,
+}
+
+/// A supervisor who may change something.
+pub(super) struct Changer {
+    pub(super) name: String,
+}
+
+impl Right for Changer {
+    const WHO: &'static str = "supervisor:write";
+
+    async fn prove(parts: &mut Parts, face: &Face) -> Result<Self, Problem> {
+        let Supervisor {
+            name, may_change, ..
+        } = Supervisor::prove(parts, face).await?;
+        if !may_change {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "The key that this wall was opened with may only look.",
+            ));
+        }
+        Ok(Self { name })
+    }
 }
 
 impl Right for Supervisor {
@@ -69,10 +93,11 @@ impl Supervisor {
         match who {
             Who::Key(name) => {
                 let key = find_key(face, |key| key.name == name && key.proof() == proof);
-                key.ok_or_else(nobody)?;
+                let key = key.ok_or_else(nobody)?;
                 Ok(Self {
                     name,
                     is_rep: false,
+                    may_change: key.may_write(),
                 })
             }
             Who::Rep(rep) => {
@@ -91,6 +116,7 @@ impl Supervisor {
                 Ok(Self {
                     name: name_of(&console, &rep),
                     is_rep: true,
+                    may_change: true,
                 })
             }
         }
@@ -168,7 +194,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     match Supervisor::of(&headers, &face).await {
-        Ok(Supervisor { name, is_rep }) => {
+        Ok(Supervisor { name, is_rep, .. }) => {
             Ok(Json(SupervisorDocument { name, rep: is_rep }).into_response())
         }
         Err(problem) if problem == nobody() || problem == no_supervisor() => {

@@ -50,6 +50,11 @@ impl<'a> PresenceDocument<'a> {
             groups: groups.map(GroupDocument::from).collect(),
         }
     }
+
+    /// The site whose groups these are.
+    pub(crate) fn site(&self) -> &str {
+        self.site
+    }
 }
 
 impl<'a> From<&'a GroupSnapshot> for GroupDocument<'a> {

@@ -8,10 +8,12 @@ use gateway::{AdminFace, AdminKey, Options, Scope};
 
 use crate::world::{World, config};
 
-const ADDRESSES: [&str; 10] = [
+const ADDRESSES: [&str; 12] = [
     "/v1/admin/reps",
     "/v1/admin/groups",
     "/v1/admin/queue",
+    "/v1/admin/sites",
+    "/v1/admin/decisions",
     "/v1/admin/cases",
     "/v1/admin/decisions/t1",
     "/v1/admin/estimates",
@@ -303,5 +305,117 @@ async fn metrics_tell_how_promises_were_kept() {
         r#"deskbell_estimate_bias_seconds{skill="cameras",tier="gold"} -2.0"#,
     ] {
         assert!(text.text().contains(line), "{line}\n{}", text.text());
+    }
+}
+
+#[tokio::test]
+async fn who_has_the_newest_answer_is_told_so_in_a_line() {
+    let world = world(&store()).await;
+    let get = async |path: &str, tag: &str| {
+        let call = world.get(path).bearer("the-reading-key");
+        call.header("if-none-match", tag).send().await
+    };
+    // Bob's pause runs out in the double and never does.
+    let steady = ADDRESSES.map(|address| match address {
+        "/v1/admin/reps" => "/v1/admin/reps?presence=available",
+        other => other,
+    });
+    for address in steady {
+        let first = get(address, "\"another\"").await;
+        assert_eq!(first.status, 200, "{address}");
+        let tag = first.header("etag").to_owned();
+        assert!(tag.starts_with("W/\""), "{address}: {tag}");
+        assert_eq!(first.header("cache-control"), "private, no-cache");
+        for known in [tag.as_str(), &format!("\"a\", {tag}"), "*"] {
+            let again = get(address, known).await;
+            assert_eq!(again.status, 304, "{address} {known}");
+            assert_eq!(again.header("etag"), tag, "{address}");
+            assert!(again.body.is_empty(), "{address}");
+        }
+    }
+    // A tag is no way in.
+    let call = world.get("/v1/admin/reps").bearer("the-writing-key");
+    call.header("if-none-match", "*").send().await.problem(403);
+    let before = get("/v1/admin/groups", "").await.header("etag").to_owned();
+    world.desk.show(9, 1);
+    let after = get("/v1/admin/groups", &before).await;
+    assert_eq!(after.status, 200, "something has changed");
+    assert_ne!(after.header("etag"), before);
+}
+
+#[tokio::test]
+async fn lists_show_what_is_asked_for_and_a_misspelt_filter_is_a_mistake() {
+    let world = world(&store()).await;
+    let get = async |path: &str| {
+        let call = world.get(&format!("/v1/admin/{path}"));
+        call.bearer("the-reading-key").send().await
+    };
+    for (path, list, name, expected) in [
+        ("reps", "items", "rep", "alice bob carol"),
+        ("reps?skill=nothing", "items", "rep", ""),
+        (
+            "presentities?state=offline",
+            "items",
+            "rep",
+            "alice bob carol",
+        ),
+        (
+            "presentities?state=offline&decided_by=hand",
+            "items",
+            "rep",
+            "",
+        ),
+        ("presentities?limit=1&after=alice", "items", "rep", "bob"),
+        ("groups?site=shop", "items", "site", "shop"),
+        ("groups?site=shop&tier=nothing", "items", "site", ""),
+        ("sites", "items", "site", "shop library"),
+        ("sites?skill=cameras", "items", "site", "shop"),
+        ("sites?limit=1&after=shop", "items", "site", "library"),
+        ("decisions", "items", "ticket", "t1 t2 t3"),
+        ("decisions?limit=1&after=t1", "items", "ticket", "t2"),
+        ("decisions?after=t3", "items", "ticket", ""),
+        (
+            "decisions?outcome=offered&rep=alice&limit=2",
+            "items",
+            "ticket",
+            "t1 t2",
+        ),
+        ("decisions?outcome=waits", "items", "ticket", ""),
+        ("decisions?rep=bob", "items", "ticket", ""),
+        (
+            "decisions?since=2000-01-01T00:00:00Z",
+            "items",
+            "ticket",
+            "",
+        ),
+        ("estimates?tier=gold", "groups", "group", "cameras.gold"),
+        ("estimates?tier=standard", "groups", "group", ""),
+        ("queue?site=shop&state=open", "items", "ticket", ""),
+        ("lines?standing=lost", "items", "rep", ""),
+    ] {
+        let told = get(path).await.json(200);
+        let items = told[list].as_array().unwrap().iter();
+        let names: Vec<&str> = items.map(|item| item[name].as_str().unwrap()).collect();
+        assert_eq!(names.join(" "), expected, "{path}");
+    }
+    let decided = get("decisions?limit=1").await.json(200);
+    assert_eq!(decided["items"][0]["decisions"], 2);
+    assert_eq!(decided["items"][0]["latest"]["outcome"], "offered");
+    assert_eq!(decided["next"], "t1");
+    for wrong in [
+        "reps?presence=asleep",
+        "reps?free=perhaps",
+        "reps?skil=cameras",
+        "queue?state=closed",
+        "groups?state=open",
+        "presentities?decided_by=me",
+        "sites?site=shop",
+        "decisions?outcome=lost",
+        "decisions?since=yesterday",
+        "estimates?limit=0",
+        "lines?standing=up",
+        "tickets?untl=2000-01-01T00:00:00Z",
+    ] {
+        get(wrong).await.problem(422);
     }
 }

@@ -440,6 +440,12 @@ fn tell(report: Report, cases: &[NewCase]) {
             let decisions = (ticket.as_str() == "t1").then(|| decision(ticket));
             drop(answer.send(decisions.into_iter().collect()));
         }
+        Report::Decided { asked, answer } => {
+            let all: Vec<Decision> = ["t1", "t1", "t2", "t3"]
+                .map(|ticket| decision(TicketId::new(ticket)))
+                .into();
+            drop(answer.send(asked.of(all.iter())));
+        }
         Report::WaitsEnded { answer, .. } => drop(answer.send(Vec::new())),
         Report::Estimates(answer) => {
             let score = EstimateScore {

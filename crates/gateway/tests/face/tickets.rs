@@ -424,3 +424,97 @@ fn soon_s(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     now.as_secs() as i64 + seconds
 }
+
+#[tokio::test]
+async fn a_click_sent_again_under_its_key_is_one_ticket() {
+    let world = World::new().await;
+    let click = async |key: &str, body: &str| {
+        let call = world.post(TICKETS, body).header("idempotency-key", key);
+        call.send().await
+    };
+    let (key, body) = ("a-key-that-nobody-guesses", r#"{"skills":["cameras"]}"#);
+    let first = click(key, body).await;
+    let ticket = first.json(201);
+    let again = click(key, body).await;
+    assert_eq!(again.json(201), ticket, "with the token that opens it");
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    for name in ["location", "set-cookie"] {
+        assert_eq!(again.header(name), first.header(name));
+    }
+    assert_eq!(world.desk.asks().len(), 1);
+    click(key, r#"{"skills":["lenses"]}"#).await.problem(422);
+    // A key is its caller's own: with another token of the shop it is another.
+    let call = world.post(TICKETS, body).header("idempotency-key", key);
+    let other = call.bearer("another").send().await.json(201);
+    assert_ne!(other["id"], ticket["id"]);
+    // Nobody hits on another shopper's key by chance.
+    for short in ["1", "nineteen-characters"] {
+        click(short, body).await.problem(422);
+    }
+    // What was refused may be tried again.
+    let refused = "another-key-nobody-guesses";
+    click(refused, r#"{"skills":["closed"]}"#)
+        .await
+        .problem(409);
+    click(refused, body).await.json(201);
+    assert_eq!(world.desk.asks().len(), 4);
+}
+
+#[tokio::test]
+async fn a_click_under_way_is_not_made_twice() {
+    let world = World::new().await;
+    let click = |body: &str| {
+        let call = world.post(TICKETS, body);
+        call.header("idempotency-key", "a-key-that-nobody-guesses")
+    };
+    let late = r#"{"skills":["cameras"],"name":"late"}"#;
+    let first = tokio::spawn(click(late).send());
+    soon(async {
+        while world.desk.asks().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let detail = click(late).send().await.problem(409);
+    assert!(detail.contains("being done already"), "{detail}");
+    assert_eq!(world.desk.asks().len(), 1);
+    // Whoever gives up before the answer leaves the key free.
+    first.abort();
+    soon(async {
+        let other = r#"{"skills":["cameras"]}"#;
+        while click(other).send().await.status != 201 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn messages_and_ratings_are_taken_once_under_a_key() {
+    let world = World::new().await;
+    let key = "a-key-that-nobody-guesses";
+    let left = r#"{"skills":["cameras"],"message":"ring me","phone":"+33123456789"}"#;
+    let leave = || {
+        let call = world.post("/v1/sites/shop/cases", left);
+        call.header("idempotency-key", key)
+    };
+    let first = leave().send().await.json(201);
+    assert_eq!(leave().send().await.json(201), first);
+    assert_eq!(world.desk.cases().len(), 1);
+    let (id, token) = world.ticket().await;
+    let rate = |stars: u8| {
+        let body = format!(r#"{{"stars":{stars}}}"#);
+        let call = world.post(&format!("/v1/tickets/{id}/rating"), &body);
+        call.bearer(&token).header("idempotency-key", key)
+    };
+    rate(4).send().await.json(200);
+    rate(4).send().await.json(200);
+    rate(5).send().await.problem(422);
+    assert_eq!(world.desk.ratings().len(), 1);
+    // Under the same key nobody else is shown the answer.
+    let call = world.post(&format!("/v1/tickets/{id}/rating"), r#"{"stars":4}"#);
+    call.header("idempotency-key", key)
+        .send()
+        .await
+        .problem(404);
+}
