@@ -1,5 +1,5 @@
 //! Third-party call control (RFC 3725): two legs that we set up and join to one call, as one pure machine above
-//! [`call::Leg`](crate::call::Leg). The bodies of the one go to the other unread, but for the origin of a session.
+//! [`Leg`](crate::call::Leg). The bodies of the one go to the other unread, but for the origin of a session.
 //! Must not know how a leg is placed, who the two are, or sockets.
 
 mod controller;
