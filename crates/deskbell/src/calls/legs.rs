@@ -13,7 +13,6 @@ use super::Parts;
 use crate::config::TrunkSettings;
 use crate::phone::ip_towards;
 use crate::random;
-use crate::server_address;
 use crate::sip_service::Binding;
 
 /// How long a rep's phone rings.
@@ -63,9 +62,13 @@ pub(super) fn call_rep(
 pub(super) async fn find_contacts(parts: &Parts, trunks: &[TrunkSettings]) -> Vec<String> {
     let mut contacts = Vec::with_capacity(trunks.len());
     for trunk in trunks {
-        contacts.push(match server_address::find(trunk.place()).await {
-            Ok(remote) => contact(parts, trunk.protocol(), remote),
-            Err(_) => contact_by_name(parts, trunk.protocol()),
+        // Asked as the INVITE will ask, so that the answer is kept for it.
+        let uri = format!("sip:{}", trunk.hostport);
+        let found = parts.sender.servers(&uri).await;
+        contacts.push(match found.as_deref() {
+            Ok([server, ..]) => contact(parts, server.protocol, server.address),
+            // The INVITE says why it finds nobody.
+            Ok([]) | Err(_) => contact_by_name(parts, trunk.protocol()),
         });
     }
     contacts
