@@ -124,10 +124,7 @@ pub(super) async fn close(
     headers: HeaderMap,
     JsonBody(body): JsonBody<CloseBody>,
 ) -> Result<Response, Problem> {
-    let asked = format!(
-        "close {case} {}",
-        serde_json::to_string(&body).unwrap_or_default()
-    );
+    let asked = format!("close {case} {body:?}");
     let place = match face.repeats.begin(&admin.key, &headers, &asked)? {
         Repeat::Known(response) => return Ok(response),
         Repeat::First(place) => place,

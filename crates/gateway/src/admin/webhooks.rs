@@ -241,10 +241,7 @@ pub(super) async fn replay(
     headers: HeaderMap,
     JsonBody(body): JsonBody<ReplayBody>,
 ) -> Result<Response, Problem> {
-    let asked = format!(
-        "replay {webhook} {}",
-        serde_json::to_string(&body).unwrap_or_default()
-    );
+    let asked = format!("replay {webhook} {body:?}");
     let place = match face.repeats.begin(&admin.key, &headers, &asked)? {
         Repeat::Known(response) => return Ok(response),
         Repeat::First(place) => place,
