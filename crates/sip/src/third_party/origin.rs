@@ -45,7 +45,7 @@ impl Origin {
         }
     }
 
-    /// Somebody else's description as the next of this session (RFC 3725 §4.4: only the origin changes).
+    /// Somebody else's description as the next one of ours (RFC 3725 §4.4: only the origin changes).
     pub(super) fn restate(&mut self, body: &Body) -> Body {
         let is_sdp = body
             .content_type
