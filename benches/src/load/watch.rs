@@ -48,8 +48,8 @@ struct Fan<'a> {
     told: FanOut,
 }
 
-/// SUBSCRIBEs sent before their first NOTIFYs are waited for.
-const AT_ONCE: usize = 256;
+/// Requests sent before what follows from them is waited for; more are a flood, which a server may turn away.
+const AT_ONCE: usize = 64;
 
 /// Publishes, subscribes, measures.
 ///

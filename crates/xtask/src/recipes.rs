@@ -67,7 +67,7 @@ pub(crate) fn bench(arguments: &[String]) -> anyhow::Result<bool> {
 /// Counts instructions and compares them with those on record, or records them.
 pub(crate) fn instructions(arguments: &[String]) -> anyhow::Result<bool> {
     let mut cargo = shell::cargo();
-    cargo.args(["bench", "--package", "benches", "--bench", "instructions"]);
+    cargo.args(["run", "--release", "--package", "instructions"]);
     cargo.arg("--").args(arguments);
     Ok(shell::run(&mut cargo)?.success)
 }

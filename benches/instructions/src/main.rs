@@ -47,12 +47,7 @@ const CASES: [(&str, Case); 12] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments
-        .iter()
-        .map(String::as_str)
-        // What `cargo bench` adds.
-        .filter(|argument| *argument != "--bench")
-        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["--do", name, times] => {
             let (_, case) = CASES.iter().find(|(known, _)| *known == name).unwrap();
@@ -139,7 +134,7 @@ fn on_record(text: &str) -> BTreeMap<String, u64> {
 }
 
 fn record() -> PathBuf {
-    let name = format!("instructions.{}.txt", std::env::consts::ARCH);
+    let name = format!("{}.txt", std::env::consts::ARCH);
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
