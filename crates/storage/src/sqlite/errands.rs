@@ -253,15 +253,18 @@ pub(super) fn entries(
             collect(connection.prepare_cached(&sql)?, params![id, at_most])
         }
         OutboxChoice::WaitingFor(destination) => {
-            let sql = format!(
-                "SELECT {ENTRY} FROM outbox WHERE dead = 0 AND destination = ?1 ORDER BY id LIMIT ?2"
-            );
             collect(
-                connection.prepare_cached(&sql)?,
+                connection.prepare_cached(&waiting_for())?,
                 params![destination, at_most],
             )
         }
     }
+}
+
+fn waiting_for() -> String {
+    format!(
+        "SELECT {ENTRY} FROM outbox WHERE dead = 0 AND destination = ?1 ORDER BY id LIMIT ?2"
+    )
 }
 
 fn is_about_erased(connection: &Connection, entry: &OutboxEntry) -> Result<bool, rusqlite::Error> {
@@ -320,4 +323,27 @@ fn entry(row: &Row<'_>) -> Result<(OutboxEntry, Vec<u8>), rusqlite::Error> {
         body: row.get(9)?,
     };
     Ok((entry, row.get(10)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::Database;
+
+    /// A delivery looks through what waits for its own listener, however much waits for others.
+    #[test]
+    fn what_waits_for_a_destination_is_found_by_its_index() {
+        let database = Database::open_memory().unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {}", waiting_for());
+        let mut statement = database.reader.prepare(&sql).unwrap();
+        let plan: Vec<String> = statement
+            .query_map(params!["shop", 10], |row| row.get(3))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(
+            plan,
+            ["SEARCH outbox USING INDEX outbox_by_destination (destination=?)"]
+        );
+    }
 }
