@@ -201,7 +201,7 @@ fn configuration(address: SocketAddr, setup: Setup) -> anyhow::Result<String> {
     };
     let mut text = format!(
         "[sip]\ndomain = \"shop.example\"\nlisten = [\"udp://{address}\", \"tcp://{address}\"]\n[http]\nlisten = \"{}\"\n\
-         [storage]\nurl = \"sqlite::memory:\"\n[presence]\npresentities = 10000000\n[presence.watchers]\ninterval = \"100ms\"\n\
+         [storage]\nurl = \"sqlite::memory:\"\n[presence]\npresentities = 10000000\n[presence.watchers]\ninterval = \"100ms\"\nsubscriptions = 1000000\n\
          [limits]\nrequests_in_all = {{ per_second = 1000000, at_once = 10000000 }}\n\
          [dangerous]\nopen_domain = {open}\n",
         free_address()?

@@ -119,6 +119,8 @@ fn measure(
     ];
     if watchers > 0 {
         arguments.push(format!("--watchers={watchers}"));
+        // The NOTIFYs of one change are more than a UDP socket's buffer takes.
+        arguments.push("--transport=tcp".to_owned());
     }
     let line = load_from(myself, &server, growth.processor, &arguments)?
         .map_err(|why| anyhow::anyhow!(why))?;

@@ -275,6 +275,8 @@ impl Server {
         let mut agent = Agent::new(
             sip::subscription::Config {
                 shortest_interval: settings.watchers.interval,
+                most: settings.watchers.most,
+                most_per_watcher: settings.watchers.most_per_watcher,
                 ..sip::subscription::Config::default()
             },
             store.clone(),

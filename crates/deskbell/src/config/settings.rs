@@ -195,6 +195,10 @@ pub(crate) struct WatcherSettings {
     pub(crate) supervisors: HashSet<RepId>,
     /// What becomes of everybody else.
     pub(crate) refusal: Refusal,
+    /// Subscriptions at a time; for more, a watcher is told to come back later.
+    pub(crate) most: usize,
+    /// The same of one watcher.
+    pub(crate) most_per_watcher: usize,
     /// Reps who have chosen who may watch them, beside supervisors.
     pub(crate) chosen_by_rep: HashMap<RepId, HashSet<RepId>>,
 }
@@ -207,6 +211,8 @@ impl Default for WatcherSettings {
             of_groups: Audience::Reps,
             supervisors: HashSet::new(),
             refusal: Refusal::Forbid,
+            most: 20_000,
+            most_per_watcher: 500,
             chosen_by_rep: HashMap::new(),
         }
     }

@@ -397,13 +397,14 @@ fn token_keys_are_read_in_each_form_they_are_written_in() {
 #[test]
 fn watchers_are_read() {
     check_with(
-        "[presence.watchers]\ninterval = \"1ms\"\nreps = \"all\"\nsupervisors = [\"alce\"]\nrefusal = \"hid\"\nmore = 1\n",
+        "[presence.watchers]\ninterval = \"1ms\"\nreps = \"all\"\nsupervisors = [\"alce\"]\nrefusal = \"hid\"\nmore = 1\nsubscriptions = 0\n",
         expect![[r#"
             deskbell.toml:2:12: [presence] watchers.interval: is 1ms but must be from 100ms to 5m
             deskbell.toml:3:8: [presence] watchers.reps: cannot be "all"; known: reps, supervisors
             deskbell.toml:4:16: [presence] watchers.supervisors: there is no rep called alce; did you mean alice?
             deskbell.toml:5:11: [presence] watchers.refusal: cannot be "hid"; did you mean hide?
-            deskbell.toml:6:1: [presence] watchers.more: is unknown; known: interval, reps, groups, supervisors, refusal
+            deskbell.toml:6:1: [presence] watchers.more: is unknown; known: interval, reps, groups, supervisors, refusal, subscriptions, subscriptions_per_watcher
+            deskbell.toml:7:17: [presence] watchers.subscriptions: is 0 but must be from 1 to 10000000
         "#]],
     );
     check_with(
@@ -478,9 +479,15 @@ outbound_proxy = "sip:edge@proxy.example"
         expect![[r#"
             deskbell.toml:4:12: [[trunk]] register: needs a user, whose address is registered; write user and realm
             deskbell.toml:5:8: [[trunk]] ping: is 0s but must be from 1s to 10m
-            deskbell.toml:8:1: [[trunk]] expires: is not used: register is not true
             deskbell.toml:9:18: [[trunk]] answers_within: is 30s but must be from 1s to 20s
             deskbell.toml:10:18: [[trunk]] outbound_proxy: "sip:edge@proxy.example" is no address of a proxy; write "sip:proxy.example" or "sip:192.0.2.7:5080;transport=tcp"
+        "#]],
+    );
+    check_with(
+        "[[trunk]]\nuri = \"sip:trunk.example\"\nexpires = \"10m\"\n",
+        expect![[r#"
+            served
+            deskbell.toml:1:1: [[trunk]] expires: is not used: register is not true
         "#]],
     );
 }

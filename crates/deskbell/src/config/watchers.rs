@@ -2,6 +2,7 @@
 //! Must not know how they subscribe.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use helpdesk::RepId;
@@ -16,7 +17,18 @@ pub(super) const KEY: &str = "watchers";
 /// The key of `[[rep]]` that this table's reader reads.
 pub(super) const REP_KEY: &str = "watchers";
 
-const KEYS: [&str; 5] = ["interval", "reps", "groups", "supervisors", "refusal"];
+const KEYS: [&str; 7] = [
+    "interval",
+    "reps",
+    "groups",
+    "supervisors",
+    "refusal",
+    "subscriptions",
+    "subscriptions_per_watcher",
+];
+
+/// Each takes about 700 bytes.
+const SUBSCRIPTIONS: RangeInclusive<u32> = 1..=10_000_000;
 
 /// Below it a watcher could be made a lever: one change at a phone would be many NOTIFYs at once.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -37,6 +49,10 @@ pub(super) fn read(presence: Option<&Section<'_>>, reps: &[Section<'_>]) -> Watc
             ("supervisors", Audience::Supervisors),
         ])
     };
+    let count = |key: &str| {
+        let count = value(key)?.whole(SUBSCRIPTIONS)?;
+        usize::try_from(count).ok()
+    };
     let supervisors = value("supervisors")
         .and_then(|list| names::refer_all(&list, "rep", &known))
         .unwrap_or_default();
@@ -56,6 +72,8 @@ pub(super) fn read(presence: Option<&Section<'_>>, reps: &[Section<'_>]) -> Watc
                 ])
             })
             .unwrap_or(usual.refusal),
+        most: count("subscriptions").unwrap_or(usual.most),
+        most_per_watcher: count("subscriptions_per_watcher").unwrap_or(usual.most_per_watcher),
         chosen_by_rep: read_chosen(reps, &known),
     }
 }
