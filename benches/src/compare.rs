@@ -2,6 +2,7 @@
 //! came out. Must not know how load is made.
 
 mod contender;
+mod strict;
 mod table;
 
 use std::fs::{self, OpenOptions};
@@ -13,6 +14,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use self::contender::{Contender, Running};
+pub(crate) use self::strict::{Strict, run as run_strict};
 
 /// Whom to compare, how often and for how long.
 #[derive(Debug, clap::Args)]

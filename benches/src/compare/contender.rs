@@ -72,7 +72,7 @@ impl Contender {
         match self {
             Self::Deskbell => {
                 let file = folder.join("deskbell.toml");
-                fs::write(&file, configuration(address)?)?;
+                fs::write(&file, configuration(address, "url = \"sqlite::memory:\"")?)?;
                 command
                     .arg(fs::canonicalize(deskbell)?)
                     .args(["serve", "--config"])
@@ -106,19 +106,29 @@ impl Contender {
                     .args(["echo", "--listen", &address.to_string()]);
             }
         }
+        Running::launch(command, folder, self.name(), address)
+    }
+}
+
+impl Running {
+    /// Starts what listens there, and waits until it answers.
+    pub(super) fn launch(
+        mut command: Command,
+        folder: &Path,
+        name: &str,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let child = command
             .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("failed to start {}", self.name()))?;
-        let mut running = Running { child, address };
-        running.wait_until_it_answers(self)?;
+            .with_context(|| format!("failed to start {name}"))?;
+        let mut running = Self { child, address };
+        running.wait_until_it_answers(name)?;
         Ok(running)
     }
-}
 
-impl Running {
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -127,7 +137,7 @@ impl Running {
         self.child.id()
     }
 
-    fn wait_until_it_answers(&mut self, contender: Contender) -> anyhow::Result<()> {
+    fn wait_until_it_answers(&mut self, name: &str) -> anyhow::Result<()> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
         let begun = Instant::now();
@@ -145,11 +155,11 @@ impl Running {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended: {status}", contender.name());
+                bail!("{name} ended: {status}");
             }
             thread::sleep(Duration::from_millis(20));
         }
-        bail!("{} does not answer", contender.name())
+        bail!("{name} does not answer")
     }
 }
 
@@ -174,17 +184,18 @@ impl Drop for Running {
     }
 }
 
-fn configuration(address: SocketAddr) -> anyhow::Result<String> {
+/// A server of ours that takes publications from everybody; `storage` is what its table of that name says.
+pub(super) fn configuration(address: SocketAddr, storage: &str) -> anyhow::Result<String> {
     Ok(format!(
         "[sip]\ndomain = \"shop.example\"\nlisten = [\"udp://{address}\", \"tcp://{address}\"]\n[http]\nlisten = \"{}\"\n\
-         [storage]\nurl = \"sqlite::memory:\"\n[limits]\nrequests_in_all = {{ per_second = 1000000, at_once = 10000000 }}\n\
+         [storage]\n{storage}\n[limits]\nrequests_in_all = {{ per_second = 1000000, at_once = 10000000 }}\n\
          [dangerous]\nopen_domain = true\n[[rep]]\nid = \"alice\"\npassword = \"correct horse\"\nskills = {{}}\n",
         free_address()?
     ))
 }
 
 /// Free for both UDP and TCP at this moment.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
     for _ in 0..100 {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
