@@ -1,10 +1,6 @@
 //! The whole server on a disk that fails, fills up and is slow (rows D1, D3, R4, R5 and R6 of the threat table): what is
 //! promised then, what goes on, and what is there afterwards. Must not know the server's inside.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test fails by panicking and tells what it saw"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};
 
