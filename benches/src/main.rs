@@ -25,6 +25,8 @@ enum Command {
     Compare(compare::Compare),
     /// Measures strict publications of Deskbell and Kamailio over one PostgreSQL server in turn.
     Strict(compare::Strict),
+    /// Measures Deskbell as there is more and more of everything.
+    Growth(compare::Growth),
     /// Writes the table of what was measured into its page.
     Tabulate(compare::Tabulate),
     /// Sends every datagram back: what the machine can do at most.
@@ -35,7 +37,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Load(plan) => load::run(&plan).map(|report| say(&report.to_json())),
         Command::Compare(compare) => compare::run(&compare),
-        Command::Strict(strict) => compare::run_strict(&strict),
+        Command::Strict(strict) => compare::strict::run(&strict),
+        Command::Growth(growth) => compare::growth::run(&growth),
         Command::Tabulate(tabulate) => compare::tabulate(&tabulate),
         Command::Echo(echo) => echo::run(&echo),
     };

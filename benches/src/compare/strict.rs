@@ -2,6 +2,7 @@
 //! and Deskbell over SQLite, under the same load in turn. Must not know how load is made.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use anyhow::{Context, bail};
 use examples::peer::postgres::Postgres;
 use serde_json::{Value, json};
 
-use super::contender::{Running, configuration, free_address};
+use super::contender::{Running, free_address};
 
 /// How often and for how long.
 #[derive(Debug, clap::Args)]
@@ -136,9 +137,8 @@ impl Contender {
                         format!("sqlite:{name}.db")
                     }
                 };
-                let storage = format!("url = \"{url}\"\ndurability = \"strict\"");
                 let file = folder.join("deskbell.toml");
-                fs::write(&file, configuration(address, &storage)?)?;
+                fs::write(&file, configuration(address, free_address()?, &url))?;
                 let mut command = Command::new(fs::canonicalize(deskbell)?);
                 command.args(["serve", "--config"]).arg(file);
                 command.env("DESKBELL_LOG", "error");
@@ -172,6 +172,16 @@ impl Contender {
             }
         }
     }
+}
+
+/// A server of ours that takes publications from everybody.
+fn configuration(sip: SocketAddr, http: SocketAddr, url: &str) -> String {
+    format!(
+        "[sip]\ndomain = \"shop.example\"\nlisten = [\"udp://{sip}\"]\n[http]\nlisten = \"{http}\"\n\
+         [storage]\nurl = \"{url}\"\ndurability = \"strict\"\n\
+         [limits]\nrequests_in_all = {{ per_second = 1000000, at_once = 10000000 }}\n\
+         [dangerous]\nopen_domain = true\n[[rep]]\nid = \"alice\"\npassword = \"correct horse\"\nskills = {{}}\n"
+    )
 }
 
 fn load(
