@@ -2,8 +2,8 @@
 //! Must not know the inside of the server.
 
 mod drive;
-mod messages;
-mod process;
+pub(crate) mod messages;
+pub(crate) mod process;
 mod report;
 pub(crate) mod wire;
 
