@@ -205,6 +205,7 @@ impl Live {
             details: Vec::new(),
             channel: helpdesk::Channel::Page,
             im: None,
+            earlier: Vec::new(),
             proof: helpdesk::Proof::None,
         };
         self.input(Input::Ask {

@@ -177,6 +177,12 @@ impl Helpdesk {
             Input::RepTake { rep, ticket, reply } => self.handle_rep_take(&rep, &ticket, reply),
             Input::RepLife { rep } => self.show_life(&rep),
             Input::RepReady { rep } => self.handle_rep_ready(&rep),
+            Input::RepNote {
+                rep,
+                ticket,
+                text,
+                reply,
+            } => self.handle_rep_note(rep, ticket, &text, reply),
             Input::RepTyping { rep, to } => self.handle_rep_typing(&rep, &to),
             Input::Delivery { delivery, outcome } => self.handle_delivery(delivery, outcome),
             Input::WantCall {

@@ -112,6 +112,7 @@ impl Announcer {
             | Record::Accepted { .. }
             | Record::Transferred { .. }
             | Record::Rated { .. }
+            | Record::Noted { .. }
             | Record::Callback { .. }
             | Record::Promised { .. }
             | Record::Decided(_)

@@ -139,7 +139,10 @@ async fn a_handshake_that_grows_without_end_is_refused_and_nobody_waits_for_it()
         let mut said = Vec::new();
         // The connection may end with a reset, for what was sent and not read.
         let ended = timeout(Duration::from_secs(3), stream.read_to_end(&mut said)).await;
-        assert!(ended.is_ok(), "it is not the deadline of the headers that ends it");
+        assert!(
+            ended.is_ok(),
+            "it is not the deadline of the headers that ends it"
+        );
         let said = String::from_utf8_lossy(&said);
         assert!(
             said.is_empty() || said.starts_with("HTTP/1.1 431"),

@@ -140,6 +140,7 @@ impl Both {
             proof: crate::Proof::None,
             channel: crate::Channel::Page,
             im: None,
+            earlier: Vec::new(),
         };
         let (ask, reply) = (Box::new(ask), ReplyId(0));
         self.desk.handle(Input::Ask { ask, reply }, self.instant());
