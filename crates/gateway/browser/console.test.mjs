@@ -117,6 +117,7 @@ test('what was said before and what was written down in wrap-up are on the card 
   await page.locator('.wrap-up .primary').click();
   await page.locator('.memo [role=status]', { hasText: 'Saved' }).waitFor();
   await check(page, 'the note');
+  await page.locator('.wrap-up .buttons .button').last().click();
 
   const back = await shopper('Noor', 'it rains after all', {}, noor.cookies);
   await alice.take('Noor');

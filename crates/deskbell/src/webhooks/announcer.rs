@@ -237,6 +237,7 @@ fn told(record: &Record) -> Option<ToldOutside<'_>> {
         | Record::Case(_)
         | Record::Paused { .. }
         | Record::Learnt(_)
+        | Record::Noted { .. }
         | Record::Scored { .. } => return None,
     };
     Some(ToldOutside {

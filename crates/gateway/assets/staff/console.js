@@ -68,7 +68,7 @@ class Console {
       note: (ticket, text) => this.line.post({ type: 'note', ticket, text }),
       dismiss: (ticket) => { this.desk.forget(ticket); this.view('list'); },
       view: (name) => this.view(name),
-      nameOf: (rep) => this.desk.team.find((other) => other.rep === rep)?.name ?? rep,
+      nameOf: (rep) => (rep === this.desk.rep ? this.desk.name : this.desk.team.find((other) => other.rep === rep)?.name ?? rep),
       skillName: (id) => this.desk.skills.find((skill) => skill.id === id)?.name ?? id,
     };
     this.lists = new Lists(this.desk, this.act);
