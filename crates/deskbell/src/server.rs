@@ -428,9 +428,8 @@ impl Server {
         });
         let (stop, health) = (shutdown.clone(), journal.health());
         tasks.spawn(async move {
-            stop.run_until_cancelled(tell_recording(health, recording_in))
-                .await;
-            Ok(())
+            let told = tell_recording(health, recording_in);
+            stop.run_until_cancelled(told).await.unwrap_or(Ok(()))
         });
         let upkeep = keeper::upkeep::run(
             journal.clone(),
@@ -569,17 +568,23 @@ impl Server {
     }
 }
 
-/// Tells the web what the journal's health means to it, until the journal is gone.
-async fn tell_recording(mut health: watch::Receiver<Health>, told: watch::Sender<Recording>) {
+/// Tells the web what the journal's health means to it, until the journal is gone. An error where it failed, whoever
+/// wrote then: nobody is answered any more, and the next start recovers from the disk.
+async fn tell_recording(
+    mut health: watch::Receiver<Health>,
+    told: watch::Sender<Recording>,
+) -> anyhow::Result<()> {
     loop {
         let recording = match &*health.borrow_and_update() {
             Health::Sound => Recording::Sound,
+            Health::Scarce => Recording::Scarce,
             Health::Full => Recording::Full,
-            Health::Unreachable(_) | Health::Failed(_) => Recording::Away,
+            Health::Unreachable(_) => Recording::Away,
+            Health::Failed(why) => bail!("failed to write the journal: {why}"),
         };
         told.send_replace(recording);
         if health.changed().await.is_err() {
-            return;
+            return Ok(());
         }
     }
 }

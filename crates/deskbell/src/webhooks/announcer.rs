@@ -10,7 +10,8 @@ use helpdesk::{CloseReason, Record, RepId, SiteId, SkillId, TicketId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use storage::{OutboxEntry, OutboxState};
-use tokio::sync::mpsc;
+
+use super::fresh::FreshIn;
 
 /// Who is told, as the newest configuration has it.
 pub(crate) type SharedListeners = Arc<ArcSwap<Vec<Listener>>>;
@@ -25,7 +26,7 @@ const VERSION: u32 = 1;
 pub(crate) struct Announcer {
     listeners: SharedListeners,
     /// Where committed events go at once; what finds no room there is read from the outbox.
-    fresh: mpsc::Sender<OutboxEntry>,
+    fresh: FreshIn,
     site_by_ticket: HashMap<TicketId, SiteId>,
     ended: VecDeque<TicketId>,
     /// Of the last event: its moment, and its number in it.
@@ -34,11 +35,7 @@ pub(crate) struct Announcer {
 
 impl Announcer {
     /// An announcer that knows the tickets of these records.
-    pub(crate) fn new(
-        listeners: SharedListeners,
-        fresh: mpsc::Sender<OutboxEntry>,
-        records: &[Record],
-    ) -> Self {
+    pub(super) fn new(listeners: SharedListeners, fresh: FreshIn, records: &[Record]) -> Self {
         let mut announcer = Self {
             listeners,
             fresh,
@@ -87,8 +84,7 @@ impl Announcer {
     /// Hands on what is committed.
     pub(crate) fn committed(&self, entries: Vec<OutboxEntry>) {
         for entry in entries {
-            // Without room it is found in the outbox.
-            let _ = self.fresh.try_send(entry);
+            self.fresh.put(entry);
         }
     }
 
