@@ -102,7 +102,7 @@ await mia.end();
 await noor.end();
 await sam.end();
 await alice.page.locator('.wrap-up .left').waitFor();
-await alice.page.locator('.ended .talk', { hasText: 'Noor' }).click();
+await alice.open('Noor').click();
 await alice.page.fill('#memo', 'Photographs small concerts from the first row; wants the Norden 35 in black. Call rather than write.');
 await alice.page.keyboard.press('Control+Enter');
 await alice.page.locator('.memo [role=status]', { hasText: 'Saved' }).waitFor();
