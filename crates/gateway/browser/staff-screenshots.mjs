@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { console_, eventually, open, pause, server, shopper, start, stop } from './staff-driver.mjs';
+import { adminRep, console_, eventually, open, pause, server, shopper, start, stop } from './staff-driver.mjs';
 
 const program = resolve(process.argv[2] ?? '../../../target/debug/deskbell');
 const directory = process.argv[3] ?? 'screenshots';
@@ -93,6 +93,7 @@ await picture(alice, 'console-three');
 
 // The rush: everybody is full, and more come.
 for (const other of others) await other.page.selectOption('#hand', 'busy');
+for (const other of others) await eventually(`${other.rep} is busy`, async () => (await adminRep(other.rep)).presence === 'busy');
 const late = [];
 for (const [name, text] of [['Ines', 'Is there a strap with it?'], ['Tom', 'Can I have it by Friday?'], ['Yuki', 'Which filter fits?'], ['Olu', 'Is the second-hand one still there?']]) late.push(await shopper(name, text));
 await wall.page.locator('.waiting').nth(3).waitFor();
