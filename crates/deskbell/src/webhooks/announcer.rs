@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gateway::push::{Listener, Topic};
-use helpdesk::{CloseReason, Record, RepId, SiteId, SkillId, TicketId};
+use helpdesk::{CallbackFact, CloseReason, Record, RepId, SiteId, SkillId, TicketId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use storage::{OutboxEntry, OutboxState};
@@ -226,6 +226,16 @@ fn told(record: &Record) -> Option<ToldOutside<'_>> {
             "ticket.rated",
             vec![("stars", json!(stars))],
         ),
+        Record::Callback {
+            ticket,
+            fact: CallbackFact::Tripped { why },
+            at_unix_ms,
+        } => (
+            ticket,
+            at_unix_ms,
+            "callbacks.stopped",
+            vec![("why", json!(&**why))],
+        ),
         Record::Line { .. }
         | Record::Callback { .. }
         | Record::Promised { .. }
@@ -251,5 +261,35 @@ fn word(reason: CloseReason) -> &'static str {
         CloseReason::Abandoned => "abandoned",
         CloseReason::Called => "called",
         CloseReason::Unreached => "unreached",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Security row M2: the shop's programs are told that somebody has to look.
+    #[test]
+    fn the_end_of_what_a_site_may_call_is_an_event() {
+        let record = Record::Callback {
+            ticket: TicketId::new("t1"),
+            fact: CallbackFact::Tripped {
+                why: Arc::from("the telephone's minutes of today are used up"),
+            },
+            at_unix_ms: 1_767_225_600_000,
+        };
+        let event = told(&record).unwrap().event(&SiteId::new("shop"));
+        assert_eq!(
+            event,
+            json!({
+                "type": "callbacks.stopped",
+                "timestamp": "2026-01-01T00:00:00Z",
+                "data": {
+                    "ticket": "t1",
+                    "site": "shop",
+                    "why": "the telephone's minutes of today are used up"
+                }
+            })
+        );
     }
 }
