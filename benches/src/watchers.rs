@@ -194,6 +194,8 @@ impl Rep {
             number: self.number,
             user: REP,
             entity_tag: &self.entity_tag,
+            sequence: 1,
+            login: "",
         };
         let mut request = Vec::new();
         Template::publish(DOMAIN, &self.via, more, &body).write(filling, &mut request);
