@@ -12,6 +12,7 @@ use crate::promises;
 use crate::roster::Roster;
 use crate::routing;
 use crate::routing::fits::{FitBook, Steps, Want};
+use crate::routing::plan::Exception;
 use crate::tickets::{Hope, Stage, Ticket, Tickets};
 
 /// All waiting tickets in their lines, and what time will change of them and of those that are offered, called or to
@@ -26,6 +27,8 @@ pub(crate) struct Board {
     agenda: BTreeSet<(Moment, u64)>,
     /// How many ask for each skill and tier.
     asking: BTreeMap<(SkillId, TierId), u32>,
+    /// For which of these they are others than when this was last asked.
+    asked_anew: Vec<(SkillId, TierId)>,
     /// Tickets whose lot may have changed, in order of arrival.
     undecided: BTreeSet<u64>,
     /// Rises whenever anybody begins or ceases to wait, or waits otherwise.
@@ -115,8 +118,8 @@ impl Board {
             self.agenda.extend(due.map(|due| (due, number)));
             self.spots.insert(number, Spot { due, place });
         }
-        if self.hoped_at != Some(roster.version()) {
-            self.hoped_at = Some(roster.version());
+        if self.hoped_at != Some(roster.shifts()) {
+            self.hoped_at = Some(roster.shifts());
             self.find_hope(tickets, roster);
         }
     }
@@ -201,6 +204,17 @@ impl Board {
         self.asking.get(&group).copied().unwrap_or(0)
     }
 
+    /// The skills and tiers that more or fewer may ask for than when this was last asked.
+    pub(crate) fn take_asked_anew(&mut self) -> Vec<(SkillId, TierId)> {
+        std::mem::take(&mut self.asked_anew)
+    }
+
+    fn note_asked(&mut self, kind: &(SkillId, TierId)) {
+        if self.asked_anew.last() != Some(kind) {
+            self.asked_anew.push(kind.clone());
+        }
+    }
+
     fn stand(
         &mut self,
         ticket: &Ticket,
@@ -211,6 +225,7 @@ impl Board {
         let want = ticket.want();
         let asks_for = (want.skills.first()?.clone(), want.tier.clone());
         *self.asking.entry(asks_for.clone()).or_default() += 1;
+        self.note_asked(&asks_for);
         self.undecided.insert(ticket.number);
         self.version += 1;
         let is_plain = ticket.is_plain() && promises::boost(config, ticket, now).is_none();
@@ -256,6 +271,7 @@ impl Board {
         if let Some(asking) = self.asking.get_mut(&place.asks_for) {
             *asking = asking.saturating_sub(1);
         }
+        self.note_asked(&place.asks_for);
         let want = &place.steps.want;
         if let Some(line) = self.lines.get_mut(want) {
             line.plain.remove(&(place.asked_at, place.number));
@@ -298,17 +314,31 @@ impl Line {
         plain.find(|(_, number)| !these.contains(number)).copied()
     }
 
-    /// Those who are routed alike, with those in danger of a broken promise, in order of arrival.
-    pub(crate) fn alike(&self, tickets: &Tickets) -> Vec<(Moment, u64)> {
-        let alike = self.singles.iter().filter_map(|&number| {
-            let ticket = tickets.waiting_as(number)?;
-            ticket.is_plain().then_some((ticket.asked_at, number))
-        });
-        let mut alike: Vec<_> = self.plain.iter().copied().chain(alike).collect();
-        if !self.singles.is_empty() {
-            alike.sort_unstable();
+    /// Those of whom a plan knows how they are routed, by what is different about them, in order of arrival: with
+    /// those in danger of a broken promise, those who name a rep, and those whom reps did not take.
+    pub(crate) fn by_exception(
+        &self,
+        tickets: &Tickets,
+        roster: &Roster,
+    ) -> BTreeMap<Exception, Vec<(Moment, u64)>> {
+        let mut by_exception = BTreeMap::new();
+        if !self.plain.is_empty() {
+            let plain = self.plain.iter().copied().collect();
+            by_exception.insert(Exception::default(), plain);
         }
-        alike
+        for &number in &self.singles {
+            let ticket = tickets.waiting_as(number);
+            if let Some((ticket, exception)) =
+                ticket.and_then(|ticket| Some((ticket, ticket.exception(roster)?)))
+            {
+                let alike: &mut Vec<_> = by_exception.entry(exception).or_default();
+                alike.push((ticket.asked_at, number));
+            }
+        }
+        if !self.singles.is_empty() {
+            by_exception.values_mut().for_each(|alike| alike.sort_unstable());
+        }
+        by_exception
     }
 
     /// How many were asked before a ticket.

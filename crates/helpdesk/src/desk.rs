@@ -19,7 +19,7 @@ use crate::decision::Decision;
 use crate::decisions::Decisions;
 use crate::deliveries::Deliveries;
 use crate::forecasting::{Forecast, Seen};
-use crate::groups::Groups;
+use crate::groups::{Groups, Stirred};
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Addressee, Input, Output, PauseFor, ShopperEvent};
 use crate::knowledge::PauseEnd;
@@ -63,8 +63,8 @@ pub struct Helpdesk {
     pub(crate) forecast: Forecast,
     /// When nobody who waits could be offered to anybody.
     pub(crate) drained: Option<Seen>,
-    /// What the snapshot was made from.
-    published: Option<(Seen, Option<Moment>)>,
+    /// What the snapshot was made from: the desk, and the round of the forecast.
+    published: Option<(Seen, u64)>,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
     /// When time alone will next change something.
@@ -217,6 +217,7 @@ impl Helpdesk {
             .configure(&self.config, &mut self.board, &self.roster);
         self.tickets.touch_all();
         self.groups = Groups::of(&self.config, &mut self.board, &self.roster);
+        self.published = None;
         self.forecast.seen = None;
         self.release_orphans();
         self.settle();
@@ -445,15 +446,28 @@ impl Helpdesk {
         }
     }
 
+    /// Publishes how the groups stand, if that has changed. Only those are looked at that what has happened can
+    /// have changed: all of them after a forecast, at opening and closing times, and at first.
     fn publish_snapshot(&mut self) {
-        let basis = (self.seen(), self.forecast.at);
+        let basis = (self.seen(), self.forecast.round);
         if self.published == Some(basis) {
             return;
         }
-        self.published = Some(basis);
-        let sites = self
-            .groups
-            .snapshots(self.promising(), &self.forecast.clicks);
+        let by = Stirred::By {
+            reps: self.roster.take_moved(),
+            kinds: self.board.take_asked_anew(),
+        };
+        let stirred = match self.published.replace(basis) {
+            Some((seen, round)) if round == basis.1 && seen.openings == basis.0.openings => by,
+            Some(_) | None => Stirred::All,
+        };
+        let mut groups = std::mem::take(&mut self.groups);
+        let may_have_changed = groups.refresh(&stirred, self.promising(), &self.forecast.clicks);
+        self.groups = groups;
+        if !may_have_changed {
+            return;
+        }
+        let sites = self.groups.snapshots();
         if sites == self.snapshot.sites {
             return;
         }

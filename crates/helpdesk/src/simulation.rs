@@ -14,4 +14,4 @@ mod tally;
 pub use law::Law;
 pub use play::simulate;
 pub use report::{ClassReport, EstimatorReport, Measured, PoolReport, PromiseReport, Report};
-pub use scenario::{Arrival, Arrivals, Class, Pool, Scenario, ScenarioError};
+pub use scenario::{Arrival, Arrivals, Class, Pool, Scenario, ScenarioError, Usual};

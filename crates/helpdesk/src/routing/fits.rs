@@ -130,6 +130,13 @@ impl Steps {
         reach
     }
 
+    /// Those of so many reps who fit at some step.
+    pub(crate) fn ever(&self, reps: usize) -> RepSet {
+        let mut ever = RepSet::with_room_for(reps);
+        self.fits.iter().for_each(|fits| ever.add(&fits.fitting));
+        ever
+    }
+
     /// Whether any of these may take it at the end of all relaxing.
     pub(crate) fn meets_at_last(&self, reps: &RepSet) -> bool {
         self.fits
