@@ -13,6 +13,7 @@ use crate::roster::Roster;
 use crate::routing;
 use crate::routing::fits::{FitBook, Steps, Want};
 use crate::routing::plan::Exception;
+use crate::routing::reps::RepSet;
 use crate::tickets::{Hope, Stage, Ticket, Tickets};
 
 /// All waiting tickets in their lines, and what time will change of them and of those that are offered, called or to
@@ -22,6 +23,8 @@ use crate::tickets::{Hope, Stage, Ticket, Tickets};
 pub(crate) struct Board {
     book: FitBook,
     lines: BTreeMap<Want, Line>,
+    /// Those of all lines who are decided one by one.
+    singles: BTreeSet<u64>,
     /// By the number of the ticket, as in the agenda.
     spots: BTreeMap<u64, Spot>,
     agenda: BTreeSet<(Moment, u64)>,
@@ -43,8 +46,12 @@ pub(crate) struct Board {
 pub(crate) struct Line {
     pub(crate) steps: Arc<Steps>,
     pub(crate) sticky_for: Duration,
+    /// Those who fit at some step.
+    ever: RepSet,
     /// When each was asked, and its number.
-    pub(crate) plain: BTreeSet<(Moment, u64)>,
+    plain: BTreeSet<(Moment, u64)>,
+    /// The first of them, kept at hand: it is asked for at every decision.
+    head: Option<(Moment, u64)>,
     /// Those who name a rep, were refused or handed on, or are in danger of a broken promise.
     singles: BTreeSet<u64>,
     hope: Option<Hope>,
@@ -178,9 +185,7 @@ impl Board {
 
     /// The numbers of those who are decided one by one.
     pub(crate) fn singles(&self) -> impl Iterator<Item = u64> {
-        self.lines
-            .values()
-            .flat_map(|line| line.singles.iter().copied())
+        self.singles.iter().copied()
     }
 
     /// How reps fit what a waiting ticket wants.
@@ -236,17 +241,21 @@ impl Board {
                 let deadline = want.wishes.rep_deadline;
                 self.lines.entry(want).or_insert(Line {
                     hope: Some(hope(&steps, roster)),
+                    ever: steps.ever(roster.len()),
                     steps,
                     sticky_for: deadline.unwrap_or(config.routing.sticky_for),
                     plain: BTreeSet::new(),
+                    head: None,
                     singles: BTreeSet::new(),
                 })
             }
         };
         if is_plain {
             line.plain.insert((ticket.asked_at, ticket.number));
+            line.head = line.plain.first().copied();
         } else {
             line.singles.insert(ticket.number);
+            self.singles.insert(ticket.number);
         }
         Some(Place {
             steps: Arc::clone(&line.steps),
@@ -275,7 +284,10 @@ impl Board {
         let want = &place.steps.want;
         if let Some(line) = self.lines.get_mut(want) {
             line.plain.remove(&(place.asked_at, place.number));
-            line.singles.remove(&place.number);
+            line.head = line.plain.first().copied();
+            if line.singles.remove(&place.number) {
+                self.singles.remove(&place.number);
+            }
             if line.plain.is_empty() && line.singles.is_empty() {
                 self.lines.remove(want);
             }
@@ -305,11 +317,19 @@ impl Board {
 impl Line {
     /// The one that is served first of those who are like all others.
     pub(crate) fn head(&self) -> Option<(Moment, u64)> {
-        self.plain.first().copied()
+        self.head
     }
 
-    /// The same, but for these.
+    /// Whether any of these reps may serve it at some step.
+    pub(crate) fn meets(&self, reps: &RepSet) -> bool {
+        self.ever.meets(reps)
+    }
+
+    /// The same as the head, but for these.
     pub(crate) fn first_but(&self, these: &BTreeSet<u64>) -> Option<(Moment, u64)> {
+        if self.head.is_none_or(|(_, number)| !these.contains(&number)) {
+            return self.head;
+        }
         let mut plain = self.plain.iter();
         plain.find(|(_, number)| !these.contains(number)).copied()
     }

@@ -19,7 +19,7 @@ use crate::decision::Decision;
 use crate::decisions::Decisions;
 use crate::deliveries::Deliveries;
 use crate::forecasting::{Forecast, Seen};
-use crate::groups::{Groups, Stirred};
+use crate::groups::Groups;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Addressee, Input, Output, PauseFor, ShopperEvent};
 use crate::knowledge::PauseEnd;
@@ -453,24 +453,24 @@ impl Helpdesk {
         if self.published == Some(basis) {
             return;
         }
-        let by = Stirred::By {
-            reps: self.roster.take_moved(),
-            kinds: self.board.take_asked_anew(),
-        };
-        let stirred = match self.published.replace(basis) {
-            Some((seen, round)) if round == basis.1 && seen.openings == basis.0.openings => by,
-            Some(_) | None => Stirred::All,
-        };
+        let (reps, kinds) = (self.roster.take_moved(), self.board.take_asked_anew());
+        let before = self.published.replace(basis);
+        let concerns_all = before.is_none_or(|(seen, round)| {
+            round != self.forecast.round || seen.openings != basis.0.openings
+        });
         let mut groups = std::mem::take(&mut self.groups);
-        let may_have_changed = groups.refresh(&stirred, self.promising(), &self.forecast.clicks);
+        let (desk, clicks) = (self.promising(), &self.forecast.clicks);
+        let has_changed = if concerns_all {
+            groups.refresh_all(desk, clicks);
+            groups.snapshots() != self.snapshot.sites
+        } else {
+            groups.refresh(&reps, &kinds, desk, clicks)
+        };
         self.groups = groups;
-        if !may_have_changed {
+        if !has_changed {
             return;
         }
         let sites = self.groups.snapshots();
-        if sites == self.snapshot.sites {
-            return;
-        }
         self.snapshot = Arc::new(Snapshot {
             version: self.snapshot.version.saturating_add(1),
             at_unix_ms: self.now.0,

@@ -22,8 +22,6 @@ pub(crate) struct Groups {
     /// By place in the roster, where those are that the rep may ever serve.
     spots_by_rep: Vec<Vec<Spot>>,
     spots_by_kind: BTreeMap<(SkillId, TierId), Vec<Spot>>,
-    /// Those whose wait is that of the whole queue's length: any change may be one of theirs.
-    by_length: BTreeSet<Spot>,
 }
 
 #[derive(Debug)]
@@ -45,16 +43,6 @@ struct Group {
 /// The place of a site, and of a group in it.
 type Spot = (usize, usize);
 
-/// Which groups may stand otherwise than when they were last looked at.
-pub(crate) enum Stirred {
-    All,
-    /// Those that these reps, by place in the roster, or tickets of these kinds can change.
-    By {
-        reps: Vec<usize>,
-        kinds: Vec<(SkillId, TierId)>,
-    },
-}
-
 /// Whether pages are shown who is likely to be free first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextRep {
@@ -67,7 +55,7 @@ enum NextRep {
 pub(crate) type Clicks = BTreeMap<(SkillId, TierId), Click>;
 
 impl Groups {
-    /// The groups of a configuration; [`refresh`](Self::refresh) says how they stand.
+    /// The groups of a configuration; [`refresh_all`](Self::refresh_all) says how they stand.
     pub(crate) fn of(config: &Config, board: &mut Board, roster: &Roster) -> Self {
         let mut groups = Self {
             spots_by_rep: vec![Vec::new(); roster.len()],
@@ -109,41 +97,31 @@ impl Groups {
         }
     }
 
-    /// Looks again at those that may stand otherwise; says whether any may.
-    pub(crate) fn refresh(&mut self, stirred: &Stirred, desk: Desk<'_>, clicks: &Clicks) -> bool {
-        let changed = match stirred {
-            Stirred::All => {
-                self.refresh_all(desk, clicks);
-                true
-            }
-            Stirred::By { reps, kinds } => {
-                let mut spots = self.by_length.clone();
-                let of_reps = reps.iter().filter_map(|&rep| self.spots_by_rep.get(rep));
-                let of_kinds = kinds.iter().filter_map(|kind| self.spots_by_kind.get(kind));
-                spots.extend(of_reps.chain(of_kinds).flatten());
-                spots
-                    .into_iter()
-                    .fold(false, |any, spot| self.look_at(spot, desk, clicks) || any)
-            }
-        };
-        #[cfg(test)]
-        for site in &self.sites {
-            let afresh: Vec<_> = site.snapshots(desk, clicks).collect();
-            assert_eq!(site.stood, afresh, "a group has changed unseen");
+    /// Looks again at those that these reps, by place in the roster, or tickets of these kinds can change; says
+    /// whether any stands otherwise.
+    pub(crate) fn refresh(
+        &mut self,
+        reps: &[usize],
+        kinds: &[(SkillId, TierId)],
+        desk: Desk<'_>,
+        clicks: &Clicks,
+    ) -> bool {
+        let of_reps = reps.iter().filter_map(|&rep| self.spots_by_rep.get(rep));
+        let of_kinds = kinds.iter().filter_map(|kind| self.spots_by_kind.get(kind));
+        let spots: BTreeSet<Spot> = of_reps.chain(of_kinds).flatten().copied().collect();
+        let mut has_changed = false;
+        for spot in spots {
+            has_changed |= self.look_at(spot, desk, clicks);
         }
-        changed
+        #[cfg(test)]
+        self.check(desk, clicks);
+        has_changed
     }
 
-    fn refresh_all(&mut self, desk: Desk<'_>, clicks: &Clicks) {
-        self.by_length.clear();
-        for (place, site) in self.sites.iter_mut().enumerate() {
-            let stand: Vec<_> = site.snapshots(desk, clicks).collect();
-            for (spot, group) in stand.iter().enumerate() {
-                if group.is_by_length(clicks) {
-                    self.by_length.insert((place, spot));
-                }
-            }
-            site.stood = stand;
+    /// Looks again at all of them.
+    pub(crate) fn refresh_all(&mut self, desk: Desk<'_>, clicks: &Clicks) {
+        for site in &mut self.sites {
+            site.stood = site.snapshots(desk, clicks).collect();
         }
     }
 
@@ -156,14 +134,23 @@ impl Groups {
             return false;
         };
         let stands = group.snapshot(desk, &site.id, site.next_rep, clicks);
-        if stands.is_by_length(clicks) {
-            self.by_length.insert(spot);
-        } else {
-            self.by_length.remove(&spot);
-        }
         let changed = *stood != stands;
         *stood = stands;
         changed
+    }
+
+    /// Everything but a wait is as if it were looked at afresh; waits may be as old as forecasts are.
+    #[cfg(test)]
+    fn check(&self, desk: Desk<'_>, clicks: &Clicks) {
+        let timeless = |group: GroupSnapshot| GroupSnapshot {
+            wait: None,
+            ..group
+        };
+        for site in &self.sites {
+            let stood = site.stood.iter().cloned().map(timeless);
+            let afresh = site.snapshots(desk, clicks).map(timeless);
+            assert!(stood.eq(afresh), "a group has changed unseen");
+        }
     }
 
     /// The groups as they stood when they were last looked at.
@@ -192,14 +179,6 @@ impl Site {
     fn snapshots(&self, desk: Desk<'_>, clicks: &Clicks) -> impl Iterator<Item = GroupSnapshot> {
         let groups = self.groups.iter();
         groups.map(move |group| group.snapshot(desk, &self.id, self.next_rep, clicks))
-    }
-}
-
-impl GroupSnapshot {
-    /// Whether it waits and had not to when waits were last forecast.
-    fn is_by_length(&self, clicks: &Clicks) -> bool {
-        let kind = || (self.skill.clone(), self.tier.clone());
-        self.state == GroupState::Wait && !clicks.contains_key(&kind())
     }
 }
 
@@ -282,7 +261,8 @@ impl Group {
         }
     }
 
-    /// As it was forecast, or by the length of the queue where the group was not waiting by then.
+    /// As it was forecast, or by the length of the queue where the group was not waiting by then. Either may be as
+    /// old as the last forecast.
     fn wait(&self, desk: Desk<'_>, click: Option<&Click>) -> Option<Wait> {
         match click {
             Some(click) => click.wait,
