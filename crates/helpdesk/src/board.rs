@@ -356,7 +356,9 @@ impl Line {
             }
         }
         if !self.singles.is_empty() {
-            by_exception.values_mut().for_each(|alike| alike.sort_unstable());
+            by_exception
+                .values_mut()
+                .for_each(|alike| alike.sort_unstable());
         }
         by_exception
     }

@@ -155,7 +155,9 @@ impl Roster {
             let load = seat.load();
             if known.next_expiry != load.next_expiry {
                 let places = |end: Moment| (end, place);
-                known.next_expiry.map(|end| self.expiring.remove(&places(end)));
+                known
+                    .next_expiry
+                    .map(|end| self.expiring.remove(&places(end)));
                 self.expiring.extend(load.next_expiry.map(places));
             }
             if known.presence != load.presence

@@ -120,9 +120,7 @@ struct View<'a> {
 impl View<'_> {
     /// Whoever does not fit the want may still have a level in it.
     fn fit_of(&self, rep: usize, seat: &Seat) -> Option<SkillFit> {
-        self.reach
-            .fit_of(rep)
-            .or_else(|| self.terms.fit_of(seat))
+        self.reach.fit_of(rep).or_else(|| self.terms.fit_of(seat))
     }
 
     fn nearness(&self, standing: Standing, rep: usize, seat: &Seat) -> Nearness {

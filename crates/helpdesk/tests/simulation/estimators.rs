@@ -239,7 +239,7 @@ fn wishing() -> Scenario {
 /// The same shop with regulars.
 fn naming() -> Scenario {
     let mut scenario = shop();
-    scenario.quotes = 24_000;
+    scenario.quotes = 12_000;
     let regular = |name: &str, of: &Class, rate, (pool, number): (&str, u32), seconds| Class {
         name: String::from(name),
         rate,
