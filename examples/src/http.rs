@@ -39,6 +39,17 @@ impl Answer {
         find(&self.headers, name)
     }
 
+    /// The cookie whose name has this part, as it is given back: name and value.
+    #[must_use]
+    pub fn cookie(&self, part: &str) -> Option<&str> {
+        let set = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        set.filter_map(|(_, value)| value.split(';').next())
+            .find(|cookie| cookie.contains(part))
+    }
+
     /// The body as JSON.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ pub struct Serve {
     program: PathBuf,
     folder: Folder,
     config: String,
+    environment: Vec<(String, String)>,
     /// By the scheme of the listener, such as `tcp`.
     sip: Vec<(String, SocketAddr)>,
     http: SocketAddr,
@@ -45,17 +46,43 @@ impl Serve {
     /// # Errors
     /// Where it does not come up; the error tells what it said.
     pub fn start_with(program: &str, config: &str, files: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::begin(program, config, files, &[])
+    }
+
+    /// As `start`, with these variables in the server's environment.
+    ///
+    /// # Errors
+    /// Where it does not come up; the error tells what it said.
+    pub fn start_under(
+        program: &str,
+        config: &str,
+        environment: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
+        Self::begin(program, config, &[], environment)
+    }
+
+    fn begin(
+        program: &str,
+        config: &str,
+        files: &[(&str, &str)],
+        environment: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let folder = Folder::new("serve")?;
         for (name, text) in files {
             folder.write(name, text)?;
         }
         let program = PathBuf::from(program);
-        let (child, sip, http) = launch(&program, &folder, config)?;
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        let (child, sip, http) = launch(&program, &folder, config, &environment)?;
         Ok(Self {
             child,
             program,
             folder,
             config: config.to_owned(),
+            environment,
             sip,
             http,
         })
@@ -91,7 +118,8 @@ impl Serve {
             config = config.replacen(&anywhere, &format!("{scheme}://{address}"), 1);
         }
         config = config.replace("\"127.0.0.1:0\"", &format!("\"{}\"", self.http));
-        (self.child, self.sip, self.http) = launch(&self.program, &self.folder, &config)?;
+        (self.child, self.sip, self.http) =
+            launch(&self.program, &self.folder, &config, &self.environment)?;
         Ok(())
     }
 
@@ -199,13 +227,19 @@ impl Drop for Serve {
 
 type Launched = (Child, Vec<(String, SocketAddr)>, SocketAddr);
 
-fn launch(program: &PathBuf, folder: &Folder, config: &str) -> anyhow::Result<Launched> {
+fn launch(
+    program: &PathBuf,
+    folder: &Folder,
+    config: &str,
+    environment: &[(String, String)],
+) -> anyhow::Result<Launched> {
     let config = folder.write("deskbell.toml", config)?;
     let log = File::create(folder.path().join("server.log"))?;
     let mut child = Command::new(program)
         .args(["serve", "--config"])
         .arg(config)
         .env("DESKBELL_LOG", "info")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())

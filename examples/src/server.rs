@@ -31,6 +31,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 pub struct Setup {
     /// Whole tables, such as `[routing]`.
     pub tables: String,
+    /// Lines of `[sip]`.
+    pub sip_lines: String,
     /// Lines of the site's table.
     pub site_lines: String,
     /// Lines of reps' tables: the user and the line.
@@ -400,8 +402,9 @@ fn configuration(demo: &Demo, setup: &Setup) -> String {
     };
     let mut text = format!(
         "[sip]\ndomain = \"shop.example\"\naliases = [\"127.0.0.1\", \"localhost\"]\n\
-         listen = [\"udp://{sip}\", \"tcp://{sip}\"]\n\
-         [http]\nlisten = \"{http}\"\n[storage]\nurl = \"{journal}\"\n"
+         listen = [\"udp://{sip}\", \"tcp://{sip}\"]\n{sip_lines}\n\
+         [http]\nlisten = \"{http}\"\n[storage]\nurl = \"{journal}\"\n",
+        sip_lines = setup.sip_lines,
     );
     for skill in ["cameras", "lenses", "printing"] {
         text += &format!("[[skill]]\nid = \"{skill}\"\n");

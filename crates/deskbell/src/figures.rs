@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use gateway::{Figure, FigureKind, Figures};
+use gateway::{Figure, FigureKind, Figures, TrunkBoard, TrunkReport};
 use sip_transport::Counters;
 
-/// The counters of the sockets and connections, asked for each time they are shown.
-pub(crate) fn of_sip(counters: Arc<Counters>) -> Figures {
+/// The counters of the sockets and connections, and how the trunks stand, asked for each time they are shown.
+pub(crate) fn of_sip(counters: Arc<Counters>, trunks: TrunkBoard) -> Figures {
     Figures::new(move || {
         let opened = counters.connections_opened.load(Ordering::Relaxed);
         let closed = counters.connections_closed.load(Ordering::Relaxed);
@@ -23,6 +24,34 @@ pub(crate) fn of_sip(counters: Arc<Counters>) -> Figures {
             kind: FigureKind::Counter,
             value: count.value,
         });
-        std::iter::once(open).chain(counts).collect()
+        let trunks = of_trunks(&trunks.borrow());
+        std::iter::once(open).chain(counts).chain(trunks).collect()
     })
+}
+
+fn of_trunks(reports: &[TrunkReport]) -> [Figure; 3] {
+    let now = Instant::now();
+    let gauge = |name: &str, help, count: usize| Figure {
+        name: name.to_owned(),
+        help,
+        kind: FigureKind::Gauge,
+        value: u64::try_from(count).unwrap_or(u64::MAX),
+    };
+    let in_service = reports
+        .iter()
+        .filter(|report| report.out_of_service(now).is_none());
+    let registered = reports.iter().filter(|report| report.is_registered());
+    [
+        gauge("trunks", "Ways to the telephone network", reports.len()),
+        gauge(
+            "trunks_in_service",
+            "Trunks that calls go over at this moment",
+            in_service.count(),
+        ),
+        gauge(
+            "trunks_registered",
+            "Trunks that have our registration",
+            registered.count(),
+        ),
+    ]
 }

@@ -2,6 +2,7 @@
 //! `demo` are this. Must not know the command line.
 
 mod parts;
+mod recording;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use gateway::{ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneSocket};
+use gateway::{
+    ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneSocket, TrunkBoard,
+};
 use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
 use sip_transport::{Calls, Counters, LimitsHandle, TlsHandle, Transport};
-use storage::{Health, Journal, Location};
+use storage::{Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -22,19 +25,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::browsers;
-use crate::calls::{self, Operator, SharedTrunks};
-use crate::config::Settings;
+use crate::calls::{self, Operator};
+use crate::config::{Settings, TrunkSettings, route_over};
 use crate::consoles::{self, Consoles};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
 use crate::happenings::{Happenings, unix_ms};
 use crate::keeper::{self, Keeper};
 use crate::random;
+use crate::reached::Reached;
 use crate::sip_service::{
     self, Agent, AgentInputs, Bindings, ExpectedNotifies, KeptSubscriptions, Letters, Lifetimes,
     LineParts, Lines, Mail, SharedDirectory, SipService,
 };
+use crate::trunks::{self, Trunks};
 use crate::webhooks::{Webhooks, WebhooksHandle};
-use parts::{directory, gateway_config, listeners, offers};
+use parts::{directory, gateway_config, listeners, offers, trust};
+use recording::tell_recording;
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
 const INPUTS: usize = 1024;
@@ -90,7 +96,8 @@ struct Reload {
     lines: LineBoard,
     webhooks: WebhooksHandle,
     console: ConsoleFace,
-    trunks: SharedTrunks,
+    trunks: watch::Sender<Arc<[TrunkSettings]>>,
+    trunk_board: TrunkBoard,
 }
 
 impl Server {
@@ -102,6 +109,7 @@ impl Server {
         let transport = Transport::bind(sip_transport::Config {
             listen: listeners(&settings),
             tls: settings.tls.clone(),
+            tls_trust: Some(trust(&settings)?),
             websocket_origins: settings.sip.origins.clone(),
             limits: settings.limits.clone(),
             ..sip_transport::Config::default()
@@ -181,6 +189,8 @@ impl Server {
         let (reloads_in, reloads) = watch::channel(());
         let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);
         let (lines_in, line_board) = watch::channel(Arc::default());
+        let (trunks_in, trunks) = watch::channel(Arc::from(settings.trunks.clone()));
+        let (trunk_reports, trunk_board) = watch::channel(Arc::from([]));
         let expected_notifies = ExpectedNotifies::default();
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
         let (snapshots_in, snapshots) = watch::channel(helpdesk.snapshot());
@@ -198,7 +208,7 @@ impl Server {
                 &sockets_in,
                 &store,
                 transport.counters(),
-                (&line_board, &webhooks.handle()),
+                (&line_board, &trunk_board, &webhooks.handle()),
                 &console,
             ),
             Desk::new(commands_in, snapshots.clone())
@@ -209,9 +219,9 @@ impl Server {
         .await
         .context("failed to listen for HTTP; free the address or choose another")?;
 
-        let trunks: SharedTrunks = Arc::new(ArcSwap::from_pointee(settings.trunks.clone()));
         let reload = Reload {
-            trunks: trunks.clone(),
+            trunks: trunks_in,
+            trunk_board: trunk_board.clone(),
             directory: directory.clone(),
             watchers: reloads_in,
             gateway: gateway.config_handle(),
@@ -230,7 +240,7 @@ impl Server {
         let messengers = Letters::new(
             transport.sender(),
             settings.sip.domain.clone(),
-            None,
+            settings.sip.outbound_proxy.as_deref().map(route_over),
             deliveries_in.clone(),
             happenings.clone(),
         );
@@ -327,17 +337,27 @@ impl Server {
                 gone: gone_in,
             },
         );
+        let reached = Reached::new(transport.local_addresses(), &settings.sip.domain);
         let operator = Operator::new(calls::Parts {
             bindings: bindings.clone(),
             calls: legs,
             sender: transport.sender(),
             journal: journal.clone(),
             trunks: trunks.clone(),
-            local: transport.local_addresses().to_vec().into(),
-            domain: settings.sip.domain.as_str().into(),
+            board: trunk_board,
+            reached: reached.clone(),
             reports: call_reports_in,
             happenings: happenings.clone(),
         });
+        let keeping_trunks = Trunks::new(
+            trunks::Parts {
+                sender: transport.sender(),
+                reached,
+                happenings: happenings.clone(),
+            },
+            trunks,
+            trunk_reports,
+        );
         let consoles = Consoles::new(consoles::Parts {
             login,
             directory,
@@ -418,6 +438,11 @@ impl Server {
             operator.run(call_orders, stop).await;
             Ok(())
         }));
+        let stop = farewell.clone();
+        tasks.spawn(watchers.track_future(async move {
+            keeping_trunks.run(stop).await;
+            Ok(())
+        }));
         watchers.close();
         let stop = shutdown.clone();
         tasks.spawn(async move {
@@ -428,9 +453,8 @@ impl Server {
         });
         let (stop, health) = (shutdown.clone(), journal.health());
         tasks.spawn(async move {
-            stop.run_until_cancelled(tell_recording(health, recording_in))
-                .await;
-            Ok(())
+            let told = tell_recording(health, recording_in);
+            stop.run_until_cancelled(told).await.unwrap_or(Ok(()))
         });
         let upkeep = keeper::upkeep::run(
             journal.clone(),
@@ -506,6 +530,7 @@ impl Server {
             lines,
             webhooks,
             console,
+            trunk_board,
             ..
         } = &self.reload;
         let counters = Arc::clone(counters);
@@ -515,7 +540,7 @@ impl Server {
             sockets,
             store,
             counters,
-            (lines, webhooks),
+            (lines, trunk_board, webhooks),
             console,
         );
         webhooks.replace(settings.webhooks);
@@ -525,7 +550,7 @@ impl Server {
         }
         self.reload.limits.replace(settings.limits);
         // Before the helpdesk's, which says by the trunks who dials.
-        self.reload.trunks.store(Arc::new(settings.trunks));
+        self.reload.trunks.send_replace(settings.trunks.into());
         if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
             tracing::warn!("a new configuration came after the helpdesk had stopped");
         }
@@ -565,21 +590,6 @@ impl Server {
                 tracing::warn!("some connections did not end in time");
                 Ok(())
             }
-        }
-    }
-}
-
-/// Tells the web what the journal's health means to it, until the journal is gone.
-async fn tell_recording(mut health: watch::Receiver<Health>, told: watch::Sender<Recording>) {
-    loop {
-        let recording = match &*health.borrow_and_update() {
-            Health::Sound => Recording::Sound,
-            Health::Full => Recording::Full,
-            Health::Unreachable(_) | Health::Failed(_) => Recording::Away,
-        };
-        told.send_replace(recording);
-        if health.changed().await.is_err() {
-            return;
         }
     }
 }

@@ -154,10 +154,19 @@ pub struct TicketKey {
 pub enum Recording {
     /// It can.
     Sound,
+    /// It can, and little room is left on the disk: what has begun goes on, and nothing new begins.
+    Scarce,
     /// The disk is full.
     Full,
     /// The database does not answer.
     Away,
+}
+
+impl Recording {
+    /// Whether what is said is recorded.
+    pub(crate) fn goes_on(self) -> bool {
+        matches!(self, Self::Sound | Self::Scarce)
+    }
 }
 
 /// Handle to the owner of the helpdesk. Cheap to clone.
@@ -284,14 +293,14 @@ impl Desk {
     /// Returns once nothing could be recorded for some time.
     async fn stood_still(&self) {
         let mut recording = self.recording.clone();
-        let is_sound = |recording: &Recording| *recording == Recording::Sound;
+        let goes_on = |recording: &Recording| recording.goes_on();
         loop {
             // A journal that is gone is not known to stand still; whoever waits meets its end.
-            let stands_still = recording.wait_for(|now| !is_sound(now)).await.is_ok();
+            let stands_still = recording.wait_for(|now| !now.goes_on()).await.is_ok();
             if !stands_still {
                 return std::future::pending().await;
             }
-            let sound_again = timeout(PATIENCE, recording.wait_for(is_sound)).await;
+            let sound_again = timeout(PATIENCE, recording.wait_for(goes_on)).await;
             let sound_again = sound_again.map(|sound| sound.is_ok());
             match sound_again {
                 Ok(true) => {}

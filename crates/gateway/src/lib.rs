@@ -47,8 +47,8 @@ pub mod push;
 
 pub use addresses::Address;
 pub use admin::{
-    AdminFace, AdminKey, Delivery, LineBoard, LineReport, LineStanding, Scope, WebhookDesk,
-    WebhookReport,
+    AdminFace, AdminKey, Delivery, LineBoard, LineReport, LineStanding, Ping, Registration, Scope,
+    TrunkBoard, TrunkReport, WebhookDesk, WebhookReport,
 };
 pub use bucket::Rate;
 pub use clicks::ClickRates;

@@ -22,6 +22,8 @@ pub(crate) struct Metrics {
     pub(crate) refused_connections: Counter,
     /// 1 while the journal takes records, 0 while it does not.
     pub(crate) recording: Gauge,
+    /// 1 while there is room on the journal's disk, 0 while it is full or nearly so.
+    pub(crate) disk_has_room: Gauge,
     /// Open streams of presence.
     pub(crate) presence_watchers: Gauge,
     /// Open event streams of conversations.
@@ -130,6 +132,11 @@ impl Metrics {
             "journal_sound",
             "1 while the journal takes records, 0 while the disk is full or the database does not answer",
             self.recording.clone(),
+        );
+        registry.register(
+            "journal_disk_has_room",
+            "1 while there is room on the journal's disk, 0 while it is full or nearly so and no new tickets are taken",
+            self.disk_has_room.clone(),
         );
         registry.register(
             "presence_watchers",

@@ -28,6 +28,11 @@ pub enum CallbackFact {
     },
     /// Nobody does any more.
     Withdrawn,
+    /// With its call the site has used up what it may call or spend: somebody has to know.
+    Tripped {
+        /// Which limit it is.
+        why: Arc<str>,
+    },
 }
 
 /// One fact to be kept. Those that name a ticket are its story, and go when it goes; of the others each says

@@ -146,10 +146,14 @@ impl Helpdesk {
             }
             Record::Callback { ticket, fact, .. } => {
                 if let Some(known) = self.tickets.ticket_mut(&ticket) {
-                    known.plan = match fact {
-                        CallbackFact::Wanted { number, by } => Some(Plan::new(number, by)),
-                        CallbackFact::Withdrawn => None,
-                    };
+                    match fact {
+                        CallbackFact::Wanted { number, by } => {
+                            known.plan = Some(Plan::new(number, by));
+                        }
+                        CallbackFact::Withdrawn => known.plan = None,
+                        // The calls of the last day tell whether it still is.
+                        CallbackFact::Tripped { .. } => {}
+                    }
                 }
             }
             Record::Rated {

@@ -227,7 +227,7 @@ impl Carrier {
         self.tell(result).await;
     }
 
-    /// RFC 3263 §4.3: the next server is tried after a failure to connect, silence and 503.
+    /// RFC 3263 §4.3: the next server is tried after a failure to connect, silence and 503, while nobody may ring yet.
     async fn carry_invite(self, draft: RequestDraft, cancel: CancellationToken) {
         let targets = match &self.target {
             Target::Uri(uri) => match self.sender.servers(uri).await {
@@ -272,13 +272,22 @@ impl Carrier {
             };
             match event {
                 Some(InviteEvent::Provisional(response)) => {
-                    if hearing == Hearing::Nothing {
-                        hearing = Hearing::Heard;
-                    }
+                    let may_ring = response.status() != StatusCode::TRYING;
+                    hearing = match hearing {
+                        Hearing::Nothing | Hearing::Heard if may_ring => Hearing::Rings,
+                        Hearing::Nothing => Hearing::Heard,
+                        Hearing::Heard
+                        | Hearing::Rings
+                        | Hearing::Cancelled
+                        | Hearing::Answered => hearing,
+                    };
                     self.tell(Ok(response)).await;
                 }
                 Some(InviteEvent::Final(response)) => {
-                    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+                    // Whoever may ring already is not called by another server.
+                    let is_elsewhere = response.status() == StatusCode::SERVICE_UNAVAILABLE
+                        && hearing != Hearing::Rings;
+                    if is_elsewhere {
                         return Some(Ok(response));
                     }
                     self.tell(Ok(response)).await;
@@ -313,7 +322,10 @@ impl Carrier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hearing {
     Nothing,
+    /// 100.
     Heard,
+    /// Another provisional response: somebody may be called.
+    Rings,
     Cancelled,
     Answered,
 }

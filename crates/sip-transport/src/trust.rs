@@ -5,9 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -24,11 +24,28 @@ impl TlsTrust {
     /// # Errors
     /// Where they cannot be read.
     pub fn from_pem(authorities: &[u8]) -> Result<Self, TlsError> {
+        Self::of(read_authorities(authorities)?)
+    }
+
+    /// Believes the authorities that this system does; those that cannot be read are left out, all of them where the
+    /// system has none.
+    ///
+    /// # Errors
+    /// Where TLS cannot be set up.
+    pub fn of_system() -> Result<Self, TlsError> {
+        let mut authorities = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        let (added, _) = authorities.add_parsable_certificates(found.certs);
+        tracing::debug!(added, "authorities of this system are believed");
+        Self::of(authorities)
+    }
+
+    fn of(authorities: RootCertStore) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Unusable)?
-            .with_root_certificates(read_authorities(authorities)?)
+            .with_root_certificates(authorities)
             .with_no_client_auth();
         Ok(Self(Arc::new(config)))
     }

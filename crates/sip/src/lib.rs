@@ -17,6 +17,7 @@ mod host;
 mod message;
 mod method;
 pub mod multipart;
+pub mod registration;
 #[cfg(feature = "rsip")]
 pub mod rsip;
 mod status;

@@ -8,9 +8,10 @@ use crate::error::CommitError;
 use crate::health::Health;
 use crate::intent::IntentChange;
 use crate::outbox::OutboxChange;
-use crate::row::Row;
+use crate::row::{Row, StoredRow};
 use crate::seal::Keyring;
 use crate::soft::SoftChange;
+use crate::verify::LooseFrom;
 
 /// What one caller wants committed, all or none.
 #[derive(Debug, Default)]
@@ -39,14 +40,46 @@ pub(crate) enum Removal {
     EndedIntents { at_most: u32 },
 }
 
-/// What is sealed anew.
+/// What is sealed anew in one transaction.
 #[derive(Debug, Clone)]
 pub(crate) struct Resealing {
     pub(crate) keyring: Keyring,
-    /// Tickets with records that are not sealed by the newest key.
-    pub(crate) tickets: Vec<String>,
-    /// Rows of every kind that belongs to no ticket's story.
-    pub(crate) at_most: u32,
+    pub(crate) part: Part,
+}
+
+impl Resealing {
+    /// A ticket's rows with every body that a key opens sealed by the newest; `None` where none opens.
+    pub(crate) fn rows(rows: Vec<StoredRow>, keyring: &Keyring) -> Option<Vec<StoredRow>> {
+        let mut any = false;
+        let reseal = |row: StoredRow| match row.resealed(keyring) {
+            Ok(resealed) => {
+                any |= resealed.body != row.body;
+                resealed
+            }
+            Err(_) => row,
+        };
+        let rows: Vec<StoredRow> = rows.into_iter().map(reseal).collect();
+        any.then_some(rows)
+    }
+}
+
+/// Which part of the journal that is.
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    /// These tickets, which have records that are not sealed by the newest key.
+    Tickets(Vec<String>),
+    /// So many rows, from here on, of those that belong to no ticket's story.
+    Loose { from: LooseFrom, at_most: u32 },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resealed {
+    /// Tickets, or rows, of which something is sealed anew. What no key opens stays as it is, and so does what is not
+    /// what was written: new digests would hide that.
+    pub(crate) count: u64,
+    /// Where the next part begins.
+    pub(crate) next: Option<LooseFrom>,
 }
 
 /// Why a transaction did not happen.
@@ -61,14 +94,18 @@ pub(crate) enum Failure {
 /// A database, as its one writer uses it.
 pub(crate) trait Backend {
     /// Commits the group in one transaction that is on disk when this returns. A batch at fault is refused for
-    /// itself. Called again with the same group after a passing failure, it commits it once.
+    /// itself. Called again with the same group after a passing failure, it commits it once; whoever does not call it
+    /// again says so by [`give_up`](Self::give_up).
     fn commit(&mut self, group: &[Batch]) -> Result<Vec<Result<(), CommitError>>, Failure>;
 
     /// Takes tickets or lapsed state out; says how many.
     fn remove(&mut self, removal: &Removal, now_unix_ms: i64) -> Result<u64, Failure>;
 
-    /// Seals the records of these tickets anew, and what else is not sealed by the newest key; says how much it was.
-    fn reseal(&mut self, resealing: &Resealing) -> Result<u64, Failure>;
+    /// Seals a part anew by the newest key.
+    fn reseal(&mut self, resealing: &Resealing) -> Result<Resealed, Failure>;
+
+    /// What failed last is not tried again, whether it happened or not.
+    fn give_up(&mut self);
 
     /// Lets go of the database.
     fn finish(self);

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use helpdesk::TicketId;
 use sha2::{Digest as _, Sha256};
 
+use crate::row::StoredRow;
+
 /// The digest of one record, or of a chain of them.
 pub(crate) type Digest = [u8; 16];
 
@@ -19,6 +21,14 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// The chain of a ticket's rows; `None` where one of them is not what was written.
+    pub(crate) fn over(rows: &[StoredRow]) -> Option<Self> {
+        rows.iter().try_fold(Self::default(), |link, row| {
+            let digest = row.columns().digest();
+            (row.digest == digest).then(|| link.followed_by(&digest))
+        })
+    }
+
     /// The chain with one more record.
     pub(crate) fn followed_by(self, digest: &Digest) -> Self {
         let hash = Sha256::new()

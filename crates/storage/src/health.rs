@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub enum Health {
     /// Nothing: records are committed.
     Sound,
+    /// Nothing, but little room is left on the disk: what has begun goes on, and nothing new should.
+    Scarce,
     /// No space is left. What was asked waits, and is committed once there is space again.
     Full,
     /// The database does not answer, or is locked by another program. What was asked waits, and is
@@ -18,9 +20,9 @@ pub enum Health {
 }
 
 impl Health {
-    /// Whether something new can be committed at once.
-    pub fn is_sound(&self) -> bool {
-        *self == Self::Sound
+    /// Whether records are committed.
+    pub fn takes_records(&self) -> bool {
+        matches!(self, Self::Sound | Self::Scarce)
     }
 }
 
@@ -28,6 +30,7 @@ impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sound => f.write_str("the journal is sound"),
+            Self::Scarce => f.write_str("the disk is nearly full"),
             Self::Full => f.write_str("the disk is full"),
             Self::Unreachable(why) => write!(f, "the database does not answer: {why}"),
             Self::Failed(why) => write!(f, "the journal failed: {why}"),

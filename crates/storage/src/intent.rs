@@ -109,6 +109,16 @@ impl Intent {
         Ok(())
     }
 
+    /// Sealed by the newest key; `None` where no key opens it, or it is not what was written with this digest.
+    pub(crate) fn resealed(&self, digest: &[u8], keyring: &Keyring) -> Option<Self> {
+        if self.digest() != digest {
+            return None;
+        }
+        let mut resealed = self.clone().opened(keyring).ok()?;
+        resealed.seal(keyring).ok()?;
+        Some(resealed)
+    }
+
     pub(crate) fn opened(mut self, keyring: &Keyring) -> Result<Self, String> {
         let place = place(self.kind, &self.id);
         self.body = keyring

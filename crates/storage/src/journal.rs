@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task;
 
 use crate::aside::Kept;
-use crate::backend::{Backend, Batch, Removal, Resealing};
+use crate::backend::{Backend, Batch, Part, Removal, Resealed, Resealing};
 use crate::error::{CommitError, LoadError, OpenError};
 use crate::health::Health;
 use crate::intent::{Intent, IntentChange, IntentKind};
@@ -30,8 +30,9 @@ use crate::reader::{After, Reader, SoftPages, Source, Story, soft_place};
 use crate::row::Row;
 use crate::seal::Keyring;
 use crate::soft::{SoftChange, SoftKey, SoftKind, SoftValue};
+use crate::space::Space;
 use crate::sqlite::{self, Database, SqliteBackend};
-use crate::verify::Verdict;
+use crate::verify::{LooseFrom, Verdict};
 use crate::writer::{Request, Shared, Writer};
 
 /// The journal of one deskbell; clones share it.
@@ -83,6 +84,13 @@ pub struct Totals {
     pub soft_changes: u64,
 }
 
+/// Where a journal's records are.
+enum Keeps {
+    InMemory,
+    /// With the room there, where that is ours to look after.
+    OnDisk(Option<Space>),
+}
+
 /// Rows taken out in one transaction.
 const ROWS_AT_ONCE: u32 = 2_000;
 
@@ -112,30 +120,51 @@ impl Journal {
     }
 
     fn open_blocking(location: Location, keyring: Keyring) -> Result<Self, OpenError> {
-        let outlives_process = !matches!(location, Location::Memory);
-        let (database, path) = match location {
-            Location::File(path) => (Database::open_file(&path)?, path),
-            Location::Memory => (Database::open_memory()?, PathBuf::from(":memory:")),
+        let (database, path, keeps) = match location {
+            Location::File(path) => {
+                let space = Space::of(&path);
+                (
+                    Database::open_file(&path)?,
+                    path,
+                    Keeps::OnDisk(Some(space)),
+                )
+            }
+            Location::Memory => {
+                let path = PathBuf::from(":memory:");
+                (Database::open_memory()?, path, Keeps::InMemory)
+            }
             Location::Postgres(url) => {
                 let settings = postgres::Settings::read(url.expose())?;
                 let backend = PostgresBackend::open(settings.clone(), keyring.clone())?;
                 let source = Source::Postgres(postgres::Reader::new(settings));
-                return Self::start(backend, source, keyring, outlives_process);
+                return Self::start(backend, source, keyring, Keeps::OnDisk(None));
             }
         };
         let backend = SqliteBackend::new(database.writer, database.lock, keyring.clone())
             .map_err(|source| OpenError::Database { path, source })?;
         let source = Source::Sqlite(sqlite::Reader::new(database.reader));
-        Self::start(backend, source, keyring, outlives_process)
+        Self::start(backend, source, keyring, keeps)
     }
 
     fn start(
         backend: impl Backend + Send + 'static,
         source: Source,
         keyring: Keyring,
-        outlives_process: bool,
+        keeps: Keeps,
     ) -> Result<Self, OpenError> {
-        let shared = Arc::new(Shared::default());
+        let (outlives_process, space) = match keeps {
+            Keeps::InMemory => (false, None),
+            Keeps::OnDisk(space) => (true, space),
+        };
+        let looks_after_space = space.is_some();
+        let shared = Arc::new(Shared::with(space));
+        if looks_after_space {
+            let shared = Arc::downgrade(&shared);
+            thread::Builder::new()
+                .name("journal-space".to_owned())
+                .spawn(move || Shared::look_after_space(&shared))
+                .map_err(OpenError::Writer)?;
+        }
         let (requests, waiting) = mpsc::channel(QUEUE_LIMIT);
         let writer = Writer::new(backend, Arc::clone(&shared));
         thread::Builder::new()
@@ -328,20 +357,41 @@ impl Journal {
             .await
     }
 
-    /// Seals with the newest key what another one sealed, or none: the records of `at_most` tickets, and `at_most`
-    /// rows of every other kind. Says how much it was; 0 means that all is done.
-    pub async fn reseal(&self, at_most: u32) -> Result<u64, CommitError> {
+    /// Seals with the newest key what another one sealed, or none, `at_once` tickets or rows in a transaction; says of
+    /// how many tickets and rows something was. What no key opens is passed over.
+    pub async fn reseal(&self, at_once: u32) -> Result<u64, CommitError> {
         let Some(mark) = self.keyring.newest_mark() else {
             return Ok(0);
         };
-        // Every record is looked at for it, which may take long: not while the writer waits.
-        let tickets = self.reader.tickets_not_marked(mark, at_most).await;
-        let tickets =
-            tickets.map_err(|error| CommitError::Unavailable(Arc::from(error.to_string())))?;
+        let (mut resealed, mut after) = (0, String::new());
+        loop {
+            // Every record is looked at for it, which may take long: not while the writer waits.
+            let tickets = self.reader.tickets_not_marked(&mark, &after, at_once).await;
+            let tickets =
+                tickets.map_err(|error| CommitError::Unavailable(Arc::from(error.to_string())))?;
+            let Some(last) = tickets.last() else {
+                break;
+            };
+            after = last.clone();
+            resealed += self.reseal_part(Part::Tickets(tickets)).await?.count;
+        }
+        let mut from = Some(LooseFrom::first());
+        while let Some(place) = from.take() {
+            let part = Part::Loose {
+                from: place,
+                at_most: at_once,
+            };
+            let Resealed { count, next } = self.reseal_part(part).await?;
+            resealed += count;
+            from = next;
+        }
+        Ok(resealed)
+    }
+
+    async fn reseal_part(&self, part: Part) -> Result<Resealed, CommitError> {
         let resealing = Resealing {
             keyring: self.keyring.clone(),
-            tickets,
-            at_most,
+            part,
         };
         self.ask(|reply| Request::Reseal { resealing, reply }).await
     }
@@ -440,7 +490,8 @@ impl Archive {
                 });
             }
             Location::Postgres(url) => {
-                let reader = postgres::Reader::new(postgres::Settings::read(url.expose())?);
+                let settings = postgres::Settings::read(url.expose())?;
+                let reader = postgres::Reader::patient(settings);
                 reader.examine().await?;
                 Source::Postgres(reader)
             }

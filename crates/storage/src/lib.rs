@@ -16,6 +16,7 @@ mod reader;
 mod row;
 mod seal;
 mod soft;
+mod space;
 mod sqlite;
 mod verify;
 mod wishes;

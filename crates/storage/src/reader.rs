@@ -355,15 +355,17 @@ impl Reader {
         }
     }
 
-    /// Tickets with records that do not begin with this.
+    /// Tickets with records that do not begin with this, in the order of their ids, after one of them.
     pub(crate) async fn tickets_not_marked(
         &self,
-        mark: String,
+        mark: &str,
+        after: &str,
         at_most: u32,
     ) -> Result<Vec<String>, LoadError> {
+        let (mark, after) = (mark.to_owned(), after.to_owned());
         match &self.source {
-            Source::Sqlite(reader) => reader.tickets_not_marked(mark, at_most).await,
-            Source::Postgres(reader) => reader.tickets_not_marked(mark, at_most).await,
+            Source::Sqlite(reader) => reader.tickets_not_marked(mark, after, at_most).await,
+            Source::Postgres(reader) => reader.tickets_not_marked(mark, after, at_most).await,
         }
     }
 
@@ -415,8 +417,11 @@ fn open_soft(keyring: &Keyring, kind: SoftKind, row: StoredState) -> Option<(Str
     }
 }
 
-/// The value with its body sealed by the newest key; `None` where no key opens it.
+/// The value with its body sealed by the newest key; `None` where no key opens it, or it is not what was written.
 pub(crate) fn resealed_soft(row: &StoredState, keyring: &Keyring) -> Option<SoftValue> {
+    if !row.is_sound() {
+        return None;
+    }
     let place = soft_place_as(&row.kind, &row.name());
     let mut value = row.value.clone();
     let body = keyring.open(value.body, &place).ok()?;

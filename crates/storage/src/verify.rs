@@ -46,10 +46,49 @@ pub(crate) enum LooseFrom {
 }
 
 impl LooseFrom {
-    fn first() -> Self {
+    /// Where the first page begins.
+    pub(crate) fn first() -> Self {
         Self::State {
             kind: String::new(),
             name: Vec::new(),
+        }
+    }
+
+    /// Behind a page of at most so many rows of the table `state`.
+    pub(crate) fn after_state(rows: &[StoredState], at_most: u32) -> Self {
+        match rows.last() {
+            Some(last) if rows.len() >= at_most as usize => Self::State {
+                kind: last.kind.clone(),
+                name: last.name.clone(),
+            },
+            Some(_) | None => Self::Intents {
+                kind: String::new(),
+                id: String::new(),
+            },
+        }
+    }
+
+    /// Behind a page of at most so many intents.
+    pub(crate) fn after_intents(rows: &[(Intent, Vec<u8>)], at_most: u32) -> Self {
+        match rows.last() {
+            Some((last, _)) if rows.len() >= at_most as usize => Self::Intents {
+                kind: last.kind.as_str().to_owned(),
+                id: last.id.clone(),
+            },
+            Some(_) | None => Self::Outbox { id: String::new() },
+        }
+    }
+
+    /// Behind a page of at most so many entries of the outbox.
+    pub(crate) fn after_outbox(rows: &[(OutboxEntry, Vec<u8>)], at_most: u32) -> Self {
+        match rows.last() {
+            Some((last, _)) if rows.len() >= at_most as usize => Self::Outbox {
+                id: last.id.clone(),
+            },
+            Some(_) | None => Self::Asides {
+                table: AsideTable::Decisions,
+                position: i64::MIN,
+            },
         }
     }
 }
@@ -62,16 +101,7 @@ impl LooseRows {
             let (kind, name) = (&row.kind, row.name());
             format!("what is known of {kind} {name:?} is not what was written")
         });
-        let next = match rows.last() {
-            Some(last) if rows.len() >= PAGE as usize => LooseFrom::State {
-                kind: last.kind.clone(),
-                name: last.name.clone(),
-            },
-            Some(_) | None => LooseFrom::Intents {
-                kind: String::new(),
-                id: String::new(),
-            },
-        };
+        let next = LooseFrom::after_state(rows, PAGE);
         Self {
             wrong: wrong.collect(),
             next: Some(next),
@@ -83,13 +113,7 @@ impl LooseRows {
             .iter()
             .filter(|(intent, digest)| intent.digest() != digest[..])
             .map(|(intent, _)| format!("intent {} is not what was written", intent.id));
-        let next = match rows.last() {
-            Some((last, _)) if rows.len() >= PAGE as usize => LooseFrom::Intents {
-                kind: last.kind.as_str().to_owned(),
-                id: last.id.clone(),
-            },
-            Some(_) | None => LooseFrom::Outbox { id: String::new() },
-        };
+        let next = LooseFrom::after_intents(rows, PAGE);
         Self {
             wrong: wrong.collect(),
             next: Some(next),
@@ -101,15 +125,7 @@ impl LooseRows {
             .iter()
             .filter(|(entry, digest)| entry.digest() != digest[..])
             .map(|(entry, _)| format!("outbox entry {} is not what was written", entry.id));
-        let next = match rows.last() {
-            Some((last, _)) if rows.len() >= PAGE as usize => Some(LooseFrom::Outbox {
-                id: last.id.clone(),
-            }),
-            Some(_) | None => Some(LooseFrom::Asides {
-                table: AsideTable::Decisions,
-                position: i64::MIN,
-            }),
-        };
+        let next = Some(LooseFrom::after_outbox(rows, PAGE));
         Self {
             wrong: wrong.collect(),
             next,

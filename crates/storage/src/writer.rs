@@ -1,17 +1,18 @@
 //! The thread that owns the writing connection: whatever waits is committed in one transaction with one sync, and
 //! waits on while the database cannot take it. Must not know which database it is.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use crate::backend::{Backend, Batch, Failure, Removal, Resealing};
+use crate::backend::{Backend, Batch, Failure, Removal, Resealed, Resealing};
 use crate::error::CommitError;
 use crate::health::Health;
+use crate::space::{LOOK_EVERY, Space};
 
 /// What the writer is asked.
 pub(crate) enum Request {
@@ -26,10 +27,10 @@ pub(crate) enum Request {
         now_unix_ms: i64,
         reply: oneshot::Sender<Result<u64, CommitError>>,
     },
-    /// Seal anew what another key sealed, or none; answered with how much it was.
+    /// Seal anew what another key sealed, or none.
     Reseal {
         resealing: Resealing,
-        reply: oneshot::Sender<Result<u64, CommitError>>,
+        reply: oneshot::Sender<Result<Resealed, CommitError>>,
     },
     /// Commit what was asked before, then stop.
     Close { reply: oneshot::Sender<()> },
@@ -43,6 +44,10 @@ pub(crate) struct Shared {
     pub(crate) records: AtomicU64,
     pub(crate) soft_changes: AtomicU64,
     pub(crate) health: watch::Sender<Health>,
+    /// Where the disk is the journal's own to look after.
+    space: Option<Space>,
+    /// Whether little room is left on it.
+    is_scarce: AtomicBool,
     /// Set when somebody wants the end: what cannot be committed soon is then given up.
     pub(crate) closing: AtomicBool,
 }
@@ -55,8 +60,59 @@ impl Default for Shared {
             records: AtomicU64::new(0),
             soft_changes: AtomicU64::new(0),
             health: watch::Sender::new(Health::Sound),
+            space: None,
+            is_scarce: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         }
+    }
+}
+
+impl Shared {
+    /// With the room to look after, where there is any.
+    pub(crate) fn with(space: Option<Space>) -> Self {
+        Self {
+            space,
+            ..Self::default()
+        }
+    }
+
+    /// Looks at the room on the disk until nobody has the journal any more.
+    pub(crate) fn look_after_space(shared: &Weak<Self>) {
+        while let Some(shared) = shared.upgrade() {
+            if let Some(space) = &shared.space {
+                let is_scarce = space.look();
+                shared.is_scarce.store(is_scarce, Ordering::SeqCst);
+            }
+            shared.health.send_if_modified(|told| {
+                let now = match told {
+                    Health::Sound | Health::Scarce => shared.when_well(),
+                    Health::Full | Health::Unreachable(_) | Health::Failed(_) => return false,
+                };
+                let is_other = *told != now;
+                *told = now;
+                is_other
+            });
+            drop(shared);
+            thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
+    /// What is told while records are committed.
+    fn when_well(&self) -> Health {
+        if self.is_scarce.load(Ordering::SeqCst) {
+            Health::Scarce
+        } else {
+            Health::Sound
+        }
+    }
+
+    /// Makes room; whether there was anything to give up.
+    fn give_up_reserve(&self) -> bool {
+        let given_up = self.space.as_ref().is_some_and(Space::give_up_reserve);
+        if given_up {
+            self.is_scarce.store(true, Ordering::SeqCst);
+        }
+        given_up
     }
 }
 
@@ -210,23 +266,26 @@ impl<B: Backend> Writer<B> {
             }
             let health = match attempt(&mut self.backend) {
                 Ok(done) => {
-                    self.tell(Health::Sound);
+                    self.tell(None);
                     return Ok(done);
                 }
                 Err(Failure::Lasting(why)) => return Err(self.poison(why)),
+                Err(Failure::Passing(Health::Full)) if self.shared.give_up_reserve() => continue,
                 Err(Failure::Passing(health)) => health,
             };
             if let Some(left) = &mut tries_left {
                 *left = left.saturating_sub(1);
                 if *left == 0 {
+                    self.backend.give_up();
                     return Err(CommitError::Unavailable(Arc::from(health.to_string())));
                 }
             }
-            self.tell(health.clone());
+            self.tell(Some(&health));
             let end_wanted = self.shared.closing.load(Ordering::Relaxed)
                 || (requests.is_closed() && requests.is_empty());
             let now = Instant::now();
             if end_wanted && *give_up_at.get_or_insert(now + PATIENCE_AT_THE_END) <= now {
+                self.backend.give_up();
                 return Err(CommitError::Unavailable(Arc::from(health.to_string())));
             }
             thread::park_timeout(pause);
@@ -244,16 +303,17 @@ impl<B: Backend> Writer<B> {
         CommitError::Poisoned(why)
     }
 
-    fn tell(&self, health: Health) {
+    /// Tells what stands in the way; nothing where records are committed.
+    fn tell(&self, obstacle: Option<&Health>) {
         self.shared.health.send_if_modified(|told| {
+            let health = obstacle.cloned().unwrap_or_else(|| self.shared.when_well());
             if *told == health {
                 return false;
             }
-            match &health {
-                Health::Sound => info!("the journal takes records again"),
-                Health::Full | Health::Unreachable(_) | Health::Failed(_) => {
-                    warn!(%health, "the journal takes no records; what was asked waits");
-                }
+            if !health.takes_records() {
+                warn!(%health, "the journal takes no records; what was asked waits");
+            } else if !told.takes_records() {
+                info!("the journal takes records again");
             }
             *told = health;
             true
@@ -272,6 +332,7 @@ mod tests {
     struct Script {
         failures: VecDeque<Failure>,
         committed: Arc<AtomicU64>,
+        given_up: Arc<AtomicU64>,
     }
 
     impl Backend for Script {
@@ -290,8 +351,15 @@ mod tests {
             Err(Failure::Passing(timed_out))
         }
 
-        fn reseal(&mut self, _: &Resealing) -> Result<u64, Failure> {
-            Ok(0)
+        fn reseal(&mut self, _: &Resealing) -> Result<Resealed, Failure> {
+            Ok(Resealed {
+                count: 0,
+                next: None,
+            })
+        }
+
+        fn give_up(&mut self) {
+            self.given_up.fetch_add(1, Ordering::Relaxed);
         }
 
         fn finish(self) {}
@@ -300,12 +368,15 @@ mod tests {
     }
 
     fn start(failures: impl Into<VecDeque<Failure>>) -> (mpsc::Sender<Request>, Arc<Shared>) {
-        let (requests, waiting) = mpsc::channel(16);
-        let shared = Arc::new(Shared::default());
-        let script = Script {
+        run(Script {
             failures: failures.into(),
             ..Script::default()
-        };
+        })
+    }
+
+    fn run(script: Script) -> (mpsc::Sender<Request>, Arc<Shared>) {
+        let (requests, waiting) = mpsc::channel(16);
+        let shared = Arc::new(Shared::default());
         let writer = Writer::new(script, Arc::clone(&shared));
         thread::spawn(move || writer.run(waiting));
         (requests, shared)
@@ -333,7 +404,9 @@ mod tests {
 
     #[test]
     fn a_removal_that_always_takes_too_long_keeps_no_line_waiting() {
-        let (requests, _) = start([]);
+        let script = Script::default();
+        let given_up = Arc::clone(&script.given_up);
+        let (requests, _) = run(script);
         let (reply, removed) = oneshot::channel();
         let removal = Removal::LapsedState { at_most: 1 };
         requests
@@ -349,6 +422,7 @@ mod tests {
             matches!(refusal, CommitError::Unavailable(_)),
             "{refusal:?}"
         );
+        assert_eq!(given_up.load(Ordering::Relaxed), 1);
     }
 
     #[test]
@@ -362,7 +436,12 @@ mod tests {
 
     #[test]
     fn at_the_end_what_cannot_be_committed_is_given_up() {
-        let (requests, shared) = start(vec![Failure::Passing(Health::Full); 1_000]);
+        let script = Script {
+            failures: vec![Failure::Passing(Health::Full); 1_000].into(),
+            ..Script::default()
+        };
+        let given_up = Arc::clone(&script.given_up);
+        let (requests, shared) = run(script);
         let outcome = ask(&requests);
         shared.closing.store(true, Ordering::Relaxed);
         let refusal = outcome.blocking_recv().unwrap().unwrap_err();
@@ -370,6 +449,7 @@ mod tests {
             matches!(refusal, CommitError::Unavailable(_)),
             "{refusal:?}"
         );
+        assert_eq!(given_up.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -463,6 +463,39 @@ fn every_row_changed_by_hand_shows() {
     assert!(shown * 10 > forgeries.len() * 8, "{shown}");
 }
 
+/// New digests would make what was changed by hand look true.
+#[test]
+fn sealing_anew_hides_no_forgery() {
+    let scratch = Scratch::new("resealed");
+    let whole = scratch.file("whole.db");
+    write(&whole, everything(2, 3));
+    let file = scratch.file("forged.db");
+    let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    for forgery in [
+        "UPDATE records SET body = replace(body, 'e', 'a') WHERE kind = 'line' AND ticket = 't0'",
+        "UPDATE records SET at = at + 1 WHERE kind = 'accepted' AND ticket = 't0'",
+        "DELETE FROM records WHERE kind = 'line' AND ticket = 't0' AND line = 1",
+        "UPDATE intents SET step = 'intended'",
+        "UPDATE outbox SET due_at = 9",
+        "UPDATE state SET expires_at = 5",
+    ] {
+        fs::copy(&whole, &file).unwrap();
+        let connection = Connection::open(&file).unwrap();
+        connection.execute_batch(forgery).unwrap();
+        assert!(connection.changes() > 0, "{forgery}");
+        drop(connection);
+        run(async {
+            let keyring = Keyring::read(key).unwrap();
+            let journal = Journal::open_sealed(&url(&file), keyring).await.unwrap();
+            // The other ticket, and whatever else is sound.
+            assert!(journal.reseal(10).await.unwrap() > 0, "{forgery}");
+            let wrong = journal.verify().await.unwrap().wrong;
+            assert!(!wrong.is_empty(), "{forgery} is hidden");
+            journal.close().await;
+        });
+    }
+}
+
 fn dump(connection: &Connection) -> Vec<String> {
     let mut rows = Vec::new();
     for table in [

@@ -56,6 +56,7 @@ async fn all(mut url: impl FnMut() -> String) {
     an_outbox_entry_is_kept_until_it_was_delivered(&url()).await;
     what_is_to_be_told_of_an_erased_ticket_goes(&url()).await;
     whatever_is_kept_is_sealed_anew(&url()).await;
+    what_no_key_opens_keeps_nothing_from_being_sealed_anew(&url()).await;
     ended_intents_are_purged_and_open_ones_stay(&url()).await;
 }
 
@@ -389,6 +390,41 @@ async fn whatever_is_kept_is_sealed_anew(url: &str) {
     assert_eq!(calls, [call("c1", 5)]);
     assert_eq!(journal.outbox_due(30, 9).await.unwrap(), [entry("a", 30)]);
     assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
+
+const LOST_KEY: &str = "00ff2233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// More of it than is looked at in one transaction, and before what the keys open.
+async fn what_no_key_opens_keeps_nothing_from_being_sealed_anew(url: &str) {
+    let write = async |key: &str, names: [&str; 3]| {
+        let journal = Journal::open_sealed(url, Keyring::read(key).unwrap())
+            .await
+            .unwrap();
+        for name in names {
+            let work = Work {
+                records: vec![opened(name)],
+                intents: vec![IntentChange::Begin(call(name, 5))],
+                outbox: vec![OutboxChange::Put(entry(name, 30))],
+                ..Work::default()
+            };
+            journal.write(work).await.unwrap();
+        }
+        journal.close().await;
+    };
+    write(LOST_KEY, ["a1", "a2", "a3"]).await;
+    write(KEY, ["b1", "b2", "b3"]).await;
+    let both = Keyring::read(&format!("{NEW_KEY}\n{KEY}")).unwrap();
+    let journal = Journal::open_sealed(url, both).await.unwrap();
+    assert_eq!(journal.reseal(2).await.unwrap(), 9);
+    assert_eq!(journal.reseal(2).await.unwrap(), 0);
+    journal.close().await;
+    let new = Keyring::read(NEW_KEY).unwrap();
+    let journal = Journal::open_sealed(url, new).await.unwrap();
+    for ticket in ["b1", "b2", "b3"] {
+        let history = journal.history(&TicketId::new(ticket)).await.unwrap();
+        assert_eq!(history, [opened(ticket)]);
+    }
+    journal.close().await;
 }
 
 async fn ended_intents_are_purged_and_open_ones_stay(url: &str) {

@@ -12,10 +12,10 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use examples::peer::postgres::Postgres;
 use examples::unique::Folder;
@@ -233,6 +233,90 @@ async fn a_commit_whose_answer_is_lost_is_done_once() {
     let kept = said(&journal).await;
     println!("{} answers lost, {} promises", cuts, promised.len());
     assert_eq!(kept, promised);
+    journal.close().await;
+}
+
+/// Loses the answer to one COMMIT, and then everything, until the server is there again.
+struct GoesAway {
+    armed: Arc<AtomicBool>,
+    is_away: Arc<AtomicBool>,
+}
+
+impl Fault for GoesAway {
+    fn pass_request(&mut self, bytes: &[u8]) -> bool {
+        let commit = b"Q\0\0\0\x0bCOMMIT\0";
+        let is_commit = bytes.windows(commit.len()).any(|window| window == commit);
+        if is_commit && self.armed.swap(false, Ordering::SeqCst) {
+            self.is_away.store(true, Ordering::SeqCst);
+        }
+        true
+    }
+
+    fn pass_answer(&mut self, _: &mut [u8]) -> bool {
+        !self.is_away.load(Ordering::SeqCst)
+    }
+}
+
+/// What was given up with its outcome unknown is nobody else's: the next to commit hears of its own records.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outcome_of_what_was_given_up_is_told_to_nobody() {
+    let Some(postgres) = Postgres::start().unwrap() else {
+        return;
+    };
+    let url = postgres.create("deskbell").unwrap();
+    let (armed, is_away) = (Arc::new(AtomicBool::new(false)), Arc::default());
+    let (arm, away) = (armed.clone(), Arc::clone(&is_away));
+    let wire = Wire::start(&url, move |_| GoesAway {
+        armed: armed.clone(),
+        is_away: Arc::clone(&is_away),
+    });
+    let journal = Journal::open(&wire.url()).await.unwrap();
+    journal.commit(vec![opened("a")]).await.unwrap();
+    for round in 0..3 {
+        journal.keep(vec![word("alice", 5)]).await.unwrap();
+        arm.store(true, Ordering::SeqCst);
+        let refusal = timeout(LIMIT, journal.purge_lapsed(9)).await.unwrap();
+        assert!(
+            matches!(refusal, Err(CommitError::Unavailable(_))),
+            "{refusal:?}"
+        );
+        away.store(false, Ordering::SeqCst);
+        let commit = journal.commit(vec![ended(&round.to_string())]);
+        timeout(LIMIT, commit).await.unwrap().unwrap();
+    }
+    assert_eq!(said(&journal).await, ["0", "1", "2"]);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+    journal.close().await;
+}
+
+/// Row R9: whoever looks at something hears soon that nobody answers, what is written waits without a promise, and both
+/// are well once the server goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_is_told_to_readers_and_waited_for_by_writers() {
+    let Some(postgres) = Postgres::start().unwrap() else {
+        return;
+    };
+    let url = postgres.create("deskbell").unwrap();
+    let journal = Journal::open(&url).await.unwrap();
+    journal.commit(vec![opened("a")]).await.unwrap();
+    for round in 0..times(40) / 20 {
+        assert_eq!(said(&journal).await.len(), round);
+        postgres.freeze().unwrap();
+        let (writing, record) = (journal.clone(), ended(&round.to_string()));
+        let mut promised = tokio::spawn(async move { writing.commit(vec![record]).await });
+        let began = Instant::now();
+        // Two at once: the second waits for the first no longer than for the server.
+        let ticket = TicketId::new("a");
+        let looks = async { tokio::join!(journal.history(&ticket), journal.history(&ticket)) };
+        let (one, two) = timeout(LIMIT, looks).await.unwrap();
+        assert!(one.is_err() && two.is_err(), "{one:?} {two:?}");
+        println!("told after {:?}", began.elapsed());
+        // Far from the minute that a start may take to read.
+        assert!(began.elapsed() < Duration::from_secs(30));
+        assert!(timeout(Duration::ZERO, &mut promised).await.is_err());
+        postgres.thaw().unwrap();
+        timeout(LIMIT, promised).await.unwrap().unwrap().unwrap();
+    }
     journal.close().await;
 }
 

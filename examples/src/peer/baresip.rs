@@ -1,12 +1,12 @@
 //! baresip as a rep: registers over UDP, publishes, shows texts and answers them.
 //! Must not know the server.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::terminal::Terminal;
 use crate::unique::Folder;
@@ -28,7 +28,31 @@ const MODULES: &str = "/usr/lib/baresip/modules";
 #[derive(Debug)]
 pub struct Baresip {
     terminal: Terminal,
+    address: SocketAddr,
     _folder: Folder,
+    _certificate: Option<Folder>,
+}
+
+/// How a telephone is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answering {
+    /// At the first ring.
+    AtOnce,
+    /// By [`Baresip::take_up`].
+    ByHand,
+}
+
+/// What went over the wire in one call, as the phone has counted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Media {
+    /// RTP packets that came.
+    pub received: u32,
+    /// RTP packets that left.
+    pub sent: u32,
+    /// Its own port.
+    pub port: u16,
+    /// The port it sent to.
+    pub towards: u16,
 }
 
 impl Baresip {
@@ -80,14 +104,77 @@ impl Baresip {
         Self::launch(program, server, &account, &contact)
     }
 
+    /// As `start`, but a call rings until its user takes or declines it.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_ringing(
+        program: &Path,
+        server: SocketAddr,
+        user: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let contact = format!("\"Desk\" <sip:desk@{server}>\n");
+        let account = account("udp", server, REFRESH, user, password);
+        let account = account.replace("answermode=auto", "answermode=manual");
+        Self::launch(program, server, &account, &contact)
+    }
+
+    /// Starts it as somebody's phone, of this number or name, that is called without a registration; see
+    /// [`Self::address`]. Given a certificate with its key, in PEM, it is called over TLS, too.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_telephone(
+        program: &Path,
+        user: &str,
+        answering: Answering,
+        certificate: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        // It takes the port after its own for TLS.
+        let address = pair_of_ports()?;
+        let mode = match answering {
+            Answering::AtOnce => "auto",
+            Answering::ByHand => "manual",
+        };
+        let account = format!("<sip:{user}@{address}>;regint=0;answermode={mode};mwi=no\n");
+        let mut config = config(address);
+        if let Some(certificate) = certificate {
+            let folder = Folder::new("certificate")?;
+            let path = folder.write("phone.pem", certificate)?;
+            config += &format!("sip_certificate {}\n", path.display());
+            return Self::launch_with(program, address, &config, &account, "", Some(folder));
+        }
+        Self::launch_with(program, address, &config, &account, "", None)
+    }
+
     fn launch(
         program: &Path,
         server: SocketAddr,
         account: &str,
         contacts: &str,
     ) -> anyhow::Result<Self> {
+        let listening = SocketAddr::new(server.ip(), 0);
+        Self::launch_with(
+            program,
+            listening,
+            &config(listening),
+            account,
+            contacts,
+            None,
+        )
+    }
+
+    fn launch_with(
+        program: &Path,
+        listening: SocketAddr,
+        config: &str,
+        account: &str,
+        contacts: &str,
+        certificate: Option<Folder>,
+    ) -> anyhow::Result<Self> {
         let folder = Folder::new("baresip")?;
-        folder.write("config", &config(server))?;
+        folder.write("config", config)?;
         folder.write("accounts", account)?;
         folder.write("contacts", contacts)?;
         let mut command = Command::new(program);
@@ -102,7 +189,9 @@ impl Baresip {
             .context("failed to start baresip")?;
         Ok(Self {
             terminal,
+            address: listening,
             _folder: folder,
+            _certificate: certificate,
         })
     }
 
@@ -160,6 +249,63 @@ impl Baresip {
         self.terminal.wait_for(text, limit)
     }
 
+    /// Where it listens: its own port, or 0 where the system has chosen one.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until somebody calls.
+    ///
+    /// # Errors
+    /// Where nobody does.
+    pub fn wait_call(&mut self) -> anyhow::Result<()> {
+        self.terminal.wait_for("ncoming call from", 2 * LIMIT)
+    }
+
+    /// Takes the call that rings.
+    ///
+    /// # Errors
+    /// Where baresip has ended.
+    pub fn take_up(&mut self) -> anyhow::Result<()> {
+        self.terminal.type_line("/accept")
+    }
+
+    /// Hangs up; a call that rings is refused as by somebody who is busy.
+    ///
+    /// # Errors
+    /// Where baresip has ended.
+    pub fn hang_up(&mut self) -> anyhow::Result<()> {
+        self.terminal.type_line("/hangup")
+    }
+
+    /// Waits until so many packets of the call have come and as many have left, and gives what went over the wire.
+    ///
+    /// # Errors
+    /// Where they do not.
+    pub fn wait_media(&mut self, packets: u32) -> anyhow::Result<Media> {
+        let terminal = &mut self.terminal;
+        wait::until("sound both ways", 2 * LIMIT, || {
+            terminal.type_line("/audio_debug")?;
+            if terminal.wait_for("--- jitter buffer", ASKING).is_err() {
+                return Ok(None);
+            }
+            let screen = terminal.screen();
+            let newest = screen.rsplit("--- Audio stream ---").next();
+            let media = newest.and_then(read_media);
+            Ok(media.filter(|media| media.received >= packets && media.sent >= packets))
+        })
+        .with_context(|| format!("the terminal shows:\n{}", self.terminal.screen()))
+    }
+
+    /// Waits until the other end has ended the call.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn wait_ended(&mut self) -> anyhow::Result<()> {
+        self.terminal.wait_for("session closed", 2 * LIMIT)
+    }
+
     /// Ends it as its user would; it takes back its presence and its registration.
     ///
     /// # Errors
@@ -175,6 +321,40 @@ impl Baresip {
     pub fn screen(&self) -> String {
         self.terminal.screen()
     }
+}
+
+/// A port of the loopback address that nobody has, and the next one neither.
+fn pair_of_ports() -> anyhow::Result<SocketAddr> {
+    for _ in 0..16 {
+        let first = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let Some(next) = first.port().checked_add(1) else {
+            continue;
+        };
+        let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if is_free(first.port()) && is_free(next) {
+            return Ok(first);
+        }
+    }
+    bail!("found no two ports that are free");
+}
+
+/// Reads what baresip shows of the sound of a call.
+fn read_media(shown: &str) -> Option<Media> {
+    let number = |name: &str| {
+        let (_, rest) = shown.split_once(name)?;
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    };
+    let (_, ports) = shown.split_once(" local: ")?;
+    let (own, rest) = ports.split_once(',')?;
+    let (_, other) = rest.split_once("remote: ")?;
+    let port = |address: &str| address.rsplit_once(':')?.1.trim().parse().ok();
+    Some(Media {
+        received: number("rcvd=")?,
+        sent: number("TX: packets=")?,
+        port: port(own)?,
+        towards: port(other.split('/').next()?)?,
+    })
 }
 
 /// Without `outbound` it would publish over UDP whatever its transport.
@@ -199,7 +379,7 @@ fn account(
     )
 }
 
-fn config(server: SocketAddr) -> String {
+fn config(listening: SocketAddr) -> String {
     let modules = [
         "module g711.so",
         "module ausine.so",
@@ -212,13 +392,31 @@ fn config(server: SocketAddr) -> String {
         "module_app presence.so",
     ];
     format!(
-        "sip_listen {ip}:0\n\
+        "sip_listen {listening}\n\
          audio_player aufile,out.wav\n\
          audio_source ausine,400\n\
          audio_alert aufile,/dev/null\n\
          ausrc_srate 48000\nausrc_channels 2\nauplay_srate 48000\nauplay_channels 2\n\
          module_path {MODULES}\n{modules}\n",
-        ip = server.ip(),
         modules = modules.join("\n"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_call_is_read() {
+        let shown = " audio dir=sendrecv pt_enc=0\r\n local: 0.0.0.0:12308, remote: 192.0.2.2:31026/192.0.2.2:31027\r\n\
+                     IP=192.0.2.2:31026 psent=250 rcvd=449\r\n  TX: packets=451, octets=72160\r\n";
+        let media = Media {
+            received: 449,
+            sent: 451,
+            port: 12308,
+            towards: 31026,
+        };
+        assert_eq!(read_media(shown), Some(media));
+        assert_eq!(read_media("--- Audio stream ---"), None);
+    }
 }

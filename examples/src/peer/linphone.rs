@@ -1,7 +1,7 @@
 //! linphonec as a rep: registers over TCP, publishes, shows texts and answers them.
 //! Must not know the server.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -57,6 +57,40 @@ impl Linphone {
     ) -> anyhow::Result<Self> {
         let settings = settings(server, realm, REFRESH, user, password);
         Self::launch_with(program, &settings, &["-a"])
+    }
+
+    /// Starts it as somebody's phone or messenger, of this number or name, that is called and written to without a
+    /// registration; what it writes goes over the proxy, if there is one. Calls are taken at once.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_telephone(
+        program: &Path,
+        user: &str,
+        proxy: Option<SocketAddr>,
+    ) -> anyhow::Result<(Self, SocketAddr)> {
+        let address = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let port = address.port();
+        let mut settings = format!(
+            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nguess_hostname=0\n\
+             contact=\"{user}\" <sip:{user}@{address}>\nregister_only_when_network_is_up=0\n"
+        );
+        if let Some(proxy) = proxy {
+            settings += &format!(
+                "default_proxy=0\n[proxy_0]\nreg_proxy=<sip:{proxy}>\n\
+                 reg_identity=\"{user}\" <sip:{user}@{address}>\n\
+                 reg_sendregister=0\npublish=0\nquality_reporting_enabled=0\n"
+            );
+        }
+        Ok((Self::launch_with(program, &settings, &["-a"])?, address))
+    }
+
+    /// Ends the call.
+    ///
+    /// # Errors
+    /// Where linphonec has ended.
+    pub fn hang_up(&mut self) -> anyhow::Result<()> {
+        self.terminal.type_line("terminate")
     }
 
     /// As `start`, refreshing what it says in this time.

@@ -34,7 +34,7 @@ pub(super) struct Joining<'a> {
     order: &'a CallOrder,
     reporter: &'a Reporter,
     phones: Vec<Binding>,
-    trunks: Arc<Vec<TrunkSettings>>,
+    trunks: Arc<[TrunkSettings]>,
     /// Where each trunk reaches us; found out while the rep's phone rings.
     contacts: Vec<String>,
     rep: Option<Placed>,
@@ -52,13 +52,14 @@ impl<'a> Joining<'a> {
         order: &'a CallOrder,
         reporter: &'a Reporter,
         record: Record,
+        trunks: Vec<TrunkSettings>,
     ) -> Self {
         Self {
             parts,
             order,
             reporter,
             phones: parts.bindings.phones(&order.rep, Instant::now()),
-            trunks: parts.trunks.load_full(),
+            trunks: trunks.into(),
             contacts: Vec::new(),
             rep: None,
             shopper: None,
@@ -152,7 +153,7 @@ impl<'a> Joining<'a> {
             },
             origin: Origin::new(
                 u64::from_le_bytes(random::bytes()?),
-                legs::own_address(self.parts),
+                self.parts.reached.address(),
             ),
             ways_to_first: self.phones.len(),
             ways_to_second: self.trunks.len(),

@@ -7,12 +7,10 @@ mod legs;
 mod words;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use gateway::TrunkBoard;
 use helpdesk::{CallEnd, CallId, CallNews, CallOrder};
-use sip::Protocol;
 use sip_transport::{Calls, Sender};
 use storage::Journal;
 use tokio::sync::mpsc;
@@ -22,13 +20,11 @@ use tokio_util::sync::CancellationToken;
 use self::intent::Record;
 pub(crate) use self::intent::past_calls;
 use self::joining::Joining;
-use crate::config::TrunkSettings;
 use crate::desk::{CallCommand, CallReport};
 use crate::happenings::Happenings;
+use crate::reached::Reached;
 use crate::sip_service::Bindings;
-
-/// By which ways telephones are called, the first to be tried first; a call keeps those it began with.
-pub(crate) type SharedTrunks = Arc<ArcSwap<Vec<TrunkSettings>>>;
+use crate::trunks::{self, SharedTrunks};
 
 /// What an operator needs.
 #[derive(Clone)]
@@ -43,10 +39,10 @@ pub(crate) struct Parts {
     pub(crate) journal: Journal,
     /// By which ways telephones are called, the first to be tried first.
     pub(crate) trunks: SharedTrunks,
+    /// Which of them are in service.
+    pub(crate) board: TrunkBoard,
     /// Where peers reach us.
-    pub(crate) local: Arc<[(Protocol, SocketAddr)]>,
-    /// Whose calls they are.
-    pub(crate) domain: Arc<str>,
+    pub(crate) reached: Reached,
     /// Where news of calls go.
     pub(crate) reports: mpsc::Sender<CallReport>,
     /// Shows what happens.
@@ -131,8 +127,18 @@ async fn make(parts: Parts, order: CallOrder, end: CancellationToken) -> CallId 
             return call;
         }
     };
-    let joining = Joining::new(&parts, &order, &reporter, record);
-    let (ended, record) = joining.run(end).await;
+    let configured = parts.trunks.borrow().clone();
+    let (ended, record) = match trunks::in_service(&configured, &parts.board) {
+        Ok(trunks) => {
+            let joining = Joining::new(&parts, &order, &reporter, record, trunks);
+            joining.run(end).await
+        }
+        // The rep's phone does not ring in vain.
+        Err(why) => {
+            tracing::warn!(%why, "a call was not made");
+            (CallEnd::NotBegun(Arc::from(why)), Some(record))
+        }
+    };
     if let Some(mut record) = record {
         let fate = ended.fate(record.dialled());
         if let Err(error) = record.end(fate).await {

@@ -46,7 +46,7 @@ pub(super) fn not_reached(outcome: Outcome) -> NotReached {
         // M4: where a call goes is never up to whoever is called.
         Outcome::Redirected(_) => because("it points elsewhere, which is not followed"),
         Outcome::NotAuthorised => because("the credentials were not taken"),
-        Outcome::Unreachable(_) => because("nothing came back"),
+        Outcome::Unreachable(_) | Outcome::Silent => because("nothing came back"),
         Outcome::Unusable => because("it answered without media"),
         Outcome::Cancelled | Outcome::HungUp | Outcome::PeerHungUp | Outcome::TooLong => {
             because("it was hung up")

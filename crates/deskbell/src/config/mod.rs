@@ -46,7 +46,7 @@ pub(crate) use mistake::Mistake;
 pub(crate) use scenario::{ScenarioFile, read_scenario};
 pub(crate) use settings::{
     Audience, DigestSettings, Durability, Extension, HttpSettings, OfferBy, PbxSettings, Protocol,
-    Refusal, Settings, TrunkSettings, WatcherSettings,
+    Refusal, Settings, TrunkSettings, WatcherSettings, route_over,
 };
 pub(crate) use summary::summary;
 
@@ -114,7 +114,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let tables = Tables::open(root);
     let presence = root.table("presence", "[presence]", &presence::KEYS);
     let names = tables.names();
-    let (sip, tls) = sip::read(root, directory);
+    let (sip, tls, tls_trust) = sip::read(root, directory);
     let skills = desk::read_skills(&tables.skills);
     let tiers = desk::read_tiers(&tables.tiers);
     let trunks = trunks::read(
@@ -130,6 +130,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     Settings {
         sip,
         tls,
+        tls_trust,
         presence: presence::read(presence.as_ref()),
         limits: limits::read(root),
         http: http::read(root, secrets),

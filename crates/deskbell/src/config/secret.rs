@@ -14,6 +14,7 @@ use super::document::{Section, Value};
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A text that must not be printed, and does not stay in memory.
+#[derive(PartialEq, Eq)]
 pub(super) struct Secret(Zeroizing<String>);
 
 impl Secret {

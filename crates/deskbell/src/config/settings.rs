@@ -12,7 +12,7 @@ use gateway::{AdminKey, CannedAnswer, CookieKeys, SiteFace};
 use helpdesk::RepId;
 use presence::Precedence;
 use sip::digest::{Ha1, Qop, Suite};
-use sip_transport::{Limits, TlsIdentity};
+use sip_transport::{Limits, TlsIdentity, TlsTrust};
 use storage::Keyring;
 
 use super::mistake::Mistake;
@@ -22,6 +22,8 @@ use super::secret::Secret;
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) sip: SipSettings,
+    /// Who vouches for the servers that we connect to over TLS; the system's authorities where there is none.
+    pub(crate) tls_trust: Option<TlsTrust>,
     /// What TLS listeners show; there is one where one of them is listed.
     pub(crate) tls: Option<TlsIdentity>,
     pub(crate) presence: PresenceSettings,
@@ -79,6 +81,8 @@ pub(crate) struct SipSettings {
     pub(crate) login_tries: u32,
     /// Origins whose pages may open WebSockets for SIP, beside the server's own.
     pub(crate) origins: Vec<String>,
+    /// The URI of the proxy that messages to shoppers' own messengers go over.
+    pub(crate) outbound_proxy: Option<String>,
 }
 
 /// One SIP listener.
@@ -219,7 +223,7 @@ pub(crate) struct PbxSettings {
 }
 
 /// A way to the telephone network.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TrunkSettings {
     /// Host, port and parameters of its SIP URI.
     pub(crate) hostport: String,
@@ -234,6 +238,14 @@ pub(crate) struct TrunkSettings {
     pub(crate) ring: Duration,
     /// Who makes the offer.
     pub(crate) offer: OfferBy,
+    /// For how long our registration is asked for, where the trunk wants one.
+    pub(crate) register: Option<Duration>,
+    /// How often it is asked by OPTIONS whether it is there; never where there is none.
+    pub(crate) ping: Option<Duration>,
+    /// How long it may take to say anything at all.
+    pub(crate) answers_within: Duration,
+    /// The URI of the proxy that everything to it goes over.
+    pub(crate) outbound_proxy: Option<String>,
 }
 
 /// Who makes the offer of a call (RFC 3725).
@@ -253,7 +265,8 @@ impl TrunkSettings {
 
     /// The transport its URI names.
     pub(crate) fn protocol(&self) -> sip::Protocol {
-        let mut parameters = self.hostport.split(';').skip(1);
+        let first_hop = self.first_hop();
+        let mut parameters = first_hop.split(';').skip(1);
         let transport = parameters.find_map(|one| one.strip_prefix("transport="));
         match transport {
             Some(name) if name.eq_ignore_ascii_case("tcp") => sip::Protocol::Tcp,
@@ -262,10 +275,44 @@ impl TrunkSettings {
         }
     }
 
-    /// The password, where there is one.
-    pub(crate) fn password(&self) -> &str {
-        self.password.as_ref().map_or("", |secret| secret.expose())
+    /// What it is called where people read it: its address, with the user that calls over it.
+    pub(crate) fn label(&self) -> String {
+        match &self.user {
+            Some(user) => format!("{user}@{}", self.hostport),
+            None => self.hostport.clone(),
+        }
     }
+
+    /// Our address, as those see it who are called over it; `domain` is ours.
+    pub(crate) fn caller(&self, domain: &str) -> String {
+        match self.from.as_deref().or(self.user.as_deref()) {
+            Some(caller) => format!("sip:{caller}@{}", self.place()),
+            None => format!("sip:deskbell@{domain}"),
+        }
+    }
+
+    /// The URI whose servers take what is sent to it.
+    pub(crate) fn first_hop(&self) -> String {
+        let proxy = self.outbound_proxy.clone();
+        proxy.unwrap_or_else(|| format!("sip:{}", self.hostport))
+    }
+
+    /// The Route of what is sent to it, where there is one.
+    pub(crate) fn route(&self) -> Option<String> {
+        self.outbound_proxy.as_deref().map(route_over)
+    }
+
+    /// Security rows S5 and S6: who may ask for credentials, which is nobody but this trunk for its realm.
+    pub(crate) fn account(&self) -> Option<sip::call::Trunk> {
+        let (user, realm) = (self.user.as_deref()?, self.realm.as_deref()?);
+        let password = self.password.as_ref().map_or("", |secret| secret.expose());
+        Some(sip::call::Trunk::with_password(realm, user, password))
+    }
+}
+
+/// A Route value over the proxy of this URI, which routes loosely (RFC 3261 §16.12).
+pub(crate) fn route_over(proxy: &str) -> String {
+    format!("<{proxy};lr>")
 }
 
 /// The line of a rep.

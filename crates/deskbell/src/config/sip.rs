@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use sip_transport::TlsIdentity;
+use sip_transport::{TlsIdentity, TlsTrust};
 
 use super::digest;
 use super::document::{Section, Value};
@@ -14,8 +14,9 @@ use super::hosts;
 use super::settings::{ExpiresBounds, Listen, Protocol, SipSettings};
 use super::sites;
 use super::tls;
+use super::trunks;
 
-const KEYS: [&str; 12] = {
+const KEYS: [&str; 14] = {
     let [digest, digest_over, qop] = digest::KEYS;
     [
         "domain",
@@ -29,6 +30,8 @@ const KEYS: [&str; 12] = {
         "flow_grace",
         "login_tries",
         "origins",
+        "outbound_proxy",
+        "authorities",
         "tls",
     ]
 };
@@ -39,7 +42,10 @@ const DEFAULT_LOGIN_TRIES: u32 = 5;
 const DEFAULT_FLOW_GRACE: Duration = Duration::from_secs(5);
 
 /// Files of certificates are looked for in `directory`.
-pub(super) fn read(root: &Section<'_>, directory: &Path) -> (SipSettings, Option<TlsIdentity>) {
+pub(super) fn read(
+    root: &Section<'_>,
+    directory: &Path,
+) -> (SipSettings, Option<TlsIdentity>, Option<TlsTrust>) {
     let table = root.table("sip", "[sip]", &KEYS);
     if root.value("sip").is_none() {
         root.mistake(
@@ -73,6 +79,7 @@ pub(super) fn read(root: &Section<'_>, directory: &Path) -> (SipSettings, Option
             .and_then(|tries| tries.whole(1..=1000))
             .unwrap_or(DEFAULT_LOGIN_TRIES),
         origins: value("origins").map_or_else(Vec::new, |origins| sites::read_origins(&origins)),
+        outbound_proxy: value("outbound_proxy").and_then(|proxy| trunks::read_proxy(&proxy)),
     };
     let shows_certificate = settings
         .listen
@@ -94,7 +101,8 @@ pub(super) fn read(root: &Section<'_>, directory: &Path) -> (SipSettings, Option
         }
         (_, None) => None,
     };
-    (settings, tls)
+    let trust = value("authorities").and_then(|value| tls::read_trust(&value, directory));
+    (settings, tls, trust)
 }
 
 fn default_listen() -> Vec<Listen> {

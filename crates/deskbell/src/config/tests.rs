@@ -155,11 +155,12 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
     scratch.write("sip.crt", &certificate);
     scratch.write("sip.key", &key);
     scratch.write("phones.crt", &certificate);
+    scratch.write("authorities.pem", &certificate);
     scratch.check_with(
         &text,
         expect![[r#"
             served
-            DIR/deskbell.toml:23:1: [sip] tls: is not used: no listener is tls:// or wss://
+            DIR/deskbell.toml:25:1: [sip] tls: is not used: no listener is tls:// or wss://
         "#]],
     );
 }
@@ -1371,6 +1372,30 @@ fn a_telephone_system_is_read() {
         served
         deskbell.toml:1:1: [pbx] uri: is not used: no [[rep]] has an extension
     "#]],
+    );
+}
+
+#[test]
+fn what_a_trunk_cannot_keep_is_told() {
+    check_with(
+        r#"
+[[trunk]]
+uri = "sip:trunk.example"
+register = true
+ping = "0s"
+[[trunk]]
+uri = "sip:other.example"
+expires = "10m"
+answers_within = "30s"
+outbound_proxy = "sip:edge@proxy.example"
+"#,
+        expect![[r#"
+            deskbell.toml:4:12: [[trunk]] register: needs a user, whose address is registered; write user and realm
+            deskbell.toml:5:8: [[trunk]] ping: is 0s but must be from 1s to 10m
+            deskbell.toml:8:1: [[trunk]] expires: is not used: register is not true
+            deskbell.toml:9:18: [[trunk]] answers_within: is 30s but must be from 1s to 20s
+            deskbell.toml:10:18: [[trunk]] outbound_proxy: "sip:edge@proxy.example" is no address of a proxy; write "sip:proxy.example" or "sip:192.0.2.7:5080;transport=tcp"
+        "#]],
     );
 }
 

@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
-use sip_transport::{TlsError, TlsIdentity};
+use sip_transport::{TlsError, TlsIdentity, TlsTrust};
 
 use super::document::{Section, Value};
 use super::secret::is_open_to_all;
@@ -13,6 +13,17 @@ const KEYS: [&str; 3] = ["certificate", "key", "client_authorities"];
 
 /// Whatever is longer is no certificate.
 const FILE_LIMIT: u64 = 1024 * 1024;
+
+/// Who vouches for the servers that we connect to, by the file that a value names.
+pub(super) fn read_trust(value: &Value<'_>, directory: &Path) -> Option<TlsTrust> {
+    let (authorities, _) = read_file(value, directory)?;
+    TlsTrust::from_pem(&authorities)
+        .inspect_err(|error| match error {
+            TlsError::Authorities(text) => value.mistake(format!("cannot be used: {text}")),
+            other => value.mistake(format!("cannot be used: {other}")),
+        })
+        .ok()
+}
 
 /// What the table names, if it can be served.
 pub(super) fn read(value: &Value<'_>, directory: &Path) -> Option<TlsIdentity> {

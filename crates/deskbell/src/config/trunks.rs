@@ -13,7 +13,7 @@ use super::document::{Section, Value};
 use super::secret::{Keys, Sought, Sources};
 use super::settings::{OfferBy, TrunkSettings};
 
-pub(super) const TRUNK_KEYS: [&str; 9] = [
+pub(super) const TRUNK_KEYS: [&str; 14] = [
     "uri",
     "user",
     "password",
@@ -23,6 +23,11 @@ pub(super) const TRUNK_KEYS: [&str; 9] = [
     "from",
     "ring",
     "offer",
+    "register",
+    "expires",
+    "ping",
+    "answers_within",
+    "outbound_proxy",
 ];
 
 const PASSWORD: Keys = Keys {
@@ -54,6 +59,15 @@ const CALLBACK_KEYS: [&str; 16] = [
 /// 25 s (RFC 3725 §4.1).
 const LONGEST_FOR_OFFER_OF_REP: Duration = Duration::from_secs(24);
 const RINGING: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(120);
+
+/// Providers want hours at most; less than a minute is for tests.
+const LIFETIMES: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(24 * 3600);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
+const PINGS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+/// A rep's phone, which waits for 25 s at most, is not to wait in vain: within it the next trunk rings, too.
+const ANSWERS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
+/// Over UDP an INVITE has been sent four times by then, which no path loses.
+const DEFAULT_ANSWER: Duration = Duration::from_secs(4);
 
 const COUNTS: RangeInclusive<u32> = 1..=10_000;
 const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
@@ -97,9 +111,7 @@ fn read_trunk(table: &Section<'_>, secrets: Sources<'_>) -> Option<TrunkSettings
         "write the trunk's address, such as \"sip:trunk.example\"",
     )?;
     let text = uri.text()?;
-    let is_trunk = Uri::parse(text.as_bytes())
-        .is_ok_and(|uri| uri.scheme == Scheme::Sip && uri.user.is_none() && uri.headers.is_none());
-    if !is_trunk {
+    if !is_server(text) {
         uri.mistake(format!(
             "{text:?} is no address of a trunk; write \"sip:trunk.example\" or \"sip:192.0.2.7:5080;transport=tcp\""
         ));
@@ -134,7 +146,30 @@ fn read_trunk(table: &Section<'_>, secrets: Sources<'_>) -> Option<TrunkSettings
     } else {
         OfferBy::Rep
     });
+    let duration = |key: &str, within| table.value(key).and_then(|value| value.duration(within));
+    let lifetime = duration("expires", LIFETIMES);
+    let wants_register = table.value("register").and_then(|value| {
+        let wanted = value.truth()?;
+        if wanted && user.is_none() {
+            value.mistake("needs a user, whose address is registered; write user and realm");
+        }
+        Some(wanted)
+    });
+    let register = match wants_register {
+        Some(true) => Some(lifetime.unwrap_or(DEFAULT_LIFETIME)),
+        Some(false) | None => {
+            if lifetime.is_some() {
+                table.warning("expires", "is not used: register is not true");
+            }
+            None
+        }
+    };
+    let outbound_proxy = table.value("outbound_proxy");
     Some(TrunkSettings {
+        register,
+        ping: duration("ping", PINGS),
+        answers_within: duration("answers_within", ANSWERS).unwrap_or(DEFAULT_ANSWER),
+        outbound_proxy: outbound_proxy.and_then(|value| read_proxy(&value)),
         hostport: text.trim_start_matches("sip:").to_owned(),
         user,
         password,
@@ -143,6 +178,24 @@ fn read_trunk(table: &Section<'_>, secrets: Sources<'_>) -> Option<TrunkSettings
         ring,
         offer,
     })
+}
+
+/// A SIP URI that names a server, and nobody there.
+fn is_server(text: &str) -> bool {
+    Uri::parse(text.as_bytes())
+        .is_ok_and(|uri| uri.scheme == Scheme::Sip && uri.user.is_none() && uri.headers.is_none())
+}
+
+/// A proxy that everything of a kind goes over.
+pub(super) fn read_proxy(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    if !is_server(text) {
+        value.mistake(format!(
+            "{text:?} is no address of a proxy; write \"sip:proxy.example\" or \"sip:192.0.2.7:5080;transport=tcp\""
+        ));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// Whom a site calls back: nobody, unless its `callback` allows a country.

@@ -9,8 +9,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use gateway::desk::{Command, TicketKey};
 use helpdesk::{
-    Addressee, Answer, CallId, CallNews, CallbackRefused, DeliveryId, DeliveryOutcome, Helpdesk,
-    Input, LineId, Output, PageNews, RepId, ReplyId, SayRefused, Snapshot, TicketId, TicketView,
+    Addressee, Answer, CallId, CallNews, CallbackFact, CallbackRefused, DeliveryId,
+    DeliveryOutcome, Helpdesk, Input, LineId, Output, PageNews, Record, RepId, ReplyId, SayRefused,
+    Snapshot, TicketId, TicketView,
 };
 use presence::{Availability, PresentityId, Store};
 use sip_transport::PendingAnswer;
@@ -499,7 +500,10 @@ impl Owner {
     pub(super) fn drain_outputs(&mut self) {
         while let Some(output) = self.helpdesk.poll_output() {
             match output {
-                Output::Record(record) => self.batch.records.push(record),
+                Output::Record(record) => {
+                    alarm(&record);
+                    self.batch.records.push(record);
+                }
                 Output::ToRep {
                     delivery,
                     rep,
@@ -552,6 +556,18 @@ impl Owner {
                 tracing::error!(?answer, "the helpdesk gave an answer of the wrong kind");
             }
         }
+    }
+}
+
+/// Security row M2: whoever runs the server has to know at once, and the log is where that is looked for.
+fn alarm(record: &Record) {
+    if let Record::Callback {
+        ticket,
+        fact: CallbackFact::Tripped { why },
+        ..
+    } = record
+    {
+        tracing::error!(%ticket, %why, "no further callback is made for now");
     }
 }
 

@@ -67,7 +67,7 @@ impl AnswerWay {
     pub(crate) fn place(&self) -> Result<AnswerPlace<'_>, NoPlace> {
         match self {
             Self::AtOnce => Ok(AnswerPlace::AtOnce),
-            Self::Kept { health, .. } if !health.borrow().is_sound() => Err(NoPlace),
+            Self::Kept { health, .. } if !health.borrow().takes_records() => Err(NoPlace),
             Self::Kept { owed, .. } => match owed.try_reserve() {
                 Ok(place) => Ok(AnswerPlace::Kept(place)),
                 Err(_) => Err(NoPlace),

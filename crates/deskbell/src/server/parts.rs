@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gateway::{AdminFace, ConsoleFace, LineBoard, SoftphoneDoor, SoftphoneSocket};
+use anyhow::Context;
+use gateway::{AdminFace, ConsoleFace, LineBoard, SoftphoneDoor, SoftphoneSocket, TrunkBoard};
 use helpdesk::{RepId, SkillId};
 use presence::Store;
 use sip::Protocol;
-use sip_transport::{Counters, Listen};
+use sip_transport::{Counters, Listen, TlsTrust};
 use tokio::sync::mpsc;
 
 use crate::config::{self, DigestSettings, Settings};
@@ -69,6 +70,14 @@ pub(super) fn directory(settings: &Settings) -> Directory {
     }
 }
 
+/// Who vouches for the servers that we connect to.
+pub(super) fn trust(settings: &Settings) -> anyhow::Result<TlsTrust> {
+    match &settings.tls_trust {
+        Some(trust) => Ok(trust.clone()),
+        None => TlsTrust::of_system().context("failed to set up TLS"),
+    }
+}
+
 fn reps_by_skill(settings: &Settings) -> HashMap<SkillId, Vec<(RepId, sip_service::TiersServed)>> {
     let mut reps_by_skill: HashMap<_, Vec<_>> = HashMap::new();
     for rep in &settings.helpdesk.reps {
@@ -99,7 +108,7 @@ pub(super) fn gateway_config(
     sockets: &mpsc::Sender<SoftphoneSocket>,
     store: &Arc<Store>,
     counters: Arc<Counters>,
-    (lines, webhooks): (&LineBoard, &WebhooksHandle),
+    (lines, trunks, webhooks): (&LineBoard, &TrunkBoard, &WebhooksHandle),
     console: &ConsoleFace,
 ) -> gateway::Config {
     gateway::Config {
@@ -124,13 +133,14 @@ pub(super) fn gateway_config(
             webhooks: webhooks.asked(),
             presentities: store.clone(),
             lines: lines.clone(),
+            trunks: trunks.clone(),
         }),
         console: Some(console_face(settings, console)),
         softphones: Some(SoftphoneDoor {
             origins: settings.sip.origins.clone(),
             sockets: sockets.clone(),
         }),
-        figures: figures::of_sip(counters),
+        figures: figures::of_sip(counters, trunks.clone()),
     }
 }
 

@@ -1,11 +1,10 @@
 //! Subscriptions as a journal keeps them, and their way back after a restart. A form, once released, is only ever added
 //! to. Must not know the journal.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dashmap::DashMap;
 use helpdesk::{Clock, RepId, SkillId, TierId};
 use presence::watchers::ListEntry;
 use serde::{Deserialize, Serialize};
@@ -21,42 +20,50 @@ use crate::unix_time::{to_instant, to_unix_ms};
 /// Subscriptions of which something else has to be written down than was read here last. The agent puts the newest
 /// word in, the keeper takes it out; for each subscription there is one at most.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct KeptSubscriptions(Arc<Words>);
+pub(crate) struct KeptSubscriptions(Arc<Mutex<Words>>);
 
 #[derive(Debug, Default)]
 struct Words {
     /// Nothing for what is over.
-    newest: DashMap<SubscriptionId, Option<Box<SavedSubscription>>>,
+    newest: BTreeMap<SubscriptionId, Option<Box<SavedSubscription>>>,
     /// Above it no subscription was ever taken out to be written down; ids rise.
-    highest_taken: AtomicU64,
+    highest_taken: u64,
 }
 
 impl KeptSubscriptions {
     /// Says that there is something written down of this one from before the start.
     pub(crate) fn is_written(&self, id: SubscriptionId) {
-        self.0.highest_taken.fetch_max(id.0, Ordering::SeqCst);
+        let mut words = self.words();
+        words.highest_taken = words.highest_taken.max(id.0);
     }
 
     /// What has to be written down.
     pub(super) fn put(&self, id: SubscriptionId, saved: SavedSubscription) {
-        self.0.newest.insert(id, Some(Box::new(saved)));
+        self.words().newest.insert(id, Some(Box::new(saved)));
     }
 
     /// Nothing more has to be known of it. Where nothing was written down, nothing is: however long the journal takes
     /// nothing, those that come and go meanwhile leave nothing here.
     pub(super) fn end(&self, id: SubscriptionId) {
-        self.0.newest.remove(&id);
-        if id.0 <= self.0.highest_taken.load(Ordering::SeqCst) {
-            self.0.newest.insert(id, None);
+        let mut words = self.words();
+        if id.0 <= words.highest_taken {
+            words.newest.insert(id, None);
+        } else {
+            words.newest.remove(&id);
         }
     }
 
     /// Takes one out, with what has to be written down of it; `None` where it is over.
     pub(crate) fn poll(&self) -> Option<(SubscriptionId, Option<Box<SavedSubscription>>)> {
-        let id = self.0.newest.iter().next().map(|word| *word.key())?;
-        // Before it is taken, so that whoever does not find it here finds it there.
-        self.is_written(id);
-        self.0.newest.remove(&id)
+        let mut words = self.words();
+        let (id, word) = words.newest.pop_first()?;
+        words.highest_taken = words.highest_taken.max(id.0);
+        Some((id, word))
+    }
+
+    /// Held for one step of the tree by the agent or the keeper, and by nobody whom a phone waits for.
+    fn words(&self) -> MutexGuard<'_, Words> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -30,7 +30,7 @@ const NO_SUCH_CONVERSATION: &str = "No Such Conversation";
 impl SipService {
     pub(super) fn handle_message(&self, request: &Request, exchange: Exchange<'_>) -> Handling {
         // Nothing that is said could be recorded: the phone keeps it and tries again.
-        if !self.health.borrow().is_sound() {
+        if !self.health.borrow().takes_records() {
             return Handling::Overloaded;
         }
         if let Some((ticket, from)) = self.messenger_conversation(request) {

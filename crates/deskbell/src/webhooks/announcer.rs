@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gateway::push::{Listener, Topic};
-use helpdesk::{CloseReason, Record, RepId, SiteId, SkillId, TicketId};
+use helpdesk::{CallbackFact, CloseReason, Record, RepId, SiteId, SkillId, TicketId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use storage::{OutboxEntry, OutboxState};
-use tokio::sync::mpsc;
+
+use super::fresh::FreshIn;
 
 /// Who is told, as the newest configuration has it.
 pub(crate) type SharedListeners = Arc<ArcSwap<Vec<Listener>>>;
@@ -25,7 +26,7 @@ const VERSION: u32 = 1;
 pub(crate) struct Announcer {
     listeners: SharedListeners,
     /// Where committed events go at once; what finds no room there is read from the outbox.
-    fresh: mpsc::Sender<OutboxEntry>,
+    fresh: FreshIn,
     site_by_ticket: HashMap<TicketId, SiteId>,
     ended: VecDeque<TicketId>,
     /// Of the last event: its moment, and its number in it.
@@ -34,11 +35,7 @@ pub(crate) struct Announcer {
 
 impl Announcer {
     /// An announcer that knows the tickets of these records.
-    pub(crate) fn new(
-        listeners: SharedListeners,
-        fresh: mpsc::Sender<OutboxEntry>,
-        records: &[Record],
-    ) -> Self {
+    pub(super) fn new(listeners: SharedListeners, fresh: FreshIn, records: &[Record]) -> Self {
         let mut announcer = Self {
             listeners,
             fresh,
@@ -87,8 +84,7 @@ impl Announcer {
     /// Hands on what is committed.
     pub(crate) fn committed(&self, entries: Vec<OutboxEntry>) {
         for entry in entries {
-            // Without room it is found in the outbox.
-            let _ = self.fresh.try_send(entry);
+            self.fresh.put(entry);
         }
     }
 
@@ -229,6 +225,16 @@ fn told(record: &Record) -> Option<ToldOutside<'_>> {
             "ticket.rated",
             vec![("stars", json!(stars))],
         ),
+        Record::Callback {
+            ticket,
+            fact: CallbackFact::Tripped { why },
+            at_unix_ms,
+        } => (
+            ticket,
+            at_unix_ms,
+            "callbacks.stopped",
+            vec![("why", json!(&**why))],
+        ),
         Record::Line { .. }
         | Record::Callback { .. }
         | Record::Promised { .. }
@@ -253,5 +259,35 @@ fn word(reason: CloseReason) -> &'static str {
         CloseReason::Abandoned => "abandoned",
         CloseReason::Called => "called",
         CloseReason::Unreached => "unreached",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Security row M2: the shop's programs are told that somebody has to look.
+    #[test]
+    fn the_end_of_what_a_site_may_call_is_an_event() {
+        let record = Record::Callback {
+            ticket: TicketId::new("t1"),
+            fact: CallbackFact::Tripped {
+                why: Arc::from("the telephone's minutes of today are used up"),
+            },
+            at_unix_ms: 1_767_225_600_000,
+        };
+        let event = told(&record).unwrap().event(&SiteId::new("shop"));
+        assert_eq!(
+            event,
+            json!({
+                "type": "callbacks.stopped",
+                "timestamp": "2026-01-01T00:00:00Z",
+                "data": {
+                    "ticket": "t1",
+                    "site": "shop",
+                    "why": "the telephone's minutes of today are used up"
+                }
+            })
+        );
     }
 }

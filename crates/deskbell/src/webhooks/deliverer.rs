@@ -1,6 +1,7 @@
 //! Tells the events of the outbox: those that are due, again with growing pauses, until they are taken or given up.
 //! What became of each is on disk before the next of its ticket goes. Must not know what events mean.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use gateway::push::{Caller, Listener, Told};
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admin::Request;
 use super::announcer::SharedListeners;
+use super::fresh::{Fresh, Next};
 use super::lanes::Lanes;
 use crate::happenings::unix_ms;
 
@@ -30,19 +32,21 @@ pub(crate) struct Deliverer {
     journal: Journal,
     listeners: SharedListeners,
     caller: Caller,
-    fresh: mpsc::Receiver<OutboxEntry>,
+    fresh: Fresh,
     requests: mpsc::Receiver<Request>,
     lanes: Lanes,
+    /// Listeners for whom nothing waits on disk that is not held, so that what comes fresh is the next for them.
+    caught_up: HashSet<String>,
     under_way: JoinSet<(OutboxEntry, Told)>,
 }
 
 impl Deliverer {
     /// A deliverer for what is in the outbox of `journal` and what comes fresh.
-    pub(crate) fn new(
+    pub(super) fn new(
         journal: Journal,
         listeners: SharedListeners,
         caller: Caller,
-        fresh: mpsc::Receiver<OutboxEntry>,
+        fresh: Fresh,
         requests: mpsc::Receiver<Request>,
     ) -> Self {
         Self {
@@ -52,6 +56,7 @@ impl Deliverer {
             fresh,
             requests,
             lanes: Lanes::default(),
+            caught_up: HashSet::new(),
             under_way: JoinSet::new(),
         }
     }
@@ -65,9 +70,7 @@ impl Deliverer {
             let pause = self.pause();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                Some(entry) = self.fresh.recv() => {
-                    self.hold(entry);
-                }
+                Some(next) = self.fresh.recv() => self.take(next),
                 _ = looking.tick() => self.look().await,
                 Some(ended) = self.under_way.join_next() => match ended {
                     Ok((entry, told)) => self.conclude(entry, told).await?,
@@ -79,14 +82,30 @@ impl Deliverer {
         }
     }
 
-    fn hold(&mut self, entry: OutboxEntry) {
-        let listeners = self.listeners.load();
-        let is_known = listeners
-            .iter()
-            .any(|listener| listener.id == entry.destination);
-        if is_known && self.lanes.len_of(&entry.destination) < HELD {
+    /// What comes while others wait on disk is found there behind them.
+    fn take(
+        &mut self,
+        Next {
+            entry,
+            is_behind_others,
+        }: Next,
+    ) {
+        if is_behind_others {
+            self.caught_up.clear();
+        }
+        let destination = entry.destination.clone();
+        if self.caught_up.contains(&destination) && !self.hold(entry) {
+            self.caught_up.remove(&destination);
+        }
+    }
+
+    /// Whether it is held.
+    fn hold(&mut self, entry: OutboxEntry) -> bool {
+        let has_room = self.lanes.len_of(&entry.destination) < HELD;
+        if has_room {
             self.lanes.add(entry);
         }
+        has_room
     }
 
     /// Reads what waits on disk and is not held yet.
@@ -94,15 +113,26 @@ impl Deliverer {
         let listeners = self.listeners.load_full();
         let is_known = |id: &str| listeners.iter().any(|listener| listener.id == id);
         self.lanes.let_go_of_all_but(is_known);
+        self.caught_up.retain(|listener| is_known(listener));
         let most = u32::try_from(HELD).unwrap_or(u32::MAX);
         for listener in listeners.iter() {
             if self.lanes.len_of(&listener.id) >= HELD {
                 continue;
             }
             match self.journal.outbox_waiting_for(&listener.id, most).await {
-                Ok(entries) => entries.into_iter().for_each(|entry| self.hold(entry)),
+                Ok(entries) => {
+                    let is_all = entries.len() < HELD;
+                    let mut held = entries.into_iter().map(|entry| self.hold(entry));
+                    if held.all(|held| held) && is_all {
+                        self.caught_up.insert(listener.id.clone());
+                    }
+                }
                 Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
             }
+        }
+        // What was read there may wait here too: while it is held it is known, and once it is told it is not.
+        while let Some(next) = self.fresh.poll() {
+            self.take(next);
         }
     }
 
@@ -232,4 +262,92 @@ async fn tell(listener: &Listener, caller: &Caller, entry: &OutboxEntry) -> Told
 
 fn later(now_unix_ms: i64, pause: Duration) -> i64 {
     now_unix_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arc_swap::ArcSwap;
+    use gateway::push::{Form, Target};
+    use helpdesk::TicketId;
+    use storage::OutboxState;
+
+    use super::*;
+    use crate::webhooks::fresh::{FreshIn, fresh};
+
+    fn entry(id: &str) -> OutboxEntry {
+        OutboxEntry {
+            id: id.to_owned(),
+            destination: "shop".to_owned(),
+            ticket: Some(TicketId::new("a")),
+            at_unix_ms: 0,
+            due_at_unix_ms: 0,
+            attempts: 0,
+            state: OutboxState::Waiting,
+            why: None,
+            version: 1,
+            body: "{}".to_owned(),
+        }
+    }
+
+    async fn commit(journal: &Journal, fresh: &FreshIn, id: &str) {
+        let outbox = vec![OutboxChange::Put(entry(id))];
+        let work = Work {
+            outbox,
+            ..Work::default()
+        };
+        journal.write(work).await.unwrap();
+        fresh.put(entry(id));
+    }
+
+    #[tokio::test]
+    async fn what_found_no_room_is_told_before_what_came_after_it() {
+        let journal = Journal::open("sqlite::memory:").await.unwrap();
+        let (fresh_in, fresh) = fresh(2);
+        let listener = Listener {
+            id: "shop".to_owned(),
+            target: Target::read("https://shop.example/", Vec::new()).unwrap(),
+            form: Form::Webhook,
+            keys: Vec::new(),
+            topics: Vec::new(),
+            sites: None,
+            patience: Duration::from_secs(1),
+            retries: Vec::new(),
+        };
+        let listeners: SharedListeners = Arc::new(ArcSwap::from_pointee(vec![listener]));
+        let (_, requests) = mpsc::channel(1);
+        let mut deliverer =
+            Deliverer::new(journal.clone(), listeners, Caller::new(), fresh, requests);
+        deliverer.look().await;
+        for id in ["1", "2", "3"] {
+            commit(&journal, &fresh_in, id).await;
+        }
+        let mut told = Vec::new();
+        let tell = |deliverer: &mut Deliverer, told: &mut Vec<String>| {
+            while let Some(entry) = deliverer.lanes.poll(1, |_| true) {
+                told.push(entry.id.clone());
+                deliverer.lanes.settle(&entry);
+            }
+        };
+        for _ in 0..2 {
+            let next = deliverer.fresh.poll().unwrap();
+            deliverer.take(next);
+        }
+        // There is room again, and the third is on disk alone.
+        commit(&journal, &fresh_in, "4").await;
+        let next = deliverer.fresh.poll().unwrap();
+        deliverer.take(next);
+        tell(&mut deliverer, &mut told);
+        for id in &told {
+            let id = id.clone();
+            deliverer
+                .keep(OutboxChange::Delivered { id })
+                .await
+                .unwrap();
+        }
+        deliverer.look().await;
+        tell(&mut deliverer, &mut told);
+        assert_eq!(told, ["1", "2", "3", "4"]);
+    }
 }

@@ -7,19 +7,21 @@ use arc_swap::ArcSwap;
 use gateway::WebhookDesk;
 use gateway::push::{Caller, Listener};
 use helpdesk::{Record, Snapshot};
-use storage::{CommitError, Journal, OutboxEntry};
+use storage::{CommitError, Journal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 mod admin;
 mod announcer;
 mod deliverer;
+mod fresh;
 mod lanes;
 mod presence;
 
 pub(crate) use announcer::Announcer;
 use announcer::SharedListeners;
 use deliverer::Deliverer;
+use fresh::{Fresh, FreshIn};
 
 /// Events that may wait between their commitment and the deliverer; more are found in the outbox.
 const FRESH: usize = 1024;
@@ -31,8 +33,8 @@ const QUESTIONS: usize = 16;
 pub(crate) struct Webhooks {
     journal: Journal,
     handle: WebhooksHandle,
-    fresh_in: mpsc::Sender<OutboxEntry>,
-    fresh: mpsc::Receiver<OutboxEntry>,
+    fresh_in: FreshIn,
+    fresh: Fresh,
     asked: mpsc::Receiver<WebhookDesk>,
 }
 
@@ -46,7 +48,7 @@ pub(crate) struct WebhooksHandle {
 impl Webhooks {
     /// Tells these listeners out of the outbox of `journal`.
     pub(crate) fn new(journal: Journal, listeners: Vec<Listener>) -> Self {
-        let (fresh_in, fresh) = mpsc::channel(FRESH);
+        let (fresh_in, fresh) = fresh::fresh(FRESH);
         let (asked_in, asked) = mpsc::channel(QUESTIONS);
         let handle = WebhooksHandle {
             listeners: Arc::new(ArcSwap::from_pointee(listeners)),

@@ -33,6 +33,8 @@ mod reps;
 mod sites;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod tickets;
+#[expect(unused_qualifications, reason = "utoipa names the query in full")]
+mod trunks;
 mod unchanged;
 #[expect(unused_qualifications, reason = "utoipa names the query in full")]
 mod webhooks;
@@ -43,6 +45,7 @@ pub(crate) use decisions::DecisionsDocument;
 pub use lines::{LineBoard, LineReport, LineStanding};
 pub(crate) use presentities::PresentityDocument;
 pub(crate) use reps::word;
+pub use trunks::{Ping, Registration, TrunkBoard, TrunkReport};
 pub use webhooks::{Delivery, WebhookDesk, WebhookReport};
 pub(crate) use webhooks::{find, reports, revive};
 
@@ -55,6 +58,8 @@ pub struct AdminFace {
     pub presentities: Arc<Store>,
     /// What is known of the reps' telephone lines.
     pub lines: LineBoard,
+    /// How the ways to the telephone network stand.
+    pub trunks: TrunkBoard,
     /// Whoever keeps the outbox.
     pub webhooks: mpsc::Sender<WebhookDesk>,
 }
@@ -76,6 +81,7 @@ pub(crate) fn addresses() -> Addresses {
         .add(address!(presentities::show))
         .add(address!(tickets::list))
         .add(address!(tickets::export))
+        .add(address!(trunks::list))
         .add(address!(erasure::erase))
         .add(address!(webhooks::list))
         .add(address!(webhooks::deliveries))

@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use helpdesk::EstimateScores;
 use http::{StatusCode, header};
 
 use crate::authorised::{Anyone, Authorised};
-use crate::desk::Command;
-use crate::desk::Recording;
+use crate::desk::{Command, DeskRefused, Recording};
 use crate::face::Face;
 use crate::problem::Problem;
 use crate::report::Report;
@@ -31,6 +31,10 @@ pub(super) async fn readyz(
     }
     match face.desk.recording() {
         Recording::Sound => Ok("ready\n"),
+        Recording::Scarce => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The disk of the journal is nearly full: no new tickets are taken.",
+        )),
         Recording::Full => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The journal takes no records: the disk is full.",
@@ -48,12 +52,20 @@ pub(super) async fn metrics(
     _: Authorised<Anyone>,
     State(face): State<Face>,
 ) -> Result<Response, Problem> {
-    let sound = face.desk.recording() == Recording::Sound;
-    face.metrics.recording.set(i64::from(sound));
+    let recording = face.desk.recording();
+    face.metrics.recording.set(i64::from(recording.goes_on()));
+    let has_room = !matches!(recording, Recording::Scarce | Recording::Full);
+    face.metrics.disk_has_room.set(i64::from(has_room));
     let scores = face
         .desk
         .call(|answer| Command::Report(Report::Estimates(answer)))
-        .await?;
+        .await;
+    let scores = match scores {
+        Ok(scores) => scores,
+        // That nothing is recorded is what these figures have to tell, with or without how good estimates are.
+        Err(DeskRefused::NotRecording) => EstimateScores::default(),
+        Err(refused @ DeskRefused::Closed) => return Err(refused.into()),
+    };
     let text = face
         .metrics
         .text(&face.desk.snapshot(), &scores, &face.config().figures)

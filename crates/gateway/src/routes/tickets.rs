@@ -14,7 +14,7 @@ use tracing::info;
 use crate::authorised::{Anyone, Authorised};
 use crate::body::JsonBody;
 use crate::config::{Config, SiteFace};
-use crate::desk::{Command, TicketKey};
+use crate::desk::{Command, Recording, TicketKey};
 use crate::face::Face;
 use crate::identity::{self, Shopper};
 use crate::key;
@@ -238,6 +238,14 @@ impl Drop for Unclaimed {
 }
 
 async fn put(face: &Face, ask: Ask) -> Result<Result<TicketView, AskRefused>, Problem> {
+    match face.desk.recording() {
+        // Whoever was there before still needs what room there is.
+        Recording::Scarce | Recording::Full => {
+            let detail = "We can take nobody new just now. Try again in a few minutes.";
+            return Err(Problem::try_later(detail, 60));
+        }
+        Recording::Sound | Recording::Away => {}
+    }
     let ask = Box::new(ask);
     Ok(face
         .desk

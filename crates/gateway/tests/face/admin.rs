@@ -8,7 +8,7 @@ use gateway::{AdminFace, AdminKey, Options, Scope};
 
 use crate::world::{World, config};
 
-const ADDRESSES: [&str; 12] = [
+const ADDRESSES: [&str; 13] = [
     "/v1/admin/reps",
     "/v1/admin/groups",
     "/v1/admin/queue",
@@ -18,6 +18,7 @@ const ADDRESSES: [&str; 12] = [
     "/v1/admin/decisions/t1",
     "/v1/admin/estimates",
     "/v1/admin/lines",
+    "/v1/admin/trunks",
     "/v1/admin/presentities",
     "/v1/admin/presentities/alice",
     "/v1/admin/tickets",
@@ -35,6 +36,7 @@ async fn world(store: &Arc<Store>) -> World {
         ],
         presentities: store.clone(),
         lines: tokio::sync::watch::Sender::default().subscribe(),
+        trunks: tokio::sync::watch::Sender::new(Arc::from([])).subscribe(),
         webhooks: tokio::sync::mpsc::channel(1).0,
     });
     World::with(config, Options::default()).await

@@ -69,6 +69,7 @@ async fn world() -> World {
         ],
         presentities: Arc::new(Store::new(StoreConfig::new([7; 16]))),
         lines: tokio::sync::watch::Sender::default().subscribe(),
+        trunks: tokio::sync::watch::Sender::new(Arc::from([])).subscribe(),
         webhooks,
     });
     config.demo = Some(DemoFace {

@@ -1,6 +1,6 @@
 //! The calls of the last 24 hours, and whether one more may begin. Must not know why one is wanted.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -68,6 +68,8 @@ pub enum CallbackRefused {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     calls: VecDeque<Entry>,
+    /// Sites that have used up what they may call or spend, and of which that was told.
+    tripped: HashSet<SiteId>,
 }
 
 #[derive(Debug)]
@@ -213,6 +215,39 @@ impl Ledger {
         if count(today.filter(to_number).count()) >= rules.per_number_per_day {
             return Err(CallbackRefused::NumberLimit);
         }
+        self.spend(site, rules, now)?;
+        let here = self.calls.iter().filter(recent);
+        let under_way = here.filter(|entry| entry.site == *site && entry.is_under_way());
+        if count(under_way.count()) >= rules.at_once {
+            return Err(CallbackRefused::LinesBusy);
+        }
+        Ok(())
+    }
+
+    /// Security row M2: why a site has used up what it may call or spend, once each time that it has.
+    pub(crate) fn trip(
+        &mut self,
+        site: &SiteId,
+        rules: &CallbackRules,
+        now: Moment,
+    ) -> Option<CallbackRefused> {
+        match self.spend(site, rules, now) {
+            Ok(()) => {
+                self.tripped.remove(site);
+                None
+            }
+            Err(why) => self.tripped.insert(site.clone()).then_some(why),
+        }
+    }
+
+    /// Whether a site may make one more call, whatever the number and the lines.
+    fn spend(
+        &self,
+        site: &SiteId,
+        rules: &CallbackRules,
+        now: Moment,
+    ) -> Result<(), CallbackRefused> {
+        let recent = |entry: &&Entry| now < entry.at.after(DAY) && entry.may_have_dialled();
         let here: Vec<&Entry> = self
             .calls
             .iter()
@@ -236,11 +271,14 @@ impl Ledger {
         if count(in_vain.count()) >= rules.failures {
             return Err(CallbackRefused::TooManyFailures);
         }
-        let under_way = here.iter().filter(|entry| entry.is_under_way());
-        if count(under_way.count()) >= rules.at_once {
-            return Err(CallbackRefused::LinesBusy);
-        }
         Ok(())
+    }
+
+    /// Whose call it was, and at which site.
+    pub(crate) fn owner(&self, call: &CallId) -> Option<(Option<TicketId>, SiteId)> {
+        let mut calls = self.calls.iter().rev();
+        let entry = calls.find(|entry| entry.call == *call)?;
+        Some((entry.ticket.clone(), entry.site.clone()))
     }
 
     fn set(&mut self, call: &CallId, change: impl FnOnce(State) -> State) {

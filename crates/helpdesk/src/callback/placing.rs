@@ -54,6 +54,7 @@ impl Helpdesk {
         let site = order.site.clone();
         self.ledger
             .begin(call.clone(), id.clone(), site, number.clone(), now);
+        self.watch_spending(&call);
         if let Some(seat) = self.roster.seat_mut(rep) {
             seat.own_calls.insert(call.clone());
             match origin {
@@ -511,6 +512,22 @@ impl Helpdesk {
     fn forget_call(&mut self, call: &CallId, end: &CallEnd) {
         self.ledger.end(call, |dialled| end.fate(dialled));
         self.roster.end_call(call);
+        self.watch_spending(call);
+    }
+
+    /// Says so when the site of a call has used up what it may call or spend.
+    fn watch_spending(&mut self, call: &CallId) {
+        let Some((Some(id), site)) = self.ledger.owner(call) else {
+            return;
+        };
+        let Some(rules) = self.rules(&site).cloned() else {
+            return;
+        };
+        if let Some(why) = self.ledger.trip(&site, &rules, self.now) {
+            let why: Arc<str> = Arc::from(why.to_string());
+            self.step(&id, Step::Tripped { why: why.clone() });
+            self.record_fact(&id, CallbackFact::Tripped { why });
+        }
     }
 
     /// A ticket ends during its call.

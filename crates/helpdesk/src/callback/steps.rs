@@ -111,6 +111,11 @@ pub enum Step {
     },
     /// The server was restarted in between.
     InDoubt,
+    /// With this call the site has used up what it may call or spend.
+    Tripped {
+        /// Which limit it is.
+        why: Arc<str>,
+    },
     /// They have talked.
     Over {
         /// For how long.
@@ -171,6 +176,7 @@ impl fmt::Display for Step {
                 "The server was restarted during a call: nobody knows whether the number was dialled, and it is not \
                  dialled again by itself.",
             ),
+            Self::Tripped { why } => write!(f, "No further call is made for now: {why}."),
             Self::Over { talked } => {
                 write!(f, "They talked for {}.", length(whole_seconds(*talked)))
             }

@@ -860,6 +860,7 @@ fn the_breaker_counts_past_a_call_under_way() {
         rules.tries = 1;
     }));
     for line in [
+        "records",
         "alice, bob, dave available",
         "ask t1 cameras phone=0612345671 by=token answer=call",
         "ask t2 cameras phone=0612345672 by=token answer=call",
@@ -871,6 +872,10 @@ fn the_breaker_counts_past_a_call_under_way() {
     ] {
         room.play(line);
     }
+    let told = room
+        .trace
+        .matches("* calls stop after t2: too many calls in a row");
+    assert_eq!(told.count(), 1, "security row M2: {}", room.trace);
     room.trace.clear();
     room.play("ask t4 cameras phone=0612345674 by=token answer=call");
     expect![[r#"

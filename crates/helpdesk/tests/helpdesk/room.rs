@@ -752,6 +752,7 @@ fn record_text(record: &Record) -> Option<String> {
                 format!("call wanted {ticket} {} {by:?}", number.as_str())
             }
             CallbackFact::Withdrawn => format!("call unwanted {ticket}"),
+            CallbackFact::Tripped { why } => format!("calls stop after {ticket}: {why}"),
         },
         Record::OfferEnded {
             ticket, rep, why, ..

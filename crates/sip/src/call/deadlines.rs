@@ -5,6 +5,8 @@ use std::time::Instant;
 /// The timers of one leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
+    /// Anything at all comes back.
+    Response,
     /// Somebody takes the call.
     Ring,
     /// Our side answers an offer of the peer.

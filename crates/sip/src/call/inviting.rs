@@ -19,8 +19,18 @@ pub(super) struct Inviting {
     pub(super) shortest_session: Duration,
     lengthened: u32,
     early: Vec<Early>,
+    /// Whether anything but a final response has come back.
+    pub(super) hearing: Hearing,
     /// Why it was cancelled; the outcome, should it end as it is meant to.
     pub(super) cancelled: Option<Outcome>,
+}
+
+/// What has come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearing {
+    Nothing,
+    /// 100 at least: somebody may be called.
+    Provisional,
 }
 
 /// A dialog that a provisional response has opened.
@@ -46,6 +56,7 @@ impl Inviting {
             shortest_session: config.shortest_session,
             lengthened: 0,
             early: Vec::new(),
+            hearing: Hearing::Nothing,
             cancelled: None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::acknowledgements::Acknowledgements;
 use super::deadlines::Timer;
 use super::effects::{Effects, Purpose, Sent};
-use super::inviting::{Inviting, opening};
+use super::inviting::{Hearing, Inviting, opening};
 use super::session::{Fate, Session};
 use super::theirs::PeerRequest;
 use super::{Body, Config, Event, Input, Outcome, Output, RequestId, Setup};
@@ -163,11 +163,14 @@ impl Leg {
         self.state = State::Inviting(inviting);
         let answer_by = now + effects.config.ring_timeout;
         effects.deadlines.set(Timer::Ring, answer_by);
+        let hear_by = now + effects.config.response_time;
+        effects.deadlines.set(Timer::Response, hear_by);
     }
 
     fn handle_timer(&mut self, timer: Timer, now: Instant) {
         let effects = &mut self.effects;
         match (timer, &mut self.state) {
+            (Timer::Response, _) => self.give_up(),
             (Timer::Ring, _) => self.hang_up(Outcome::NoAnswer, Outcome::NoAnswer),
             (Timer::Longest, _) => self.hang_up(Outcome::TooLong, Outcome::TooLong),
             // RFC 3261 §13.3.1.4, RFC 4028 §10.
@@ -198,6 +201,7 @@ impl Leg {
         let Some(sent) = self.effects.take_sent(id) else {
             return self.handle_further_success(response);
         };
+        self.effects.deadlines.clear(Timer::Response);
         if self.send_again_with_credentials(&sent, response) {
             return;
         }
@@ -258,7 +262,12 @@ impl Leg {
         let (State::Inviting(inviting), effects) = (&mut self.state, &mut self.effects) else {
             return;
         };
-        if inviting.request != id || response.status() == StatusCode::TRYING {
+        if inviting.request != id {
+            return;
+        }
+        inviting.hearing = Hearing::Provisional;
+        effects.deadlines.clear(Timer::Response);
+        if response.status() == StatusCode::TRYING || self.outcome.is_some() {
             return;
         }
         let is_reliable = response
@@ -302,6 +311,7 @@ impl Leg {
             (Some(outcome), _) => outcome,
             (None, 300..=399) => Outcome::Redirected(status),
             (None, 401 | 407) => Outcome::NotAuthorised,
+            (None, 408) if inviting.hearing == Hearing::Nothing => Outcome::Silent,
             (None, _) => Outcome::Refused(status),
         };
         self.end_unanswered(outcome);
@@ -436,6 +446,13 @@ impl Leg {
         }
     }
 
+    /// Nothing came back: the owner may call by another way. The INVITE cannot be cancelled before something does
+    /// (RFC 3261 §9.1); that is seen to until its transaction is over.
+    fn give_up(&mut self) {
+        self.hang_up(Outcome::Silent, Outcome::Silent);
+        self.end(Outcome::Silent);
+    }
+
     /// Ends the call: `unanswered` is the outcome where it was not taken yet, `answered` where it was.
     fn hang_up(&mut self, unanswered: Outcome, answered: Outcome) {
         let effects = &mut self.effects;
@@ -445,6 +462,7 @@ impl Leg {
                 if inviting.cancelled.is_none() {
                     inviting.cancelled = Some(unanswered);
                     effects.deadlines.clear(Timer::Ring);
+                    effects.deadlines.clear(Timer::Response);
                     effects.push(Output::Cancel {
                         request: inviting.request,
                     });

@@ -8,11 +8,11 @@ mod effects;
 mod inviting;
 mod leg;
 mod ours;
-mod random;
+pub(crate) mod random;
 mod session;
 mod session_timer;
 mod theirs;
-mod trunk;
+pub(crate) mod trunk;
 
 #[cfg(test)]
 mod tests;
@@ -202,6 +202,9 @@ pub enum Outcome {
     NotAuthorised,
     /// Nobody could be asked, or nothing came back.
     Unreachable(Failure),
+    /// Nothing came back within [`Config::response_time`], or 408 before anything else: nobody is known to have been
+    /// called. What comes late is cancelled, or hung up.
+    Silent,
     /// It rang for too long.
     NoAnswer,
     /// We wanted no call any more before it was taken.
@@ -269,6 +272,9 @@ pub struct Setup {
 pub struct Config {
     /// An INVITE that is not answered by then is cancelled; 60 s.
     pub ring_timeout: Duration,
+    /// An INVITE to which nothing at all comes back by then, not even 100, is given up; 60 s, which leaves it
+    /// to the transaction.
+    pub response_time: Duration,
     /// Our side has so long to answer an offer; 25 s, which is less than the peer's 64*T1.
     pub answer_time: Duration,
     /// A call ends after that; 1 hour.
@@ -291,6 +297,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             ring_timeout: Duration::from_secs(60),
+            response_time: Duration::from_secs(60),
             answer_time: Duration::from_secs(25),
             longest_call: Duration::from_secs(3600),
             session_interval: Duration::from_secs(1800),

@@ -2,23 +2,23 @@
 
 /// A keyed counter, hashed.
 #[derive(Debug)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: u64,
     key: u64,
 }
 
 impl Random {
-    pub(super) const fn new([state, key]: [u64; 2]) -> Self {
+    pub(crate) const fn new([state, key]: [u64; 2]) -> Self {
         Self { state, key }
     }
 
     /// A number less than `end`.
-    pub(super) const fn below(&mut self, end: u64) -> u64 {
+    pub(crate) const fn below(&mut self, end: u64) -> u64 {
         if end == 0 { 0 } else { self.next() % end }
     }
 
     /// Thirty-two hexadecimal digits.
-    pub(super) fn token(&mut self) -> String {
+    pub(crate) fn token(&mut self) -> String {
         format!("{:016x}{:016x}", self.next(), self.next())
     }
 

@@ -16,7 +16,7 @@ pub struct Trunk {
 
 /// How often a request was sent with credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attempt {
+pub(crate) enum Attempt {
     Plain,
     WithCredentials,
     /// Because the nonce was stale, which says that the credentials were right.
@@ -25,10 +25,10 @@ pub(super) enum Attempt {
 
 /// Credentials, and the header they go in.
 #[derive(Clone, Debug)]
-pub(super) struct Pass {
-    pub(super) header: HeaderName,
-    pub(super) value: String,
-    pub(super) attempt: Attempt,
+pub(crate) struct Pass {
+    pub(crate) header: HeaderName,
+    pub(crate) value: String,
+    pub(crate) attempt: Attempt,
 }
 
 impl Trunk {
@@ -55,7 +55,7 @@ impl Trunk {
     }
 
     /// Answers the challenge in a 401 or 407, if it may be answered.
-    pub(super) fn answer(
+    pub(crate) fn answer(
         &self,
         response: &Response,
         asked: &Asked<'_>,

@@ -268,6 +268,10 @@ pub struct Config {
     pub most_per_watcher: usize,
     /// Goes out as Retry-After with the 503 that a full table answers; 60 s.
     pub retry_after: Duration,
+    /// NOTIFYs of one subscription for which numbers are set aside at a time, so that not each of them has to be written
+    /// down; 65 536. While nothing can be written down, half of them may go out before a restart could use a number
+    /// twice: at one each five seconds that takes 45 hours.
+    pub numbers_ahead: u32,
 }
 
 impl Default for Config {
@@ -281,6 +285,7 @@ impl Default for Config {
             most: 20_000,
             most_per_watcher: 500,
             retry_after: Duration::from_secs(60),
+            numbers_ahead: 65_536,
         }
     }
 }

@@ -134,7 +134,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         };
         let ours = share(&mut self.ours, ours);
         let watcher = self.name(&saved.watcher);
-        let restored = Subscription::restored(saved, watcher, ours, due, now);
+        let restored = Subscription::restored(saved, watcher, ours, due, &self.config, now);
         self.insert(id, restored);
         self.set_timer(id);
         true
@@ -259,7 +259,8 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
             address,
             standing,
         };
-        self.insert(id, Subscription::new(dialog, beginning, ours, terms, now));
+        let begun = Subscription::new(dialog, beginning, ours, terms, &self.config, now);
+        self.insert(id, begun);
         Ok(Accepted {
             subscription: id,
             seconds,
@@ -403,7 +404,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
         if let Next::Notify(draft, content) | Next::NotifyLast(draft, content) = next
             && let Some(path) = subscription.path()
         {
-            let to_keep = !last && subscription.number_ahead();
+            let to_keep = !last && subscription.number_ahead(&self.config);
             self.outputs.push_back(Output::Notify {
                 subscription: id,
                 resource: subscription.resource.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::rates::Rates;
-use super::saved::{NUMBERS_AHEAD, Reach, Saved, SavedRates};
+use super::saved::{Reach, Saved, SavedRates};
 use super::{Config, Content, EndReason, Outcome, Path, Standing, SubscriptionId};
 use crate::dialog::Dialog;
 use crate::flow::{Flow, Protocol};
@@ -142,6 +142,7 @@ impl<R> Subscription<R> {
         beginning: Beginning<R>,
         ours: Arc<Ours>,
         terms: Terms,
+        config: &Config,
         now: Instant,
     ) -> Self {
         let Beginning {
@@ -158,7 +159,7 @@ impl<R> Subscription<R> {
             ours,
             remote: terms.flow.remote,
             flow_id: Some(terms.flow.id),
-            numbered_to: NUMBERS_AHEAD,
+            numbered_to: config.numbers_ahead,
             since: now,
             retention: if terms.lifetime.is_zero() {
                 Retention::Once
@@ -383,10 +384,11 @@ impl<R> Subscription<R> {
 
     /// Sets numbers aside where few are left; whether it did. Half of them are left then, so that what is written
     /// down a little later is still above what was sent.
-    pub(super) fn number_ahead(&mut self) -> bool {
-        let is_due = self.dialog.local_cseq().saturating_add(NUMBERS_AHEAD / 2) > self.numbered_to;
+    pub(super) fn number_ahead(&mut self, config: &Config) -> bool {
+        let sent = self.dialog.local_cseq();
+        let is_due = sent.saturating_add(config.numbers_ahead / 2) > self.numbered_to;
         if is_due {
-            self.numbered_to = self.dialog.local_cseq().saturating_add(NUMBERS_AHEAD);
+            self.numbered_to = sent.saturating_add(config.numbers_ahead);
         }
         is_due
     }
@@ -433,12 +435,13 @@ impl<R: Clone> Subscription<R> {
         watcher: Arc<str>,
         ours: Arc<Ours>,
         due: Instant,
+        config: &Config,
         now: Instant,
     ) -> Self {
         let dialog = Dialog::restored(&saved.dialog);
         let mut restored = Self {
             address: (saved.address != dialog.local_uri()).then(|| saved.address.into()),
-            numbered_to: dialog.local_cseq().saturating_add(NUMBERS_AHEAD),
+            numbered_to: dialog.local_cseq().saturating_add(config.numbers_ahead),
             dialog,
             resource: saved.resource,
             watcher,

@@ -9,9 +9,6 @@ use crate::dialog::{Dialog, SavedDialog};
 use crate::flow::Protocol;
 use crate::uri::Uri;
 
-/// NOTIFYs for which numbers are set aside at a time, so that not each of them has to be written down.
-pub(super) const NUMBERS_AHEAD: u32 = 32;
-
 /// What outlives a restart of one subscription.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved<R> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::deadlines::{Deadlines, Timer};
 use super::exchange::Exchange;
-use super::state::{Calling, Leg, Ready, State};
+use super::state::{Calling, Early, Leg, Ready, State};
 use super::verdict::{is_about_the_offer, is_out_of_reach, is_ways_own};
 use super::{Config, End, Flow, Input, News, Order, Origin, Output, Side};
 use crate::call::{Body, Event, Outcome};
@@ -166,10 +166,8 @@ impl Controller {
             ) => {
                 let passed = exchange.pass(side, event);
                 self.state = State::Talking { since, exchange };
-                match passed {
-                    Some((_, Order::HangUp)) => self.handle_end(now),
-                    Some((side, order)) => self.order(side, order),
-                    None => {}
+                if let Some((side, order)) = passed {
+                    self.order(side, order);
                 }
             }
             (
@@ -224,30 +222,12 @@ impl Controller {
                     (&calling.ready, &calling.early, body)
                 {
                     let given = calling.restated(&answer);
-                    self.order(Side::First, Order::Acknowledge(given));
-                    calling.early = Some(answer);
+                    self.order(Side::First, Order::Acknowledge(given.clone()));
+                    calling.early = Some(Early { answer, given });
                 }
                 self.state = State::Second(calling);
             }
-            Event::Answered { answer } => {
-                let answer = answer.or_else(|| calling.early.clone());
-                let Some(answer) = answer else {
-                    self.state = State::Second(calling);
-                    return self.part(End::NoCommonMedia, now);
-                };
-                let order = match &calling.early {
-                    None => Some(Order::Acknowledge(calling.restated(&answer))),
-                    // Another phone answered than the one that spoke early (RFC 3261 §13.2.2.4).
-                    Some(early) if *early != answer => {
-                        Some(Order::Modify(Some(calling.restated(&answer))))
-                    }
-                    Some(_) => None,
-                };
-                if let Some(order) = order {
-                    self.order(Side::First, order);
-                }
-                self.join(calling.origin, now);
-            }
+            Event::Answered { answer } => self.hear_answer(calling, answer, now),
             Event::Offered { offer } => match calling.ready {
                 Ready::OnHold(mut origin) => {
                     let restated = origin.restate(&offer);
@@ -267,6 +247,32 @@ impl Controller {
                 self.put_off(Side::Second, &other);
             }
         }
+    }
+
+    /// The second has taken the offer of the first.
+    fn hear_answer(&mut self, mut calling: Calling, answer: Option<Body>, now: Instant) {
+        let early = calling.early.take();
+        let answer = answer.or_else(|| early.as_ref().map(|early| early.answer.clone()));
+        let (Some(answer), Ready::Offered(offer)) = (answer, &calling.ready) else {
+            self.state = State::Second(calling);
+            return self.part(End::NoCommonMedia, now);
+        };
+        let offer = offer.clone();
+        let given = match early {
+            None => {
+                let given = calling.restated(&answer);
+                self.order(Side::First, Order::Acknowledge(given.clone()));
+                given
+            }
+            // Another phone answered than the one that spoke early (RFC 3261 §13.2.2.4).
+            Some(early) if early.answer != answer => {
+                let given = calling.restated(&answer);
+                self.order(Side::First, Order::Modify(Some(given.clone())));
+                given
+            }
+            Some(early) => early.given,
+        };
+        self.join(Exchange::new(given, offer, calling.origin), now);
     }
 
     /// The first, on hold, was asked for an offer.
@@ -292,8 +298,8 @@ impl Controller {
             Event::Modified {
                 answer: Some(answer),
             } => {
-                self.order(Side::Second, Order::Acknowledge(answer));
-                self.join(Some(origin), now);
+                self.order(Side::Second, Order::Acknowledge(answer.clone()));
+                self.join(Exchange::new(offer, answer, Some(origin)), now);
             }
             // A re-INVITE of its own is in the way.
             Event::ModifyFailed { status: None } => {
@@ -514,11 +520,11 @@ impl Controller {
         }
     }
 
-    fn join(&mut self, origin: Option<Origin>, now: Instant) {
+    fn join(&mut self, exchange: Exchange, now: Instant) {
         self.deadlines.clear_all();
         self.state = State::Talking {
             since: now,
-            exchange: Exchange::new(origin),
+            exchange,
         };
         self.tell(News::Joined);
     }

@@ -65,9 +65,17 @@ pub(super) struct Calling {
     pub(super) ready: Ready,
     pub(super) rings: bool,
     /// The answer that the first was given before the second took the call.
-    pub(super) early: Option<Body>,
+    pub(super) early: Option<Early>,
     /// Set where the first was on hold before it was asked for its offer.
     pub(super) origin: Option<Origin>,
+}
+
+/// An answer before the call is taken.
+#[derive(Debug)]
+pub(super) struct Early {
+    pub(super) answer: Body,
+    /// As the first has seen it.
+    pub(super) given: Body,
 }
 
 impl Calling {

@@ -7,7 +7,7 @@ use crate::transaction::Failure;
 pub(super) fn is_ways_own(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Refused(status) => matches!(status.code(), 403 | 500..=599),
-        Outcome::NotAuthorised => true,
+        Outcome::NotAuthorised | Outcome::Silent => true,
         // No answer at all may still have been a call: it is not repeated.
         Outcome::Unreachable(failure) => failure != Failure::Timeout,
         Outcome::Redirected(_)
@@ -29,6 +29,7 @@ pub(super) fn is_about_the_offer(outcome: Outcome) -> bool {
         Outcome::Unusable => true,
         Outcome::NotAuthorised
         | Outcome::Unreachable(_)
+        | Outcome::Silent
         | Outcome::Redirected(_)
         | Outcome::NoAnswer
         | Outcome::Cancelled
@@ -46,6 +47,7 @@ pub(super) fn is_out_of_reach(outcome: Outcome) -> bool {
         Outcome::Refused(status) => !matches!(status.code(), 408 | 480 | 486 | 600 | 603),
         Outcome::NotAuthorised
         | Outcome::Unreachable(_)
+        | Outcome::Silent
         | Outcome::Redirected(_)
         | Outcome::Unusable
         | Outcome::Lost => true,

@@ -6,6 +6,7 @@ mod errands;
 mod insert;
 mod read;
 mod remove;
+mod reseal;
 mod schema;
 mod tls;
 mod write;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -20,23 +20,45 @@ use crate::row::StoredRow;
 use crate::soft::{SoftPage, SoftValue, StoredState};
 use crate::verify::{LooseFrom, LooseRows, PAGE};
 
-/// The reading connection.
+/// Two connections, so that nobody who wants one thing waits for whoever reads much.
 #[derive(Clone)]
 pub(crate) struct Reader {
     settings: Arc<Settings>,
-    connection: Arc<Mutex<Option<Connection>>>,
+    looks: Lane,
+    long: Lane,
 }
 
-/// How long reading may take: a restart reads much at once.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// One connection, made when it is wanted, and how long what is read over it may take.
+#[derive(Clone)]
+struct Lane {
+    connection: Arc<Mutex<Option<Connection>>>,
+    limit: Duration,
+}
+
+/// How long a look at one thing, or a page of things, may take, with the wait for others and the way to the server: a
+/// phone or a page waits for it.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long reading much may take, which only a start, upkeep and people at a command line do.
+const LONG_LIMIT: Duration = Duration::from_secs(60);
 
 const COLUMNS: &str = "position, ticket, kind, version, at, line, line_id, body, digest";
 
 impl Reader {
+    /// For a server.
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings: Arc::new(settings),
-            connection: Arc::new(Mutex::new(None)),
+            looks: Lane::new(LOOK_LIMIT),
+            long: Lane::new(LONG_LIMIT),
+        }
+    }
+
+    /// For whoever has time.
+    pub(crate) fn patient(settings: Settings) -> Self {
+        Self {
+            looks: Lane::new(LONG_LIMIT),
+            ..Self::new(settings)
         }
     }
 
@@ -53,14 +75,14 @@ impl Reader {
                     "SELECT {COLUMNS} FROM records WHERE ticket IN \
                      (SELECT id FROM tickets WHERE ended_at IS NULL OR ended_at >= $1) ORDER BY position"
                 );
-                self.query(&sql, &[&since_unix_ms]).await?
+                self.read(&sql, &[&since_unix_ms]).await?
             }
             Choice::Tickets(tickets) => {
                 let sql = format!(
                     "SELECT {COLUMNS} FROM records WHERE ticket = ANY($1) \
                      ORDER BY array_position($1, ticket), position"
                 );
-                self.query(&sql, &[&tickets]).await?
+                self.look(&sql, &[&tickets]).await?
             }
         };
         rows.iter().map(stored_row).collect()
@@ -76,7 +98,7 @@ impl Reader {
         let sql = "SELECT id, site, tier, opened_at, ended_at, records, chain FROM tickets \
                    WHERE opened_at >= $1 AND (opened_at, id) > ($2, $3) ORDER BY opened_at, id LIMIT $4";
         let rows = self
-            .query(sql, &[&since_unix_ms, &at, &id, &i64::from(at_most)])
+            .look(sql, &[&since_unix_ms, &at, &id, &i64::from(at_most)])
             .await?;
         rows.iter()
             .map(|row| {
@@ -93,14 +115,17 @@ impl Reader {
             .collect()
     }
 
-    /// Tickets with records that do not begin with this.
+    /// Tickets with records that do not begin with this, in the order of their ids, after one of them.
     pub(crate) async fn tickets_not_marked(
         &self,
         mark: String,
+        after: String,
         at_most: u32,
     ) -> Result<Vec<String>, LoadError> {
-        let sql = "SELECT DISTINCT ticket FROM records WHERE NOT starts_with(body, $1) LIMIT $2";
-        let rows = self.query(sql, &[&mark, &i64::from(at_most)]).await?;
+        let sql = "SELECT DISTINCT ticket FROM records WHERE ticket > $1 AND NOT starts_with(body, $2) \
+                   ORDER BY ticket LIMIT $3";
+        let parameters: [&(dyn ToSql + Sync); 3] = [&after, &mark, &i64::from(at_most)];
+        let rows = self.read(sql, &parameters).await?;
         rows.iter().map(|row| cell(row, 0)).collect()
     }
 
@@ -116,7 +141,7 @@ impl Reader {
         } = page;
         let chosen: [&(dyn ToSql + Sync); 4] =
             [&kind.as_str(), &after, &now_unix_ms, &i64::from(at_most)];
-        let rows = self.query(sql, &chosen).await?;
+        let rows = self.read(sql, &chosen).await?;
         rows.iter().map(stored_state).collect()
     }
 
@@ -128,7 +153,7 @@ impl Reader {
         let sql = format!(
             "SELECT {INTENT} FROM intents WHERE kind = $1 AND (open OR began_at >= $2) ORDER BY began_at, id"
         );
-        let rows = self.query(&sql, &[&kind.as_str(), &since_unix_ms]).await?;
+        let rows = self.look(&sql, &[&kind.as_str(), &since_unix_ms]).await?;
         let intents = rows
             .iter()
             .map(errands::intent)
@@ -149,19 +174,19 @@ impl Reader {
                 let sql = format!(
                     "SELECT {ENTRY} FROM outbox WHERE NOT dead AND due_at <= $1 ORDER BY due_at, id LIMIT $2"
                 );
-                self.query(&sql, &[&at, &at_most]).await?
+                self.look(&sql, &[&at, &at_most]).await?
             }
             OutboxChoice::DeadAfter(id) => {
                 let sql = format!(
                     "SELECT {ENTRY} FROM outbox WHERE dead AND id > $1 ORDER BY id LIMIT $2"
                 );
-                self.query(&sql, &[&id, &at_most]).await?
+                self.look(&sql, &[&id, &at_most]).await?
             }
             OutboxChoice::WaitingFor(destination) => {
                 let sql = format!(
                     "SELECT {ENTRY} FROM outbox WHERE NOT dead AND destination = $1 ORDER BY id LIMIT $2"
                 );
-                self.query(&sql, &[&destination, &at_most]).await?
+                self.look(&sql, &[&destination, &at_most]).await?
             }
         };
         let entries = rows.iter().map(errands::entry);
@@ -173,7 +198,7 @@ impl Reader {
     pub(crate) async fn outbox_counts(&self) -> Result<OutboxCounts, LoadError> {
         let sql =
             "SELECT count(*) FILTER (WHERE NOT dead), count(*) FILTER (WHERE dead) FROM outbox";
-        let rows = self.query(sql, &[]).await?;
+        let rows = self.look(sql, &[]).await?;
         let Some(row) = rows.first() else {
             return Ok(OutboxCounts::default());
         };
@@ -187,7 +212,7 @@ impl Reader {
     pub(crate) async fn lessons(&self) -> Result<Vec<StoredAside>, LoadError> {
         let table = AsideTable::Lessons;
         let sql = format!("SELECT {} ORDER BY position", asides::columns(table));
-        let rows = self.query(&sql, &[]).await?;
+        let rows = self.read(&sql, &[]).await?;
         rows.iter().map(|row| asides::stored(row, table)).collect()
     }
 
@@ -201,7 +226,7 @@ impl Reader {
              ORDER BY position",
             asides::columns(table)
         );
-        let rows = self.query(&sql, &[&since_unix_ms]).await?;
+        let rows = self.read(&sql, &[&since_unix_ms]).await?;
         rows.iter().map(|row| asides::stored(row, table)).collect()
     }
 
@@ -209,7 +234,7 @@ impl Reader {
         let table = AsideTable::Decisions;
         let columns = asides::columns(table);
         let sql = format!("SELECT {columns} WHERE ticket = $1 ORDER BY position");
-        let rows = self.query(&sql, &[&ticket]).await?;
+        let rows = self.look(&sql, &[&ticket]).await?;
         rows.iter().map(|row| asides::stored(row, table)).collect()
     }
 
@@ -220,7 +245,7 @@ impl Reader {
             LooseFrom::State { kind, name } => {
                 let sql = "SELECT kind, key, version, expires_at, body, digest FROM state \
                            WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3";
-                let rows = self.query(sql, &[&kind, &name, &page]).await?;
+                let rows = self.read(sql, &[&kind, &name, &page]).await?;
                 let rows: Vec<_> = rows.iter().map(stored_state).collect::<Result<_, _>>()?;
                 Ok(LooseRows::of_state(&rows))
             }
@@ -229,7 +254,7 @@ impl Reader {
                     "SELECT {} WHERE position > $1 ORDER BY position LIMIT $2",
                     asides::columns(table)
                 );
-                let rows = self.query(&sql, &[&position, &page]).await?;
+                let rows = self.read(&sql, &[&position, &page]).await?;
                 let rows = rows.iter().map(|row| asides::stored(row, table));
                 Ok(LooseRows::of_asides(
                     &rows.collect::<Result<Vec<_>, _>>()?,
@@ -240,7 +265,7 @@ impl Reader {
                 let sql = format!(
                     "SELECT {INTENT} FROM intents WHERE (kind, id) > ($1, $2) ORDER BY kind, id LIMIT $3"
                 );
-                let rows = self.query(&sql, &[&kind, &id, &page]).await?;
+                let rows = self.read(&sql, &[&kind, &id, &page]).await?;
                 let intents = rows
                     .iter()
                     .map(errands::intent)
@@ -252,7 +277,7 @@ impl Reader {
             }
             LooseFrom::Outbox { id } => {
                 let sql = format!("SELECT {ENTRY} FROM outbox WHERE id > $1 ORDER BY id LIMIT $2");
-                let rows = self.query(&sql, &[&id, &page]).await?;
+                let rows = self.read(&sql, &[&id, &page]).await?;
                 let entries = rows
                     .iter()
                     .map(errands::entry)
@@ -263,40 +288,70 @@ impl Reader {
     }
 
     pub(crate) async fn count(&self) -> Result<i64, LoadError> {
-        let rows = self.query("SELECT count(*) FROM records", &[]).await?;
+        let rows = self.read("SELECT count(*) FROM records", &[]).await?;
         match rows.first() {
             Some(row) => cell(row, 0),
             None => Ok(0),
         }
     }
 
-    /// A connection that broke while it lay idle is made anew once.
-    async fn query(
+    async fn look(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, LoadError> {
-        let mut place = self.connection.lock().await;
-        if place.as_ref().is_none_or(Connection::is_closed) {
-            let connection = self.settings.connect().await.map_err(failed)?;
-            let limit = format!("SET statement_timeout = {}", READ_TIMEOUT.as_millis());
-            within(connection.client.batch_execute(&limit))
-                .await
-                .map_err(failed)?;
-            *place = Some(connection);
+        self.looks.query(&self.settings, sql, parameters).await
+    }
+
+    async fn read(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, LoadError> {
+        self.long.query(&self.settings, sql, parameters).await
+    }
+}
+
+impl Lane {
+    fn new(limit: Duration) -> Self {
+        Self {
+            connection: Arc::default(),
+            limit,
         }
-        let Some(connection) = place.as_ref() else {
-            return Err(LoadError::Stopping);
+    }
+
+    /// A connection that broke while it lay idle is made anew once.
+    async fn query(
+        &self,
+        settings: &Settings,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, LoadError> {
+        let give_up = Instant::now() + self.limit;
+        let late = |_| LoadError::Postgres("it does not answer".to_owned());
+        let mut place = timeout_at(give_up, self.connection.lock())
+            .await
+            .map_err(late)?;
+        // Taken out of its place, so that whoever stops waiting leaves nobody a connection with an answer on its way.
+        let connection = match place.take().filter(|found| !found.is_closed()) {
+            Some(connection) => connection,
+            None => {
+                let connecting = async {
+                    let connection = settings.connect().await?;
+                    let limit = format!("SET statement_timeout = {}", self.limit.as_millis());
+                    within(connection.client.batch_execute(&limit)).await?;
+                    Ok(connection)
+                };
+                let connected = timeout_at(give_up, connecting).await.map_err(late)?;
+                connected.map_err(failed)?
+            }
         };
-        let answer = timeout(READ_TIMEOUT, connection.client.query(sql, parameters)).await;
-        let answer = match answer {
-            Ok(answer) => answer.map_err(|error| describe(&error)),
-            Err(_) => Err("it does not answer".to_owned()),
-        };
-        if answer.is_err() {
-            *place = None;
-        }
-        answer.map_err(LoadError::Postgres)
+        let answer = timeout_at(give_up, connection.client.query(sql, parameters)).await;
+        let rows = answer
+            .map_err(late)?
+            .map_err(|error| LoadError::Postgres(describe(&error)))?;
+        *place = Some(connection);
+        Ok(rows)
     }
 }
 

@@ -12,9 +12,10 @@ use tracing::{info, warn};
 
 use super::connect::{Connection, Settings, within};
 use super::insert::{Left, Statements, answer, insert_apart, insert_together};
-use super::remove::{remove, reseal};
+use super::remove::remove;
+use super::reseal::reseal;
 use super::schema;
-use crate::backend::{Backend, Batch, Failure, Removal, Resealing};
+use crate::backend::{Backend, Batch, Failure, Removal, Resealed, Resealing};
 use crate::chain::Links;
 use crate::error::{CommitError, PostgresError};
 use crate::health::Health;
@@ -47,6 +48,8 @@ enum Doubt {
     None,
     /// The answer to its COMMIT was lost; these are the outcomes if it was committed.
     Committing(Vec<Result<(), CommitError>>),
+    /// The same, and nobody asks what became of it: only its number counts.
+    Forgotten,
 }
 
 /// Two deskbells on one journal would answer for the same tickets: "Dskb" as a number.
@@ -151,8 +154,18 @@ impl PostgresBackend {
                 self.operation = operation;
                 Ok(Some(outcomes))
             }
-            Doubt::Committing(_) | Doubt::None if operation == self.operation => Ok(None),
-            Doubt::Committing(_) | Doubt::None => Err(Failure::Lasting(REPLACED.to_owned())),
+            Doubt::Forgotten if operation == self.operation + 1 => {
+                self.operation = operation;
+                Ok(None)
+            }
+            Doubt::Committing(_) | Doubt::Forgotten | Doubt::None
+                if operation == self.operation =>
+            {
+                Ok(None)
+            }
+            Doubt::Committing(_) | Doubt::Forgotten | Doubt::None => {
+                Err(Failure::Lasting(REPLACED.to_owned()))
+            }
         }
     }
 
@@ -251,7 +264,7 @@ impl Backend for PostgresBackend {
         removed.map_err(|left| self.fail(left))
     }
 
-    fn reseal(&mut self, resealing: &Resealing) -> Result<u64, Failure> {
+    fn reseal(&mut self, resealing: &Resealing) -> Result<Resealed, Failure> {
         self.keyring = resealing.keyring.clone();
         self.ready()?;
         self.links.forget_all();
@@ -260,6 +273,13 @@ impl Backend for PostgresBackend {
             |_| Vec::new(),
         );
         resealed.map_err(|left| self.fail(left))
+    }
+
+    /// Without it the outcomes of what was given up would be told to whoever asks next.
+    fn give_up(&mut self) {
+        if let Doubt::Committing(_) = self.doubt {
+            self.doubt = Doubt::Forgotten;
+        }
     }
 
     /// Whoever owns the database is not this one any more, or what is in it is not known here.

@@ -232,6 +232,7 @@ impl From<CloseReasonV1> for CloseReason {
 pub(super) enum CallbackV1 {
     Wanted { number: String, by: PlannedByV1 },
     Withdrawn,
+    Tripped { why: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -254,6 +255,9 @@ impl CallbackV1 {
                 },
             },
             CallbackFact::Withdrawn => Self::Withdrawn,
+            CallbackFact::Tripped { why } => Self::Tripped {
+                why: why.to_string(),
+            },
         }
     }
 
@@ -268,6 +272,7 @@ impl CallbackV1 {
                 },
             },
             Self::Withdrawn => CallbackFact::Withdrawn,
+            Self::Tripped { why } => CallbackFact::Tripped { why: why.into() },
         })
     }
 }

@@ -9,8 +9,6 @@ use super::read::stored_state;
 use super::write::InsertError;
 use crate::intent::{Intent, IntentChange, IntentKind, Standing};
 use crate::outbox::{Becomes, OutboxChange, OutboxChoice, OutboxEntry, OutboxState};
-use crate::reader::resealed_soft;
-use crate::seal::Keyring;
 use crate::soft::StoredState;
 use crate::verify::{LooseFrom, LooseRows, PAGE};
 
@@ -124,58 +122,6 @@ pub(super) fn forget_ticket(connection: &Connection, ticket: &str) -> Result<(),
     Ok(())
 }
 
-/// Seals what another key sealed, or none: `at_most` rows of each kind. What no key opens stays as it is.
-pub(super) fn reseal(
-    connection: &Connection,
-    keyring: &Keyring,
-    mark: &str,
-    at_most: u32,
-) -> Result<u64, rusqlite::Error> {
-    let mut resealed = 0;
-    let old = "substr(body, 1, length(?1)) <> ?1";
-    let sql = format!(
-        "SELECT kind, key, version, expires_at, body, digest FROM state WHERE {old} LIMIT ?2"
-    );
-    let rows: Vec<StoredState> = connection
-        .prepare_cached(&sql)?
-        .query_map(params![mark, at_most], stored_state)?
-        .collect::<Result<_, _>>()?;
-    for row in rows {
-        let Some(value) = resealed_soft(&row, keyring) else {
-            continue;
-        };
-        let digest = value.digest_as(&row.kind, &row.name);
-        connection
-            .prepare_cached("UPDATE state SET body = ?3, digest = ?4 WHERE kind = ?1 AND key = ?2")?
-            .execute(params![row.kind, row.name, value.body, digest])?;
-        resealed += 1;
-    }
-    // An intent whose ticket was erased has nothing to seal.
-    let which = format!("WHERE {old} AND body <> '' LIMIT ?2");
-    for (intent, _) in intents(connection, &which, params![mark, at_most])? {
-        if let Ok(mut intent) = intent.opened(keyring)
-            && intent.seal(keyring).is_ok()
-        {
-            put_intent(connection, &intent)?;
-            resealed += 1;
-        }
-    }
-    let sql = format!("SELECT {ENTRY} FROM outbox WHERE {old} LIMIT ?2");
-    let rows: Vec<(OutboxEntry, Vec<u8>)> = connection
-        .prepare_cached(&sql)?
-        .query_map(params![mark, at_most], entry)?
-        .collect::<Result<_, _>>()?;
-    for (entry, _) in rows {
-        if let Ok(mut entry) = entry.opened(keyring)
-            && entry.seal(keyring).is_ok()
-        {
-            put_entry(connection, &entry)?;
-            resealed += 1;
-        }
-    }
-    Ok(resealed)
-}
-
 /// A page of the rows that belong to no chain.
 pub(super) fn loose_rows(
     connection: &Connection,
@@ -230,6 +176,22 @@ pub(super) fn intents(
     rows.filter_map(Result::transpose).collect()
 }
 
+/// Those whose bodies do not begin with this, in the order of their ids, after one of them.
+pub(super) fn entries_not_marked(
+    connection: &Connection,
+    after: &str,
+    mark: &str,
+    at_most: u32,
+) -> Result<Vec<(OutboxEntry, Vec<u8>)>, rusqlite::Error> {
+    let sql = format!(
+        "SELECT {ENTRY} FROM outbox WHERE id > ?1 AND substr(body, 1, length(?2)) <> ?2 ORDER BY id LIMIT ?3"
+    );
+    connection
+        .prepare_cached(&sql)?
+        .query_map(params![after, mark, at_most], entry)?
+        .collect()
+}
+
 /// Entries with the digests that were stored.
 pub(super) fn entries(
     connection: &Connection,
@@ -252,16 +214,15 @@ pub(super) fn entries(
             );
             collect(connection.prepare_cached(&sql)?, params![id, at_most])
         }
-        OutboxChoice::WaitingFor(destination) => {
-            let sql = format!(
-                "SELECT {ENTRY} FROM outbox WHERE dead = 0 AND destination = ?1 ORDER BY id LIMIT ?2"
-            );
-            collect(
-                connection.prepare_cached(&sql)?,
-                params![destination, at_most],
-            )
-        }
+        OutboxChoice::WaitingFor(destination) => collect(
+            connection.prepare_cached(&waiting_for())?,
+            params![destination, at_most],
+        ),
     }
+}
+
+fn waiting_for() -> String {
+    format!("SELECT {ENTRY} FROM outbox WHERE dead = 0 AND destination = ?1 ORDER BY id LIMIT ?2")
 }
 
 fn is_about_erased(connection: &Connection, entry: &OutboxEntry) -> Result<bool, rusqlite::Error> {
@@ -320,4 +281,27 @@ fn entry(row: &Row<'_>) -> Result<(OutboxEntry, Vec<u8>), rusqlite::Error> {
         body: row.get(9)?,
     };
     Ok((entry, row.get(10)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::Database;
+
+    /// A delivery looks through what waits for its own listener, however much waits for others.
+    #[test]
+    fn what_waits_for_a_destination_is_found_by_its_index() {
+        let database = Database::open_memory().unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {}", waiting_for());
+        let mut statement = database.reader.prepare(&sql).unwrap();
+        let plan: Vec<String> = statement
+            .query_map(params!["shop", 10], |row| row.get(3))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(
+            plan,
+            ["SEARCH outbox USING INDEX outbox_by_destination (destination=?)"]
+        );
+    }
 }

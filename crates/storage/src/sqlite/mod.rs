@@ -4,6 +4,7 @@ mod asides;
 mod errands;
 mod open;
 mod read;
+mod reseal;
 mod schema;
 mod write;
 

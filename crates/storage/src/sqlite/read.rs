@@ -83,18 +83,18 @@ impl Reader {
         .await
     }
 
-    /// Tickets with records that do not begin with this.
+    /// Tickets with records that do not begin with this, in the order of their ids, after one of them.
     pub(crate) async fn tickets_not_marked(
         &self,
         mark: String,
+        after: String,
         at_most: u32,
     ) -> Result<Vec<String>, LoadError> {
         self.read(move |connection| {
-            let sql =
-                "SELECT DISTINCT ticket FROM records WHERE substr(body, 1, ?1) <> ?2 LIMIT ?3";
+            let sql = "SELECT DISTINCT ticket FROM records \
+                       WHERE ticket > ?1 AND substr(body, 1, length(?2)) <> ?2 ORDER BY ticket LIMIT ?3";
             let mut statement = connection.prepare_cached(sql)?;
-            let length = mark.len() as i64;
-            let rows = statement.query_map(params![length, mark, at_most], |row| row.get(0))?;
+            let rows = statement.query_map(params![after, mark, at_most], |row| row.get(0))?;
             rows.collect()
         })
         .await

@@ -11,12 +11,13 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavior, ffi, params};
 use tracing::warn;
 
+use super::reseal::reseal;
 use super::{asides, errands, open};
-use crate::backend::{Backend, Batch, Failure, Removal, Resealing};
+use crate::backend::{Backend, Batch, Failure, Removal, Resealed, Resealing};
 use crate::chain::{Digest, Link, Links};
 use crate::error::{CommitError, OpenError};
 use crate::health::Health;
-use crate::row::{Kind, Row, StoredRow};
+use crate::row::{Kind, Row};
 use crate::seal::Keyring;
 use crate::soft::{SoftChange, SoftKind};
 
@@ -184,25 +185,16 @@ impl Backend for SqliteBackend {
         })
     }
 
-    fn reseal(&mut self, resealing: &Resealing) -> Result<u64, Failure> {
-        let Resealing {
-            keyring,
-            tickets,
-            at_most,
-        } = resealing;
-        let Some(mark) = keyring.newest_mark() else {
-            return Ok(0);
-        };
-        self.keyring = keyring.clone();
-        self.transact(|transaction, links, keyring| {
+    fn reseal(&mut self, resealing: &Resealing) -> Result<Resealed, Failure> {
+        self.keyring = resealing.keyring.clone();
+        self.transact(|transaction, links, _| {
             links.forget_all();
-            for ticket in tickets {
-                reseal_ticket(transaction, ticket, keyring)?;
-            }
-            let loose = errands::reseal(transaction, keyring, &mark, *at_most)?;
-            Ok(tickets.len() as u64 + loose)
+            reseal(transaction, resealing)
         })
     }
+
+    /// What failed here did not happen.
+    fn give_up(&mut self) {}
 
     /// Leaves both as they are. After a sync that failed, what the system shows of the log may not be what is on disk:
     /// moving it into the database could spoil that too.
@@ -501,35 +493,4 @@ fn remove_ticket(
         errands::forget_ticket(transaction, ticket)?;
     }
     Ok(removed as u64)
-}
-
-fn reseal_ticket(
-    transaction: &Transaction<'_>,
-    ticket: &str,
-    keyring: &Keyring,
-) -> Result<(), rusqlite::Error> {
-    let rows: Vec<StoredRow> = transaction
-        .prepare_cached(
-            "SELECT position, ticket, kind, version, at, line, line_id, body, digest FROM records \
-             WHERE ticket = ?1 ORDER BY position",
-        )?
-        .query_map([ticket], super::read::stored_row)?
-        .collect::<Result<_, _>>()?;
-    let mut link = Link::default();
-    for row in rows {
-        let Ok(resealed) = row.resealed(keyring) else {
-            // A body that no key opens stays as it is; `verify` tells of it.
-            link = link.followed_by(&row.columns().digest());
-            continue;
-        };
-        let digest = resealed.columns().digest();
-        link = link.followed_by(&digest);
-        transaction
-            .prepare_cached("UPDATE records SET body = ?2, digest = ?3 WHERE position = ?1")?
-            .execute(params![resealed.position, resealed.body, digest])?;
-    }
-    transaction
-        .prepare_cached("UPDATE tickets SET records = ?2, chain = ?3 WHERE id = ?1")?
-        .execute(params![ticket, link.records, link.chain])?;
-    Ok(())
 }

@@ -27,7 +27,7 @@ fn a_watcher_is_told_in_its_dialog_by_a_higher_number() {
     let mut after = restarted(&before);
     after.wait(2);
     expect![[r#"
-        at 2: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 192.0.2.1:5091 cseq 33: active;expires=588
+        at 2: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 192.0.2.1:5091 cseq 65537: active;expires=588
     "#]]
     .assert_eq(after.log());
     let (first, second) = (&before.notifies[1], &after.notifies[0]);
@@ -54,7 +54,7 @@ fn a_refresh_after_a_restart_is_one_of_the_same_dialog() {
     after.subscribe(&again);
     expect![[r#"
         at 0: answer #1: 200 OK expires 600
-        at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 9 cseq 33: active;expires=600
+        at 0: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 9 cseq 65537: active;expires=600
     "#]]
     .assert_eq(after.log());
     // An old one is out of order after a restart too.
@@ -92,7 +92,10 @@ fn numbers_are_never_used_twice_however_often_it_restarts() {
 /// What is written down tells of numbers ahead, so that most NOTIFYs need no writing.
 #[test]
 fn one_notify_of_many_has_something_written_down() {
-    let mut script = Script::new(Config::default());
+    let mut script = Script::new(Config {
+        numbers_ahead: 32,
+        ..Config::default()
+    });
     script.subscribe(&Phone::new("bob").with("Expires: 600", "Expires: 3600"));
     script.outcome(0, OK);
     script.to_keep.clear();
@@ -113,6 +116,30 @@ fn one_notify_of_many_has_something_written_down() {
         );
     }
     assert_eq!((script.notifies.len(), written), (161, 9));
+}
+
+/// Nothing of what is to be written down is, for as long as a subscription lasts without a refresh.
+#[test]
+fn numbers_are_not_used_twice_where_nothing_could_be_written_for_an_hour() {
+    let mut before = Script::new(Config::default());
+    before.subscribe(&Phone::new("bob").with("Expires: 600", "Expires: 3600"));
+    before.outcome(0, OK);
+    let [written] = &before.saved()[..] else {
+        panic!("one subscription");
+    };
+    let written = written.clone();
+    for _ in 0..700 {
+        before.wait(5);
+        before.change("alice");
+        before.outcome(0, OK);
+    }
+    let last = before.notifies.last().unwrap().cseq().unwrap().number;
+    assert_eq!(last, 701);
+    let mut after = Script::new(Config::default());
+    after.follow(&before);
+    after.restore(written, Duration::from_secs(2));
+    after.wait(2);
+    assert!(after.notifies[0].cseq().unwrap().number > last);
 }
 
 #[test]
@@ -149,7 +176,7 @@ fn terms_and_standing_come_back() {
     }
     after.wait(2);
     expect![[r#"
-        at 2: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 192.0.2.1:5091 cseq 33: pending;expires=598;max-rate=0.05 without a body
+        at 2: notify sip:bob@192.0.2.1:5091 of alice as sip:alice@shop.example:5060 over 192.0.2.1:5091 cseq 65537: pending;expires=598;max-rate=0.05 without a body
     "#]]
     .assert_eq(after.log());
 }

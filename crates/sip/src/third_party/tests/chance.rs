@@ -39,6 +39,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         Just(Outcome::Unreachable(Failure::FlowClosed)),
         Just(Outcome::Unreachable(Failure::Timeout)),
         Just(Outcome::NoAnswer),
+        Just(Outcome::Silent),
         Just(Outcome::Unusable),
         Just(Outcome::AnsweredTooLate),
         Just(Outcome::PeerHungUp),

@@ -95,6 +95,10 @@ fn read(word: &str) -> Input {
             id: PeerRequestId(8),
             offer: None,
         }),
+        "withdraws" => leg(Event::PeerOfferWithdrawn {
+            id: PeerRequestId(7),
+        }),
+        "nothing-back" => outcome(Outcome::Silent),
         "acks" => leg(Event::PeerAnswer {
             answer: Some(body("acked")),
         }),
@@ -521,6 +525,106 @@ fn every_wait_has_its_limit() {
             A: hang up
             B: hang up
             ended: NotReached(Second, NoAnswer)
+        "#]],
+    );
+}
+
+#[test]
+fn a_change_that_is_withdrawn_leaves_the_call_as_it_was() {
+    // The other has agreed meanwhile, and is asked back.
+    check(
+        Flow::OfferOfFirst,
+        "begin, A offers, committed, B answers, A wants, A withdraws, A wants, B modified, B modified",
+        expect![[r#"
+            call A by 0: no offer
+            write it down
+            * FirstAnswered
+            call B by 0: offer
+            A: acknowledge answer
+            * Joined
+            B: modify change
+            A: refuse 7: 491
+            B: modify offer
+        "#]],
+    );
+    // The other makes an offer that nobody waits for.
+    check(
+        Flow::OfferOfFirst,
+        "begin, A offers, committed, B answers, A asks, A withdraws, B modify-offers, A wants, B modified",
+        expect![[r#"
+            call A by 0: no offer
+            write it down
+            * FirstAnswered
+            call B by 0: offer
+            A: acknowledge answer
+            * Joined
+            B: modify, no offer
+            B: acknowledge offer
+            B: modify change
+            A: accept 7 with modified
+        "#]],
+    );
+    check(
+        Flow::OfferOfSecond,
+        "begin, A answers, committed, B offers, A modified, B asks, B withdraws, A modify-offers, A hangs-up, B gone",
+        expect![[r#"
+            call A by 0: - (o=- 7 1 IN IP4 192.0.2.1)
+            write it down
+            * FirstAnswered
+            call B by 0: no offer
+            A: modify offer (o=- 7 2 IN IP4 192.0.2.1)
+            B: acknowledge modified
+            * Joined
+            A: modify, no offer
+            A: acknowledge offer (o=- 7 2 IN IP4 192.0.2.1)
+            B: hang up
+            ended: Talked { time: 0ns, by: Some(First) }
+        "#]],
+    );
+    // What was refused has changed nothing.
+    check(
+        Flow::OfferOfFirst,
+        "begin, A offers, committed, B answers, A wants, A withdraws, B modify-refused, B wants",
+        expect![[r#"
+            call A by 0: no offer
+            write it down
+            * FirstAnswered
+            call B by 0: offer
+            A: acknowledge answer
+            * Joined
+            B: modify change
+            A: modify change
+        "#]],
+    );
+}
+
+#[test]
+fn a_trunk_from_which_nothing_comes_back_is_passed_over_and_one_that_rings_is_not() {
+    check(
+        Flow::OfferOfFirst,
+        "begin, A offers, committed, B nothing-back, B rings, B 503, A gone",
+        expect![[r#"
+            call A by 0: no offer
+            write it down
+            * FirstAnswered
+            call B by 0: offer
+            * NextWay { way: 0, outcome: Silent }
+            call B by 1: offer
+            * Rings(Second)
+            A: hang up
+            ended: NotReached(Second, Refused(503 Service Unavailable))
+        "#]],
+    );
+    check(
+        Flow::OfferOfFirst,
+        "begin, A offers, committed, B 408, A gone",
+        expect![[r#"
+            call A by 0: no offer
+            write it down
+            * FirstAnswered
+            call B by 0: offer
+            A: hang up
+            ended: NotReached(Second, Refused(408 Request Timeout))
         "#]],
     );
 }

@@ -1,179 +1,20 @@
-//! A click becomes a telephone call: baresip as the rep's phone, a trunk of plain sockets, RTP between the two.
-//! Must not know the server's inside.
+//! Calls over one trunk, with softphones as the rep's phone. Must not know how trunks are kept.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
-use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use examples::http::Http;
 use examples::peer;
-use examples::peer::baresip::Baresip;
 use examples::peer::linphone::Linphone;
 use examples::peer::sipp::Answering;
 use examples::server::{Server, Setup};
 use examples::site::Site;
 use examples::wait;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// How long anything may take, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
-
-/// A trunk, and the telephone behind it.
-struct Trunk {
-    sip: UdpSocket,
-    rtp: UdpSocket,
-}
-
-impl Trunk {
-    fn open() -> Self {
-        let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        for socket in [&sip, &rtp] {
-            socket.set_read_timeout(Some(LIMIT)).unwrap();
-        }
-        Self { sip, rtp }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.sip.local_addr().unwrap()
-    }
-
-    /// The next message that begins so; others are passed over.
-    fn receive(&self, begins: &str) -> (String, SocketAddr) {
-        let mut buffer = [0; 8192];
-        loop {
-            let (length, peer) = self.sip.recv_from(&mut buffer).unwrap();
-            let text = String::from_utf8_lossy(buffer.get(..length).unwrap()).into_owned();
-            if text.starts_with(begins) {
-                return (text, peer);
-            }
-        }
-    }
-
-    fn answer(&self, request: &str, peer: SocketAddr, status: &str, more: &str, body: &str) {
-        let copied = ["Via:", "From:", "Call-ID:", "CSeq:"];
-        let mut text = format!("SIP/2.0 {status}\r\n");
-        for line in request.lines() {
-            if copied.iter().any(|name| line.starts_with(name)) {
-                text += &format!("{line}\r\n");
-            } else if line.starts_with("To:") {
-                let tag = if line.contains("tag=") {
-                    ""
-                } else {
-                    ";tag=phone"
-                };
-                text += &format!("{line}{tag}\r\n");
-            }
-        }
-        text += &format!("{more}Content-Length: {}\r\n\r\n{body}", body.len());
-        self.sip.send_to(text.as_bytes(), peer).unwrap();
-    }
-
-    /// What the phone of this description says comes straight to the telephone, from the port it has named.
-    fn hear_media_of(&self, message: &str) {
-        let named = port_in(message);
-        let mut packet = [0; 2048];
-        let mut heard = 0;
-        while heard < 10 {
-            let (length, from) = self.rtp.recv_from(&mut packet).unwrap();
-            assert_eq!(from.port(), named, "media takes no detour");
-            // Phones open their way through NAT by packets of other kinds.
-            if length >= 12 && packet.first().unwrap() >> 6 == 2 {
-                heard += 1;
-            }
-        }
-    }
-
-    /// The telephone is taken up.
-    fn take(&self, invite: &str, peer: SocketAddr) {
-        let port = self.rtp.local_addr().unwrap().port();
-        let body = format!(
-            "v=0\r\no=phone 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
-        );
-        let more = format!(
-            "Contact: <sip:phone@{}>\r\nContent-Type: application/sdp\r\n",
-            self.address()
-        );
-        self.answer(invite, peer, "200 OK", &more, &body);
-    }
-}
-
-/// The port that a description names for sound.
-fn port_in(message: &str) -> u16 {
-    let named = message.split("m=audio ").nth(1).unwrap();
-    named.split(' ').next().unwrap().parse().unwrap()
-}
-
-fn serve(trunk: &Trunk, more: &str) -> Server {
-    Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup(trunk, more)).unwrap()
-}
-
-fn setup(trunk: &Trunk, more: &str) -> Setup {
-    setup_at(trunk.address(), more)
-}
-
-fn setup_at(trunk: SocketAddr, more: &str) -> Setup {
-    Setup {
-        tables: format!("[[trunk]]\nuri = \"sip:{trunk}\"\n{more}"),
-        site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\" }"
-            .to_owned(),
-        ..Setup::default()
-    }
-}
-
-fn baresip_as_alice(program: &std::path::Path, server: &Server) -> Baresip {
-    let alice = server.rep("alice").unwrap();
-    let mut baresip = Baresip::start(program, server.sip(), "alice", &alice.password).unwrap();
-    baresip.wait_registered().unwrap();
-    Site::new(server.http(), "shop")
-        .wait_state("cameras", "available", LIMIT)
-        .unwrap();
-    baresip
-}
-
-/// Asks to be called; gives the ticket's path and what opens it.
-fn ask_for_a_call(http: &Http) -> (String, String) {
-    let body =
-        json!({"skills": ["cameras"], "name": "Zoe", "phone": "06 12 34 56 78", "callback": true});
-    let answer = http.post("/v1/sites/shop/tickets", &body).unwrap();
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    let ticket = answer.json().unwrap();
-    let text = |key: &str| ticket.get(key).and_then(Value::as_str).unwrap().to_owned();
-    (format!("/v1/tickets/{}", text("id")), text("token"))
-}
-
-fn wait_stage(http: &Http, (path, token): &(String, String), stage: &str) {
-    let bearer = format!("Bearer {token}");
-    wait::until(&format!("a ticket that is {stage}"), LIMIT, || {
-        let answer = http.request("GET", path, &[("Authorization", &bearer)], "")?;
-        let ticket = answer.json()?;
-        let of_call = ticket.get("callback").and_then(|call| call.get("stage"));
-        let state = ticket.get("state");
-        let found = [of_call, state]
-            .into_iter()
-            .flatten()
-            .any(|word| word == stage);
-        Ok(found.then_some(()))
-    })
-    .unwrap();
-}
-
-fn reasons(server: &Server, path: &str) -> String {
-    let bearer = format!("Bearer {}", server.demo().admin_key);
-    let id = path.rsplit('/').next().unwrap();
-    let answer = server
-        .http()
-        .request(
-            "GET",
-            &format!("/v1/admin/decisions/{id}"),
-            &[("Authorization", &bearer)],
-            "",
-        )
-        .unwrap();
-    answer.body
-}
+use crate::desk::{
+    LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, serve, setup, setup_at, start,
+    uncall, wait_stage, wait_step,
+};
+use crate::trunk::{Trunk, port_in};
 
 #[test]
 fn a_click_rings_the_rep_then_the_telephone_and_their_media_goes_between_them() {
@@ -202,21 +43,7 @@ fn a_click_rings_the_rep_then_the_telephone_and_their_media_goes_between_them() 
     trunk.hear_media_of(&invite);
 
     // The telephone hangs up: so does Deskbell, at the rep.
-    let line = |name: &str| {
-        let found = invite.lines().find(|line| line.starts_with(name));
-        found.unwrap().split_once(": ").unwrap().1.to_owned()
-    };
-    let contact = line("Contact:");
-    let uri = contact.trim_matches(['<', '>']);
-    let bye = format!(
-        "BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKbye;rport\r\nMax-Forwards: 70\r\n\
-         From: {};tag=phone\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
-        trunk.address(),
-        line("To:"),
-        line("From:"),
-        line("Call-ID:"),
-    );
-    trunk.sip.send_to(bye.as_bytes(), peer).unwrap();
+    trunk.hang_up(&invite, peer);
     trunk.receive("SIP/2.0 200");
     wait_stage(&http, &ticket, "closed");
     let told = reasons(&server, &ticket.0);
@@ -249,6 +76,75 @@ fn a_busy_telephone_frees_the_rep_and_is_tried_again_later() {
     Site::new(http, "shop")
         .wait_state("cameras", "available", LIMIT)
         .unwrap();
+}
+
+/// Security row M2: too many calls in vain stop all further ones, which is told at once and outlives a crash.
+#[test]
+fn the_spend_breaker_is_told_and_holds_after_a_crash() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let lasting = Setup {
+        site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\", failures = 1 }"
+            .to_owned(),
+        ..setup(&trunk, "").lasting()
+    };
+    let mut server = start(&lasting);
+    let _alice = baresip_as_alice(&program, &server);
+    let ticket = ask_for_a_call(&server.http());
+    let (invite, peer) = trunk.receive("INVITE ");
+    trunk.answer(&invite, peer, "486 Busy Here", "", "");
+    trunk.receive("ACK ");
+    let reason = "too many calls in a row came to nothing";
+    wait_step(
+        &server,
+        &ticket,
+        &format!("No further call is made for now: {reason}"),
+    );
+    assert!(server.log().contains("no further callback is made for now"));
+    server.crash_and_restart().unwrap();
+    let body = json!({"skills": ["cameras"], "phone": "06 12 34 56 79", "callback": true});
+    let answer = server.http().post("/v1/sites/shop/tickets", &body).unwrap();
+    assert!(
+        answer.status >= 400 && answer.body.contains(reason),
+        "{}",
+        answer.body
+    );
+    trunk.expect_nothing();
+}
+
+/// The number of a shopper who comes back is that of the sealed cookie.
+#[test]
+fn a_shopper_who_comes_back_is_called_at_the_number_that_the_cookie_keeps() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = serve(&trunk, "");
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let first = json!({"skills": ["cameras"], "phone": "06 12 34 56 78", "remember": true});
+    let answer = http.post("/v1/sites/shop/tickets", &first).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let cookie = answer.cookie("visitor").unwrap().to_owned();
+    let ticket = answer.json().unwrap();
+    let text = |key: &str| ticket.get(key).and_then(|text| text.as_str()).unwrap();
+    let path = format!("/v1/tickets/{}", text("id"));
+    let bearer = format!("Bearer {}", text("token"));
+    http.request("DELETE", &path, &[("Authorization", &bearer)], "")
+        .unwrap();
+    let headers = [
+        ("Cookie", cookie.as_str()),
+        ("Content-Type", "application/json"),
+        ("Origin", &format!("http://{}", server.demo().http)),
+    ];
+    let again = r#"{"skills":["cameras"],"callback":true}"#;
+    let answer = http.request("POST", "/v1/sites/shop/tickets", &headers, again);
+    let answer = answer.unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let (invite, _) = trunk.receive("INVITE ");
+    assert!(invite.starts_with("INVITE sip:+33612345678@"), "{invite}");
 }
 
 #[test]
@@ -477,7 +373,7 @@ fn linphonec_takes_a_call_in_either_flow() {
 /// `meanwhile` has happened. `stage` is what becomes of the ticket.
 #[track_caller]
 fn check_trunk(
-    scenario: &str,
+    name: &str,
     keys: &[(&str, &str)],
     stage: &str,
     steps: &[&str],
@@ -486,17 +382,10 @@ fn check_trunk(
     let (Some(baresip), Some(sipp)) = (peer::find("baresip"), peer::find("sipp")) else {
         return;
     };
-    let scenario = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../sip-fixtures/sipp")
-        .join(scenario);
-    let trunk = Answering::start(&sipp, &scenario, keys).unwrap();
+    let trunk = Answering::start(&sipp, &scenario(name), keys).unwrap();
     let account =
         "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
-    let server = Server::serve(
-        env!("CARGO_BIN_EXE_deskbell"),
-        &setup_at(trunk.address(), account),
-    )
-    .unwrap();
+    let server = start(&setup_at(trunk.address(), account));
     let _alice = baresip_as_alice(&baresip, &server);
     let http = server.http();
     let ticket = ask_for_a_call(&http);
@@ -561,18 +450,7 @@ fn a_telephone_that_is_taken_up_after_the_shopper_changed_the_mind_is_hung_up() 
         &steps,
         |server, ticket| {
             wait_stage(&server.http(), ticket, "calling-you");
-            let bearer = format!("Bearer {}", ticket.1);
-            let answer = server.http().request(
-                "POST",
-                &format!("{}/messages", ticket.0),
-                &[
-                    ("Authorization", &bearer),
-                    ("Content-Type", "application/json"),
-                ],
-                r#"{"type":"uncall"}"#,
-            );
-            let answer = answer.unwrap();
-            assert_eq!(answer.status, 200, "{}", answer.body);
+            uncall(&server.http(), ticket);
         },
     );
 }

@@ -1,0 +1,276 @@
+//! Trunks that want a registration, that are not there, that are reached over a proxy. Must not know what is said over them.
+
+use examples::peer;
+use examples::peer::sipp::Answering;
+use examples::server::{Server, Setup};
+use examples::wait;
+use serde_json::Value;
+
+use crate::desk::{
+    LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, setup_at, start, wait_stage,
+};
+use crate::trunk::Trunk;
+
+const ACCOUNT: &str =
+    "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
+
+/// Several trunks, each with lines of its own.
+fn several(trunks: &[(&Trunk, &str)]) -> Setup {
+    let tables = trunks
+        .iter()
+        .map(|(trunk, more)| format!("[[trunk]]\nuri = \"sip:{}\"\n{more}", trunk.address()));
+    Setup {
+        tables: tables.collect(),
+        ..setup_at(trunks.first().unwrap().0.address(), "")
+    }
+}
+
+/// What the supervisors are told of the trunks.
+fn trunks(server: &Server) -> Vec<Value> {
+    let bearer = format!("Bearer {}", server.demo().admin_key);
+    let answer =
+        server
+            .http()
+            .request("GET", "/v1/admin/trunks", &[("Authorization", &bearer)], "");
+    let answer = answer.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told = answer.json().unwrap();
+    told.get("items").and_then(Value::as_array).unwrap().clone()
+}
+
+fn wait_trunk(server: &Server, number: usize, key: &str, value: impl Into<Value>) {
+    let value = value.into();
+    wait::until(&format!("a trunk with {key} {value}"), LIMIT, || {
+        let trunks = trunks(server);
+        let found = trunks.get(number).and_then(|trunk| trunk.get(key));
+        Ok((found == Some(&value)).then_some(()))
+    })
+    .unwrap();
+}
+
+fn metric(server: &Server, name: &str) -> String {
+    let text = server.http().get("/metrics").unwrap().body;
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+    line.rsplit(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn we_register_at_a_trunk_refresh_in_time_and_take_it_back() {
+    let Some(sipp) = peer::find("sipp") else {
+        return;
+    };
+    let trunk = Answering::start(&sipp, &scenario("trunk-registrar.xml"), &[]).unwrap();
+    let setup = setup_at(trunk.address(), &format!("{ACCOUNT}register = true\n"));
+    let server = start(&setup);
+    wait_trunk(&server, 0, "registration", "registered");
+    // Granted for three seconds, then for ten minutes.
+    wait::until("the refreshed registration", LIMIT, || {
+        let left = trunks(&server).first().and_then(|trunk| {
+            let left = trunk.get("registered_for_s")?;
+            left.as_f64()
+        });
+        Ok(left.is_some_and(|left| left > 100.0).then_some(()))
+    })
+    .unwrap();
+    assert_eq!(metric(&server, "deskbell_trunks_registered"), "1");
+    assert!(server.stop().unwrap().success());
+    trunk.finish(LIMIT).unwrap();
+}
+
+/// Security row S5: nobody but the trunk, and in its own realm, is told who we are.
+#[test]
+fn a_registrar_of_another_realm_is_told_nothing_and_takes_the_trunk_out_of_service() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = start(&several(&[(
+        &trunk,
+        &format!("{ACCOUNT}register = true\n"),
+    )]));
+    let (register, peer) = trunk.receive("REGISTER ");
+    assert!(
+        register.contains("Contact: <sip:deskbell@127.0.0.1:"),
+        "{register}"
+    );
+    let challenge =
+        "WWW-Authenticate: Digest realm=\"evil.example\", nonce=\"n\", algorithm=MD5\r\n";
+    trunk.answer(&register, peer, "401 Unauthorized", challenge, "");
+    wait_trunk(&server, 0, "in_service", false);
+    let told = trunks(&server);
+    let why = told.first().and_then(|trunk| trunk.get("why")?.as_str());
+    assert_eq!(
+        why,
+        Some("not registered: the user, the password or the realm is wrong")
+    );
+    // The rep's phone does not ring for a call that cannot be made.
+    let alice = baresip_as_alice(&program, &server);
+    let ticket = ask_for_a_call(&server.http());
+    wait::until("the reason", LIMIT, || {
+        let told = reasons(&server, &ticket.0);
+        let has_it = told.contains("The call was not begun: no trunk is in service");
+        Ok(has_it.then_some(()))
+    })
+    .unwrap();
+    assert!(
+        !alice.screen().contains("ncoming call"),
+        "{}",
+        alice.screen()
+    );
+    trunk.expect_nothing();
+}
+
+#[test]
+fn a_trunk_that_answers_no_options_is_passed_over_until_it_does() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let (dead, alive) = (Trunk::open(), Trunk::open());
+    let pings = "ping = \"1s\"\nanswers_within = \"1s\"\n";
+    let server = start(&several(&[(&dead, pings), (&alive, "")]));
+    let _alice = baresip_as_alice(&program, &server);
+    wait_trunk(&server, 0, "ping", "silent");
+    assert_eq!(metric(&server, "deskbell_trunks_in_service"), "1");
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = alive.receive("INVITE ");
+    alive.answer(&invite, peer, "486 Busy Here", "", "");
+    wait_stage(&http, &ticket, "queued");
+    // It wakes up, and takes calls.
+    let waking = std::thread::spawn(move || {
+        loop {
+            let (request, peer) = dead.receive("");
+            if request.starts_with("INVITE ") {
+                return;
+            }
+            dead.answer(&request, peer, "200 OK", "", "");
+        }
+    });
+    wait_trunk(&server, 0, "in_service", true);
+    ask_for_a_call(&http);
+    waking.join().unwrap();
+}
+
+#[test]
+fn where_nothing_comes_back_the_next_trunk_is_called_and_what_wakes_late_is_cancelled() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let (slow, second) = (Trunk::open(), Trunk::open());
+    let server = start(&several(&[
+        (&slow, "answers_within = \"1s\"\n"),
+        (&second, ""),
+    ]));
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (first, slow_peer) = slow.receive("INVITE ");
+    let (invite, peer) = second.receive("INVITE ");
+    second.take(&invite, peer);
+    second.receive("ACK ");
+    wait_stage(&http, &ticket, "talking");
+    // It wakes: nobody is to ring twice.
+    slow.answer(&first, slow_peer, "180 Ringing", "", "");
+    let (cancel, _) = slow.receive("CANCEL ");
+    slow.answer(&cancel, slow_peer, "200 OK", "", "");
+    // Somebody has taken it up meanwhile all the same.
+    slow.take(&first, slow_peer);
+    slow.receive("ACK ");
+    slow.receive("BYE ");
+    wait_stage(&http, &ticket, "talking");
+}
+
+#[test]
+fn a_trunk_that_may_ring_already_is_the_last_that_is_called() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    for (before, answer, is_next) in [
+        ("", "503 Service Unavailable", true),
+        ("", "408 Request Timeout", true),
+        ("100 Trying", "503 Service Unavailable", true),
+        ("100 Trying", "408 Request Timeout", false),
+        ("180 Ringing", "503 Service Unavailable", false),
+        ("183 Session Progress", "500 Server Internal Error", false),
+    ] {
+        let (first, second) = (Trunk::open(), Trunk::open());
+        let server = start(&several(&[(&first, ""), (&second, "")]));
+        let _alice = baresip_as_alice(&program, &server);
+        let http = server.http();
+        let ticket = ask_for_a_call(&http);
+        let (invite, peer) = first.receive("INVITE ");
+        if !before.is_empty() {
+            first.answer(&invite, peer, before, "", "");
+        }
+        first.answer(&invite, peer, answer, "", "");
+        first.receive("ACK ");
+        if is_next {
+            second.receive("INVITE ");
+        } else {
+            wait_stage(&http, &ticket, "queued");
+            second.expect_nothing();
+        }
+    }
+}
+
+#[test]
+fn everything_to_a_trunk_goes_over_its_outbound_proxy() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let proxy = Trunk::open();
+    let more = format!(
+        "{ACCOUNT}register = true\nping = \"10s\"\noutbound_proxy = \"sip:{}\"\n",
+        proxy.address()
+    );
+    let setup = Setup {
+        tables: format!("[[trunk]]\nuri = \"sip:trunk.invalid\"\n{more}"),
+        ..setup_at(proxy.address(), "")
+    };
+    let server = start(&setup);
+    let route = format!("Route: <sip:{};lr>", proxy.address());
+    let mut methods = vec!["REGISTER sip:trunk.invalid ", "OPTIONS sip:trunk.invalid "];
+    while !methods.is_empty() {
+        let (request, peer) = proxy.receive("");
+        assert!(request.contains(&route), "{request}");
+        proxy.answer(&request, peer, "200 OK", "", "");
+        methods.retain(|method| !request.starts_with(method));
+    }
+    wait_trunk(&server, 0, "in_service", true);
+    let _alice = baresip_as_alice(&program, &server);
+    ask_for_a_call(&server.http());
+    let (invite, _) = proxy.receive("INVITE ");
+    assert!(
+        invite.starts_with("INVITE sip:+33612345678@trunk.invalid;user=phone "),
+        "{invite}"
+    );
+    assert!(invite.contains(&route), "{invite}");
+}
+
+/// A trunk whose address or password changes is registered at anew; one that is as before is left alone.
+#[test]
+fn a_reload_registers_at_new_trunks_only() {
+    let (kept, gone, new) = (Trunk::open(), Trunk::open(), Trunk::open());
+    let wanted = format!("{ACCOUNT}register = true\n");
+    let server = start(&several(&[(&kept, &wanted), (&gone, &wanted)]));
+    for trunk in [&kept, &gone] {
+        let (register, peer) = trunk.receive("REGISTER ");
+        trunk.answer(&register, peer, "200 OK", "Expires: 600\r\n", "");
+    }
+    for number in [0, 1] {
+        wait_trunk(&server, number, "registration", "registered");
+    }
+    server
+        .reconfigure(&several(&[(&new, &wanted), (&kept, &wanted)]))
+        .unwrap();
+    let (register, peer) = gone.receive("REGISTER ");
+    assert!(register.contains("Expires: 0"), "{register}");
+    gone.answer(&register, peer, "200 OK", "", "");
+    let (register, peer) = new.receive("REGISTER ");
+    new.answer(&register, peer, "200 OK", "Expires: 600\r\n", "");
+    wait_trunk(&server, 0, "registration", "registered");
+    wait_trunk(&server, 1, "registration", "registered");
+    kept.expect_nothing();
+    let told = trunks(&server);
+    assert_eq!(told.len(), 2);
+}

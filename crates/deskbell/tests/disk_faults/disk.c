@@ -1,0 +1,99 @@
+/* A disk that fails on command, for the files of a journal: put before the C library of a server by LD_PRELOAD. The file
+   named by DISK_FAULTS holds one word: `sync` fails every sync, `slow` makes each take 400 ms, `low` leaves little room,
+   `full` takes no write while there is a reserve to give up, `brim` takes none at all. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static ssize_t (*real_write)(int, const void *, size_t);
+static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+static int (*real_fsync)(int);
+static int (*real_fdatasync)(int);
+static int (*real_fallocate)(int, int, off_t, off_t);
+static int (*real_statvfs)(const char *, struct statvfs *);
+
+__attribute__((constructor)) static void find(void) {
+    real_write = dlsym(RTLD_NEXT, "write");
+    real_pwrite = dlsym(RTLD_NEXT, "pwrite");
+    real_fsync = dlsym(RTLD_NEXT, "fsync");
+    real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
+    real_fallocate = dlsym(RTLD_NEXT, "fallocate");
+    real_statvfs = dlsym(RTLD_NEXT, "statvfs");
+}
+
+static int is(const char *word) {
+    const char *file = getenv("DISK_FAULTS");
+    char found[16] = "";
+    int saved = errno, fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        ssize_t length = read(fd, found, sizeof found - 1);
+        found[length > 0 ? length : 0] = 0;
+        close(fd);
+    }
+    errno = saved;
+    return strcmp(found, word) == 0;
+}
+
+static int is_journal(int fd) {
+    char link[64], path[512];
+    int saved = errno;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    errno = saved;
+    return strstr(path, "deskbell.db") != NULL;
+}
+
+static int has_reserve(void) { return access("deskbell.db-reserve", F_OK) == 0; }
+
+static int is_full(int fd) { return is_journal(fd) && (is("brim") || (is("full") && has_reserve())); }
+
+ssize_t write(int fd, const void *bytes, size_t length) {
+    if (is_full(fd)) { errno = ENOSPC; return -1; }
+    return real_write(fd, bytes, length);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t at) {
+    if (is_full(fd)) { errno = ENOSPC; return -1; }
+    return real_pwrite(fd, bytes, length, at);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t at) { return pwrite(fd, bytes, length, at); }
+
+static int sync_by(int (*real)(int), int fd) {
+    if (is_journal(fd)) {
+        if (is("sync")) { errno = EIO; return -1; }
+        if (is("slow")) usleep(400000);
+    }
+    return real(fd);
+}
+
+int fsync(int fd) { return sync_by(real_fsync, fd); }
+
+int fdatasync(int fd) { return sync_by(real_fdatasync, fd); }
+
+int fallocate(int fd, int mode, off_t from, off_t length) {
+    if (is_journal(fd) && (is("full") || is("brim") || is("low"))) { errno = ENOSPC; return -1; }
+    return real_fallocate(fd, mode, from, length);
+}
+
+int fallocate64(int fd, int mode, off_t from, off_t length) { return fallocate(fd, mode, from, length); }
+
+int statvfs(const char *path, struct statvfs *told) {
+    int done = real_statvfs(path, told);
+    if (done == 0) {
+        /* A disk of a gibibyte of which half is free, whatever this machine has. */
+        told->f_frsize = told->f_bsize = 4096;
+        told->f_blocks = 1 << 18;
+        told->f_bavail = told->f_bfree = is("low") || is("full") || is("brim") ? 1 << 10 : 1 << 17;
+    }
+    return done;
+}
+
+int statvfs64(const char *path, struct statvfs64 *told) { return statvfs(path, (struct statvfs *)told); }
