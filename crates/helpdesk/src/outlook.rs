@@ -293,7 +293,7 @@ impl Learnt {
         let of_click =
             |(kind, quote): (usize, Option<Quote>)| Some((self.kinds.get(kind)?.clone(), quote?));
         let next_rep = |(&kind, quote): (&usize, &Option<Quote>)| {
-            let seat = live.roster.seat_at(quote.as_ref()?.likely?)?;
+            let seat = live.roster.seat_at(quote.as_ref()?.likely?.rep)?;
             Some((self.kinds.get(kind)?.clone(), seat.rep.id.clone()))
         };
         let tickets = tickets.into_iter().zip(waits.tickets);
