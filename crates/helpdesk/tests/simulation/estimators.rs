@@ -99,16 +99,10 @@ fn the_quoted_wait_of_wishes_is_true() {
 /// A shopper may be shown who is likely to be free first: that rep takes the ticket as often as the draws say.
 #[test]
 fn who_is_likely_to_be_free_first_is_so_as_often_as_it_is_said() {
-    for (name, scenario) in [("shop", shop()), ("strict", strict())] {
-        let next = play(&scenario).next_reps;
-        println!("{name}: {next:?}");
-        assert!(next.named > 200, "{name}: {next:?}");
-        assert!(next.right > 0.6, "{name}: {next:?}");
-        assert!(
-            (next.right - next.expected).abs() < 0.05,
-            "{name}: {next:?}"
-        );
-    }
+    let next = play(&shop()).next_reps;
+    println!("{next:?}");
+    assert!(next.named > 500 && next.right > 0.65, "{next:?}");
+    assert!((next.right - next.expected).abs() < 0.04, "{next:?}");
 }
 
 /// A quarter asks for one rep, and waits some minutes for that one before anybody will do.
