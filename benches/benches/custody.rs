@@ -107,6 +107,7 @@ fn conversation(number: u64) -> Vec<Record> {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: Vec::new(),
     };
     let mut records = vec![
         Record::Opened {

@@ -1,7 +1,7 @@
 //! Deskbell, Kamailio and an echo under the same load, one after the other and several times, and the table of what
 //! came out. Must not know how load is made.
 
-mod contender;
+pub(crate) mod contender;
 pub(crate) mod growth;
 pub(crate) mod strict;
 mod table;

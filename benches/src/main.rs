@@ -4,6 +4,7 @@
 mod compare;
 mod echo;
 mod load;
+mod watchers;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,9 @@ enum Command {
     Tabulate(compare::Tabulate),
     /// Sends every datagram back: what the machine can do at most.
     Echo(echo::Echo),
+    /// Holds many streams of presence open at a Deskbell of its own and prints one line of JSON: memory for each, and
+    /// the time from a PUBLISH to the last of them.
+    Watchers(watchers::Watchers),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         Command::Growth(growth) => compare::growth::run(&growth),
         Command::Tabulate(tabulate) => compare::tabulate(&tabulate),
         Command::Echo(echo) => echo::run(&echo),
+        Command::Watchers(watchers) => watchers::run(&watchers).map(|line| say(&line)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

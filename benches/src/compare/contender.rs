@@ -33,7 +33,7 @@ pub(super) struct Setup {
 }
 
 /// A server, killed when dropped.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     address: SocketAddr,
 }
@@ -126,17 +126,17 @@ impl Contender {
                     .args(["echo", "--listen", &address.to_string()]);
             }
         }
-        Running::launch(command, folder, self.name(), address)
+        Running::start(command, folder, address, self.name())
     }
 }
 
 impl Running {
-    /// Starts what listens there, and waits until it answers.
-    pub(super) fn launch(
+    /// Starts it and waits until it answers SIP at that address.
+    pub(crate) fn start(
         mut command: Command,
         folder: &Path,
-        name: &str,
         address: SocketAddr,
+        name: &str,
     ) -> anyhow::Result<Self> {
         let child = command
             .current_dir(folder)
@@ -153,7 +153,7 @@ impl Running {
         self.address
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
@@ -237,7 +237,7 @@ fn configuration(address: SocketAddr, setup: Setup) -> anyhow::Result<String> {
 }
 
 /// Free for both UDP and TCP at this moment.
-pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     for _ in 0..100 {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;

@@ -142,7 +142,7 @@ impl Contender {
                 let mut command = Command::new(fs::canonicalize(deskbell)?);
                 command.args(["serve", "--config"]).arg(file);
                 command.env("DESKBELL_LOG", "error");
-                Running::launch(command, folder, self.name, address)
+                Running::start(command, folder, address, self.name)
             }
             Server::Kamailio(processes) => {
                 let url = postgres.create(&name)?;
@@ -168,7 +168,7 @@ impl Contender {
                     .args(["-DD", "-E", "-x", "fm", "-m", "1024", "-M", "32", "-f"])
                     .arg(file)
                     .env("PGHOST", socket);
-                Running::launch(command, folder, self.name, address)
+                Running::start(command, folder, address, self.name)
             }
         }
     }
