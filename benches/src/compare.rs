@@ -1,7 +1,8 @@
 //! Deskbell, Kamailio and an echo under the same load, one after the other and several times, and the table of what
 //! came out. Must not know how load is made.
 
-mod contender;
+pub(crate) mod contender;
+pub(crate) mod growth;
 mod table;
 
 use std::fs::{self, OpenOptions};
@@ -12,7 +13,8 @@ use std::process::Command;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use self::contender::{Contender, Running};
+use self::contender::{Contender, Running, Setup};
+pub(crate) use self::growth::Growth;
 
 /// Whom to compare, how often and for how long.
 #[derive(Debug, clap::Args)]
@@ -48,16 +50,14 @@ pub(crate) struct Tabulate {
     page: PathBuf,
 }
 
-/// A run: its case, and whether it is paced.
-const RUNS: [(&str, &str, Pace); 7] = [
-    ("echo", "udp", Pace::Closed),
-    ("options", "udp", Pace::Closed),
-    ("publish", "udp", Pace::Closed),
-    ("refresh", "udp", Pace::Closed),
-    ("modify", "udp", Pace::Closed),
-    ("publish", "tcp", Pace::Closed),
-    ("refresh", "udp", Pace::Open),
-];
+/// What every contender is asked.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    case: &'static str,
+    transport: &'static str,
+    pace: Pace,
+    digest: Digest,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
@@ -66,6 +66,73 @@ enum Pace {
     /// So many a second.
     Open,
 }
+
+/// How users prove themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Digest {
+    Nobody,
+    /// By one nonce, for as long as it is taken.
+    NonceReused,
+    /// With a nonce of its own for each request.
+    ChallengedEachTime,
+}
+
+impl Run {
+    const ALL: [Self; 10] = [
+        Self::of("echo", "udp"),
+        Self::of("options", "udp"),
+        Self::of("publish", "udp"),
+        Self::of("refresh", "udp"),
+        Self::of("modify", "udp"),
+        Self::of("publish", "tcp"),
+        Self {
+            digest: Digest::NonceReused,
+            ..Self::of("refresh", "udp")
+        },
+        Self {
+            digest: Digest::ChallengedEachTime,
+            ..Self::of("refresh", "udp")
+        },
+        Self::of("watch", "udp"),
+        Self {
+            pace: Pace::Open,
+            ..Self::of("refresh", "udp")
+        },
+    ];
+
+    const fn of(case: &'static str, transport: &'static str) -> Self {
+        Self {
+            case,
+            transport,
+            pace: Pace::Closed,
+            digest: Digest::Nobody,
+        }
+    }
+
+    fn users(self) -> usize {
+        match (self.case, self.digest) {
+            ("watch", _) => 400,
+            (_, Digest::Nobody) => 50_000,
+            (_, Digest::NonceReused | Digest::ChallengedEachTime) => USERS_WITH_PASSWORDS,
+        }
+    }
+
+    fn setup(self) -> Setup {
+        Setup {
+            digest: self.digest,
+            reps: match self.digest {
+                Digest::Nobody => 1,
+                Digest::NonceReused | Digest::ChallengedEachTime => USERS_WITH_PASSWORDS,
+            },
+            groups: 0,
+        }
+    }
+}
+
+/// Each stands in the configuration.
+const USERS_WITH_PASSWORDS: usize = 2_000;
+/// Of all of them.
+const PASSWORD: &str = "correct horse";
 
 /// Runs all rounds.
 ///
@@ -86,24 +153,29 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
             let Some(contender) = Contender::ALL.get(place) else {
                 continue;
             };
-            for (case, transport, pace) in RUNS {
-                if !contender.takes(case, transport) {
+            for run in Run::ALL {
+                if !contender.takes(run) {
                     continue;
                 }
                 // A server of its own for each run: what one leaves behind is no burden of the next.
-                let server =
-                    contender.start(&compare.deskbell, &myself, &folder, compare.processor)?;
+                let server = contender.start(
+                    &compare.deskbell,
+                    &myself,
+                    &folder,
+                    compare.processor,
+                    run.setup(),
+                )?;
                 // A run that breaks off is told as one: what a server cannot take is a figure too.
-                let line = match load(compare, &myself, &server, case, transport, pace)? {
+                let line = match load(compare, &myself, &server, run)? {
                     Ok(line) => serde_json::from_str(&line)?,
                     Err(why) => json!({
-                        "case": case,
-                        "transport": transport,
-                        "rate": (pace == Pace::Open).then_some(f64::from(compare.pace)),
+                        "case": run.case,
+                        "transport": run.transport,
+                        "rate": (run.pace == Pace::Open).then_some(f64::from(compare.pace)),
                         "broke_off": why,
                     }),
                 };
-                let line = described(line, contender.name(), round, pace)?;
+                let line = described(line, contender.name(), round, run.pace)?;
                 crate::say(&line);
                 writeln!(raw, "{line}")?;
             }
@@ -124,7 +196,7 @@ pub(crate) fn tabulate(tabulate: &Tabulate) -> anyhow::Result<()> {
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?;
     let page = fs::read_to_string(&tabulate.page)?;
-    let page = table::put_into(&page, &table::of(&lines))?;
+    let page = table::put_into(&page, table::FIGURES, &table::of(&lines))?;
     Ok(fs::write(&tabulate.page, page)?)
 }
 
@@ -133,27 +205,45 @@ fn load(
     compare: &Compare,
     myself: &Path,
     server: &Running,
-    case: &str,
-    transport: &str,
-    pace: Pace,
+    run: Run,
 ) -> anyhow::Result<Result<String, String>> {
-    let mut command = Command::new("taskset");
-    command
-        .args(["-c", &(1 - compare.processor.min(1)).to_string()])
-        .arg(myself)
-        .args(["load", "--case", case, "--transport", transport])
-        .args(["--target", &server.address().to_string()])
-        .args(["--pid", &server.id().to_string()])
-        .args([
-            "--seconds",
-            &compare.seconds.to_string(),
-            "--users",
-            "50000",
-        ]);
-    if pace == Pace::Open {
-        command.args(["--rate", &compare.pace.to_string(), "--window", "1024"]);
+    let mut arguments = vec!["--case".to_owned(), run.case.to_owned()];
+    let mut argue = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+    argue("--transport", run.transport.to_owned());
+    argue("--seconds", compare.seconds.to_string());
+    argue("--users", run.users().to_string());
+    match run.pace {
+        Pace::Closed => {}
+        Pace::Open => {
+            argue("--rate", compare.pace.to_string());
+            argue("--window", "1024".to_owned());
+        }
     }
-    let output = command.output()?;
+    match run.digest {
+        Digest::Nobody => {}
+        Digest::NonceReused => argue("--password", PASSWORD.to_owned()),
+        Digest::ChallengedEachTime => {
+            argue("--password", PASSWORD.to_owned());
+            arguments.push("--challenge-each".to_owned());
+        }
+    }
+    load_from(myself, server, compare.processor, &arguments)
+}
+
+/// The same, with the arguments of the generator, which has the other processor.
+fn load_from(
+    myself: &Path,
+    server: &Running,
+    processor: u32,
+    arguments: &[String],
+) -> anyhow::Result<Result<String, String>> {
+    let output = Command::new("taskset")
+        .args(["-c", &(1 - processor.min(1)).to_string()])
+        .arg(myself)
+        .args(["load", "--target", &server.address().to_string()])
+        .args(["--pid", &server.id().to_string()])
+        .args(arguments)
+        .output()?;
     if !output.status.success() {
         let why = String::from_utf8_lossy(&output.stderr);
         return Ok(Err(why.trim().to_owned()));

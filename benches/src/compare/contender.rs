@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::{Digest, PASSWORD, Run};
+use crate::load;
+
 /// Who is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contender {
@@ -19,8 +22,18 @@ pub(super) enum Contender {
     Echo,
 }
 
+/// What of its configuration differs from run to run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    pub(super) digest: Digest,
+    /// Users who stand in the configuration.
+    pub(super) reps: usize,
+    /// Skills among which these are shared out.
+    pub(super) groups: usize,
+}
+
 /// A server, killed when dropped.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     address: SocketAddr,
 }
@@ -48,13 +61,15 @@ impl Contender {
     }
 
     /// Whether a run means anything for it.
-    pub(super) fn takes(self, case: &str, transport: &str) -> bool {
+    pub(super) fn takes(self, run: Run) -> bool {
         match self {
-            Self::Deskbell | Self::Kamailio => case != "echo",
+            Self::Deskbell => run.case != "echo",
+            // A subscription has transactions in any case.
+            Self::Kamailio => !["echo", "watch"].contains(&run.case),
             Self::KamailioWithTransactions => {
-                !["echo", "options"].contains(&case) && transport == "udp"
+                !["echo", "options"].contains(&run.case) && run.transport == "udp"
             }
-            Self::Echo => case == "echo",
+            Self::Echo => run.case == "echo",
         }
     }
 
@@ -65,6 +80,7 @@ impl Contender {
         myself: &Path,
         folder: &Path,
         processor: u32,
+        setup: Setup,
     ) -> anyhow::Result<Running> {
         let address = free_address()?;
         let mut command = Command::new("taskset");
@@ -72,7 +88,7 @@ impl Contender {
         match self {
             Self::Deskbell => {
                 let file = folder.join("deskbell.toml");
-                fs::write(&file, configuration(address)?)?;
+                fs::write(&file, configuration(address, setup)?)?;
                 command
                     .arg(fs::canonicalize(deskbell)?)
                     .args(["serve", "--config"])
@@ -88,8 +104,12 @@ impl Contender {
                     Self::KamailioWithTransactions => "#!define WITH_TM\n",
                     Self::Deskbell | Self::Kamailio | Self::Echo => "",
                 };
+                let login = match setup.digest {
+                    Digest::Nobody => "",
+                    Digest::NonceReused | Digest::ChallengedEachTime => "#!define WITH_LOGIN\n",
+                };
                 let head = format!(
-                    "#!KAMAILIO\n{tm}#!substdef \"!DATABASE!\\\"text://{}\\\"!g\"\nlisten=udp:{address}\nlisten=tcp:{address}\n",
+                    "#!KAMAILIO\n{tm}{login}#!substdef \"!PASSWORD!{PASSWORD}!g\"\n#!substdef \"!DATABASE!\\\"text://{}\\\"!g\"\nlisten=udp:{address}\nlisten=tcp:{address}\n",
                     tables.display()
                 );
                 let file = folder.join("kamailio.cfg");
@@ -106,28 +126,38 @@ impl Contender {
                     .args(["echo", "--listen", &address.to_string()]);
             }
         }
+        Running::start(command, folder, address, self.name())
+    }
+}
+
+impl Running {
+    /// Starts it and waits until it answers SIP at that address.
+    pub(crate) fn start(
+        mut command: Command,
+        folder: &Path,
+        address: SocketAddr,
+        name: &str,
+    ) -> anyhow::Result<Self> {
         let child = command
             .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("failed to start {}", self.name()))?;
-        let mut running = Running { child, address };
-        running.wait_until_it_answers(self)?;
+            .with_context(|| format!("failed to start {name}"))?;
+        let mut running = Self { child, address };
+        running.wait_until_it_answers(name)?;
         Ok(running)
     }
-}
 
-impl Running {
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    fn wait_until_it_answers(&mut self, contender: Contender) -> anyhow::Result<()> {
+    fn wait_until_it_answers(&mut self, name: &str) -> anyhow::Result<()> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
         let begun = Instant::now();
@@ -145,11 +175,11 @@ impl Running {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended: {status}", contender.name());
+                bail!("{name} ended: {status}");
             }
             thread::sleep(Duration::from_millis(20));
         }
-        bail!("{} does not answer", contender.name())
+        bail!("{name} does not answer")
     }
 }
 
@@ -174,17 +204,40 @@ impl Drop for Running {
     }
 }
 
-fn configuration(address: SocketAddr) -> anyhow::Result<String> {
-    Ok(format!(
+fn configuration(address: SocketAddr, setup: Setup) -> anyhow::Result<String> {
+    let open = match setup.digest {
+        Digest::Nobody => true,
+        Digest::NonceReused | Digest::ChallengedEachTime => false,
+    };
+    let mut text = format!(
         "[sip]\ndomain = \"shop.example\"\nlisten = [\"udp://{address}\", \"tcp://{address}\"]\n[http]\nlisten = \"{}\"\n\
-         [storage]\nurl = \"sqlite::memory:\"\n[limits]\nrequests_in_all = {{ per_second = 1000000, at_once = 10000000 }}\n\
-         [dangerous]\nopen_domain = true\n[[rep]]\nid = \"alice\"\npassword = \"correct horse\"\nskills = {{}}\n",
+         [storage]\nurl = \"sqlite::memory:\"\n[presence]\npresentities = 10000000\n[presence.watchers]\ninterval = \"100ms\"\n\
+         [limits]\nrequests_in_all = {{ per_second = 1000000, at_once = 10000000 }}\n\
+         [dangerous]\nopen_domain = {open}\n",
         free_address()?
-    ))
+    );
+    let skills: Vec<String> = (0..setup.groups).map(|group| format!("s{group}")).collect();
+    for skill in &skills {
+        text += &format!("[[skill]]\nid = \"{skill}\"\n");
+    }
+    if !skills.is_empty() {
+        text += &format!("[[site]]\nid = \"shop\"\nskills = {skills:?}\n");
+    }
+    for user in 0..setup.reps {
+        let skill = match setup.groups {
+            0 => String::new(),
+            groups => format!(" s{} = 50 ", user % groups),
+        };
+        text += &format!(
+            "[[rep]]\nid = \"{}\"\npassword = \"{PASSWORD}\"\nskills = {{{skill}}}\n",
+            load::user_name(user)
+        );
+    }
+    Ok(text)
 }
 
 /// Free for both UDP and TCP at this moment.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     for _ in 0..100 {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;

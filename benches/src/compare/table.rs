@@ -3,24 +3,34 @@
 use anyhow::Context;
 use serde_json::Value;
 
-const BEGIN: &str = "<!-- figures: begin -->";
-const END: &str = "<!-- figures: end -->";
+/// The part of a page where contenders stand beside each other.
+pub(super) const FIGURES: &str = "figures";
+/// The part that tells what grows.
+pub(super) const GROWTH: &str = "growth";
 const OURS: &str = "Deskbell";
 
-/// What is told of each run: a heading, the field of the raw figures, and whether more is better.
-const COLUMNS: [(&str, &str); 6] = [
-    ("answers/s", "per_second"),
-    ("server CPU s per 1000", "server_cpu_per_1000"),
-    ("generator CPU s per 1000", "generator_cpu_per_1000"),
-    ("p50 us", "p50_us"),
-    ("p99 us", "p99_us"),
-    ("RSS after, KiB", "server_kib"),
+/// What is told of each run: a heading, the field of the raw figures, and the field of a run that counts NOTIFYs.
+const COLUMNS: [(&str, &str, &str); 6] = [
+    ("a second", "per_second", "notifies_per_second"),
+    (
+        "server CPU s per 1000",
+        "server_cpu_per_1000",
+        "server_cpu_per_1000_notifies",
+    ),
+    (
+        "generator CPU s per 1000",
+        "generator_cpu_per_1000",
+        "generator_cpu_per_1000_notifies",
+    ),
+    ("p50 us", "p50_us", "p50_us"),
+    ("p99 us", "p99_us", "p99_us"),
+    ("RSS after, KiB", "server_kib", "server_kib"),
 ];
 
 /// The table of all runs.
 pub(super) fn of(lines: &[Value]) -> String {
     let mut text = String::from("| case | server | rounds |");
-    for (heading, _) in COLUMNS {
+    for (heading, ..) in COLUMNS {
         write_cell(&mut text, heading);
     }
     text += " failed |\n|---|---|---|---|---|---|---|---|---|---|\n";
@@ -49,7 +59,13 @@ pub(super) fn of(lines: &[Value]) -> String {
         for name in contenders {
             let runs = of_contender(&of_kind, name);
             text += &format!("| {kind_shown} | {name} | {} |", runs.len());
-            for (_, field) in COLUMNS {
+            for (_, of_answers, of_notifies) in COLUMNS {
+                let counts_notifies = runs.iter().any(|run| count(run, "notifies").is_some());
+                let field = if counts_notifies {
+                    of_notifies
+                } else {
+                    of_answers
+                };
                 let Some(values) = spread(&runs, field) else {
                     write_cell(&mut text, "");
                     continue;
@@ -69,29 +85,91 @@ pub(super) fn of(lines: &[Value]) -> String {
                 }
                 write_cell(&mut text, &cell);
             }
-            let failed: u64 = ["refused", "wrong", "unanswered"]
-                .iter()
-                .flat_map(|field| runs.iter().filter_map(|run| run.get(*field)?.as_u64()))
-                .sum();
-            let broke_off = runs.iter().filter(|run| run.get("broke_off").is_some());
-            text += &match broke_off.count() {
-                0 => format!(" {failed} |\n"),
-                count => format!(" {failed}; {count} of the runs broke off |\n"),
+            let sum = |fields: &[&str]| -> u64 {
+                let counts = fields
+                    .iter()
+                    .flat_map(|field| runs.iter().filter_map(|run| count(run, field)));
+                counts.sum()
             };
+            text += &format!(
+                " {}",
+                sum(&["refused", "wrong", "unanswered", "notifies_wrong"])
+            );
+            let (checked, wrong) = (sum(&["states_checked"]), sum(&["states_wrong"]));
+            if wrong > 0 {
+                text += &format!("; {wrong} of {checked} states wrong");
+            }
+            let broke_off = runs.iter().filter(|run| run.get("broke_off").is_some());
+            let broke_off = broke_off.count();
+            if broke_off > 0 {
+                text += &format!("; {broke_off} of the runs broke off");
+            }
+            text += " |\n";
         }
     }
     text
 }
 
-/// The page with another table between its marks.
-pub(super) fn put_into(page: &str, table: &str) -> anyhow::Result<String> {
+/// The table of what grew.
+pub(super) fn of_growth(lines: &[Value]) -> String {
+    let mut text = String::from(
+        "| what grows | size | case | a second | server CPU s per 1000 | p50 us | p99 us | RSS after, KiB | failed |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
+    );
+    for line in lines {
+        let word = |field: &str| line.get(field).and_then(Value::as_str).unwrap_or_default();
+        let figure = |field: &str| {
+            line.get(field)
+                .and_then(Value::as_f64)
+                .map_or(String::new(), number)
+        };
+        let counts_notifies = count(line, "notifies").is_some();
+        let (rate, processor) = match counts_notifies {
+            true => ("notifies_per_second", "server_cpu_per_1000_notifies"),
+            false => ("per_second", "server_cpu_per_1000"),
+        };
+        let failed: u64 = [
+            "refused",
+            "wrong",
+            "unanswered",
+            "notifies_wrong",
+            "states_wrong",
+        ]
+        .iter()
+        .filter_map(|field| count(line, field))
+        .sum();
+        text.push('|');
+        for cell in [
+            word("growing").to_owned(),
+            figure("size"),
+            word("case").to_owned(),
+            figure(rate),
+            figure(processor),
+            figure("p50_us"),
+            figure("p99_us"),
+            figure("server_kib"),
+            failed.to_string(),
+        ] {
+            write_cell(&mut text, &cell);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The page with another table between the marks of this part.
+pub(super) fn put_into(page: &str, part: &str, table: &str) -> anyhow::Result<String> {
+    let (begin, end) = (
+        format!("<!-- {part}: begin -->"),
+        format!("<!-- {part}: end -->"),
+    );
     let (before, rest) = page
-        .split_once(BEGIN)
-        .context("the page has no mark where figures begin")?;
+        .split_once(&begin)
+        .with_context(|| format!("the page has no mark {begin}"))?;
     let (_, after) = rest
-        .split_once(END)
-        .context("the page has no mark where figures end")?;
-    Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
+        .split_once(&end)
+        .with_context(|| format!("the page has no mark {end}"))?;
+    Ok(format!("{before}{begin}\n{table}{end}{after}"))
 }
 
 fn kind(line: &Value) -> String {
@@ -105,11 +183,23 @@ fn kind(line: &Value) -> String {
     let pace = rate
         .map(|rate| format!(", paced at {rate}/s"))
         .unwrap_or_default();
+    let watchers = match count(line, "watchers") {
+        Some(watchers) => format!(": NOTIFYs to {watchers} watchers each"),
+        None => String::new(),
+    };
+    let digest = match line.get("digest").and_then(Value::as_str) {
+        None | Some("none") => String::new(),
+        Some(digest) => format!(", digest, {digest}"),
+    };
     format!(
-        "{} {}{pace}",
+        "{} {}{watchers}{digest}{pace}",
         text("transport").to_uppercase(),
         text("case")
     )
+}
+
+fn count(run: &Value, field: &str) -> Option<u64> {
+    run.get(field)?.as_u64()
 }
 
 fn of_contender<'a>(lines: &[&'a Value], name: &str) -> Vec<&'a Value> {
@@ -149,7 +239,7 @@ fn write_cell(text: &mut String, cell: &str) {
 mod tests {
     use serde_json::json;
 
-    use super::{of, put_into};
+    use super::{FIGURES, of, of_growth, put_into};
 
     #[test]
     fn medians_ratios_and_failures_are_told_for_each_case() {
@@ -184,8 +274,32 @@ mod tests {
             "{table}"
         );
         assert!(table.ends_with(" 1 |\n"), "{table}");
+        let states = json!({"transport": "udp", "case": "refresh", "contender": "Kamailio", "digest": "nonce reused",
+                            "states_checked": 50, "states_wrong": 49});
+        let told = json!({"transport": "udp", "case": "watch", "contender": "Deskbell", "digest": "none", "watchers": 100,
+                          "per_second": 7, "notifies": 70, "notifies_per_second": 700, "notifies_wrong": 2});
+        let more = of(&[states, told]);
+        assert!(
+            more.contains("| UDP refresh, digest, nonce reused | Kamailio | 1 |")
+                && more.contains(" 0; 49 of 50 states wrong |\n"),
+            "{more}"
+        );
+        assert!(
+            more.contains(
+                "| UDP watch: NOTIFYs to 100 watchers each | Deskbell | 1 | 700 (700 to 700) |"
+            ) && more.ends_with(" 2 |\n"),
+            "{more}"
+        );
+        let grown = json!({"growing": "watchers of one", "size": 10, "case": "watch", "per_second": 7, "notifies": 70,
+                           "notifies_per_second": 700, "p99_us": 5.5});
+        let grown = of_growth(&[grown]);
+        assert!(
+            grown.ends_with("| watchers of one | 10 | watch | 700 |  |  | 5.5000 |  | 0 |\n"),
+            "{grown}"
+        );
         let page = put_into(
             "a\n<!-- figures: begin -->\nold\n<!-- figures: end -->\nz",
+            FIGURES,
             "new\n",
         )
         .unwrap();
@@ -193,6 +307,6 @@ mod tests {
             page,
             "a\n<!-- figures: begin -->\nnew\n<!-- figures: end -->\nz"
         );
-        assert!(put_into("nothing", "new").is_err());
+        assert!(put_into("nothing", FIGURES, "new").is_err());
     }
 }

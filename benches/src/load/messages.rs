@@ -19,6 +19,10 @@ enum Field {
     Branch,
     User,
     Tag,
+    /// One more for each try of a request.
+    Sequence,
+    /// A line of its own, or nothing.
+    Login,
 }
 
 /// What is put into a template.
@@ -29,6 +33,10 @@ pub(crate) struct Filling<'a> {
     pub(crate) user: usize,
     /// The entity-tag, where one is named.
     pub(crate) entity_tag: &'a [u8],
+    /// CSeq.
+    pub(crate) sequence: u8,
+    /// The line of the credentials, with its end.
+    pub(crate) login: &'a str,
 }
 
 /// What an answer says.
@@ -48,6 +56,14 @@ impl Template {
             "OPTIONS sip:{domain} SIP/2.0\r\n{}Contact: <sip:{{user}}@{via_host}>\r\nAccept: application/pidf+xml, text/plain\r\n\
              Supported: path, outbound\r\nUser-Agent: benches, a generator of load\r\nContent-Length: 0\r\n\r\n",
             head("OPTIONS", domain, via),
+            via_host = via.rsplit(' ').next().unwrap_or(via),
+        ))
+    }
+
+    pub(crate) fn register(domain: &str, via: &str, transport: &str) -> Self {
+        Self::of(&format!(
+            "REGISTER sip:{domain} SIP/2.0\r\n{}Contact: <sip:{{user}}@{via_host}{transport}>\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n",
+            head("REGISTER", domain, via),
             via_host = via.rsplit(' ').next().unwrap_or(via),
         ))
     }
@@ -78,6 +94,8 @@ impl Template {
             parts.push(Part::Field(match name {
                 "branch" => Field::Branch,
                 "user" => Field::User,
+                "sequence" => Field::Sequence,
+                "login" => Field::Login,
                 _ => Field::Tag,
             }));
             rest = after;
@@ -100,6 +118,8 @@ impl Template {
                     decimal(filling.user, out);
                 }
                 Part::Field(Field::Tag) => out.extend_from_slice(filling.entity_tag),
+                Part::Field(Field::Sequence) => out.push(b'0' + filling.sequence),
+                Part::Field(Field::Login) => out.extend_from_slice(filling.login.as_bytes()),
             }
         }
     }
@@ -108,7 +128,7 @@ impl Template {
 fn head(method: &str, domain: &str, via: &str) -> String {
     format!(
         "Via: {via};branch=z9hG4bK{{branch}};rport\r\nMax-Forwards: 70\r\nFrom: <sip:{{user}}@{domain}>;tag={{branch}}\r\n\
-         To: <sip:{{user}}@{domain}>\r\nCall-ID: {{branch}}@load.invalid\r\nCSeq: 1 {method}\r\n"
+         To: <sip:{{user}}@{domain}>\r\nCall-ID: {{branch}}@load.invalid\r\nCSeq: {{sequence}} {method}\r\n{{login}}"
     )
 }
 
@@ -185,6 +205,8 @@ mod tests {
             number: 77,
             user: 12,
             entity_tag: b"abc",
+            sequence: 2,
+            login: "Authorization: a\r\n",
         };
         let mut request = Vec::new();
         template.write(filling, &mut request);
@@ -192,6 +214,10 @@ mod tests {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(
             head.contains(&format!("Content-Length: {}", body.len())),
+            "{head}"
+        );
+        assert!(
+            head.contains("CSeq: 2 PUBLISH\r\nAuthorization: a\r\n"),
             "{head}"
         );
         assert!(

@@ -1,10 +1,14 @@
 //! One run: requests at a pace or as fast as they are answered, each answer checked, all of it told in one line.
 //! Must not know the inside of the server.
 
+mod dialogs;
 mod drive;
-mod messages;
-mod process;
+mod login;
+pub(crate) mod messages;
+pub(crate) mod process;
 mod report;
+mod secured;
+mod watch;
 pub(crate) mod wire;
 
 use std::net::SocketAddr;
@@ -14,6 +18,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use self::drive::Drive;
+pub(crate) use self::login::name as user_name;
 pub(crate) use self::report::Report;
 use self::wire::{Datagrams, Streams, Wire};
 
@@ -47,6 +52,16 @@ pub(crate) struct Plan {
     /// Users who publish.
     #[arg(long, default_value_t = 10_000)]
     users: usize,
+    /// Watchers of each user, in the case `watch`.
+    #[arg(long, default_value_t = 100)]
+    watchers: usize,
+    /// The password of every user, where the server asks for one.
+    #[arg(long)]
+    password: Option<String>,
+    /// Every request is sent without credentials first, and again when it was challenged; otherwise a nonce is used for as
+    /// long as the server takes it.
+    #[arg(long, requires = "password")]
+    challenge_each: bool,
     /// Domain of the users.
     #[arg(long, default_value = "shop.example")]
     domain: String,
@@ -62,6 +77,10 @@ pub(crate) struct Plan {
 enum Transport {
     Udp,
     Tcp,
+    /// Any certificate is taken.
+    Tls,
+    /// SIP in WebSocket frames (RFC 7118).
+    Ws,
 }
 
 /// What is asked again and again.
@@ -69,6 +88,8 @@ enum Transport {
 enum Case {
     /// What the server can do.
     Options,
+    /// A phone says where it is, again and again.
+    Register,
     /// A publication of a user, who has none or others.
     Publish,
     /// The same publications lengthened.
@@ -79,6 +100,39 @@ enum Case {
     Echo,
     /// Nine refreshes to one change.
     Mixed,
+    /// Changes of users who are watched by many, each of whom is told.
+    Watch,
+}
+
+impl Transport {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+        }
+    }
+
+    /// As a Via names it.
+    const fn via(self) -> &'static str {
+        match self {
+            Self::Udp => "SIP/2.0/UDP",
+            Self::Tcp => "SIP/2.0/TCP",
+            Self::Tls => "SIP/2.0/TLS",
+            Self::Ws => "SIP/2.0/WS",
+        }
+    }
+
+    /// As a URI names it.
+    const fn parameter(self) -> &'static str {
+        match self {
+            Self::Udp => "",
+            Self::Tcp => ";transport=tcp",
+            Self::Tls => ";transport=tls",
+            Self::Ws => ";transport=ws",
+        }
+    }
 }
 
 /// How long a request is repeated before it counts as failed.
@@ -91,23 +145,27 @@ const ROUND_TRIP: Duration = Duration::from_millis(500);
 /// # Errors
 /// Where the server cannot be reached, or answers nothing at all.
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Report> {
-    let (mut wire, via) = match plan.transport {
-        Transport::Udp => {
-            let datagrams = Datagrams::towards(plan.target)?;
-            let via = format!("SIP/2.0/UDP {}", datagrams.local()?);
-            (Wire::Udp(datagrams), via)
-        }
-        Transport::Tcp => {
-            let streams = Streams::towards(plan.target, plan.connections)?;
-            (Wire::Tcp(streams), "SIP/2.0/TCP 127.0.0.1:5999".to_owned())
-        }
-    };
     if plan.users == 0 || plan.users > 9_999_999 || plan.window == 0 {
         bail!("there have to be a user and a window, and at most 9,999,999 users");
     }
+    let mut wire = match plan.transport {
+        Transport::Udp => Wire::Udp(Datagrams::towards(plan.target)?),
+        Transport::Tcp => Wire::Tcp(Streams::towards(plan.target, plan.connections)?),
+        Transport::Tls => Wire::Tls(secured::connect(plan.target, plan.connections)?),
+        Transport::Ws => Wire::Ws(secured::upgrade(plan.target, plan.connections)?),
+    };
+    let sent_by = match &wire {
+        Wire::Udp(datagrams) => datagrams.local()?.to_string(),
+        // Answers come over the connection, whatever stands here.
+        Wire::Tcp(_) | Wire::Tls(_) | Wire::Ws(_) => "127.0.0.1:5999".to_owned(),
+    };
+    let via = format!("{} {sent_by}", plan.transport.via());
+    if plan.case == Case::Watch {
+        return watch::run(plan, &via, &mut wire);
+    }
     let mut drive = Drive::new(plan, &via);
     match plan.case {
-        Case::Options | Case::Publish | Case::Echo => {}
+        Case::Options | Case::Register | Case::Publish | Case::Echo | Case::Watch => {}
         Case::Refresh | Case::Modify | Case::Mixed => drive.publish_everybody(&mut wire)?,
     }
     drive.run(&mut wire)

@@ -13,6 +13,9 @@ pub(crate) struct Report {
     pub(super) window: u16,
     pub(super) rate: Option<f64>,
     pub(super) users: usize,
+    pub(super) digest: &'static str,
+    /// Of the case `watch`.
+    pub(super) fan_out: Option<FanOut>,
     pub(super) seconds: f64,
     pub(super) counts: Counts,
     /// In microseconds.
@@ -22,6 +25,15 @@ pub(crate) struct Report {
     /// Of the server, in KiB.
     pub(super) resident_before: u64,
     pub(super) resident_rested: u64,
+}
+
+/// What the watchers were told.
+pub(crate) struct FanOut {
+    /// Of each user.
+    pub(super) watchers: usize,
+    pub(super) notifies: u64,
+    /// Told another state than the newest after all had been told that one, or of somebody else.
+    pub(super) wrong: u64,
 }
 
 impl Report {
@@ -34,12 +46,24 @@ impl Report {
     pub(crate) fn to_json(&self) -> String {
         let thousands = self.counts.answered as f64 / 1000.0;
         let at = |quantile| self.latencies.value_at_quantile(quantile);
+        let fan_out = self.fan_out.as_ref();
         json!({
             "transport": self.transport,
             "case": self.case,
             "window": self.window,
             "rate": self.rate,
             "users": self.users,
+            "digest": self.digest,
+            "watchers": fan_out.map(|it| it.watchers),
+            "notifies": fan_out.map(|it| it.notifies),
+            "notifies_wrong": fan_out.map(|it| it.wrong),
+            "notifies_per_second": fan_out.map(|it| (it.notifies as f64 / self.seconds).round()),
+            "server_cpu_per_1000_notifies": fan_out
+                .map(|it| round(self.server.processor.as_secs_f64() / (it.notifies as f64 / 1000.0))),
+            "generator_cpu_per_1000_notifies": fan_out
+                .map(|it| round(self.own.processor.as_secs_f64() / (it.notifies as f64 / 1000.0))),
+            "states_checked": self.counts.states_checked,
+            "states_wrong": self.counts.states_wrong,
             "seconds": round(self.seconds),
             "per_second": self.per_second().round(),
             "sent": self.counts.sent,

@@ -12,10 +12,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::addr::SocketAddrArg;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
 
+use super::secured::{Secured, Upgraded};
+
 /// The way to a server and back.
 pub(crate) enum Wire {
     Udp(Datagrams),
-    Tcp(Streams),
+    Tcp(Streams<TcpStream>),
+    Tls(Streams<Secured>),
+    Ws(Upgraded),
 }
 
 impl Wire {
@@ -24,6 +28,8 @@ impl Wire {
         match self {
             Self::Udp(datagrams) => datagrams.push(message),
             Self::Tcp(streams) => streams.push(lane, message),
+            Self::Tls(streams) => streams.push(lane, message),
+            Self::Ws(sockets) => sockets.push(lane, message),
         }
     }
 
@@ -32,6 +38,8 @@ impl Wire {
         match self {
             Self::Udp(datagrams) => datagrams.flush(),
             Self::Tcp(streams) => streams.flush(),
+            Self::Tls(streams) => streams.flush(),
+            Self::Ws(sockets) => sockets.flush(),
         }
     }
 
@@ -40,6 +48,8 @@ impl Wire {
         match self {
             Self::Udp(datagrams) => datagrams.receive(show),
             Self::Tcp(streams) => streams.receive(show),
+            Self::Tls(streams) => streams.receive(show),
+            Self::Ws(sockets) => sockets.receive(show),
         }
     }
 
@@ -48,6 +58,8 @@ impl Wire {
         match self {
             Self::Udp(datagrams) => datagrams.wait(Some(time)),
             Self::Tcp(streams) => streams.wait(time),
+            Self::Tls(streams) => streams.wait(time),
+            Self::Ws(sockets) => sockets.wait(time),
         }
     }
 }
@@ -189,30 +201,42 @@ fn send(socket: &UdpSocket, messages: &[(&[u8], SocketAddr)]) -> anyhow::Result<
     Ok(())
 }
 
-/// Connections to one server.
-pub(crate) struct Streams {
-    streams: Vec<Connection>,
+/// Connections to one server, none of which blocks.
+pub(crate) struct Streams<S> {
+    streams: Vec<Connection<S>>,
 }
 
-struct Connection {
-    stream: TcpStream,
+struct Connection<S> {
+    stream: S,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
 }
 
-impl Streams {
+impl Streams<TcpStream> {
     pub(crate) fn towards(server: SocketAddr, count: usize) -> anyhow::Result<Self> {
-        let connect = || {
+        Self::new(count, || {
             let stream = TcpStream::connect(server).context("failed to connect")?;
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
+            Ok(stream)
+        })
+    }
+}
+
+impl<S: Read + Write + AsFd> Streams<S> {
+    /// So many, at least one.
+    pub(super) fn new(
+        count: usize,
+        connect: impl Fn() -> anyhow::Result<S>,
+    ) -> anyhow::Result<Self> {
+        let connection = || {
             Ok(Connection {
-                stream,
+                stream: connect()?,
                 incoming: Vec::new(),
                 outgoing: Vec::new(),
             })
         };
-        let streams: anyhow::Result<Vec<_>> = (0..count.max(1)).map(|_| connect()).collect();
+        let streams: anyhow::Result<Vec<_>> = (0..count.max(1)).map(|_| connection()).collect();
         Ok(Self { streams: streams? })
     }
 
@@ -239,13 +263,16 @@ impl Streams {
     fn receive(&mut self, mut show: impl FnMut(&[u8])) -> anyhow::Result<()> {
         let mut buffer = [0; 65_536];
         for connection in &mut self.streams {
-            match connection.stream.read(&mut buffer) {
-                Ok(0) => bail!("the server closed a connection"),
-                Ok(count) => connection
-                    .incoming
-                    .extend_from_slice(buffer.get(..count).unwrap_or_default()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error.into()),
+            // What TLS has deciphered already, the socket does not tell of.
+            loop {
+                match connection.stream.read(&mut buffer) {
+                    Ok(0) => bail!("the server closed a connection"),
+                    Ok(count) => connection
+                        .incoming
+                        .extend_from_slice(buffer.get(..count).unwrap_or_default()),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error.into()),
+                }
             }
             let mut start = 0;
             while let Some(rest) = connection.incoming.get(start..)
@@ -281,7 +308,7 @@ fn message_length(bytes: &[u8]) -> Option<usize> {
     Some(head + digits.parse::<usize>().unwrap_or(0))
 }
 
-fn wait(sockets: &[BorrowedFd<'_>], time: Option<Duration>) -> anyhow::Result<()> {
+pub(super) fn wait(sockets: &[BorrowedFd<'_>], time: Option<Duration>) -> anyhow::Result<()> {
     let mut sockets: Vec<_> = sockets
         .iter()
         .map(|socket| PollFd::from_borrowed_fd(*socket, PollFlags::IN))

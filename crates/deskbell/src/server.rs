@@ -121,6 +121,8 @@ impl Server {
             default_lifetime: settings.sip.expires.default,
             longest_lifetime: settings.sip.expires.max,
             floor: settings.presence.refuse_below,
+            most_presentities: settings.presence.most_presentities,
+            most_publications: settings.presence.most_publications,
             precedence: settings.presence.precedence,
             ..StoreConfig::new(random::bytes()?)
         });

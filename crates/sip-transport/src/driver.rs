@@ -2,6 +2,7 @@
 //! Must not read, write or wait.
 
 use std::cell::Cell;
+use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -52,6 +53,9 @@ pub(crate) struct Outgoing {
     pub(crate) remote: SocketAddr,
     pub(crate) bytes: Bytes,
 }
+
+/// The first line of a message of ours, for those who follow what is said.
+struct StartLine<'a>(&'a [u8]);
 
 /// What came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,6 +390,7 @@ impl Driver {
             Counters::count(&self.counters.answers_withheld);
             return;
         }
+        trace!(%flow, message = %StartLine(&bytes), "message sent");
         self.outgoing.push(Outgoing {
             remote: flow.remote,
             bytes,
@@ -423,5 +428,12 @@ impl Driver {
             Counters::count(&self.counters.service_panics);
             error!("service panicked");
         }
+    }
+}
+
+impl fmt::Display for StartLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.0.split(|byte| *byte == b'\r').next();
+        f.write_str(&String::from_utf8_lossy(line.unwrap_or_default()))
     }
 }

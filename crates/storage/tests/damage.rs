@@ -89,6 +89,7 @@ fn story(ticket: &str, lines: u64) -> Vec<Record> {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: Vec::new(),
     };
     let mut records = vec![
         Record::Opened {

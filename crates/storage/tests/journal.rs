@@ -82,6 +82,7 @@ fn ask(ticket: &str) -> Ask {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: Vec::new(),
     }
 }
 
@@ -130,6 +131,7 @@ fn one_of_each() -> Vec<Record> {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: vec![TicketId::new("t0"), TicketId::new("t00")],
         case: Some("C-1".to_owned()),
         wishes: Wishes {
             least_levels: vec![(SkillId::new("lenses"), Level::MAX)],
@@ -210,6 +212,14 @@ fn one_of_each() -> Vec<Record> {
             ticket: ticket.clone(),
             stars: 5,
             comment,
+            at_unix_ms: 7,
+        });
+    }
+    for text in ["prefers e-mail", ""] {
+        records.push(Record::Noted {
+            ticket: ticket.clone(),
+            rep: RepId::new("alice"),
+            text: text.into(),
             at_unix_ms: 7,
         });
     }

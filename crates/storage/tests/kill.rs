@@ -127,6 +127,7 @@ fn opened(ticket: &str) -> Record {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: Vec::new(),
     };
     Record::Opened {
         ask: Box::new(ask),

@@ -17,6 +17,7 @@ usage: cargo xtask RECIPE
   test    format, lints, tests, doc tests, documentation, supply chain, real peers and browser
   fmt     format every crate
   bench   the micro-benchmarks; further arguments go to the benchmark program
+  instructions  what a PUBLISH costs in instructions, against those on record; --record puts the new ones there
   crash   kill the server under load and count what was lost: --kills N (100), --postgres for PostgreSQL alone
   screenshots  every state of bell and panel and the three sites, light and dark, wide and narrow, into target/screenshots
   fuzz    every fuzz target for ten minutes; `fuzz TARGET` for one, `--seconds N` for another time
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
         (Some("fmt"), []) => recipes::fmt(),
         (Some("screenshots"), []) => recipes::screenshots(),
         (Some("bench"), rest) => recipes::bench(rest),
+        (Some("instructions"), rest @ ([] | [_])) if rest.iter().all(|it| it == "--record") => {
+            recipes::instructions(rest)
+        }
         (Some("crash"), rest) => match recipes::read_crash(rest) {
             Some(crash) => recipes::crash(&crash),
             None => {

@@ -16,7 +16,7 @@ struct Peer {
     package: &'static str,
 }
 
-const PEERS: [Peer; 9] = [
+const PEERS: [Peer; 10] = [
     Peer {
         program: "baresip",
         package: "baresip-core",
@@ -40,6 +40,10 @@ const PEERS: [Peer; 9] = [
     Peer {
         program: "npm",
         package: "npm",
+    },
+    Peer {
+        program: "valgrind",
+        package: "valgrind",
     },
     Peer {
         program: "kamailio",

@@ -40,6 +40,7 @@ pub(crate) fn test() -> anyhow::Result<bool> {
         count(shell::cargo().args(["test", "--doc", "--workspace", "--all-features"]))
     });
     report.step("fuzz", fuzz::smoke);
+    report.step("instructions", instructions_kept);
     report.step("widget", widget);
     report.step("supply chain", supply_chain);
     report.step("advisories", advisories);
@@ -60,6 +61,14 @@ pub(crate) fn bench(arguments: &[String]) -> anyhow::Result<bool> {
     if !arguments.is_empty() {
         cargo.arg("--").args(arguments);
     }
+    Ok(shell::run(&mut cargo)?.success)
+}
+
+/// Counts instructions and compares them with those on record, or records them.
+pub(crate) fn instructions(arguments: &[String]) -> anyhow::Result<bool> {
+    let mut cargo = shell::cargo();
+    cargo.args(["run", "--release", "--package", "instructions"]);
+    cargo.arg("--").args(arguments);
     Ok(shell::run(&mut cargo)?.success)
 }
 
@@ -101,6 +110,17 @@ pub(crate) fn crash(crash: &Crash) -> anyhow::Result<bool> {
     Ok(shell::run(&mut cargo)?.success)
 }
 
+fn instructions_kept() -> anyhow::Result<StepResult> {
+    if !shell::is_installed("valgrind") {
+        return Ok(missing("valgrind").into());
+    }
+    let verdict = match instructions(&[])? {
+        true => Verdict::Passed,
+        false => Verdict::Failed("more instructions than on record".to_owned()),
+    };
+    Ok(verdict.into())
+}
+
 fn peers_present() -> anyhow::Result<StepResult> {
     let missing = peers::ensure()?;
     for package in &missing {
@@ -137,13 +157,8 @@ fn tests() -> anyhow::Result<StepResult> {
 
 /// The widget's own tests, in a browser against a gateway of theirs.
 fn widget() -> anyhow::Result<StepResult> {
-    if let Some(missing) = peers::missing_for_widget() {
-        let verdict = if peers::is_build_machine() {
-            Verdict::Failed
-        } else {
-            Verdict::Skipped
-        };
-        return Ok(verdict(format!("needs {missing}")).into());
+    if let Some(peer) = peers::missing_for_widget() {
+        return Ok(missing(peer).into());
     }
     let mut npm = Command::new("npm");
     npm.args(["test", "--silent"])
@@ -194,6 +209,16 @@ fn count(command: &mut Command) -> anyhow::Result<StepResult> {
         verdict: verdict_of(outcome.success),
         tests: count_tests(&outcome.lines),
     })
+}
+
+/// Without this peer the step cannot be run.
+fn missing(peer: &str) -> Verdict {
+    let verdict = if peers::is_build_machine() {
+        Verdict::Failed
+    } else {
+        Verdict::Skipped
+    };
+    verdict(format!("needs {peer}"))
 }
 
 fn verdict_of(success: bool) -> Verdict {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sip_transport::{Limits, Rate};
 
 use super::document::{Section, Value};
+use super::settings::DangerousSettings;
 
 /// A count: its key, its bounds, and where it goes.
 type Count = (&'static str, RangeInclusive<u32>, fn(&mut Limits, u32));
@@ -99,8 +100,17 @@ pub(super) const PACES: [Pace; 5] = [
     }),
 ];
 
-pub(super) fn read(root: &Section<'_>) -> Limits {
+/// What a load test may ask for in all, where the configuration does not say: more than any machine serves.
+const LOAD_TEST: Rate = Rate {
+    per_second: *PER_SECOND.end(),
+    at_once: *AT_ONCE.end(),
+};
+
+pub(super) fn read(root: &Section<'_>, dangerous: &DangerousSettings) -> Limits {
     let mut limits = Limits::default();
+    if dangerous.open_domain {
+        limits.requests_in_all = LOAD_TEST;
+    }
     let keys: Vec<&str> = ["uncounted_sources", "scanners"]
         .into_iter()
         .chain(COUNTS.iter().map(|(key, ..)| *key))

@@ -126,13 +126,14 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
     let (reps, secrets_by_rep) = reps::read(&tables.reps, &names, secrets, &sip);
     let routing = routing::read(root, &names, &sites, &reps);
     warn_of_gaps(root, &tables, &sites, &reps);
+    let dangerous = read_dangerous(root);
     let site_ids: Vec<_> = sites.iter().map(|site| site.id.clone()).collect();
     Settings {
         sip,
         tls,
         tls_trust,
         presence: presence::read(presence.as_ref()),
-        limits: limits::read(root),
+        limits: limits::read(root, &dangerous),
         http: http::read(root, secrets),
         trunks,
         storage: storage::read(root, (&tables.sites, &sites), secrets),
@@ -150,7 +151,7 @@ fn read_settings(root: &Section<'_>, path: &Path, environment: Environment<'_>) 
         admin_keys: admin_keys::read(&tables.admin_keys, secrets),
         webhooks: webhooks::read(&tables.webhooks, &site_ids, secrets),
         secrets_by_rep,
-        dangerous: read_dangerous(root),
+        dangerous,
         warnings: Vec::new(),
     }
 }

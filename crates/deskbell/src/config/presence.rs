@@ -1,5 +1,6 @@
 //! The table `[presence]`: how publications are judged. Must not know who publishes.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use presence::{Precedence, PrecedenceError, Rule};
@@ -9,7 +10,19 @@ use super::settings::PresenceSettings;
 use super::watchers;
 
 /// Of the table; `watchers` is a table of its own.
-pub(super) const KEYS: [&str; 4] = ["flow_grace", "precedence", "refuse_below", watchers::KEY];
+pub(super) const KEYS: [&str; 6] = [
+    "flow_grace",
+    "precedence",
+    "refuse_below",
+    "presentities",
+    "publications_per_presentity",
+    watchers::KEY,
+];
+
+/// Each takes about 600 bytes.
+const PRESENTITIES: RangeInclusive<u32> = 1..=10_000_000;
+/// A PUBLISH reads all of its presentity's.
+const PUBLICATIONS: RangeInclusive<u32> = 1..=1_000;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -30,6 +43,14 @@ pub(super) fn read(table: Option<&Section<'_>>) -> PresenceSettings {
         refuse_below: table
             .value("refuse_below")
             .and_then(|floor| floor.duration(Duration::from_secs(1)..=HOUR)),
+        most_presentities: table
+            .value("presentities")
+            .and_then(|count| count.whole(PRESENTITIES))
+            .map_or(usual.most_presentities, |count| count as usize),
+        most_publications: table
+            .value("publications_per_presentity")
+            .and_then(|count| count.whole(PUBLICATIONS))
+            .map_or(usual.most_publications, |count| count as usize),
     }
 }
 

@@ -163,6 +163,10 @@ pub(crate) struct PresenceSettings {
     pub(crate) precedence: Precedence,
     /// A PUBLISH for less is refused; `None` lengthens it to the least of [`ExpiresBounds`].
     pub(crate) refuse_below: Option<Duration>,
+    /// That may be published at a time; for more, a phone is told to come back later.
+    pub(crate) most_presentities: usize,
+    /// That one presentity may have at a time.
+    pub(crate) most_publications: usize,
 }
 
 impl Default for PresenceSettings {
@@ -173,6 +177,9 @@ impl Default for PresenceSettings {
             precedence: Precedence::default(),
             // Phones answer 423 by losing their state or by giving up.
             refuse_below: None,
+            most_presentities: 100_000,
+            // Leaves room for what crashed phones left behind.
+            most_publications: 64,
         }
     }
 }

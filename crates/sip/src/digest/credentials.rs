@@ -7,8 +7,9 @@ use nom::Parser;
 use nom::bytes::complete::tag_no_case;
 use nom::character::complete::char;
 use nom::combinator::{recognize, verify};
-use nom::multi::{many0_count, many1_count};
+use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, separated_pair};
+use smallvec::SmallVec;
 
 use crate::digest::algorithm::{Algorithm, HexHash, Suite};
 use crate::digest::challenge::{Challenge, Qop};
@@ -127,7 +128,7 @@ impl<'a> Credentials<'a> {
         let Some(params) = auth_params(value) else {
             return Ok(None);
         };
-        Self::from_params(params)
+        Self::from_params(&params)
             .map(Some)
             .ok_or(HeaderError::malformed(name))
     }
@@ -247,7 +248,7 @@ impl<'a> Credentials<'a> {
         })
     }
 
-    fn from_params(params: AuthParams<'a>) -> Option<Self> {
+    fn from_params(params: &AuthParams<'a>) -> Option<Self> {
         let nonce_count = params.get("nc");
         let client_nonce = params.get("cnonce");
         let protection = match params.get("qop") {
@@ -307,26 +308,22 @@ impl Headers {
     }
 }
 
-/// The parameters of a challenge or of credentials.
-#[derive(Clone, Copy)]
-pub(super) struct AuthParams<'a> {
-    /// `None` where they are outside the grammar.
-    raw: Option<&'a [u8]>,
-}
+/// The parameters of a challenge or of credentials, read once; none where they are outside the grammar.
+pub(super) struct AuthParams<'a>(SmallVec<[Param<'a>; USUAL_PARAMS]>);
+
+/// As many as credentials have.
+const USUAL_PARAMS: usize = 12;
 
 impl<'a> AuthParams<'a> {
     /// The value of the first parameter of this name, without quotes but with its escapes.
     pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
-        let mut rest = self.raw?;
-        loop {
-            let (after, param) = listed_param(rest).ok()?;
-            rest = after;
-            if param.name.eq_ignore_ascii_case(name) {
-                return match param.value? {
-                    [b'"', inner @ .., b'"'] => Some(inner),
-                    token => Some(token),
-                };
-            }
+        let mut params = self.0.iter();
+        match params
+            .find(|param| param.name.eq_ignore_ascii_case(name))?
+            .value?
+        {
+            [b'"', inner @ .., b'"'] => Some(inner),
+            token => Some(token),
         }
     }
 }
@@ -348,13 +345,16 @@ fn in_utf8(value: &[u8]) -> Option<&[u8]> {
 
 /// The parameters after `Digest`; `None` where the scheme is another.
 pub(super) fn auth_params(value: &[u8]) -> Option<AuthParams<'_>> {
-    let (rest, _) = scheme(value).ok()?;
-    Some(AuthParams {
-        raw: grammar::read_all(
-            |input| recognize((many1_count(listed_param), many0_count(separator))).parse(input),
-            rest,
-        ),
-    })
+    let (mut rest, _) = scheme(value).ok()?;
+    let mut params = SmallVec::new();
+    while let Ok((after, param)) = listed_param(rest) {
+        params.push(param);
+        rest = after;
+    }
+    if grammar::read_all(|input| recognize(many0_count(separator)).parse(input), rest).is_none() {
+        params.clear();
+    }
+    Some(AuthParams(params))
 }
 
 fn scheme(input: &[u8]) -> Parsed<'_, &[u8]> {

@@ -101,6 +101,7 @@ fn ask(ticket: &str) -> Ask {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: Vec::new(),
     }
 }
 
