@@ -478,7 +478,6 @@ outbound_proxy = "sip:edge@proxy.example"
         expect![[r#"
             deskbell.toml:4:12: [[trunk]] register: needs a user, whose address is registered; write user and realm
             deskbell.toml:5:8: [[trunk]] ping: is 0s but must be from 1s to 10m
-            deskbell.toml:8:1: [[trunk]] expires: is not used: register is not true
             deskbell.toml:9:18: [[trunk]] answers_within: is 30s but must be from 1s to 20s
             deskbell.toml:10:18: [[trunk]] outbound_proxy: "sip:edge@proxy.example" is no address of a proxy; write "sip:proxy.example" or "sip:192.0.2.7:5080;transport=tcp"
         "#]],
