@@ -136,6 +136,7 @@ fn opened(conversation: u64) -> Record {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: Vec::new(),
         rep: None,
         case: None,
         name: None,

@@ -8,7 +8,7 @@
     reason = "a table for people; a measurement that cannot run must stop"
 )]
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -112,7 +112,11 @@ struct Live {
     /// Open conversations with their reps.
     open: VecDeque<(TicketId, RepId)>,
     offered: VecDeque<(TicketId, RepId)>,
-    waiting: VecDeque<TicketId>,
+    waiting: HashSet<TicketId>,
+    /// All that ever waited, in order: whoever came last leaves first.
+    queued: Vec<TicketId>,
+    /// Room for what one input leads to.
+    outputs: Vec<Output>,
 }
 
 impl Live {
@@ -132,7 +136,9 @@ impl Live {
             clicks: 0,
             open: VecDeque::new(),
             offered: VecDeque::new(),
-            waiting: VecDeque::new(),
+            waiting: HashSet::new(),
+            queued: Vec::new(),
+            outputs: Vec::new(),
         }
     }
 
@@ -160,22 +166,23 @@ impl Live {
             self.desk.handle_timeout(self.now);
         }
         self.desk.handle(input, self.now);
-        let mut outputs = Vec::new();
+        let mut outputs = std::mem::take(&mut self.outputs);
         while let Some(output) = self.desk.poll_output() {
             outputs.push(output);
         }
         let took = processor_time().saturating_sub(began);
-        for output in outputs {
+        for output in outputs.drain(..) {
             if let Output::ToRep {
                 rep, ticket, text, ..
             } = &output
                 && text.contains("Reply to take it")
             {
-                self.waiting.retain(|waiting| waiting != ticket);
+                self.waiting.remove(ticket);
                 self.offered.push_back((ticket.clone(), rep.clone()));
             }
             black_box(output);
         }
+        self.outputs = outputs;
         took
     }
 
@@ -187,7 +194,8 @@ impl Live {
     fn click(&mut self) -> Duration {
         self.clicks += 1;
         let ticket = TicketId::new(&format!("t{}", self.clicks));
-        self.waiting.push_back(ticket.clone());
+        self.waiting.insert(ticket.clone());
+        self.queued.push(ticket.clone());
         let ask = Ask {
             ticket,
             access: AccessDigest([0; 32]),
@@ -205,6 +213,7 @@ impl Live {
             details: Vec::new(),
             channel: helpdesk::Channel::Page,
             im: None,
+            earlier: Vec::new(),
             proof: helpdesk::Proof::None,
         };
         self.input(Input::Ask {
@@ -224,7 +233,12 @@ impl Live {
     }
 
     fn leave(&mut self) -> Duration {
-        let ticket = self.waiting.pop_back().unwrap();
+        let ticket = loop {
+            let last = self.queued.pop().unwrap();
+            if self.waiting.remove(&last) {
+                break last;
+            }
+        };
         self.input(Input::ShopperEnd { ticket })
     }
 

@@ -148,6 +148,7 @@ fn click(ticket: &TicketId, number: usize) -> Input {
             proof: helpdesk::Proof::None,
             channel: helpdesk::Channel::Page,
             im: None,
+            earlier: Vec::new(),
         }),
         reply: ReplyId(0),
     }

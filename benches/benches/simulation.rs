@@ -67,6 +67,7 @@ fn large_floor(asks: u64) -> Scenario {
             tier: TierId::new(tier),
             service: Law::LogNormal { mean: 1.0, cv: 1.0 },
             patience: None,
+            usual: None,
         })
     });
     let pools = (0..SKILLS).map(|number| Pool {
@@ -114,6 +115,7 @@ fn long_queue(quotes: u64) -> Scenario {
         tier: TierId::new("standard"),
         service: Law::LogNormal { mean: 1.0, cv: 1.0 },
         patience: Some(Law::Exponential { mean: 10.0 }),
+        usual: None,
     };
     let pool = Pool {
         name: "desk".to_owned(),

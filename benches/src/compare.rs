@@ -1,8 +1,9 @@
 //! Deskbell, Kamailio and an echo under the same load, one after the other and several times, and the table of what
 //! came out. Must not know how load is made.
 
-mod contender;
+pub(crate) mod contender;
 pub(crate) mod growth;
+pub(crate) mod strict;
 mod table;
 
 use std::fs::{self, OpenOptions};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use self::contender::{Contender, Running, Setup};
 pub(crate) use self::growth::Growth;
+pub(crate) use self::strict::Strict;
 
 /// Whom to compare, how often and for how long.
 #[derive(Debug, clap::Args)]

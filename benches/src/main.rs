@@ -4,6 +4,7 @@
 mod compare;
 mod echo;
 mod load;
+mod watchers;
 
 use std::process::ExitCode;
 
@@ -23,21 +24,28 @@ enum Command {
     Load(load::Plan),
     /// Measures Deskbell, Debian's Kamailio and an echo in turn.
     Compare(compare::Compare),
+    /// Measures strict publications of Deskbell and Kamailio over one PostgreSQL server in turn.
+    Strict(compare::Strict),
     /// Measures Deskbell as there is more and more of everything.
     Growth(compare::Growth),
     /// Writes the table of what was measured into its page.
     Tabulate(compare::Tabulate),
     /// Sends every datagram back: what the machine can do at most.
     Echo(echo::Echo),
+    /// Holds many streams of presence open at a Deskbell of its own and prints one line of JSON: memory for each, and
+    /// the time from a PUBLISH to the last of them.
+    Watchers(watchers::Watchers),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Load(plan) => load::run(&plan).map(|report| say(&report.to_json())),
         Command::Compare(compare) => compare::run(&compare),
+        Command::Strict(strict) => compare::strict::run(&strict),
         Command::Growth(growth) => compare::growth::run(&growth),
         Command::Tabulate(tabulate) => compare::tabulate(&tabulate),
         Command::Echo(echo) => echo::run(&echo),
+        Command::Watchers(watchers) => watchers::run(&watchers).map(|line| say(&line)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod linphone;
 pub mod postgres;
 pub mod python;
+pub mod scenes;
 pub mod sipjs;
 pub mod sipp;
 pub mod terminal;

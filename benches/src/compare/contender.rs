@@ -33,7 +33,7 @@ pub(super) struct Setup {
 }
 
 /// A server, killed when dropped.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     address: SocketAddr,
 }
@@ -126,28 +126,38 @@ impl Contender {
                     .args(["echo", "--listen", &address.to_string()]);
             }
         }
+        Running::start(command, folder, address, self.name())
+    }
+}
+
+impl Running {
+    /// Starts it and waits until it answers SIP at that address.
+    pub(crate) fn start(
+        mut command: Command,
+        folder: &Path,
+        address: SocketAddr,
+        name: &str,
+    ) -> anyhow::Result<Self> {
         let child = command
             .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("failed to start {}", self.name()))?;
-        let mut running = Running { child, address };
-        running.wait_until_it_answers(self)?;
+            .with_context(|| format!("failed to start {name}"))?;
+        let mut running = Self { child, address };
+        running.wait_until_it_answers(name)?;
         Ok(running)
     }
-}
 
-impl Running {
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    fn wait_until_it_answers(&mut self, contender: Contender) -> anyhow::Result<()> {
+    fn wait_until_it_answers(&mut self, name: &str) -> anyhow::Result<()> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
         let begun = Instant::now();
@@ -165,11 +175,11 @@ impl Running {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended: {status}", contender.name());
+                bail!("{name} ended: {status}");
             }
             thread::sleep(Duration::from_millis(20));
         }
-        bail!("{} does not answer", contender.name())
+        bail!("{name} does not answer")
     }
 }
 
@@ -227,7 +237,7 @@ fn configuration(address: SocketAddr, setup: Setup) -> anyhow::Result<String> {
 }
 
 /// Free for both UDP and TCP at this moment.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     for _ in 0..100 {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;

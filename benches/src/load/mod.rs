@@ -4,8 +4,8 @@
 mod dialogs;
 mod drive;
 mod login;
-mod messages;
-mod process;
+pub(crate) mod messages;
+pub(crate) mod process;
 mod report;
 mod secured;
 mod watch;

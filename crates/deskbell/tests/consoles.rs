@@ -3,21 +3,17 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
 
-use examples::peer;
+use examples::peer::scenes::Scenes;
 use examples::server::{Server, Setup};
 use serde_json::json;
 
 #[test]
 fn reps_and_supervisors_work_in_the_browser() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gateway/browser/console.test.mjs");
-    let (Some(_), Some(node)) = (peer::find("chromium"), peer::find("node")) else {
+    let Some(scenes) = Scenes::find(&script, &["playwright-core", "sip.js"]) else {
         return;
     };
-    if peer::find_module(&script, "playwright-core").is_none() {
-        return;
-    }
     let tables = "[routing]\noffer_timeout = \"5s\"\nwrap_up = \"4s\"\nhandling = \"3s\"\n\
                   [console]\nidle_after = \"10s\"\n[console.canned]\nHello = \"Hello, how can I help?\"\n";
     // Nobody listens there until the wall has events sent again.
@@ -36,24 +32,8 @@ fn reps_and_supervisors_work_in_the_browser() {
         ..Setup::default()
     };
     let mut server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup).unwrap();
-    let demo = server.demo();
-    let reps = demo.reps.iter();
-    let facts = json!({
-        "http": demo.http.to_string(),
-        "domain": demo.domain,
-        "admin_key": demo.admin_key,
-        "webhook_port": port,
-        "passwords": reps
-            .map(|rep| (rep.user.clone(), json!(rep.password)))
-            .collect::<serde_json::Map<_, _>>(),
-    });
-    let ran = Command::new(node)
-        .args(["--test", "--test-reporter=spec"])
-        .arg(&script)
-        .current_dir(script.parent().unwrap())
-        .env("DESKBELL_SERVER", facts.to_string())
-        .status()
-        .unwrap();
+    let more = json!({ "webhook_port": port });
+    let ran = scenes.play(&server, &more).unwrap();
     server.check_alive().unwrap();
     assert!(ran.success(), "{}", server.log());
 }

@@ -98,6 +98,55 @@ test('two at consoles and one at a softphone share three shoppers: decline, sile
   await Promise.all([alice.signOut(), erin.signOut()]);
 });
 
+test('what was said before and what was written down in wrap-up are on the card of a shopper who comes back', async () => {
+  const alice = await console_('alice');
+  const { page } = alice;
+  const noor = await shopper('Noor', 'does it rain in there?');
+  await alice.take('Noor');
+  await alice.sees('does it rain');
+  assert.equal(await page.locator('.past').count(), 0, 'nobody was here before');
+  await alice.say('It does not.');
+  await eventually('Noor is answered', async () => (await noor.lines()).includes('rep: It does not.'));
+  await noor.end();
+  await page.locator('.memo').waitFor();
+  await page.fill('#memo', 'Owns the Norden 35. <b>Prefers</b> mail.');
+  await page.keyboard.press('Control+Enter');
+  await page.locator('.memo [role=status]', { hasText: 'Saved' }).waitFor();
+  // Another word in its place, and on without a press of the button.
+  await page.fill('#memo', 'Owns the Norden 35. <b>Prefers</b> letters.');
+  await page.locator('.wrap-up .primary').click();
+  await page.locator('.memo [role=status]', { hasText: 'Saved' }).waitFor();
+  await check(page, 'the note');
+  await page.locator('.wrap-up .buttons .button').last().click();
+
+  const back = await shopper('Noor', 'it rains after all', {}, noor.cookies);
+  await alice.take('Noor');
+  await alice.sees('it rains after all');
+  await page.locator('.past details').waitFor();
+  assert.equal(await page.locator('.past details').count(), 1);
+  assert.match(await page.locator('.past summary').textContent(), /cameras · Alice.*AliceOwns the Norden 35\. <b>Prefers<\/b> letters\.$/);
+  await page.locator('.past summary').click();
+  assert.deepEqual(await page.locator('.past .said p').allTextContents(), ['Noor does it rain in there?', 'Alice It does not.']);
+  await check(page, 'the card with the past');
+
+  // The admin API and the export tell of it, and nothing is left of it once the customer is forgotten.
+  const past = (await admin('tickets')).items.find(({ ticket }) => ticket === noor.id);
+  assert.deepEqual(past.notes.map(({ rep, text }) => [rep, text]), [['alice', 'Owns the Norden 35. <b>Prefers</b> letters.']]);
+  const customer = async (what) => {
+    const answer = await fetch(`${base}/v1/admin/customers/${what}`, { method: 'POST', headers: { authorization: `Bearer ${server.admin_key}`, 'content-type': 'application/json' }, body: JSON.stringify({ tickets: [noor.id] }) });
+    assert.ok(answer.ok, `${what}: ${answer.status}`);
+    return answer.json();
+  };
+  assert.equal((await customer('export')).tickets[0].notes[0].text, past.notes[0].text);
+  await customer('erase');
+  assert.deepEqual((await customer('export')).tickets, []);
+  await page.reload();
+  await alice.open('Noor').click();
+  await page.locator('.past', { hasText: 'Nothing is kept of them any more.' }).waitFor();
+  await back.end();
+  await alice.signOut();
+});
+
 test('a console that loses its network for 20 seconds loses and doubles nothing', { timeout: 60_000 }, async () => {
   const network = await startNetwork(server.http);
   const alice = await console_('alice', { at: network.url });

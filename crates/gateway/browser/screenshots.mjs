@@ -94,7 +94,7 @@ async function scene(width, height, scheme) {
   ticket.typing();
   await settle();
   await shot('conversation');
-  ticket.change({ state: 'queued', position: 1, wait: { ...wait, seconds: 60, low: 20, high: 120 } });
+  ticket.change({ state: 'queued', rep: undefined, position: 1, wait: { ...wait, seconds: 60, low: 20, high: 120 } });
   ticket.line({ from: 'system', text: 'We are finding somebody else for you.' });
   await settle();
   await shot('rep-changed');

@@ -80,9 +80,9 @@ export async function console_(rep, options) {
   };
 }
 
-/** A shopper without a browser. */
-export async function shopper(name, message, more = {}) {
-  const answer = await fetch(`${base}/v1/sites/shop/tickets`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ skills: ['cameras'], name, message, ...more }) });
+/** A shopper without a browser; `cookies` are those of one who comes back. */
+export async function shopper(name, message, more = {}, cookies = '') {
+  const answer = await fetch(`${base}/v1/sites/shop/tickets`, { method: 'POST', headers: { 'content-type': 'application/json', ...(cookies && { cookie: cookies, origin: base }) }, body: JSON.stringify({ skills: ['cameras'], name, message, ...more }) });
   const ticket = await answer.json();
   assert.equal(answer.status, 201, JSON.stringify(ticket));
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${ticket.token}` };
@@ -90,6 +90,7 @@ export async function shopper(name, message, more = {}) {
   let number = 0;
   return {
     id: ticket.id,
+    cookies: answer.headers.getSetCookie().map((cookie) => cookie.split(';')[0]).join('; '),
     state: async () => (await (await fetch(path, { headers })).json()).state,
     say: async (text) => assert.ok((await fetch(`${path}/messages`, { method: 'POST', headers, body: JSON.stringify({ type: 'say', id: `${name}${number++}`, text }) })).ok),
     lines: async () => (await (await fetch(`${path}/messages?after=0`, { headers })).json()).frames.filter(({ type }) => type === 'line').map(({ from, text }) => `${from}: ${text}`),

@@ -820,6 +820,36 @@ for (const [language, available3, wait4, range, title, button, direction] of [
   }, { page: null });
 }
 
+for (const width of [360, 800]) {
+  scene(`on a page ${width} wide the closed drawer covers no word, wherever one scrolls`, async (shopper, mock) => {
+    for (const url of ['/', '/library/', '/bank/']) {
+      await shopper.open({ url });
+      mock.happened('sip', 'PUBLISH sip:alice@shop.example 200 OK');
+      await shopper.page.locator('.drawer-toggle').waitFor();
+      const covered = await shopper.page.evaluate(async () => {
+        const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        const range = document.createRange();
+        const found = new Set();
+        for (let top = 0; top < document.body.scrollHeight; top += 200) {
+          scrollTo({ top, behavior: 'instant' });
+          const box = document.querySelector('.drawer').getBoundingClientRect();
+          for (words.currentNode = document.body; words.nextNode();) {
+            if (!words.currentNode.data.trim() || words.currentNode.parentElement.closest('.drawer, .quiet, .skip, legend')) continue;
+            // What scrolls under a header that stays is covered by the header.
+            if (top && words.currentNode.parentElement.closest('main, footer') && box.bottom <= document.querySelector('.top').getBoundingClientRect().bottom) continue;
+            range.selectNodeContents(words.currentNode);
+            for (const { left, right, top: upper, bottom } of range.getClientRects()) {
+              if (left < box.right && right > box.left && upper < box.bottom && bottom > box.top) found.add(words.currentNode.data.trim());
+            }
+          }
+        }
+        return [...found];
+      });
+      assert.deepEqual(covered, [], url);
+    }
+  }, { width, height: 720, page: '' });
+}
+
 scene('the drawer lets the bells speak another language', async (shopper, mock) => {
   available(mock);
   await shopper.waitState({ state: 'available', skill: 'cameras' });

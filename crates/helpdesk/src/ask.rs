@@ -38,6 +38,8 @@ pub struct Ask {
     pub rep: Option<RepId>,
     /// The open case the shopper comes back with; proven by the shop's token.
     pub case: Option<String>,
+    /// Conversations that the same shopper had before, the oldest first; proven by the site's sealed cookie.
+    pub earlier: Vec<TicketId>,
     /// The name the shopper gave.
     pub name: Option<String>,
     /// Telephone number as given.

@@ -12,6 +12,8 @@ use crate::promises;
 use crate::roster::Roster;
 use crate::routing;
 use crate::routing::fits::{FitBook, Steps, Want};
+use crate::routing::plan::Exception;
+use crate::routing::reps::RepSet;
 use crate::tickets::{Hope, Stage, Ticket, Tickets};
 
 /// All waiting tickets in their lines, and what time will change of them and of those that are offered, called or to
@@ -21,11 +23,15 @@ use crate::tickets::{Hope, Stage, Ticket, Tickets};
 pub(crate) struct Board {
     book: FitBook,
     lines: BTreeMap<Want, Line>,
+    /// Those of all lines who are decided one by one.
+    singles: BTreeSet<u64>,
     /// By the number of the ticket, as in the agenda.
     spots: BTreeMap<u64, Spot>,
     agenda: BTreeSet<(Moment, u64)>,
     /// How many ask for each skill and tier.
     asking: BTreeMap<(SkillId, TierId), u32>,
+    /// For which of these they are others than when this was last asked.
+    asked_anew: Vec<(SkillId, TierId)>,
     /// Tickets whose lot may have changed, in order of arrival.
     undecided: BTreeSet<u64>,
     /// Rises whenever anybody begins or ceases to wait, or waits otherwise.
@@ -40,8 +46,12 @@ pub(crate) struct Board {
 pub(crate) struct Line {
     pub(crate) steps: Arc<Steps>,
     pub(crate) sticky_for: Duration,
+    /// Those who fit at some step.
+    ever: RepSet,
     /// When each was asked, and its number.
-    pub(crate) plain: BTreeSet<(Moment, u64)>,
+    plain: BTreeSet<(Moment, u64)>,
+    /// The first of them, kept at hand: it is asked for at every decision.
+    head: Option<(Moment, u64)>,
     /// Those who name a rep, were refused or handed on, or are in danger of a broken promise.
     singles: BTreeSet<u64>,
     hope: Option<Hope>,
@@ -115,8 +125,8 @@ impl Board {
             self.agenda.extend(due.map(|due| (due, number)));
             self.spots.insert(number, Spot { due, place });
         }
-        if self.hoped_at != Some(roster.version()) {
-            self.hoped_at = Some(roster.version());
+        if self.hoped_at != Some(roster.shifts()) {
+            self.hoped_at = Some(roster.shifts());
             self.find_hope(tickets, roster);
         }
     }
@@ -175,9 +185,7 @@ impl Board {
 
     /// The numbers of those who are decided one by one.
     pub(crate) fn singles(&self) -> impl Iterator<Item = u64> {
-        self.lines
-            .values()
-            .flat_map(|line| line.singles.iter().copied())
+        self.singles.iter().copied()
     }
 
     /// How reps fit what a waiting ticket wants.
@@ -201,6 +209,17 @@ impl Board {
         self.asking.get(&group).copied().unwrap_or(0)
     }
 
+    /// The skills and tiers that more or fewer may ask for than when this was last asked.
+    pub(crate) fn take_asked_anew(&mut self) -> Vec<(SkillId, TierId)> {
+        std::mem::take(&mut self.asked_anew)
+    }
+
+    fn note_asked(&mut self, kind: &(SkillId, TierId)) {
+        if self.asked_anew.last() != Some(kind) {
+            self.asked_anew.push(kind.clone());
+        }
+    }
+
     fn stand(
         &mut self,
         ticket: &Ticket,
@@ -211,6 +230,7 @@ impl Board {
         let want = ticket.want();
         let asks_for = (want.skills.first()?.clone(), want.tier.clone());
         *self.asking.entry(asks_for.clone()).or_default() += 1;
+        self.note_asked(&asks_for);
         self.undecided.insert(ticket.number);
         self.version += 1;
         let is_plain = ticket.is_plain() && promises::boost(config, ticket, now).is_none();
@@ -221,17 +241,21 @@ impl Board {
                 let deadline = want.wishes.rep_deadline;
                 self.lines.entry(want).or_insert(Line {
                     hope: Some(hope(&steps, roster)),
+                    ever: steps.ever(roster.len()),
                     steps,
                     sticky_for: deadline.unwrap_or(config.routing.sticky_for),
                     plain: BTreeSet::new(),
+                    head: None,
                     singles: BTreeSet::new(),
                 })
             }
         };
         if is_plain {
             line.plain.insert((ticket.asked_at, ticket.number));
+            line.head = line.plain.first().copied();
         } else {
             line.singles.insert(ticket.number);
+            self.singles.insert(ticket.number);
         }
         Some(Place {
             steps: Arc::clone(&line.steps),
@@ -256,10 +280,14 @@ impl Board {
         if let Some(asking) = self.asking.get_mut(&place.asks_for) {
             *asking = asking.saturating_sub(1);
         }
+        self.note_asked(&place.asks_for);
         let want = &place.steps.want;
         if let Some(line) = self.lines.get_mut(want) {
             line.plain.remove(&(place.asked_at, place.number));
-            line.singles.remove(&place.number);
+            line.head = line.plain.first().copied();
+            if line.singles.remove(&place.number) {
+                self.singles.remove(&place.number);
+            }
             if line.plain.is_empty() && line.singles.is_empty() {
                 self.lines.remove(want);
             }
@@ -289,26 +317,50 @@ impl Board {
 impl Line {
     /// The one that is served first of those who are like all others.
     pub(crate) fn head(&self) -> Option<(Moment, u64)> {
-        self.plain.first().copied()
+        self.head
     }
 
-    /// The same, but for these.
+    /// Whether any of these reps may serve it at some step.
+    pub(crate) fn meets(&self, reps: &RepSet) -> bool {
+        self.ever.meets(reps)
+    }
+
+    /// The same as the head, but for these.
     pub(crate) fn first_but(&self, these: &BTreeSet<u64>) -> Option<(Moment, u64)> {
+        if self.head.is_none_or(|(_, number)| !these.contains(&number)) {
+            return self.head;
+        }
         let mut plain = self.plain.iter();
         plain.find(|(_, number)| !these.contains(number)).copied()
     }
 
-    /// Those who are routed alike, with those in danger of a broken promise, in order of arrival.
-    pub(crate) fn alike(&self, tickets: &Tickets) -> Vec<(Moment, u64)> {
-        let alike = self.singles.iter().filter_map(|&number| {
-            let ticket = tickets.waiting_as(number)?;
-            ticket.is_plain().then_some((ticket.asked_at, number))
-        });
-        let mut alike: Vec<_> = self.plain.iter().copied().chain(alike).collect();
-        if !self.singles.is_empty() {
-            alike.sort_unstable();
+    /// Those of whom a plan knows how they are routed, by what is different about them, in order of arrival: with
+    /// those in danger of a broken promise, those who name a rep, and those whom reps did not take.
+    pub(crate) fn by_exception(
+        &self,
+        tickets: &Tickets,
+        roster: &Roster,
+    ) -> BTreeMap<Exception, Vec<(Moment, u64)>> {
+        let mut by_exception = BTreeMap::new();
+        if !self.plain.is_empty() {
+            let plain = self.plain.iter().copied().collect();
+            by_exception.insert(Exception::default(), plain);
         }
-        alike
+        for &number in &self.singles {
+            let ticket = tickets.waiting_as(number);
+            if let Some((ticket, exception)) =
+                ticket.and_then(|ticket| Some((ticket, ticket.exception(roster)?)))
+            {
+                let alike: &mut Vec<_> = by_exception.entry(exception).or_default();
+                alike.push((ticket.asked_at, number));
+            }
+        }
+        if !self.singles.is_empty() {
+            by_exception
+                .values_mut()
+                .for_each(|alike| alike.sort_unstable());
+        }
+        by_exception
     }
 
     /// How many were asked before a ticket.

@@ -63,8 +63,8 @@ pub struct Helpdesk {
     pub(crate) forecast: Forecast,
     /// When nobody who waits could be offered to anybody.
     pub(crate) drained: Option<Seen>,
-    /// What the snapshot was made from.
-    published: Option<(Seen, Option<Moment>)>,
+    /// What the snapshot was made from: the desk, and the round of the forecast.
+    published: Option<(Seen, u64)>,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
     /// When time alone will next change something.
@@ -177,6 +177,12 @@ impl Helpdesk {
             Input::RepTake { rep, ticket, reply } => self.handle_rep_take(&rep, &ticket, reply),
             Input::RepLife { rep } => self.show_life(&rep),
             Input::RepReady { rep } => self.handle_rep_ready(&rep),
+            Input::RepNote {
+                rep,
+                ticket,
+                text,
+                reply,
+            } => self.handle_rep_note(rep, ticket, &text, reply),
             Input::RepTyping { rep, to } => self.handle_rep_typing(&rep, &to),
             Input::Delivery { delivery, outcome } => self.handle_delivery(delivery, outcome),
             Input::WantCall {
@@ -217,6 +223,7 @@ impl Helpdesk {
             .configure(&self.config, &mut self.board, &self.roster);
         self.tickets.touch_all();
         self.groups = Groups::of(&self.config, &mut self.board, &self.roster);
+        self.published = None;
         self.forecast.seen = None;
         self.release_orphans();
         self.settle();
@@ -445,18 +452,31 @@ impl Helpdesk {
         }
     }
 
+    /// Publishes how the groups stand, if that has changed. Only those are looked at that what has happened can
+    /// have changed: all of them after a forecast, at opening and closing times, and at first.
     fn publish_snapshot(&mut self) {
-        let basis = (self.seen(), self.forecast.at);
+        let basis = (self.seen(), self.forecast.round);
         if self.published == Some(basis) {
             return;
         }
-        self.published = Some(basis);
-        let sites = self
-            .groups
-            .snapshots(self.promising(), &self.forecast.clicks);
-        if sites == self.snapshot.sites {
+        let (reps, kinds) = (self.roster.take_moved(), self.board.take_asked_anew());
+        let before = self.published.replace(basis);
+        let concerns_all = before.is_none_or(|(seen, round)| {
+            round != self.forecast.round || seen.openings != basis.0.openings
+        });
+        let mut groups = std::mem::take(&mut self.groups);
+        let (desk, clicks) = (self.promising(), &self.forecast.clicks);
+        let has_changed = if concerns_all {
+            groups.refresh_all(desk, clicks);
+            groups.snapshots() != self.snapshot.sites
+        } else {
+            groups.refresh(&reps, &kinds, desk, clicks)
+        };
+        self.groups = groups;
+        if !has_changed {
             return;
         }
+        let sites = self.groups.snapshots();
         self.snapshot = Arc::new(Snapshot {
             version: self.snapshot.version.saturating_add(1),
             at_unix_ms: self.now.0,

@@ -77,13 +77,12 @@ impl Helpdesk {
     /// Of those who are like all others only the head of each line bids.
     /// Whoever was served by now and waits still is held back.
     fn best_bid(&self, served: &BTreeSet<u64>) -> Option<Bid> {
-        if self.roster.sets().free.is_empty() {
+        let free = &self.roster.sets().free;
+        if free.is_empty() {
             return None;
         }
-        let heads = self
-            .board
-            .lines()
-            .filter_map(|line| self.bid_of_head(line, served));
+        let lines = self.board.lines().filter(|line| line.meets(free));
+        let heads = lines.filter_map(|line| self.bid_of_head(line, served));
         let singles = self.board.singles().filter_map(|number| {
             let ticket = self.tickets.waiting_as(number)?;
             self.bid(ticket).filter(|_| !served.contains(&number))

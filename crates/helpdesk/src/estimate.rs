@@ -3,7 +3,7 @@
 
 pub(crate) mod calibration;
 pub(crate) mod experience;
-mod forward;
+pub(crate) mod forward;
 pub(crate) mod quick;
 pub(crate) mod quote;
 mod range;

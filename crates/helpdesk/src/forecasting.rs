@@ -21,6 +21,8 @@ pub(crate) struct Forecast {
     /// From so many waiting tickets and reps at work on it may be a while old.
     pub(crate) large: usize,
     pub(crate) at: Option<Moment>,
+    /// Rises with each forecast; there may be several of one moment.
+    pub(crate) round: u64,
     pub(crate) clicks: Clicks,
     pub(crate) next_overtaking: Option<Moment>,
     /// Of the tickets, the reps and the opening hours: what has changed since.
@@ -34,7 +36,7 @@ pub(crate) struct Forecast {
 pub(crate) struct Seen {
     board: u64,
     reps: u64,
-    openings: u64,
+    pub(crate) openings: u64,
 }
 
 impl Default for Forecast {
@@ -42,6 +44,7 @@ impl Default for Forecast {
         Self {
             large: LARGE,
             at: None,
+            round: 0,
             clicks: Clicks::new(),
             next_overtaking: None,
             seen: None,
@@ -108,6 +111,7 @@ impl Helpdesk {
         self.forecast.clicks = promises.clicks;
         self.forecast.next_overtaking = promises.next_overtaking;
         self.forecast.at = Some(self.now);
+        self.forecast.round += 1;
         self.forecast.untold = None;
         promises.tickets
     }

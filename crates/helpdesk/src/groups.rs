@@ -1,7 +1,7 @@
 //! The groups of every site as they stand at this moment: what a click would meet, and how many reps are there.
 //! Must not know how a wait is forecast, nor who is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +14,23 @@ use crate::roster::Roster;
 use crate::routing::fits::{Reach, Steps, Want};
 use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
 
-/// The groups of every site, with how reps fit them.
+/// The groups of every site, with how reps fit them and how each stood when it was last looked at.
+/// Invariant: `spots_by_rep` and `spots_by_kind` name every group that a rep, or a ticket of a kind, can change.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    sites: Vec<(SiteId, NextRep, Vec<Group>)>,
+    sites: Vec<Site>,
+    /// By place in the roster, where those are that the rep may ever serve.
+    spots_by_rep: Vec<Vec<Spot>>,
+    spots_by_kind: BTreeMap<(SkillId, TierId), Vec<Spot>>,
+}
+
+#[derive(Debug)]
+struct Site {
+    id: SiteId,
+    next_rep: NextRep,
+    groups: Vec<Group>,
+    /// How each stood, in the same order.
+    stood: Vec<GroupSnapshot>,
 }
 
 #[derive(Debug)]
@@ -26,6 +39,9 @@ struct Group {
     tier: TierId,
     steps: Arc<Steps>,
 }
+
+/// The place of a site, and of a group in it.
+type Spot = (usize, usize);
 
 /// Whether pages are shown who is likely to be free first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,22 +55,13 @@ enum NextRep {
 pub(crate) type Clicks = BTreeMap<(SkillId, TierId), Click>;
 
 impl Groups {
-    /// The groups of a configuration.
+    /// The groups of a configuration; [`refresh_all`](Self::refresh_all) says how they stand.
     pub(crate) fn of(config: &Config, board: &mut Board, roster: &Roster) -> Self {
-        let mut group = |skill: &SkillId, tier: &TierId| {
-            let want = Want {
-                skills: vec![skill.clone()],
-                tier: tier.clone(),
-                wishes: Wishes::NONE,
-            };
-            Group {
-                skill: skill.clone(),
-                tier: tier.clone(),
-                steps: board.steps(want, roster, &config.routing),
-            }
+        let mut groups = Self {
+            spots_by_rep: vec![Vec::new(); roster.len()],
+            ..Self::default()
         };
-        let mut sites = Vec::new();
-        for site in &config.sites {
+        for (place, site) in config.sites.iter().enumerate() {
             let next_rep = if site.shows_next_rep {
                 NextRep::Shown
             } else {
@@ -64,20 +71,93 @@ impl Groups {
                 .skills
                 .iter()
                 .flat_map(|skill| config.tiers.iter().map(move |tier| (skill, &tier.id)));
-            let groups = pairs.map(|(skill, tier)| group(skill, tier)).collect();
-            sites.push((site.id.clone(), next_rep, groups));
+            let of_site = pairs.map(|(skill, tier)| Group::of(skill, tier, config, board, roster));
+            let of_site: Vec<Group> = of_site.collect();
+            for (spot, group) in of_site.iter().enumerate() {
+                groups.take(group, (place, spot), roster.len());
+            }
+            groups.sites.push(Site {
+                id: site.id.clone(),
+                next_rep,
+                groups: of_site,
+                stood: Vec::new(),
+            });
         }
-        Self { sites }
+        groups
     }
 
-    /// The groups as they stand.
-    pub(crate) fn snapshots(&self, desk: Desk<'_>, clicks: &Clicks) -> Vec<SiteSnapshot> {
-        let site = |(site, next_rep, groups): &(SiteId, NextRep, Vec<Group>)| SiteSnapshot {
-            site: site.clone(),
-            groups: groups
-                .iter()
-                .map(|group| group.snapshot(desk, site, *next_rep, clicks))
-                .collect(),
+    fn take(&mut self, group: &Group, spot: Spot, reps: usize) {
+        let kind = (group.skill.clone(), group.tier.clone());
+        self.spots_by_kind.entry(kind).or_default().push(spot);
+        let ever = group.steps.ever(reps);
+        for rep in ever.in_both(&ever) {
+            if let Some(spots) = self.spots_by_rep.get_mut(rep) {
+                spots.push(spot);
+            }
+        }
+    }
+
+    /// Looks again at those that these reps, by place in the roster, or tickets of these kinds can change; says
+    /// whether any stands otherwise.
+    pub(crate) fn refresh(
+        &mut self,
+        reps: &[usize],
+        kinds: &[(SkillId, TierId)],
+        desk: Desk<'_>,
+        clicks: &Clicks,
+    ) -> bool {
+        let of_reps = reps.iter().filter_map(|&rep| self.spots_by_rep.get(rep));
+        let of_kinds = kinds.iter().filter_map(|kind| self.spots_by_kind.get(kind));
+        let spots: BTreeSet<Spot> = of_reps.chain(of_kinds).flatten().copied().collect();
+        let mut has_changed = false;
+        for spot in spots {
+            has_changed |= self.look_at(spot, desk, clicks);
+        }
+        #[cfg(test)]
+        self.check(desk, clicks);
+        has_changed
+    }
+
+    /// Looks again at all of them.
+    pub(crate) fn refresh_all(&mut self, desk: Desk<'_>, clicks: &Clicks) {
+        for site in &mut self.sites {
+            site.stood = site.snapshots(desk, clicks).collect();
+        }
+    }
+
+    fn look_at(&mut self, spot: Spot, desk: Desk<'_>, clicks: &Clicks) -> bool {
+        let Some(site) = self.sites.get_mut(spot.0) else {
+            return false;
+        };
+        let (Some(group), Some(stood)) = (site.groups.get(spot.1), site.stood.get_mut(spot.1))
+        else {
+            return false;
+        };
+        let stands = group.snapshot(desk, &site.id, site.next_rep, clicks);
+        let changed = *stood != stands;
+        *stood = stands;
+        changed
+    }
+
+    /// Everything but a wait is as if it were looked at afresh; waits may be as old as forecasts are.
+    #[cfg(test)]
+    fn check(&self, desk: Desk<'_>, clicks: &Clicks) {
+        let timeless = |group: GroupSnapshot| GroupSnapshot {
+            wait: None,
+            ..group
+        };
+        for site in &self.sites {
+            let stood = site.stood.iter().cloned().map(timeless);
+            let afresh = site.snapshots(desk, clicks).map(timeless);
+            assert!(stood.eq(afresh), "a group has changed unseen");
+        }
+    }
+
+    /// The groups as they stood when they were last looked at.
+    pub(crate) fn snapshots(&self) -> Vec<SiteSnapshot> {
+        let site = |site: &Site| SiteSnapshot {
+            site: site.id.clone(),
+            groups: site.stood.clone(),
         };
         self.sites.iter().map(site).collect()
     }
@@ -87,16 +167,41 @@ impl Groups {
         &'a self,
         desk: Desk<'a>,
     ) -> impl Iterator<Item = (&'a SkillId, &'a TierId, &'a Arc<Steps>)> {
-        let groups = self.sites.iter().flat_map(move |(site, _, groups)| {
-            groups
-                .iter()
-                .filter(move |group| group.state(desk, site) == GroupState::Wait)
+        let groups = self.sites.iter().flat_map(move |site| {
+            let groups = site.groups.iter();
+            groups.filter(move |group| group.state(desk, &site.id) == GroupState::Wait)
         });
         groups.map(|group| (&group.skill, &group.tier, &group.steps))
     }
 }
 
+impl Site {
+    fn snapshots(&self, desk: Desk<'_>, clicks: &Clicks) -> impl Iterator<Item = GroupSnapshot> {
+        let groups = self.groups.iter();
+        groups.map(move |group| group.snapshot(desk, &self.id, self.next_rep, clicks))
+    }
+}
+
 impl Group {
+    fn of(
+        skill: &SkillId,
+        tier: &TierId,
+        config: &Config,
+        board: &mut Board,
+        roster: &Roster,
+    ) -> Self {
+        let want = Want {
+            skills: vec![skill.clone()],
+            tier: tier.clone(),
+            wishes: Wishes::NONE,
+        };
+        Self {
+            skill: skill.clone(),
+            tier: tier.clone(),
+            steps: board.steps(want, roster, &config.routing),
+        }
+    }
+
     /// A click at this moment names nobody and nobody has refused it: whether it would be offered at once is
     /// whether anybody who may take it is free.
     fn state(&self, desk: Desk<'_>, site: &SiteId) -> GroupState {
@@ -156,7 +261,8 @@ impl Group {
         }
     }
 
-    /// As it was forecast, or by the length of the queue where the group was not waiting by then.
+    /// As it was forecast, or by the length of the queue where the group was not waiting by then. Either may be as
+    /// old as the last forecast.
     fn wait(&self, desk: Desk<'_>, click: Option<&Click>) -> Option<Wait> {
         match click {
             Some(click) => click.wait,

@@ -206,6 +206,18 @@ pub enum Input {
         /// Who; proven by the edge.
         rep: RepId,
     },
+    /// A rep writes down what is worth knowing about a conversation that is the rep's, or was until it ended. Answered like
+    /// [`Input::RepMessage`].
+    RepNote {
+        /// Who; proven by the edge.
+        rep: RepId,
+        /// In which conversation.
+        ticket: TicketId,
+        /// The words; empty takes back what was written. No longer than [`NOTE_CHARS`](crate::notes::NOTE_CHARS).
+        text: Arc<str>,
+        /// Who waits for the answer.
+        reply: ReplyId,
+    },
     /// A message to a rep or a shopper's messenger arrived, or did not.
     Delivery {
         /// Which one.

@@ -28,6 +28,7 @@ pub mod io;
 pub mod knowledge;
 pub mod lesson;
 mod look_alike;
+pub mod notes;
 mod offers;
 mod openings;
 mod outlook;
@@ -80,6 +81,7 @@ pub use io::{
 };
 pub use knowledge::{PauseEnd, RepKnowledge};
 pub use lesson::{LESSONS_KEPT, Lesson, Observation, WaitEnd};
+pub use notes::NOTE_CHARS;
 pub use record::{CallbackFact, GivenPromise, Record};
 pub use report::{RepReport, TicketReport};
 pub use routing::Standing;

@@ -12,13 +12,25 @@ use crate::ids::{SiteId, SkillId};
 #[derive(Debug, Default)]
 pub(crate) struct Openings {
     by_group: BTreeMap<(SiteId, SkillId), Openness>,
+    holds: Holds,
     version: u64,
+}
+
+/// How long all of it holds.
+#[derive(Debug, Clone, Copy, Default)]
+enum Holds {
+    /// Nothing was worked out yet.
+    #[default]
+    NotYet,
+    Until(Moment),
+    ForEver,
 }
 
 impl Openings {
     /// Forgets everything: the hours have changed.
     pub(crate) fn clear(&mut self) {
         self.by_group.clear();
+        self.holds = Holds::NotYet;
         self.version += 1;
     }
 
@@ -29,6 +41,11 @@ impl Openings {
 
     /// Brings it in line with the time.
     pub(crate) fn refresh(&mut self, config: &Config, now: Moment) {
+        match self.holds {
+            Holds::ForEver => return,
+            Holds::Until(next) if now < next => return,
+            Holds::Until(_) | Holds::NotYet => {}
+        }
         for site in &config.sites {
             for skill in &site.skills {
                 let has_hours =
@@ -48,6 +65,10 @@ impl Openings {
                 }
             }
         }
+        let changes = self.by_group.values().filter_map(|openness| openness.until);
+        self.holds = changes
+            .min()
+            .map_or(Holds::ForEver, |next| Holds::Until(Moment(next)));
     }
 
     /// Whether a skill of a site is open, and when it will be.
@@ -61,7 +82,9 @@ impl Openings {
 
     /// When anything next opens or closes.
     pub(crate) fn next_change(&self) -> Option<Moment> {
-        let changes = self.by_group.values().filter_map(|openness| openness.until);
-        changes.min().map(Moment)
+        match self.holds {
+            Holds::Until(next) => Some(next),
+            Holds::NotYet | Holds::ForEver => None,
+        }
     }
 }

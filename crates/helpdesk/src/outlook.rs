@@ -20,7 +20,7 @@ use crate::promises;
 use crate::roster::{Roster, Seat};
 use crate::routing::fits::{Steps, Want};
 use crate::routing::floor::{Floor, Queued};
-use crate::routing::plan::{Plan, Tick};
+use crate::routing::plan::{DeskKind, Exception, Plan, Tick};
 use crate::snapshot::Wait;
 use crate::tickets::{Stage, Ticket, Tickets};
 
@@ -28,7 +28,7 @@ use crate::tickets::{Stage, Ticket, Tickets};
 const SEED: u64 = 1;
 /// How long an outlook holds while nobody comes, goes or is taken.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// Different wishes, or sets of skills, that are played beside the plain ones; whoever wishes more is quoted by the
+/// Different wishes, sets of skills, reps asked for or who declined that are played beside the plain ones; whoever wishes more is quoted by the
 /// length of the queue.
 const WISHES: usize = 64;
 /// In a millisecond.
@@ -219,25 +219,40 @@ impl Learnt {
     fn play(&self, live: Live<'_>, in_hand: &[InHand]) -> Option<Outlook> {
         let now = ticks(live.now);
         let weight = |tier: &TierId| promises::tier_weight(live.config, tier);
-        let mut kinds: Vec<(&Steps, f64)> = self
+        let mut kinds: Vec<DeskKind<'_>> = self
             .bases
             .iter()
             .zip(&self.kinds)
-            .map(|(steps, (_, tier))| (&**steps, weight(tier)))
+            .map(|(steps, (_, tier))| DeskKind {
+                steps,
+                weight: weight(tier),
+                exception: Exception::NONE,
+            })
             .collect();
         let mut taught_as: Vec<usize> = (0..kinds.len()).collect();
+        let waiting: Vec<_> = live
+            .board
+            .lines()
+            .map(|line| (line, line.by_exception(live.tickets, live.roster)))
+            .collect();
         let mut lines = Vec::new();
-        for line in live.board.lines() {
+        for (line, by_exception) in &waiting {
             let want = &line.steps.want;
             let Some(base) = want.skills.first().and_then(|s| self.kind(s, &want.tier)) else {
                 continue;
             };
-            if want.is_plain() {
-                lines.push((base, line));
-            } else if kinds.len() < self.bases.len() + WISHES {
-                lines.push((kinds.len(), line));
-                kinds.push((&*line.steps, weight(&want.tier)));
-                taught_as.push(base);
+            for (exception, alike) in by_exception {
+                if want.is_plain() && exception == Exception::NONE {
+                    lines.push((base, alike));
+                } else if kinds.len() < self.bases.len() + WISHES {
+                    lines.push((kinds.len(), alike));
+                    kinds.push(DeskKind {
+                        steps: &line.steps,
+                        weight: weight(&want.tier),
+                        exception,
+                    });
+                    taught_as.push(base);
+                }
             }
         }
         let plan = Plan::of_desk(&kinds, live.roster, &live.config.routing);
@@ -250,8 +265,8 @@ impl Learnt {
             floor.occupy(&plan, rep);
         }
         let mut tickets = Vec::new();
-        for (kind, line) in lines.into_iter().filter(|(kind, _)| plan.can_ever(*kind)) {
-            for (since, number) in line.alike(live.tickets) {
+        for (kind, alike) in lines.into_iter().filter(|(kind, _)| plan.can_ever(*kind)) {
+            for &(since, number) in alike {
                 let queued = Queued {
                     ticket: u32::try_from(tickets.len()).ok()?,
                     number,
@@ -278,7 +293,7 @@ impl Learnt {
         let of_click =
             |(kind, quote): (usize, Option<Quote>)| Some((self.kinds.get(kind)?.clone(), quote?));
         let next_rep = |(&kind, quote): (&usize, &Option<Quote>)| {
-            let seat = live.roster.seat_at(quote.as_ref()?.likely?)?;
+            let seat = live.roster.seat_at(quote.as_ref()?.likely?.rep)?;
             Some((self.kinds.get(kind)?.clone(), seat.rep.id.clone()))
         };
         let tickets = tickets.into_iter().zip(waits.tickets);

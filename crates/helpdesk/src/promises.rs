@@ -470,6 +470,7 @@ mod tests {
                 proof: Proof::None,
                 channel: Channel::Page,
                 im: None,
+                earlier: Vec::new(),
             };
             let (ask, reply) = (Box::new(ask), ReplyId(0));
             desk.handle(Input::Ask { ask, reply }, now);

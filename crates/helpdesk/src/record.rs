@@ -124,6 +124,18 @@ pub enum Record {
         /// When.
         at_unix_ms: i64,
     },
+    /// A rep wrote down what whoever helps this shopper next should know. The newest word of a rep is the one to keep; an
+    /// empty one takes it back.
+    Noted {
+        /// The ticket.
+        ticket: TicketId,
+        /// The rep.
+        rep: RepId,
+        /// The rep's words.
+        text: Arc<str>,
+        /// When.
+        at_unix_ms: i64,
+    },
     /// The shopper was told how long it will take: at first, and again whenever it takes longer than that.
     Promised {
         /// The ticket.
@@ -188,6 +200,7 @@ impl Record {
             | Self::Callback { ticket, .. }
             | Self::Closed { ticket, .. }
             | Self::Rated { ticket, .. }
+            | Self::Noted { ticket, .. }
             | Self::Promised { ticket, .. } => Some(ticket),
             Self::Decided(decision) => Some(&decision.ticket),
             Self::Case(_) | Self::Paused { .. } | Self::Learnt(_) | Self::Scored { .. } => None,

@@ -166,6 +166,8 @@ impl Helpdesk {
                     ticket.rating = Some((stars, comment));
                 }
             }
+            // Read where it is asked for.
+            Record::Noted { .. } => {}
             Record::Promised {
                 ticket,
                 promise,

@@ -20,14 +20,17 @@ pub(crate) struct Roster {
     sets: Sets,
     /// What was seen of each seat by then.
     loads: Vec<Load>,
-    /// Places of those who have a rest, a doubt or a pause that time may end. Invariant: as `sets`.
-    expiring: BTreeSet<usize>,
+    /// When the next rest, doubt or pause of each ends, with the place. Invariant: as `sets`.
+    expiring: BTreeSet<(Moment, usize)>,
     /// Those who have a late answer left for a ticket that lapsed. Invariant: as `sets`.
     with_lapsed: BTreeSet<usize>,
     /// Whose seats may look otherwise than when this was last asked.
     changed: BTreeSet<RepId>,
+    /// Those who are there for something else than when this was last asked, by place.
+    moved: Vec<usize>,
     version: u64,
     revision: u64,
+    shifts: u64,
 }
 
 /// What of a seat decides how long others wait.
@@ -38,6 +41,7 @@ struct Load {
     offers: usize,
     conversations: usize,
     wrap_ups: usize,
+    next_expiry: Option<Moment>,
 }
 
 /// The reps by what they are there for, by place in the roster. Each is in one of the first four.
@@ -123,11 +127,15 @@ impl Roster {
         self.place_by_id = ids.zip(0..).collect();
         self.sets = Sets::with_room_for(self.seats.len());
         self.loads = self.seats.iter().map(Seat::load).collect();
-        self.expiring.clear();
+        let ends = self.loads.iter().zip(0..);
+        let ends = ends.filter_map(|(load, place)| Some((load.next_expiry?, place)));
+        self.expiring = ends.collect();
         self.with_lapsed.clear();
         self.touched = (0..self.seats.len()).collect();
+        self.moved.clear();
         self.version += 1;
         self.revision += 1;
+        self.shifts += 1;
         self.sync();
     }
 
@@ -138,11 +146,6 @@ impl Roster {
             else {
                 continue;
             };
-            if seat.next_expiry().is_some() {
-                self.expiring.insert(place);
-            } else {
-                self.expiring.remove(&place);
-            }
             if seat.lapsed.is_some() {
                 self.with_lapsed.insert(place);
             } else {
@@ -150,7 +153,20 @@ impl Roster {
             }
             self.changed.insert(seat.rep.id.clone());
             let load = seat.load();
+            if known.next_expiry != load.next_expiry {
+                let places = |end: Moment| (end, place);
+                known
+                    .next_expiry
+                    .map(|end| self.expiring.remove(&places(end)));
+                self.expiring.extend(load.next_expiry.map(places));
+            }
+            if known.presence != load.presence
+                && [known.presence, load.presence].contains(&Presence::Offline)
+            {
+                self.shifts += 1;
+            }
             if self.sets.put(place, load.presence) {
+                self.moved.push(place);
                 self.version += 1;
             }
             if *known != load {
@@ -172,6 +188,11 @@ impl Roster {
         let late = late.filter_map(|&place| Some(self.seats.get(place)?.rep.id.clone()));
         self.changed.extend(late);
         std::mem::take(&mut self.changed)
+    }
+
+    /// Places of those who are free, busy, away or off duty otherwise than when this was last asked.
+    pub(crate) fn take_moved(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.moved)
     }
 
     /// Rises whenever somebody comes, goes, takes something or has done with it.
@@ -196,6 +217,11 @@ impl Roster {
         self.version
     }
 
+    /// Rises whenever somebody comes on duty or goes off it.
+    pub(crate) fn shifts(&self) -> u64 {
+        self.shifts
+    }
+
     /// The rep's place in the roster.
     pub(crate) fn place(&self, rep: &RepId) -> Option<usize> {
         self.place_by_id.get(rep).copied()
@@ -213,13 +239,11 @@ impl Roster {
     /// Frees what time has freed: rests that are over, doubts that have lapsed.
     pub(crate) fn expire(&mut self, now: Moment) {
         self.sync();
-        for &place in &self.expiring {
+        let over = self.expiring.iter().take_while(|(end, _)| *end <= now);
+        for &(_, place) in over {
             let Some(seat) = self.seats.get_mut(place) else {
                 continue;
             };
-            if seat.next_expiry().is_none_or(|end| end > now) {
-                continue;
-            }
             self.touched.push(place);
             seat.wrap_ups.retain(|&end| end > now);
             seat.doubted_until = seat.doubted_until.filter(|&end| end > now);
@@ -260,9 +284,10 @@ impl Roster {
 
     /// When the next rest, doubt or pause ends.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
-        let places = self.expiring.iter().chain(&self.touched);
-        let seats = places.filter_map(|&place| self.seats.get(place));
-        seats.filter_map(Seat::next_expiry).min()
+        let touched = self.touched.iter();
+        let touched = touched.filter_map(|&place| self.seats.get(place)?.next_expiry());
+        let known = self.expiring.first().map(|(end, _)| *end);
+        known.into_iter().chain(touched).min()
     }
 }
 
@@ -444,6 +469,7 @@ impl Seat {
             offers: self.offers.len(),
             conversations: self.conversations.len(),
             wrap_ups: self.wrap_ups.len(),
+            next_expiry: self.next_expiry(),
         }
     }
 

@@ -63,6 +63,8 @@ pub struct InHand {
     pub page: Option<Arc<str>>,
     /// BCP 47 language tag of the page.
     pub language: Option<Arc<str>>,
+    /// Conversations that the same shopper had before, the oldest first.
+    pub earlier: Vec<TicketId>,
     /// What else the site's form asked for.
     pub details: Vec<Detail>,
     /// When help was asked for.
@@ -164,6 +166,7 @@ impl InHand {
             phone: shared(&ask.phone),
             page: shared(&ask.page),
             language: shared(&ask.language),
+            earlier: ask.earlier.clone(),
             details: ask.details.clone(),
             asked_at_unix_ms: ticket.asked_at.0,
             promised: ticket.promised.map(|promised| promised.first.wait),

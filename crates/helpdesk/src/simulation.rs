@@ -10,8 +10,11 @@ mod score;
 mod shoppers;
 mod staff;
 mod tally;
+mod ticket;
 
 pub use law::Law;
 pub use play::simulate;
-pub use report::{ClassReport, EstimatorReport, Measured, PoolReport, PromiseReport, Report};
-pub use scenario::{Arrival, Arrivals, Class, Pool, Scenario, ScenarioError};
+pub use report::{
+    ClassReport, EstimatorReport, Measured, NextRepReport, PoolReport, PromiseReport, Report,
+};
+pub use scenario::{Arrival, Arrivals, Class, Pool, Scenario, ScenarioError, Usual};

@@ -10,8 +10,10 @@ use crate::clock::Moment;
 use crate::ids::{DeliveryId, RepId, Seq, SkillId, TicketId};
 use crate::promised::{Circumstances, Given, Promised, Shown};
 use crate::promises::Promise;
+use crate::roster::Roster;
 use crate::routing::fit::Wants;
 use crate::routing::fits::Want;
+use crate::routing::plan::Exception;
 use crate::routing::{Demand, Named, NamedBy};
 use crate::ticket::{CloseReason, TicketState, TicketView};
 use crate::transcript::Transcript;
@@ -364,6 +366,21 @@ impl Ticket {
         let is_like_others =
             self.named.is_none() && self.refused.is_empty() && self.handed_on_by.is_none();
         is_like_others && self.plan.is_none() && !self.is_returned
+    }
+
+    /// What is different about its routing; `None` where a plan cannot know: it was handed on, or a call is planned
+    /// or led to nothing.
+    pub(crate) fn exception(&self, roster: &Roster) -> Option<Exception> {
+        let is_known = self.handed_on_by.is_none() && self.plan.is_none() && !self.is_returned;
+        let named = match &self.named {
+            Some((rep, NamedBy::Shopper)) => roster.place(rep),
+            Some((_, NamedBy::Colleague)) | None => None,
+        };
+        let refused_by = self.refused.keys().filter_map(|rep| roster.place(rep));
+        is_known.then(|| Exception {
+            named,
+            refused_by: refused_by.collect(),
+        })
     }
 
     /// The rep whom a colleague named, who may take it whatever it wants.

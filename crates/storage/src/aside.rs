@@ -69,6 +69,7 @@ impl Kept {
             | Record::Callback { .. }
             | Record::Closed { .. }
             | Record::Rated { .. }
+            | Record::Noted { .. }
             | Record::Promised { .. } => return Ok(None),
             Record::Decided(decision) => Self::Aside(Aside {
                 table: AsideTable::Decisions,

@@ -16,7 +16,7 @@ pub(crate) use self::decision::DecisionV1;
 pub(crate) use self::learnt::{LessonV1, ScoreV1};
 
 use self::body::{
-    CallbackV1, ClosedV1, LineV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1,
+    CallbackV1, ClosedV1, LineV1, NotedV1, OfferEndedV1, OpenedV1, RatedV1, RepV1, TransferredV1,
 };
 use self::learnt::PromisedV1;
 use crate::chain::Columns;
@@ -49,6 +49,7 @@ pub(crate) enum Kind {
     Callback,
     Closed,
     Rated,
+    Noted,
     Promised,
 }
 
@@ -65,6 +66,7 @@ impl Kind {
             Self::Callback => CALLBACK,
             Self::Closed => CLOSED,
             Self::Rated => RATED,
+            Self::Noted => NOTED,
             Self::Promised => PROMISED,
         }
     }
@@ -220,6 +222,24 @@ impl Row {
                 (
                     ticket,
                     Kind::Rated,
+                    at_unix_ms,
+                    None,
+                    serde_json::to_string(&body),
+                )
+            }
+            Record::Noted {
+                ticket,
+                rep,
+                text,
+                at_unix_ms,
+            } => {
+                let body = NotedV1 {
+                    rep: rep.as_str().to_owned(),
+                    text: text.as_ref().to_owned(),
+                };
+                (
+                    ticket,
+                    Kind::Noted,
                     at_unix_ms,
                     None,
                     serde_json::to_string(&body),
@@ -410,6 +430,15 @@ impl StoredRow {
                     at_unix_ms,
                 })
             }
+            (NOTED, 1) => {
+                let NotedV1 { rep, text } = body(&self.body)?;
+                Ok(Record::Noted {
+                    ticket,
+                    rep: RepId::new(&rep),
+                    text: text.into(),
+                    at_unix_ms,
+                })
+            }
             (PROMISED, 1) => Ok(Record::Promised {
                 ticket,
                 promise: body::<PromisedV1>(&self.body)?.into_promise(),
@@ -434,6 +463,7 @@ const TRANSFERRED: &str = "transferred";
 const CALLBACK: &str = "callback";
 const CLOSED: &str = "closed";
 const RATED: &str = "rated";
+const NOTED: &str = "noted";
 const PROMISED: &str = "promised";
 
 fn body<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {

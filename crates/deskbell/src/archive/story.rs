@@ -21,6 +21,8 @@ struct Summary<'a> {
     end: Option<&'static str>,
     rating: Option<u8>,
     comment: Option<&'a str>,
+    /// What reps wrote down for whoever helps next: of each the newest word.
+    notes: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Summary<'a> {
@@ -31,6 +33,12 @@ impl<'a> Summary<'a> {
                 Record::Opened { ask, .. } => summary.ask = Some(ask),
                 Record::Line { .. } => summary.lines += 1,
                 Record::Offered { .. } => summary.offers += 1,
+                Record::Noted { rep, text, .. } => {
+                    summary.notes.retain(|(noter, _)| *noter != rep.as_str());
+                    if !text.is_empty() {
+                        summary.notes.push((rep.as_str(), text));
+                    }
+                }
                 Record::OfferEnded { .. }
                 | Record::Transferred { .. }
                 | Record::Callback { .. }
@@ -143,6 +151,9 @@ pub(super) fn whole(story: &Story) -> Value {
     if let Some(fields) = whole.as_object_mut() {
         fields.insert("asked".to_owned(), json!(asked));
         fields.insert("lines".to_owned(), Value::Array(lines));
+        let notes = summary.notes.iter();
+        let notes = notes.map(|(rep, text)| json!({ "rep": rep, "text": text }));
+        fields.insert("notes".to_owned(), notes.collect());
     }
     whole
 }

@@ -176,6 +176,7 @@ fn read_classes(tables: &[Section<'_>], names: &Names<'_>, is_recorded: bool) ->
                     None => None,
                     Some(law) => Some(law?),
                 },
+                usual: None,
             })
         })
         .collect()

@@ -64,6 +64,20 @@ impl Owner {
                 let reply = self.wait_for(Waiting::Console(answer));
                 self.feed(Input::RepTake { rep, ticket, reply });
             }
+            RepCommand::Note {
+                rep,
+                ticket,
+                text,
+                answer,
+            } => {
+                let reply = self.wait_for(Waiting::Console(answer));
+                self.feed(Input::RepNote {
+                    rep,
+                    ticket,
+                    text,
+                    reply,
+                });
+            }
             RepCommand::Typing { rep, ticket } => self.feed(Input::RepTyping {
                 rep,
                 to: Addressee::Ticket(ticket),

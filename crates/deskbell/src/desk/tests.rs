@@ -204,6 +204,7 @@ pub(crate) fn ask(ticket: &str) -> Ask {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: Vec::new(),
     }
 }
 

@@ -108,6 +108,7 @@ impl Announcer {
             | Record::Accepted { .. }
             | Record::Transferred { .. }
             | Record::Rated { .. }
+            | Record::Noted { .. }
             | Record::Callback { .. }
             | Record::Promised { .. }
             | Record::Decided(_)
@@ -242,6 +243,7 @@ fn told(record: &Record) -> Option<ToldOutside<'_>> {
         | Record::Case(_)
         | Record::Paused { .. }
         | Record::Learnt(_)
+        | Record::Noted { .. }
         | Record::Scored { .. } => return None,
     };
     Some(ToldOutside {

@@ -4,7 +4,7 @@ import { draw, make, short } from '/staff.js';
 import { words } from './wallwords.js';
 
 const WIDTH = 720;
-const HEIGHT = 220;
+const HEIGHT = 190;
 const LEFT = 44;
 const BOTTOM = 24;
 const TOP = 12;

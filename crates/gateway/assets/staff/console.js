@@ -65,9 +65,10 @@ class Console {
       callBack: (ticket) => this.#command(ticket, '/phone'),
       choose: (ticket) => this.choose(ticket),
       ready: () => this.line.send({ type: 'ready' }),
+      note: (ticket, text) => this.line.post({ type: 'note', ticket, text }),
       dismiss: (ticket) => { this.desk.forget(ticket); this.view('list'); },
       view: (name) => this.view(name),
-      nameOf: (rep) => this.desk.team.find((other) => other.rep === rep)?.name ?? rep,
+      nameOf: (rep) => (rep === this.desk.rep ? this.desk.name : this.desk.team.find((other) => other.rep === rep)?.name ?? rep),
       skillName: (id) => this.desk.skills.find((skill) => skill.id === id)?.name ?? id,
     };
     this.lists = new Lists(this.desk, this.act);
@@ -172,7 +173,7 @@ class Console {
   /** After a break: what still makes sense is sent again, and the server drops what it has. */
   #resend() {
     const stand = new Map(this.desk.seat.tickets.map((held) => [held.ticket, held.stand]));
-    this.line.resend((frame) => (frame.type === 'take' ? stand.get(frame.ticket) === 'offered' : stand.has(frame.ticket)));
+    this.line.resend((frame) => frame.type === 'note' || (frame.type === 'take' ? stand.get(frame.ticket) === 'offered' : stand.has(frame.ticket)));
     this.#showSoon();
   }
 
@@ -180,6 +181,7 @@ class Console {
     const posted = this.line.outbox.get(id);
     this.line.settle(id);
     if (posted?.frame.type === 'take') this.choose(posted.frame.ticket);
+    if (posted?.frame.type === 'note') this.desk.noted(posted.frame.ticket, posted.frame.text);
     this.#showSoon();
   }
 
@@ -193,6 +195,7 @@ class Console {
       this.line.settle(id);
       const { frame, isCommand } = posted;
       if (frame.type === 'say' && !isCommand) this.talk.giveBack(frame.ticket, frame.text);
+      if (frame.type === 'note') this.desk.unsaved(frame.ticket);
     }
     tell(this.announce, detail);
     this.#flash(detail);

@@ -52,7 +52,7 @@ export class Desk extends EventTarget {
   talk(ticket) {
     let talk = this.talks.get(ticket);
     if (!talk) {
-      talk = { ticket, lines: [], last: 0, unread: 0, draft: '', notes: [], card: undefined, typingUntil: 0, over: 0 };
+      talk = { ticket, lines: [], last: 0, unread: 0, draft: '', notes: [], past: undefined, memo: '', noted: '', card: undefined, typingUntil: 0, over: 0 };
       this.talks.set(ticket, talk);
     }
     return talk;
@@ -62,6 +62,8 @@ export class Desk extends EventTarget {
   take(frame) {
     switch (frame.type) {
       case 'hello':
+        // What was asked for over the line before is not answered any more.
+        for (const talk of this.talks.values()) talk.past ||= undefined;
         Object.assign(this, { rep: frame.rep, name: frame.name, skills: frame.skills, canned: frame.canned, supervisor: frame.supervisor, idleAfter: frame.idle_after_s });
         break;
       case 'seat': this.#takeSeat(frame); break;
@@ -72,6 +74,7 @@ export class Desk extends EventTarget {
       case 'state': this.talk(frame.ticket).state = frame.state; break;
       case 'typing': this.talk(frame.ticket).typingUntil = Date.now() + 6000; break;
       case 'letter': this.#takeLetter(frame); break;
+      case 'past': this.talk(frame.ticket).past = frame.conversations; break;
       default: return;
     }
     this.#tell('changed');
@@ -81,6 +84,20 @@ export class Desk extends EventTarget {
     this.current = ticket;
     const talk = this.talks.get(ticket);
     if (talk) talk.unread = 0;
+    this.#tell('changed');
+  }
+
+  /** A note is on record. */
+  noted(ticket, text) {
+    const talk = this.talks.get(ticket);
+    if (talk) talk.noted = text;
+    this.#tell('changed');
+  }
+
+  /** A note was not taken: it stands where it was written. */
+  unsaved(ticket) {
+    const talk = this.talks.get(ticket);
+    if (talk) talk.saving = undefined;
     this.#tell('changed');
   }
 

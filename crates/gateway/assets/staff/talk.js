@@ -5,6 +5,10 @@ import { clock, disc, icon, keyed, make, mark, short, tell } from '/staff.js';
 import { shopperName, skillNames, tierPill } from './lists.js';
 import { words } from './words.js';
 
+/** What the server takes. */
+const NOTE_CHARS = 1000;
+
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 /** Lines of one speaker within a minute stand together. */
@@ -161,7 +165,44 @@ export class Talk {
     const left = make('span', { className: 'number left' });
     const ready = make('button', { type: 'button', className: 'button primary', onclick: () => this.act.ready() }, icon('check'), words.ready);
     const close = make('button', { type: 'button', className: 'button', onclick: () => this.act.dismiss(this.desk.current) }, words.dismiss);
-    return Object.assign(make('div', { className: 'wrap-up', hidden: true }, make('div', {}, title, left), make('div', { className: 'buttons' }, ready, close)), { heading: title, left, ready });
+    return Object.assign(make('div', { className: 'wrap-up', hidden: true }, make('div', {}, title, left), make('div', { className: 'buttons' }, ready, close), this.#makeMemo()), { heading: title, left, ready });
+  }
+
+  /** What is worth knowing when this shopper comes back. */
+  #makeMemo() {
+    this.memo = make('textarea', { id: 'memo', rows: 2, className: 'input', maxLength: NOTE_CHARS });
+    this.memo.setAttribute('aria-describedby', 'memo-how');
+    this.memoState = make('span', { className: 'small muted', role: 'status' });
+    const form = make('form', { className: 'memo' }, make('label', { htmlFor: 'memo' }, words.memo), this.memo,
+      make('div', { className: 'row' }, make('p', { className: 'small muted', id: 'memo-how' }, words.memoHow), this.memoState, make('button', { type: 'submit', className: 'button' }, words.memoSave)));
+    form.onsubmit = (event) => { event.preventDefault(); this.#saveMemo(); };
+    this.memo.oninput = () => { this.talk.memo = this.memo.value; this.#showMemo(this.talk); };
+    // Whoever goes on without a press of the button has written it all the same.
+    this.memo.onchange = () => this.#saveMemo();
+    this.memo.onkeydown = (event) => {
+      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      this.#saveMemo();
+    };
+    return form;
+  }
+
+  #saveMemo() {
+    const { talk } = this;
+    const text = talk?.memo.trim();
+    if (!talk || text === (talk.saving ?? talk.noted)) return;
+    talk.saving = text;
+    this.act.note(talk.ticket, text);
+    this.#showMemo(talk);
+  }
+
+  #showMemo(talk) {
+    if (talk.saving === talk.noted) talk.saving = undefined;
+    const text = talk.memo.trim();
+    let state = '';
+    if (talk.saving !== undefined) state = words.memoSaving;
+    else if (text && text === talk.noted) state = words.memoSaved;
+    tell(this.memoState, state);
   }
 
   #showEmpty() {
@@ -182,6 +223,7 @@ export class Talk {
     if (isOther) {
       this.shown = talk.ticket;
       this.text.value = talk.draft;
+      this.memo.value = talk.memo;
       this.#grow();
       this.confirm.hidden = true;
       this.sentences.hidden = true;
@@ -195,6 +237,7 @@ export class Talk {
     this.buttons.hidden = Boolean(talk.over) || offered;
     this.phone.hidden = !talk.card.phone;
     tell(this.confirm.question, words.endSure(name));
+    this.#showMemo(talk);
     this.#showLines(talk, name, isOther);
   }
 
@@ -229,7 +272,11 @@ export class Talk {
 
   #showCard(talk) {
     const card = talk?.card;
-    const key = JSON.stringify([card, Boolean(talk?.over)]);
+    if (card?.earlier && talk.past === undefined && this.line.connected) {
+      talk.past = null;
+      this.line.send({ type: 'past', ticket: talk.ticket });
+    }
+    const key = JSON.stringify([card, Boolean(talk?.over), talk?.past]);
     if (this.card.shown === key) return;
     this.card.shown = key;
     const back = make('button', { type: 'button', className: 'button plain square narrow', ariaLabel: words.list, onclick: () => this.act.view('talk') }, icon('back'));
@@ -256,7 +303,23 @@ export class Talk {
     fact(facts.asked, time.format(new Date(card.asked_at)));
     this.card.replaceChildren(
       make('header', {}, back, disc(shopperName(card)), make('div', {}, make('h2', {}, shopperName(card)), make('p', { className: 'small muted' }, words.asksFor(skillNames(card))))),
-      list);
+      list, card.earlier ? this.#makePast(talk.past) : '');
+  }
+
+  #makePast(past) {
+    const section = make('section', { className: 'past' }, make('h3', {}, words.past));
+    if (!past?.length) section.append(make('p', { className: 'muted' }, past ? words.pastNone : words.pastAsked));
+    for (const one of past ?? []) {
+      const about = [one.skills.join(', '), [...new Set(one.reps)].join(', '), one.ended ? '' : words.pastOpen, one.rating && words.stars(one.rating)];
+      const lines = make('div', { className: 'said' });
+      if (one.left_out) lines.append(make('p', { className: 'small muted' }, words.leftOut(one.left_out)));
+      for (const line of one.lines) lines.append(make('p', { className: line.from }, make('strong', {}, line.name ?? words.shopper), ' ', line.text));
+      section.append(make('details', {},
+        make('summary', {}, make('time', { dateTime: one.at }, day.format(new Date(one.at))), make('span', { className: 'small muted' }, about.filter(Boolean).join(' · ')),
+          ...one.notes.map(({ rep, text }) => make('span', { className: 'memo-shown' }, make('span', { className: 'small muted' }, this.act.nameOf(rep)), make('span', {}, text)))),
+        lines));
+    }
+    return section;
   }
 
   /** Only an address of the web becomes a link: a shopper's page could say anything. */

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::authorisation::{Admin, MayWrite};
 use super::tickets::{CustomerAsked, not_now};
+use crate::body::JsonBody;
 use crate::errand::{Errand, Forgetting};
 use crate::face::Face;
 use crate::problem::Problem;
@@ -36,9 +37,9 @@ pub(super) struct ErasedDocument {
 pub(super) async fn erase(
     admin: Admin<MayWrite>,
     State(face): State<Face>,
-    asked: crate::body::JsonBody<CustomerAsked>,
+    JsonBody(asked): JsonBody<CustomerAsked>,
 ) -> Result<Json<ErasedDocument>, Problem> {
-    let customer = asked.0.into_customer()?;
+    let customer = asked.into_customer()?;
     let done = face
         .desk
         .errand(|answer| Errand::Forget { customer, answer })

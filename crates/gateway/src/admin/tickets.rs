@@ -12,6 +12,7 @@ use super::page::{Asked, Listed, Page};
 use crate::errand::{Customer, CustomerPast, Errand, ErrandFailed, PastTicket};
 use crate::face::Face;
 use crate::problem::Problem;
+use crate::wire::note::NoteDocument;
 use crate::wire::past::PastDocument;
 use crate::wire::presence::rfc_3339;
 
@@ -40,6 +41,8 @@ pub(super) struct PastTicketDocument {
     lines: u32,
     rating: Option<u8>,
     comment: Option<String>,
+    /// What reps wrote down for whoever helps next.
+    notes: Vec<NoteDocument>,
 }
 
 /// A customer, by whatever is known; who fits any of it is meant.
@@ -215,6 +218,7 @@ impl PastTicketDocument {
             lines: 0,
             rating: None,
             comment: None,
+            notes: Vec::new(),
         };
         for record in past.records {
             document.take(record);
@@ -246,6 +250,12 @@ impl PastTicketDocument {
                 self.rating = Some(stars);
                 self.comment = comment;
             }
+            Record::Noted {
+                rep,
+                text,
+                at_unix_ms,
+                ..
+            } => NoteDocument::take(&mut self.notes, &rep, &text, at_unix_ms),
             Record::OfferEnded { .. }
             | Record::Transferred { .. }
             | Record::Promised { .. }

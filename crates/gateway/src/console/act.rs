@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use helpdesk::{AccessDigest, LineId, RepId, TicketId};
+use helpdesk::{AccessDigest, LineId, NOTE_CHARS, RepId, TicketId};
 use presence::UserInput;
 
 use super::ConsoleFace;
@@ -35,6 +35,8 @@ pub(super) enum Done {
     Alive,
     /// The line or the taking of this name has been recorded.
     Recorded(String),
+    /// What the shopper of this ticket had before is to be told.
+    LooksBack(TicketId),
 }
 
 impl<'a> Seat<'a> {
@@ -75,6 +77,15 @@ impl<'a> Seat<'a> {
                 } else {
                     Err(no_conversation())
                 }
+            }
+            FromConsole::Note { ticket, id, text } => {
+                self.pace(Act::Say)?;
+                self.note(ticket_id(ticket)?, text).await?;
+                Ok(Done::Recorded(id.clone()))
+            }
+            FromConsole::Past { ticket } => {
+                self.pace(Act::Say)?;
+                Ok(Done::LooksBack(ticket_id(ticket)?))
             }
             FromConsole::Typing { ticket } => {
                 self.pace(Act::Type)?;
@@ -131,6 +142,28 @@ impl<'a> Seat<'a> {
         }
     }
 
+    async fn note(&self, ticket: TicketId, text: &str) -> Result<(), Problem> {
+        if text.chars().count() > NOTE_CHARS {
+            return Err(Problem::unprocessable(format!(
+                "A note may have {NOTE_CHARS} characters."
+            )));
+        }
+        let (rep, text) = (self.rep.clone(), Arc::from(text));
+        let noted = self.face.desk.call(|answer| {
+            Command::Rep(RepCommand::Note {
+                rep,
+                ticket,
+                text,
+                answer,
+            })
+        });
+        if noted.await? {
+            Ok(())
+        } else {
+            Err(no_conversation())
+        }
+    }
+
     pub(super) async fn send(&self, command: RepCommand) -> Result<Done, Problem> {
         self.face.desk.send(Command::Rep(command)).await?;
         Ok(Done::Quietly)
@@ -155,6 +188,6 @@ fn ticket_id(text: &str) -> Result<TicketId, Problem> {
         .ok_or_else(no_conversation)
 }
 
-fn no_conversation() -> Problem {
+pub(super) fn no_conversation() -> Problem {
     Problem::not_found("There is no such conversation, or not any more.")
 }

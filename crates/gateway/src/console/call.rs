@@ -217,6 +217,17 @@ pub enum RepCommand {
         /// False: there is no such conversation.
         answer: oneshot::Sender<bool>,
     },
+    /// A note about a conversation, for whoever helps the shopper next; answered after it is recorded.
+    Note {
+        /// Who.
+        rep: RepId,
+        /// About which conversation: one of the rep's, also after its end.
+        ticket: TicketId,
+        /// The words; empty takes back what was written.
+        text: Arc<str>,
+        /// False: there is no such conversation.
+        answer: oneshot::Sender<bool>,
+    },
     /// The rep is typing.
     Typing {
         /// Who.

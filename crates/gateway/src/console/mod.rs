@@ -19,6 +19,7 @@ use crate::bucket::Buckets;
 mod act;
 mod call;
 mod followed;
+mod past;
 mod session;
 mod sign_in;
 mod socket;

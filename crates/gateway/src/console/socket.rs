@@ -18,20 +18,23 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at, 
 use tracing::debug;
 
 use super::ConsoleFace;
-use super::act::{Done, Seat};
+use super::act::{Done, Seat, no_conversation};
 use super::call::{
     ConsoleCall, ConsoleEvent, ConsoleId, Leaving, OpenRefused, RepCommand, SeatWatch, SignedIn,
 };
 use super::followed::Followed;
+use super::past::Past;
 use super::sign_in::{AtConsole, ask, is_good};
 use crate::authorised::Authorised;
 use crate::body::read_object;
 use crate::desk::Command;
+use crate::errand::ErrandFailed;
 use crate::face::Face;
 use crate::metrics::Counted;
 use crate::problem::Problem;
 use crate::report::Report;
 use crate::wire::console::{FromConsole, ToConsole, kind_word};
+use crate::wire::earlier::EarlierDocument;
 
 /// Time to say which page this is.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -210,6 +213,9 @@ struct Page<'a> {
     seat: Seat<'a>,
     session: SignedIn,
     followed: Followed,
+    past: Past,
+    /// What is in hand, as the page was told last.
+    view: Option<Arc<SeatView>>,
     /// What the page was told last, so that it is told changes only.
     told_presence: Option<u64>,
     told_team: Vec<RepReport>,
@@ -226,6 +232,8 @@ impl<'a> Page<'a> {
     ) -> Self {
         Self {
             followed: Followed::new(seat.rep.clone(), after),
+            past: Past::new(),
+            view: None,
             socket,
             seat,
             session,
@@ -310,6 +318,7 @@ impl<'a> Page<'a> {
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return Ok(Parting::Stopping),
                 },
+                (ticket, found) = self.past.next() => self.tell_past(&ticket, found).await?,
                 message = self.socket.recv() => {
                     if let Some(parting) = self.take(message).await? {
                         return Ok(parting);
@@ -348,7 +357,9 @@ impl<'a> Page<'a> {
         let view = watch.views.borrow_and_update().clone();
         let config = self.seat.face.config();
         send(self.socket, &ToConsole::seat(&view, &config)).await?;
-        Ok(self.follow_those_of(&view).await)
+        let parting = self.follow_those_of(&view).await;
+        self.view = Some(view);
+        Ok(parting)
     }
 
     async fn follow(&mut self, watch: &SeatWatch) -> Option<Parting> {
@@ -382,6 +393,29 @@ impl<'a> Page<'a> {
             ConsoleEvent::Hand(hand) => ToConsole::Hand {
                 state: (*hand).into(),
             },
+        };
+        send(self.socket, &frame).await
+    }
+
+    async fn tell_past(
+        &mut self,
+        ticket: &TicketId,
+        found: Result<crate::errand::Past, ErrandFailed>,
+    ) -> Result<(), Gone> {
+        let Ok(found) = found else {
+            let problem = Problem::try_later("What was said before cannot be read just now.", 60);
+            return self.refuse(&problem, Some("past"), None).await;
+        };
+        let config = self.seat.face.config();
+        let names = &self.seat.console.names_by_rep;
+        let conversations = found.iter().rev();
+        let conversations = conversations
+            .filter_map(|(_, records)| EarlierDocument::of(records, names, &config))
+            .collect();
+        let ticket = ticket.as_str();
+        let frame = ToConsole::Past {
+            ticket,
+            conversations,
         };
         send(self.socket, &frame).await
     }
@@ -456,6 +490,24 @@ impl<'a> Page<'a> {
             Ok(Done::Recorded(id)) => {
                 send(self.socket, &ToConsole::Done { id: &id }).await?;
                 Ok(true)
+            }
+            Ok(Done::LooksBack(ticket)) => {
+                let view = self.view.as_deref();
+                let held = view.and_then(|view| {
+                    let mut held = view.in_hand.iter();
+                    held.find(|held| held.ticket == ticket)
+                });
+                let Some(held) = held else {
+                    let problem = no_conversation();
+                    self.refuse(&problem, Some(frame.name()), None).await?;
+                    return Ok(false);
+                };
+                if self.past.look(ticket, &held.earlier, self.seat.face) {
+                    return Ok(true);
+                }
+                let problem = Problem::too_fast("What was said before is being read.", 1);
+                self.refuse(&problem, Some(frame.name()), None).await?;
+                Ok(false)
             }
             Err(problem) => {
                 self.refuse(&problem, Some(frame.name()), frame.id())

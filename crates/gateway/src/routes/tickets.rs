@@ -139,6 +139,7 @@ pub(crate) async fn open(
             .case
             .clone()
             .or_else(|| known.as_ref()?.cases.last().cloned()),
+        earlier: known.as_ref().map_or_else(Vec::new, Visitor::ticket_ids),
         // A proven name goes before a typed one; the number to call is the one typed just now.
         name: (shopper.name.clone())
             .or(body.name)

@@ -15,6 +15,7 @@ use crate::admin::word;
 use crate::config::Config;
 use crate::console::{ConsoleFace, Hand};
 use crate::problem::{Document, Problem};
+use crate::wire::earlier::EarlierDocument;
 use crate::wire::presence::rfc_3339;
 use crate::wire::ticket::state_word;
 use crate::wire::wait::WaitDocument;
@@ -48,6 +49,20 @@ pub(crate) enum FromConsole {
         ticket: String,
         /// The page's name for the taking.
         id: String,
+    },
+    /// Writes down what whoever helps the shopper next should know.
+    Note {
+        /// Of which conversation, which may have ended.
+        ticket: String,
+        /// The page's name for the note.
+        id: String,
+        /// The words; empty takes back what was written.
+        text: String,
+    },
+    /// Asks what the shopper of a ticket in hand had before.
+    Past {
+        /// Which.
+        ticket: String,
     },
     /// The rep is typing.
     Typing {
@@ -84,6 +99,8 @@ impl FromConsole {
             Self::Open { .. } => "open",
             Self::Say { .. } => "say",
             Self::Take { .. } => "take",
+            Self::Note { .. } => "note",
+            Self::Past { .. } => "past",
             Self::Typing { .. } => "typing",
             Self::Here {} => "here",
             Self::Ready {} => "ready",
@@ -97,8 +114,9 @@ impl FromConsole {
     /// The page's name for what it wants done.
     pub(crate) fn id(&self) -> Option<&str> {
         match self {
-            Self::Say { id, .. } | Self::Take { id, .. } => Some(id),
+            Self::Say { id, .. } | Self::Take { id, .. } | Self::Note { id, .. } => Some(id),
             Self::Open { .. }
+            | Self::Past { .. }
             | Self::Typing { .. }
             | Self::Here {}
             | Self::Ready {}
@@ -173,6 +191,12 @@ pub(crate) enum ToConsole<'a> {
         name: Option<&'a str>,
         text: &'a str,
         at: String,
+    },
+    /// What the shopper of a ticket had before.
+    Past {
+        ticket: &'a str,
+        /// The newest first.
+        conversations: Vec<EarlierDocument>,
     },
     /// Where a ticket stands, as its shopper is told.
     State {
@@ -266,6 +290,8 @@ struct TicketFrame<'a> {
     phone: Option<&'a str>,
     page: Option<&'a str>,
     lang: Option<&'a str>,
+    /// How many conversations the shopper had before.
+    earlier: usize,
     /// What else the site's form asked for: each with its label.
     details: Vec<(&'a str, &'a str)>,
     asked_at: i64,
@@ -483,6 +509,7 @@ impl<'a> TicketFrame<'a> {
             phone: in_hand.phone.as_deref(),
             page: in_hand.page.as_deref(),
             lang: in_hand.language.as_deref(),
+            earlier: in_hand.earlier.len(),
             details: in_hand
                 .details
                 .iter()

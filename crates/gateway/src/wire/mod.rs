@@ -4,7 +4,9 @@
 pub(crate) mod ask;
 pub(crate) mod callback;
 pub(crate) mod console;
+pub(crate) mod earlier;
 pub(crate) mod frame;
+pub(crate) mod note;
 pub(crate) mod past;
 pub(crate) mod presence;
 pub(crate) mod rating;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::visitor::Visitor;
+use crate::wire::note::NoteDocument;
 use crate::wire::presence::rfc_3339;
 
 /// All that a site keeps of one shopper.
@@ -79,6 +80,8 @@ pub(crate) struct PastDocument<'a> {
     ended: Option<EndDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rating: Option<RatingDocument<'a>>,
+    /// What reps wrote down for whoever helps next.
+    notes: Vec<NoteDocument>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -125,6 +128,7 @@ impl<'a> PastDocument<'a> {
             lines: Vec::new(),
             ended: None,
             rating: None,
+            notes: Vec::new(),
         };
         for record in records {
             past.take(record);
@@ -171,6 +175,12 @@ impl<'a> PastDocument<'a> {
                     comment: comment.as_deref(),
                 });
             }
+            Record::Noted {
+                rep,
+                text,
+                at_unix_ms,
+                ..
+            } => NoteDocument::take(&mut self.notes, rep, text, *at_unix_ms),
             Record::Offered { .. }
             | Record::OfferEnded { .. }
             | Record::Transferred { .. }

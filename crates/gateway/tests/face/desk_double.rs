@@ -279,6 +279,7 @@ impl State {
             }
             RepCommand::Follow { answer, .. }
             | RepCommand::Say { answer, .. }
+            | RepCommand::Note { answer, .. }
             | RepCommand::Take { answer, .. } => drop(answer.send(false)),
             RepCommand::Typing { .. }
             | RepCommand::Life { .. }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use gateway::{ClickRates, Config, Figure, FigureKind, Figures, Options, Rate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::world::{World, config, soon};
 
@@ -108,6 +109,46 @@ async fn headers_beyond_the_limit_are_refused() {
     );
     let text = raw(&world, many.as_bytes()).await;
     assert!(text.starts_with("HTTP/1.1 431"), "{text}");
+}
+
+/// H3: a WebSocket handshake whose header does not end, a few bytes at a time, ends at the limit; others are answered.
+#[tokio::test]
+async fn a_handshake_that_grows_without_end_is_refused_and_nobody_waits_for_it() {
+    let world = World::new().await;
+    let (ticket, _) = world.ticket().await;
+    let head = format!(
+        "GET /v1/tickets/{ticket}/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nx: "
+    );
+    let mut growing = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        growing.push(stream);
+    }
+    for piece in 0..400 {
+        for stream in &mut growing {
+            // One that is refused already takes no more.
+            let _ = stream.write_all(&[b'x'; 61]).await;
+        }
+        if piece % 100 == 0 {
+            assert_eq!(world.get("/healthz").send().await.status, 200);
+        }
+    }
+    for mut stream in growing {
+        let mut said = Vec::new();
+        // The connection may end with a reset, for what was sent and not read.
+        let ended = timeout(Duration::from_secs(3), stream.read_to_end(&mut said)).await;
+        assert!(
+            ended.is_ok(),
+            "it is not the deadline of the headers that ends it"
+        );
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            said.is_empty() || said.starts_with("HTTP/1.1 431"),
+            "{said}"
+        );
+    }
 }
 
 #[tokio::test]

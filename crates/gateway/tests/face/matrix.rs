@@ -179,3 +179,61 @@ async fn every_address_answers_every_caller_as_the_table_says() {
         wrong.join("\n")
     );
 }
+
+/// H7: whatever a browser sends along unasked, no page of another origin changes anything, at whichever address, in
+/// whichever form a page may post without asking first; nor does any GET.
+#[tokio::test]
+async fn no_address_changes_anything_at_the_wish_of_a_foreign_page() {
+    let world = world().await;
+    let (own, token) = world.ticket().await;
+    let (rep, supervisor) = (
+        sign_in(&world, "/console/session", "alice").await,
+        sign_in(&world, "/wall/session", "erin").await,
+    );
+    let cookies = format!("{rep}; {supervisor}; deskbell-ticket={token}");
+    let foreign: [&[(&str, &str)]; 4] = [
+        &[("origin", "https://evil.example")],
+        &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+    ];
+    let mut tried = 0;
+    for address in Gateway::addresses() {
+        let path = address
+            .path
+            .replace("{id}", &own)
+            .replace("{site}", "shop")
+            .replace("{rep}", "alice")
+            .replace("{ticket}", "t1")
+            .replace("{case}", "c1")
+            .replace("{webhook}", "backend");
+        let call = || {
+            let call = world.client().call(&address.method, &path);
+            call.header("cookie", &cookies)
+        };
+        if address.method == "GET" {
+            let call = call().header("origin", "https://evil.example");
+            assert!(call.open().await.status < 500, "{path}");
+            continue;
+        }
+        for from in foreign {
+            for kind in ["text/plain", "application/x-www-form-urlencoded"] {
+                let mut call = with_body(call(), &address.path).header("content-type", kind);
+                for (name, value) in from {
+                    call = call.header(name, value);
+                }
+                tried += 1;
+                let what = format!("{} {path} {from:?}", address.method);
+                assert!(call.send().await.problem(403).contains("origin"), "{what}");
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+    assert_eq!(world.desk.asks().len(), 1, "the ticket of the test alone");
+    assert!(world.desk.cases().is_empty() && world.desk.ratings().is_empty());
+    assert!(world.desk.knows(&own));
+    for (path, cookie) in [("/console/session", &rep), ("/wall/session", &supervisor)] {
+        let who = world.client().call("GET", path).header("cookie", cookie);
+        assert_eq!(who.send().await.status, 200, "{path}");
+    }
+}

@@ -79,6 +79,34 @@ async fn an_unchanged_presence_is_not_sent_again() {
     assert_ne!(third.header("etag"), etag);
 }
 
+/// What carries the state without a script may be kept by whoever stands between, and asked for again by its tag.
+#[tokio::test]
+async fn fragment_and_badge_are_kept_for_seconds_and_asked_for_by_their_tag() {
+    let world = World::new().await;
+    for (version, available, path) in [
+        (2, 0, "/v1/sites/shop/fragment?skill=cameras"),
+        (3, 1, "/v1/sites/shop/badge.svg?skill=cameras"),
+    ] {
+        let get = async |etag: &str| world.get(path).header("if-none-match", etag).send().await;
+        let first = get("\"other\"").await;
+        assert_eq!(first.status, 200, "{path}");
+        let etag = first.header("etag");
+        let second = get(etag).await;
+        assert_eq!((second.status, second.body.len()), (304, 0), "{path}");
+        for reply in [&first, &second] {
+            assert_eq!(
+                reply.header("cache-control"),
+                "public, max-age=5, stale-while-revalidate=30",
+                "{path}"
+            );
+        }
+        world.desk.show(version, available);
+        let third = get(etag).await;
+        assert_eq!(third.status, 200, "{path}");
+        assert_ne!(third.header("etag"), etag, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_replaced_configuration_holds_from_the_next_request_on() {
     let world = World::new().await;

@@ -62,7 +62,10 @@ pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec
     let of_probes = takers.iter().map(|takers| {
         let (taker, times) = takers.iter().max_by_key(|(_, times)| **times)?;
         let draws: usize = takers.values().sum();
-        (times * 2 > draws).then_some(*taker)
+        (times * 2 > draws).then(|| Likely {
+            rep: *taker,
+            share: super::count(*times) / super::count(draws),
+        })
     });
     let mut column = Vec::with_capacity(draws);
     (0..asked)
@@ -83,8 +86,16 @@ pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Played {
     pub(crate) forecast: Forecast,
-    /// The rep who takes it more often than not.
-    pub(crate) likely: Option<usize>,
+    pub(crate) likely: Option<Likely>,
+}
+
+/// The rep who takes a ticket more often than not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Likely {
+    /// By place in the plan.
+    pub(crate) rep: usize,
+    /// In how many of the draws, 0 to 1.
+    pub(crate) share: f64,
 }
 
 fn forecast(waits: &mut [f64], tail: f64) -> Option<Forecast> {

@@ -1,7 +1,7 @@
 //! The estimate that is quoted: the queue played forward, or the quick form where it is too long for that.
 //! Must not know who is told.
 
-use super::forward;
+use super::forward::{self, Likely};
 use super::quick::{Length, by_length};
 use super::range::Forecast;
 use super::scene::Scene;
@@ -13,8 +13,8 @@ use crate::routing::plan::{Plan, Tick};
 pub(crate) struct Quote {
     pub(crate) forecast: Forecast,
     pub(crate) form: Form,
-    /// The rep who is likely to take it, by place in the plan.
-    pub(crate) likely: Option<usize>,
+    /// Who is likely to take it.
+    pub(crate) likely: Option<Likely>,
 }
 
 /// How a forecast was made.

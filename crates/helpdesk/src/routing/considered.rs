@@ -46,7 +46,8 @@ pub(crate) fn consider(
         reach,
     };
     let colleague = terms.by_colleague().and_then(|rep| roster.place(rep));
-    let mut nearest: Vec<Nearness> = reach
+    let mut nearest: Vec<Nearness> = Vec::with_capacity(reach.count_fitting() + 1);
+    let fitting = reach
         .fitting()
         .filter(|(rep, _)| Some(*rep) != colleague)
         .filter_map(|(rep, level)| {
@@ -57,8 +58,8 @@ pub(crate) fn consider(
                 terms.standing_of_fitting(seat, now)
             };
             Some(view.nearness(standing, rep, seat))
-        })
-        .collect();
+        });
+    nearest.extend(fitting);
     if let Some((rep, seat)) = colleague.and_then(|rep| Some((rep, roster.seat_at(rep)?))) {
         nearest.push(view.nearness(terms.standing_of_fitting(seat, now), rep, seat));
     }
@@ -86,7 +87,7 @@ pub(crate) fn consider(
     nearest.sort_unstable();
     let candidate = |(standing, .., rep): Nearness| {
         let seat = roster.seat_at(rep)?;
-        let fit = terms.fit_of(seat);
+        let fit = view.fit_of(rep, seat);
         Some(Candidate {
             rep: seat.rep.id.clone(),
             standing,
@@ -98,8 +99,10 @@ pub(crate) fn consider(
             idle: idle(seat, now),
         })
     };
+    let mut candidates = Vec::with_capacity(nearest.len());
+    candidates.extend(nearest.into_iter().filter_map(candidate));
     Considered {
-        candidates: nearest.into_iter().filter_map(candidate).collect(),
+        candidates,
         others: others.into_iter().filter(|(_, reps)| *reps > 0).collect(),
         fired: terms.fired.len(),
     }
@@ -115,6 +118,11 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    /// Whoever does not fit the want may still have a level in it.
+    fn fit_of(&self, rep: usize, seat: &Seat) -> Option<SkillFit> {
+        self.reach.fit_of(rep).or_else(|| self.terms.fit_of(seat))
+    }
+
     fn nearness(&self, standing: Standing, rep: usize, seat: &Seat) -> Nearness {
         let (refused, unnamed) = self.terms.precedence(seat);
         let place = self.reach.place(rep);

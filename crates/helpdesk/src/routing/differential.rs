@@ -110,8 +110,10 @@ impl Both {
     }
 
     fn ask(&mut self, kind: usize) {
-        // A ticket that nobody could ever take makes no ticket.
-        if !self.plan.can_ever(kind) {
+        // What nobody could ever take makes no ticket, nor does what the rep it names could not.
+        let last = self.plan.steps() - 1;
+        let can_ever = |rep| self.plan.eligible(kind, last).unwrap().contains(rep);
+        if !self.plan.can_ever(kind) || !self.kinds[kind].named.is_none_or(can_ever) {
             return;
         }
         self.asked += 1;
@@ -120,8 +122,10 @@ impl Both {
             skills,
             wishes,
             tier,
+            named,
             ..
         } = self.kinds[kind].clone();
+        let rep = named.map(|rep| self.config.reps[rep].id.clone());
         let ask = Ask {
             ticket: ticket_id(self.asked),
             access: AccessDigest([0; 32]),
@@ -129,7 +133,7 @@ impl Both {
             skills,
             wishes,
             tier,
-            rep: None,
+            rep,
             case: None,
             name: None,
             phone: None,
@@ -140,6 +144,7 @@ impl Both {
             proof: crate::Proof::None,
             channel: crate::Channel::Page,
             im: None,
+            earlier: Vec::new(),
         };
         let (ask, reply) = (Box::new(ask), ReplyId(0));
         self.desk.handle(Input::Ask { ask, reply }, self.instant());
@@ -208,6 +213,10 @@ proptest! {
         routing in routing(),
         events in prop::collection::vec(event(), 0..60),
     ) {
+        let mut kinds = kinds;
+        for kind in &mut kinds {
+            kind.named = kind.named.map(|rep| rep % reps.len());
+        }
         let mut both = Both::new(config(reps, routing), kinds);
         for event in &events {
             both.happen(event);
@@ -290,8 +299,11 @@ fn kind() -> impl Strategy<Value = Kind> {
     let prefer = prop::sample::select(vec![None, None, Some(Prefer::Best), Some(Prefer::First)]);
     let preferred = prop::option::weighted(0.3, (skill(), level(), prop::option::of(level())));
     let least = prop::option::weighted(0.3, level());
-    (skills, 0..TIERS.len(), prefer, preferred, least).prop_map(
-        |(skills, tier, prefer, preferred, least)| {
+    let named = prop::option::weighted(0.3, 0..7usize);
+    let deadline = prop::option::weighted(0.5, (0..90u64).prop_map(Duration::from_secs));
+    let whom = (prefer, named, deadline);
+    (skills, 0..TIERS.len(), whom, preferred, least).prop_map(
+        |(skills, tier, (prefer, named, rep_deadline), preferred, least)| {
             let skills: Vec<SkillId> = skills.into_iter().collect();
             let (tier, weight) = TIERS[tier];
             let preferred = preferred.map(|(skill, weight, least_level)| Preference {
@@ -307,8 +319,9 @@ fn kind() -> impl Strategy<Value = Kind> {
                         .collect(),
                     preferred: preferred.into_iter().collect(),
                     prefer,
-                    rep_deadline: None,
+                    rep_deadline,
                 },
+                named,
                 skills,
                 tier: TierId::new(tier),
                 weight,

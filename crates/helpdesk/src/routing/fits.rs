@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fit::{self, Expert, Rank, Wants, demanded_level, rank};
+use super::fit::{self, Expert, Rank, SkillFit, Wants, demanded_level, rank};
 use super::reps::RepSet;
 use super::{Choice, Standing};
 use crate::ask::Wishes;
@@ -32,6 +32,15 @@ pub(crate) struct Fits {
     places: Arc<[u16]>,
     /// In hundredths; 0 where the rep does not fit.
     expertise: Arc<[u8]>,
+    /// By place in the roster, what of a fit is more than its level; empty where there is nothing of the kind.
+    beyond_level: Vec<Beyond>,
+}
+
+/// What of a fit is more than its level.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Beyond {
+    substitute: bool,
+    preference: u32,
 }
 
 /// A want, and the fits of its reps by how many rules have fired.
@@ -130,6 +139,13 @@ impl Steps {
         reach
     }
 
+    /// Those of so many reps who fit at some step.
+    pub(crate) fn ever(&self, reps: usize) -> RepSet {
+        let mut ever = RepSet::with_room_for(reps);
+        self.fits.iter().for_each(|fits| ever.add(&fits.fitting));
+        ever
+    }
+
     /// Whether any of these may take it at the end of all relaxing.
     pub(crate) fn meets_at_last(&self, reps: &RepSet) -> bool {
         self.fits
@@ -157,11 +173,11 @@ impl Fits {
                 }
             })
             .collect();
-        let rank_of = |fit: &Option<fit::SkillFit>| fit.map(|fit| rank(Some(fit), choose));
+        let rank_of = |fit: &Option<SkillFit>| fit.map(|fit| rank(Some(fit), choose));
         let mut order: Vec<Rank> = fits.iter().filter_map(rank_of).collect();
         order.sort_unstable();
         order.dedup();
-        let place = |fit: &Option<fit::SkillFit>| {
+        let place = |fit: &Option<SkillFit>| {
             let place = rank_of(fit).and_then(|rank| order.binary_search(&rank).ok());
             place
                 .and_then(|place| u16::try_from(place).ok())
@@ -170,8 +186,19 @@ impl Fits {
         let mut fitting = RepSet::with_room_for(fits.len());
         let those = fits.iter().enumerate().filter(|(_, fit)| fit.is_some());
         those.for_each(|(rep, _)| fitting.insert(rep));
+        let beyond = |fit: &Option<SkillFit>| {
+            fit.map_or_else(Beyond::default, |fit| Beyond {
+                substitute: fit.substitute,
+                preference: fit.preference,
+            })
+        };
+        let mut beyond_level: Vec<Beyond> = fits.iter().map(beyond).collect();
+        if beyond_level.iter().all(|one| *one == Beyond::default()) {
+            beyond_level = Vec::new();
+        }
         Self {
             fitting,
+            beyond_level,
             misfits: misfits.into_iter().collect(),
             places: fits.iter().map(place).collect(),
             expertise: fits
@@ -255,6 +282,22 @@ impl<'a> Reach<'a> {
             reps.map(move |rep| (rep, fits.level(rep)))
         });
         fitting.into_iter().flatten()
+    }
+
+    /// How many fit, the level that is held out for set aside.
+    pub(crate) fn count_fitting(&self) -> usize {
+        self.fits().map_or(0, |fits| fits.fitting.count())
+    }
+
+    /// How well a rep fits, tiers and levels set aside.
+    pub(crate) fn fit_of(&self, rep: usize) -> Option<SkillFit> {
+        let fits = self.fits()?;
+        let beyond = fits.beyond_level.get(rep).copied().unwrap_or_default();
+        Some(SkillFit {
+            level: fits.level(rep)?,
+            substitute: beyond.substitute,
+            preference: beyond.preference,
+        })
     }
 
     /// The others, by why they do not, the nearest first.

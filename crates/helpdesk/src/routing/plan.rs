@@ -24,6 +24,40 @@ pub(crate) struct Kind {
     pub(crate) tier: TierId,
     /// The weight of the tier.
     pub(crate) weight: f64,
+    /// The rep the shopper asks for.
+    pub(crate) named: Option<usize>,
+}
+
+/// What tickets of a live desk want that are one kind of its plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeskKind<'a> {
+    pub(crate) steps: &'a Steps,
+    /// The weight of the tier.
+    pub(crate) weight: f64,
+    pub(crate) exception: &'a Exception,
+}
+
+/// Why a ticket is routed otherwise than all that want the same. Reps are those of the roster, by place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Exception {
+    /// Whom the shopper asks for.
+    pub(crate) named: Option<usize>,
+    /// Who did not take it, in order. A plan does not ask them again.
+    pub(crate) refused_by: Vec<usize>,
+}
+
+impl Exception {
+    /// There is no reason.
+    pub(crate) const NONE: &'static Self = &Self {
+        named: None,
+        refused_by: Vec::new(),
+    };
+
+    /// Who is waited for, while that holds.
+    fn kept_for(&self, expert: Expert) -> Option<usize> {
+        let named = self.named.filter(|rep| !self.refused_by.contains(rep));
+        named.filter(|_| expert == Expert::WaitedFor)
+    }
 }
 
 /// The answers of [`fit`] and [`rank`] for every kind, step and rep.
@@ -77,16 +111,12 @@ impl Plan {
     /// A plan for reps in order of identity, of whom those who are `at_work` decide which level can be
     /// held out for.
     pub(crate) fn new(reps: &[&Rep], at_work: &RepSet, kinds: &[Kind], routing: &Routing) -> Self {
-        let wants_expert = |kind: &Kind| kind.wishes.prefer == Some(Prefer::Best);
-        let given_up = kinds.iter().any(wants_expert).then_some(routing.sticky_for);
-        let mut steps: Vec<Tick> = routing
-            .relax
-            .iter()
-            .map(|rule| rule.after)
-            .chain(given_up)
-            .map(tick)
-            .collect();
-        steps.sort_unstable();
+        let deadline = |kind: &Kind| {
+            let holds_out = kind.named.is_some() || kind.wishes.prefer == Some(Prefer::Best);
+            holds_out.then(|| kind.wishes.rep_deadline.unwrap_or(routing.sticky_for))
+        };
+        let deadlines = kinds.iter().filter_map(deadline);
+        let steps = in_order(routing, deadlines);
         let kinds = kinds
             .iter()
             .map(|kind| PlannedKind::new(kind, reps, at_work, routing, &steps))
@@ -96,20 +126,16 @@ impl Plan {
     }
 
     /// A plan for the reps of a live desk, by place in the roster; who is not at work has no capacity.
-    pub(crate) fn of_desk(kinds: &[(&Steps, f64)], roster: &Roster, routing: &Routing) -> Self {
+    pub(crate) fn of_desk(kinds: &[DeskKind<'_>], roster: &Roster, routing: &Routing) -> Self {
         let at_work = &roster.sets().at_work;
-        let deadline = |(steps, _): &(&Steps, f64)| {
-            let wishes = &steps.want.wishes;
+        let deadline = |kind: &DeskKind<'_>| {
+            let wishes = &kind.steps.want.wishes;
             let wants_expert = wishes.prefer == Some(Prefer::Best);
-            wants_expert.then(|| wishes.rep_deadline.unwrap_or(routing.sticky_for))
+            let holds_out = wants_expert || kind.exception.named.is_some();
+            holds_out.then(|| wishes.rep_deadline.unwrap_or(routing.sticky_for))
         };
-        let rules = routing.relax.iter().map(|rule| rule.after);
-        let mut steps: Vec<Tick> = rules
-            .chain(kinds.iter().filter_map(deadline))
-            .map(tick)
-            .collect();
-        steps.sort_unstable();
-        steps.dedup();
+        let deadlines = kinds.iter().filter_map(deadline);
+        let steps = in_order(routing, deadlines);
         let capacity = |(place, seat): (usize, &Seat)| {
             if at_work.contains(place) {
                 seat.rep.capacity
@@ -120,11 +146,11 @@ impl Plan {
         let capacities: Vec<u32> = roster.seats().enumerate().map(capacity).collect();
         let kinds = kinds
             .iter()
-            .map(|(fits, weight)| PlannedKind {
-                weight: *weight,
+            .map(|kind| PlannedKind {
+                weight: kind.weight,
                 steps: std::iter::once(None)
                     .chain(steps.iter().copied().map(Some))
-                    .map(|begins| Step::of_desk(fits, begins, &capacities, roster, routing))
+                    .map(|begins| Step::of_desk(kind, begins, &capacities, roster, routing))
                     .collect(),
             })
             .collect();
@@ -298,12 +324,13 @@ impl Step {
 
     /// From `begins` on; `None` is the step before any, when nobody has waited long enough for a rule of no delay.
     fn of_desk(
-        fits: &Steps,
+        kind: &DeskKind<'_>,
         begins: Option<Tick>,
         capacities: &[u32],
         roster: &Roster,
         routing: &Routing,
     ) -> Self {
+        let (fits, exception) = (kind.steps, kind.exception);
         let deadline = fits.want.wishes.rep_deadline;
         let sticky_for = tick(deadline.unwrap_or(routing.sticky_for));
         let has_begun = |at: Tick| begins.is_some_and(|begins| at <= begins);
@@ -316,15 +343,24 @@ impl Step {
             Expert::WaitedFor
         };
         let reach = fits.reach_by(fired, expert, roster, routing);
+        let may: Vec<usize> = reach.among(&roster.sets().at_work).collect();
+        let kept_for = exception.kept_for(expert).filter(|rep| may.contains(rep));
         let mut eligible = RepSet::with_room_for(capacities.len());
         let mut servers = 0_u32;
-        for rep in reach.among(&roster.sets().at_work) {
+        for rep in may {
+            if kept_for.is_some_and(|only| only != rep) || exception.refused_by.contains(&rep) {
+                continue;
+            }
             eligible.insert(rep);
             servers = servers.saturating_add(capacities.get(rep).copied().unwrap_or(0));
         }
+        let places = match exception.named {
+            None => reach.places(),
+            Some(named) => ahead_of_all(named, &reach.places()),
+        };
         Self {
             eligible,
-            places: reach.places(),
+            places,
             expertise: reach.expertise(),
             servers,
         }
@@ -336,7 +372,8 @@ impl Step {
             .relax
             .partition_point(|rule| tick(rule.after) <= waited);
         let fired = routing.relax.get(..fired).unwrap_or_default();
-        let expert = if waited < tick(routing.sticky_for) {
+        let sticky_for = kind.wishes.rep_deadline.unwrap_or(routing.sticky_for);
+        let expert = if waited < tick(sticky_for) {
             Expert::WaitedFor
         } else {
             Expert::GivenUp
@@ -373,20 +410,24 @@ impl Step {
                 .and_then(|place| u16::try_from(place).ok())
                 .unwrap_or(u16::MAX)
         };
+        let may = |rep: &usize| ranks.get(*rep).is_some_and(Option::is_some);
+        let kept_for = kind.named.filter(|rep| at_work.contains(*rep) && may(rep));
+        let kept_for = kept_for.filter(|_| expert == Expert::WaitedFor);
         let mut eligible = RepSet::with_room_for(ranks.len());
         let mut servers = 0_u32;
-        for (index, (_, rep)) in ranks
-            .iter()
-            .zip(reps)
-            .enumerate()
-            .filter(|(_, (rank, _))| rank.is_some())
-        {
-            eligible.insert(index);
-            servers = servers.saturating_add(rep.capacity);
+        for (index, rep) in reps.iter().enumerate().filter(|(index, _)| may(index)) {
+            if kept_for.is_none_or(|only| only == index) {
+                eligible.insert(index);
+                servers = servers.saturating_add(rep.capacity);
+            }
         }
+        let places: Arc<[u16]> = ranks.iter().map(place).collect();
         Self {
             eligible,
-            places: ranks.iter().map(place).collect(),
+            places: match kind.named {
+                None => places,
+                Some(named) => ahead_of_all(named, &places),
+            },
             expertise: fits
                 .iter()
                 .map(|fit| fit.map_or(0, |fit| fit.level.value()))
@@ -394,6 +435,27 @@ impl Step {
             servers,
         }
     }
+}
+
+/// When rules fire and those are given up who are waited for, each time once.
+fn in_order(routing: &Routing, deadlines: impl Iterator<Item = Duration>) -> Vec<Tick> {
+    let rules = routing.relax.iter().map(|rule| rule.after);
+    let mut steps: Vec<Tick> = rules.chain(deadlines).map(tick).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    steps
+}
+
+/// The same order behind the one who is asked for.
+fn ahead_of_all(named: usize, places: &[u16]) -> Arc<[u16]> {
+    let behind = |(rep, place): (usize, &u16)| {
+        if rep == named {
+            0
+        } else {
+            place.saturating_add(1)
+        }
+    };
+    places.iter().enumerate().map(behind).collect()
 }
 
 pub(crate) fn tick(duration: Duration) -> Tick {

@@ -7,10 +7,11 @@ use std::collections::BinaryHeap;
 use super::report::Report;
 use super::rivals::{Forecasts, Past, View};
 use super::scenario::{Arrivals, Scenario, ScenarioError};
-use super::score::{Sample, Scores};
+use super::score::{NextReps, Sample, Scores};
 use super::shoppers::{Asking, Shoppers, seconds};
 use super::staff::Staff;
 use super::tally::{End, Tally};
+use super::ticket::{Counted, Said, Stage, Ticket};
 use crate::estimate::experience::Experience;
 use crate::estimate::quick::Length;
 use crate::estimate::quote::{Form, Quote, quote};
@@ -78,6 +79,7 @@ struct Play<'s> {
     tallies: Vec<Tally>,
     total: Tally,
     scores: Scores,
+    next_reps: NextReps,
     quoted_by_formula: u64,
 }
 
@@ -95,42 +97,6 @@ enum Moment {
     Ask(Asking),
     Event(Tick),
     Relaxing(Tick),
-}
-
-struct Ticket {
-    class: usize,
-    number: u64,
-    asked: Tick,
-    service: Tick,
-    stage: Stage,
-    counted: Counted,
-    forecasts: Forecasts,
-    sample: Sample,
-    /// The range that was quoted by playing.
-    played: Option<(f64, f64)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Waiting,
-    /// The shopper has left; the ticket stays to tell how long it would have waited.
-    Left,
-    Open {
-        rep: usize,
-        since: Tick,
-    },
-    /// The conversation is over; the rep rests.
-    Resting {
-        rep: usize,
-        until: Tick,
-    },
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Counted {
-    No,
-    /// At this share of the counted asks.
-    At(f64),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -176,6 +142,7 @@ impl<'s> Play<'s> {
             tallies: vec![Tally::default(); classes],
             total: Tally::default(),
             scores: Scores::new(classes),
+            next_reps: NextReps::default(),
             quoted_by_formula: 0,
         })
     }
@@ -233,17 +200,18 @@ impl<'s> Play<'s> {
             }
             return;
         }
-        let (forecasts, sample, played) = match counted {
+        let said = match counted {
             Counted::At(_) => self.forecasts(asking.class, index),
-            Counted::No => (Forecasts::default(), Sample::NotQuoted, None),
+            Counted::No => Said::default(),
         };
         let slot = self.open_ticket(&asking, counted);
         let queued = self.floor.enqueue(asking.class, slot, self.now);
         if let Some(ticket) = self.ticket_mut(slot) {
             ticket.number = queued.number;
-            ticket.forecasts = forecasts;
-            ticket.sample = sample;
-            ticket.played = played;
+            ticket.forecasts = said.forecasts;
+            ticket.sample = said.sample;
+            ticket.played = said.played;
+            ticket.likely = said.likely;
         }
         if let Counted::At(_) = counted {
             self.outstanding += 1;
@@ -354,6 +322,9 @@ impl<'s> Play<'s> {
         if let Counted::At(_) = counted {
             self.scores
                 .add(class, &ticket.forecasts, ticket.sample, wait);
+            if let Some(likely) = ticket.likely {
+                self.next_reps.add(likely, found.rep);
+            }
             self.outstanding -= 1;
         }
         match stage {
@@ -441,7 +412,7 @@ impl<'s> Play<'s> {
     }
 
     /// What each estimator says to a newcomer of the class, the `index`th to ask.
-    fn forecasts(&mut self, class: usize, index: u64) -> (Forecasts, Sample, Option<(f64, f64)>) {
+    fn forecasts(&mut self, class: usize, index: u64) -> Said {
         let simple = self.view(class).zip(self.past.get(class));
         let simple = simple.map(|(view, past)| past.forecasts(&view));
         let every = self.wanted.checked_div(self.scenario.quotes);
@@ -462,9 +433,15 @@ impl<'s> Play<'s> {
         }
         let played = quoted.filter(|quote| quote.form == Form::Played);
         let played = played.map(|quote| (quote.forecast.low, quote.forecast.high));
-        let quoted = quoted.map(|quote| quote.forecast);
-        let simple = simple.unwrap_or_default();
-        (Forecasts { quoted, simple }, sample, played)
+        Said {
+            likely: quoted.and_then(|quote| quote.likely),
+            forecasts: Forecasts {
+                quoted: quoted.map(|quote| quote.forecast),
+                simple: simple.unwrap_or_default(),
+            },
+            sample,
+            played,
+        }
     }
 
     fn quote(&mut self, class: usize, index: u64) -> Option<Quote> {
@@ -549,6 +526,7 @@ impl<'s> Play<'s> {
             forecasts: Forecasts::default(),
             sample: Sample::NotQuoted,
             played: None,
+            likely: None,
         };
         if let Some(slot) = self.vacant.pop()
             && let Some(place) = self.tickets.get_mut(slot as usize)
@@ -583,6 +561,7 @@ impl<'s> Play<'s> {
             estimators_beside_quoted: self.scores.report_beside_quoted(),
             quoted_by_class: self.scores.report_by_class(),
             promises: self.scores.promises(),
+            next_reps: self.next_reps.report(),
             quoted_by_formula: self.quoted_by_formula,
             seconds: self.staff.counted_seconds(),
         }

@@ -19,6 +19,8 @@ pub struct Report {
     pub quoted_by_formula: u64,
     /// Promised waits against actual ones, by size of the promise.
     pub promises: Vec<PromiseReport>,
+    /// How often the rep took a ticket who was likely to be free first.
+    pub next_reps: NextRepReport,
     /// Simulated time over which was counted, in seconds.
     pub seconds: f64,
 }
@@ -98,6 +100,17 @@ pub struct PromiseReport {
     pub high: f64,
     /// Mean of what it came to be.
     pub actual: f64,
+}
+
+/// Of those who had to wait and for whom one rep was more likely than all others.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct NextRepReport {
+    /// How many.
+    pub named: u64,
+    /// Share whom that rep took.
+    pub right: f64,
+    /// Share of the draws in which that rep did: what `right` is meant to be.
+    pub expected: f64,
 }
 
 impl Report {

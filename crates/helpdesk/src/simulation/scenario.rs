@@ -43,10 +43,12 @@ impl Scenario {
         self.classes.iter().map(number).collect()
     }
 
-    /// As which class the estimates know each: one with wishes, or of several skills, as the plain one of its first
+    /// As which class the estimates know each: one with wishes, or of several skills, or for one rep, as the plain one of its first
     /// skill and tier, if there is one.
     pub(super) fn taught_as(&self) -> Vec<usize> {
-        let is_plain = |class: &Class| class.skills.len() == 1 && class.wishes == Wishes::NONE;
+        let is_plain = |class: &Class| {
+            class.skills.len() == 1 && class.wishes == Wishes::NONE && class.usual.is_none()
+        };
         let as_which = |(place, class): (usize, &Class)| {
             let alike = |other: &Class| {
                 let same_skill = other.skills.first() == class.skills.first();
@@ -98,6 +100,17 @@ pub struct Class {
     pub service: Law,
     /// How long a shopper is ready to wait; `None` is for ever.
     pub patience: Option<Law>,
+    /// The rep who is asked for.
+    pub usual: Option<Usual>,
+}
+
+/// One rep of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usual {
+    /// The pool's name.
+    pub pool: String,
+    /// Which of its reps, from 0.
+    pub number: u32,
 }
 
 /// Reps who are alike.
@@ -131,6 +144,16 @@ pub enum ScenarioError {
         class: String,
         /// The tier.
         tier: TierId,
+    },
+    /// A class asks for a rep who is not there.
+    #[error("class {class} asks for rep {number} of pool {pool}, who is not defined")]
+    UnknownRep {
+        /// The class.
+        class: String,
+        /// The pool.
+        pool: String,
+        /// The rep's number in it.
+        number: u32,
     },
     /// A recorded arrival names a class that is not there.
     #[error("arrival {row} is of a class that is not defined")]

@@ -1,9 +1,10 @@
 //! Scores promises against what came to be. Must not know how a promise was made.
 
-use super::report::{EstimatorReport, PromiseReport};
+use super::report::{EstimatorReport, NextRepReport, PromiseReport};
 use super::rivals::{Forecasts, NAMES};
 use super::tally::{share, whole};
 use crate::estimate::Forecast;
+use crate::estimate::forward::Likely;
 
 /// The scores of all estimators.
 #[derive(Debug, Clone, Default)]
@@ -34,10 +35,35 @@ struct Promises {
 }
 
 /// Whether a ticket's wait was quoted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Sample {
     Quoted,
+    #[default]
     NotQuoted,
+}
+
+/// How often the rep took a ticket who was likely to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct NextReps {
+    named: u64,
+    right: u64,
+    expected: f64,
+}
+
+impl NextReps {
+    pub(super) fn add(&mut self, likely: Likely, taker: usize) {
+        self.named += 1;
+        self.right += u64::from(likely.rep == taker);
+        self.expected += likely.share;
+    }
+
+    pub(super) fn report(self) -> NextRepReport {
+        NextRepReport {
+            named: self.named,
+            right: share(whole(self.right), self.named),
+            expected: share(self.expected, self.named),
+        }
+    }
 }
 
 impl Scores {

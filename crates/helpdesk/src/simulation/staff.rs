@@ -1,7 +1,7 @@
 //! The reps of a scenario, and how much of them was in use. Must not know what for.
 
 use super::report::PoolReport;
-use super::scenario::{Arrivals, Scenario, ScenarioError};
+use super::scenario::{Arrivals, Scenario, ScenarioError, Usual};
 use super::shoppers::seconds;
 use crate::config::Rep;
 use crate::ids::RepId;
@@ -59,6 +59,10 @@ impl Staff {
                 wishes: class.wishes.clone(),
                 tier: class.tier.clone(),
                 weight: weight.ok_or_else(unknown)?,
+                named: match &class.usual {
+                    None => None,
+                    Some(usual) => Some(find(usual, &class.name, scenario)?),
+                },
             });
         }
         let mut at_work = RepSet::with_room_for(reps.len());
@@ -150,6 +154,22 @@ impl Use {
         self.sum += f64::from(self.in_hand) * seconds(now.saturating_sub(self.changed));
         self.changed = now;
     }
+}
+
+/// The place of a rep among all reps.
+fn find(usual: &Usual, class: &str, scenario: &Scenario) -> Result<usize, ScenarioError> {
+    let mut first = 0_usize;
+    for pool in &scenario.pools {
+        if pool.name == usual.pool && usual.number < pool.count {
+            return Ok(first + usual.number as usize);
+        }
+        first += pool.count as usize;
+    }
+    Err(ScenarioError::UnknownRep {
+        class: class.to_owned(),
+        pool: usual.pool.clone(),
+        number: usual.number,
+    })
 }
 
 fn check_arrivals(scenario: &Scenario) -> Result<(), ScenarioError> {

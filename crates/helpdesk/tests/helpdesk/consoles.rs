@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use helpdesk::{Input, LineId, RepId, ReplyId, Seq, Stand, TicketId};
+use helpdesk::{Input, LineId, Record, RepId, ReplyId, Seq, Stand, TicketId};
 
 use crate::room::{Room, routed, sample};
 
@@ -147,4 +147,40 @@ fn nobody_takes_what_is_offered_to_another() {
             .in_hand
             .is_empty()
     );
+}
+
+#[test]
+fn a_note_is_kept_of_a_conversation_that_is_or_was_the_reps_own() {
+    let mut room = Room::new(sample());
+    let note = |room: &mut Room, rep: &str, text: &str| {
+        room.input(Input::RepNote {
+            rep: RepId::new(rep),
+            ticket: t1(),
+            text: Arc::from(text),
+            reply: ReplyId(9),
+        });
+        let notes = room.records.iter().filter_map(|record| match record {
+            Record::Noted { rep, text, .. } => Some(format!("{rep}: {text}")),
+            _ => None,
+        });
+        notes.collect::<Vec<_>>()
+    };
+    for line in ["alice available", "bob available", "ask t1 cameras"] {
+        room.play(line);
+    }
+    // It is offered to alice, and nobody has talked yet.
+    assert!(note(&mut room, "alice", "too early").is_empty());
+    take(&mut room);
+    assert_eq!(
+        note(&mut room, "alice", " likes\nmail "),
+        ["alice: likes\nmail"]
+    );
+    say(&mut room, "e", "/end");
+    let long = "x".repeat(helpdesk::NOTE_CHARS + 1);
+    let kept = note(&mut room, "alice", &long);
+    assert_eq!(kept.len(), 2, "the end changes nothing");
+    assert_eq!(kept[1].len(), "alice: ".len() + long.len() - 1);
+    assert_eq!(note(&mut room, "bob", "was never mine"), kept);
+    room.restart();
+    assert_eq!(note(&mut room, "alice", "").len(), 3, "nor does a restart");
 }

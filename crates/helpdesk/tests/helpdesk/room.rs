@@ -463,6 +463,7 @@ impl Room {
             proof: Proof::None,
             channel: Channel::Page,
             im: None,
+            earlier: Vec::new(),
         };
         for word in words {
             match word.split_once('=') {
@@ -767,6 +768,9 @@ fn record_text(record: &Record) -> Option<String> {
         } => format!("transferred {ticket} from {from}, {skills:?}, {to:?}"),
         Record::Closed { ticket, reason, .. } => format!("closed {ticket} {reason:?}"),
         Record::Rated { ticket, stars, .. } => format!("rated {ticket} {stars}"),
+        Record::Noted {
+            ticket, rep, text, ..
+        } => format!("noted {ticket} {rep}: {text}"),
         Record::Case(case) => case_text(case),
         Record::Paused { rep, pause, .. } => format!("paused {rep} {pause:?}"),
         Record::Promised { .. }

@@ -490,6 +490,7 @@ impl Watched {
                 }
             }
             Record::Rated { .. }
+            | Record::Noted { .. }
             | Record::Promised { .. }
             | Record::Decided(_)
             | Record::Case(_)
@@ -692,5 +693,6 @@ fn plain_ask(ticket: TicketId, skills: &[&str], tier: &str) -> Ask {
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
         im: None,
+        earlier: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use helpdesk::simulation::{Class, EstimatorReport, Law, Report, Scenario, simulate};
+use helpdesk::simulation::{Class, EstimatorReport, Law, Report, Scenario, Usual, simulate};
 use helpdesk::{Level, Prefer, Priority, Relax, SkillId, TierId, Wishes};
 
 use crate::scenarios::{class, markov, plain, pool};
@@ -93,26 +93,49 @@ fn the_quoted_wait_of_wishes_is_true() {
         println!("  {rival}: {:.3} of {score:?}", quoted.mse / score.mse);
         assert!(quoted.mse < 0.7 * score.mse, "{rival}: {score:?}");
     }
-    let wishes = report.classes.iter().zip(&report.quoted_by_class).skip(4);
+    check_coverage_beyond(4, &report);
+}
+
+/// A shopper may be shown who is likely to be free first: that rep takes the ticket as often as the draws say.
+#[test]
+fn who_is_likely_to_be_free_first_is_so_as_often_as_it_is_said() {
+    let next = play(&shop()).next_reps;
+    println!("{next:?}");
+    assert!(next.named > 500 && next.right > 0.65, "{next:?}");
+    assert!((next.right - next.expected).abs() < 0.04, "{next:?}");
+}
+
+/// A quarter asks for one rep, and waits some minutes for that one before anybody will do.
+#[test]
+fn the_quoted_wait_for_a_named_rep_is_true() {
+    let report = play(&naming());
+    let quoted = beside_quoted(&report, "quoted");
+    println!("named: {quoted:?}");
+    assert_eq!((quoted.unknown, report.quoted_by_formula), (0, 0));
+    for rival in ["les", "hol", "ewma", "long_mean", "ql", "qlm"] {
+        let score = beside_quoted(&report, rival);
+        println!("  {rival}: {:.3} of {score:?}", quoted.mse / score.mse);
+        assert!(quoted.mse < 0.7 * score.mse, "{rival}: {score:?}");
+    }
+    check_coverage_beyond(4, &report);
+}
+
+/// All ranges hold what they say, and so do those of the classes after the first ones.
+fn check_coverage_beyond(plain: usize, report: &Report) {
+    let others = report.classes.iter().zip(&report.quoted_by_class);
     let (mut held, mut error, mut scored) = (0.0, 0.0, 0.0);
-    for ((name, _), score) in wishes {
+    for ((name, _), score) in others.skip(plain) {
         println!("  {name}: {score:?}");
         let count = score.scored as f64;
         scored += count;
         held += score.coverage_80 * count;
         error += score.bias * count;
     }
-    println!(
-        "  with wishes: {scored}, in range {}, bias {}",
-        held / scored,
-        error / scored
-    );
+    let (held, bias) = (held / scored, error / scored);
+    println!("  of {scored}: in range {held}, bias {bias}");
+    let quoted = beside_quoted(report, "quoted");
     assert!((0.78..=0.82).contains(&quoted.coverage_80), "{quoted:?}");
-    assert!(
-        (0.78..=0.82).contains(&(held / scored)),
-        "{}",
-        held / scored
-    );
+    assert!((0.78..=0.82).contains(&held), "{held}");
 }
 
 #[test]
@@ -218,6 +241,39 @@ fn wishing() -> Scenario {
     ];
     scenario.classes[0].rate -= 0.004;
     scenario.classes[2].rate -= 0.0015;
+    scenario.classes.extend(more);
+    scenario
+}
+
+/// The same shop with regulars.
+fn naming() -> Scenario {
+    let mut scenario = shop();
+    scenario.quotes = 12_000;
+    let regular = |name: &str, of: &Class, rate, (pool, number): (&str, u32), seconds| Class {
+        name: String::from(name),
+        rate,
+        wishes: Wishes {
+            rep_deadline: Some(Duration::from_secs(seconds)),
+            ..Wishes::NONE
+        },
+        usual: Some(Usual {
+            pool: String::from(pool),
+            number,
+        }),
+        ..of.clone()
+    };
+    let [cameras, _, lenses, printing] = &scenario.classes[..] else {
+        unreachable!("four classes");
+    };
+    let more = [
+        regular("the first", cameras, 0.0015, ("cameras", 0), 240),
+        regular("the second", cameras, 0.0015, ("cameras", 1), 900),
+        regular("the allrounder", lenses, 0.0012, ("all", 0), 600),
+        regular("the printer", printing, 0.002, ("printing", 0), 120),
+    ];
+    scenario.classes[0].rate -= 0.003;
+    scenario.classes[2].rate -= 0.0012;
+    scenario.classes[3].rate -= 0.002;
     scenario.classes.extend(more);
     scenario
 }

@@ -26,6 +26,7 @@ pub(crate) fn class(name: &str, rate: f64, skill: &str, tier: &str) -> Class {
         tier: TierId::new(tier),
         service: Law::Exponential { mean: 1.0 },
         patience: None,
+        usual: None,
     }
 }
 

@@ -384,6 +384,7 @@ impl<'a> Rows<'a> {
                 | Kind::Transferred
                 | Kind::Callback
                 | Kind::Rated
+                | Kind::Noted
                 | Kind::Promised => {}
             }
             let link = self

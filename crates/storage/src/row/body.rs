@@ -41,6 +41,9 @@ pub(super) struct OpenedV1 {
     pub(super) im: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) wishes: Option<WishesV1>,
+    /// Tickets of the same shopper before this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) earlier: Vec<String>,
     /// Labels and answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) details: Vec<(String, String)>,
@@ -74,6 +77,11 @@ impl OpenedV1 {
             },
             im: ask.im.clone(),
             wishes: WishesV1::from_wishes(&ask.wishes),
+            earlier: ask
+                .earlier
+                .iter()
+                .map(|ticket| ticket.as_str().to_owned())
+                .collect(),
             details: ask
                 .details
                 .iter()
@@ -115,6 +123,11 @@ impl OpenedV1 {
                 Some(wishes) => wishes.into_wishes()?,
                 None => Wishes::default(),
             },
+            earlier: self
+                .earlier
+                .iter()
+                .map(|ticket| TicketId::new(ticket))
+                .collect(),
             details: self
                 .details
                 .into_iter()
@@ -282,6 +295,12 @@ pub(super) struct RatedV1 {
     pub(super) stars: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) comment: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct NotedV1 {
+    pub(super) rep: String,
+    pub(super) text: String,
 }
 
 pub(super) fn hexadecimal(bytes: &[u8; 32]) -> String {

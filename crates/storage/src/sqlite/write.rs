@@ -323,6 +323,7 @@ fn insert(
         | Kind::Transferred
         | Kind::Callback
         | Kind::Rated
+        | Kind::Noted
         | Kind::Promised => {}
     }
     let Some(link) = end_of_chain(savepoint, &row.ticket, links)? else {

@@ -1,0 +1,225 @@
+//! Open streams of presence, read by one thread. Must not know what makes the server speak.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use memchr::memmem;
+use rustix::event::{Timespec, epoll};
+
+/// All pages that are open.
+pub(super) struct Pages {
+    poll: OwnedFd,
+    pages: Vec<Page>,
+    ready: Vec<epoll::Event>,
+}
+
+struct Page {
+    stream: TcpStream,
+    /// What came of an event that is not whole.
+    rest: Vec<u8>,
+    has_heard: bool,
+}
+
+/// When the first and the last of all pages heard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    pub(super) first: Instant,
+    pub(super) last: Instant,
+}
+
+/// Pages that are looked at in one turn.
+const TURN: usize = 256;
+/// Pages that have heard nothing yet at once; with more of them the backlog of the server is full, and the kernel has
+/// them wait for a second.
+const ARRIVING: usize = 200;
+const REQUEST: &[u8] =
+    b"GET /v1/sites/shop/presence/events HTTP/1.1\r\nHost: help.shop.example\r\nAccept: text/event-stream\r\n\
+      Accept-Language: en\r\nUser-Agent: benches, pages that watch\r\nOrigin: https://shop.example\r\nSec-Fetch-Mode: cors\r\n\r\n";
+
+impl Pages {
+    /// None open.
+    pub(super) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            pages: Vec::new(),
+            ready: Vec::with_capacity(TURN),
+        })
+    }
+
+    /// Opens so many more, which hear an event with that mark before long.
+    pub(super) fn open(
+        &mut self,
+        server: SocketAddr,
+        count: usize,
+        mark: &str,
+        patience: Duration,
+    ) -> anyhow::Result<()> {
+        let finder = memmem::Finder::new(mark);
+        let mut arriving = 0;
+        for opened in 0..count {
+            let mut stream = TcpStream::connect(server)
+                .with_context(|| format!("failed to open page {opened}"))?;
+            stream.write_all(REQUEST)?;
+            stream.set_nonblocking(true)?;
+            let place = epoll::EventData::new_u64(self.pages.len() as u64);
+            epoll::add(&self.poll, &stream, place, epoll::EventFlags::IN)?;
+            self.pages.push(Page {
+                stream,
+                rest: Vec::new(),
+                has_heard: false,
+            });
+            arriving += 1;
+            let asked = Instant::now();
+            while arriving > ARRIVING {
+                let left = patience
+                    .checked_sub(asked.elapsed())
+                    .with_context(|| format!("page {opened} waits for its turn"))?;
+                arriving -= self.look(Some(left), Some(&finder))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads until every page has had an event with that mark.
+    pub(super) fn hear(&mut self, mark: &str, patience: Duration) -> anyhow::Result<Heard> {
+        let begun = Instant::now();
+        let finder = memmem::Finder::new(mark);
+        let mut heard = Heard {
+            first: begun,
+            last: begun,
+        };
+        let mut missing = self.pages.iter().filter(|page| !page.has_heard).count();
+        while missing > 0 {
+            let left = patience
+                .checked_sub(begun.elapsed())
+                .with_context(|| format!("{missing} pages did not hear within {patience:?}"))?;
+            let fresh = self.look(Some(left), Some(&finder))?;
+            if fresh > 0 {
+                heard.last = Instant::now();
+                if heard.first == begun {
+                    heard.first = heard.last;
+                }
+            }
+            missing -= fresh;
+        }
+        for page in &mut self.pages {
+            page.has_heard = false;
+        }
+        Ok(heard)
+    }
+
+    /// Reads what comes for so long.
+    pub(super) fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while let Some(left) = time.checked_sub(begun.elapsed()) {
+            self.look(Some(left), None)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one turn of those that have something; returns how many of them heard the mark for the first time.
+    fn look(
+        &mut self,
+        time: Option<Duration>,
+        mark: Option<&memmem::Finder<'_>>,
+    ) -> anyhow::Result<usize> {
+        let time = time.map(Timespec::try_from).transpose()?;
+        self.ready.clear();
+        epoll::wait(
+            &self.poll,
+            rustix::buffer::spare_capacity(&mut self.ready),
+            time.as_ref(),
+        )?;
+        let mut fresh = 0;
+        let mut buffer = [0; 16 * 1024];
+        for event in &self.ready {
+            let place = usize::try_from(event.data.u64())?;
+            let Some(page) = self.pages.get_mut(place) else {
+                continue;
+            };
+            let hears = page.read(&mut buffer, mark)?;
+            if hears && !page.has_heard {
+                page.has_heard = true;
+                fresh += 1;
+            }
+        }
+        Ok(fresh)
+    }
+}
+
+impl Page {
+    /// Whether an event with the mark came.
+    fn read(
+        &mut self,
+        buffer: &mut [u8],
+        mark: Option<&memmem::Finder<'_>>,
+    ) -> anyhow::Result<bool> {
+        let length = match self.stream.read(buffer) {
+            Ok(0) => bail!("the server closed a stream"),
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        self.rest
+            .extend_from_slice(buffer.get(..length).unwrap_or_default());
+        let Some(end) = memmem::rfind(&self.rest, b"\n\n") else {
+            return Ok(false);
+        };
+        let whole = self.rest.get(..end).unwrap_or_default();
+        let hears = mark.is_some_and(|mark| mark.find(whole).is_some());
+        self.rest.drain(..end + 2);
+        if self.rest.is_empty() {
+            // Ten thousand pages should not hold what they have read.
+            self.rest = Vec::new();
+        }
+        Ok(hears)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn an_event_counts_once_it_is_whole_and_says_what_was_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let mut streams: Vec<TcpStream> = (0..2)
+                .map(|_| {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut request = vec![0; REQUEST.len()];
+                    stream.read_exact(&mut request).unwrap();
+                    stream
+                })
+                .collect();
+            for (n, text) in [
+                (0, "data: other\n\n"),
+                (1, "data: mar"),
+                (0, "data: mark\n\n"),
+                (1, "k\n\n"),
+            ] {
+                streams[n].write_all(text.as_bytes()).unwrap();
+            }
+            streams
+        });
+        let mut pages = Pages::new().unwrap();
+        pages.open(address, 2, "mark", PATIENCE).unwrap();
+        let heard = pages.hear("mark", PATIENCE).unwrap();
+        assert!(heard.first <= heard.last);
+        let none = pages.hear("mark", Duration::from_millis(50)).unwrap_err();
+        assert!(
+            none.to_string().starts_with("2 pages did not hear"),
+            "{none}"
+        );
+        drop(server.join().unwrap());
+    }
+}
