@@ -7,7 +7,8 @@
     reason = "a program that measures and prints"
 )]
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,9 +55,14 @@ async fn measure(folder: &Path) {
         began.elapsed()
     );
 
+    // As the command does: nobody else may read it.
+    let copy = folder.join("copy.db");
+    let mut private = OpenOptions::new();
+    private.write(true).create_new(true).mode(0o600);
+    drop(private.open(&copy).unwrap());
     let began = Instant::now();
     let archive = Archive::open(&at("journal.db"), keys()).await.unwrap();
-    assert!(archive.back_up(&folder.join("copy.db")).await.unwrap());
+    assert!(archive.back_up(&copy).await.unwrap());
     println!("copied in {:?}", began.elapsed());
     let began = Instant::now();
     let copy = Archive::open(&at("copy.db"), keys()).await.unwrap();
