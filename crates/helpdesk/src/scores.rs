@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Moment;
 use crate::desk::Helpdesk;
 use crate::ended_waits::EndedWaits;
+use crate::estimate::quote::Form;
 use crate::ids::{SkillId, TierId};
 use crate::lesson::WaitEnd;
 use crate::promised::Promised;
@@ -26,6 +27,8 @@ pub struct EstimateScores {
 pub struct EstimateScore {
     /// Tickets that were promised a wait.
     pub promised: u64,
+    /// Of those, promised by the length of the queue: it could not be played forward, or not in time.
+    pub by_length: u64,
     /// Tickets that had to wait with nothing promised, because too little was known.
     pub unknown: u64,
     /// Promises whose wait has come to its end with a rep.
@@ -63,6 +66,7 @@ impl EstimateScore {
 
     fn add(&mut self, other: &Self) {
         self.promised += other.promised;
+        self.by_length += other.by_length;
         self.unknown += other.unknown;
         self.scored += other.scored;
         self.held += other.held;
@@ -110,7 +114,11 @@ pub(crate) struct Scores {
 impl Scores {
     /// A ticket has been promised its wait.
     pub(crate) fn promise(&mut self, ticket: &Ticket) {
-        self.note(ticket, |score| score.promised += 1);
+        let form = ticket.promised.map(|promised| promised.first.form);
+        self.note(ticket, |score| {
+            score.promised += 1;
+            score.by_length += u64::from(form == Some(Form::Formula));
+        });
     }
 
     /// A ticket has to wait, and nothing can be promised.

@@ -120,6 +120,7 @@ fn scored(promised: u64) -> Record {
         tier: TierId::new("gold"),
         score: EstimateScore {
             promised,
+            by_length: 1,
             unknown: 2,
             scored: 3,
             held: 4,

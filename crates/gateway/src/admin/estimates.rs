@@ -47,6 +47,8 @@ struct GroupDocument {
 #[derive(Debug, Serialize, ToSchema)]
 struct ScoreDocument {
     promised: u64,
+    /// Of those, by the length of the queue: it could not be played forward, or not in time.
+    by_length: u64,
     /// Had to wait with nothing promised: too little was known.
     unknown: u64,
     scored: u64,
@@ -102,6 +104,7 @@ impl From<&EstimateScore> for ScoreDocument {
     fn from(score: &EstimateScore) -> Self {
         Self {
             promised: score.promised,
+            by_length: score.by_length,
             unknown: score.unknown,
             scored: score.scored,
             left: score.left,

@@ -20,10 +20,15 @@ struct Labels {
 /// Registers the score of each skill and tier that was ever asked for.
 pub(super) fn register(registry: &mut Registry, scores: &EstimateScores) {
     type Count = fn(&EstimateScore) -> u64;
-    let counts: [(&str, &str, Count); 5] = [
+    let counts: [(&str, &str, Count); 6] = [
         ("promised", "Tickets that were promised a wait", |score| {
             score.promised
         }),
+        (
+            "by_length",
+            "Promised waits that were found by the length of the queue",
+            |score| score.by_length,
+        ),
         (
             "unknown",
             "Tickets that waited with nothing promised",

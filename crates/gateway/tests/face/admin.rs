@@ -292,6 +292,7 @@ async fn a_decision_tells_its_reasons_and_estimates_their_score() {
     get("/v1/admin/decisions/t2").await.problem(404);
 
     let told = get("/v1/admin/estimates").await.json(200);
+    assert_eq!(told["total"]["by_length"], 2);
     assert_eq!(told["total"]["bias_s"], -2.0);
     assert_eq!(told["total"]["mse_s2"], 16.0);
     assert_eq!(told["groups"][0]["coverage_80"], 0.75);
@@ -303,6 +304,7 @@ async fn metrics_tell_how_promises_were_kept() {
     let text = world.get("/metrics").send().await;
     for line in [
         r#"deskbell_estimate_promised_total{skill="cameras",tier="gold"} 5"#,
+        r#"deskbell_estimate_by_length_total{skill="cameras",tier="gold"} 2"#,
         r#"deskbell_estimate_coverage{skill="cameras",tier="gold"} 0.75"#,
         r#"deskbell_estimate_bias_seconds{skill="cameras",tier="gold"} -2.0"#,
     ] {

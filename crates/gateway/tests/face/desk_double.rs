@@ -451,6 +451,7 @@ fn tell(report: Report, cases: &[NewCase]) {
         Report::Estimates(answer) => {
             let score = EstimateScore {
                 promised: 5,
+                by_length: 2,
                 scored: 4,
                 held: 3,
                 error_sum: -8.0,

@@ -306,6 +306,7 @@ fn promises_are_scored_against_what_came_to_be() {
     assert_eq!((skill.as_str(), tier.as_str()), ("cameras", "gold"));
     // The heavier tier goes first: it was promised 250 s, and 500 s behind it.
     assert_eq!((gold.promised, gold.scored, gold.held), (2, 1, 1));
+    assert_eq!(gold.by_length, 2, "no conversation is known to play with");
     assert_eq!(
         (gold.bias(), gold.mean_square_error()),
         (Some(150.0), Some(22_500.0))

@@ -83,6 +83,9 @@ pub(crate) struct ScoreV1 {
     tier: String,
     at: i64,
     promised: u64,
+    /// Earlier rows do not tell.
+    #[serde(default)]
+    by_length: u64,
     unknown: u64,
     scored: u64,
     held: u64,
@@ -102,6 +105,7 @@ impl ScoreV1 {
     ) -> Self {
         let EstimateScore {
             promised,
+            by_length,
             unknown,
             scored,
             held,
@@ -116,6 +120,7 @@ impl ScoreV1 {
             tier: tier.as_str().to_owned(),
             at: at_unix_ms,
             promised,
+            by_length,
             unknown,
             scored,
             held,
@@ -130,6 +135,7 @@ impl ScoreV1 {
     pub(crate) fn into_score(self) -> (SkillId, TierId, EstimateScore, i64) {
         let score = EstimateScore {
             promised: self.promised,
+            by_length: self.by_length,
             unknown: self.unknown,
             scored: self.scored,
             held: self.held,
