@@ -3,6 +3,7 @@
 
 pub(crate) mod contender;
 pub(crate) mod growth;
+pub(crate) mod strict;
 mod table;
 
 use std::fs::{self, OpenOptions};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use self::contender::{Contender, Running, Setup};
 pub(crate) use self::growth::Growth;
+pub(crate) use self::strict::Strict;
 
 /// Whom to compare, how often and for how long.
 #[derive(Debug, clap::Args)]

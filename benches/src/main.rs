@@ -24,6 +24,8 @@ enum Command {
     Load(load::Plan),
     /// Measures Deskbell, Debian's Kamailio and an echo in turn.
     Compare(compare::Compare),
+    /// Measures strict publications of Deskbell and Kamailio over one PostgreSQL server in turn.
+    Strict(compare::Strict),
     /// Measures Deskbell as there is more and more of everything.
     Growth(compare::Growth),
     /// Writes the table of what was measured into its page.
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Load(plan) => load::run(&plan).map(|report| say(&report.to_json())),
         Command::Compare(compare) => compare::run(&compare),
+        Command::Strict(strict) => compare::strict::run(&strict),
         Command::Growth(growth) => compare::growth::run(&growth),
         Command::Tabulate(tabulate) => compare::tabulate(&tabulate),
         Command::Echo(echo) => echo::run(&echo),

@@ -2,6 +2,7 @@
 //! Must not use any crate of the product: client and server share no mistakes.
 
 pub mod document;
+pub mod failing_disk;
 pub mod forged;
 pub mod http;
 pub mod pbx;

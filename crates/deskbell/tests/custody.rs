@@ -151,6 +151,57 @@ fn a_backup_under_load_restores_to_the_same_server() {
     );
 }
 
+/// Onto the journal that is there: what was said since the backup is gone from it, and kept beside it.
+#[test]
+fn a_restore_takes_the_place_of_what_is_there_and_keeps_it() {
+    let (_folder, key) = key();
+    let mut serve = Serve::start(DESKBELL, &configuration("sqlite:deskbell.db", &key)).unwrap();
+    let site = staffed(&serve);
+    converse(&site, "Early");
+    serve.run(&["backup", "copy.db"]).unwrap();
+    converse(&site, "Late");
+    assert_eq!(tickets(&exported(&serve, "Late")), 1);
+    serve.crash().unwrap();
+
+    // A backup that is damaged is refused, and nothing is touched.
+    let folder = serve.folder().to_owned();
+    let mut bytes = fs::read(folder.join("copy.db")).unwrap();
+    let half = bytes.len() / 2;
+    bytes.truncate(half);
+    fs::write(folder.join("half.db"), bytes).unwrap();
+    fs::set_permissions(folder.join("half.db"), Permissions::from_mode(0o600)).unwrap();
+    assert!(serve.run(&["restore", "half.db"]).is_err());
+    assert_eq!(tickets(&exported(&serve, "Late")), 1);
+
+    // Twice: the second leaves no part of the first's leavings behind.
+    for _ in 0..2 {
+        let told = serve.run(&["restore", "copy.db"]).unwrap();
+        assert!(told.contains("1 tickets"), "{told}");
+        let found = fs::read(folder.join("deskbell.db")).unwrap();
+        assert_eq!(found, fs::read(folder.join("copy.db")).unwrap());
+        if !folder.join("late").exists() {
+            fs::create_dir(folder.join("late")).unwrap();
+            for suffix in ["", "-wal"] {
+                let kept = folder.join(format!("deskbell.db-before-restore{suffix}"));
+                fs::copy(kept, folder.join(format!("late/deskbell.db{suffix}"))).unwrap();
+            }
+        }
+    }
+    assert!(!folder.join("deskbell.db-before-restore-wal").exists());
+    serve.restart().unwrap();
+    assert_eq!(tickets(&exported(&serve, "Early")), 1);
+    assert_eq!(tickets(&exported(&serve, "Late")), 0);
+    assert!(serve.run(&["verify"]).unwrap().contains("1 tickets"));
+
+    // What was there before is whole.
+    let kept = configuration("sqlite:late/deskbell.db", &key);
+    fs::write(folder.join("late.toml"), kept).unwrap();
+    let told = serve
+        .run(&["export", "--config", "late.toml", "--name", "Late"])
+        .unwrap();
+    assert_eq!(tickets(&serde_json::from_str(&told).unwrap()), 1);
+}
+
 #[test]
 fn a_customer_is_erased_by_command_and_by_one_call_on_sqlite() {
     erase_on("sqlite:deskbell.db");

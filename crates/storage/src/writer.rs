@@ -78,6 +78,8 @@ impl Shared {
 
     /// Looks at the room on the disk until nobody has the journal any more.
     pub(crate) fn look_after_space(shared: &Weak<Self>) {
+        // Whoever has it for a moment needs no reserve.
+        thread::park_timeout(LOOK_EVERY);
         while let Some(shared) = shared.upgrade() {
             if let Some(space) = &shared.space {
                 let is_scarce = space.look();

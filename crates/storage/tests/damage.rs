@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod stories;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -17,8 +19,8 @@ use std::time::Duration;
 
 use helpdesk::ticket::CloseReason;
 use helpdesk::{
-    AccessDigest, Ask, Decision, Lesson, Line, LineId, Observation, Outcome, Record, RepId, Seq,
-    SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
+    Ask, Decision, Lesson, Line, LineId, Observation, Outcome, Record, RepId, Seq, SkillId,
+    Speaker, TicketId, TierId,
 };
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use proptest::{num, prop_assert};
@@ -27,6 +29,8 @@ use storage::{
     Archive, Intent, IntentChange, IntentKind, Journal, Keyring, OpenError, OutboxChange,
     OutboxEntry, OutboxState, SoftChange, SoftKey, SoftKind, SoftValue, Standing, Story, Work,
 };
+
+use stories::ask;
 
 /// A directory of its own for one test, removed at its end.
 struct Scratch(PathBuf);
@@ -72,24 +76,10 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 fn story(ticket: &str, lines: u64) -> Vec<Record> {
     let (id, rep) = (TicketId::new(ticket), RepId::new("alice"));
     let ask = Ask {
-        ticket: id.clone(),
-        access: AccessDigest([7; 32]),
-        site: SiteId::new("shop"),
-        skills: vec![SkillId::new("cameras")],
-        tier: TierId::new("gold"),
-        wishes: Wishes::default(),
-        rep: None,
-        case: None,
         name: Some("Zoë".to_owned()),
         phone: Some("+33123456789".to_owned()),
         message: Some("which one?".to_owned()),
-        details: Vec::new(),
-        page: None,
-        language: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
-        earlier: Vec::new(),
+        ..ask(ticket)
     };
     let mut records = vec![
         Record::Opened {

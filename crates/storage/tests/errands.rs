@@ -7,17 +7,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod stories;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use examples::peer::postgres::Postgres;
-use helpdesk::{
-    AccessDigest, Ask, Line, Record, Seq, SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
-};
+use helpdesk::{Line, Record, Seq, Speaker, TicketId};
 use storage::{
     CommitError, Intent, IntentChange, IntentKind, Journal, Keyring, OutboxChange, OutboxCounts,
     OutboxEntry, OutboxState, SoftChange, SoftKey, SoftKind, SoftValue, Standing, Work,
 };
+
+use stories::ask;
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -67,28 +69,8 @@ async fn open(url: &str) -> Journal {
 }
 
 fn opened(ticket: &str) -> Record {
-    let ask = Ask {
-        ticket: TicketId::new(ticket),
-        access: AccessDigest([7; 32]),
-        site: SiteId::new("shop"),
-        skills: vec![SkillId::new("cameras")],
-        tier: TierId::new("gold"),
-        wishes: Wishes::default(),
-        rep: None,
-        case: None,
-        name: None,
-        phone: None,
-        message: None,
-        details: Vec::new(),
-        page: None,
-        language: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
-        earlier: Vec::new(),
-    };
     Record::Opened {
-        ask: Box::new(ask),
+        ask: Box::new(ask(ticket)),
         at_unix_ms: 1,
     }
 }

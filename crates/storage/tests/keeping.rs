@@ -7,18 +7,22 @@
     reason = "a test fails by panicking"
 )]
 
+mod stories;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use examples::peer::postgres::Postgres;
 use helpdesk::{
-    AccessDigest, Ask, Candidate, Case, CaseId, CaseReason, CaseState, Decision, EstimateScore,
-    LESSONS_KEPT, Lesson, Level, Observation, Outcome, PauseEnd, Record, RepId, SiteId, SkillId,
-    Standing, TicketId, TierId, WaitEnd, Wishes,
+    Candidate, Case, CaseId, CaseReason, CaseState, Decision, EstimateScore, LESSONS_KEPT, Lesson,
+    Level, Observation, Outcome, PauseEnd, Record, RepId, SiteId, SkillId, Standing, TicketId,
+    TierId, WaitEnd,
 };
 use presence::Availability;
 use storage::{Archive, Journal, Keyring};
+
+use stories::ask;
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -63,28 +67,8 @@ async fn open(url: &str) -> Journal {
 }
 
 fn opened(ticket: &str) -> Record {
-    let ask = Ask {
-        ticket: TicketId::new(ticket),
-        access: AccessDigest([7; 32]),
-        site: SiteId::new("shop"),
-        skills: vec![SkillId::new("cameras")],
-        tier: TierId::new("gold"),
-        wishes: Wishes::default(),
-        details: Vec::new(),
-        rep: None,
-        case: None,
-        name: None,
-        phone: None,
-        message: None,
-        page: None,
-        language: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
-        earlier: Vec::new(),
-    };
     Record::Opened {
-        ask: Box::new(ask),
+        ask: Box::new(ask(ticket)),
         at_unix_ms: 1,
     }
 }

@@ -5,6 +5,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod stories;
+
 use std::collections::HashSet;
 use std::env;
 use std::fs;
@@ -12,8 +14,10 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use helpdesk::{AccessDigest, Ask, Record, SiteId, SkillId, TicketId, TierId};
+use helpdesk::{Ask, Record};
 use storage::Journal;
+
+use stories::ask;
 
 /// Names the database to the child process; absent in the parent.
 const CHILD_DATABASE: &str = "STORAGE_TEST_CHILD_DATABASE";
@@ -108,26 +112,10 @@ fn commit_for_ever(url: &str) -> ! {
 
 fn opened(ticket: &str) -> Record {
     let ask = Ask {
-        ticket: TicketId::new(ticket),
-        access: AccessDigest([7; 32]),
-        site: SiteId::new("shop"),
-        skills: vec![SkillId::new("cameras")],
-        tier: TierId::new("gold"),
-        wishes: helpdesk::Wishes::default(),
-        rep: None,
-        case: None,
-        name: None,
-        phone: None,
         message: Some(
             "a message long enough to make the log grow and be moved now and then".repeat(8),
         ),
-        details: Vec::new(),
-        page: None,
-        language: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
-        earlier: Vec::new(),
+        ..ask(ticket)
     };
     Record::Opened {
         ask: Box::new(ask),

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod stories;
+
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -19,13 +21,12 @@ use std::time::{Duration, Instant};
 
 use examples::peer::postgres::Postgres;
 use examples::unique::Folder;
-use helpdesk::{
-    AccessDigest, Ask, Line, LineId, Record, RepId, Seq, SiteId, SkillId, Speaker, TicketId,
-    TierId, Wishes,
-};
+use helpdesk::{Line, LineId, Record, RepId, Seq, Speaker, TicketId};
 use storage::{Archive, CommitError, Journal, Keyring, SoftChange, SoftKey, SoftKind, SoftValue};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use stories::ask;
 
 /// How long anything may take before it counts as waiting for ever.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -38,28 +39,8 @@ fn times(usual: usize) -> usize {
 }
 
 fn opened(ticket: &str) -> Record {
-    let ask = Ask {
-        ticket: TicketId::new(ticket),
-        access: AccessDigest([7; 32]),
-        site: SiteId::new("shop"),
-        skills: vec![SkillId::new("cameras")],
-        tier: TierId::new("gold"),
-        wishes: Wishes::default(),
-        rep: None,
-        case: None,
-        name: None,
-        phone: None,
-        message: None,
-        details: Vec::new(),
-        page: None,
-        language: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
-        earlier: Vec::new(),
-    };
     Record::Opened {
-        ask: Box::new(ask),
+        ask: Box::new(ask(ticket)),
         at_unix_ms: 1,
     }
 }

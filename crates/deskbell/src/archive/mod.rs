@@ -187,8 +187,8 @@ pub(crate) fn verify(arguments: &ConfigArguments) -> anyhow::Result<()> {
     }
 }
 
-/// Copies beside the journal and renames: at every moment one of the two is whole in its place. What was there before is
-/// kept under another name.
+/// Copies beside the journal and renames, so that there is a journal at every moment. What was there before is kept under
+/// another name.
 fn put_in_place(backup: &Path, journal: &Path) -> anyhow::Result<()> {
     let lock = OpenOptions::new()
         .create(true)
@@ -211,11 +211,21 @@ fn put_in_place(backup: &Path, journal: &Path) -> anyhow::Result<()> {
         .open(&copy)?;
     io::copy(&mut File::open(backup)?, &mut to)?;
     to.sync_all()?;
+    // A log belongs to its own file alone: that of the one before last is no part of the last one.
     for suffix in ["-wal", "-shm", ""] {
+        let kept = beside(journal, &format!("-before-restore{suffix}"));
+        if kept.exists() {
+            fs::remove_file(kept)?;
+        }
+    }
+    for suffix in ["-wal", "-shm"] {
         let old = beside(journal, suffix);
         if old.exists() {
             fs::rename(&old, beside(journal, &format!("-before-restore{suffix}")))?;
         }
+    }
+    if journal.exists() {
+        fs::hard_link(journal, beside(journal, "-before-restore"))?;
     }
     fs::rename(&copy, journal)?;
     let folder = journal

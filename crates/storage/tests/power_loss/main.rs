@@ -8,6 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../stories/mod.rs"]
+mod stories;
+
 mod cut;
 mod disk;
 mod vfs;
@@ -18,13 +21,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use helpdesk::{
-    AccessDigest, Ask, Line, Record, Seq, SiteId, SkillId, Speaker, TicketId, TierId, Wishes,
-};
+use helpdesk::{Ask, Line, Record, Seq, Speaker, TicketId};
 use storage::{CommitError, Health, Journal};
 use tokio::runtime::Runtime;
 
 use vfs::disk;
+
+use stories::ask;
 
 /// The disk is one for the whole process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -80,29 +83,6 @@ fn fresh_path() -> PathBuf {
 
 fn remove(path: &Path) {
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
-}
-
-fn ask(ticket: &str) -> Ask {
-    Ask {
-        ticket: TicketId::new(ticket),
-        access: AccessDigest([7; 32]),
-        site: SiteId::new("shop"),
-        skills: vec![SkillId::new("cameras")],
-        tier: TierId::new("gold"),
-        wishes: Wishes::default(),
-        rep: None,
-        case: None,
-        name: None,
-        phone: None,
-        message: None,
-        details: Vec::new(),
-        page: None,
-        language: None,
-        proof: helpdesk::Proof::None,
-        channel: helpdesk::Channel::Page,
-        im: None,
-        earlier: Vec::new(),
-    }
 }
 
 fn opened(ticket: &str) -> Record {
