@@ -7,7 +7,7 @@ use helpdesk::{Choose, Priority, Relax, RepId, SkillId, TierId};
 use sip::digest::Suite;
 
 use super::duration;
-use super::settings::{Audience, Extension, Refusal, Settings};
+use super::settings::{Audience, Extension, Refusal, Settings, TrunkSettings};
 
 /// What would be served: a heading in the first column, its rows beside it.
 pub(crate) fn summary(settings: &Settings) -> String {
@@ -20,6 +20,7 @@ pub(crate) fn summary(settings: &Settings) -> String {
         ),
         ("Watchers", watcher_rows(settings)),
         ("Lines", line_rows(settings)),
+        ("Trunks", trunk_rows(settings)),
         ("Storage", vec![vec![settings.storage.place()]]),
         ("Skills", skill_rows(settings)),
         ("Tiers", tier_rows(settings)),
@@ -142,6 +143,23 @@ fn line_rows(settings: &Settings) -> Vec<Row> {
     };
     let row = |line: &Extension| vec![line.rep.to_string(), pbx.address(&line.number)];
     pbx.extensions.iter().map(row).collect()
+}
+
+fn trunk_rows(settings: &Settings) -> Vec<Row> {
+    let row = |trunk: &TrunkSettings| {
+        let mut ways = Vec::new();
+        if let Some(lifetime) = trunk.register {
+            ways.push(format!("registered for {}", duration::write(lifetime)));
+        }
+        if let Some(interval) = trunk.ping {
+            ways.push(format!("asked every {}", duration::write(interval)));
+        }
+        if let Some(proxy) = &trunk.outbound_proxy {
+            ways.push(format!("over {proxy}"));
+        }
+        vec![trunk.label(), ways.join(", ")]
+    };
+    settings.trunks.iter().map(row).collect()
 }
 
 fn join_reps(reps: &HashSet<RepId>) -> String {

@@ -336,6 +336,55 @@ fn a_redirection_is_not_followed() {
     assert!(told.contains("which is not followed"), "{told}");
 }
 
+/// Security row M4: whoever is called has nobody else called, within the call or beside it.
+#[test]
+fn whoever_is_called_has_nobody_else_called() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let trunk = Trunk::open();
+    let server = serve(&trunk, "");
+    let _alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    let (invite, peer) = trunk.receive("INVITE ");
+    trunk.take(&invite, peer);
+    trunk.receive("ACK ");
+    wait_stage(&http, &ticket, "talking");
+    let elsewhere = format!("<sip:+19005551234@{}>", trunk.address());
+    let contact = format!("Contact: <sip:phone@{}>\r\n", trunk.address());
+    for (cseq, method, more) in [
+        (1, "REFER", format!("{contact}Refer-To: {elsewhere}\r\n")),
+        (
+            2,
+            "NOTIFY",
+            "Event: refer\r\nSubscription-State: active\r\n".to_owned(),
+        ),
+        (3, "INFO", format!("Also: {elsewhere}\r\n")),
+    ] {
+        trunk.ask(method, cseq, &more, &invite, peer);
+        let (answer, _) = trunk.receive("SIP/2.0 ");
+        assert!(answer.starts_with("SIP/2.0 4"), "{method}: {answer}");
+    }
+    // A call from outside that is to take the place of this one.
+    let call_id = invite
+        .lines()
+        .find_map(|line| line.strip_prefix("Call-ID: "));
+    let outside = format!(
+        "INVITE sip:+19005551234@{} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKoutside;rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:eve@trunk.example>;tag=eve\r\nTo: <sip:+19005551234@trunk.example>\r\nCall-ID: outside\r\n\
+         CSeq: 1 INVITE\r\n{contact}Replaces: {};to-tag=phone;from-tag=x\r\nContent-Length: 0\r\n\r\n",
+        server.sip(),
+        trunk.address(),
+        call_id.unwrap()
+    );
+    trunk.sip.send_to(outside.as_bytes(), server.sip()).unwrap();
+    let (answer, _) = trunk.receive("SIP/2.0 ");
+    assert!(answer.starts_with("SIP/2.0 4"), "{answer}");
+    wait_stage(&http, &ticket, "talking");
+    trunk.expect_nothing();
+}
+
 /// linphonec as the rep's phone, over TCP. Without a sound card it says nothing; that the telephone is where it would say
 /// it shows by what opens its way through NAT.
 #[test]

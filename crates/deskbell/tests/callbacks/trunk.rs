@@ -68,21 +68,27 @@ impl Trunk {
 
     /// Hangs up the call that this INVITE has begun.
     pub(crate) fn hang_up(&self, invite: &str, peer: SocketAddr) {
+        self.ask("BYE", 1, "", invite, peer);
+    }
+
+    /// Sends a request in the call that this INVITE has begun.
+    pub(crate) fn ask(&self, method: &str, cseq: u32, more: &str, invite: &str, peer: SocketAddr) {
         let line = |name: &str| {
             let found = invite.lines().find(|line| line.starts_with(name));
             found.unwrap().split_once(": ").unwrap().1.to_owned()
         };
         let contact = line("Contact:");
         let uri = contact.trim_matches(['<', '>']);
-        let bye = format!(
-            "BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKbye;rport\r\nMax-Forwards: 70\r\n\
-             From: {};tag=phone\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+        let request = format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{method}{cseq};rport\r\n\
+             Max-Forwards: 70\r\nFrom: {};tag=phone\r\nTo: {}\r\nCall-ID: {}\r\n\
+             CSeq: {cseq} {method}\r\n{more}Content-Length: 0\r\n\r\n",
             self.address(),
             line("To:"),
             line("From:"),
             line("Call-ID:"),
         );
-        self.sip.send_to(bye.as_bytes(), peer).unwrap();
+        self.sip.send_to(request.as_bytes(), peer).unwrap();
     }
 
     /// Nothing comes for a while.

@@ -180,6 +180,7 @@ fn summary_says_what_would_be_served() {
         HTTP     http://0.0.0.0:8080
         Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
         Lines    none
+        Trunks   none
         Storage  sqlite:deskbell.db
         Skills   cameras   Cameras
                  lenses    lenses
@@ -201,6 +202,37 @@ fn summary_says_what_would_be_served() {
 }
 
 #[test]
+fn summary_says_how_trunks_are_kept() {
+    let text = r#"
+sip.domain = "shop.example"
+[[trunk]]
+uri = "sip:trunk.example"
+user = "shop"
+password = "correct horse"
+realm = "trunk.example"
+register = true
+ping = "30s"
+[[trunk]]
+uri = "sip:192.0.2.7;transport=tls"
+outbound_proxy = "sip:edge.example"
+"#;
+    let settings = read(text, Path::new("deskbell.toml"), &environment).unwrap();
+    let summary = summary(&settings);
+    let trunks: Vec<_> = summary
+        .lines()
+        .skip_while(|line| !line.starts_with("Trunks"))
+        .take(2)
+        .collect();
+    assert_eq!(
+        trunks,
+        [
+            "Trunks   shop@trunk.example        registered for 10m, asked every 30s",
+            "         192.0.2.7;transport=tls  over sip:edge.example",
+        ]
+    );
+}
+
+#[test]
 fn summary_of_little_says_none_and_dangers_stand_out() {
     let text = "sip.domain = \"shop.example\"\ndangerous.open_domain = true";
     let settings = read(text, Path::new("deskbell.toml"), &environment).unwrap();
@@ -214,6 +246,7 @@ fn summary_of_little_says_none_and_dangers_stand_out() {
         HTTP     http://0.0.0.0:8080
         Watchers reps by every rep, groups by every rep, told every 5s at most; others are refused
         Lines    none
+        Trunks   none
         Storage  sqlite:deskbell.db
         Skills   none
         Tiers    standard  weight 1
