@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, PackageId};
 pub(crate) const PURE: [&str; 3] = ["sip", "presence", "helpdesk"];
 
 /// The arrows of ARCHITECTURE.md. `deskbell` may use every crate of the product.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("sip", &[]),
     ("presence", &[]),
     ("helpdesk", &["presence"]),
@@ -31,8 +31,9 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("sip-fixtures", &[]),
     // The test phones share no line with the server, so that they share no mistake.
     ("examples", &[]),
-    // The benchmarks link what they measure as dev-dependencies.
-    ("benches", &[]),
+    // The benchmarks link what they measure as dev-dependencies, and start servers as the tests do.
+    ("benches", &["examples"]),
+    ("instructions", &["sip", "presence", "sip-fixtures"]),
     ("fuzz", &["sip", "presence"]),
 ];
 

@@ -226,7 +226,7 @@ outbound_proxy = "sip:edge.example"
     assert_eq!(
         trunks,
         [
-            "Trunks   shop@trunk.example        registered for 10m, asked every 30s",
+            "Trunks   shop@trunk.example       registered for 10m, asked every 30s",
             "         192.0.2.7;transport=tls  over sip:edge.example",
         ]
     );
