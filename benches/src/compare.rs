@@ -33,6 +33,9 @@ pub(crate) struct Compare {
     /// Requests a second of the paced runs.
     #[arg(long, default_value_t = 8000)]
     pace: u32,
+    /// Runs of this case alone.
+    #[arg(long)]
+    only: Option<String>,
     /// The processor of the servers; the generator has the other.
     #[arg(long, default_value_t = 0)]
     processor: u32,
@@ -156,7 +159,8 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
                 continue;
             };
             for run in Run::ALL {
-                if !contender.takes(run) {
+                let is_wanted = compare.only.as_deref().is_none_or(|only| only == run.case);
+                if !is_wanted || !contender.takes(run) {
                     continue;
                 }
                 // A server of its own for each run: what one leaves behind is no burden of the next.
@@ -214,6 +218,10 @@ fn load(
     argue("--transport", run.transport.to_owned());
     argue("--seconds", compare.seconds.to_string());
     argue("--users", run.users().to_string());
+    if run.case == "watch" {
+        // The NOTIFYs of more changes at a time are more than a UDP socket's buffer takes.
+        argue("--window", "4".to_owned());
+    }
     match run.pace {
         Pace::Closed => {}
         Pace::Open => {

@@ -96,7 +96,8 @@ pub(super) fn of(lines: &[Value]) -> String {
                 sum(&["refused", "wrong", "unanswered", "notifies_wrong"])
             );
             let (checked, wrong) = (sum(&["states_checked"]), sum(&["states_wrong"]));
-            if wrong > 0 {
+            // Over a connection it is the server's choice whether it tells a watcher that it cannot dial.
+            if wrong > 0 && kind_shown.starts_with("UDP") {
                 text += &format!("; {wrong} of {checked} states wrong");
             }
             let broke_off = runs.iter().filter(|run| run.get("broke_off").is_some());

@@ -424,7 +424,8 @@ impl<'a> Drive<'a> {
             Case::Publish | Case::Refresh | Case::Modify | Case::Mixed => self.logins.is_none(),
             Case::Options | Case::Register | Case::Echo | Case::Watch => false,
         };
-        if !has_states {
+        // Over a connection it is the server's choice whether it tells a watcher that it cannot dial.
+        if !has_states || self.plan.transport != Transport::Udp {
             return Ok(());
         }
         let step = (self.plan.users / SAMPLE).max(1);

@@ -20,6 +20,8 @@ pub struct NonceKeeper {
     key: NonceKey,
     started: Instant,
     uses: [Shard; SHARDS],
+    /// Nonces remembered in a shard.
+    remembered: usize,
 }
 
 #[expect(
@@ -53,8 +55,9 @@ pub(crate) enum Use {
 
 /// Many requests of many users meet here, and each holds a lock for some hundred nanoseconds.
 const SHARDS: usize = 16;
-/// Nonces remembered in a shard.
-const REMEMBERED: usize = 4096;
+/// Nonces remembered in a shard, about 100 bytes each. One that is forgotten takes all with it that were issued in the same
+/// step of time: in one step, fewer users than can be remembered may log in with nonces of their own.
+const REMEMBERED: usize = 16_384;
 /// How far a count may lag behind the highest one, as requests overtake each other on UDP.
 const WINDOW: u32 = 64;
 /// Bytes of the age, the salt and the cut HMAC.
@@ -72,6 +75,7 @@ impl NonceKeeper {
             key: NonceKey(key),
             started: now,
             uses: std::array::from_fn(|_| Shard::default()),
+            remembered: REMEMBERED,
         }
     }
 
@@ -102,7 +106,7 @@ impl NonceKeeper {
         };
         // A panic elsewhere cannot leave a half-made count: the lock is held for plain arithmetic.
         let mut uses = uses.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.count(stamp, used.count.unwrap_or(1)) {
+        if uses.count(stamp, used.count.unwrap_or(1), self.remembered) {
             let age = Duration::from_millis(age);
             Use::Fresh { age }
         } else {
@@ -188,7 +192,7 @@ struct Counted {
 
 impl Uses {
     /// Whether this use is the first with its count.
-    fn count(&mut self, stamp: [u8; AGE + SALT], count: u32) -> bool {
+    fn count(&mut self, stamp: [u8; AGE + SALT], count: u32, remembered: usize) -> bool {
         if let Some(counted) = self.counts.get_mut(&stamp) {
             return counted.count(count);
         }
@@ -199,7 +203,7 @@ impl Uses {
         {
             return false;
         }
-        if self.in_order.len() >= REMEMBERED
+        if self.in_order.len() >= remembered
             && let Some(oldest) = self.in_order.pop_front()
         {
             self.counts.remove(&oldest);
@@ -246,7 +250,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     use std::time::{Duration, Instant};
 
-    use super::{NonceKeeper, REMEMBERED, SHARDS, Use, Used};
+    use super::{NonceKeeper, SHARDS, Use, Used};
 
     const LIFETIME: Duration = Duration::from_secs(60);
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -369,8 +373,12 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_what_is_forgotten_is_never_fresh_again() {
         let now = start();
-        let keeper = keeper(now);
-        let nonces: Vec<_> = (0..(SHARDS * REMEMBERED + SHARDS * 10) as u64)
+        let remembered = 256;
+        let keeper = NonceKeeper {
+            remembered,
+            ..keeper(now)
+        };
+        let nonces: Vec<_> = (0..(SHARDS * remembered + SHARDS * 10) as u64)
             .map(|salt| keeper.issue(HERE, salt, now + Duration::from_millis(salt / 100)))
             .collect();
         let later = now + Duration::from_secs(1);
@@ -381,8 +389,25 @@ mod tests {
             let uses = shard.lock().unwrap();
             assert_eq!(
                 (uses.counts.len(), uses.in_order.len()),
-                (REMEMBERED, REMEMBERED)
+                (remembered, remembered)
             );
         }
+    }
+
+    #[test]
+    fn as_many_as_are_remembered_may_come_in_one_moment() {
+        let now = start();
+        let keeper = NonceKeeper {
+            remembered: 256,
+            ..keeper(now)
+        };
+        let nonces: Vec<_> = (0..(SHARDS * 256) as u64)
+            .map(|salt| keeper.issue(HERE, salt, now))
+            .collect();
+        let is_fresh = |nonce: &String| is_fresh(&keeper, used(nonce.as_bytes(), Some(1)), now);
+        assert!(nonces.iter().all(is_fresh));
+        // One more, and none of that moment is taken that was not counted before.
+        let [more, late] = [1 << 20, 2 << 20].map(|salt| keeper.issue(HERE, salt, now));
+        assert!(is_fresh(&more) && !is_fresh(&late));
     }
 }

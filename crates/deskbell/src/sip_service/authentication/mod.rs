@@ -22,9 +22,9 @@ use tries::{Admission, Tries};
 
 pub(crate) use offers::Offers;
 
-/// Nonces carry their time in steps of this, so that a retransmitted request is challenged with the same
-/// nonce; longer than it takes to retransmit a few times (RFC 3261 §17.1.2.2).
-const NONCE_TICK: Duration = Duration::from_secs(8);
+/// Nonces carry their time in steps of this, so that a request that is retransmitted at once (RFC 3261 §17.1.2.2) is mostly
+/// challenged with the same nonce. In one step 262,144 users can log in with nonces of their own.
+const NONCE_TICK: Duration = Duration::from_secs(2);
 
 /// What somebody who was wrong too often is told to wait at a console, in seconds.
 const REFUSED_FOR: u32 = 60;
