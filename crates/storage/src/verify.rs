@@ -9,6 +9,7 @@ use crate::error::LoadError;
 use crate::intent::Intent;
 use crate::outbox::OutboxEntry;
 use crate::reader::{Choice, Reader, Source, TicketRow};
+use crate::row::StoredRow;
 use crate::soft::StoredState;
 
 /// What is found by reading everything.
@@ -24,6 +25,9 @@ pub struct Verdict {
 
 /// Rows read at once where all are read.
 pub(crate) const PAGE: u32 = 500;
+
+/// How often a ticket is looked at again that does not fit its records.
+const MOST_TRIES: u32 = 5;
 
 /// Faults told; more are not looked for.
 const MOST_FAULTS: usize = 100;
@@ -192,51 +196,86 @@ impl Reader {
     async fn verify_tickets(&self, verdict: &mut Verdict) -> Result<(), LoadError> {
         let mut after = None;
         loop {
-            let tickets = self.tickets(i64::MIN, after, PAGE).await?;
-            let Some(last) = tickets.last() else {
+            let tickets = self.tickets(i64::MIN, after.clone(), PAGE).await?;
+            if tickets.is_empty() {
                 return Ok(());
-            };
-            after = Some((last.opened_at_unix_ms, last.id.clone()));
+            }
             let ids = tickets.iter().map(|ticket| ticket.id.clone()).collect();
-            let mut rows = self
-                .rows(Choice::Tickets(ids))
-                .await?
-                .into_iter()
-                .peekable();
+            let rows = self.rows(Choice::Tickets(ids)).await?;
+            let mut rows = rows.into_iter().peekable();
             for ticket in tickets {
+                let own = std::iter::from_fn(|| rows.next_if(|row| row.ticket == ticket.id));
+                let (records, mut wrong) = self.examine(&ticket, own);
+                if !wrong.is_empty() {
+                    wrong = self.examine_again(after.take(), &ticket.id).await?;
+                }
                 verdict.tickets += 1;
-                let (mut link, mut told) = (Link::default(), Told::default());
-                while let Some(row) = rows.next_if(|row| row.ticket == ticket.id) {
-                    verdict.records += 1;
-                    let digest: Digest = row.columns().digest();
-                    link = link.followed_by(&digest);
-                    let position = row.position;
-                    if row.digest != digest {
-                        let wrong = format!("record {position} is not what was written");
-                        verdict.wrong.push(wrong);
-                        continue;
-                    }
-                    match self.record(row) {
-                        Ok(record) => told.hear(&record),
-                        Err(error) => verdict.wrong.push(error.to_string()),
-                    }
-                }
-                if ticket.records != link.records || ticket.chain != link.chain {
-                    verdict.wrong.push(format!(
-                        "ticket {} has {} records that fit together, and {} were written",
-                        ticket.id, link.records, ticket.records
-                    ));
-                } else if !told.fits(&ticket) {
-                    verdict.wrong.push(format!(
-                        "ticket {} is not listed as its records tell",
-                        ticket.id
-                    ));
-                }
+                verdict.records += records;
+                verdict.wrong.extend(wrong);
+                after = Some((ticket.opened_at_unix_ms, ticket.id));
                 if verdict.wrong.len() >= MOST_FAULTS {
                     return Ok(());
                 }
             }
         }
+    }
+
+    /// The same for the one ticket `after` another. A ticket and its records are read one after the other, and a server
+    /// may write in between: what is wrong stays so.
+    async fn examine_again(
+        &self,
+        after: Option<(i64, String)>,
+        id: &str,
+    ) -> Result<Vec<String>, LoadError> {
+        let mut wrong = Vec::new();
+        for _ in 0..MOST_TRIES {
+            let ticket = self.tickets(i64::MIN, after.clone(), 1).await?.pop();
+            let Some(ticket) = ticket.filter(|ticket| ticket.id == id) else {
+                // It was erased meanwhile, or another came before it.
+                return Ok(wrong);
+            };
+            let rows = self.rows(Choice::Tickets(vec![id.to_owned()])).await?;
+            wrong = self.examine(&ticket, rows.into_iter()).1;
+            if wrong.is_empty() {
+                break;
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// How many records a ticket has, and what is wrong with them and with it.
+    fn examine(
+        &self,
+        ticket: &TicketRow,
+        rows: impl Iterator<Item = StoredRow>,
+    ) -> (u64, Vec<String>) {
+        let (mut link, mut told) = (Link::default(), Told::default());
+        let (mut records, mut wrong) = (0, Vec::new());
+        for row in rows {
+            records += 1;
+            let digest: Digest = row.columns().digest();
+            link = link.followed_by(&digest);
+            if row.digest != digest {
+                wrong.push(format!("record {} is not what was written", row.position));
+                continue;
+            }
+            match self.record(row) {
+                Ok(record) => told.hear(&record),
+                Err(error) => wrong.push(error.to_string()),
+            }
+        }
+        if ticket.records != link.records || ticket.chain != link.chain {
+            wrong.push(format!(
+                "ticket {} has {} records that fit together, and {} were written",
+                ticket.id, link.records, ticket.records
+            ));
+        } else if !told.fits(ticket) {
+            wrong.push(format!(
+                "ticket {} is not listed as its records tell",
+                ticket.id
+            ));
+        }
+        (records, wrong)
     }
 }
 
