@@ -50,6 +50,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Its workers end with it when it is asked to, and would outlive it if it were killed.
         let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        // It may have ended by itself.
         let _ = kill(id, Signal::SIGTERM);
         let child = &mut self.child;
         if wait::until("the program's end", LIMIT, || Ok(child.try_wait()?)).is_err() {
@@ -58,6 +59,7 @@ impl Drop for Running {
         }
         if std::thread::panicking() {
             let log = fs::read(&self.log).unwrap_or_default();
+            // The test has failed already; its log is all there is to add.
             let _ = std::io::stderr().write_all(&log);
         }
     }

@@ -203,6 +203,7 @@ fn provoke(server: SocketAddr, pieces: &[&[u8]]) -> Vec<u8> {
             break;
         }
     }
+    // A server that wants no more may be gone: what counts is what it said until then.
     let _ = stream.shutdown(Shutdown::Write);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);

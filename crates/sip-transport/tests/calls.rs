@@ -110,7 +110,7 @@ async fn a_call_rings_is_taken_changed_by_the_peer_and_hung_up_by_us() {
 
     phone.send(&inside("INVITE", 1, "re", "hold")).await;
     let Event::PeerOffer { id, offer } = next(&mut call).await else {
-        unreachable!()
+        panic!("the phone's re-INVITE is shown as an offer")
     };
     assert_eq!(offer, Some(body("hold")));
     let accept = Input::Accept {
@@ -173,7 +173,7 @@ async fn the_peers_cancel_withdraws_its_offer() {
     assert!(phone.receive().await.starts_with("ACK "));
     phone.send(&inside("INVITE", 1, "re", "hold")).await;
     let Event::PeerOffer { id, .. } = next(&mut call).await else {
-        unreachable!()
+        panic!("the phone's re-INVITE is shown as an offer")
     };
     phone.send(&inside("CANCEL", 1, "re", "")).await;
     assert_eq!(next(&mut call).await, Event::PeerOfferWithdrawn { id });

@@ -35,7 +35,9 @@ proptest! {
         let mut watched = Watched::new(config, any_instant());
         watched.play(&events);
         let snapshot = watched.desk.snapshot();
-        let [skill] = SKILLS[skill] else { unreachable!() };
+        let [skill] = SKILLS[skill] else {
+            panic!("the first asks name one skill each")
+        };
         let group = snapshot.sites[0]
             .groups
             .iter()
@@ -76,7 +78,9 @@ proptest! {
         let mut watched = Watched::large(config, any_instant());
         watched.play(&events);
         let snapshot = watched.desk.snapshot();
-        let [skill] = SKILLS[skill] else { unreachable!() };
+        let [skill] = SKILLS[skill] else {
+            panic!("the first asks name one skill each")
+        };
         let groups = &snapshot.sites[0].groups;
         let asked_for = |group: &&helpdesk::GroupSnapshot| {
             group.skill.as_str() == *skill && group.tier.as_str() == TIERS[tier]

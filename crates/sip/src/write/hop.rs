@@ -87,7 +87,7 @@ mod tests {
             .body("application/sdp", "v=0")
             .print("UDP 192.0.2.1:5060", "z9hG4bKx");
         let Message::Request(invite) = Message::parse(bytes).unwrap() else {
-            unreachable!()
+            panic!("a request was written")
         };
         invite
     }
@@ -95,7 +95,7 @@ mod tests {
     fn refusal(invite: &Request) -> Response {
         let busy = ResponseBuilder::answer(invite, StatusCode::new(486).unwrap()).to_tag("theirs");
         let Message::Response(response) = Message::parse(busy.build()).unwrap() else {
-            unreachable!()
+            panic!("a response was written")
         };
         response
     }

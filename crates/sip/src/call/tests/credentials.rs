@@ -91,7 +91,7 @@ fn an_ack_repeats_the_credentials_of_its_invite() {
         call.now,
     );
     let Some(crate::call::Output::Acknowledge { draft, .. }) = call.leg.poll_output() else {
-        unreachable!()
+        panic!("the 2xx is acknowledged")
     };
     let ack = super::script::request(&draft);
     assert_eq!(

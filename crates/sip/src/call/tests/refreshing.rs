@@ -183,7 +183,7 @@ fn the_2xx_tells_the_peer_that_it_refreshes() {
             call.now,
         );
         let Some(Output::Answer { response, .. }) = call.leg.poll_output() else {
-            unreachable!()
+            panic!("the refresh is answered")
         };
         let response = super::script::response(response);
         let session = response.header(HeaderName::SessionExpires).unwrap();

@@ -286,13 +286,13 @@ pub(super) fn request(draft: &RequestDraft) -> Request {
             request.check().unwrap();
             request
         }
-        Message::Response(_) => unreachable!(),
+        Message::Response(_) => panic!("a request was sent"),
     }
 }
 
 pub(super) fn response(bytes: Bytes) -> Response {
     match Message::parse(bytes).unwrap() {
         Message::Response(response) => response,
-        Message::Request(_) => unreachable!(),
+        Message::Request(_) => panic!("a response was sent"),
     }
 }

@@ -22,7 +22,7 @@ fn request(branch: &str) -> Request {
         &format!("branch=z9hG4bK{branch};rport"),
     )) {
         Message::Request(request) => request,
-        Message::Response(_) => unreachable!(),
+        Message::Response(_) => panic!("a request was written"),
     }
 }
 
@@ -112,7 +112,7 @@ fn answers_of_every_kind_come_again_to_the_octet() {
         "To: <sip:alice@shop.example>;tag=x;y=z",
     ));
     let Message::Request(with_tag) = with_tag else {
-        unreachable!()
+        panic!("a request was written")
     };
     for request in [plain, with_tag] {
         let answer = |code| ResponseBuilder::answer(&request, StatusCode::new(code).unwrap());
@@ -149,7 +149,7 @@ fn the_same_request_by_another_way_has_merged() {
     let other =
         request_text("PUBLISH", "branch=z9hG4bKone;rport").replace("=z9hG4bKone", "=z9hG4bKtwo");
     let Message::Request(other) = parse(&other) else {
-        unreachable!()
+        panic!("a request was written")
     };
     let (identity, branch) = names(&other);
     let known = answered.look_up(&identity, branch, &other, source());

@@ -76,7 +76,7 @@ fn one_request_of_ours_too_many_fails_at_once() {
         super::script::start(),
     );
     let Some(Output::Failed { token, cause }) = script.endpoint.poll_output() else {
-        unreachable!()
+        panic!("the request finds no room")
     };
     assert_eq!((token, cause), (RequestToken(2), Failure::Overload));
 }

@@ -301,7 +301,7 @@ fn a_bad_request_is_answered_with_its_reason_unless_no_answer_finds_its_way() {
                 ack,
             ] {
                 let Message::Request(request) = parse(&text) else {
-                    unreachable!()
+                    panic!("a request was written")
                 };
                 let error: BadRequest = request.check().unwrap_err();
                 assert_eq!(error.status, StatusCode::BAD_REQUEST);
