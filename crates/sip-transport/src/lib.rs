@@ -7,6 +7,7 @@ mod alarm;
 mod budget;
 mod calling;
 mod calls;
+mod carrying;
 mod config;
 mod connection;
 mod counters;
