@@ -221,7 +221,10 @@ impl Clients {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0 && self.answered == 0 && self.ids.is_empty() && self.invites_by_token.is_empty()
+        self.len() == 0
+            && self.answered == 0
+            && self.ids.is_empty()
+            && self.invites_by_token.is_empty()
     }
 
     fn handle_retransmit(&mut self, id: Id, effects: &mut Effects, now: Instant) {
