@@ -139,7 +139,10 @@ impl Calling {
 
     fn handle_news(&mut self, News { request, told }: News) {
         match told {
-            Told::Result(Ok(response)) => self.handle(Input::Response { request, response }),
+            Told::Response(response) => self.handle(Input::Response {
+                request,
+                response: *response,
+            }),
             Told::Asks(attempt, servers) => {
                 if let Some(invite) = self.invite_of(request) {
                     invite.attempt = attempt;
@@ -150,7 +153,7 @@ impl Calling {
                 }
             }
             Told::NobodyElse => self.handle(Input::NobodyElse { request }),
-            Told::Result(Err(error)) => {
+            Told::Failed(error) => {
                 debug!(%error, "a call's request has failed");
                 let cause = cause_of(&error);
                 self.handle(Input::Failed { request, cause });

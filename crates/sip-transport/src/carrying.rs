@@ -24,7 +24,9 @@ pub(crate) struct News {
 
 #[derive(Debug)]
 pub(crate) enum Told {
-    Result(Result<Response, RequestError>),
+    Response(Box<Response>),
+    /// There is none.
+    Failed(RequestError),
     /// An INVITE goes to the first of these servers; the others were not asked.
     Asks(Attempt, Vec<Server>),
     /// The server that has the INVITE was to be given up, and there is no other.
@@ -89,6 +91,15 @@ enum Others {
     NoneTold,
 }
 
+impl From<Result<Response, RequestError>> for Told {
+    fn from(result: Result<Response, RequestError>) -> Self {
+        match result {
+            Ok(response) => Self::Response(Box::new(response)),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
 impl Attempt {
     /// Whether a server was asked before.
     pub(crate) fn is_another(self) -> bool {
@@ -148,7 +159,7 @@ impl Heeding {
 impl Carrier {
     pub(crate) async fn carry(self, draft: RequestDraft) {
         let result = self.sender.request(draft, self.target.clone()).await;
-        self.tell(Told::Result(result)).await;
+        self.tell(result.into()).await;
     }
 
     /// RFC 3263 §4.3: the next server is tried after a failure to connect, silence and 503, while nobody may ring yet.
@@ -161,7 +172,7 @@ impl Carrier {
     ) {
         let mut targets = match self.targets(known).await {
             Ok(targets) => targets,
-            Err(error) => return self.tell(Told::Result(Err(error))).await,
+            Err(error) => return self.tell(Told::Failed(error)).await,
         };
         let mut late = JoinSet::new();
         let mut attempt = Attempt::default();
@@ -178,7 +189,7 @@ impl Carrier {
                 Asked::Told => break,
                 Asked::Failed(result) => {
                     if targets.is_empty() || heeding.is_over() {
-                        self.tell(Told::Result(result)).await;
+                        self.tell(result.into()).await;
                         break;
                     }
                 }
@@ -295,7 +306,7 @@ impl Carrier {
                         | Hearing::Cancelled
                         | Hearing::Answered => hearing,
                     };
-                    self.tell(Told::Result(Ok(response))).await;
+                    self.tell(Told::Response(Box::new(response))).await;
                 }
                 Some(InviteEvent::Final(response)) => {
                     // Whoever may ring already is not called by another server.
@@ -305,22 +316,22 @@ impl Carrier {
                         return Asked::Failed(Ok(response));
                     }
                     hearing = Hearing::Answered;
-                    self.tell(Told::Result(Ok(response))).await;
+                    self.tell(Told::Response(Box::new(response))).await;
                 }
                 Some(InviteEvent::FurtherSuccess(response)) => {
-                    self.tell(Told::Result(Ok(response))).await;
+                    self.tell(Told::Response(Box::new(response))).await;
                 }
                 Some(InviteEvent::Failed(error)) if hearing == Hearing::Nothing => {
                     return Asked::Failed(Err(error));
                 }
                 Some(InviteEvent::Failed(error)) => {
-                    self.tell(Told::Result(Err(error))).await;
+                    self.tell(Told::Failed(error)).await;
                     return Asked::Told;
                 }
                 None if hearing == Hearing::Answered => return Asked::Told,
                 // The socket is gone, and its transactions with it.
                 None => {
-                    self.tell(Told::Result(Err(RequestError::FlowClosed))).await;
+                    self.tell(Told::Failed(RequestError::FlowClosed)).await;
                     return Asked::Told;
                 }
             }
@@ -334,10 +345,10 @@ impl Carrier {
             match event {
                 InviteEvent::Final(response) if response.status().is_success() => {
                     taken.cancel();
-                    self.tell(Told::Result(Ok(response))).await;
+                    self.tell(Told::Response(Box::new(response))).await;
                 }
                 InviteEvent::FurtherSuccess(response) => {
-                    self.tell(Told::Result(Ok(response))).await;
+                    self.tell(Told::Response(Box::new(response))).await;
                 }
                 InviteEvent::Provisional(_) | InviteEvent::Final(_) => {}
                 InviteEvent::Failed(error) => {
