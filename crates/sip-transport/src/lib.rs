@@ -55,6 +55,6 @@ pub use crate::resolve::{ResolveError, Server};
 pub use crate::sender::{RequestError, Sender, Target};
 pub use crate::service::{Exchange, Handling, Overloaded, PendingAnswer, Service};
 pub use crate::tls::{TlsError, TlsIdentity};
-pub use crate::transport::{BindError, LimitsHandle, TlsHandle, Transport};
+pub use crate::transport::{BindError, LimitsHandle, TlsHandle, Transport, TrustHandle};
 pub use crate::trust::TlsTrust;
 pub use crate::upgraded::{NotTaken, Upgraded};
