@@ -48,6 +48,7 @@ on_both![
     repeated_line_is_kept_once_and_another_in_its_place_refused,
     repeated_opening_is_kept_once_and_another_of_that_id_refused,
     refused_batch_leaves_nothing_behind_and_others_alone,
+    what_is_written_meanwhile_is_no_fault,
 ];
 
 async fn every_record_comes_back_as_it_went_in(url: &str) {
@@ -354,4 +355,28 @@ async fn sealed_bodies_are_opened_by_their_keys_and_sealed_anew(url: &str) {
     let journal = Journal::open_sealed(url, keys).await.unwrap();
     let unreadable = journal.load(0).await.unwrap_err().to_string();
     assert!(unreadable.contains("not among the keys"), "{unreadable}");
+}
+
+/// A ticket that grows without a pause while all is verified.
+async fn what_is_written_meanwhile_is_no_fault(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    journal.commit(vec![opened("a")]).await.unwrap();
+    let write = async {
+        for number in 1..=400 {
+            journal
+                .commit(vec![line("a", number, None, "and on")])
+                .await
+                .unwrap();
+        }
+    };
+    let verify = async {
+        loop {
+            let verdict = journal.verify().await.unwrap();
+            assert_eq!(verdict.wrong, [] as [String; 0]);
+            if verdict.records > 400 {
+                return;
+            }
+        }
+    };
+    tokio::join!(write, verify);
 }
