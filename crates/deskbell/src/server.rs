@@ -16,7 +16,7 @@ use gateway::{
 use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Calls, Counters, LimitsHandle, TlsHandle, Transport};
+use sip_transport::{Calls, Counters, LimitsHandle, TlsHandle, Transport, TrustHandle};
 use storage::{Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -87,6 +87,8 @@ struct Reload {
     watchers: watch::Sender<()>,
     gateway: ConfigHandle,
     tls: TlsHandle,
+    trust: TrustHandle,
+    messengers_proxy: watch::Sender<Option<String>>,
     limits: LimitsHandle,
     sockets: mpsc::Sender<SoftphoneSocket>,
     counters: Arc<Counters>,
@@ -192,6 +194,8 @@ impl Server {
         let (line_notifies_in, line_notifies) = mpsc::channel(INPUTS);
         let (lines_in, line_board) = watch::channel(Arc::default());
         let (trunks_in, trunks) = watch::channel(Arc::from(settings.trunks.clone()));
+        let (messengers_proxy_in, messengers_proxy) =
+            watch::channel(settings.sip.outbound_proxy.as_deref().map(route_over));
         let (trunk_reports, trunk_board) = watch::channel(Arc::from([]));
         let expected_notifies = ExpectedNotifies::default();
         let (sockets_in, mut sockets) = mpsc::channel::<SoftphoneSocket>(SOCKETS);
@@ -228,6 +232,8 @@ impl Server {
             watchers: reloads_in,
             gateway: gateway.config_handle(),
             tls: transport.tls_handle(),
+            trust: transport.trust_handle(),
+            messengers_proxy: messengers_proxy_in,
             limits: transport.limits_handle(),
             sockets: sockets_in,
             counters: transport.counters(),
@@ -242,7 +248,7 @@ impl Server {
         let messengers = Letters::new(
             transport.sender(),
             settings.sip.domain.clone(),
-            settings.sip.outbound_proxy.as_deref().map(route_over),
+            messengers_proxy,
             deliveries_in.clone(),
             happenings.clone(),
         );
@@ -516,7 +522,8 @@ impl Server {
     }
 
     /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[presence]`,
-    /// `[pbx]` and the longest datagram stay until a restart; certificates are shown to the next connection.
+    /// `[pbx]` and the longest datagram stay until a restart; certificates are shown to the next connection, and those of
+    /// others judged by the new authorities from the next request on.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
@@ -524,6 +531,7 @@ impl Server {
         if *realm != settings.sip.realm {
             bail!("[sip] realm is {realm:?} until a restart");
         }
+        let trust = trust(&settings)?;
         self.reload.directory.store(Arc::new(directory(&settings)));
         self.reload.watchers.send_replace(());
         let Reload {
@@ -552,6 +560,9 @@ impl Server {
         if let Some(identity) = settings.tls {
             self.reload.tls.replace(identity);
         }
+        self.reload.trust.replace(trust);
+        let proxy = settings.sip.outbound_proxy.as_deref().map(route_over);
+        self.reload.messengers_proxy.send_replace(proxy);
         self.reload.limits.replace(settings.limits);
         // Before the helpdesk's, which says by the trunks who dials.
         self.reload.trunks.send_replace(settings.trunks.into());

@@ -7,15 +7,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use sip::call::{Body, Config, Event, Input, Leg, Output, PeerRequestId, RequestId, Setup};
 use sip::transaction::Failure;
-use sip::{Flow, Method, RequestDraft, Response, StatusCode};
+use sip::{Flow, Method, RequestDraft};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::alarm::Alarm;
 use crate::calls::{Duty, Message};
-use crate::invitation::{Invitation, InviteEvent};
+use crate::carrying::{Attempt, Carrier, InviteOrders, News, Told};
+use crate::resolve::Server;
 use crate::sender::{RequestError, Sender, Target};
 
 /// How the requests of a leg find their peer.
@@ -39,16 +39,20 @@ pub(crate) struct Calling {
     news_sender: mpsc::Sender<News>,
     /// One task for each request of ours under way; they end with this one.
     carriers: JoinSet<()>,
-    cancels: HashMap<RequestId, CancellationToken>,
+    /// The INVITE of ours under way, or the last one.
+    invite: Option<Inviting>,
     duties: HashMap<PeerRequestId, Duty>,
     next_peer_request: u64,
 }
 
-/// What becomes of a request of ours.
-#[derive(Debug)]
-struct News {
+/// An INVITE of ours; of those of a leg one is under way at a time.
+struct Inviting {
     request: RequestId,
-    result: Result<Response, RequestError>,
+    next_hop: Box<str>,
+    orders: InviteOrders,
+    attempt: Attempt,
+    /// The server that has it, and those that are left.
+    servers: Vec<Server>,
 }
 
 /// Responses that wait for the leg.
@@ -73,7 +77,7 @@ impl Calling {
             news,
             news_sender,
             carriers: JoinSet::new(),
-            cancels: HashMap::new(),
+            invite: None,
             duties: HashMap::new(),
             next_peer_request: 0,
         }
@@ -133,10 +137,23 @@ impl Calling {
         }
     }
 
-    fn handle_news(&mut self, News { request, result }: News) {
-        match result {
-            Ok(response) => self.handle(Input::Response { request, response }),
-            Err(error) => {
+    fn handle_news(&mut self, News { request, told }: News) {
+        match told {
+            Told::Response(response) => self.handle(Input::Response {
+                request,
+                response: *response,
+            }),
+            Told::Asks(attempt, servers) => {
+                if let Some(invite) = self.invite_of(request) {
+                    invite.attempt = attempt;
+                    invite.servers = servers;
+                }
+                if attempt.is_another() {
+                    self.handle(Input::Elsewhere { request });
+                }
+            }
+            Told::NobodyElse => self.handle(Input::NobodyElse { request }),
+            Told::Failed(error) => {
                 debug!(%error, "a call's request has failed");
                 let cause = cause_of(&error);
                 self.handle(Input::Failed { request, cause });
@@ -150,8 +167,13 @@ impl Calling {
             match output {
                 Output::Send { request, draft } => self.send(request, *draft),
                 Output::Cancel { request } => {
-                    if let Some(cancel) = self.cancels.get(&request) {
-                        cancel.cancel();
+                    if let Some(invite) = self.invite_of(request) {
+                        invite.orders.cancel();
+                    }
+                }
+                Output::TryElsewhere { request } => {
+                    if let Some(invite) = self.invite_of(request) {
+                        invite.orders.give_up(invite.attempt);
                     }
                 }
                 Output::Acknowledge { draft, branch } => {
@@ -181,14 +203,30 @@ impl Calling {
             news: self.news_sender.clone(),
         };
         if draft.method() == Method::Invite {
-            let cancel = CancellationToken::new();
-            // Of the INVITEs of a leg one is under way at a time.
-            self.cancels.clear();
-            self.cancels.insert(request, cancel.clone());
-            self.carriers.spawn(carrier.carry_invite(draft, cancel));
+            let next_hop = draft.next_hop().into();
+            // One that is sent once more, with credentials, goes where they were asked for; not to who was silent.
+            let servers = match self.invite.take() {
+                Some(before) if before.next_hop == next_hop => before.servers,
+                Some(_) | None => Vec::new(),
+            };
+            let (orders, heeding) = InviteOrders::new();
+            self.invite = Some(Inviting {
+                request,
+                next_hop,
+                orders,
+                attempt: Attempt::default(),
+                servers: servers.clone(),
+            });
+            self.carriers
+                .spawn(carrier.carry_invite(draft, servers, heeding));
         } else {
             self.carriers.spawn(carrier.carry(draft));
         }
+    }
+
+    fn invite_of(&mut self, request: RequestId) -> Option<&mut Inviting> {
+        let invite = self.invite.as_mut();
+        invite.filter(|invite| invite.request == request)
     }
 
     fn answer(&mut self, id: PeerRequestId, response: Bytes) {
@@ -211,123 +249,6 @@ impl Calling {
             Way::NextHop => Target::Uri(draft.next_hop().into()),
         }
     }
-}
-
-/// Carries one request of a leg to its end.
-struct Carrier {
-    sender: Sender,
-    target: Target,
-    request: RequestId,
-    news: mpsc::Sender<News>,
-}
-
-impl Carrier {
-    async fn carry(self, draft: RequestDraft) {
-        let result = self.sender.request(draft, self.target.clone()).await;
-        self.tell(result).await;
-    }
-
-    /// RFC 3263 §4.3: the next server is tried after a failure to connect, silence and 503, while nobody may ring yet.
-    async fn carry_invite(self, draft: RequestDraft, cancel: CancellationToken) {
-        let targets = match &self.target {
-            Target::Uri(uri) => match self.sender.servers(uri).await {
-                Ok(servers) => servers.into_iter().map(Target::Server).collect(),
-                Err(error) => return self.tell(Err(error.into())).await,
-            },
-            target @ (Target::Flow(_) | Target::Address { .. } | Target::Server(_)) => {
-                vec![target.clone()]
-            }
-        };
-        let mut targets = targets.into_iter().peekable();
-        while let Some(target) = targets.next() {
-            let is_last = targets.peek().is_none() || cancel.is_cancelled();
-            let untold = match self.sender.invite(draft.clone(), target).await {
-                Ok(invitation) => self.follow(invitation, &cancel).await,
-                Err(error) => Some(Err(error)),
-            };
-            let Some(result) = untold else { return };
-            if is_last || cancel.is_cancelled() {
-                return self.tell(result).await;
-            }
-        }
-    }
-
-    /// Tells what becomes of an INVITE at one server; gives back, untold, what another server may do better.
-    async fn follow(
-        &self,
-        mut invitation: Invitation,
-        cancel: &CancellationToken,
-    ) -> Option<Result<Response, RequestError>> {
-        let mut hearing = Hearing::Nothing;
-        loop {
-            let event = tokio::select! {
-                event = invitation.next() => event,
-                () = cancel.cancelled(), if hearing != Hearing::Cancelled => {
-                    hearing = Hearing::Cancelled;
-                    if let Err(error) = invitation.cancel() {
-                        debug!(%error, "an INVITE was not cancelled");
-                    }
-                    continue;
-                }
-            };
-            match event {
-                Some(InviteEvent::Provisional(response)) => {
-                    let may_ring = response.status() != StatusCode::TRYING;
-                    hearing = match hearing {
-                        Hearing::Nothing | Hearing::Heard if may_ring => Hearing::Rings,
-                        Hearing::Nothing => Hearing::Heard,
-                        Hearing::Heard
-                        | Hearing::Rings
-                        | Hearing::Cancelled
-                        | Hearing::Answered => hearing,
-                    };
-                    self.tell(Ok(response)).await;
-                }
-                Some(InviteEvent::Final(response)) => {
-                    // Whoever may ring already is not called by another server.
-                    let is_elsewhere = response.status() == StatusCode::SERVICE_UNAVAILABLE
-                        && hearing != Hearing::Rings;
-                    if is_elsewhere {
-                        return Some(Ok(response));
-                    }
-                    self.tell(Ok(response)).await;
-                    hearing = Hearing::Answered;
-                }
-                Some(InviteEvent::FurtherSuccess(response)) => self.tell(Ok(response)).await,
-                Some(InviteEvent::Failed(error)) if hearing == Hearing::Nothing => {
-                    return Some(Err(error));
-                }
-                Some(InviteEvent::Failed(error)) => {
-                    self.tell(Err(error)).await;
-                    return None;
-                }
-                None if hearing == Hearing::Answered => return None,
-                // The socket is gone, and its transactions with it.
-                None => {
-                    self.tell(Err(RequestError::FlowClosed)).await;
-                    return None;
-                }
-            }
-        }
-    }
-
-    async fn tell(&self, result: Result<Response, RequestError>) {
-        let request = self.request;
-        // A leg that is over wants to know no more.
-        drop(self.news.send(News { request, result }).await);
-    }
-}
-
-/// How far an INVITE has come at one server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hearing {
-    Nothing,
-    /// 100.
-    Heard,
-    /// Another provisional response: somebody may be called.
-    Rings,
-    Cancelled,
-    Answered,
 }
 
 fn cause_of(error: &RequestError) -> Failure {

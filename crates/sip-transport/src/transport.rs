@@ -30,6 +30,7 @@ use crate::random::{self, NoRandomness};
 use crate::sender::Sender;
 use crate::service::Service;
 use crate::tls::TlsIdentity;
+use crate::trust::TlsTrust;
 use crate::udp::DatagramTask;
 use crate::upgraded::Upgraded;
 
@@ -58,6 +59,18 @@ impl TlsHandle {
     /// Shows `identity` to every connection from the next on; open ones stay as they are.
     pub fn replace(&self, identity: TlsIdentity) {
         self.0.tls.store(Some(identity.into_config()));
+    }
+}
+
+/// Replaces whom we believe when we connect over TLS; cheap to clone.
+#[derive(Clone)]
+pub struct TrustHandle(Arc<Shared>);
+
+impl TrustHandle {
+    /// Has every request from the next on go over connections to servers that `trust` vouches for. Connections that
+    /// others have vouched for end when what is under way on them does, and they rest.
+    pub fn replace(&self, trust: TlsTrust) {
+        self.0.tls_trust.store(Some(Arc::new(trust)));
     }
 }
 
@@ -110,6 +123,8 @@ pub(crate) struct Shared {
     pub(crate) defence: Arc<Defence>,
     /// What the next TLS connection is shown.
     pub(crate) tls: ArcSwapOption<ServerConfig>,
+    /// Who vouches for the servers that we connect to.
+    pub(crate) tls_trust: ArcSwapOption<TlsTrust>,
     /// Opened when the first name has to be resolved.
     pub(crate) dns: OnceCell<Dns>,
     /// The bound UDP sockets.
@@ -190,6 +205,7 @@ impl Transport {
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
             dns: OnceCell::new(),
+            tls_trust: ArcSwapOption::from_pointee(config.tls_trust.clone()),
             tls: ArcSwapOption::new(config.tls.clone().map(TlsIdentity::into_config)),
             config,
         };
@@ -224,6 +240,11 @@ impl Transport {
     /// Replaces what TLS listeners show.
     pub fn tls_handle(&self) -> TlsHandle {
         TlsHandle(Arc::clone(&self.shared))
+    }
+
+    /// Replaces whom we believe.
+    pub fn trust_handle(&self) -> TrustHandle {
+        TrustHandle(Arc::clone(&self.shared))
     }
 
     /// What the transport does, counted.

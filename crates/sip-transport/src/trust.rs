@@ -14,9 +14,13 @@ use tokio_rustls::client::TlsStream;
 
 use crate::tls::{TlsError, read_authorities};
 
-/// The authorities that vouch for the servers we connect to. Two that were read apart are different, whatever they hold.
+/// The authorities that vouch for the servers we connect to. Two are equal where they believe the same, so that what is
+/// read again without a change leaves connections as they are.
 #[derive(Clone)]
-pub struct TlsTrust(Arc<ClientConfig>);
+pub struct TlsTrust {
+    config: Arc<ClientConfig>,
+    authorities: Arc<RootCertStore>,
+}
 
 impl TlsTrust {
     /// Believes the certificates that these authorities, in PEM, have signed, and no others.
@@ -41,13 +45,17 @@ impl TlsTrust {
     }
 
     fn of(authorities: RootCertStore) -> Result<Self, TlsError> {
+        let authorities = Arc::new(authorities);
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Unusable)?
-            .with_root_certificates(authorities)
+            .with_root_certificates(Arc::clone(&authorities))
             .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+        Ok(Self {
+            config: Arc::new(config),
+            authorities,
+        })
     }
 
     /// Agrees on TLS with a server that has to prove this name.
@@ -57,14 +65,15 @@ impl TlsTrust {
         stream: TcpStream,
     ) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
-        let connector = TlsConnector::from(Arc::clone(&self.0));
+        let connector = TlsConnector::from(Arc::clone(&self.config));
         connector.connect(name, stream).await
     }
 }
 
 impl PartialEq for TlsTrust {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.authorities, &other.authorities)
+            || self.authorities.roots == other.authorities.roots
     }
 }
 
@@ -72,7 +81,11 @@ impl Eq for TlsTrust {}
 
 impl Hash for TlsTrust {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.0).hash(state);
+        // A few of the many bytes are as good as all: who believes others differs here, or is told apart by equality.
+        self.authorities.roots.len().hash(state);
+        if let Some(first) = self.authorities.roots.first() {
+            first.subject_public_key_info.hash(state);
+        }
     }
 }
 

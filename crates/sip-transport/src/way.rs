@@ -16,6 +16,7 @@ use crate::random;
 use crate::resolve::{self, Means, ResolveError, Server};
 use crate::sender::{RequestError, Target};
 use crate::transport::Shared;
+use crate::trust::TlsTrust;
 
 /// A path and the queue of its owner.
 type Way = (Flow, mpsc::Sender<Command>);
@@ -63,7 +64,7 @@ pub(crate) async fn servers(shared: &Shared, uri: &str) -> Result<Vec<Server>, R
     let means = Means {
         udp_v4: has_socket(SocketAddr::is_ipv4),
         udp_v6: has_socket(SocketAddr::is_ipv6),
-        tls: shared.config.tls_trust.is_some(),
+        tls: shared.tls_trust.load().is_some(),
     };
     let failed = |error: String| ResolveError::Dns {
         host: parsed.host.to_string(),
@@ -91,14 +92,14 @@ async fn by_server(
         address,
         ref name,
     } = *server;
-    match (protocol, &shared.config.tls_trust) {
+    match (protocol, shared.tls_trust.load_full()) {
         (Protocol::Udp, _) => by_socket(shared, draft, address).await,
         (Protocol::Tcp, _) => by_connection(shared, &Peer::Tcp(address)).await,
         (Protocol::Tls, Some(trust)) => {
             let peer = Peer::Tls {
                 name: Arc::clone(name),
                 address,
-                trust: trust.clone(),
+                trust: TlsTrust::clone(&trust),
             };
             by_connection(shared, &peer).await
         }

@@ -35,6 +35,9 @@ pub(crate) struct TicketRow {
     pub(crate) chain: Vec<u8>,
 }
 
+/// A row of the table `tickets`, and its records in the order of commitment.
+pub(crate) type WholeTicket = (TicketRow, Vec<StoredRow>);
+
 /// One ticket with its whole story.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Story {

@@ -26,9 +26,6 @@ pub struct Verdict {
 /// Rows read at once where all are read.
 pub(crate) const PAGE: u32 = 500;
 
-/// How often a ticket is looked at again that does not fit its records.
-const MOST_TRIES: u32 = 5;
-
 /// Faults told; more are not looked for.
 const MOST_FAULTS: usize = 100;
 
@@ -205,9 +202,9 @@ impl Reader {
             let mut rows = rows.into_iter().peekable();
             for ticket in tickets {
                 let own = std::iter::from_fn(|| rows.next_if(|row| row.ticket == ticket.id));
-                let (records, mut wrong) = self.examine(&ticket, own);
+                let (mut records, mut wrong) = self.examine(&ticket, own);
                 if !wrong.is_empty() {
-                    wrong = self.examine_again(after.take(), &ticket.id).await?;
+                    (records, wrong) = self.examine_at_once(&ticket.id).await?;
                 }
                 verdict.tickets += 1;
                 verdict.records += records;
@@ -220,27 +217,19 @@ impl Reader {
         }
     }
 
-    /// The same for the one ticket `after` another. A ticket and its records are read one after the other, and a server
-    /// may write in between: what is wrong stays so.
-    async fn examine_again(
-        &self,
-        after: Option<(i64, String)>,
-        id: &str,
-    ) -> Result<Vec<String>, LoadError> {
-        let mut wrong = Vec::new();
-        for _ in 0..MOST_TRIES {
-            let ticket = self.tickets(i64::MIN, after.clone(), 1).await?.pop();
-            let Some(ticket) = ticket.filter(|ticket| ticket.id == id) else {
-                // It was erased meanwhile, or another came before it.
-                return Ok(wrong);
-            };
-            let rows = self.rows(Choice::Tickets(vec![id.to_owned()])).await?;
-            wrong = self.examine(&ticket, rows.into_iter()).1;
-            if wrong.is_empty() {
-                break;
-            }
-        }
-        Ok(wrong)
+    /// The same for one ticket. What pages are read for is read one after the other, and a server may write in between:
+    /// what is wrong as of one moment is.
+    async fn examine_at_once(&self, id: &str) -> Result<(u64, Vec<String>), LoadError> {
+        let id = id.to_owned();
+        let story = match &self.source {
+            Source::Sqlite(reader) => reader.story(id).await?,
+            Source::Postgres(reader) => reader.story(id).await?,
+        };
+        Ok(match story {
+            Some((ticket, rows)) => self.examine(&ticket, rows.into_iter()),
+            // It was erased meanwhile.
+            None => (0, Vec::new()),
+        })
     }
 
     /// How many records a ticket has, and what is wrong with them and with it.

@@ -96,6 +96,7 @@ pub(super) fn call_shopper(
     let config = Config {
         ring_timeout: trunk.ring,
         response_time: trunk.answers_within,
+        most_silent: trunk.most_silent(),
         longest_call: order.longest,
         ..Config::default()
     };

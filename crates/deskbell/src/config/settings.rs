@@ -255,7 +255,7 @@ pub(crate) struct TrunkSettings {
     pub(crate) register: Option<Duration>,
     /// How often it is asked by OPTIONS whether it is there; never where there is none.
     pub(crate) ping: Option<Duration>,
-    /// How long it may take to say anything at all.
+    /// How long a server of it may take to say anything at all.
     pub(crate) answers_within: Duration,
     /// The URI of the proxy that everything to it goes over.
     pub(crate) outbound_proxy: Option<String>,
@@ -308,6 +308,15 @@ impl TrunkSettings {
     pub(crate) fn first_hop(&self) -> String {
         let proxy = self.outbound_proxy.clone();
         proxy.unwrap_or_else(|| format!("sip:{}", self.hostport))
+    }
+
+    /// How many of its servers may say nothing before another trunk is called. A rep's phone waits for 25 s at most; within
+    /// it another trunk rings, too.
+    pub(crate) fn most_silent(&self) -> u32 {
+        const TOGETHER: Duration = Duration::from_secs(20);
+        const MOST: u32 = 3;
+        let fitting = TOGETHER.as_millis() / self.answers_within.as_millis().max(1);
+        u32::try_from(fitting).unwrap_or(MOST).clamp(1, MOST)
     }
 
     /// The Route of what is sent to it, where there is one.

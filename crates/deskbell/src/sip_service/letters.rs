@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use helpdesk::{DeliveryId, DeliveryOutcome, TicketId};
 use sip::{HeaderName, Method, RequestDraft};
 use sip_transport::{Sender, Target};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::couriers::{Bring, Consignment, Couriers, PLAIN_TEXT};
 use crate::desk::Letter;
@@ -55,7 +55,7 @@ struct Messengers {
     /// The domain that conversations' addresses are in.
     domain: String,
     /// A whole Route value.
-    outbound_proxy: Option<String>,
+    outbound_proxy: watch::Receiver<Option<String>>,
     happenings: Happenings,
 }
 
@@ -64,7 +64,7 @@ impl Letters {
     pub(crate) fn new(
         sender: Sender,
         domain: String,
-        outbound_proxy: Option<String>,
+        outbound_proxy: watch::Receiver<Option<String>>,
         deliveries: mpsc::Sender<(DeliveryId, DeliveryOutcome)>,
         happenings: Happenings,
     ) -> Self {
@@ -145,7 +145,7 @@ impl Messengers {
             .to(format!("<{}>", letter.address))
             .call_id(random::word::<20>()?)
             .cseq(1);
-        if let Some(route) = &self.outbound_proxy {
+        if let Some(route) = &*self.outbound_proxy.borrow() {
             draft = draft.header(HeaderName::Route, route.as_str());
         }
         Ok(draft.body(PLAIN_TEXT, letter.text.as_bytes().to_vec()))

@@ -244,6 +244,46 @@ fn messages_go_over_the_outbound_proxy_and_only_the_named_messenger_answers() {
     assert!(page.contains("mine") && !page.contains("forged"), "{page}");
 }
 
+/// The proxies to messengers and to a trunk follow a reload.
+#[test]
+fn another_outbound_proxy_is_used_after_a_reload() {
+    let (before, after) = (Trunk::open(), Trunk::open());
+    let over = |proxy: &Trunk| {
+        let line = format!("outbound_proxy = \"sip:{}\"\n", proxy.address());
+        Setup {
+            tables: format!("[[trunk]]\nuri = \"sip:trunk.invalid\"\nping = \"1s\"\n{line}"),
+            ..shop("[\"messenger\"]", &line)
+        }
+    };
+    let route = |proxy: &Trunk| format!("Route: <sip:{};lr>", proxy.address());
+    let server = start(&over(&before));
+    let (mut alice, _bob) = reps(&server);
+    let claims = json!({"sub": "z1", "im": "sip:zoe@messenger.invalid"});
+    let ticket = ask(&server.http(), &token(&claims, SECRET));
+    come_late(&mut alice);
+    assert_reads(&alice, "My lens is stuck");
+    let (message, peer) = before.receive("MESSAGE ");
+    assert!(message.contains(&route(&before)), "{message}");
+    before.answer(&message, peer, "200 OK", "", "");
+
+    server.reconfigure(&over(&after)).unwrap();
+    let (options, _) = after.receive("OPTIONS sip:trunk.invalid ");
+    assert!(options.contains(&route(&after)), "{options}");
+    let id = ticket.0.rsplit('/').next().unwrap();
+    let conversation = format!("sip:{id}@{}", server.demo().domain);
+    alice
+        .send_text(&conversation, "Does it turn at all?")
+        .unwrap();
+    loop {
+        let (message, peer) = after.receive("MESSAGE ");
+        assert!(message.contains(&route(&after)), "{message}");
+        after.answer(&message, peer, "200 OK", "", "");
+        if message.ends_with("Does it turn at all?") {
+            return;
+        }
+    }
+}
+
 /// Only what the shop has signed names a messenger.
 #[test]
 fn a_messenger_that_is_not_signed_is_written_nothing() {

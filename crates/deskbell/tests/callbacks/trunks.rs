@@ -1,8 +1,12 @@
 //! Trunks that want a registration, that are not there, that are reached over a proxy. Must not know what is said over them.
 
+use std::path::Path;
+
 use examples::peer;
+use examples::peer::baresip::{self, Baresip};
 use examples::peer::sipp::Answering;
 use examples::server::{Server, Setup};
+use examples::unique::Folder;
 use examples::wait;
 use serde_json::Value;
 
@@ -273,4 +277,42 @@ fn a_reload_registers_at_new_trunks_only() {
     kept.expect_nothing();
     let told = trunks(&server);
     assert_eq!(told.len(), 2);
+}
+
+/// Who vouches for trunks may be told anew while the server runs.
+#[test]
+fn a_reload_believes_other_authorities_from_the_next_request_on() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let stranger = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let both = format!("{}{}", made.cert.pem(), made.signing_key.serialize_pem());
+    let telephone = Baresip::start_telephone(
+        &program,
+        "+33612345678",
+        baresip::Answering::AtOnce,
+        Some(&both),
+    )
+    .unwrap();
+    let folder = Folder::new("authorities").unwrap();
+    let (known, unknown) = (
+        folder.write("known.pem", &made.cert.pem()).unwrap(),
+        folder.write("unknown.pem", &stranger.cert.pem()).unwrap(),
+    );
+    let believing = |authorities: &Path| Setup {
+        tables: format!(
+            "[[trunk]]\nuri = \"sip:127.0.0.1:{};transport=tls\"\nping = \"1s\"\n",
+            telephone.address().port() + 1
+        ),
+        sip_lines: format!("authorities = \"{}\"\n", authorities.display()),
+        ..setup_at(telephone.address(), "")
+    };
+    let server = start(&believing(&unknown));
+    wait_trunk(&server, 0, "ping", "silent");
+    server.reconfigure(&believing(&known)).unwrap();
+    wait_trunk(&server, 0, "ping", "answered");
+    // The connection that the others have vouched for is not used any more.
+    server.reconfigure(&believing(&unknown)).unwrap();
+    wait_trunk(&server, 0, "ping", "silent");
 }

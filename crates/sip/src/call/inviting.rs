@@ -19,8 +19,10 @@ pub(super) struct Inviting {
     pub(super) shortest_session: Duration,
     lengthened: u32,
     early: Vec<Early>,
-    /// Whether anything but a final response has come back.
+    /// Whether anything but a final response has come back from the server that was asked last.
     pub(super) hearing: Hearing,
+    /// Servers that were given up because nothing came back.
+    pub(super) silent: u32,
     /// Why it was cancelled; the outcome, should it end as it is meant to.
     pub(super) cancelled: Option<Outcome>,
 }
@@ -57,6 +59,7 @@ impl Inviting {
             lengthened: 0,
             early: Vec::new(),
             hearing: Hearing::Nothing,
+            silent: 0,
             cancelled: None,
         }
     }

@@ -25,8 +25,9 @@ pub struct Leg {
     forks: Vec<Fork>,
     /// Early dialogs that others may still confirm.
     early: Vec<Dialog>,
-    /// The number of the INVITE that opened the leg.
-    opened_by: u32,
+    /// The number of the newest INVITE that opens the leg; those before it were answered by a challenge or 422, or went to
+    /// a server that was given up.
+    last_opening: u32,
     /// Invariant: told by [`Event::Ended`] when it is set, and set once.
     outcome: Option<Outcome>,
     latest: Option<Instant>,
@@ -59,7 +60,7 @@ impl Leg {
             state: State::New,
             forks: Vec::new(),
             early: Vec::new(),
-            opened_by: 0,
+            last_opening: 0,
             outcome: None,
             latest: None,
         }
@@ -80,6 +81,19 @@ impl Leg {
                 self.handle_response(request, &response, now);
             }
             (Input::Failed { request, cause }, _) => self.handle_failed(request, cause, now),
+            (Input::Elsewhere { request }, State::Inviting(inviting)) => {
+                // A call that is given up already, or cancelled, is waited for no longer.
+                if inviting.request == request && inviting.cancelled.is_none() {
+                    inviting.hearing = Hearing::Nothing;
+                    let hear_by = now + effects.config.response_time;
+                    effects.deadlines.set(Timer::Response, hear_by);
+                }
+            }
+            (Input::NobodyElse { request }, State::Inviting(inviting)) => {
+                if inviting.request == request && inviting.hearing == Hearing::Nothing {
+                    self.give_up();
+                }
+            }
             (
                 Input::Request {
                     id,
@@ -110,6 +124,8 @@ impl Leg {
             // Too late, or too early: the events tell where the leg is.
             (
                 Input::Place { .. }
+                | Input::Elsewhere { .. }
+                | Input::NobodyElse { .. }
                 | Input::Acknowledged { .. }
                 | Input::Cancelled { .. }
                 | Input::Acknowledge { .. }
@@ -160,6 +176,7 @@ impl Leg {
         let mut inviting = Box::new(Inviting::new(offer, &effects.config));
         let draft = inviting.draft(&effects.setup, &effects.config);
         inviting.request = effects.send(Purpose::Invite, draft, None);
+        self.last_opening = inviting.cseq;
         self.state = State::Inviting(inviting);
         let answer_by = now + effects.config.ring_timeout;
         effects.deadlines.set(Timer::Ring, answer_by);
@@ -170,7 +187,15 @@ impl Leg {
     fn handle_timer(&mut self, timer: Timer, now: Instant) {
         let effects = &mut self.effects;
         match (timer, &mut self.state) {
-            (Timer::Response, _) => self.give_up(),
+            (Timer::Response, State::Inviting(inviting)) => {
+                inviting.silent += 1;
+                if inviting.silent >= effects.config.most_silent {
+                    return self.give_up();
+                }
+                let request = inviting.request;
+                effects.push(Output::TryElsewhere { request });
+            }
+            (Timer::Response, State::New | State::Up(_) | State::Ending(_) | State::Over) => {}
             (Timer::Ring, _) => self.hang_up(Outcome::NoAnswer, Outcome::NoAnswer),
             (Timer::Longest, _) => self.hang_up(Outcome::TooLong, Outcome::TooLong),
             // RFC 3261 §13.3.1.4, RFC 4028 §10.
@@ -201,7 +226,9 @@ impl Leg {
         let Some(sent) = self.effects.take_sent(id) else {
             return self.handle_further_success(response);
         };
-        self.effects.deadlines.clear(Timer::Response);
+        if sent.purpose == Purpose::Invite {
+            self.effects.deadlines.clear(Timer::Response);
+        }
         if self.send_again_with_credentials(&sent, response) {
             return;
         }
@@ -305,6 +332,7 @@ impl Leg {
         {
             let draft = inviting.draft(&effects.setup, &effects.config);
             inviting.request = effects.send(Purpose::Invite, draft, None);
+            self.last_opening = inviting.cseq;
             return;
         }
         let outcome = match (cancelled, status.code()) {
@@ -324,7 +352,6 @@ impl Leg {
         };
         let effects = &mut self.effects;
         effects.deadlines.clear(Timer::Ring);
-        self.opened_by = inviting.cseq;
         let Some(dialog) = inviting.dialog(&effects.setup, response) else {
             return self.end(inviting.cancelled.unwrap_or(Outcome::Unusable));
         };
@@ -385,15 +412,15 @@ impl Leg {
             }
             return;
         }
-        if self.forks.len() < self.effects.config.most_forks && cseq.number == self.opened_by {
-            self.end_fork(tag, response);
+        if self.forks.len() < self.effects.config.most_forks && cseq.number <= self.last_opening {
+            self.end_fork(tag, cseq.number, response);
         }
     }
 
     /// RFC 3261 §13.2.2.4: every 2xx is acknowledged, and what is not wanted is hung up.
-    fn end_fork(&mut self, tag: &str, response: &Response) {
+    fn end_fork(&mut self, tag: &str, number: u32, response: &Response) {
         let effects = &mut self.effects;
-        let opening = opening(&effects.setup, self.opened_by);
+        let opening = opening(&effects.setup, number);
         let Some(mut dialog) = Dialog::answered(&opening, response) else {
             return;
         };
@@ -402,7 +429,7 @@ impl Leg {
         }
         let mut acknowledgements = Acknowledgements::default();
         let branch = effects.branch();
-        let ack = acknowledgements.send(dialog.acknowledgement(self.opened_by), branch);
+        let ack = acknowledgements.send(dialog.acknowledgement(number), branch);
         effects.push(ack);
         let bye = dialog.next_request(Method::Bye);
         effects.send(Purpose::ForkBye(tag.into()), bye, None);
@@ -521,7 +548,10 @@ impl Leg {
         let purpose = sent.purpose.clone();
         let id = self.effects.send(purpose, draft, Some(pass));
         match (&sent.purpose, &mut self.state) {
-            (Purpose::Invite, State::Inviting(inviting)) => inviting.request = id,
+            (Purpose::Invite, State::Inviting(inviting)) => {
+                inviting.request = id;
+                self.last_opening = cseq;
+            }
             (Purpose::ReInvite, State::Up(session)) => session.note_re_invite(id),
             (
                 Purpose::Invite

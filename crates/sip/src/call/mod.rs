@@ -53,6 +53,17 @@ pub enum Input {
         /// Why.
         cause: Failure,
     },
+    /// The INVITE has gone to another server (RFC 3263 §4.3): the one before cannot be reached, has said 503, or was
+    /// given up after [`Output::TryElsewhere`]. What that one says late belongs here only where it is a 2xx.
+    Elsewhere {
+        /// From [`Output::Send`].
+        request: RequestId,
+    },
+    /// There is no other server to [`Output::TryElsewhere`].
+    NobodyElse {
+        /// From [`Output::Send`].
+        request: RequestId,
+    },
     /// The peer sends a request that may belong to the dialog; never an ACK or CANCEL.
     Request {
         /// For [`Output::Answer`]; never used before.
@@ -114,6 +125,12 @@ pub enum Output {
     },
     /// Cancel an INVITE, as soon as its transaction may (RFC 3261 §9.1).
     Cancel {
+        /// From [`Output::Send`].
+        request: RequestId,
+    },
+    /// Nothing has come back from the server that has the INVITE, not even 100: cancel it there as soon as that may be,
+    /// and send it to the next server. [`Input::Elsewhere`] or [`Input::NobodyElse`] tells, unless something comes back.
+    TryElsewhere {
         /// From [`Output::Send`].
         request: RequestId,
     },
@@ -202,8 +219,8 @@ pub enum Outcome {
     NotAuthorised,
     /// Nobody could be asked, or nothing came back.
     Unreachable(Failure),
-    /// Nothing came back within [`Config::response_time`], or 408 before anything else: nobody is known to have been
-    /// called. What comes late is cancelled, or hung up.
+    /// Nothing came back within [`Config::response_time`] from any server, or 408 before anything else: nobody is known
+    /// to have been called. What comes late is cancelled, or hung up.
     Silent,
     /// It rang for too long.
     NoAnswer,
@@ -272,9 +289,11 @@ pub struct Setup {
 pub struct Config {
     /// An INVITE that is not answered by then is cancelled; 60 s.
     pub ring_timeout: Duration,
-    /// An INVITE to which nothing at all comes back by then, not even 100, is given up; 60 s, which leaves it
-    /// to the transaction.
+    /// A server from which nothing at all comes back by then, not even 100, is given up; 60 s, which leaves it to the
+    /// transaction.
     pub response_time: Duration,
+    /// So many servers are given up before the call is; 3.
+    pub most_silent: u32,
     /// Our side has so long to answer an offer; 25 s, which is less than the peer's 64*T1.
     pub answer_time: Duration,
     /// A call ends after that; 1 hour.
@@ -298,6 +317,7 @@ impl Default for Config {
         Self {
             ring_timeout: Duration::from_secs(60),
             response_time: Duration::from_secs(60),
+            most_silent: 3,
             answer_time: Duration::from_secs(25),
             longest_call: Duration::from_secs(3600),
             session_interval: Duration::from_secs(1800),

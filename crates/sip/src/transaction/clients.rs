@@ -11,7 +11,7 @@ use super::client::{Client, News};
 use super::effects::{Effects, Remains};
 use super::invite_client::InviteClient;
 use super::key::{ClientKey, KeyMap, Keys};
-use super::step::Step;
+use super::step::{Fate, Step};
 use super::timers::Timer;
 use super::{Config, Failure, Output, RequestToken};
 use crate::flow::Flow;
@@ -27,6 +27,8 @@ pub(super) struct Clients {
     /// For the user's CANCEL.
     invites_by_token: HashMap<RequestToken, Id>,
     clients: Arena<Record>,
+    /// Those of `clients` that only absorb repeated answers until Timer K.
+    answered: usize,
 }
 
 /// One transaction and whose it is.
@@ -62,6 +64,7 @@ impl Clients {
             ids: KeyMap::default(),
             invites_by_token: HashMap::new(),
             clients: Arena::new(),
+            answered: 0,
         }
     }
 
@@ -77,7 +80,7 @@ impl Clients {
             || self.ids.contains_key(&key)
         {
             Some(Failure::Misuse)
-        } else if self.clients.len() >= self.config.client_transactions as usize {
+        } else if self.clients.len() - self.answered >= self.config.client_transactions as usize {
             Some(Failure::Overload)
         } else {
             None
@@ -129,12 +132,19 @@ impl Clients {
         };
         let token = record.token;
         let is_provisional = response.status().is_provisional();
-        let (step, news) = match &mut record.machine {
+        let was_answered = record.machine.is_answered_request();
+        let (mut step, news) = match &mut record.machine {
             Machine::Request(client) if is_provisional => client.handle_provisional(),
             Machine::Request(client) => client.handle_final(),
             Machine::Invite(invite) if is_provisional => invite.handle_provisional(),
             Machine::Invite(invite) => invite.handle_final(&response),
         };
+        if record.machine.is_answered_request() && !was_answered {
+            self.answered += 1;
+            if self.answered > self.config.answered_requests as usize {
+                step.fate = Fate::Ends;
+            }
+        }
         if let Some(token) = token {
             let output = match news {
                 News::Provisional => Some(Output::Provisional { token, response }),
@@ -184,6 +194,7 @@ impl Clients {
     pub(super) fn handle_flow_closed(&mut self, effects: &mut Effects) {
         self.ids = KeyMap::default();
         self.invites_by_token = HashMap::new();
+        self.answered = 0;
         for record in self.clients.drain() {
             if let Some(token) = record.token
                 && record.machine.is_open()
@@ -210,7 +221,10 @@ impl Clients {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0 && self.ids.is_empty() && self.invites_by_token.is_empty()
+        self.len() == 0
+            && self.answered == 0
+            && self.ids.is_empty()
+            && self.invites_by_token.is_empty()
     }
 
     fn handle_retransmit(&mut self, id: Id, effects: &mut Effects, now: Instant) {
@@ -253,7 +267,9 @@ impl Clients {
             .take()
             .map(|bytes| (bytes, record.branch.clone()));
         if effects.carry_out(id, flow, step, now) == Remains::Nothing {
-            self.clients.remove(id);
+            let removed = self.clients.remove(id);
+            let was_answered = removed.is_some_and(|record| record.machine.is_answered_request());
+            self.answered -= usize::from(was_answered);
             self.ids.remove(&key);
             if let Some(token) = token
                 && self.invites_by_token.get(&token) == Some(&id)
@@ -300,6 +316,14 @@ impl Machine {
         match self {
             Self::Request(client) => client.is_open(),
             Self::Invite(invite) => invite.is_open(),
+        }
+    }
+
+    /// Whether all it still does is to absorb repeated answers: an INVITE never, its user hears of each further 2xx.
+    const fn is_answered_request(&self) -> bool {
+        match self {
+            Self::Request(client) => !client.is_open(),
+            Self::Invite(_) => false,
         }
     }
 }

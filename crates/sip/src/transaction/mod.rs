@@ -239,8 +239,10 @@ pub struct Config {
     pub server_transactions: u32,
     /// Those of them that await an answer; beyond it new requests get 503 with Retry-After.
     pub unanswered_requests: u32,
-    /// Requests of ours under way at a time; beyond it they fail at once.
+    /// Requests of ours that await an answer at a time, and INVITEs that are not over; beyond it they fail at once.
     pub client_transactions: u32,
+    /// Answered requests of ours held to absorb repeated answers until Timer K; beyond it such an answer is a stray.
+    pub answered_requests: u32,
     /// Goes out as Retry-After with the 503.
     pub retry_after: Duration,
     /// An INVITE of ours that rings longer than this is cancelled; more than 3 minutes (RFC 3261 §16.6).
@@ -256,7 +258,8 @@ impl Default for Config {
             message_lifetime: Duration::from_secs(5),
             server_transactions: 4_800_000,
             unanswered_requests: 131_072,
-            client_transactions: 16_384,
+            client_transactions: 65_536,
+            answered_requests: 16_384,
             retry_after: Duration::from_secs(5),
             longest_ringing: Duration::from_secs(181),
         }

@@ -15,7 +15,7 @@ use crate::aside::{AsideTable, StoredAside};
 use crate::error::{LoadError, PostgresError};
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
-use crate::reader::{Choice, TicketRow};
+use crate::reader::{Choice, TicketRow, WholeTicket};
 use crate::row::StoredRow;
 use crate::soft::{SoftPage, SoftValue, StoredState};
 use crate::verify::{LooseFrom, LooseRows, PAGE};
@@ -100,19 +100,27 @@ impl Reader {
         let rows = self
             .look(sql, &[&since_unix_ms, &at, &id, &i64::from(at_most)])
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(TicketRow {
-                    id: cell(row, 0)?,
-                    site: cell(row, 1)?,
-                    tier: cell(row, 2)?,
-                    opened_at_unix_ms: cell(row, 3)?,
-                    ended_at_unix_ms: cell(row, 4)?,
-                    records: cell(row, 5)?,
-                    chain: cell(row, 6)?,
-                })
-            })
-            .collect()
+        rows.iter().map(|row| ticket_row(row, 0)).collect()
+    }
+
+    /// A ticket and its records as of one moment, whatever is written meanwhile.
+    pub(crate) async fn story(&self, ticket: String) -> Result<Option<WholeTicket>, LoadError> {
+        // One statement sees one moment.
+        let sql = format!(
+            "SELECT {COLUMNS}, id, site, tier, opened_at, ended_at, tickets.records, chain \
+             FROM tickets LEFT JOIN records ON ticket = id WHERE id = $1 ORDER BY position"
+        );
+        let rows = self.look(&sql, &[&ticket]).await?;
+        let Some(first) = rows.first() else {
+            return Ok(None);
+        };
+        let found = ticket_row(first, 9)?;
+        let position: Option<i64> = cell(first, 0)?;
+        let records = match position {
+            Some(_) => rows.iter().map(stored_row).collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
+        Ok(Some((found, records)))
     }
 
     /// Tickets with records that do not begin with this, in the order of their ids, after one of them.
@@ -357,6 +365,19 @@ impl Lane {
 
 fn failed(error: PostgresError) -> LoadError {
     LoadError::Postgres(error.to_string())
+}
+
+/// The columns id, site, tier, opened_at, ended_at, records, chain, from the `first` one on.
+fn ticket_row(row: &Row, first: usize) -> Result<TicketRow, LoadError> {
+    Ok(TicketRow {
+        id: cell(row, first)?,
+        site: cell(row, first + 1)?,
+        tier: cell(row, first + 2)?,
+        opened_at_unix_ms: cell(row, first + 3)?,
+        ended_at_unix_ms: cell(row, first + 4)?,
+        records: cell(row, first + 5)?,
+        chain: cell(row, first + 6)?,
+    })
 }
 
 /// The columns position, ticket, kind, version, at, line, line_id, body, digest.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Row, backup::Backup, params};
+use rusqlite::{Connection, OptionalExtension, Row, backup::Backup, params};
 use tokio::task;
 
 use super::{asides, errands};
@@ -12,7 +12,7 @@ use crate::aside::StoredAside;
 use crate::error::LoadError;
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
-use crate::reader::{Choice, TicketRow};
+use crate::reader::{Choice, TicketRow, WholeTicket};
 use crate::row::StoredRow;
 use crate::soft::{SoftPage, SoftValue, StoredState};
 use crate::verify::{LooseFrom, LooseRows};
@@ -67,18 +67,26 @@ impl Reader {
             let sql = "SELECT id, site, tier, opened_at, ended_at, records, chain FROM tickets \
                        WHERE opened_at >= ?1 AND (opened_at, id) > (?2, ?3) ORDER BY opened_at, id LIMIT ?4";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![since_unix_ms, at, id, at_most], |row| {
-                Ok(TicketRow {
-                    id: row.get(0)?,
-                    site: row.get(1)?,
-                    tier: row.get(2)?,
-                    opened_at_unix_ms: row.get(3)?,
-                    ended_at_unix_ms: row.get(4)?,
-                    records: row.get(5)?,
-                    chain: row.get(6)?,
-                })
-            })?;
+            let rows = statement.query_map(params![since_unix_ms, at, id, at_most], ticket_row)?;
             rows.collect()
+        })
+        .await
+    }
+
+    /// A ticket and its records as of one moment, whatever is written meanwhile.
+    pub(crate) async fn story(&self, ticket: String) -> Result<Option<WholeTicket>, LoadError> {
+        self.read(move |connection| {
+            let moment = connection.unchecked_transaction()?;
+            let sql = "SELECT id, site, tier, opened_at, ended_at, records, chain FROM tickets WHERE id = ?1";
+            let found = moment.prepare_cached(sql)?.query_row([&ticket], ticket_row);
+            let Some(found) = found.optional()? else {
+                return Ok(None);
+            };
+            let sql = "SELECT position, ticket, kind, version, at, line, line_id, body, digest FROM records \
+                       WHERE ticket = ?1 ORDER BY position";
+            let mut statement = moment.prepare_cached(sql)?;
+            let rows = statement.query_map([&ticket], stored_row)?;
+            Ok(Some((found, rows.collect::<Result<_, _>>()?)))
         })
         .await
     }
@@ -228,6 +236,19 @@ impl Reader {
 
 /// Pages copied under one lock of the reader: all of them, so that the copy is of one moment however busy the writer.
 const PAGES_AT_ONCE: i32 = i32::MAX;
+
+/// The columns id, site, tier, opened_at, ended_at, records, chain.
+fn ticket_row(row: &Row<'_>) -> Result<TicketRow, rusqlite::Error> {
+    Ok(TicketRow {
+        id: row.get(0)?,
+        site: row.get(1)?,
+        tier: row.get(2)?,
+        opened_at_unix_ms: row.get(3)?,
+        ended_at_unix_ms: row.get(4)?,
+        records: row.get(5)?,
+        chain: row.get(6)?,
+    })
+}
 
 /// The columns position, ticket, kind, version, at, line, line_id, body, digest.
 pub(crate) fn stored_row(row: &Row<'_>) -> Result<StoredRow, rusqlite::Error> {

@@ -39,6 +39,7 @@ on_both![
     a_group_with_one_bad_batch_keeps_the_others_in_order,
     of_soft_state_the_newest_word_is_kept_until_it_lapses,
     what_is_said_of_an_erased_ticket_is_not_kept,
+    names_of_erased_tickets_are_forgotten_in_time,
     what_ended_before_its_sites_retention_is_purged,
     stories_come_in_pages,
     sealed_bodies_are_opened_by_their_keys_and_sealed_anew,
@@ -48,6 +49,7 @@ on_both![
     repeated_line_is_kept_once_and_another_in_its_place_refused,
     repeated_opening_is_kept_once_and_another_of_that_id_refused,
     refused_batch_leaves_nothing_behind_and_others_alone,
+    what_is_written_meanwhile_is_no_fault,
 ];
 
 async fn every_record_comes_back_as_it_went_in(url: &str) {
@@ -271,6 +273,24 @@ async fn what_is_said_of_an_erased_ticket_is_not_kept(url: &str) {
     assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
 }
 
+async fn names_of_erased_tickets_are_forgotten_in_time(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    journal
+        .commit(vec![opened("a"), opened("b")])
+        .await
+        .unwrap();
+    for (ticket, at) in [("a", 5), ("b", 9)] {
+        let gone = vec![TicketId::new(ticket)];
+        assert_eq!(journal.erase(gone, at).await.unwrap(), 1);
+    }
+    assert_eq!(journal.purge_erased(5).await.unwrap(), 0);
+    assert_eq!(journal.purge_erased(9).await.unwrap(), 1);
+    let late = |ticket| journal.commit(vec![line(ticket, 1, None, "hi")]);
+    assert_eq!(late("b").await, Ok(()));
+    let unknown = CommitError::UnknownTicket(TicketId::new("a"));
+    assert_eq!(late("a").await, Err(unknown));
+}
+
 async fn what_ended_before_its_sites_retention_is_purged(url: &str) {
     let journal = Journal::open(url).await.unwrap();
     for (ticket, ended_at) in [("old", 10), ("older", 5), ("recent", 20)] {
@@ -354,4 +374,28 @@ async fn sealed_bodies_are_opened_by_their_keys_and_sealed_anew(url: &str) {
     let journal = Journal::open_sealed(url, keys).await.unwrap();
     let unreadable = journal.load(0).await.unwrap_err().to_string();
     assert!(unreadable.contains("not among the keys"), "{unreadable}");
+}
+
+/// A ticket that grows without a pause while all is verified.
+async fn what_is_written_meanwhile_is_no_fault(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    journal.commit(vec![opened("a")]).await.unwrap();
+    let write = async {
+        for number in 1..=400 {
+            journal
+                .commit(vec![line("a", number, None, "and on")])
+                .await
+                .unwrap();
+        }
+    };
+    let verify = async {
+        loop {
+            let verdict = journal.verify().await.unwrap();
+            assert_eq!(verdict.wrong, [] as [String; 0]);
+            if verdict.records > 400 {
+                return;
+            }
+        }
+    };
+    tokio::join!(write, verify);
 }

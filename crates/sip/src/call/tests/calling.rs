@@ -1,7 +1,5 @@
 //! From the INVITE to its end.
 
-use std::time::Duration;
-
 use expect_test::expect;
 
 use super::script::{body, check, check_with};
@@ -265,85 +263,6 @@ fn a_longer_session_is_taken_where_a_proxy_wants_it() {
             0 send INVITE 1 [offer]
             0 send INVITE 2 [offer]
             0 tell ended Refused(422 Session Interval Too Small)
-        "#]],
-    );
-}
-
-fn impatient() -> Config {
-    Config {
-        response_time: Duration::from_secs(4),
-        ..Config::default()
-    }
-}
-
-#[test]
-fn a_peer_from_which_nothing_comes_back_is_given_up_and_cancelled_when_it_wakes() {
-    check_with(
-        impatient(),
-        None,
-        |call| {
-            call.place(Some("offer"));
-            call.until(4_000);
-            call.respond(Method::Invite, 180, "");
-            call.respond(Method::Invite, 487, "");
-            call.note_over();
-        },
-        expect![[r#"
-            0 send INVITE 1 [offer]
-            4000 cancel
-            4000 tell ended Silent
-            4000 over
-        "#]],
-    );
-    // It was taken up all the same.
-    check_with(
-        impatient(),
-        None,
-        |call| {
-            call.place(Some("offer"));
-            call.until(4_000);
-            call.respond(Method::Invite, 200, "answer");
-            call.respond(Method::Bye, 200, "");
-            call.note_over();
-        },
-        expect![[r#"
-            0 send INVITE 1 [offer]
-            4000 cancel
-            4000 tell ended Silent
-            4000 send ACK 1
-            4000 send BYE 2
-            4000 over
-        "#]],
-    );
-}
-
-#[test]
-fn a_peer_that_says_100_is_waited_for_as_long_as_it_may_ring() {
-    check_with(
-        impatient(),
-        None,
-        |call| {
-            call.place(Some("offer"));
-            call.respond(Method::Invite, 100, "");
-            call.until(59_000);
-            call.respond(Method::Invite, 408, "");
-        },
-        expect![[r#"
-            0 send INVITE 1 [offer]
-            59000 tell ended Refused(408 Request Timeout)
-        "#]],
-    );
-    // Somebody on the way got no answer at all.
-    check_with(
-        impatient(),
-        None,
-        |call| {
-            call.place(Some("offer"));
-            call.respond(Method::Invite, 408, "");
-        },
-        expect![[r#"
-            0 send INVITE 1 [offer]
-            0 tell ended Silent
         "#]],
     );
 }

@@ -42,6 +42,11 @@ enum Act {
     Fork {
         tag: u8,
     },
+    /// The server that had the first INVITE and was given up has somebody who takes the call.
+    Late,
+    /// The newest INVITE goes to another server.
+    Elsewhere,
+    NobodyElse,
     Fail {
         which: usize,
     },
@@ -91,6 +96,9 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(which, code, tag, with_body, session)| Act::Final { which, code, tag, with_body, session }),
         2 => which().prop_map(|which| Act::Again { which }),
         2 => (1..8_u8).prop_map(|tag| Act::Fork { tag }),
+        1 => Just(Act::Late),
+        1 => Just(Act::Elsewhere),
+        1 => Just(Act::NobodyElse),
         1 => which().prop_map(|which| Act::Fail { which }),
         5 => (method, tag(), proptest::bool::ANY, session())
             .prop_map(|(method, tag, with_body, session)| Act::Ask { method, tag, with_body, session }),
@@ -119,6 +127,7 @@ struct World {
     start: Instant,
     now: Instant,
     pending: Vec<Pending>,
+    invites: Vec<(RequestId, Request)>,
     /// Final responses to INVITEs that the leg was given.
     given: Vec<(RequestId, Bytes)>,
     /// The INVITE that a first peer has taken.
@@ -136,6 +145,15 @@ struct World {
     told_after_end: bool,
 }
 
+fn config(response_time: Duration) -> Config {
+    Config {
+        response_time,
+        // More than there are tags.
+        most_forks: 24,
+        ..Config::default()
+    }
+}
+
 const PATIENCE: Duration = Duration::from_secs(32);
 /// Timer C of an INVITE that rings.
 const RINGING: Duration = Duration::from_secs(181);
@@ -149,16 +167,17 @@ fn start() -> Instant {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, response_time: Duration) -> Self {
         let trunk = Trunk::with_password("trunk.example", "desk", "wonder");
         let mut setup = setup(Some(trunk));
         setup.seed = [seed, 7];
         let now = start();
         Self {
-            leg: Leg::new(Config::default(), setup),
+            leg: Leg::new(config(response_time), setup),
             start: now,
             now,
             pending: Vec::new(),
+            invites: Vec::new(),
             given: Vec::new(),
             taken: None,
             next_cseq: 1,
@@ -219,6 +238,19 @@ impl World {
                 self.handle(Input::Response { request, response });
             }
             Act::Fork { tag } => self.fork(tag),
+            Act::Late => self.take_late(),
+            Act::Elsewhere => {
+                if let Some((request, _)) = self.invites.last() {
+                    let request = *request;
+                    self.handle(Input::Elsewhere { request });
+                }
+            }
+            Act::NobodyElse => {
+                if let Some((request, _)) = self.invites.last() {
+                    let request = *request;
+                    self.handle(Input::NobodyElse { request });
+                }
+            }
             Act::Fail { which } => self.fail(among(which, self.pending.len())),
             Act::Ask {
                 method,
@@ -309,7 +341,10 @@ impl World {
                 let number = request.cseq().unwrap().number;
                 self.successes.insert((tag, number));
                 self.answered_at.get_or_insert(self.now);
-                self.taken.get_or_insert((id, request.clone()));
+                // A re-INVITE of ours is in one dialog, and does not fork.
+                if request.to().unwrap().tag().is_none() {
+                    self.taken.get_or_insert((id, request.clone()));
+                }
             }
             self.given.push((id, bytes));
         }
@@ -327,6 +362,20 @@ impl World {
         let number = invite.cseq().unwrap().number;
         let success = ResponseBuilder::answer(&invite, StatusCode::OK).to_tag(&*tag);
         self.successes.insert((tag.clone(), number));
+        self.handle(Input::Response {
+            request: id,
+            response: response(success.build()),
+        });
+    }
+
+    fn take_late(&mut self) {
+        let Some((id, invite)) = self.invites.first().cloned() else {
+            return;
+        };
+        let number = invite.cseq().unwrap().number;
+        let success = ResponseBuilder::answer(&invite, StatusCode::OK).to_tag("late");
+        self.successes.insert(("late".to_owned(), number));
+        self.answered_at.get_or_insert(self.now);
         self.handle(Input::Response {
             request: id,
             response: response(success.build()),
@@ -410,6 +459,8 @@ impl World {
                         }
                     }
                 }
+                // Sometimes nobody says what has become of it.
+                Output::TryElsewhere { .. } => {}
                 Output::Acknowledge { draft, .. } => {
                     let ack = request(&draft);
                     let tag = ack.to().unwrap().tag().unwrap_or_default().to_owned();
@@ -431,6 +482,9 @@ impl World {
 
     fn sent(&mut self, id: RequestId, request: Request) {
         let tag = request.to().unwrap().tag().unwrap_or_default().to_owned();
+        if request.method() == Method::Invite && tag.is_empty() {
+            self.invites.push((id, request.clone()));
+        }
         let number = request.cseq().unwrap().number;
         let last = self.numbers.insert(tag, number);
         assert!(
@@ -456,9 +510,10 @@ proptest! {
     fn every_leg_ends_once_and_in_time(
         seed: u64,
         with_offer: bool,
+        response_time in prop_oneof![Just(4_u64), Just(60)],
         acts in proptest::collection::vec(act(), 0..60),
     ) {
-        let mut world = World::new(seed);
+        let mut world = World::new(seed, Duration::from_secs(response_time));
         let offer = with_offer.then(|| body("offer"));
         world.handle(Input::Place { offer });
         for act in acts {

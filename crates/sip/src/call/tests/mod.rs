@@ -7,3 +7,4 @@ mod credentials;
 mod ending;
 mod refreshing;
 mod script;
+mod silence;

@@ -123,7 +123,13 @@ impl Script {
     /// Answers our newest request of this method.
     pub(super) fn respond(&mut self, method: Method, code: u16, text: &str) {
         let mut sent = self.sent.iter().rev();
-        let (id, request) = sent.find(|(_, sent)| sent.method() == method).unwrap();
+        let newest = sent.find(|(_, sent)| sent.method() == method);
+        let (id, request) = newest.unwrap().clone();
+        self.respond_to(id, &request, code, text);
+    }
+
+    /// Answers a request of ours.
+    pub(super) fn respond_to(&mut self, id: RequestId, request: &Request, code: u16, text: &str) {
         let mut builder = ResponseBuilder::answer(request, status(code))
             .to_tag(&*self.peer_tag)
             .header(HeaderName::Contact, "<sip:zoe@198.51.100.7>");
@@ -133,10 +139,12 @@ impl Script {
         if !text.is_empty() {
             builder = builder.body("application/sdp", text.to_owned());
         }
-        let (request, bytes) = (*id, builder.build());
+        let bytes = builder.build();
         drop(builder);
-        let response = response(bytes);
-        self.handle(Input::Response { request, response });
+        self.handle(Input::Response {
+            request: id,
+            response: response(bytes),
+        });
     }
 
     pub(super) fn fail(&mut self, method: Method, cause: Failure) {
@@ -144,6 +152,24 @@ impl Script {
         let (id, _) = sent.find(|(_, sent)| sent.method() == method).unwrap();
         let request = *id;
         self.handle(Input::Failed { request, cause });
+    }
+
+    /// Our newest INVITE goes to another server.
+    pub(super) fn go_elsewhere(&mut self) {
+        let request = self.newest_invite();
+        self.handle(Input::Elsewhere { request });
+    }
+
+    /// No other server has our newest INVITE.
+    pub(super) fn find_nobody_else(&mut self) {
+        let request = self.newest_invite();
+        self.handle(Input::NobodyElse { request });
+    }
+
+    fn newest_invite(&self) -> RequestId {
+        let mut sent = self.sent.iter().rev();
+        let invite = sent.find(|(_, sent)| sent.method() == Method::Invite);
+        invite.unwrap().0
     }
 
     /// A request of the peer in the dialog.
@@ -221,6 +247,7 @@ impl Script {
                 line
             }
             Output::Cancel { .. } => "cancel".to_owned(),
+            Output::TryElsewhere { .. } => "try elsewhere".to_owned(),
             Output::Acknowledge { draft, .. } => format!("send {}", shown(&request(&draft))),
             Output::Answer {
                 id,

@@ -2,13 +2,14 @@
 
 use crate::flow::Protocol::Udp;
 use crate::method::Method;
-use crate::transaction::tests::script::{Script, request_text};
-use crate::transaction::{Config, Counts};
+use crate::transaction::tests::script::{Script, draft, request_text, response_text};
+use crate::transaction::{Config, Counts, Failure, Input, RequestToken};
 
 fn small() -> Script {
     let config = Config {
         server_transactions: 2,
         client_transactions: 1,
+        answered_requests: 2,
         ..Config::default()
     };
     Script::new(Udp, config)
@@ -60,23 +61,47 @@ fn requests_beyond_the_unanswered_ones_are_refused_without_state() {
     assert_eq!(script.requests.len(), 3);
 }
 
+fn send(script: &mut Script, token: u64) {
+    let flow = script.flow;
+    script.handle(Input::Send {
+        token: RequestToken(token),
+        flow,
+        draft: draft(Method::Message),
+        branch: format!("z9hG4bK{token}"),
+    });
+}
+
+fn accept(script: &mut Script, token: u64) {
+    script.receive(&response_text("200 OK", &format!("z9hG4bK{token}")));
+}
+
 #[test]
 fn one_request_of_ours_too_many_fails_at_once() {
-    use crate::transaction::{Failure, Input, Output, RequestToken};
-
     let mut script = small();
-    script.send(1, Method::Message);
-    script.endpoint.handle(
-        Input::Send {
-            token: RequestToken(2),
-            flow: script.flow,
-            draft: super::script::draft(Method::Message),
-            branch: "z9hG4bKsecond".to_owned(),
-        },
-        super::script::start(),
-    );
-    let Some(Output::Failed { token, cause }) = script.endpoint.poll_output() else {
-        panic!("the request finds no room")
-    };
-    assert_eq!((token, cause), (RequestToken(2), Failure::Overload));
+    send(&mut script, 1);
+    send(&mut script, 2);
+    let failed = format!("0 failed {:?} for 2\n", Failure::Overload);
+    assert!(script.log.ends_with(&failed), "{}", script.log);
+    accept(&mut script, 1);
+    send(&mut script, 3);
+    assert_eq!(script.endpoint.transactions(), 2);
+}
+
+#[test]
+fn answered_requests_of_ours_never_keep_a_new_one_out() {
+    let mut script = small();
+    for token in 1..=5 {
+        send(&mut script, token);
+        accept(&mut script, token);
+    }
+    assert_eq!(script.endpoint.transactions(), 2);
+    for token in 1..=5 {
+        accept(&mut script, token);
+    }
+    assert_eq!(script.endpoint.take_counts().strays, 3);
+    script.until(5_000);
+    assert_eq!(script.endpoint.transactions(), 0);
+    send(&mut script, 6);
+    accept(&mut script, 6);
+    assert_eq!(script.endpoint.transactions(), 1);
 }

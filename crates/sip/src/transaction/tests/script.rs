@@ -22,7 +22,7 @@ pub(super) struct Script {
     pub(super) flow: Flow,
     start: Instant,
     now: Instant,
-    log: String,
+    pub(super) log: String,
     pub(super) requests: Vec<(ServerTransactionId, Request)>,
 }
 
