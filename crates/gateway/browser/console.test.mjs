@@ -109,7 +109,7 @@ test('what was said before and what was written down in wrap-up are on the card 
   await alice.say('It does not.');
   await eventually('Noor is answered', async () => (await noor.lines()).includes('rep: It does not.'));
   // Noor's page has asked for its lines and is not there any more.
-  await page.locator('.typing.gone', { hasText: 'Noor is out of reach' }).waitFor();
+  await page.locator('.typing.gone', { hasText: 'Noor has been out of reach' }).waitFor();
   await check(page, 'a shopper out of reach');
   await noor.end();
   await page.locator('.memo').waitFor();
@@ -420,21 +420,25 @@ test('a wall of 1920 by 1080 needs no scrolling however many wait, and tells how
   })));
   const [site] = stream.sites;
   const group = { ...site.groups[0], state: 'available', available: 2, who: ['Alice', 'Erin'], queued: 3, wait: null };
-  const sites = [{ ...site, groups: ['Cameras', 'Lenses', 'Printing'].flatMap((name) => ['standard', 'gold', 'platinum'].map((tier) => ({ ...group, name, skill: name, tier }))) }];
-  const reps = Array.from({ length: 6 }, (_, number) => ({ ...stream.reps[0], rep: `rep${number}`, name: `Rep ${number}`, state: 'available', rule: 'available', decided_by: 'hand', since: Date.now() - 3_600_000, capacity: 3 }));
+  const shop = { ...site, groups: ['Cameras', 'Lenses', 'Printing'].flatMap((name) => ['standard', 'gold', 'platinum'].map((tier) => ({ ...group, name, skill: name, tier }))) };
+  const people = Array.from({ length: 10 }, (_, number) => ({ ...stream.reps[0], rep: `rep${number}`, name: `Rep ${number}`, state: 'available', rule: 'available', decided_by: 'hand', since: Date.now() - 3_600_000, capacity: 3 }));
   const broken = Array.from({ length: 12 }, (_, number) => ({ ticket: `b${number}`, at: Date.now() - number, waited_s: 90, promised_s: 60, left: false }));
   const minute = (ago) => ({ at: Math.floor(Date.now() / 60_000 - ago) * 60_000, queued: 4, open: 3, available: 2, answered: 2, waited_sum: 80, waited_most: 50, promised: 2, promised_sum: 60, low_sum: 20, high_sum: 140 });
   let waiting = 0;
+  let [sites, reps] = [[shop], people.slice(0, 6)];
   await page.route('**/wall/webhooks', (route) => route.fulfill({ json: { items: [], may_replay: true } }));
   await page.route('**/wall/history', (route) => route.fulfill({ json: { minutes: Array.from({ length: 90 }, (_, ago) => minute(90 - ago)) } }));
   await page.route('**/wall/events', (route) => {
     const queue = Array.from({ length: waiting }, (_, number) => ({ ticket: `t${number}`, site: site.id, skills: ['Cameras'], tier: 'standard', state: 'queued', rep: null, asked_at: stream.at - number * 1000, position: number + 1, wait: null, promised: { seconds: 60, low: 20, high: 120, confidence: 0.8 } }));
     return route.fulfill({ contentType: 'text/event-stream', body: `event: wall\ndata: ${JSON.stringify({ ...stream, sites, reps, queue, broken, at: Date.now() })}\n\n` });
   });
-  for (waiting of [0, 4, 9, 60]) {
+  for (const [count, isMany] of [[0], [4], [9], [9, true], [60]]) {
+    waiting = count;
+    // One site with six reps, or as many as the demo has.
+    [sites, reps] = isMany ? [['shop', 'library', 'bank'].map((id) => ({ ...shop, id })), people] : [[shop], people.slice(0, 6)];
     await page.setViewportSize({ width: 1920, height: 1080 });
     await page.reload();
-    await page.locator('.rep[data-rep=rep5]').waitFor();
+    await page.locator(`.rep[data-rep=rep${reps.length - 1}]`).waitFor();
     await page.locator('.waiting').nth(waiting - 1).waitFor({ state: waiting ? 'attached' : 'detached' });
     await eventually(`${waiting} fit`, () => page.evaluate(() => document.documentElement.scrollHeight <= innerHeight && [...document.querySelectorAll('.panel, .chart, .waiting, .broken-one, .rest')].every((one) => one.getBoundingClientRect().bottom <= innerHeight)));
     const shown = await page.locator('.waiting:visible').count();

@@ -171,6 +171,8 @@ class Wall {
   }
 
   #showGroups() {
+    const rows = this.wall.sites.reduce((sum, { groups }) => sum + (groups.every(({ state, queued }) => state === 'closed' && !queued) ? 0 : groups.length / new Set(groups.map(({ tier }) => tier)).size), 0);
+    this.groups.classList.toggle('many', rows > 4);
     keyed(this.groups, this.wall.sites, ({ id }) => id, (site) => make('section', { className: 'site' }, make('h3', {}, site.name), make('div', { className: 'tiles' })), (element, site) => {
       const tiers = [...new Set(site.groups.map(({ tier }) => tier))];
       // A site where nobody is takes one line, so that the others fit the screen.

@@ -47,7 +47,7 @@ export const words = {
   handOnTo: 'Hand on to', handOnHow: 'Who takes over sees everything said so far.', toSkill: 'Whoever knows', toRep: 'Colleagues',
   free: 'free', nobodyToHandTo: 'Nobody else is on duty.',
   typing: (name) => `${name} is typing…`,
-  gone: (name, time) => `${name} is out of reach for ${time}: the page is closed or offline. What you write waits there.`,
+  gone: (name, time) => `${name} has been out of reach for ${time}: the page is closed or offline. What you write waits there.`,
   sending: 'sending…', sent: 'sent', shown: 'shown', notSent: 'Not sent', again: 'Send again',
   system: 'Deskbell', you: 'You', note: 'Only you see this',
   facts: { tier: 'Tier', waited: 'Waited', promised: 'Promised', page: 'Page', case: 'Case', phone: 'Phone', language: 'Language', site: 'Site', skills: 'Needs', handedOn: 'From', asked: 'Asked at' },
