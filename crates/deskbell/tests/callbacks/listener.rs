@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ impl Listener {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (told, events) = channel();
+        let (told, events) = sync_channel(100);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 // A test that is over listens no more.
@@ -44,7 +44,8 @@ impl Listener {
         let mut told = Vec::new();
         loop {
             let event = self.events.recv_timeout(LIMIT);
-            let event = event.unwrap_or_else(|_| panic!("no {kind} after {told:?}"));
+            assert!(event.is_ok(), "no {kind} after {told:?}");
+            let event = event.unwrap();
             let is_it = event.get("type").is_some_and(|found| found == kind);
             told.push(event);
             if is_it {

@@ -97,13 +97,15 @@ pub(crate) fn come_late(alice: &mut TestPhone) {
 #[track_caller]
 pub(crate) fn assert_reads(phone: &TestPhone, wanted: &str) -> String {
     let mut read = Vec::new();
-    while let Some(text) = phone.next_text(LIMIT).unwrap() {
+    loop {
+        let text = phone.next_text(LIMIT).unwrap();
+        assert!(text.is_some(), "{wanted:?} is not in {read:?}");
+        let text = text.unwrap();
         if text.text.contains(wanted) {
             return text.from;
         }
         read.push(text.text);
     }
-    panic!("{wanted:?} is not in {read:?}");
 }
 
 /// The texts that the page is shown when it comes back.
