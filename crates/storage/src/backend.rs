@@ -38,6 +38,8 @@ pub(crate) enum Removal {
     LapsedState { at_most: u32 },
     /// Intents that have ended before, `at_most` so many.
     EndedIntents { at_most: u32 },
+    /// The names of tickets that were erased before, `at_most` so many.
+    NamesOfErased { at_most: u32 },
 }
 
 /// What is sealed anew in one transaction.

@@ -357,6 +357,14 @@ impl Journal {
             .await
     }
 
+    /// Forgets the names of tickets that were erased before this moment, of which nobody can have anything left to say;
+    /// says how many.
+    pub async fn purge_erased(&self, before_unix_ms: i64) -> Result<u64, CommitError> {
+        let at_most = ROWS_AT_ONCE;
+        self.remove_all(Removal::NamesOfErased { at_most }, before_unix_ms)
+            .await
+    }
+
     /// Seals with the newest key what another one sealed, or none, `at_once` tickets or rows in a transaction; says of
     /// how many tickets and rows something was. What no key opens is passed over.
     pub async fn reseal(&self, at_once: u32) -> Result<u64, CommitError> {

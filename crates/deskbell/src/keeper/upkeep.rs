@@ -18,8 +18,9 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// Tickets or rows in one transaction, so that shoppers' lines never wait for long.
 const AT_ONCE: u32 = 200;
 
-/// How long it is known that something was intended and how it ended: longer than any limit counts back.
-const INTENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How long it is known that something was intended and how it ended, which is longer than any limit counts back, and
+/// that a ticket was erased, which is longer than anybody has anything to say of it.
+const TRACES_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// Sees to the journal until `shutdown`.
 pub(crate) async fn run(
@@ -51,8 +52,9 @@ async fn see_to(
 ) -> Result<(), CommitError> {
     let now = unix_ms();
     journal.purge_lapsed(now).await?;
-    let kept = i64::try_from(INTENTS_KEPT.as_millis()).unwrap_or(i64::MAX);
+    let kept = i64::try_from(TRACES_KEPT.as_millis()).unwrap_or(i64::MAX);
     journal.purge_intents(now.saturating_sub(kept)).await?;
+    journal.purge_erased(now.saturating_sub(kept)).await?;
     let mut purged = purge_cases(journal, retention_by_site, now).await?;
     for (site, retention) in retention_by_site {
         let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);

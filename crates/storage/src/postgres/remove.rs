@@ -38,6 +38,11 @@ pub(super) async fn remove(
                        SELECT ctid FROM intents WHERE NOT open AND changed_at < $1 LIMIT $2))";
             answer(client.execute(sql, &[&now_unix_ms, &i64::from(*at_most)])).await
         }
+        Removal::NamesOfErased { at_most } => {
+            let sql = "DELETE FROM erased WHERE ctid = ANY(ARRAY(\
+                       SELECT ctid FROM erased WHERE at < $1 LIMIT $2))";
+            answer(client.execute(sql, &[&now_unix_ms, &i64::from(*at_most)])).await
+        }
     }
 }
 

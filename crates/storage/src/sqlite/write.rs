@@ -181,6 +181,11 @@ impl Backend for SqliteBackend {
                      (SELECT kind, id FROM intents WHERE open = 0 AND changed_at < ?1 LIMIT ?2)",
                     params![now_unix_ms, at_most],
                 )? as u64),
+                Removal::NamesOfErased { at_most } => Ok(transaction.execute(
+                    "DELETE FROM erased WHERE ticket IN \
+                     (SELECT ticket FROM erased WHERE at < ?1 LIMIT ?2)",
+                    params![now_unix_ms, at_most],
+                )? as u64),
             }
         })
     }

@@ -39,6 +39,7 @@ on_both![
     a_group_with_one_bad_batch_keeps_the_others_in_order,
     of_soft_state_the_newest_word_is_kept_until_it_lapses,
     what_is_said_of_an_erased_ticket_is_not_kept,
+    names_of_erased_tickets_are_forgotten_in_time,
     what_ended_before_its_sites_retention_is_purged,
     stories_come_in_pages,
     sealed_bodies_are_opened_by_their_keys_and_sealed_anew,
@@ -270,6 +271,24 @@ async fn what_is_said_of_an_erased_ticket_is_not_kept(url: &str) {
     assert_eq!((late, other), (Ok(()), Ok(())));
     assert_eq!(journal.load(0).await.unwrap().len(), 2);
     assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
+
+async fn names_of_erased_tickets_are_forgotten_in_time(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    journal
+        .commit(vec![opened("a"), opened("b")])
+        .await
+        .unwrap();
+    for (ticket, at) in [("a", 5), ("b", 9)] {
+        let gone = vec![TicketId::new(ticket)];
+        assert_eq!(journal.erase(gone, at).await.unwrap(), 1);
+    }
+    assert_eq!(journal.purge_erased(5).await.unwrap(), 0);
+    assert_eq!(journal.purge_erased(9).await.unwrap(), 1);
+    let late = |ticket| journal.commit(vec![line(ticket, 1, None, "hi")]);
+    assert_eq!(late("b").await, Ok(()));
+    let unknown = CommitError::UnknownTicket(TicketId::new("a"));
+    assert_eq!(late("a").await, Err(unknown));
 }
 
 async fn what_ended_before_its_sites_retention_is_purged(url: &str) {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use examples::peer::postgres::Postgres;
 use helpdesk::{Record, RepId, TicketId};
-use storage::{CommitError, Journal};
+use storage::{CommitError, Journal, SoftChange, SoftKey, SoftKind, SoftValue};
 
-use crate::stories::opened;
+use crate::stories::{closed, line, opened};
 
 /// Row D2 of the threat table.
 #[tokio::test]
@@ -130,6 +130,51 @@ async fn nothing_is_lost_or_doubled_when_postgres_crashes_and_freezes() {
     said.sort();
     assert!(said.len() > 20, "{}", said.len());
     assert_eq!(kept, said);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+}
+
+/// What a program of the first schema left, brought into this one's.
+#[tokio::test]
+async fn a_database_of_the_first_schema_keeps_what_it_held() {
+    let Some(postgres) = Postgres::start().unwrap() else {
+        return;
+    };
+    let url = postgres.create("deskbell").unwrap();
+    let journal = Journal::open(&url).await.unwrap();
+    let story = vec![opened("a"), line("a", 1, None, "hello"), closed("a", 9)];
+    journal.commit(story.clone()).await.unwrap();
+    let key = SoftKey {
+        kind: SoftKind::Bindings,
+        name: "alice".to_owned(),
+    };
+    let value = SoftValue {
+        version: 1,
+        expires_at_unix_ms: 50,
+        body: "[]".to_owned(),
+    };
+    let word = SoftChange {
+        key,
+        value: Some(value.clone()),
+    };
+    journal.keep(vec![word]).await.unwrap();
+    journal.close().await;
+    let first = include_str!("../../src/migrations/postgres/0001_journal.sql");
+    postgres
+        .sql(
+            "deskbell",
+            &format!(
+                "ALTER SCHEMA public RENAME TO newest; CREATE SCHEMA public; {first}; \
+                 INSERT INTO tickets SELECT * FROM newest.tickets; \
+                 INSERT INTO records OVERRIDING SYSTEM VALUE SELECT * FROM newest.records; \
+                 INSERT INTO state SELECT kind, key, version, expires_at, body FROM newest.state; \
+                 CREATE TABLE deskbell_schema AS SELECT 1::BIGINT AS version; DROP SCHEMA newest CASCADE"
+            ),
+        )
+        .unwrap();
+    let journal = Journal::open(&url).await.unwrap();
+    assert_eq!(journal.load(0).await.unwrap(), story);
+    let bindings = journal.load_soft(SoftKind::Bindings, 0).await.unwrap();
+    assert_eq!(bindings, [("alice".to_owned(), value)]);
     assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
 }
 
