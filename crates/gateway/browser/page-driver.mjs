@@ -71,6 +71,25 @@ export class Shopper {
     return { status: answer.status() };
   }
 
+  /** Opens a page of the shop `site` that has nothing but a bell, and that the gateway does not serve. */
+  async openShop({ site, skill }) {
+    const body = `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>A shop</title>
+<script type="module" src="/widget.js"></script><main><h1>A shop</h1><deskbell-help site="${site}" skill="${skill}"></deskbell-help></main></html>`;
+    await this.context.route('**/a-shop', (route) => route.fulfill({ contentType: 'text/html', body }));
+    return this.open({ url: '/a-shop' });
+  }
+
+  /** The shop's page names the shopper by a token it has signed. */
+  async carryToken({ token }) {
+    await this.bell().evaluate((bell, signed) => bell.setAttribute('token', signed), token);
+    return {};
+  }
+
+  async leave() {
+    await this.page.goto('about:blank');
+    return {};
+  }
+
   async reload() {
     await this.page.reload({ waitUntil: 'domcontentloaded' });
     await this.bell().locator('.bell').waitFor();
@@ -203,7 +222,7 @@ export class Shopper {
 }
 
 const COMMANDS = {
-  open: 'open', reload: 'reload', state: 'state', 'wait-state': 'waitState', 'click-bell': 'clickBell', start: 'start', say: 'say',
+  open: 'open', 'open-shop': 'openShop', 'carry-token': 'carryToken', leave: 'leave', reload: 'reload', state: 'state', 'wait-state': 'waitState', 'click-bell': 'clickBell', start: 'start', say: 'say',
   lines: 'lines', 'wait-line': 'waitLine', header: 'header', 'wait-header': 'waitHeader', end: 'end', storage: 'storage', 'panel-text': 'panelText', 'press-button': 'pressButton',
   screenshot: 'screenshot', press: 'press', offline: 'offline', 'csp-reports': 'cspReports', errors: 'errors', quit: 'quit',
 };

@@ -8,12 +8,13 @@ use examples::peer::sipp::Answering;
 use examples::server::{Server, Setup};
 use examples::site::Site;
 use examples::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::desk::{
     LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, serve, setup, setup_at, start,
     uncall, wait_stage, wait_step,
 };
+use crate::listener::Listener;
 use crate::trunk::{Trunk, port_in};
 
 #[test]
@@ -84,11 +85,11 @@ fn the_spend_breaker_is_told_and_holds_after_a_crash() {
     let Some(program) = peer::find("baresip") else {
         return;
     };
-    let trunk = Trunk::open();
+    let (trunk, listener) = (Trunk::open(), Listener::start());
     let lasting = Setup {
         site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\", failures = 1 }"
             .to_owned(),
-        ..setup(&trunk, "").lasting()
+        ..setup(&trunk, &listener.table()).lasting()
     };
     let mut server = start(&lasting);
     let _alice = baresip_as_alice(&program, &server);
@@ -103,6 +104,13 @@ fn the_spend_breaker_is_told_and_holds_after_a_crash() {
         &format!("No further call is made for now: {reason}"),
     );
     assert!(server.log().contains("no further callback is made for now"));
+    let told = listener.until("callbacks.stopped");
+    let data = told.last().and_then(|event| event.get("data")).unwrap();
+    let id = ticket.0.rsplit('/').next().unwrap();
+    assert_eq!(data.get("ticket"), Some(&json!(id)));
+    assert_eq!(data.get("site"), Some(&json!("shop")));
+    let why = data.get("why").and_then(|why| why.as_str()).unwrap();
+    assert!(why.starts_with(reason), "{why}");
     server.crash_and_restart().unwrap();
     let body = json!({"skills": ["cameras"], "phone": "06 12 34 56 79", "callback": true});
     let answer = server.http().post("/v1/sites/shop/tickets", &body).unwrap();
@@ -112,6 +120,13 @@ fn the_spend_breaker_is_told_and_holds_after_a_crash() {
         answer.body
     );
     trunk.expect_nothing();
+    let again = listener.so_far();
+    let is_alarm = |event: &&Value| {
+        event
+            .get("type")
+            .is_some_and(|it| it == "callbacks.stopped")
+    };
+    assert_eq!(again.iter().find(is_alarm), None, "the alarm comes once");
 }
 
 /// The number of a shopper who comes back is that of the sealed cookie.
