@@ -1,7 +1,7 @@
 // The supervisor's wall: signs in, follows one stream, draws what it tells, and asks why.
 // Must not decide anything.
 
-import { Refused, call, clock, disc, icon, keyed, make, mark, short, tell } from '/staff.js';
+import { Refused, call, clock, icon, keyed, make, mark, short, tell } from '/staff.js';
 import { load, steps, waits } from './chart.js';
 import { Room } from './room.js';
 import { words } from './wallwords.js';
@@ -204,7 +204,7 @@ class Wall {
     const there = this.wall.reps.filter(({ state }) => state !== 'offline').sort((one, other) => order[one.state] - order[other.state] || one.name.localeCompare(other.name));
     const gone = this.wall.reps.filter(({ state }) => state === 'offline');
     keyed(this.reps, there, ({ rep }) => rep, (rep) => {
-      const button = make('button', { type: 'button', className: 'rep', onclick: () => this.#whyRep(rep.rep, rep.name) }, disc(rep.name, 'small'), make('strong', {}, rep.name), make('span', { className: 'sign' }), make('span', { className: 'room', ariaHidden: 'true' }), make('span', { className: 'reason' }), make('span', { className: 'quiet held' }));
+      const button = make('button', { type: 'button', className: 'rep', onclick: () => this.#whyRep(rep.rep, rep.name) }, make('span', { className: 'sign' }), make('strong', {}, rep.name), make('span', { className: 'room', ariaHidden: 'true' }), make('span', { className: 'reason' }), make('span', { className: 'quiet held' }));
       return make('li', {}, button);
     }, (item, rep) => {
       item.rep = rep;
