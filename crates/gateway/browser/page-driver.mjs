@@ -76,7 +76,10 @@ export class Shopper {
     const body = `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>A shop</title>
 <script type="module" src="/widget.js"></script><main><h1>A shop</h1><deskbell-help site="${site}" skill="${skill}"></deskbell-help></main></html>`;
     await this.context.route('**/a-shop', (route) => route.fulfill({ contentType: 'text/html', body }));
-    return this.open({ url: '/a-shop' });
+    await this.page.goto(new URL('/a-shop', this.base).href, { waitUntil: 'domcontentloaded' });
+    // A conversation that goes on is shown at once, in front of the bell.
+    await this.bell().locator('.bell').waitFor({ state: 'attached' });
+    return {};
   }
 
   /** The shop's page names the shopper by a token it has signed. */

@@ -249,7 +249,7 @@ fn a_rep_calls_from_a_conversation() {
             > alice (t1): I hear it ring
             = said 3
             < t1 is callback Alice, CallingShopper +33•••••••78
-            < t1 -: Your phone was declined. You are called again in 5 min.
+            < t1 -: Your phone declined the call. You are called again in 5 min.
             > alice (t1): The shopper's phone was declined. It is called again in 5 min.
             < t1 is open Alice, Waiting +33•••••••78 again
             < t1 Alice: It was declined
@@ -428,6 +428,52 @@ fn a_restart_keeps_the_wish_and_never_dials_again_by_itself() {
     "#]].assert_eq(&room.trace);
 }
 
+/// What is wrong with a trunk, and which trunks there are, is nothing for the public.
+#[test]
+fn a_shopper_is_not_told_why_a_call_could_not_be_made() {
+    let mut room = Room::new(calling(|_| {}));
+    room.play("alice available");
+    room.play("ask t1 cameras phone=0612345678 by=token answer=call");
+    room.play("t1 heard refused");
+    room.trace.clear();
+    room.play("lines t1");
+    room.play("decisions t1");
+    let (lines, decisions) = room.trace.split_once("The shopper asked").unwrap();
+    assert!(
+        lines.contains("You could not be called just now."),
+        "{lines}"
+    );
+    assert!(!lines.contains("trunk"), "{lines}");
+    assert!(decisions.contains("no trunk answers"), "{decisions}");
+}
+
+/// A crash between two tries makes the second no sooner.
+#[test]
+fn the_pause_between_two_tries_outlasts_a_restart() {
+    let mut room = Room::new(calling(|_| {}));
+    room.play("records");
+    room.play("alice available");
+    room.play("ask t1 cameras phone=0612345678 by=token answer=call");
+    let at_unix_ms = room.unix_ms();
+    room.play("t1 heard rep");
+    room.play("t1 heard shopper engaged");
+    room.pass(Duration::from_secs(60));
+    room.trace.clear();
+    room.restart_with(vec![PastCall {
+        call: helpdesk::CallId::new("t1.1"),
+        ticket: Some(TicketId::new("t1")),
+        site: SiteId::new("shop"),
+        number: PhoneNumber::from_e164("+33612345678"),
+        at_unix_ms,
+        fate: Fate::Failed,
+    }]);
+    room.play("alice available");
+    room.pass(Duration::from_secs(230));
+    assert!(!room.trace.contains("@ call"), "{}", room.trace);
+    room.pass(Duration::from_secs(20));
+    assert!(room.trace.contains("@ call alice"), "{}", room.trace);
+}
+
 /// Security row M3 at its own scale: a thousand restarts, at each step of a call. What is on disk of it then is what the
 /// process that makes calls had written.
 #[test]
@@ -535,7 +581,7 @@ fn a_call_that_is_passed_while_the_telephone_rings_counts_as_a_try() {
             = t1 callback Alice, CallingRep +33•••••••78
             < t1 is callback Alice, CallingShopper +33•••••••78
             @ end the call of t1
-            < t1 -: Your phone could not be reached: the call was ended. You are called again in 5 min.
+            < t1 -: You could not be called just now. You are called again in 5 min.
             < t1 is queued at 1, 125 s (13 to 288), Waiting +33•••••••78 again
             < t1 is queued at 1, 125 s (13 to 288), because conversations take longer than they usually do, Waiting +33•••••••78 again
             @ call bob, then +33612345678: A shopper wants a call: Cameras
