@@ -2,6 +2,7 @@
 // on stdin and answers each with one line on stdout. Must not know which gateway serves the page.
 
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const FLAGS = [
@@ -9,6 +10,7 @@ const FLAGS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 const PATIENCE = 10_000;
+const KEPT = fileURLToPath(new URL('../../../target/screenshots/tested/', import.meta.url));
 
 /** Starts the Chromium of this machine, or the one that CHROMIUM names. */
 export function startBrowser() {
@@ -26,6 +28,13 @@ export async function startShopper({ base, browser, width = 1280, height = 800, 
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   return new Shopper(base, browser, context, page).watch();
+}
+
+/** Keeps a picture of what a test saw, for people to look at. */
+export async function keep(page, what) {
+  const { scheme, direction, width } = await page.evaluate(() => ({ scheme: document.documentElement.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'), direction: getComputedStyle(document.documentElement).direction, width: innerWidth }));
+  const name = [what.replace(/[^a-z0-9]+/gi, '-'), width, direction === 'rtl' && 'rtl', scheme].filter(Boolean).join('-');
+  await page.screenshot({ path: `${KEPT}${name}.png` });
 }
 
 export class Shopper {
@@ -60,6 +69,28 @@ export class Shopper {
     const answer = await this.page.goto(new URL(url, this.base).href, { waitUntil: 'domcontentloaded' });
     await this.bell().locator('.bell').waitFor();
     return { status: answer.status() };
+  }
+
+  /** Opens a page of the shop `site` that has nothing but a bell, and that the gateway does not serve. */
+  async openShop({ site, skill }) {
+    const body = `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>A shop</title>
+<script type="module" src="/widget.js"></script><main><h1>A shop</h1><deskbell-help site="${site}" skill="${skill}"></deskbell-help></main></html>`;
+    await this.context.route('**/a-shop', (route) => route.fulfill({ contentType: 'text/html', body }));
+    await this.page.goto(new URL('/a-shop', this.base).href, { waitUntil: 'domcontentloaded' });
+    // A conversation that goes on is shown at once, in front of the bell.
+    await this.bell().locator('.bell').waitFor({ state: 'attached' });
+    return {};
+  }
+
+  /** The shop's page names the shopper by a token it has signed. */
+  async carryToken({ token }) {
+    await this.bell().evaluate((bell, signed) => bell.setAttribute('token', signed), token);
+    return {};
+  }
+
+  async leave() {
+    await this.page.goto('about:blank');
+    return {};
   }
 
   async reload() {
@@ -194,7 +225,7 @@ export class Shopper {
 }
 
 const COMMANDS = {
-  open: 'open', reload: 'reload', state: 'state', 'wait-state': 'waitState', 'click-bell': 'clickBell', start: 'start', say: 'say',
+  open: 'open', 'open-shop': 'openShop', 'carry-token': 'carryToken', leave: 'leave', reload: 'reload', state: 'state', 'wait-state': 'waitState', 'click-bell': 'clickBell', start: 'start', say: 'say',
   lines: 'lines', 'wait-line': 'waitLine', header: 'header', 'wait-header': 'waitHeader', end: 'end', storage: 'storage', 'panel-text': 'panelText', 'press-button': 'pressButton',
   screenshot: 'screenshot', press: 'press', offline: 'offline', 'csp-reports': 'cspReports', errors: 'errors', quit: 'quit',
 };

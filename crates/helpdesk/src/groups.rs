@@ -12,7 +12,7 @@ use crate::ids::{SiteId, SkillId, TierId};
 use crate::promises::{Click, Desk, quick_wait};
 use crate::roster::Roster;
 use crate::routing::fits::{Reach, Steps, Want};
-use crate::snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Wait};
+use crate::snapshot::{GroupSnapshot, GroupSnapshots, GroupState, SiteSnapshot, Wait};
 
 /// The groups of every site, with how reps fit them and how each stood when it was last looked at.
 /// Invariant: `spots_by_rep` and `spots_by_kind` name every group that a rep, or a ticket of a kind, can change.
@@ -30,7 +30,7 @@ struct Site {
     next_rep: NextRep,
     groups: Vec<Group>,
     /// How each stood, in the same order.
-    stood: Vec<GroupSnapshot>,
+    stood: GroupSnapshots,
 }
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Groups {
                 id: site.id.clone(),
                 next_rep,
                 groups: of_site,
-                stood: Vec::new(),
+                stood: GroupSnapshots::default(),
             });
         }
         groups
@@ -121,7 +121,15 @@ impl Groups {
     /// Looks again at all of them.
     pub(crate) fn refresh_all(&mut self, desk: Desk<'_>, clicks: &Clicks) {
         for site in &mut self.sites {
-            site.stood = site.snapshots(desk, clicks).collect();
+            let stand: GroupSnapshots = site.snapshots(desk, clicks).collect();
+            if site.stood.is_empty() {
+                site.stood = stand;
+                continue;
+            }
+            // Put one by one, so that what stands alike stays shared.
+            for (place, stands) in stand.iter().enumerate() {
+                site.stood.put(place, stands.clone());
+            }
         }
     }
 
@@ -129,14 +137,11 @@ impl Groups {
         let Some(site) = self.sites.get_mut(spot.0) else {
             return false;
         };
-        let (Some(group), Some(stood)) = (site.groups.get(spot.1), site.stood.get_mut(spot.1))
-        else {
+        let Some(group) = site.groups.get(spot.1) else {
             return false;
         };
         let stands = group.snapshot(desk, &site.id, site.next_rep, clicks);
-        let changed = *stood != stands;
-        *stood = stands;
-        changed
+        site.stood.put(spot.1, stands)
     }
 
     /// Everything but a wait is as if it were looked at afresh; waits may be as old as forecasts are.

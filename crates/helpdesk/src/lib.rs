@@ -88,5 +88,5 @@ pub use report::{RepReport, TicketReport};
 pub use routing::Standing;
 pub use scores::{EstimateScore, EstimateScores};
 pub use seat::{InHand, SeatView, Stand};
-pub use snapshot::{GroupSnapshot, GroupState, SiteSnapshot, Snapshot, Wait};
+pub use snapshot::{GroupSnapshot, GroupSnapshots, GroupState, SiteSnapshot, Snapshot, Wait};
 pub use ticket::{CloseReason, TicketState, TicketView};

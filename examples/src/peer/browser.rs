@@ -66,6 +66,32 @@ impl Browser {
         self.command(&json!({"do": "open", "url": path})).map(drop)
     }
 
+    /// Opens a page of the site that has nothing but the bell of a skill; a server without a demo has none of its own.
+    ///
+    /// # Errors
+    /// Where the bell does not come up.
+    pub fn open_shop(&mut self, site: &str, skill: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "open-shop", "site": site, "skill": skill}))
+            .map(drop)
+    }
+
+    /// Has the bell carry this token of the shop.
+    ///
+    /// # Errors
+    /// Where the page has no bell.
+    pub fn carry_token(&mut self, token: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "carry-token", "token": token}))
+            .map(drop)
+    }
+
+    /// Leaves the page, as a shopper who closes the tab.
+    ///
+    /// # Errors
+    /// Where the driver is silent.
+    pub fn leave(&mut self) -> anyhow::Result<()> {
+        self.command(&json!({"do": "leave"})).map(drop)
+    }
+
     /// Loads the page again.
     ///
     /// # Errors

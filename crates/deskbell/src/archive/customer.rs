@@ -1,6 +1,6 @@
 //! Which tickets and cases are a customer's. Must not know what is done with them.
 
-use helpdesk::{Case, Record};
+use helpdesk::{CallbackFact, Case, Record};
 use storage::Story;
 
 use gateway::Customer;
@@ -10,15 +10,23 @@ pub(crate) fn is_of(story: &Story, customer: &Customer) -> bool {
     if customer.tickets.contains(&story.ticket) {
         return true;
     }
+    let is_theirs = |number: &str| {
+        let wanted = customer.phone.as_deref();
+        wanted.is_some_and(|wanted| same_number(wanted, number))
+    };
     story.records.iter().any(|record| {
+        if let Record::Callback {
+            fact: CallbackFact::Wanted { number, .. },
+            ..
+        } = record
+        {
+            return is_theirs(number.as_str());
+        }
         let Record::Opened { ask, .. } = record else {
             return false;
         };
-        let same_phone = match (&customer.phone, &ask.phone) {
-            (Some(wanted), Some(found)) => same_number(wanted, found),
-            _ => false,
-        };
-        same_phone || same_name(customer.name.as_deref(), ask.name.as_deref())
+        ask.phone.as_deref().is_some_and(is_theirs)
+            || same_name(customer.name.as_deref(), ask.name.as_deref())
     })
 }
 
@@ -57,7 +65,38 @@ fn same_number(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use helpdesk::{PhoneNumber, PlannedBy, TicketId};
+    use serde_json::json;
+
+    use super::super::story::whole;
     use super::*;
+
+    /// Only the call that was wished for tells the number.
+    #[test]
+    fn a_number_to_be_called_is_the_customers_too() {
+        let number = PhoneNumber::read("+33 1 23 45 67 89", None).unwrap();
+        let story = Story {
+            ticket: TicketId::new("a"),
+            opened_at_unix_ms: 0,
+            ended_at_unix_ms: None,
+            records: vec![Record::Callback {
+                ticket: TicketId::new("a"),
+                fact: CallbackFact::Wanted {
+                    number,
+                    by: PlannedBy::Shopper,
+                },
+                at_unix_ms: 0,
+            }],
+        };
+        let customer = |phone: &str| Customer {
+            phone: Some(phone.to_owned()),
+            name: None,
+            tickets: Vec::new(),
+        };
+        assert!(is_of(&story, &customer("0033 123 456 789")));
+        assert!(!is_of(&story, &customer("+33 1 23 45 67 80")));
+        assert_eq!(whole(&story)["numbers"], json!(["+33123456789"]));
+    }
 
     #[test]
     fn a_number_is_the_same_however_it_is_written() {

@@ -1,7 +1,7 @@
 //! A ticket's story as people and scripts read it: a row, a CSV row, JSON. Must not know where it comes from.
 
 use helpdesk::ticket::CloseReason;
-use helpdesk::{Ask, Record, Speaker};
+use helpdesk::{Ask, CallbackFact, Record, Speaker};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use storage::Story;
@@ -23,6 +23,8 @@ struct Summary<'a> {
     comment: Option<&'a str>,
     /// What reps wrote down for whoever helps next: of each the newest word.
     notes: Vec<(&'a str, &'a str)>,
+    /// Where the shopper was to be called.
+    numbers: Vec<&'a str>,
 }
 
 impl<'a> Summary<'a> {
@@ -41,13 +43,24 @@ impl<'a> Summary<'a> {
                 }
                 Record::OfferEnded { .. }
                 | Record::Transferred { .. }
-                | Record::Callback { .. }
+                | Record::Callback {
+                    fact: CallbackFact::Withdrawn | CallbackFact::Tripped { .. },
+                    ..
+                }
                 | Record::Promised { .. }
                 | Record::Decided(_)
                 | Record::Case(_)
                 | Record::Paused { .. }
                 | Record::Learnt(_)
                 | Record::Scored { .. } => {}
+                Record::Callback {
+                    fact: CallbackFact::Wanted { number, .. },
+                    ..
+                } => {
+                    if !summary.numbers.contains(&number.as_str()) {
+                        summary.numbers.push(number.as_str());
+                    }
+                }
                 Record::Accepted { rep, .. } => summary.rep = Some(rep.as_str()),
                 Record::Closed { reason, .. } => summary.end = Some(end(*reason)),
                 Record::Rated { stars, comment, .. } => {
@@ -146,11 +159,16 @@ pub(super) fn whole(story: &Story) -> Value {
             "message": ask.message,
             "page": ask.page,
             "language": ask.language,
+            "rep": ask.rep.as_ref().map(helpdesk::RepId::as_str),
+            "case": ask.case,
+            "im": ask.im,
+            "details": details(ask),
         })
     });
     if let Some(fields) = whole.as_object_mut() {
         fields.insert("asked".to_owned(), json!(asked));
         fields.insert("lines".to_owned(), Value::Array(lines));
+        fields.insert("numbers".to_owned(), json!(summary.numbers));
         let notes = summary.notes.iter();
         let notes = notes.map(|(rep, text)| json!({ "rep": rep, "text": text }));
         fields.insert("notes".to_owned(), notes.collect());
@@ -176,6 +194,13 @@ fn cell(text: &str) -> String {
 fn skills(ask: Option<&Ask>) -> Vec<&str> {
     ask.map(|ask| ask.skills.iter().map(helpdesk::SkillId::as_str).collect())
         .unwrap_or_default()
+}
+
+fn details(ask: &Ask) -> Vec<Value> {
+    let details = ask.details.iter();
+    details
+        .map(|detail| json!({ "label": detail.label, "answer": detail.answer }))
+        .collect()
 }
 
 pub(super) fn time(unix_ms: i64) -> String {

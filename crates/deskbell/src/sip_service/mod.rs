@@ -12,6 +12,7 @@ mod couriers;
 mod directory;
 mod extensions;
 mod formats;
+mod group_states;
 mod invite;
 mod kept;
 mod letters;

@@ -17,9 +17,10 @@ use sip::subscription::{Content, Notifier, SubscriptionId};
 use sip::{HeaderName, RequestDraft};
 
 use super::formats::{Formats, ListDialect};
+use super::group_states::GroupStates;
 use super::watched::{
-    Calendar, Groups, PIDF, RLMI, WATCHERINFO, Watched, group_document, hidden_document,
-    rep_document, watchers_document,
+    Calendar, PIDF, RLMI, WATCHERINFO, Watched, group_document, hidden_document, rep_document,
+    watchers_document,
 };
 use super::watched_list::{ListHandle, MemberState};
 use crate::random;
@@ -30,7 +31,7 @@ const BOUNDARY: &str = "deskbellBoundary0d9f2c71";
 /// Knows the states of everything that is watched, and what the watchers with special wishes know of them.
 pub(super) struct Telling {
     store: Arc<Store>,
-    groups: Groups,
+    groups: GroupStates,
     calendar: Calendar,
     /// Those that are told anything but plain whole documents.
     ledger_by_subscription: HashMap<SubscriptionId, Ledger>,
@@ -62,7 +63,7 @@ impl Telling {
     pub(super) fn new(store: Arc<Store>, snapshot: &Snapshot) -> Self {
         Self {
             store,
-            groups: Groups::of(snapshot),
+            groups: GroupStates::of(snapshot),
             calendar: Calendar::new(Instant::now()),
             ledger_by_subscription: HashMap::new(),
             tags: RandomState::new(),
@@ -71,9 +72,7 @@ impl Telling {
 
     /// Takes in the groups' newer states and names those that differ.
     pub(super) fn handle_snapshot(&mut self, snapshot: &Snapshot) -> Vec<Watched> {
-        let newer = Groups::of(snapshot);
-        let changed = self.groups.changed(&newer);
-        self.groups = newer;
+        let changed = self.groups.take(snapshot);
         changed.into_iter().map(Watched::Group).collect()
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::push::{Caller, Listener, Told, Topic};
-use helpdesk::{GroupSnapshot, SiteId, SiteSnapshot, Snapshot};
+use helpdesk::{GroupSnapshots, SiteId, SiteSnapshot, Snapshot};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -69,7 +69,7 @@ struct Follower {
     listeners: SharedListeners,
     caller: Caller,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    told: HashMap<SiteId, Vec<GroupSnapshot>>,
+    told: HashMap<SiteId, GroupSnapshots>,
 }
 
 impl Follower {

@@ -11,21 +11,18 @@ use examples::wait;
 use serde_json::json;
 
 use crate::desk::{
-    LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, serve, setup, setup_at, start,
-    uncall, wait_stage, wait_step,
+    ACCOUNT, LIMIT, Scene, ask_for_a_call, baresip_as_alice, reasons, scenario, serve, setup,
+    setup_at, start, uncall, wait_stage, wait_step,
 };
+use crate::listener::Listener;
 use crate::trunk::{Trunk, port_in};
 
 #[test]
 fn a_click_rings_the_rep_then_the_telephone_and_their_media_goes_between_them() {
-    let Some(program) = peer::find("baresip") else {
+    let Some(scene) = Scene::open("") else {
         return;
     };
-    let trunk = Trunk::open();
-    let server = serve(&trunk, "");
-    let _alice = baresip_as_alice(&program, &server);
-    let http = server.http();
-    let ticket = ask_for_a_call(&http);
+    let trunk = &scene.trunk;
 
     // Baresip has answered with its offer, which is what the telephone gets (RFC 3725 §4.1).
     let (invite, peer) = trunk.receive("INVITE ");
@@ -38,15 +35,15 @@ fn a_click_rings_the_rep_then_the_telephone_and_their_media_goes_between_them() 
     trunk.take(&invite, peer);
     let (ack, _) = trunk.receive("ACK ");
     assert!(ack.contains("Content-Length: 0"), "{ack}");
-    wait_stage(&http, &ticket, "talking");
+    scene.wait("talking");
 
     trunk.hear_media_of(&invite);
 
     // The telephone hangs up: so does Deskbell, at the rep.
     trunk.hang_up(&invite, peer);
     trunk.receive("SIP/2.0 200");
-    wait_stage(&http, &ticket, "closed");
-    let told = reasons(&server, &ticket.0);
+    scene.wait("closed");
+    let told = scene.reasons();
     for step in [
         "The shopper asked to be called at +33•••••••78.",
         "The phone of alice rings",
@@ -59,21 +56,17 @@ fn a_click_rings_the_rep_then_the_telephone_and_their_media_goes_between_them() 
 
 #[test]
 fn a_busy_telephone_frees_the_rep_and_is_tried_again_later() {
-    let Some(program) = peer::find("baresip") else {
+    let Some(scene) = Scene::open("") else {
         return;
     };
-    let trunk = Trunk::open();
-    let server = serve(&trunk, "");
-    let _alice = baresip_as_alice(&program, &server);
-    let http = server.http();
-    let ticket = ask_for_a_call(&http);
+    let trunk = &scene.trunk;
     let (invite, peer) = trunk.receive("INVITE ");
     trunk.answer(&invite, peer, "486 Busy Here", "", "");
     trunk.receive("ACK ");
-    wait_stage(&http, &ticket, "queued");
-    let told = reasons(&server, &ticket.0);
+    scene.wait("queued");
+    let told = scene.reasons();
     assert!(told.contains("is busy; again in 5 min"), "{told}");
-    Site::new(http, "shop")
+    Site::new(scene.server.http(), "shop")
         .wait_state("cameras", "available", LIMIT)
         .unwrap();
 }
@@ -84,11 +77,11 @@ fn the_spend_breaker_is_told_and_holds_after_a_crash() {
     let Some(program) = peer::find("baresip") else {
         return;
     };
-    let trunk = Trunk::open();
+    let (trunk, listener) = (Trunk::open(), Listener::start());
     let lasting = Setup {
         site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\", failures = 1 }"
             .to_owned(),
-        ..setup(&trunk, "").lasting()
+        ..setup(&trunk, &listener.table()).lasting()
     };
     let mut server = start(&lasting);
     let _alice = baresip_as_alice(&program, &server);
@@ -103,6 +96,13 @@ fn the_spend_breaker_is_told_and_holds_after_a_crash() {
         &format!("No further call is made for now: {reason}"),
     );
     assert!(server.log().contains("no further callback is made for now"));
+    let told = listener.until("callbacks.stopped");
+    let data = told.last().and_then(|event| event.get("data")).unwrap();
+    let id = ticket.0.rsplit('/').next().unwrap();
+    assert_eq!(data.get("ticket"), Some(&json!(id)));
+    assert_eq!(data.get("site"), Some(&json!("shop")));
+    let why = data.get("why").and_then(|why| why.as_str()).unwrap();
+    assert!(why.starts_with(reason), "{why}");
     server.crash_and_restart().unwrap();
     let body = json!({"skills": ["cameras"], "phone": "06 12 34 56 79", "callback": true});
     let answer = server.http().post("/v1/sites/shop/tickets", &body).unwrap();
@@ -112,6 +112,11 @@ fn the_spend_breaker_is_told_and_holds_after_a_crash() {
         answer.body
     );
     trunk.expect_nothing();
+    // What was delivered as the server died may be delivered once more, and is the same event then.
+    for event in listener.so_far() {
+        let is_alarm = event.get("type") == told.last().and_then(|told| told.get("type"));
+        assert!(!is_alarm || Some(&event) == told.last(), "{event}");
+    }
 }
 
 /// The number of a shopper who comes back is that of the sealed cookie.
@@ -154,7 +159,7 @@ fn a_server_that_stops_hangs_up_first_and_writes_it_down() {
     };
     let trunk = Trunk::open();
     let lasting = setup(&trunk, "").lasting();
-    let mut server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &lasting).unwrap();
+    let mut server = start(&lasting);
     let alice = baresip_as_alice(&program, &server);
     let http = server.http();
     let ticket = ask_for_a_call(&http);
@@ -195,38 +200,28 @@ fn a_new_configuration_brings_its_trunks() {
 
 #[test]
 fn a_telephone_that_rings_for_long_makes_the_offer_itself() {
-    let Some(program) = peer::find("baresip") else {
+    let Some(scene) = Scene::open("ring = \"60s\"\n") else {
         return;
     };
-    let trunk = Trunk::open();
-    let server = serve(&trunk, "ring = \"60s\"\n");
-    let _alice = baresip_as_alice(&program, &server);
-    let http = server.http();
-    let ticket = ask_for_a_call(&http);
+    let trunk = &scene.trunk;
     let (invite, peer) = trunk.receive("INVITE ");
     assert!(!invite.contains("m=audio "), "{invite}");
     trunk.answer(&invite, peer, "180 Ringing", "", "");
     trunk.take(&invite, peer);
     // Baresip, on hold until now, has answered that offer (RFC 3725 §4.4).
     let (ack, _) = trunk.receive("ACK ");
-    wait_stage(&http, &ticket, "talking");
+    scene.wait("talking");
     trunk.hear_media_of(&ack);
 }
 
 /// Security rows S5 and S6: an endless challenge, and one of another realm.
 #[test]
 fn a_trunk_is_answered_once_and_in_its_own_realm_only() {
-    let Some(program) = peer::find("baresip") else {
-        return;
-    };
-    let account =
-        "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
     for (realm, invites) in [("trunk.example", 2), ("evil.example", 1)] {
-        let trunk = Trunk::open();
-        let server = serve(&trunk, account);
-        let _alice = baresip_as_alice(&program, &server);
-        let http = server.http();
-        let ticket = ask_for_a_call(&http);
+        let Some(scene) = Scene::open(ACCOUNT) else {
+            return;
+        };
+        let trunk = &scene.trunk;
         let mut seen = 0;
         let until = Instant::now() + LIMIT;
         while seen < invites && Instant::now() < until {
@@ -239,18 +234,10 @@ fn a_trunk_is_answered_once_and_in_its_own_realm_only() {
             trunk.answer(&invite, peer, "401 Unauthorized", &challenge, "");
             trunk.receive("ACK ");
         }
-        wait_stage(&http, &ticket, "queued");
-        let told = reasons(&server, &ticket.0);
+        scene.wait("queued");
+        let told = scene.reasons();
         assert!(told.contains("the credentials were not taken"), "{told}");
-        trunk
-            .sip
-            .set_read_timeout(Some(Duration::from_millis(300)))
-            .unwrap();
-        let mut buffer = [0; 8192];
-        assert!(
-            trunk.sip.recv_from(&mut buffer).is_err(),
-            "no further INVITE"
-        );
+        trunk.expect_nothing();
     }
 }
 
@@ -262,7 +249,7 @@ fn a_number_is_dialled_once_whatever_crashes() {
     };
     let trunk = Trunk::open();
     let lasting = setup(&trunk, "").lasting();
-    let mut server = Server::serve(env!("CARGO_BIN_EXE_deskbell"), &lasting).unwrap();
+    let mut server = start(&lasting);
     let _alice = baresip_as_alice(&program, &server);
     let ticket = ask_for_a_call(&server.http());
     let (invite, _) = trunk.receive("INVITE ");
@@ -288,17 +275,13 @@ fn a_number_is_dialled_once_whatever_crashes() {
 /// Security row M6: whoever answers in the trunk's place does not know the branch, and changes nothing.
 #[test]
 fn answers_that_nobody_asked_for_change_nothing() {
-    let Some(program) = peer::find("baresip") else {
+    let Some(scene) = Scene::open("") else {
         return;
     };
-    let trunk = Trunk::open();
-    let server = serve(&trunk, "");
-    let _alice = baresip_as_alice(&program, &server);
-    let http = server.http();
-    let ticket = ask_for_a_call(&http);
+    let trunk = &scene.trunk;
     let (invite, peer) = trunk.receive("INVITE ");
     trunk.answer(&invite, peer, "180 Ringing", "", "");
-    wait_stage(&http, &ticket, "calling-you");
+    scene.wait("calling-you");
     let branch = invite.split("branch=").nth(1).unwrap();
     let branch = branch.split([';', '\r']).next().unwrap();
     for number in 0..2_000 {
@@ -311,46 +294,38 @@ fn answers_that_nobody_asked_for_change_nothing() {
         };
         trunk.answer(&forged, peer, status, "", "");
     }
-    wait_stage(&http, &ticket, "calling-you");
+    scene.wait("calling-you");
     trunk.take(&invite, peer);
-    wait_stage(&http, &ticket, "talking");
+    scene.wait("talking");
 }
 
 /// Security row M4: where a call goes is never up to whoever is called.
 #[test]
 fn a_redirection_is_not_followed() {
-    let Some(program) = peer::find("baresip") else {
+    let Some(scene) = Scene::open("") else {
         return;
     };
-    let trunk = Trunk::open();
-    let server = serve(&trunk, "");
-    let _alice = baresip_as_alice(&program, &server);
-    let http = server.http();
-    let ticket = ask_for_a_call(&http);
+    let trunk = &scene.trunk;
     let (invite, peer) = trunk.receive("INVITE ");
     let elsewhere = format!("Contact: <sip:+19005551234@{}>\r\n", trunk.address());
     trunk.answer(&invite, peer, "302 Moved Temporarily", &elsewhere, "");
     trunk.receive("ACK ");
-    wait_stage(&http, &ticket, "queued");
-    let told = reasons(&server, &ticket.0);
+    scene.wait("queued");
+    let told = scene.reasons();
     assert!(told.contains("which is not followed"), "{told}");
 }
 
 /// Security row M4: whoever is called has nobody else called, within the call or beside it.
 #[test]
 fn whoever_is_called_has_nobody_else_called() {
-    let Some(program) = peer::find("baresip") else {
+    let Some(scene) = Scene::open("") else {
         return;
     };
-    let trunk = Trunk::open();
-    let server = serve(&trunk, "");
-    let _alice = baresip_as_alice(&program, &server);
-    let http = server.http();
-    let ticket = ask_for_a_call(&http);
+    let trunk = &scene.trunk;
     let (invite, peer) = trunk.receive("INVITE ");
     trunk.take(&invite, peer);
     trunk.receive("ACK ");
-    wait_stage(&http, &ticket, "talking");
+    scene.wait("talking");
     let elsewhere = format!("<sip:+19005551234@{}>", trunk.address());
     let contact = format!("Contact: <sip:phone@{}>\r\n", trunk.address());
     for (cseq, method, more) in [
@@ -374,14 +349,17 @@ fn whoever_is_called_has_nobody_else_called() {
         "INVITE sip:+19005551234@{} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKoutside;rport\r\nMax-Forwards: 70\r\n\
          From: <sip:eve@trunk.example>;tag=eve\r\nTo: <sip:+19005551234@trunk.example>\r\nCall-ID: outside\r\n\
          CSeq: 1 INVITE\r\n{contact}Replaces: {};to-tag=phone;from-tag=x\r\nContent-Length: 0\r\n\r\n",
-        server.sip(),
+        scene.server.sip(),
         trunk.address(),
         call_id.unwrap()
     );
-    trunk.sip.send_to(outside.as_bytes(), server.sip()).unwrap();
+    trunk
+        .sip
+        .send_to(outside.as_bytes(), scene.server.sip())
+        .unwrap();
     let (answer, _) = trunk.receive("SIP/2.0 ");
     assert!(answer.starts_with("SIP/2.0 4"), "{answer}");
-    wait_stage(&http, &ticket, "talking");
+    scene.wait("talking");
     trunk.expect_nothing();
 }
 
@@ -432,9 +410,7 @@ fn check_trunk(
         return;
     };
     let trunk = Answering::start(&sipp, &scenario(name), keys).unwrap();
-    let account =
-        "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
-    let server = start(&setup_at(trunk.address(), account));
+    let server = start(&setup_at(trunk.address(), ACCOUNT));
     let _alice = baresip_as_alice(&baresip, &server);
     let http = server.http();
     let ticket = ask_for_a_call(&http);

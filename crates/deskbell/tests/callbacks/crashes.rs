@@ -34,7 +34,8 @@ const fn after(milliseconds: u64) -> Point {
     Point::AfterClick(Duration::from_millis(milliseconds))
 }
 
-const POINTS: [Point; 10] = [
+/// The first ten are played each time.
+const POINTS: [Point; 25] = [
     after(0),
     after(4),
     after(10),
@@ -45,7 +46,28 @@ const POINTS: [Point; 10] = [
     Point::Taken,
     Point::Talks,
     Point::HungUp,
+    after(1),
+    after(2),
+    after(3),
+    after(5),
+    after(6),
+    after(7),
+    after(8),
+    after(12),
+    after(14),
+    after(16),
+    after(18),
+    after(20),
+    after(30),
+    after(40),
+    after(90),
 ];
+
+/// How often the server is killed, at one point after the other: as often as `DESKBELL_CALL_KILLS` says.
+fn kills() -> usize {
+    let named = std::env::var("DESKBELL_CALL_KILLS");
+    named.map_or(10, |number| number.parse().unwrap())
+}
 
 /// After a restart nothing is dialled that was to be dialled at once.
 const QUIET: Duration = Duration::from_millis(600);
@@ -57,15 +79,15 @@ fn no_number_is_dialled_twice_wherever_the_server_dies() {
     };
     let trunk = Trunk::open();
     let lasting = Setup {
-        site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\", per_hour = 1000, \
-                     per_day = 1000, failures = 1000, at_once = 100, talk_per_day = \"24h\", longest = \"1s\" }"
+        site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\", per_hour = 10000, \
+                     per_day = 10000, failures = 10000, at_once = 100, talk_per_day = \"24h\", longest = \"1s\" }"
             .to_owned(),
         ..setup(&trunk, "").lasting()
     };
     let mut server = start(&lasting);
     let mut alice = baresip_as_alice(&program, &server);
-    for (number, point) in POINTS.into_iter().enumerate() {
-        let number = format!("+336123456{number:02}");
+    for (number, point) in POINTS.into_iter().cycle().take(kills()).enumerate() {
+        let number = format!("+3361234{number:04}");
         let mut invites = HashSet::new();
         let ticket = ask(&server.http(), &number);
         match point {

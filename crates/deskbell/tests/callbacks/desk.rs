@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use examples::http::Http;
+use examples::peer;
 use examples::peer::baresip::Baresip;
 use examples::server::{Server, Setup};
 use examples::site::Site;
@@ -15,6 +16,45 @@ use crate::trunk::Trunk;
 
 /// How long anything may take, on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// How a server proves itself to its trunk.
+pub(crate) const ACCOUNT: &str =
+    "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
+
+/// A trunk, a rep on baresip, and a shopper who has asked to be called.
+pub(crate) struct Scene {
+    pub(crate) trunk: Trunk,
+    pub(crate) server: Server,
+    ticket: (String, String),
+    _alice: Baresip,
+}
+
+impl Scene {
+    /// With more lines in the trunk's table. Nothing where there is no baresip.
+    pub(crate) fn open(more: &str) -> Option<Self> {
+        let program = peer::find("baresip")?;
+        let trunk = Trunk::open();
+        let server = serve(&trunk, more);
+        let alice = baresip_as_alice(&program, &server);
+        let ticket = ask_for_a_call(&server.http());
+        Some(Self {
+            trunk,
+            server,
+            ticket,
+            _alice: alice,
+        })
+    }
+
+    /// Waits until the ticket has come so far.
+    pub(crate) fn wait(&self, stage: &str) {
+        wait_stage(&self.server.http(), &self.ticket, stage);
+    }
+
+    /// The ticket's explanation.
+    pub(crate) fn reasons(&self) -> String {
+        reasons(&self.server, &self.ticket.0)
+    }
+}
 
 pub(crate) fn serve(trunk: &Trunk, more: &str) -> Server {
     Server::serve(env!("CARGO_BIN_EXE_deskbell"), &setup(trunk, more)).unwrap()

@@ -7,6 +7,8 @@ mod agents;
 mod calls;
 mod crashes;
 mod desk;
+mod listener;
 mod messengers;
+mod pages;
 mod trunk;
 mod trunks;

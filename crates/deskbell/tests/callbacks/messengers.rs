@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use crate::desk::{LIMIT, reasons, start, wait_stage};
 use crate::trunk::Trunk;
 
-const SECRET: &str = "what the shop signs its tokens with";
+pub(crate) const SECRET: &str = "what the shop signs its tokens with";
 
 /// A shop that reaches shoppers in this order once their page was not seen for a second.
-fn shop(reach: &str, more: &str) -> Setup {
+pub(crate) fn shop(reach: &str, more: &str) -> Setup {
     Setup {
         sip_lines: more.to_owned(),
         site_lines: format!(
@@ -33,7 +33,7 @@ fn shop(reach: &str, more: &str) -> Setup {
 }
 
 /// A token of the shop, signed with this secret.
-fn token(claims: &Value, secret: &str) -> String {
+pub(crate) fn token(claims: &Value, secret: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut claims = claims.clone();
     let exp = (now + Duration::from_secs(600)).as_secs();
@@ -66,7 +66,7 @@ fn ask(http: &Http, token: &str) -> (String, String) {
 }
 
 /// Two reps' phones. Bob is on duty and away, so that tickets wait until Alice comes.
-fn reps(server: &Server) -> (TestPhone, TestPhone) {
+pub(crate) fn reps(server: &Server) -> (TestPhone, TestPhone) {
     let mut alice = server.phone(Protocol::Udp, "alice").unwrap();
     alice.register(600).unwrap();
     let mut bob = server.phone(Protocol::Udp, "bob").unwrap();
@@ -88,22 +88,24 @@ fn outlast_the_grace() {
 }
 
 /// The ticket waits for longer than its page may be away; then Alice comes.
-fn come_late(alice: &mut TestPhone) {
+pub(crate) fn come_late(alice: &mut TestPhone) {
     outlast_the_grace();
     alice.publish(Basic::Open, Activity::None, 600).unwrap();
 }
 
+/// The phone shows a text with these words; gives who sent it.
 #[track_caller]
-fn assert_reads(phone: &TestPhone, wanted: &str) {
+pub(crate) fn assert_reads(phone: &TestPhone, wanted: &str) -> String {
     let mut read = Vec::new();
-    while let Some(text) = phone.next_text(LIMIT).unwrap() {
-        read.push(text.text);
-        if read.iter().any(|text| text.contains(wanted)) {
-            return;
+    loop {
+        let text = phone.next_text(LIMIT).unwrap();
+        assert!(text.is_some(), "{wanted:?} is not in {read:?}");
+        let text = text.unwrap();
+        if text.text.contains(wanted) {
+            return text.from;
         }
+        read.push(text.text);
     }
-    let is_read = read.iter().any(|text| text.contains(wanted));
-    assert!(is_read, "{wanted:?} in {read:?}");
 }
 
 /// The texts that the page is shown when it comes back.

@@ -11,12 +11,10 @@ use examples::wait;
 use serde_json::Value;
 
 use crate::desk::{
-    LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, setup_at, start, wait_stage,
+    ACCOUNT, LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, setup_at, start,
+    wait_stage,
 };
 use crate::trunk::Trunk;
-
-const ACCOUNT: &str =
-    "user = \"shop\"\npassword = \"the password of ours\"\nrealm = \"trunk.example\"\n";
 
 /// Several trunks, each with lines of its own.
 fn several(trunks: &[(&Trunk, &str)]) -> Setup {

@@ -1,7 +1,9 @@
 //! A shopper's own data: what is kept of them, in a document that they can save.
 //! Must not know where it is kept.
 
-use helpdesk::{CloseReason, Line, Record, SiteId, SkillId, Speaker, TicketId};
+use helpdesk::{
+    CallbackFact, CloseReason, Line, Record, RepId, SiteId, SkillId, Speaker, TicketId,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -76,6 +78,8 @@ pub(crate) struct PastDocument<'a> {
     /// Identities of the reps who answered, in order.
     answered_by: Vec<&'a str>,
     lines: Vec<SaidDocument<'a>>,
+    /// Telephone numbers at which the shopper was to be called.
+    numbers: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<EndDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +98,10 @@ struct AskedDocument<'a> {
     page: Option<&'a str>,
     language: Option<&'a str>,
     case: Option<&'a str>,
+    /// A rep asked for by name.
+    rep: Option<&'a str>,
+    /// The shopper's own SIP messenger.
+    im: Option<&'a str>,
     details: Vec<(&'a str, &'a str)>,
 }
 
@@ -126,6 +134,7 @@ impl<'a> PastDocument<'a> {
             asked: None,
             answered_by: Vec::new(),
             lines: Vec::new(),
+            numbers: Vec::new(),
             ended: None,
             rating: None,
             notes: Vec::new(),
@@ -148,6 +157,8 @@ impl<'a> PastDocument<'a> {
                     page: ask.page.as_deref(),
                     language: ask.language.as_deref(),
                     case: ask.case.as_deref(),
+                    rep: ask.rep.as_ref().map(RepId::as_str),
+                    im: ask.im.as_deref(),
                     details: ask
                         .details
                         .iter()
@@ -156,6 +167,14 @@ impl<'a> PastDocument<'a> {
                 });
             }
             Record::Line { line, .. } => self.lines.push(SaidDocument::of(line)),
+            Record::Callback {
+                fact: CallbackFact::Wanted { number, .. },
+                ..
+            } => {
+                if !self.numbers.contains(&number.as_str()) {
+                    self.numbers.push(number.as_str());
+                }
+            }
             Record::Accepted { rep, .. } => self.answered_by.push(rep.as_str()),
             Record::Closed {
                 reason, at_unix_ms, ..
@@ -184,7 +203,10 @@ impl<'a> PastDocument<'a> {
             Record::Offered { .. }
             | Record::OfferEnded { .. }
             | Record::Transferred { .. }
-            | Record::Callback { .. }
+            | Record::Callback {
+                fact: CallbackFact::Withdrawn | CallbackFact::Tripped { .. },
+                ..
+            }
             | Record::Case(_)
             | Record::Promised { .. }
             | Record::Decided(_)
@@ -207,5 +229,29 @@ impl<'a> SaidDocument<'a> {
             name: line.name.as_deref(),
             text: &line.text,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use helpdesk::{CallbackFact, PhoneNumber, PlannedBy, Record, TicketId};
+    use serde_json::json;
+
+    use super::PastDocument;
+
+    #[test]
+    fn each_number_to_be_called_is_told_once() {
+        let ticket = TicketId::new("a");
+        let wanted = |number| Record::Callback {
+            ticket: ticket.clone(),
+            fact: CallbackFact::Wanted {
+                number: PhoneNumber::read(number, None).unwrap(),
+                by: PlannedBy::Shopper,
+            },
+            at_unix_ms: 0,
+        };
+        let records = [wanted("+33 123 45 67 89"), wanted("0033 123456789")];
+        let past = serde_json::to_value(PastDocument::of(&ticket, &records)).unwrap();
+        assert_eq!(past["numbers"], json!(["+33123456789"]));
     }
 }

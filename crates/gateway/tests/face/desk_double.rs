@@ -585,7 +585,7 @@ fn snapshot(version: u64, available: u32) -> Snapshot {
     };
     let site = |site: &str, groups: Vec<GroupSnapshot>| SiteSnapshot {
         site: SiteId::new(site),
-        groups,
+        groups: groups.into_iter().collect(),
     };
     Snapshot {
         version,

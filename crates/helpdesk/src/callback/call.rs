@@ -151,6 +151,18 @@ impl CallEnd {
     }
 }
 
+impl NotReached {
+    /// What the shopper is told. How calls are made, and by which trunk, is for those who run the desk.
+    pub(crate) fn for_shopper(&self) -> &'static str {
+        match self {
+            Self::Busy => "Your phone is busy.",
+            Self::NoAnswer => "Your phone was not answered.",
+            Self::Declined => "Your phone declined the call.",
+            Self::Unreachable(_) => "You could not be called just now.",
+        }
+    }
+}
+
 /// Whether a call's number was dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialled {

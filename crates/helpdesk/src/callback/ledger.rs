@@ -167,6 +167,15 @@ impl Ledger {
         count(self.calls.iter().filter(failed).count())
     }
 
+    /// When the ticket's number was last dialled in vain.
+    pub(crate) fn last_failure_of(&self, ticket: &TicketId) -> Option<Moment> {
+        let mut calls = self.calls.iter().rev();
+        let failed = calls.find(|entry| {
+            entry.ticket.as_ref() == Some(ticket) && entry.state == State::Over(Fate::Failed)
+        });
+        failed.map(|entry| entry.at)
+    }
+
     /// Whether it is unknown how a call of the ticket ended.
     pub(crate) fn is_in_doubt(&self, ticket: &TicketId) -> bool {
         let in_doubt = |entry: &Entry| {

@@ -350,7 +350,7 @@ impl Helpdesk {
         let time = words::length(pause);
         self.say_as_system(
             id,
-            &format!("Your phone {why}. You are called again in {time}."),
+            &format!("{} You are called again in {time}.", why.for_shopper()),
         );
         let told = format!("The shopper's phone {why}. It is called again in {time}.");
         self.give_back(id, calling, OfferEnd::CallFailed, &told);
@@ -548,11 +548,22 @@ impl Helpdesk {
     pub(crate) fn resume_callbacks(&mut self) {
         let now = self.now;
         let mut in_doubt = Vec::new();
+        let sites = &self.config.sites;
         for ticket in self.tickets.all_mut() {
             let id = ticket.ask.ticket.clone();
             ticket.page = Page::Gone { since: now };
             if let Some(plan) = &mut ticket.plan {
                 plan.tries = self.ledger.failures_of(&id);
+                // What waits in the queue is called again by itself, and not sooner than it would have been. In a
+                // conversation the rep has the last word.
+                let mut sites = sites.iter().filter(|site| site.id == ticket.ask.site);
+                if let (Stage::Waiting, Some(failed), Some(site)) = (
+                    &ticket.stage,
+                    self.ledger.last_failure_of(&id),
+                    sites.next(),
+                ) {
+                    plan.not_before = Some(failed.after(site.callback.retry_after));
+                }
             }
             let is_over = matches!(ticket.stage, Stage::Ended { .. });
             if self.ledger.is_in_doubt(&id) && !is_over {

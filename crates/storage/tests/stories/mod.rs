@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use helpdesk::ticket::CloseReason;
 use helpdesk::{
-    AccessDigest, Ask, Form, GivenPromise, Level, Line, LineId, Prefer, Preference, Record, RepId,
-    Seq, SiteId, SkillId, Speaker, TicketId, TierId, Wait, Wishes,
+    AccessDigest, Ask, Detail, Form, GivenPromise, Level, Line, LineId, Prefer, Preference, Record,
+    RepId, Seq, SiteId, SkillId, Speaker, TicketId, TierId, Wait, Wishes,
 };
 
 pub(crate) fn ask(ticket: &str) -> Ask {
@@ -75,12 +75,15 @@ pub(crate) fn one_of_each() -> Vec<Record> {
         name: Some("Zoë \"Z\" O'Neil\n".to_owned()),
         phone: Some("+33 1 23 45 67 89".to_owned()),
         message: Some("emoji 📷 and \0 and \u{1f}".to_owned()),
-        details: Vec::new(),
+        details: vec![Detail {
+            label: "Order".to_owned(),
+            answer: "A 17".to_owned(),
+        }],
         page: Some("https://shop.example/?q=1&r=2".to_owned()),
         language: Some("fr-CA".to_owned()),
         proof: helpdesk::Proof::None,
         channel: helpdesk::Channel::Page,
-        im: None,
+        im: Some("sip:zoe@example.net".to_owned()),
         earlier: vec![TicketId::new("t0"), TicketId::new("t00")],
         case: Some("C-1".to_owned()),
         wishes: Wishes {
