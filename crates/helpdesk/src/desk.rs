@@ -36,7 +36,7 @@ use crate::ticket::TicketView;
 use crate::tickets::Tickets;
 
 /// The shortest time after which the desk asks to be woken.
-const A_MOMENT: Duration = Duration::from_millis(1);
+pub(crate) const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// The helpdesk of all sites as a deterministic machine: the same inputs at the same times give the same
 /// outputs. After each [`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::desk::Helpdesk;
+use crate::desk::{A_MOMENT, Helpdesk};
 use crate::groups::Clicks;
 use crate::ids::TicketId;
 use crate::promises::{self, Promise, TicketPromises};
@@ -122,7 +122,8 @@ impl Helpdesk {
         let overtaken = self.forecast.next_overtaking.map(|at| at.max(due()));
         let untold = self.forecast.untold.as_ref();
         let told = untold.map(|_| self.tells_nobody_until().unwrap_or(self.now));
-        [anew, overtaken, told].into_iter().flatten().min()
+        let next = [anew, overtaken, told].into_iter().flatten().min();
+        next.map(|at| at.max(self.now.after(A_MOMENT)))
     }
 
     /// Forecasts all waits for these who are told by an answer; the others are told after it.
