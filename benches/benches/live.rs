@@ -33,6 +33,8 @@ const DESKS: [(usize, usize, usize, usize); 4] = [
 ];
 /// Virtual time between two inputs.
 const STEP: Duration = Duration::from_millis(10);
+/// What takes longer has forecast waits.
+const A_FORECAST: Duration = Duration::from_micros(250);
 /// Real time spent on one kind of input, at most.
 const AT_MOST: Duration = Duration::from_secs(3);
 
@@ -74,7 +76,53 @@ fn main() {
         });
         measure(&about, "an end, and the next offered", &mut desk, Live::end);
         measure(&about, "an offer taken", &mut desk, |desk, _| desk.take());
+        let mut desk = Live::new(reps, skills, tiers);
+        desk.fill();
+        while desk.waiting.len() < queued {
+            desk.click();
+        }
+        sustain(&about, &mut desk);
+        let mut desk = Live::new(reps, skills, tiers);
+        desk.fill();
+        while !desk.waiting.is_empty() {
+            desk.leave();
+        }
+        measure(&about, "an end, nobody waits", &mut desk, Live::end);
     }
+}
+
+/// A desk that never rests: an end with the decision who is next and the offer, the offer taken, and a click that waits
+/// in its place, again and again, while time passes as fast as they take. What each costs in the mean, forecasts of
+/// waits apart from the rest, and what share of the time these take.
+fn sustain(about: &str, desk: &mut Live) {
+    desk.pace = Pace::AsItTakes;
+    let began = Instant::now();
+    let mut costs = [Duration::ZERO; 3];
+    let (mut rounds, mut forecasts, mut forecasting) = (0_u32, 0_u32, Duration::ZERO);
+    while rounds < 50_000 && began.elapsed() < AT_MOST {
+        let round = [desk.end(0), desk.take(), desk.click()];
+        for (cost, took) in costs.iter_mut().zip(round) {
+            if took > A_FORECAST {
+                forecasts += 1;
+                forecasting += took;
+            } else {
+                *cost += took;
+            }
+        }
+        rounds += 1;
+    }
+    let mean = |cost: Duration| cost.as_secs_f64() * 1e6 / f64::from(rounds);
+    let all = forecasting + costs.iter().sum::<Duration>();
+    println!(
+        "{about}  {rounds} rounds: an end with the next offer {:.1} us ({:.0} a second), taken {:.1} us, a click {:.1} us; \
+         {forecasts} forecasts of {:.0} us, {:.0} % of the time",
+        mean(costs[0]),
+        1e6 / mean(costs[0]),
+        mean(costs[1]),
+        mean(costs[2]),
+        forecasting.as_secs_f64() * 1e6 / f64::from(forecasts.max(1)),
+        100.0 * forecasting.as_secs_f64() / all.as_secs_f64(),
+    );
 }
 
 fn measure(
@@ -102,6 +150,14 @@ fn measure(
     );
 }
 
+/// How virtual time passes.
+enum Pace {
+    /// By [`STEP`] with each input.
+    Steps,
+    /// By what the last input took.
+    AsItTakes,
+}
+
 struct Live {
     desk: Helpdesk,
     now: Instant,
@@ -115,6 +171,11 @@ struct Live {
     waiting: HashSet<TicketId>,
     /// All that ever waited, in order: whoever came last leaves first.
     queued: Vec<TicketId>,
+    pace: Pace,
+    /// What the last input took.
+    took: Duration,
+    /// What it costs to look at the clock, which is no part of an input.
+    clock_costs: Duration,
     /// Room for what one input leads to.
     outputs: Vec<Output>,
 }
@@ -138,6 +199,9 @@ impl Live {
             offered: VecDeque::new(),
             waiting: HashSet::new(),
             queued: Vec::new(),
+            pace: Pace::Steps,
+            took: Duration::ZERO,
+            clock_costs: clock_costs(),
             outputs: Vec::new(),
         }
     }
@@ -160,7 +224,10 @@ impl Live {
     }
 
     fn input(&mut self, input: Input) -> Duration {
-        self.now += STEP;
+        self.now += match self.pace {
+            Pace::Steps => STEP,
+            Pace::AsItTakes => self.took,
+        };
         let began = processor_time();
         if self.desk.next_timeout().is_some_and(|due| due <= self.now) {
             self.desk.handle_timeout(self.now);
@@ -170,7 +237,10 @@ impl Live {
         while let Some(output) = self.desk.poll_output() {
             outputs.push(output);
         }
-        let took = processor_time().saturating_sub(began);
+        let took = processor_time()
+            .saturating_sub(began)
+            .saturating_sub(self.clock_costs);
+        self.took = took;
         for output in outputs.drain(..) {
             if let Output::ToRep {
                 rep, ticket, text, ..
@@ -263,6 +333,17 @@ impl Live {
             reply: ReplyId(0),
         })
     }
+}
+
+/// The middle of many looks.
+fn clock_costs() -> Duration {
+    let look = |_| {
+        let began = processor_time();
+        processor_time().saturating_sub(began)
+    };
+    let mut looks: Vec<Duration> = (0..999).map(look).collect();
+    looks.sort_unstable();
+    looks[looks.len() / 2]
 }
 
 fn processor_time() -> Duration {

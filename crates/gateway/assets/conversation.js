@@ -126,9 +126,9 @@ function initialsOf(name) {
 async function refusal(answer, { problem }, spokenTime) {
   const body = await answer.json().catch(() => ({}));
   const kind = { 'queue-full': 'full', 'many-open': 'many' }[String(body.type).split(':').pop()] ?? answer.status;
-  const words = [problem[kind] ?? (body.detail || body.title || problem.other)];
+  const words = [problem[kind] ?? ((kind < 500 && body.detail) || problem.other)];
   const after = answer.headers.get('retry-after') ?? body.retry_after;
-  if (after || kind === 429 || kind === 503) {
+  if (after || kind === 429 || kind >= 500) {
     const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
     if (seconds >= 60) words.push(problem.retry(spokenTime(seconds)));
     else if (seconds >= 0) words.push(problem.retry(problem.seconds(Math.max(1, Math.ceil(seconds)))));
@@ -880,7 +880,10 @@ export class Conversation {
       this.#drawPending();
     }
     if (line.from === 'rep') {
-      this.#parts.typing.hidden = true;
+      const { log, typing, waiting } = this.#parts;
+      typing.hidden = true;
+      // Whoever waits once more reads so below what was said.
+      if (log.nextSibling !== waiting) log.after(waiting);
       this.#repName = line.name || this.#repName;
       if (this.#caughtUp && !this.#visible()) {
         this.#unread += 1;
@@ -958,6 +961,7 @@ export class Conversation {
     const { make } = this.#kit;
     const { waiting, text, end } = this.#parts;
     const words = this.#stateWords();
+    const following = this.#atBottom();
     const open = this.#state.state === 'open';
     this.#drawDelivery();
     this.#parts.typing.hidden ||= !open;
@@ -971,12 +975,13 @@ export class Conversation {
     waiting.hidden = !words.card;
     this.#parts.place.replaceChildren(make('p', { class: 'place', textContent: words.card }),
       ...(words.about ? [make('p', { class: 'promise', textContent: words.about }), make('p', { class: 'hint', textContent: words.range })]
-        : words.body ? [make('p', { class: 'hint', textContent: words.body })] : []),
+        : words.body ? [make('p', { class: 'hint', dir: 'auto', textContent: words.body })] : []),
       ...(open ? [] : [make('p', { class: 'keep', textContent: this.#texts.talk.keep })]));
     this.#drawCall();
     end.textContent = open ? this.#texts.talk.end : this.#texts.talk.leave;
     text.placeholder = open ? this.#texts.talk.write : this.#texts.talk.writeWaiting;
     text.ariaLabel = text.placeholder;
+    if (following) this.#scrollDown();
   }
 
   /** Who waits can be rung instead, and can think better of it. */
@@ -1218,7 +1223,7 @@ sheet.replaceSync(`
 .fields label { font-weight: 500; }
 .fields label:not(:first-child) { margin-block-start: 16px; }
 .hint { color: var(--_muted); font-size: 13px; font-weight: 400; }
-.fine { margin-block-start: 12px; text-align: center; }
+.fine { margin-block-start: 12px; text-align: center; text-wrap: balance; }
 :where(.panel) textarea, :where(.panel) select, :where(.panel) input:not([type=checkbox], [type=radio]) {
   inline-size: 100%; margin: 0; padding: 9px 12px; border: 1px solid color-mix(in srgb, var(--_muted) 72%, var(--_surface)); border-radius: 8px;
   background: var(--_surface); color: inherit; font: inherit; resize: none;

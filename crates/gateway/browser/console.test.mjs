@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { admin, adminRep, base, check, console_, eventually, open, pause, server, shopper, signIn, start, stop } from './staff-driver.mjs';
+import { keep } from './page-driver.mjs';
 import { startNetwork, startPhone } from './surroundings.mjs';
 import { Desk } from '../assets/staff/desk.js';
 
@@ -107,6 +108,9 @@ test('what was said before and what was written down in wrap-up are on the card 
   assert.equal(await page.locator('.past').count(), 0, 'nobody was here before');
   await alice.say('It does not.');
   await eventually('Noor is answered', async () => (await noor.lines()).includes('rep: It does not.'));
+  // Noor's page has asked for its lines and is not there any more.
+  await page.locator('.typing.gone', { hasText: 'Noor has been out of reach' }).waitFor();
+  await check(page, 'a shopper out of reach');
   await noor.end();
   await page.locator('.memo').waitFor();
   await page.fill('#memo', 'Owns the Norden 35. <b>Prefers</b> mail.');
@@ -269,8 +273,10 @@ for (const scheme of ['light', 'dark']) {
     // On a telephone too, and with the longest reason beside the state.
     await alice.page.setViewportSize({ width: 360, height: 720 });
     await alice.page.locator('.top .reason').evaluate((reason) => { reason.append(' · Your hands are full · 43 s'); });
+    await keep(alice.page, 'staff conversation');
     const outside = await alice.page.locator('button:visible').evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().right > innerWidth).map(({ textContent }) => textContent));
     assert.deepEqual(outside, [], 'buttons beside the screen');
+    assert.equal(await alice.page.locator('.top .reason').evaluate((reason) => reason.scrollWidth <= reason.clientWidth), true, 'the reason is read whole');
     await alice.page.setViewportSize({ width: 1280, height: 800 });
     await alice.page.locator('.talk-head .buttons .button').first().click();
     await check(alice.page, 'hand on');
@@ -278,6 +284,10 @@ for (const scheme of ['light', 'dark']) {
     await sam.end();
     await alice.page.locator('.wrap-up').waitFor();
     await check(alice.page, 'wrap-up');
+    // As small as a screen is with its keyboard on it: the newest line stays in sight.
+    await alice.page.setViewportSize({ width: 360, height: 480 });
+    await eventually('the newest line is in sight', () => alice.page.locator('.log').evaluate((log) => log.scrollHeight > log.clientHeight && log.scrollHeight - log.scrollTop - log.clientHeight < 2));
+    await alice.page.setViewportSize({ width: 1280, height: 800 });
     await alice.signOut();
   });
 }
@@ -399,6 +409,54 @@ test('a broken promise is on the wall, and its reasons are one key away; axe-cor
   await late.end();
   for (const one of held) await one.end();
   await alice.signOut();
+  await close();
+});
+
+test('a wall of 1920 by 1080 needs no scrolling however many wait, and tells how many it does not show', async () => {
+  const { page, close } = await wall_();
+  const stream = JSON.parse(await page.evaluate(() => new Promise((resolve) => {
+    const source = new EventSource('/wall/events');
+    source.addEventListener('wall', ({ data }) => { source.close(); resolve(data); });
+  })));
+  const [site] = stream.sites;
+  const group = { ...site.groups[0], state: 'available', available: 2, who: ['Alice', 'Erin'], queued: 3, wait: null };
+  const shop = { ...site, groups: ['Cameras', 'Lenses', 'Printing'].flatMap((name) => ['standard', 'gold', 'platinum'].map((tier) => ({ ...group, name, skill: name, tier }))) };
+  const people = Array.from({ length: 10 }, (_, number) => ({ ...stream.reps[0], rep: `rep${number}`, name: `Rep ${number}`, state: 'available', rule: 'available', decided_by: 'hand', since: Date.now() - 3_600_000, capacity: 3 }));
+  const broken = Array.from({ length: 12 }, (_, number) => ({ ticket: `b${number}`, at: Date.now() - number, waited_s: 90, promised_s: 60, left: false }));
+  const minute = (ago) => ({ at: Math.floor(Date.now() / 60_000 - ago) * 60_000, queued: 4, open: 3, available: 2, answered: 2, waited_sum: 80, waited_most: 50, promised: 2, promised_sum: 60, low_sum: 20, high_sum: 140 });
+  let waiting = 0;
+  let [sites, reps] = [[shop], people.slice(0, 6)];
+  await page.route('**/wall/webhooks', (route) => route.fulfill({ json: { items: [], may_replay: true } }));
+  await page.route('**/wall/history', (route) => route.fulfill({ json: { minutes: Array.from({ length: 90 }, (_, ago) => minute(90 - ago)) } }));
+  await page.route('**/wall/events', (route) => {
+    const queue = Array.from({ length: waiting }, (_, number) => ({ ticket: `t${number}`, site: site.id, skills: ['Cameras'], tier: 'standard', state: 'queued', rep: null, asked_at: stream.at - number * 1000, position: number + 1, wait: null, promised: { seconds: 60, low: 20, high: 120, confidence: 0.8 } }));
+    return route.fulfill({ contentType: 'text/event-stream', body: `event: wall\ndata: ${JSON.stringify({ ...stream, sites, reps, queue, broken, at: Date.now() })}\n\n` });
+  });
+  for (const [count, isMany] of [[0], [4], [9], [9, true], [60]]) {
+    waiting = count;
+    // One site with six reps, or as many as the demo has.
+    [sites, reps] = isMany ? [['shop', 'library', 'bank'].map((id) => ({ ...shop, id })), people] : [[shop], people.slice(0, 6)];
+    await page.setViewportSize({ width: 1920, height: 1080 });
+    await page.reload();
+    await page.locator(`.rep[data-rep=rep${reps.length - 1}]`).waitFor();
+    await page.locator('.waiting').nth(waiting - 1).waitFor({ state: waiting ? 'attached' : 'detached' });
+    await eventually(`${waiting} fit`, () => page.evaluate(() => document.documentElement.scrollHeight <= innerHeight && [...document.querySelectorAll('.panel, .chart, .waiting, .broken-one, .rest')].every((one) => one.getBoundingClientRect().bottom <= innerHeight)));
+    const shown = await page.locator('.waiting:visible').count();
+    const rest = page.locator('.queue-panel .rest');
+    if (shown === waiting) assert.equal(await rest.isVisible(), false);
+    else assert.equal(await rest.textContent(), `and ${waiting - shown} more`);
+    assert.ok(shown >= Math.min(waiting, 6), `${shown} of ${waiting} are shown`);
+    if (waiting < 60) continue;
+    await check(page, 'a full wall');
+    await rest.click();
+    assert.equal(await page.locator('.waiting:visible').count(), waiting);
+    await rest.click();
+    assert.equal(await page.locator('.waiting:visible').count(), shown);
+    await page.setViewportSize({ width: 360, height: 720 });
+    await eventually('all are shown', async () => await page.locator('.waiting:visible').count() === waiting);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+    await keep(page, 'staff a full wall');
+  }
   await close();
 });
 

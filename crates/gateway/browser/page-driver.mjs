@@ -2,6 +2,7 @@
 // on stdin and answers each with one line on stdout. Must not know which gateway serves the page.
 
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const FLAGS = [
@@ -9,6 +10,7 @@ const FLAGS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 const PATIENCE = 10_000;
+const KEPT = fileURLToPath(new URL('../../../target/screenshots/tested/', import.meta.url));
 
 /** Starts the Chromium of this machine, or the one that CHROMIUM names. */
 export function startBrowser() {
@@ -26,6 +28,13 @@ export async function startShopper({ base, browser, width = 1280, height = 800, 
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   return new Shopper(base, browser, context, page).watch();
+}
+
+/** Keeps a picture of what a test saw, for people to look at. */
+export async function keep(page, what) {
+  const { scheme, direction, width } = await page.evaluate(() => ({ scheme: document.documentElement.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'), direction: getComputedStyle(document.documentElement).direction, width: innerWidth }));
+  const name = [what.replace(/[^a-z0-9]+/gi, '-'), width, direction === 'rtl' && 'rtl', scheme].filter(Boolean).join('-');
+  await page.screenshot({ path: `${KEPT}${name}.png` });
 }
 
 export class Shopper {

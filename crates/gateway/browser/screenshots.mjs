@@ -9,19 +9,45 @@ const directory = process.argv[2] ?? 'screenshots';
 mkdirSync(directory, { recursive: true });
 const wait = { seconds: 240, low: 120, high: 420, confidence: 0.8 };
 
-async function scene(width, height, scheme) {
+/** A page in Arabic, with a second bell where it stands. */
+const ARABIC = `<!doctype html><html lang="ar" dir="rtl"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>x</title><script type="module" src="/widget.js"></script>
+<p><deskbell-help inline site="shop" skill="lenses" topic="العدسات"></deskbell-help></p><deskbell-help site="shop" skill="cameras" topic="الكاميرات"></deskbell-help>`;
+
+/** What is said in each state, where the page is read from left to right and where it is not. */
+const WORDS = {
+  '': {
+    url: '/', name: 'Noor', ask: 'Does the Norden 35 focus well in the dark? I photograph small concerts.', first: 'Hello Noor! It does: down to about candle light.',
+    second: 'For a stage further away than six metres I would look at the Norden R with the 85 mm, though.', answer: 'Mostly the first row, so four metres or less.',
+    third: 'Then the 35 is right. Shall I show you two pictures taken like that?', yes: 'Yes please', joined: 'Alice has joined.', other: 'We are finding somebody else for you.',
+    held: 'Are you still there?', consent: 'You may ring me about this question.', branch: 'Branch', choices: ['Harbour', 'Hill'],
+  },
+  'rtl-': {
+    url: '/ar', name: 'نور', ask: 'هل تركّز كاميرا Norden 35 جيدًا في الظلام؟ أصوّر حفلات صغيرة.', first: 'أهلًا نور! نعم، حتى في ضوء الشموع تقريبًا.',
+    second: 'أما لمسرح أبعد من ستة أمتار فأنصح بكاميرا Norden R مع عدسة 85 مم.', answer: 'غالبًا من الصف الأول، أي أربعة أمتار أو أقل.',
+    third: 'إذن 35 هي المناسبة. هل أريك صورتين التُقطتا هكذا؟', yes: 'نعم من فضلك', joined: 'انضمت Alice.', other: 'نبحث لك عن شخص آخر.',
+    held: 'هل ما زلت هنا؟', consent: 'يمكنكم الاتصال بي بشأن هذا السؤال.', branch: 'الفرع', choices: ['الميناء', 'التل'],
+  },
+};
+
+async function scene(width, height, scheme, prefix = '') {
+  const words = WORDS[prefix];
   const mock = await startMock();
+  mock.pages.set('/ar', ARABIC);
   const shopper = await startShopper({ base: mock.url, width, height, scheme });
-  const shot = (name, options = {}) => shopper.screenshot({ file: `${directory}/${name}-${width}-${scheme}.png`, ...options });
+  const shot = (name, options = {}) => shopper.screenshot({ file: `${directory}/${prefix}${name}-${width}-${scheme}.png`, ...options });
+  const open = async () => {
+    await shopper.open({ url: words.url });
+    await shopper.waitState({ state: 'available', skill: 'cameras' });
+  };
   mock.onTicket = (ticket) => Object.assign(ticket, { position: 2, wait });
   const settle = () => shopper.page.waitForTimeout(150);
 
-  await shopper.open();
+  await shopper.open({ url: words.url });
   await shopper.waitState({ state: 'closed' });
   await shot('closed');
   await shopper.clickBell({ skill: 'cameras' });
   await shot('form-closed');
-  await shopper.panel().locator('#message').fill('Is the Norden 35 in stock in black?');
+  await shopper.panel().locator('#message').fill(words.ask);
   await shopper.panel().locator('#email').fill('noor@mail.example');
   await shopper.panel().locator('button[type=submit]').click();
   await shopper.panel().locator('.left').waitFor();
@@ -33,6 +59,13 @@ async function scene(width, height, scheme) {
   await shopper.waitState({ state: 'wait', skill: 'cameras' });
   await shopper.bell('cameras').locator('.bell').hover();
   await shot('waiting');
+  mock.setGroups({ skill: 'cameras' }, { wait: null });
+  await settle();
+  await shot('no-estimate');
+  await shopper.offline();
+  await shopper.waitState({ state: 'lost', skill: 'cameras' });
+  await shot('not-connected');
+  await shopper.offline({ on: false });
 
   mock.setGroups({ skill: 'cameras' }, { state: 'available', available: 3, busy: 1, wait: null });
   mock.setGroups({ skill: 'printing' }, { state: 'available', available: 1 });
@@ -47,69 +80,70 @@ async function scene(width, height, scheme) {
   await shopper.press({ key: 'Escape' });
   const usual = mock.form;
   mock.form = {
-    ...usual, phone: 'optional', email: 'optional', consent: 'You may ring me about this question.',
-    fields: [{ id: 'branch', label: 'Branch', required: true, choices: ['Harbour', 'Hill'] }],
+    ...usual, phone: 'optional', email: 'optional', consent: words.consent,
+    fields: [{ id: 'branch', label: words.branch, required: true, choices: words.choices }],
   };
-  await shopper.open();
-  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await open();
   await shopper.clickBell({ skill: 'cameras' });
   await shopper.panel().locator('#consent').waitFor();
-  await shopper.panel().locator('#message').fill('Does the Norden 35 focus well in the dark?');
+  await shopper.panel().locator('#message').fill(words.ask);
   await shopper.panel().locator('button[type=submit]').click();
   await settle();
   await shot('form-of-the-site');
-  mock.form = { ...usual, phone: 'optional', you: { name: 'Noor', phone_ends: '89', rep: 'Alice' } };
-  await shopper.open();
-  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  mock.form = { ...usual, phone: 'optional', you: { name: words.name, phone_ends: '89', rep: 'Alice' } };
+  await open();
   await shopper.clickBell({ skill: 'cameras' });
-  await shopper.panel().getByText('You are known here').waitFor();
+  await shopper.panel().locator('.fine .link').first().waitFor();
   await shot('form-known');
   mock.form = usual;
-  await shopper.open();
-  await shopper.waitState({ state: 'available', skill: 'cameras' });
+  await open();
   await shopper.clickBell({ skill: 'cameras' });
   mock.refuse.tickets = { status: 429, retryAfter: 30 };
-  await shopper.panel().locator('#message').fill('Does the Norden 35 focus well in the dark?');
+  await shopper.panel().locator('#message').fill(words.ask);
   await shopper.panel().locator('button[type=submit]').click();
   await settle();
   await shot('too-many');
+  mock.refuse.tickets = { status: 500 };
+  await shopper.panel().locator('button[type=submit]').click();
+  await settle();
+  await shot('error');
   mock.refuse.tickets = null;
-  await shopper.start({ name: 'Noor', message: 'Does the Norden 35 focus well in the dark? I photograph small concerts.' });
-  await shopper.waitLine({ from: 'shopper', text: 'concerts' });
+  await shopper.start({ name: words.name, message: words.ask });
+  await shopper.waitLine({ from: 'shopper', text: words.ask });
   await shot('panel-waiting');
   const [ticket] = mock.tickets.values();
   ticket.change({ state: 'offered', rep: 'Alice' });
   await settle();
   await shot('panel-offered');
   ticket.change({ state: 'open', rep: 'Alice' });
-  ticket.line({ from: 'system', text: 'Alice has joined.' });
-  ticket.line({ from: 'rep', name: 'Alice', text: 'Hello Noor! It does: down to about candle light.' });
-  ticket.line({ from: 'rep', name: 'Alice', text: 'For a stage further away than six metres I would look at the Norden R with the 85 mm, though.' });
-  await shopper.say({ text: 'Mostly the first row, so four metres or less.' });
-  await shopper.waitLine({ from: 'shopper', text: 'first row' });
-  ticket.line({ from: 'rep', name: 'Alice', text: 'Then the 35 is right. Shall I show you two pictures taken like that?' });
-  await shopper.say({ text: 'Yes please' });
-  await shopper.waitLine({ from: 'shopper', text: 'Yes please' });
+  ticket.line({ from: 'system', text: words.joined });
+  ticket.line({ from: 'rep', name: 'Alice', text: words.first });
+  ticket.line({ from: 'rep', name: 'Alice', text: words.second });
+  await shopper.say({ text: words.answer });
+  await shopper.waitLine({ from: 'shopper', text: words.answer });
+  ticket.line({ from: 'rep', name: 'Alice', text: words.third });
+  await shopper.say({ text: words.yes });
+  await shopper.waitLine({ from: 'shopper', text: words.yes });
   ticket.change({ state: 'open', rep: 'Alice', delivered: 7 });
   ticket.typing();
   await settle();
   await shot('conversation');
   ticket.change({ state: 'queued', rep: undefined, position: 1, wait: { ...wait, seconds: 60, low: 20, high: 120 } });
-  ticket.line({ from: 'system', text: 'We are finding somebody else for you.' });
+  ticket.line({ from: 'system', text: words.other });
   await settle();
   await shot('rep-changed');
-  ticket.change({ state: 'callback', rep: 'Alice' });
+  ticket.change({ state: 'callback', rep: 'Alice', callback: { number: '+33•••••••89', stage: 'calling-rep' } });
   await settle();
   await shot('callback');
-  ticket.change({ state: 'open', rep: 'Alice', delivered: 7 });
+  ticket.change({ state: 'open', rep: 'Alice', delivered: 7, callback: undefined });
   mock.refuse.sockets = true;
   ticket.drop();
   await shopper.page.waitForTimeout(900);
-  await shopper.say({ text: 'Are you still there?' });
+  await shopper.say({ text: words.held });
   await settle();
   await shot('reconnecting');
   mock.refuse.sockets = false;
-  await shopper.waitLine({ from: 'shopper', text: 'still there' });
+  await shopper.waitLine({ from: 'shopper', text: words.held });
   await shopper.panel().locator('[part=end]').click();
   await shot('confirm-end');
   await shopper.panel().locator('.confirm .danger').click();
@@ -120,12 +154,11 @@ async function scene(width, height, scheme) {
   await mock.close();
 }
 
-/** The other two sites, whole, and the panel where one reads from right to left. */
+/** The other two sites, whole. */
 async function places(width, height, scheme) {
   const mock = await startMock();
   const shopper = await startShopper({ base: mock.url, width, height, scheme });
   const shot = (name, options = {}) => shopper.screenshot({ file: `${directory}/${name}-${width}-${scheme}.png`, ...options });
-  mock.pages.set('/ar', '<!doctype html><html lang="ar" dir="rtl"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>x</title><script type="module" src="/widget.js"></script><deskbell-help site="shop" skill="cameras" topic="الكاميرات"></deskbell-help>');
   mock.setGroups({}, { state: 'available', available: 3 });
   for (const site of ['library', 'bank']) {
     await shopper.open({ url: `/${site}/` });
@@ -135,22 +168,6 @@ async function places(width, height, scheme) {
     mock.happened('sip', `PUBLISH from a rep of the ${site} 200 OK`);
     await shot(`${site}-drawer`);
   }
-  mock.onTicket = (ticket) => Object.assign(ticket, { position: 2, wait });
-  await shopper.open({ url: '/ar' });
-  await shopper.waitState({ state: 'available' });
-  await shot('rtl');
-  await shopper.clickBell();
-  await shot('rtl-form');
-  await shopper.start({ name: 'نور', message: 'هل تعمل هذه الكاميرا تحت المطر؟' });
-  await shopper.waitLine({ from: 'shopper', text: 'المطر' });
-  await shot('rtl-waiting');
-  const [ticket] = mock.tickets.values();
-  ticket.change({ state: 'open', rep: 'Alice' });
-  ticket.line({ from: 'rep', name: 'Alice', text: 'أهلًا نور! نعم، هيكلها محمي من المطر.' });
-  await shopper.waitLine({ from: 'rep', text: 'نور' });
-  await shot('rtl-open');
-  await shopper.end();
-  await shot('rtl-ended');
   await shopper.quit();
   await mock.close();
 }
@@ -158,6 +175,7 @@ async function places(width, height, scheme) {
 for (const [width, height] of [[1280, 800], [360, 720]]) {
   for (const scheme of ['light', 'dark']) {
     await scene(width, height, scheme);
+    await scene(width, height, scheme, 'rtl-');
     await places(width, height, scheme);
   }
 }

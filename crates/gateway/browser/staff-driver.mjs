@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
-import { startBrowser } from './page-driver.mjs';
+import { keep, startBrowser } from './page-driver.mjs';
 
 /** Where the server is, and who may come in. */
 export let server;
@@ -102,6 +102,7 @@ export const admin = async (path) => (await fetch(`${base}/v1/admin/${path}`, { 
 export const adminRep = async (rep) => (await admin('reps')).items.find((one) => one.rep === rep);
 
 export async function check(page, what) {
+  await keep(page, `staff ${what}`);
   await page.evaluate(axe.source);
   const found = await page.evaluate(async () => {
     const { violations } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });

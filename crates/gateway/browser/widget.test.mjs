@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import axe from 'axe-core';
 import { served, startMock } from './mock-gateway.mjs';
-import { startBrowser, startShopper } from './page-driver.mjs';
+import { keep, startBrowser, startShopper } from './page-driver.mjs';
 import { signToken, startShop } from '../../../examples/storefronts/node/server.mjs';
 
 const estimate = { seconds: 240, low: 120, high: 420, confidence: 0.8 };
@@ -404,6 +404,7 @@ for (const [status, retryAfter, words, type] of [
   [429, 150, 'That was too many requests from here. Try again in 3 minutes.'],
   [503, 5, 'The help desk is starting again. Try again in 5 seconds.'],
   [503, 60, 'Too many people are waiting at this moment. Try again in a minute.', 'urn:deskbell:problem:queue-full'],
+  [500, undefined, 'That did not work. Try again in a little while.'],
   [409, undefined, 'Nobody who can help with this is on duty right now.', 'urn:deskbell:problem:closed'],
 ]) {
   scene(`a ${status} with Retry-After ${retryAfter} is said in words, and the form kept`, async (shopper, mock) => {
@@ -474,6 +475,28 @@ scene('who waits can ask to be rung instead, and think better of it', async (sho
   await card.getByText('We are ringing your phone').waitFor();
   assert.equal(await card.getByRole('button').count(), 0);
 });
+
+for (const [page, resumed] of [['/', false], ['/rtl', true]]) {
+  scene(`who waits once more reads so below what was said on ${page}${resumed ? ', after a reload too' : ''}`, async (shopper, mock) => {
+    const ticket = await inConversation(shopper, mock);
+    for (let number = 1; number <= 12; number += 1) ticket.line({ from: 'rep', name: 'Alice', text: `answer ${number}` });
+    await shopper.waitLine({ from: 'rep', text: 'answer 12' });
+    ticket.change({ state: 'callback', rep: 'Alice', callback: { number: '+33•••••••78', stage: 'calling-rep' } });
+    if (resumed) await shopper.page.reload();
+    const card = shopper.panel().locator('.waiting');
+    const number = card.getByText('+33•••••••78');
+    await number.waitFor();
+    assert.equal(await number.evaluate((one) => getComputedStyle(one).direction), 'ltr', 'a number is never read from right to left');
+    await eventually('the card is in sight', () => card.evaluate((one) => {
+      const [here, panel] = [one, one.parentElement].map((element) => element.getBoundingClientRect());
+      return here.top >= panel.top && here.bottom <= panel.bottom;
+    }));
+    await card.getByRole('button').focus();
+    ticket.line({ from: 'rep', name: 'Alice', text: 'one more' });
+    await shopper.waitLine({ from: 'rep', text: 'one more' });
+    assert.equal(await card.evaluate((one) => one.contains(one.getRootNode().activeElement)), true, 'the focus stays');
+  }, { page });
+}
 
 // C1 and C2 of docs/security-tests.md.
 scene('five hundred hostile texts are shown as they are, and run nothing', async (shopper, mock) => {
@@ -780,6 +803,7 @@ scene('on a small screen the panel is the screen', async (shopper, mock) => {
   assert.deepEqual(await shopper.panel().boundingBox(), { x: 0, y: 0, width: 360, height: 720 });
   assert.equal(await shopper.page.evaluate(() => document.documentElement.scrollWidth), 360);
   assert.ok(await shopper.panel().evaluate((panel) => panel.matches(':modal')));
+  await keep(shopper.page, 'the form');
 }, { width: 360, height: 720 });
 
 scene('in a right-to-left page the bell stands at the left', async (shopper, mock) => {
@@ -881,6 +905,7 @@ scene('every target is at least 24 by 24', async (shopper, mock) => {
 async function accessible(shopper, what) {
   // A panel that is still rising is half transparent.
   await shopper.page.waitForTimeout(250);
+  await keep(shopper.page, what);
   await shopper.page.evaluate(axe.source);
   const violations = await shopper.page.evaluate(async () => {
     const { violations: found } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
@@ -894,11 +919,11 @@ for (const scheme of ['light', 'dark']) {
     scene(`axe-core finds nothing on ${page} in ${scheme}`, async (shopper, mock) => {
       available(mock, skill);
       await shopper.waitState({ state: 'available', skill });
-      await accessible(shopper, 'the page');
+      await accessible(shopper, `the page ${skill}`);
       await shopper.page.locator('.drawer-toggle').click();
       mock.happened('sip', 'PUBLISH sip:alice@shop.example 200 OK');
       mock.happened('http', 'GET /v1/sites/shop/presence 200');
-      await accessible(shopper, 'the drawer');
+      await accessible(shopper, `the drawer ${skill}`);
     }, { scheme, page });
   }
 

@@ -73,6 +73,7 @@ pub(crate) static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "/wall/wall.js", SCRIPT, Staff, "staff/wall.js";
         "/wall/wallwords.js", SCRIPT, Staff, "staff/wallwords.js";
         "/wall/chart.js", SCRIPT, Staff, "staff/chart.js";
+        "/wall/room.js", SCRIPT, Staff, "staff/room.js";
         "/", PAGE, Demo, "storefront/index.html";
         "/storefront.css", SHEET, Demo, "storefront/storefront.css";
         "/storefront.js", SCRIPT, Demo, "storefront/storefront.js";

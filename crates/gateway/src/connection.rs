@@ -326,7 +326,8 @@ mod tests {
         let started = Instant::now();
         let written = connection.write_all(&[0; 20]).await;
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert_eq!(started.elapsed(), WRITE_DEADLINE);
+        // H18 of docs/security-tests.md: all that are frozen are gone within half a minute.
+        assert_eq!(started.elapsed(), Duration::from_secs(20));
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,6 +46,8 @@ pub(crate) struct Board {
 pub(crate) struct Line {
     pub(crate) steps: Arc<Steps>,
     pub(crate) sticky_for: Duration,
+    /// The weight of the tier.
+    pub(crate) weight: f64,
     /// Those who fit at some step.
     ever: RepSet,
     /// When each was asked, and its number.
@@ -239,7 +241,8 @@ impl Board {
             None => {
                 let steps = self.book.steps(want.clone(), roster, &config.routing);
                 let deadline = want.wishes.rep_deadline;
-                self.lines.entry(want).or_insert(Line {
+                let line = Line {
+                    weight: promises::tier_weight(config, &want.tier),
                     hope: Some(hope(&steps, roster)),
                     ever: steps.ever(roster.len()),
                     steps,
@@ -247,7 +250,8 @@ impl Board {
                     plain: BTreeSet::new(),
                     head: None,
                     singles: BTreeSet::new(),
-                })
+                };
+                self.lines.entry(want).or_insert(line)
             }
         };
         if is_plain {
@@ -323,6 +327,11 @@ impl Line {
     /// Whether any of these reps may serve it at some step.
     pub(crate) fn meets(&self, reps: &RepSet) -> bool {
         self.ever.meets(reps)
+    }
+
+    /// The same of reps who are few, by their places.
+    pub(crate) fn meets_any_of(&self, reps: &[usize]) -> bool {
+        reps.iter().any(|&rep| self.ever.contains(rep))
     }
 
     /// The same as the head, but for these.

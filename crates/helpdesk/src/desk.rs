@@ -116,8 +116,9 @@ impl Helpdesk {
         Ok(desk)
     }
 
-    /// From so many waiting tickets and reps at work on, 256 by default, waits are forecast a few times a second
-    /// instead of at every change; who is offered what and what groups say of a click is decided at once anyway.
+    /// From so many waiting tickets and reps at work on, 256 by default, changes that follow each other within some
+    /// milliseconds share one forecast of the waits, and who waits is told a few times a second. Who is offered what
+    /// and what groups say of a click is decided at once anyway.
     pub fn forecasting_seldom_from(mut self, tickets_and_reps: usize) -> Self {
         self.forecast.large = tickets_and_reps;
         self
@@ -225,6 +226,7 @@ impl Helpdesk {
         self.groups = Groups::of(&self.config, &mut self.board, &self.roster);
         self.published = None;
         self.forecast.seen = None;
+        self.forecast.untold = None;
         self.release_orphans();
         self.settle();
         Ok(())
@@ -324,23 +326,13 @@ impl Helpdesk {
     }
 
     /// Brings everything derived in line with what has just happened. Who is offered what, and what groups
-    /// say of a click, is decided at once; on a large desk waits are forecast anew a few times a second.
+    /// say of a click, is decided at once; how long it will take as [`keep_forecasting`](Self::keep_forecasting) says.
     pub(crate) fn settle(&mut self) {
         self.openings.refresh(&self.config, self.now);
         self.drain_queue();
         self.decide_who_waits();
         self.sync();
-        let seen = self.seen();
-        let overtaken = self.forecast.next_overtaking;
-        let is_behind =
-            self.forecast.seen != Some(seen) || overtaken.is_some_and(|at| at <= self.now);
-        if is_behind && self.forecast_is_due() {
-            self.forecast();
-        } else if let Some(promises) = self.forecast.untold.take() {
-            self.tell_forecast(&promises);
-        } else {
-            self.tell_touched();
-        }
+        self.keep_forecasting();
         self.publish_snapshot();
         self.record_scores();
         self.next_timeout = self.next_change();
@@ -360,12 +352,15 @@ impl Helpdesk {
     pub(crate) fn tell_shoppers(&mut self, promises: &TicketPromises) {
         for id in std::mem::take(&mut self.touched) {
             let number = self.tickets.ticket(&id).map(|ticket| ticket.number);
-            if number.is_none_or(|number| promises.of(number).is_none()) {
-                self.tell(&id, None);
+            let waits = number.filter(|&number| self.tickets.waiting_as(number).is_some());
+            if waits.is_none_or(|number| promises.of(number).is_none()) {
+                let promise = self.quick_promise(&id);
+                self.tell(&id, promise);
             }
         }
         for (number, promise) in promises.iter() {
-            if let Some(ticket) = self.tickets.numbered(number) {
+            // Whoever has come to a rep since is told so.
+            if let Some(ticket) = self.tickets.waiting_as(number) {
                 let id = ticket.ask.ticket.clone();
                 self.tell(&id, Some(promise));
             }
@@ -531,20 +526,11 @@ impl Helpdesk {
 
     /// When time alone next changes anything.
     fn next_change(&self) -> Option<Moment> {
-        let is_behind = self.forecast.seen != Some(self.seen());
-        let forecast = self.forecast.at.filter(|_| is_behind);
-        let forecast = forecast.map(|at| at.after(self.forecast_every()));
-        // On a large desk a place in the queue may be told a little later than it changes.
-        let overtaking = self.forecast.next_overtaking.map(|at| {
-            let earliest = self.forecast.at.filter(|_| self.is_large());
-            earliest.map_or(at, |told| at.max(told.after(self.forecast_every())))
-        });
         let undecided = self.board.has_undecided();
         let changes = [
             undecided.then(|| self.now.after(A_MOMENT)),
             self.board.next_due(),
-            forecast,
-            overtaking,
+            self.next_forecasting(),
             self.roster.next_expiry(),
             self.tickets.next_forgetting(),
             self.openings.next_change(),

@@ -81,7 +81,12 @@ impl Helpdesk {
         if free.is_empty() {
             return None;
         }
-        let lines = self.board.lines().filter(|line| line.meets(free));
+        let few: Option<Vec<usize>> = free.few().map(Iterator::collect);
+        let could_go = |line: &&Line| match &few {
+            Some(reps) => line.meets_any_of(reps),
+            None => line.meets(free),
+        };
+        let lines = self.board.lines().filter(could_go);
         let heads = lines.filter_map(|line| self.bid_of_head(line, served));
         let singles = self.board.singles().filter_map(|number| {
             let ticket = self.tickets.waiting_as(number)?;

@@ -1,5 +1,5 @@
-//! When waits are forecast: at every change on a small desk, a few times a second on a large one.
-//! Must not know how a wait is forecast.
+//! When waits are forecast, and when those who wait are told: at every change on a small desk; on a large one as
+//! often as a small part of a processor allows, and a few times a second. Must not know how a wait is forecast.
 
 use std::time::Duration;
 
@@ -9,11 +9,15 @@ use crate::groups::Clicks;
 use crate::ids::TicketId;
 use crate::promises::{self, Promise, TicketPromises};
 
-/// From so many waiting tickets and reps at work on, waits are not forecast anew at every change.
+/// From so many waiting tickets and reps at work on, changes that follow each other at once share one forecast.
 const LARGE: usize = 256;
-/// How often waits are forecast anew on a large desk, and what each waiting ticket adds to that.
-const FORECAST_EVERY: Duration = Duration::from_millis(250);
-const FORECAST_EVERY_TICKETS: u32 = 10;
+/// How long a forecast holds on a large desk at least, and for each waiting ticket and rep at work: ten times what it
+/// takes to make, so that forecasts never take more than about a tenth of the time.
+const HOLDS: Duration = Duration::from_millis(10);
+const HOLDS_FOR_EACH: Duration = Duration::from_micros(20);
+/// How often all who wait are told on a large desk: this often, and a millisecond later for so many tickets.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+const TICKETS_FOR_A_MILLISECOND: usize = 10;
 
 /// What was promised last, and from which state of the desk.
 #[derive(Debug)]
@@ -27,8 +31,10 @@ pub(crate) struct Forecast {
     pub(crate) next_overtaking: Option<Moment>,
     /// Of the tickets, the reps and the opening hours: what has changed since.
     pub(crate) seen: Option<Seen>,
-    /// What was forecast for an answer that goes out first.
+    /// What was forecast, and those who wait are yet to be told.
     pub(crate) untold: Option<TicketPromises>,
+    /// When all of them were told last.
+    pub(crate) told_at: Option<Moment>,
 }
 
 /// Rises with each change of each.
@@ -49,6 +55,7 @@ impl Default for Forecast {
             next_overtaking: None,
             seen: None,
             untold: None,
+            told_at: None,
         }
     }
 }
@@ -67,23 +74,55 @@ impl Helpdesk {
         self.tickets.waiting_count() + at_work >= self.forecast.large
     }
 
-    /// How long a forecast holds on a large desk.
-    pub(crate) fn forecast_every(&self) -> Duration {
-        let waiting = u64::try_from(self.tickets.waiting_count()).unwrap_or(u64::MAX);
-        let more = Duration::from_millis(waiting / u64::from(FORECAST_EVERY_TICKETS));
-        FORECAST_EVERY.max(more)
+    /// Until when the last forecast holds, whatever changes.
+    pub(crate) fn forecast_holds_until(&self) -> Option<Moment> {
+        let at = self.forecast.at.filter(|_| self.is_large())?;
+        let each = self.tickets.waiting_count() + self.roster.sets().at_work.count();
+        let each = u32::try_from(each).unwrap_or(u32::MAX);
+        Some(at.after(HOLDS.max(HOLDS_FOR_EACH.saturating_mul(each))))
     }
 
     pub(crate) fn forecast_is_due(&self) -> bool {
-        let every = self.forecast_every();
-        let is_fresh = |at: Moment| self.now < at.after(every);
-        !(self.is_large() && self.forecast.at.is_some_and(is_fresh))
+        self.forecast_holds_until()
+            .is_none_or(|until| until <= self.now)
     }
 
-    /// Forecasts all waits, and tells everybody whose promise has changed.
-    pub(crate) fn forecast(&mut self) {
-        let promises = self.renew_forecast();
-        self.tell_forecast(&promises);
+    /// Until when those who wait are not told of changes of their waits.
+    pub(crate) fn tells_nobody_until(&self) -> Option<Moment> {
+        let at = self.forecast.told_at.filter(|_| self.is_large())?;
+        let more = self.tickets.waiting_count() / TICKETS_FOR_A_MILLISECOND;
+        let more = Duration::from_millis(u64::try_from(more).unwrap_or(u64::MAX));
+        Some(at.after(TELL_EVERY.max(more)))
+    }
+
+    /// Forecasts waits anew where the desk has changed, and tells whoever is to be told of them.
+    pub(crate) fn keep_forecasting(&mut self) {
+        let overtaken = self.forecast.next_overtaking;
+        let is_behind =
+            self.forecast.seen != Some(self.seen()) || overtaken.is_some_and(|at| at <= self.now);
+        if is_behind && self.forecast_is_due() {
+            let promises = self.renew_forecast();
+            self.forecast.untold = Some(promises);
+            self.forecast.seen = Some(self.seen());
+        }
+        let may_tell = self
+            .tells_nobody_until()
+            .is_none_or(|until| until <= self.now);
+        match self.forecast.untold.take_if(|_| may_tell) {
+            Some(promises) => self.tell_forecast(&promises),
+            None => self.tell_touched(),
+        }
+    }
+
+    /// When time alone next asks for a forecast, or for telling of one.
+    pub(crate) fn next_forecasting(&self) -> Option<Moment> {
+        let due = || self.forecast_holds_until().unwrap_or(self.now);
+        let is_behind = self.forecast.seen != Some(self.seen());
+        let anew = is_behind.then(due);
+        let overtaken = self.forecast.next_overtaking.map(|at| at.max(due()));
+        let untold = self.forecast.untold.as_ref();
+        let told = untold.map(|_| self.tells_nobody_until().unwrap_or(self.now));
+        [anew, overtaken, told].into_iter().flatten().min()
     }
 
     /// Forecasts all waits for these who are told by an answer; the others are told after it.
@@ -99,10 +138,11 @@ impl Helpdesk {
         self.forecast.seen = Some(self.seen());
     }
 
-    pub(crate) fn tell_forecast(&mut self, promises: &TicketPromises) {
+    fn tell_forecast(&mut self, promises: &TicketPromises) {
         self.tell_shoppers(promises);
         self.sync();
         self.forecast.seen = Some(self.seen());
+        self.forecast.told_at = Some(self.now);
     }
 
     fn renew_forecast(&mut self) -> TicketPromises {
@@ -112,12 +152,11 @@ impl Helpdesk {
         self.forecast.next_overtaking = promises.next_overtaking;
         self.forecast.at = Some(self.now);
         self.forecast.round += 1;
-        self.forecast.untold = None;
         promises.tickets
     }
 
     /// Between two forecasts whoever came to a rep, left or waits again is told so at once.
-    pub(crate) fn tell_touched(&mut self) {
+    fn tell_touched(&mut self) {
         for id in std::mem::take(&mut self.touched) {
             let promise = self.quick_promise(&id);
             self.tell(&id, promise);

@@ -32,6 +32,7 @@ pub mod notes;
 mod offers;
 mod openings;
 mod outlook;
+mod plan_size;
 mod pools;
 mod promised;
 mod promises;

@@ -16,6 +16,7 @@ use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
 use crate::ids::{RepId, SkillId, TierId};
 use crate::lesson::{Lesson, Observation};
+use crate::plan_size::PlanSize;
 use crate::promises;
 use crate::roster::{Roster, Seat};
 use crate::routing::fits::{Steps, Want};
@@ -28,9 +29,6 @@ use crate::tickets::{Stage, Ticket, Tickets};
 const SEED: u64 = 1;
 /// How long an outlook holds while nobody comes, goes or is taken.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// Different wishes, sets of skills, reps asked for or who declined that are played beside the plain ones; whoever wishes more is quoted by the
-/// length of the queue.
-const WISHES: usize = 64;
 /// In a millisecond.
 const NANOSECONDS: i64 = 1_000_000;
 
@@ -236,6 +234,8 @@ impl Learnt {
             .map(|line| (line, line.by_exception(live.tickets, live.roster)))
             .collect();
         let mut lines = Vec::new();
+        let routing = &live.config.routing;
+        let mut size = PlanSize::of(kinds.len(), routing.relax.len());
         for (line, by_exception) in &waiting {
             let want = &line.steps.want;
             let Some(base) = want.skills.first().and_then(|s| self.kind(s, &want.tier)) else {
@@ -244,18 +244,21 @@ impl Learnt {
             for (exception, alike) in by_exception {
                 if want.is_plain() && exception == Exception::NONE {
                     lines.push((base, alike));
-                } else if kinds.len() < self.bases.len() + WISHES {
+                    continue;
+                }
+                let kind = DeskKind {
+                    steps: &line.steps,
+                    weight: weight(&want.tier),
+                    exception,
+                };
+                if size.take(kind.deadline(routing)) {
                     lines.push((kinds.len(), alike));
-                    kinds.push(DeskKind {
-                        steps: &line.steps,
-                        weight: weight(&want.tier),
-                        exception,
-                    });
+                    kinds.push(kind);
                     taught_as.push(base);
                 }
             }
         }
-        let plan = Plan::of_desk(&kinds, live.roster, &live.config.routing);
+        let plan = Plan::of_desk(&kinds, live.roster, routing);
         let mut floor = Floor::new(&plan, now);
         for (rep, seat) in live.roster.seats().enumerate() {
             floor.note_activity(rep, ticks(seat.idle_since));

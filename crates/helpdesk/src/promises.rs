@@ -152,9 +152,8 @@ fn who_goes_first(desk: Desk<'_>, steps: &Steps, tier: &TierId, ticket: Option<&
         at_work: 0,
         servers: mine.servers,
     };
-    for line in desk.board.lines() {
-        let theirs = tier_weight(desk.config, &line.steps.want.tier);
-        let first = match (routing.priority, theirs.total_cmp(&weight), ticket) {
+    for line in desk.board.lines().filter(|line| line.meets(mine.all())) {
+        let first = match (routing.priority, line.weight.total_cmp(&weight), ticket) {
             (Priority::Strict, Ordering::Less, _) => 0,
             (Priority::Strict, Ordering::Greater, _)
             | (Priority::Strict | Priority::Weighted, _, None) => line.len(),

@@ -1,7 +1,7 @@
 //! Which waiting ticket goes first, and when time alone changes that.
 //! Must not know reps.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::time::Duration;
 
 use crate::clock::Moment;
@@ -45,7 +45,8 @@ pub(crate) const FULL_EXPERTISE: f64 = 1.0;
 
 /// Puts the ticket to be served first in front.
 pub(crate) fn sort(waiting: &mut [Waiting], priority: Priority, now: Moment) {
-    waiting.sort_by(|one, other| compare(one, other, priority, now));
+    let key = |one: &Waiting| one.place().key(FULL_EXPERTISE, priority, now.0);
+    waiting.sort_by_cached_key(|one| Reverse(key(one)));
 }
 
 /// How many of sorted tickets are served before a click of this moment with a tier of `weight`: the first so
@@ -95,10 +96,6 @@ fn overtaking(ahead: &Waiting, behind: &Waiting, now: Moment) -> Option<Moment> 
     // One more millisecond, so that rounding never wakes before the order has changed.
     let wait = wait.checked_add(Duration::from_millis(1))?;
     Some(now.after(wait))
-}
-
-fn compare(one: &Waiting, other: &Waiting, priority: Priority, now: Moment) -> Ordering {
-    compare_places(&one.place(), &other.place(), priority, now.0)
 }
 
 /// Which of two is served first: the lesser.

@@ -8,6 +8,7 @@ use presence::Availability;
 use crate::clock::Moment;
 use crate::config::Rep;
 use crate::ids::{CallId, RepId, TicketId};
+use crate::routing::Standing;
 use crate::routing::reps::RepSet;
 
 /// All configured reps, in order of identity, and who of them could be asked. Invariant: `sets` holds each
@@ -20,6 +21,8 @@ pub(crate) struct Roster {
     sets: Sets,
     /// What was seen of each seat by then.
     loads: Vec<Load>,
+    /// By place, so that a decision among many need not look at their seats. Invariant: as `sets`.
+    poses: Vec<Pose>,
     /// When the next rest, doubt or pause of each ends, with the place. Invariant: as `sets`.
     expiring: BTreeSet<(Moment, usize)>,
     /// Those who have a late answer left for a ticket that lapsed. Invariant: as `sets`.
@@ -42,6 +45,13 @@ struct Load {
     conversations: usize,
     wrap_ups: usize,
     next_expiry: Option<Moment>,
+}
+
+/// How a rep stands to whatever the rep fits, and since when the rep is idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pose {
+    pub(crate) standing: Standing,
+    pub(crate) idle_since: Moment,
 }
 
 /// The reps by what they are there for, by place in the roster. Each is in one of the first four.
@@ -127,6 +137,7 @@ impl Roster {
         self.place_by_id = ids.zip(0..).collect();
         self.sets = Sets::with_room_for(self.seats.len());
         self.loads = self.seats.iter().map(Seat::load).collect();
+        self.poses = self.seats.iter().map(Seat::pose).collect();
         let ends = self.loads.iter().zip(0..);
         let ends = ends.filter_map(|(load, place)| Some((load.next_expiry?, place)));
         self.expiring = ends.collect();
@@ -142,10 +153,14 @@ impl Roster {
     /// Brings the sets in line with the seats.
     pub(crate) fn sync(&mut self) {
         for place in self.touched.drain(..) {
-            let (Some(seat), Some(known)) = (self.seats.get(place), self.loads.get_mut(place))
-            else {
+            let (Some(seat), Some(known), Some(pose)) = (
+                self.seats.get(place),
+                self.loads.get_mut(place),
+                self.poses.get_mut(place),
+            ) else {
                 continue;
             };
+            *pose = seat.pose();
             if seat.lapsed.is_some() {
                 self.with_lapsed.insert(place);
             } else {
@@ -225,6 +240,18 @@ impl Roster {
     /// The rep's place in the roster.
     pub(crate) fn place(&self, rep: &RepId) -> Option<usize> {
         self.place_by_id.get(rep).copied()
+    }
+
+    /// How the rep of this place stood when the sets were last brought in line.
+    pub(crate) fn pose_at(&self, place: usize) -> Option<Pose> {
+        debug_assert!(self.touched.is_empty(), "the poses are behind the seats");
+        self.poses.get(place).copied()
+    }
+
+    /// Those who could be asked.
+    pub(crate) fn free(&self) -> impl Iterator<Item = &Seat> {
+        let free = &self.sets().free;
+        free.in_both(free).filter_map(|place| self.seat_at(place))
     }
 
     /// By place in the roster.
@@ -462,6 +489,13 @@ impl Seat {
         ends.chain(self.doubted_until).chain(pause).min()
     }
 
+    fn pose(&self) -> Pose {
+        Pose {
+            standing: self.standing(),
+            idle_since: self.idle_since,
+        }
+    }
+
     fn load(&self) -> Load {
         Load {
             presence: self.presence(),
@@ -470,6 +504,24 @@ impl Seat {
             conversations: self.conversations.len(),
             wrap_ups: self.wrap_ups.len(),
             next_expiry: self.next_expiry(),
+        }
+    }
+
+    /// How the rep stands to every ticket that the rep fits and that is meant for nobody else: the nearest reason
+    /// why the rep cannot take it at once.
+    pub(crate) fn standing(&self) -> Standing {
+        if self.availability != Availability::Available {
+            Standing::NotAvailable
+        } else if self.is_doubted() {
+            Standing::Doubted
+        } else if self.is_paused() {
+            Standing::Paused
+        } else if self.is_on_call() {
+            Standing::OnCall
+        } else if !self.has_room() {
+            Standing::Full
+        } else {
+            Standing::Ready
         }
     }
 
@@ -482,17 +534,13 @@ impl Seat {
             {
                 Presence::Away
             }
-            Availability::Available if self.is_free() => Presence::Free,
+            Availability::Available if self.standing() == Standing::Ready => Presence::Free,
             Availability::Available | Availability::Busy => Presence::Busy,
         }
     }
 
     /// Could take a conversation at once, as far as the rep's own state goes.
     pub(crate) fn is_free(&self) -> bool {
-        self.availability == Availability::Available
-            && !self.is_doubted()
-            && !self.is_paused()
-            && !self.is_on_call()
-            && self.has_room()
+        self.standing() == Standing::Ready
     }
 }

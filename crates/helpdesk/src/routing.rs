@@ -133,8 +133,7 @@ pub(crate) fn choose(
 ) -> Option<Choice> {
     let terms = Terms::of(demand, roster, routing);
     let first = roster
-        .seats()
-        .filter(|seat| seat.is_free())
+        .free()
         .filter(|seat| terms.standing(seat, now) == Standing::Ready)
         .min_by_key(|seat| terms.turn(seat))?;
     Some(Choice {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use presence::Availability;
 
 use crate::ask::Detail;
+use crate::callback::{Messenger, Page};
 use crate::clock::Moment;
 use crate::desk::Helpdesk;
 use crate::ids::{RepId, Seq, SiteId, SkillId, TicketId, TierId};
@@ -75,6 +76,8 @@ pub struct InHand {
     pub handed_on_by: Option<RepId>,
     /// The last line that the shopper's page has shown.
     pub seen: Seq,
+    /// Since when a shopper in conversation is out of reach: the page is closed or has lost its network.
+    pub gone_since_unix_ms: Option<i64>,
 }
 
 /// How a rep stands to a ticket. Times are in milliseconds since the Unix epoch.
@@ -172,6 +175,18 @@ impl InHand {
             promised: ticket.promised.map(|promised| promised.first.wait),
             handed_on_by: ticket.handed_on_by.clone(),
             seen: ticket.transcript.seen(),
+            gone_since_unix_ms: gone_since(ticket).map(|since| since.0),
         }
+    }
+}
+
+/// Since when nobody reads what is said in a conversation; on the telephone or in a messenger the page does not matter.
+fn gone_since(ticket: &Ticket) -> Option<Moment> {
+    let is_in_conversation = matches!(ticket.stage, Stage::Open { .. });
+    match ticket.page {
+        Page::Gone { since } if is_in_conversation && ticket.messenger != Messenger::InUse => {
+            Some(since)
+        }
+        Page::Gone { .. } | Page::NotSeen | Page::Here => None,
     }
 }

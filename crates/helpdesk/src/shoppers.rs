@@ -23,6 +23,7 @@ const COMMENT_CHARS: usize = 2_000;
 
 impl Helpdesk {
     pub(crate) fn handle_ask(&mut self, ask: Ask, reply: ReplyId) {
+        self.roster.sync();
         let answer = match self.take_ask(ask) {
             Ok(view) => Answer::Ticket(view),
             Err(refused) => Answer::Refused(refused),

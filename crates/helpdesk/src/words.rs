@@ -159,6 +159,9 @@ pub(crate) fn went_to(ask: &Ask, skills: &str) -> String {
 
 /// The text without control characters; line feeds stay.
 pub(crate) fn plain(text: &str) -> String {
+    if is_printable(text) {
+        return text.to_owned();
+    }
     text.replace("\r\n", "\n")
         .chars()
         .map(|c| match c {
@@ -172,9 +175,18 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// The text as one line, so that a name or a page cannot pose as a line of ours.
 pub(crate) fn one_line(text: &str) -> String {
+    if is_printable(text) && !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ")
+    {
+        return text.to_owned();
+    }
     let plain = plain(text);
     let words: Vec<&str> = plain.split_whitespace().collect();
     words.join(" ")
+}
+
+/// Whether there is nothing to clean: most texts are of this kind.
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// Control characters, and those that turn the direction of the text round them.

@@ -19,7 +19,7 @@ usage: cargo xtask RECIPE
   bench   the micro-benchmarks; further arguments go to the benchmark program
   instructions  what a PUBLISH costs in instructions, against those on record; --record puts the new ones there
   crash   kill the server under load and count what was lost: --kills N (100), --postgres for PostgreSQL alone
-  screenshots  every state of bell and panel and the three sites, light and dark, wide and narrow, into target/screenshots
+  screenshots  every state of bell, panel, sites, console and wall, light and dark, wide and narrow, into target/screenshots
   fuzz    every fuzz target for ten minutes; `fuzz TARGET` for one, `--seconds N` for another time
   help    this text
 

@@ -166,16 +166,29 @@ fn widget() -> anyhow::Result<StepResult> {
     count(&mut npm)
 }
 
-/// Pictures of every state a shopper can see, for people to look at.
+/// Pictures of every state that shoppers, reps and supervisors can see, for people to look at.
 pub(crate) fn screenshots() -> anyhow::Result<bool> {
     if let Some(missing) = peers::missing_for_widget() {
         anyhow::bail!("the pictures need {missing}");
     }
-    let mut node = Command::new("node");
-    node.arg("screenshots.mjs")
-        .arg(shell::root().join("target/screenshots"))
+    let into = shell::root().join("target/screenshots");
+    let mut shoppers = Command::new("node");
+    shoppers
+        .arg("screenshots.mjs")
+        .arg(&into)
         .current_dir(peers::browser_folder());
-    Ok(shell::run(&mut node)?.success)
+    if !shell::run(&mut shoppers)?.success
+        || !shell::run(shell::cargo().args(["build", "--package", "deskbell"]))?.success
+    {
+        return Ok(false);
+    }
+    let mut staff = Command::new("node");
+    staff
+        .arg("staff-screenshots.mjs")
+        .arg(shell::root().join("target/debug/deskbell"))
+        .arg(&into)
+        .current_dir(peers::browser_folder());
+    Ok(shell::run(&mut staff)?.success)
 }
 
 fn supply_chain() -> anyhow::Result<StepResult> {

@@ -216,6 +216,7 @@ impl Consoles {
                 let rep = session.rep;
                 self.signed_out_by_rep.insert(rep.clone(), unix_ms());
                 if let Some(desk) = self.desks_by_rep.remove(&rep) {
+                    self.parts.bindings.note_off_console(&rep);
                     for console in desk.pages_by_id.keys() {
                         self.presences.remove(&rep, console, now);
                     }
@@ -269,6 +270,7 @@ impl Consoles {
             self.parts
                 .happenings
                 .sip(|| format!("console: {rep} is there"));
+            self.parts.bindings.note_at_console(rep);
             Desk {
                 hand: hand.unwrap_or(Hand::Available),
                 pages_by_id: HashMap::new(),
@@ -352,7 +354,7 @@ impl Consoles {
 
     fn handle_time(&mut self, now: Instant) {
         let (presences, letters) = (&mut self.presences, &mut self.letters);
-        let happenings = &self.parts.happenings;
+        let (happenings, bindings) = (&self.parts.happenings, &self.parts.bindings);
         self.desks_by_rep.retain(|rep, desk| {
             desk.pages_by_id.retain(|console, page| {
                 let stays = page.gone_at.is_none_or(|gone_at| now < gone_at);
@@ -364,6 +366,7 @@ impl Consoles {
             let stays = !desk.pages_by_id.is_empty();
             if !stays {
                 letters.handle_nobody(rep);
+                bindings.note_off_console(rep);
                 happenings.sip(|| format!("console: {rep} has gone"));
             }
             stays

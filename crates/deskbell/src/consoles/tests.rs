@@ -176,12 +176,16 @@ fn is_let_go(letters: &mut mpsc::Receiver<ConsoleEvent>) -> bool {
 #[test]
 fn who_holds_an_old_session_signs_nobody_out() {
     let mut consoles = consoles();
+    let bindings = consoles.parts.bindings.clone();
+    assert!(!bindings.is_at_console(&alice()));
     let mut letters = open(&mut consoles, session("right"), "page").unwrap();
     let sign_out = |session| ConsoleCall::SignOut { session };
     consoles.handle_call(sign_out(session("before")), Instant::now());
     assert!(!is_let_go(&mut letters));
+    assert!(bindings.is_at_console(&alice()));
     consoles.handle_call(sign_out(session("right")), Instant::now());
     assert!(is_let_go(&mut letters));
+    assert!(!bindings.is_at_console(&alice()));
     // A session from before the signing out is as old as one with another password.
     let refused = open(&mut consoles, session("right"), "page").unwrap_err();
     assert_eq!(refused, OpenRefused::SignedOut);

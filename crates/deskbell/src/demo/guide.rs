@@ -57,7 +57,7 @@ fn text(facts: &Facts, data: &Path, robots: Robots) -> String {
         ));
     }
     text.push_str(&match robots {
-        Robots::Play => "\nRobots play the reps and a few shoppers; a robot steps aside when a phone of yours registers.\n".to_owned(),
+        Robots::Play => "\nRobots play the reps and a few shoppers; a robot steps aside when a phone of yours registers or you sign in at the console.\n".to_owned(),
         Robots::Rest => "\nNo robots: the bell stays dark until a phone of yours publishes.\n".to_owned(),
     });
     let password = facts

@@ -1,6 +1,6 @@
 //! Robots that play the demo's reps: each a real SIP phone that publishes, answers, goes away and comes
-//! back, and steps aside when a phone of the user's registers. Must not know the server's insides, but for
-//! the registrar's table in which it looks for that phone.
+//! back, and steps aside when a phone of the user's registers or a console opens. Must not know the server's
+//! insides, but for the registrar's table in which it looks for them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -80,12 +80,12 @@ impl Robot {
         }
     }
 
-    /// Whether a phone other than the robot's own is registered for the rep.
+    /// Whether somebody is at the rep's console, or a phone other than the robot's own is registered.
     fn is_played_by_somebody(&self, own: Option<&str>) -> bool {
-        self.bindings
-            .phones(&RepId::new(&self.rep.user), std::time::Instant::now())
-            .iter()
-            .any(|phone| Some(phone.contact.as_ref()) != own)
+        let rep = RepId::new(&self.rep.user);
+        let phones = self.bindings.phones(&rep, std::time::Instant::now());
+        let is_others = |phone: &crate::sip_service::Binding| Some(phone.contact.as_ref()) != own;
+        self.bindings.is_at_console(&rep) || phones.iter().any(is_others)
     }
 
     async fn work_a_shift(&self) -> anyhow::Result<()> {

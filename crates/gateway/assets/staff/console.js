@@ -276,7 +276,7 @@ class Console {
   #showReason() {
     const { presence } = this.desk;
     const byHand = presence.decided_by === 'hand';
-    const why = byHand ? '' : words.reason(presence.rule, presence.decided_by);
+    const why = byHand ? words.byHand : words.reason(presence.rule, presence.decided_by);
     const age = presence.since ? short((this.desk.now() - presence.since) / 1000) : '';
     const state = words.states[presence.state] ?? '';
     const isSame = state === words.hands[this.desk.hand];

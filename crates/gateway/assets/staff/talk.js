@@ -7,6 +7,8 @@ import { words } from './words.js';
 
 /** What the server takes. */
 const NOTE_CHARS = 1000;
+/** Milliseconds that a shopper's page may be away without a word. */
+const PAGE_GRACE = 3000;
 
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
@@ -36,6 +38,10 @@ export class Talk {
     this.#makeHead();
     this.#makeComposer();
     this.log = make('div', { className: 'log', role: 'log', ariaLabel: words.conversations, tabIndex: 0 });
+    this.isAtEnd = true;
+    this.log.onscroll = () => { this.isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60; };
+    // A keyboard on the screen or the note of wrap-up takes room from the log, and not the newest lines out of sight.
+    new ResizeObserver(() => { if (this.isAtEnd) this.#toEnd(); }).observe(this.log);
     this.typing = make('p', { className: 'typing small muted', ariaLive: 'off' });
     this.empty = make('div', { className: 'empty' });
     this.wrap = this.#makeWrapUp();
@@ -63,7 +69,11 @@ export class Talk {
     if (!talk) return;
     const now = this.desk.now();
     const typing = !talk.over && talk.typingUntil > Date.now();
-    tell(this.typing, typing ? words.typing(shopperName(talk.card)) : '');
+    const { gone } = talk.card;
+    // A page that is loaded anew is back before that.
+    const isGone = !talk.over && gone && now - gone > PAGE_GRACE;
+    this.typing.classList.toggle('gone', Boolean(isGone));
+    tell(this.typing, isGone ? words.gone(shopperName(talk.card), short((now - gone) / 1000)) : typing ? words.typing(shopperName(talk.card)) : '');
     // The rest is the rep's own, whichever of several conversations that have ended is being read.
     const left = (this.desk.wrapUpUntil - now) / 1000;
     const resting = left > 0;
@@ -242,7 +252,7 @@ export class Talk {
   }
 
   #showLines(talk, name, isOther) {
-    const atEnd = isOther || this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+    const atEnd = isOther || this.isAtEnd;
     const waiting = [...this.line.outbox.values()].filter(({ frame, isCommand }) => frame.type === 'say' && !isCommand && frame.ticket === talk.ticket).map(({ frame }) => frame);
     const all = groups(talk, waiting, this.desk.name);
     const lastOwn = talk.lines.findLast(({ from }) => from === 'rep')?.seq;
@@ -256,7 +266,12 @@ export class Talk {
       else if (group.from === 'rep' && last.seq === lastOwn && !talk.over) fate = talk.card.seen >= last.seq ? words.shown : words.sent;
       if (element.fate) tell(element.fate, fate);
     });
-    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
+    if (atEnd) this.#toEnd();
+  }
+
+  #toEnd() {
+    this.log.scrollTop = this.log.scrollHeight;
+    this.isAtEnd = true;
   }
 
   #makeGroup(group, name) {
@@ -406,7 +421,7 @@ export class Talk {
     this.#grow();
     this.sentences.hidden = true;
     this.show();
-    this.log.scrollTop = this.log.scrollHeight;
+    this.#toEnd();
     this.text.focus();
   }
 }

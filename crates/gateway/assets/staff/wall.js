@@ -1,8 +1,9 @@
 // The supervisor's wall: signs in, follows one stream, draws what it tells, and asks why.
 // Must not decide anything.
 
-import { Refused, call, clock, disc, icon, keyed, make, mark, short, tell } from '/staff.js';
+import { Refused, call, clock, icon, keyed, make, mark, short, tell } from '/staff.js';
 import { load, steps, waits } from './chart.js';
+import { Room } from './room.js';
 import { words } from './wallwords.js';
 
 /** The charts show this many steps of this many minutes at most. */
@@ -66,10 +67,12 @@ class Wall {
     this.reps = make('ul', { className: 'reps' });
     this.absent = make('p', { className: 'muted absent' });
     this.queue = make('ul', { className: 'queue' });
+    this.queueRoom = new Room(this.queue);
     this.nobody = make('p', { className: 'muted none' }, words.nobodyWaits);
     this.broken = make('ul', { className: 'broken' });
+    this.brokenRoom = new Room(this.broken);
     this.noneBroken = make('p', { className: 'muted none' }, words.noneBroken);
-    this.charts = make('div', { className: 'charts' });
+    this.charts = [waits(), load()];
     this.programs = make('ul', { className: 'programs' });
     this.programsTold = make('p', { className: 'quiet', role: 'status' });
     this.why = make('dialog', { className: 'why' });
@@ -98,10 +101,10 @@ class Wall {
       make('main', {},
         this.programsPanel,
         panel(words.groups, 'groups-panel', this.groups),
-        panel(words.queue, 'queue-panel', this.nobody, this.queue),
+        panel(words.queue, 'queue-panel', this.nobody, this.queueRoom.element),
         panel(words.reps, 'reps-panel', this.reps, this.absent),
-        this.charts,
-        panel(words.broken, 'broken-panel', this.noneBroken, this.broken)),
+        ...this.charts.map(({ element }) => element),
+        panel(words.broken, 'broken-panel', this.noneBroken, this.brokenRoom.element)),
       this.why, this.programsTold);
     this.#connect();
     this.#lookAtPrograms();
@@ -142,7 +145,6 @@ class Wall {
     this.#showQueue();
     this.#showBroken();
     this.#showCharts();
-    this.#tick();
   }
 
   now() {
@@ -169,6 +171,8 @@ class Wall {
   }
 
   #showGroups() {
+    const rows = this.wall.sites.reduce((sum, { groups }) => sum + (groups.every(({ state, queued }) => state === 'closed' && !queued) ? 0 : groups.length / new Set(groups.map(({ tier }) => tier)).size), 0);
+    this.groups.classList.toggle('many', rows > 4);
     keyed(this.groups, this.wall.sites, ({ id }) => id, (site) => make('section', { className: 'site' }, make('h3', {}, site.name), make('div', { className: 'tiles' })), (element, site) => {
       const tiers = [...new Set(site.groups.map(({ tier }) => tier))];
       // A site where nobody is takes one line, so that the others fit the screen.
@@ -200,7 +204,7 @@ class Wall {
     const there = this.wall.reps.filter(({ state }) => state !== 'offline').sort((one, other) => order[one.state] - order[other.state] || one.name.localeCompare(other.name));
     const gone = this.wall.reps.filter(({ state }) => state === 'offline');
     keyed(this.reps, there, ({ rep }) => rep, (rep) => {
-      const button = make('button', { type: 'button', className: 'rep', onclick: () => this.#whyRep(rep.rep, rep.name) }, disc(rep.name, 'small'), make('span', { className: 'body' }, make('strong', {}, rep.name), make('span', { className: 'reason' })), make('span', { className: 'sign' }), make('span', { className: 'room', ariaHidden: 'true' }), make('span', { className: 'quiet held' }));
+      const button = make('button', { type: 'button', className: 'rep', onclick: () => this.#whyRep(rep.rep, rep.name) }, make('span', { className: 'sign' }), make('strong', {}, rep.name), make('span', { className: 'room', ariaHidden: 'true' }), make('span', { className: 'reason' }), make('span', { className: 'quiet held' }));
       return make('li', {}, button);
     }, (item, rep) => {
       item.rep = rep;
@@ -233,7 +237,9 @@ class Wall {
   }
 
   #showQueue() {
-    const waiting = this.wall.queue.filter(({ state }) => state === 'queued' || state === 'offered');
+    // Whose promise is over first stands first.
+    const due = ({ asked_at: at, promised }) => at + (promised?.high ?? 86_400) * 1000;
+    const waiting = this.wall.queue.filter(({ state }) => state === 'queued' || state === 'offered').sort((one, other) => due(one) - due(other));
     this.nobody.hidden = waiting.length > 0;
     keyed(this.queue, waiting, ({ ticket }) => ticket, (ticket) => {
       const bar = make('span', { className: 'bar', ariaHidden: 'true' }, make('i', { className: 'promise' }), make('i', { className: 'waited' }));
@@ -246,12 +252,17 @@ class Wall {
       tell(button.querySelector('strong'), ticket.skills.join(' and '));
       tell(button.querySelector('.tier'), ticket.tier);
     });
+    this.queueRoom.element.hidden = !waiting.length;
+    this.#tick();
+    this.queueRoom.fit();
   }
 
   #showBroken() {
     const { broken } = this.wall;
     this.noneBroken.hidden = broken.length > 0;
     keyed(this.broken, broken, ({ ticket, at }) => `${ticket} ${at}`, (one) => make('li', {}, make('button', { type: 'button', className: 'broken-one', onclick: () => this.#whyTicket(one.ticket) }, make('span', { className: 'number' }, time.format(new Date(one.at))), make('span', {}, words.brokenBy(short(one.waited_s), short(one.promised_s), one.left)), make('span', { className: 'muted' }, words.why))));
+    this.brokenRoom.element.hidden = !broken.length;
+    this.brokenRoom.fit();
   }
 
   /** Programs that could not be told of something; mostly there are none. */
@@ -289,7 +300,7 @@ class Wall {
     const key = JSON.stringify(fine);
     if (key === this.drawn) return;
     this.drawn = key;
-    this.charts.replaceChildren(waits(fine), load(fine));
+    for (const chart of this.charts) chart.show(fine);
   }
 
   /** What time alone changes. */

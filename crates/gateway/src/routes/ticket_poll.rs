@@ -67,10 +67,9 @@ pub(super) async fn poll(
     let events = follow(&face, key, Seq(query.after.unwrap_or_default())).await?;
     let _counted = Counted::new(&face.metrics.conversation_streams);
     let mut news = News::default();
-    let waiting = news.gather(events, query.seen.as_deref().unwrap_or_default());
+    let known = query.seen.as_deref().unwrap_or_default();
     tokio::select! {
-        () = waiting => {}
-        () = sleep_until(until) => {}
+        () = news.gather_until(events, known, until) => {}
         () = face.stop.cancelled() => {}
     }
     let frames = news.events.iter().map(ToBrowser::of_event).collect();
@@ -103,6 +102,15 @@ struct News {
 }
 
 impl News {
+    /// Takes what comes until there is news or the time is over; what is there already is taken even when it is over.
+    async fn gather_until(&mut self, events: Receiver<ShopperEvent>, known: &str, until: Instant) {
+        tokio::select! {
+            biased;
+            () = self.gather(events, known) => {}
+            () = sleep_until(until) => {}
+        }
+    }
+
     /// Takes what comes until there is something that the page does not have. Cancelled at any time, it
     /// has lost nothing that the next request would not find again.
     async fn gather(&mut self, mut events: Receiver<ShopperEvent>, known: &str) {
@@ -145,4 +153,64 @@ fn name_of(state: &ShopperEvent) -> String {
         .filter(char::is_ascii_hexdigit)
         .take(12)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use helpdesk::{Line, Speaker, TicketId, TicketState, TicketView};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn line() -> ShopperEvent {
+        ShopperEvent::Line(Line {
+            seq: Seq(1),
+            id: None,
+            from: Speaker::Rep,
+            name: None,
+            text: Arc::from("hello"),
+            at_unix_ms: 0,
+        })
+    }
+
+    fn state() -> ShopperEvent {
+        ShopperEvent::State(TicketView {
+            id: TicketId::new("t"),
+            state: TicketState::Open,
+            position: None,
+            wait: None,
+            rep: None,
+            why: None,
+            callback: None,
+            delivered: None,
+            answered_by: None,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_wait_is_told_all_there_is() {
+        for _ in 0..100 {
+            let (sender, events) = mpsc::channel(8);
+            for event in [line(), state()] {
+                sender.try_send(event).unwrap();
+            }
+            let mut news = News::default();
+            let over = Instant::now();
+            tokio::time::advance(Duration::from_secs(1)).await;
+            news.gather_until(events, "", over).await;
+            assert_eq!(news.events, [line(), state()]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_answered_when_the_time_is_over() {
+        let (_sender, events) = mpsc::channel(8);
+        let mut news = News::default();
+        let until = Instant::now() + Duration::from_secs(25);
+        news.gather_until(events, "", until).await;
+        assert_eq!(Instant::now(), until);
+        assert!(news.events.is_empty());
+    }
 }

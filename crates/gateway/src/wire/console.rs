@@ -300,6 +300,8 @@ struct TicketFrame<'a> {
     handed_on_by: Option<&'a str>,
     /// The last line that the shopper's page has shown.
     seen: u64,
+    /// Since when a shopper in conversation is out of reach.
+    gone: Option<i64>,
 }
 
 /// A composed state and its reason.
@@ -519,6 +521,7 @@ impl<'a> TicketFrame<'a> {
             promised: in_hand.promised.map(WaitDocument::from),
             handed_on_by: in_hand.handed_on_by.as_ref().map(|rep| rep.as_str()),
             seen: in_hand.seen.0,
+            gone: in_hand.gone_since_unix_ms,
         }
     }
 }

@@ -19,35 +19,69 @@ const FEWEST_DRAWS: usize = 10;
 const ENOUGH_FOR_QUANTILES: usize = 100;
 /// Conversations, leaves and arrivals that may be played for one forecast: about a millisecond.
 const EVENTS: usize = 12_000;
+/// Of these what one play may take, for there to be enough of them.
+const FAIR_SHARE: usize = EVENTS / FEWEST_DRAWS;
+
+/// Conversations in hand whose rest is drawn, and tickets that are lined up, in the time of one event.
+const DRAWN_FOR_AN_EVENT: usize = 8;
+const LINED_UP_FOR_AN_EVENT: usize = 64;
 
 /// Plays forward until every newcomer in `probes`, one of each kind named, has come to a rep. `None` where
-/// too little is known, or the queue is too long to be played often enough.
+/// too little is known, or the desk is too large to be played often enough.
 ///
 /// A probe takes no rep away from anybody: it only tells when it would be its turn.
 pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec<Played>> {
-    if scene.tickets + probes.len() > EVENTS / FEWEST_DRAWS {
+    summary(scene, probes, draw(scene, probes, seed)?)
+}
+
+/// What many plays came to.
+struct Drawn {
+    /// Draw after draw, the waits of each.
+    waits: Vec<f64>,
+    draws: usize,
+    /// How often who took each probe.
+    takers: Vec<BTreeMap<usize, usize>>,
+    /// All there was to do, in events.
+    spent: usize,
+}
+
+/// Plays as often as the budget allows. What is done is counted and not timed, so that the same desk is always quoted
+/// the same, whatever else the machine does.
+fn draw(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Drawn> {
+    let asked = scene.tickets + probes.len();
+    let to_set = 1 + scene.in_hand.len() / DRAWN_FOR_AN_EVENT + asked / LINED_UP_FOR_AN_EVENT;
+    if asked + to_set > FAIR_SHARE {
         return None;
     }
     let mut stage = Stage::new(scene, probes)?;
     let mut random = Random::new(seed, 0);
-    let asked = scene.tickets + probes.len();
-    // Draw after draw, the waits of each.
-    let mut waits = Vec::with_capacity(asked * FEWEST_DRAWS);
-    let mut draws = 0;
-    let mut takers = vec![BTreeMap::<usize, usize>::new(); probes.len()];
-    let mut budget = EVENTS;
-    while draws < DRAWS && budget > 0 {
+    let mut drawn = Drawn {
+        waits: Vec::with_capacity(asked * FEWEST_DRAWS),
+        draws: 0,
+        takers: vec![BTreeMap::new(); probes.len()],
+        spent: 0,
+    };
+    while drawn.draws < DRAWS && drawn.spent < EVENTS {
         stage.set(&mut random)?;
-        stage.play(&mut random, &mut budget)?;
-        waits.extend(stage.waits.iter().map(|wait| wait.unwrap_or_default()));
-        draws += 1;
-        for (takers, taker) in takers.iter_mut().zip(&stage.takers) {
+        drawn.spent += to_set + stage.play(&mut random, FAIR_SHARE - to_set)?;
+        let waits = stage.waits.iter().map(|wait| wait.unwrap_or_default());
+        drawn.waits.extend(waits);
+        drawn.draws += 1;
+        for (takers, taker) in drawn.takers.iter_mut().zip(&stage.takers) {
             *takers.entry(*taker).or_default() += 1;
         }
     }
-    if draws < FEWEST_DRAWS {
-        return None;
-    }
+    (drawn.draws >= FEWEST_DRAWS).then_some(drawn)
+}
+
+fn summary(scene: &Scene<'_>, probes: &[usize], drawn: Drawn) -> Option<Vec<Played>> {
+    let asked = scene.tickets + probes.len();
+    let Drawn {
+        waits,
+        draws,
+        takers,
+        ..
+    } = drawn;
     let mut kinds = vec![0; scene.tickets];
     for (kind, line) in scene.floor.lines().iter().enumerate() {
         for queued in line {
@@ -258,13 +292,12 @@ impl<'a> Stage<'a> {
         Some(())
     }
 
-    /// Plays until every wait is known. `None` when one would never end, or takes so long that too few
-    /// draws could be made.
-    fn play(&mut self, random: &mut Random, budget: &mut usize) -> Option<()> {
-        let fair_share = EVENTS / FEWEST_DRAWS;
+    /// Plays until every wait is known, and says how much there was to do. `None` when one would never end, or there
+    /// was more to do than `at_most`.
+    fn play(&mut self, random: &mut Random, at_most: usize) -> Option<usize> {
         let mut played = self.relax(random);
         while self.unknown > 0 {
-            if played > fair_share {
+            if played > at_most {
                 return None;
             }
             let event = self.events.peek().map(|Reverse(event)| *event);
@@ -281,8 +314,7 @@ impl<'a> Stage<'a> {
                 (None, None) => return None,
             }
         }
-        *budget = budget.saturating_sub(played);
-        Some(())
+        Some(played)
     }
 
     /// Says how much there was to do.
@@ -435,4 +467,173 @@ fn ticks(seconds: f64) -> Tick {
     )]
     let ticks = (seconds * SECOND) as Tick;
     ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::Wishes;
+    use crate::config::{Priority, Rep, Routing};
+    use crate::estimate::experience::Experience;
+    use crate::estimate::quote::{Form, quote};
+    use crate::ids::{Level, RepId, SkillId, TierId};
+    use crate::routing::floor::Queued;
+    use crate::routing::plan::{Kind, Plan};
+    use crate::routing::reps::RepSet;
+
+    /// Reps with two conversations each, and tickets that wait for them since a minute.
+    struct Room {
+        plan: Plan,
+        floor: Floor,
+        in_hand: Vec<InHand>,
+        experience: Experience,
+        queued: usize,
+    }
+
+    const NOW: Tick = 3_600_000_000_000;
+
+    impl Room {
+        /// All of one kind, in conversations of some minutes.
+        fn new(reps: usize, queued: usize) -> Self {
+            Self::with_kinds(reps, queued, &[1.0])
+        }
+
+        /// The tickets are of the first kind, which is as heavy as the first of these.
+        fn with_kinds(reps: usize, queued: usize, weights: &[f64]) -> Self {
+            let skill = SkillId::new("cameras");
+            let rep = |number: usize| Rep {
+                id: RepId::new(&format!("rep{number:05}")),
+                name: String::new(),
+                skills: vec![(skill.clone(), Level::MAX)],
+                tiers: None,
+                capacity: 2,
+            };
+            let all: Vec<Rep> = (0..reps).map(rep).collect();
+            let kind = |(number, &weight): (usize, &f64)| Kind {
+                skills: vec![skill.clone()],
+                wishes: Wishes::NONE,
+                tier: TierId::new(&format!("tier{number}")),
+                weight,
+                named: None,
+            };
+            let kinds: Vec<Kind> = weights.iter().enumerate().map(kind).collect();
+            let mut at_work = RepSet::with_room_for(reps);
+            (0..reps).for_each(|rep| at_work.insert(rep));
+            let routing = Routing {
+                priority: Priority::Strict,
+                ..Routing::default()
+            };
+            let all: Vec<&Rep> = all.iter().collect();
+            let plan = Plan::new(&all, &at_work, &kinds, &routing);
+            let mut floor = Floor::new(&plan, 0);
+            let mut in_hand = Vec::new();
+            for rep in (0..reps).flat_map(|rep| [rep, rep]) {
+                floor.occupy(&plan, rep);
+                in_hand.push(InHand::Conversation {
+                    rep,
+                    kind: Some(0),
+                    since: NOW - 60_000_000_000,
+                });
+            }
+            for number in 0..queued {
+                let ticket = Queued {
+                    ticket: u32::try_from(number).unwrap(),
+                    number: number as u64,
+                    since: NOW - 60_000_000_000,
+                };
+                floor.line_up(0, ticket);
+            }
+            let mut experience = Experience::new(vec![0; weights.len()]);
+            for took in 1..=100 {
+                experience.learn_handling(0, f64::from(took) * 5.0);
+            }
+            experience.refresh();
+            Self {
+                plan,
+                floor,
+                in_hand,
+                experience,
+                queued,
+            }
+        }
+
+        fn scene(&self) -> Scene<'_> {
+            Scene {
+                plan: &self.plan,
+                floor: &self.floor,
+                in_hand: &self.in_hand,
+                experience: &self.experience,
+                taught_as: &[],
+                tickets: self.queued,
+                now: NOW,
+            }
+        }
+
+        #[track_caller]
+        fn check(&self, form: Form) {
+            let quotes = quote(&self.scene(), &[0], 1).unwrap();
+            let all = quotes.tickets.iter().chain(&quotes.newcomers);
+            for quote in all {
+                assert_eq!(quote.unwrap().form, form);
+            }
+            assert_eq!(quotes.tickets.len(), self.queued);
+        }
+    }
+
+    #[test]
+    fn whatever_the_desk_a_forecast_keeps_to_its_budget() {
+        let desks = [
+            (1, 0),
+            (1, 1_000),
+            (10, 30),
+            (200, 1_000),
+            (1_000, 1),
+            (1_000, 800),
+            (4_000, 100),
+        ];
+        for (reps, queued) in desks {
+            let room = Room::new(reps, queued);
+            let drawn = draw(&room.scene(), &[0], 1).unwrap();
+            let at_most = EVENTS + FAIR_SHARE + LINES_FOR_AN_EVENT;
+            assert!(
+                drawn.spent <= at_most,
+                "{reps} {queued}: {} events",
+                drawn.spent
+            );
+            assert!(drawn.draws >= FEWEST_DRAWS, "{reps} {queued}");
+            room.check(Form::Played);
+        }
+    }
+
+    #[test]
+    fn a_short_queue_before_many_reps_is_drawn_less_often() {
+        let draws = |reps| {
+            let room = Room::new(reps, 1);
+            draw(&room.scene(), &[0], 1).unwrap().draws
+        };
+        assert_eq!(draws(10), DRAWS);
+        assert!((FEWEST_DRAWS..DRAWS).contains(&draws(1_000)));
+    }
+
+    #[test]
+    fn a_queue_too_long_to_be_played_is_quoted_by_its_length() {
+        Room::new(200, 1_300).check(Form::Formula);
+    }
+
+    #[test]
+    fn more_conversations_than_can_be_drawn_are_quoted_by_the_length_of_the_queue() {
+        Room::new(6_000, 10).check(Form::Formula);
+    }
+
+    /// Heavier ones come faster than anybody can be served, and all of them go first.
+    #[test]
+    fn a_wait_that_would_take_too_long_to_play_is_quoted_by_the_length_of_the_queue() {
+        let mut room = Room::with_kinds(1, 1, &[1.0, 2.0]);
+        room.check(Form::Played);
+        for number in 0..100 {
+            room.experience
+                .learn_arrival(1, 3_500.0 + f64::from(number));
+        }
+        room.check(Form::Formula);
+    }
 }

@@ -47,19 +47,34 @@ pub(crate) fn consider(
     };
     let colleague = terms.by_colleague().and_then(|rep| roster.place(rep));
     let mut nearest: Vec<Nearness> = Vec::with_capacity(reach.count_fitting() + 1);
-    let fitting = reach
-        .fitting()
-        .filter(|(rep, _)| Some(*rep) != colleague)
-        .filter_map(|(rep, level)| {
-            let seat = roster.seat_at(rep)?;
+    if terms.are_plain() {
+        let fitting = reach.fitting().filter_map(|(rep, level)| {
+            let pose = roster.pose_at(rep)?;
             let standing = if terms.is_below(level) {
                 Standing::BelowLevel
             } else {
-                terms.standing_of_fitting(seat, now)
+                pose.standing
             };
-            Some(view.nearness(standing, rep, seat))
+            // Nobody has refused it, nobody is named.
+            let place = reach.place(rep);
+            Some((standing, false, true, place, pose.idle_since, rep))
         });
-    nearest.extend(fitting);
+        nearest.extend(fitting);
+    } else {
+        let fitting = reach
+            .fitting()
+            .filter(|(rep, _)| Some(*rep) != colleague)
+            .filter_map(|(rep, level)| {
+                let seat = roster.seat_at(rep)?;
+                let standing = if terms.is_below(level) {
+                    Standing::BelowLevel
+                } else {
+                    terms.standing_of_fitting(seat, now)
+                };
+                Some(view.nearness(standing, rep, seat))
+            });
+        nearest.extend(fitting);
+    }
     if let Some((rep, seat)) = colleague.and_then(|rep| Some((rep, roster.seat_at(rep)?))) {
         nearest.push(view.nearness(terms.standing_of_fitting(seat, now), rep, seat));
     }

@@ -265,7 +265,7 @@ impl<'a> Reach<'a> {
     pub(crate) fn choose(&self, free: &RepSet, roster: &Roster) -> Option<Choice> {
         let fits = self.fits()?;
         let chosen = self.among(free).min_by_key(|&rep| {
-            let idle_since = roster.seat_at(rep).map(|seat| seat.idle_since);
+            let idle_since = roster.pose_at(rep).map(|pose| pose.idle_since);
             (fits.places.get(rep).copied(), idle_since, rep)
         })?;
         Some(Choice {

@@ -37,6 +37,16 @@ pub(crate) struct DeskKind<'a> {
     pub(crate) exception: &'a Exception,
 }
 
+impl DeskKind<'_> {
+    /// How long these wait for the rep or the expert they want, if they want one.
+    pub(crate) fn deadline(&self, routing: &Routing) -> Option<Duration> {
+        let wishes = &self.steps.want.wishes;
+        let wants_expert = wishes.prefer == Some(Prefer::Best);
+        let holds_out = wants_expert || self.exception.named.is_some();
+        holds_out.then(|| wishes.rep_deadline.unwrap_or(routing.sticky_for))
+    }
+}
+
 /// Why a ticket is routed otherwise than all that want the same. Reps are those of the roster, by place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Exception {
@@ -128,13 +138,7 @@ impl Plan {
     /// A plan for the reps of a live desk, by place in the roster; who is not at work has no capacity.
     pub(crate) fn of_desk(kinds: &[DeskKind<'_>], roster: &Roster, routing: &Routing) -> Self {
         let at_work = &roster.sets().at_work;
-        let deadline = |kind: &DeskKind<'_>| {
-            let wishes = &kind.steps.want.wishes;
-            let wants_expert = wishes.prefer == Some(Prefer::Best);
-            let holds_out = wants_expert || kind.exception.named.is_some();
-            holds_out.then(|| wishes.rep_deadline.unwrap_or(routing.sticky_for))
-        };
-        let deadlines = kinds.iter().filter_map(deadline);
+        let deadlines = kinds.iter().filter_map(|kind| kind.deadline(routing));
         let steps = in_order(routing, deadlines);
         let capacity = |(place, seat): (usize, &Seat)| {
             if at_work.contains(place) {

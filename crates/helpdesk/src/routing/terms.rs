@@ -105,6 +105,13 @@ impl<'a> Terms<'a> {
         (named.by == NamedBy::Colleague).then_some(named.rep)
     }
 
+    /// Whether every rep who fits stands to it as to any other: it is meant for nobody, and nobody has refused it or
+    /// handed it on.
+    pub(super) fn are_plain(&self) -> bool {
+        let demand = &self.demand;
+        demand.named.is_none() && demand.handed_on_by.is_none() && demand.refused.is_empty()
+    }
+
     /// How a rep stands who may take it.
     pub(super) fn standing_of_fitting(&self, seat: &Seat, now: Moment) -> Standing {
         let id = &seat.rep.id;
@@ -114,24 +121,11 @@ impl<'a> Terms<'a> {
         if self.kept_for.is_some_and(|rep| rep != id) {
             return Standing::KeptForAnother;
         }
-        if !matches!(seat.availability, presence::Availability::Available) {
-            return Standing::NotAvailable;
-        }
-        if seat.is_doubted() {
-            return Standing::Doubted;
-        }
-        if seat.is_paused() {
-            return Standing::Paused;
-        }
-        if seat.is_on_call() {
-            return Standing::OnCall;
-        }
-        if !seat.has_room() {
-            return Standing::Full;
-        }
-        match self.demand.refused.get(id) {
-            Some(&refused) if now < refused.after(ASK_AGAIN_AFTER) => Standing::Refused,
-            Some(_) | None => Standing::Ready,
+        match (seat.standing(), self.demand.refused.get(id)) {
+            (Standing::Ready, Some(&refused)) if now < refused.after(ASK_AGAIN_AFTER) => {
+                Standing::Refused
+            }
+            (standing, _) => standing,
         }
     }
 

@@ -1,8 +1,9 @@
 //! What a click meets before any rep does.
 
 use expect_test::expect;
+use helpdesk::TicketId;
 
-use crate::room::{check, check_with, routed};
+use crate::room::{Room, check, check_with, routed, sample};
 
 #[test]
 fn a_click_without_anybody_on_duty_is_refused() {
@@ -235,4 +236,44 @@ fn a_shopper_named_like_a_rep_is_told_apart() {
             = t2 queued at 1, 125 s (13 to 288)
         "#]],
     );
+}
+
+/// Clicks that name what is not there say which, and those who wait are served as if they had not been.
+#[test]
+fn clicks_that_are_refused_leave_the_queue_as_it_is() {
+    let mut room = Room::new(sample());
+    for line in [
+        "alice available",
+        "ask t1 cameras",
+        "ask t2 cameras",
+        "ask t3 lenses",
+    ] {
+        room.play(line);
+    }
+    let views = |room: &Room| ["t1", "t2", "t3"].map(|id| room.desk.ticket(&TicketId::new(id)));
+    let (before, told, snapshot) = (views(&room), room.records.len(), room.desk.snapshot());
+    room.trace.clear();
+    for line in [
+        "ask t4 singing",
+        "ask t4 cameras diamond",
+        "ask t4 cameras to=zoe",
+        "ask t4 cameras level=100",
+        "ask t4 cameras site=nowhere",
+    ] {
+        room.play(line);
+    }
+    for named in [
+        "singing",
+        "diamond",
+        "zoe",
+        "cameras of level 100",
+        "nowhere",
+    ] {
+        assert!(room.trace.contains(named), "{named}: {}", room.trace);
+    }
+    assert_eq!(room.trace.lines().count(), 5, "{}", room.trace);
+    assert_eq!(views(&room), before);
+    assert_eq!(room.records.len(), told);
+    assert_eq!(room.desk.snapshot(), snapshot);
+    assert_eq!(room.desk.ticket(&TicketId::new("t4")), None);
 }

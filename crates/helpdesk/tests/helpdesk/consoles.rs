@@ -184,3 +184,29 @@ fn a_note_is_kept_of_a_conversation_that_is_or_was_the_reps_own() {
     room.restart();
     assert_eq!(note(&mut room, "alice", "").len(), 3, "nor does a restart");
 }
+
+#[test]
+fn a_rep_sees_since_when_the_shopper_is_out_of_reach() {
+    let mut room = Room::new(sample());
+    for line in [
+        "alice available",
+        "ask t1 cameras : Hi",
+        "t1 page here",
+        "t1 page gone",
+    ] {
+        room.play(line);
+    }
+    let gone = |room: &Room| {
+        let view = room.desk.seat_view(&alice()).unwrap();
+        view.in_hand[0].gone_since_unix_ms
+    };
+    // An offer is no conversation yet.
+    assert_eq!(gone(&room), None);
+    let left_at = room.unix_ms();
+    take(&mut room);
+    room.desk.take_changed_seats();
+    assert_eq!(gone(&room), Some(left_at));
+    room.play("t1 page here");
+    assert!(room.desk.take_changed_seats().contains(&alice()));
+    assert_eq!(gone(&room), None);
+}

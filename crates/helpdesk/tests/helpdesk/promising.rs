@@ -1,6 +1,8 @@
 //! Waits that are promised: by the length of the queue while little is known, then what the queue comes
 //! to when it is played forward.
 
+use std::time::Duration;
+
 use helpdesk::{Config, TicketId, Wait};
 
 use crate::room::{Room, sample};
@@ -106,4 +108,58 @@ fn a_restart_forgets_nothing_that_was_learnt() {
     room.restart();
     room.play("alice available");
     assert_eq!(wait(&room, "t4"), before);
+}
+
+/// Everybody sets another deadline, each of which would have to be played: all are promised all the same, and it is
+/// counted how.
+#[test]
+fn wishes_that_cannot_be_played_in_time_are_promised_by_length_and_counted() {
+    let mut room = after(12, 120);
+    fill(&mut room);
+    let asked = 70;
+    for number in 0..asked {
+        let ticket = format!("t5{number}");
+        room.play(&format!(
+            "ask {ticket} cameras prefer=best wait={}",
+            300 + number
+        ));
+        assert!(wait(&room, &ticket).is_some());
+    }
+    let total = room.desk.estimate_scores().total;
+    assert_eq!(total.promised, asked);
+    assert!((20..asked).contains(&total.by_length), "{total:?}");
+}
+
+/// A desk that counts as large, beside the same that is small: changes that follow each other at once share a
+/// forecast, and who waits is told a few times a second; a click is answered by a forecast of its moment.
+#[test]
+fn a_large_desk_tells_those_who_wait_later_and_answers_clicks_as_a_small_one() {
+    let mut small = after(12, 120);
+    let mut large = after(12, 120);
+    large.desk = large.desk.forecasting_seldom_from(0);
+    let position = |room: &Room, ticket| {
+        let view = room.desk.ticket(&TicketId::new(ticket));
+        view.unwrap().position.unwrap()
+    };
+    for room in [&mut small, &mut large] {
+        fill(room);
+        for ask in ["ask t4 cameras", "ask t5 cameras", "ask t6 cameras"] {
+            room.play(ask);
+        }
+        room.pass(Duration::from_millis(1_500));
+        assert_eq!(position(room, "t6"), 3);
+        room.play("t4 end");
+        room.play("t5 end");
+    }
+    assert_eq!(position(&small, "t6"), 1);
+    assert_eq!(position(&large, "t6"), 2, "told a moment ago");
+    for room in [&mut small, &mut large] {
+        room.pass(Duration::from_millis(20));
+        room.play("ask t7 cameras");
+    }
+    assert_eq!(position(&large, "t7"), 2);
+    assert_eq!(wait(&large, "t7"), wait(&small, "t7"));
+    assert_eq!(position(&large, "t6"), 2);
+    large.pass(Duration::from_millis(250));
+    assert_eq!(position(&large, "t6"), 1, "told by time alone");
 }

@@ -35,6 +35,8 @@ pub(crate) struct Bindings {
     arrivals: watch::Sender<u64>,
     /// Reps whose phones are not those that were written down last.
     changed: DashSet<RepId>,
+    /// Reps who have a page of the console open.
+    at_console: DashSet<RepId>,
 }
 
 impl Bindings {
@@ -45,7 +47,23 @@ impl Bindings {
             flow_grace,
             arrivals: watch::Sender::new(0),
             changed: DashSet::new(),
+            at_console: DashSet::new(),
         }
+    }
+
+    /// A page of the rep's console has opened.
+    pub(crate) fn note_at_console(&self, rep: &RepId) {
+        self.at_console.insert(rep.clone());
+    }
+
+    /// The last page of the rep's console has gone.
+    pub(crate) fn note_off_console(&self, rep: &RepId) {
+        self.at_console.remove(rep);
+    }
+
+    /// Whether the rep has a page of the console open.
+    pub(crate) fn is_at_console(&self, rep: &RepId) -> bool {
+        self.at_console.contains(rep)
     }
 
     /// Adds or refreshes all of `changes`, or nothing when one of them is out of order. A change that has
