@@ -248,7 +248,11 @@ async function main(base) {
       const method = COMMANDS[command.do];
       if (!method) throw new Error(`no command is called ${JSON.stringify(command.do)}; there are ${Object.keys(COMMANDS).join(', ')}`);
       answer({ ok: true, ...(await shopper[method](command)) });
-      if (command.do === 'quit') return;
+      if (command.do === 'quit') {
+        // An open pipe would keep this process until whoever holds its other end lets go.
+        process.stdin.destroy();
+        return;
+      }
     } catch (error) {
       answer({ ok: false, error: String(error.message ?? error) });
     }
