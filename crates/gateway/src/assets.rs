@@ -74,17 +74,17 @@ pub(crate) static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "/wall/wallwords.js", SCRIPT, Staff, "staff/wallwords.js";
         "/wall/chart.js", SCRIPT, Staff, "staff/chart.js";
         "/wall/room.js", SCRIPT, Staff, "staff/room.js";
-        "/", PAGE, Demo, "storefront/index.html";
-        "/storefront.css", SHEET, Demo, "storefront/storefront.css";
-        "/storefront.js", SCRIPT, Demo, "storefront/storefront.js";
-        "/library/", PAGE, Demo, "storefront/library.html";
-        "/library.css", SHEET, Demo, "storefront/library.css";
-        "/library.js", SCRIPT, Demo, "storefront/library.js";
-        "/bank/", PAGE, Demo, "storefront/bank.html";
-        "/bank.css", SHEET, Demo, "storefront/bank.css";
-        "/bank.js", SCRIPT, Demo, "storefront/bank.js";
-        "/demo.css", SHEET, Demo, "storefront/demo.css";
-        "/demo.js", SCRIPT, Demo, "storefront/demo.js";
+        "/", PAGE, Demo, "../../../examples/storefronts/pages/index.html";
+        "/storefront.css", SHEET, Demo, "../../../examples/storefronts/pages/storefront.css";
+        "/storefront.js", SCRIPT, Demo, "../../../examples/storefronts/pages/storefront.js";
+        "/library/", PAGE, Demo, "../../../examples/storefronts/pages/library.html";
+        "/library.css", SHEET, Demo, "../../../examples/storefronts/pages/library.css";
+        "/library.js", SCRIPT, Demo, "../../../examples/storefronts/pages/library.js";
+        "/bank/", PAGE, Demo, "../../../examples/storefronts/pages/bank.html";
+        "/bank.css", SHEET, Demo, "../../../examples/storefronts/pages/bank.css";
+        "/bank.js", SCRIPT, Demo, "../../../examples/storefronts/pages/bank.js";
+        "/demo.css", SHEET, Demo, "../../../examples/storefronts/pages/demo.css";
+        "/demo.js", SCRIPT, Demo, "../../../examples/storefronts/pages/demo.js";
     }
 });
 
