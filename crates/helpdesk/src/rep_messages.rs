@@ -51,16 +51,22 @@ impl Helpdesk {
         text: &str,
         reply: ReplyId,
     ) {
+        let text = words::plain(text);
+        let text = text.trim();
         let is_nowhere = match to {
             Addressee::Ticket(ticket) => self.tickets.ticket(ticket).is_none(),
             Addressee::Desk => false,
         };
-        let answer = if is_nowhere {
+        let answer = if !is_nowhere {
+            self.take_rep_message(rep, to, line, text);
+            Answer::Heard
+        } else if PauseCommand::read(text).is_some() {
+            // It is about the rep, in whichever window of the phone it was written.
+            self.take_rep_message(rep, &Addressee::Desk, line, text);
+            Answer::Heard
+        } else {
             self.show_life(rep);
             Answer::NoSuchConversation
-        } else {
-            self.take_rep_message(rep, to, line, words::plain(text).trim());
-            Answer::Heard
         };
         self.push(Output::Reply { reply, answer });
     }

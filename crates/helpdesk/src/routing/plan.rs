@@ -8,7 +8,7 @@ use super::fit::{Expert, Rank, SkillFit, Wants, demanded_level, fit, rank};
 use super::fits::Steps;
 use super::reps::RepSet;
 use crate::ask::{Prefer, Wishes};
-use crate::config::{Priority, Rep, Routing};
+use crate::config::{Priority, Relax, Rep, Routing};
 use crate::ids::{SkillId, TierId};
 use crate::roster::{Roster, Seat};
 
@@ -348,7 +348,12 @@ impl Step {
         };
         let reach = fits.reach_by(fired, expert, roster, routing);
         let may: Vec<usize> = reach.among(&roster.sets().at_work).collect();
-        let kept_for = exception.kept_for(expert).filter(|rep| may.contains(rep));
+        // Nobody is waited for whom only a rule lets in.
+        let unrelaxed = fits.reach_by(0, expert, roster, routing);
+        let kept_for = exception.kept_for(expert).filter(|rep| {
+            let mut unrelaxed = unrelaxed.among(&roster.sets().at_work);
+            may.contains(rep) && unrelaxed.any(|fits| fits == *rep)
+        });
         let mut eligible = RepSet::with_room_for(capacities.len());
         let mut servers = 0_u32;
         for rep in may {
@@ -386,17 +391,20 @@ impl Step {
             .iter()
             .map(|rep| fit(&wants, rep, fired).ok())
             .collect();
-        let best = (0..=fired.len()).find_map(|rules| {
-            let rules = fired.get(..rules)?;
-            let at_work = reps
-                .iter()
-                .enumerate()
-                .filter(|(rep, _)| at_work.contains(*rep));
-            let fits = at_work.filter_map(|(_, rep)| fit(&wants, rep, rules).ok());
-            fits.map(|fit| fit.level).max()
-        });
-        let bar = demanded_level(&wants, fired, &routing.relax, expert)
-            .and_then(|demanded| Some(demanded.min(best?)));
+        let bar_after = |fired: &[Relax]| {
+            let best = (0..=fired.len()).find_map(|rules| {
+                let rules = fired.get(..rules)?;
+                let at_work = reps
+                    .iter()
+                    .enumerate()
+                    .filter(|(rep, _)| at_work.contains(*rep));
+                let fits = at_work.filter_map(|(_, rep)| fit(&wants, rep, rules).ok());
+                fits.map(|fit| fit.level).max()
+            });
+            demanded_level(&wants, fired, &routing.relax, expert)
+                .and_then(|demanded| Some(demanded.min(best?)))
+        };
+        let bar = bar_after(fired);
         let choose = wants.choose(routing);
         let ranks: Vec<Option<Rank>> = fits
             .iter()
@@ -416,6 +424,12 @@ impl Step {
         };
         let may = |rep: &usize| ranks.get(*rep).is_some_and(Option::is_some);
         let kept_for = kind.named.filter(|rep| at_work.contains(*rep) && may(rep));
+        // Nobody is waited for whom only a rule lets in.
+        let kept_for = kept_for.filter(|rep| {
+            let unrelaxed = reps.get(*rep).and_then(|rep| fit(&wants, rep, &[]).ok());
+            let bar = bar_after(&[]);
+            unrelaxed.is_some_and(|fit| bar.is_none_or(|bar| fit.level >= bar))
+        });
         let kept_for = kept_for.filter(|_| expert == Expert::WaitedFor);
         let mut eligible = RepSet::with_room_for(ranks.len());
         let mut servers = 0_u32;

@@ -34,8 +34,8 @@ impl<'a> Terms<'a> {
     /// As the ticket stands by now.
     pub(super) fn of(demand: &Demand<'a>, roster: &Roster, routing: &'a Routing) -> Self {
         let mut terms = Self::holding_out_for(None, demand, roster, routing);
-        terms.bar = terms.bar(roster, routing);
-        terms.look_at_reps(roster)
+        terms.bar = terms.bar(terms.fired, roster, routing);
+        terms.look_at_reps(roster, routing)
     }
 
     /// The same, of a demand whose least level is known.
@@ -54,11 +54,11 @@ impl<'a> Terms<'a> {
             kept_for: None,
             hand_back: HandBack::Refused,
         };
-        terms.look_at_reps(roster)
+        terms.look_at_reps(roster, routing)
     }
 
-    fn look_at_reps(mut self, roster: &Roster) -> Self {
-        self.kept_for = self.kept_for(roster);
+    fn look_at_reps(mut self, roster: &Roster, routing: &Routing) -> Self {
+        self.kept_for = self.kept_for(roster, routing);
         self.hand_back = self.hand_back(roster);
         self
     }
@@ -149,17 +149,17 @@ impl<'a> Terms<'a> {
         fit::fit(&self.demand.wants, &seat.rep, self.fired).ok()
     }
 
-    /// The least level. Without rules about levels every level will do. With them a ticket holds out for
+    /// The least level once these rules hold. Without rules about levels every level will do. With them a ticket holds out for
     /// the best until the first of them, and then for the level of the latest that holds; but never for
     /// a level that nobody at work has, for that would be waiting for ever.
-    fn bar(&self, roster: &Roster, routing: &Routing) -> Option<Level> {
+    fn bar(&self, fired: &[Relax], roster: &Roster, routing: &Routing) -> Option<Level> {
         let expert = Expert::after(&self.demand);
         let wants = &self.demand.wants;
-        let demanded = demanded_level(wants, self.fired, &routing.relax, expert)?;
+        let demanded = demanded_level(wants, fired, &routing.relax, expert)?;
         // A level that was enough stays enough when a rule lets in better reps: the best is that of the
         // first rules by which anybody at work fits.
-        let best = (0..=self.fired.len()).find_map(|rules| {
-            let rules = self.fired.get(..rules)?;
+        let best = (0..=fired.len()).find_map(|rules| {
+            let rules = fired.get(..rules)?;
             let at_work = roster.seats().filter(|seat| seat.is_at_work());
             let fits = at_work.filter_map(|seat| fit::fit(wants, &seat.rep, rules).ok());
             fits.map(|fit| fit.level).max()
@@ -168,14 +168,26 @@ impl<'a> Terms<'a> {
     }
 
     /// The named rep, while the time lasts, the rep is proven present, and may still take the ticket.
-    fn kept_for(&self, roster: &Roster) -> Option<&'a RepId> {
+    fn kept_for(&self, roster: &Roster, routing: &Routing) -> Option<&'a RepId> {
         let named = self.demand.named?;
         let seat = roster.seat(named.rep)?;
         let kept = self.demand.waited < self.demand.sticky_for
             && seat.is_at_work()
             && !self.demand.refused.contains_key(named.rep)
-            && self.misfit(seat).is_none();
+            && self.misfit(seat).is_none()
+            && self.fits_unrelaxed(seat, roster, routing);
         kept.then_some(named.rep)
+    }
+
+    /// Whether the rep, who fits by now, did so before any rule held. Nobody is waited for whom only a rule lets in: that
+    /// would shut out those who could take it without the rule.
+    fn fits_unrelaxed(&self, seat: &Seat, roster: &Roster, routing: &Routing) -> bool {
+        if self.fired.is_empty() || self.by_colleague() == Some(&seat.rep.id) {
+            return true;
+        }
+        let bar = self.bar(&[], roster, routing);
+        fit::fit(&self.demand.wants, &seat.rep, &[])
+            .is_ok_and(|fit| bar.is_none_or(|bar| fit.level >= bar))
     }
 
     /// Refused while somebody else at work could take the ticket.

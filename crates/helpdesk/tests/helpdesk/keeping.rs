@@ -141,6 +141,28 @@ fn who_begins_a_pause_passes_what_is_offered_on() {
     );
 }
 
+/// In the window of a conversation that the desk has forgotten, or never had.
+#[test]
+fn a_pause_is_obeyed_wherever_it_is_written() {
+    check(
+        "
+        alice available
+        alice@t9: /pause 15
+        alice@t9: hello
+        ask t1 cameras
+        alice@t9: /resume
+        ",
+        expect![[r#"
+            > alice (desk): You have a pause of 15 min; /resume ends it.
+            = no such conversation
+            = t1 queued at 1
+            > alice (desk): Your pause is over.
+            > alice (t1): A shopper (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t1 is offered Alice
+        "#]],
+    );
+}
+
 #[test]
 fn a_pause_leaves_the_conversation_as_it_is() {
     check(

@@ -163,6 +163,45 @@ fn a_click_that_only_relaxing_can_serve_waits() {
     );
 }
 
+/// Waiting for her would shut out those who could take it all the time.
+#[test]
+fn a_named_rep_whom_only_relaxing_lets_in_is_not_waited_for() {
+    check_with(
+        accepting(),
+        "
+        alice, carol available
+        ask t1 cameras gold
+        alice: hi
+        ask t2 lenses gold
+        carol: hi
+        ask t3 cameras gold to=carol wait=300
+        120s
+        alice: /end
+        10s
+        ",
+        expect![[r#"
+            > alice (t1): A shopper (gold) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            = t1 offered Alice
+            < t1 is open Alice
+            < t1 -: Alice has joined.
+            < t1 Alice: hi
+            > carol (t2): A shopper (gold) asks for help with Lenses. | Reply to take it, /no to pass (20 s).
+            = t2 offered Carol
+            < t2 is open Carol
+            < t2 -: Carol has joined.
+            < t2 Carol: hi
+            = t3 queued at 1, 250 s (26 to 576)
+            < t3 is queued at 1, 125 s (13 to 288)
+            < t1 -: Alice has ended the conversation.
+            > alice (t1): Ended.
+            < t1 is closed
+            < t3 is queued at 1, 120 s (13 to 275)
+            > alice (t3): A shopper (gold) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
+            < t3 is offered Alice
+        "#]],
+    );
+}
+
 #[test]
 fn a_transfer_starts_the_relaxing_afresh() {
     check_with(

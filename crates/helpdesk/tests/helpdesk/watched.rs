@@ -212,14 +212,13 @@ impl Watched {
             }),
             Event::RepSays { rep, to, text } => {
                 let rep = RepId::new(REPS[rep]);
-                // What is said to no conversation at all is refused, not heard.
-                let is_heard = to.is_none_or(|to| self.tickets.contains_key(&ticket_id(to)));
                 let hands = self.reps.get_mut(&rep).unwrap();
                 match text {
-                    "/pause 1" if is_heard => {
+                    // In whichever conversation, also in one that there is not.
+                    "/pause 1" => {
                         hands.paused_until = Some(self.now + Duration::from_secs(60));
                     }
-                    "/resume" if is_heard => hands.paused_until = None,
+                    "/resume" => hands.paused_until = None,
                     _ => {}
                 }
                 hands.doubted_until = None;
@@ -247,10 +246,13 @@ impl Watched {
             }
             Event::Pass(seconds) => {
                 let until = self.now + Duration::from_secs(seconds);
+                let mut woken = None;
                 while let Some(due) = self.desk.next_timeout().filter(|&due| due <= until) {
-                    assert!(due > self.now, "woken twice for the same moment");
-                    self.now = due;
-                    self.desk.handle_timeout(due);
+                    // What was said at this moment may be due at once, and is dealt with once.
+                    assert!(woken < Some(due), "woken twice for the same moment");
+                    woken = Some(due);
+                    self.now = due.max(self.now);
+                    self.desk.handle_timeout(self.now);
                     self.drain();
                     self.check_nobody_idles();
                 }
