@@ -9,10 +9,10 @@ use crate::groups::Clicks;
 use crate::ids::TicketId;
 use crate::promises::{self, Promise, TicketPromises};
 
-/// From so many waiting tickets and reps at work on, changes that follow each other at once share one forecast.
+/// From so many waiting tickets, reps at work and groups on, changes that follow each other at once share one forecast.
 const LARGE: usize = 256;
-/// How long a forecast holds on a large desk at least, and for each waiting ticket and rep at work: ten times what it
-/// takes to make, so that forecasts never take more than about a tenth of the time.
+/// How long a forecast holds on a large desk at least, and for each waiting ticket, rep at work and group: ten times what
+/// it takes to make, so that forecasts never take more than about a tenth of the time.
 const HOLDS: Duration = Duration::from_millis(10);
 const HOLDS_FOR_EACH: Duration = Duration::from_micros(20);
 /// How often all who wait are told on a large desk: this often, and a millisecond later for so many tickets.
@@ -22,7 +22,7 @@ const TICKETS_FOR_A_MILLISECOND: usize = 10;
 /// What was promised last, and from which state of the desk.
 #[derive(Debug)]
 pub(crate) struct Forecast {
-    /// From so many waiting tickets and reps at work on it may be a while old.
+    /// From so many waiting tickets, reps at work and groups on it may be a while old.
     pub(crate) large: usize,
     pub(crate) at: Option<Moment>,
     /// Rises with each forecast; there may be several of one moment.
@@ -70,15 +70,19 @@ impl Helpdesk {
     }
 
     pub(crate) fn is_large(&self) -> bool {
+        self.size() >= self.forecast.large
+    }
+
+    /// By how many the work of a forecast grows: those who wait, those who may serve them, and those who are told.
+    fn size(&self) -> usize {
         let at_work = self.roster.sets().at_work.count();
-        self.tickets.waiting_count() + at_work >= self.forecast.large
+        self.tickets.waiting_count() + at_work + self.groups.len()
     }
 
     /// Until when the last forecast holds, whatever changes.
     pub(crate) fn forecast_holds_until(&self) -> Option<Moment> {
         let at = self.forecast.at.filter(|_| self.is_large())?;
-        let each = self.tickets.waiting_count() + self.roster.sets().at_work.count();
-        let each = u32::try_from(each).unwrap_or(u32::MAX);
+        let each = u32::try_from(self.size()).unwrap_or(u32::MAX);
         Some(at.after(HOLDS.max(HOLDS_FOR_EACH.saturating_mul(each))))
     }
 

@@ -86,6 +86,11 @@ impl Groups {
         groups
     }
 
+    /// How many there are, of all sites.
+    pub(crate) fn len(&self) -> usize {
+        self.sites.iter().map(|site| site.groups.len()).sum()
+    }
+
     fn take(&mut self, group: &Group, spot: Spot, reps: usize) {
         let kind = (group.skill.clone(), group.tier.clone());
         self.spots_by_kind.entry(kind).or_default().push(spot);
