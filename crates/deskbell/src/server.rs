@@ -3,20 +3,19 @@
 
 mod parts;
 mod recording;
+mod reload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use arc_swap::ArcSwap;
-use gateway::{
-    ConfigHandle, ConsoleFace, Desk, Gateway, LineBoard, Recording, SoftphoneSocket, TrunkBoard,
-};
+use gateway::{ConsoleFace, Desk, Gateway, Recording, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Calls, Counters, LimitsHandle, TlsHandle, Transport, TrustHandle};
+use sip_transport::{Calls, Transport};
 use storage::{Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -26,7 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::browsers;
 use crate::calls::{self, Operator};
-use crate::config::{Settings, TrunkSettings, route_over};
+use crate::config::{Settings, route_over};
 use crate::consoles::{self, Consoles};
 use crate::desk::{self, Carrier, Owner, OwnerInputs, PresenceChanges, PresenceSignal, Ways};
 use crate::happenings::{Happenings, unix_ms};
@@ -38,9 +37,10 @@ use crate::sip_service::{
     LineParts, Lines, Mail, SharedDirectory, SipService,
 };
 use crate::trunks::{self, Trunks};
-use crate::webhooks::{Webhooks, WebhooksHandle};
+use crate::webhooks::Webhooks;
 use parts::{directory, gateway_config, listeners, offers, trust};
 use recording::tell_recording;
+use reload::Reload;
 
 /// Inputs of each kind that may wait for the owner; beyond it SIP answers 503 and HTTP waits.
 const INPUTS: usize = 1024;
@@ -78,28 +78,6 @@ pub(crate) struct Server {
     shutdown: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
     journal: Journal,
-}
-
-/// The ends through which a new configuration reaches the parts.
-struct Reload {
-    directory: SharedDirectory,
-    /// Has the watchers judged by the new directory.
-    watchers: watch::Sender<()>,
-    gateway: ConfigHandle,
-    tls: TlsHandle,
-    trust: TrustHandle,
-    messengers_proxy: watch::Sender<Option<String>>,
-    limits: LimitsHandle,
-    sockets: mpsc::Sender<SoftphoneSocket>,
-    counters: Arc<Counters>,
-    helpdesk: mpsc::Sender<helpdesk::Config>,
-    happenings: Happenings,
-    store: Arc<Store>,
-    lines: LineBoard,
-    webhooks: WebhooksHandle,
-    console: ConsoleFace,
-    trunks: watch::Sender<Arc<[TrunkSettings]>>,
-    trunk_board: TrunkBoard,
 }
 
 impl Server {
@@ -527,49 +505,7 @@ impl Server {
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.
     pub(crate) async fn reload(&self, settings: Settings) -> anyhow::Result<()> {
-        let realm = &self.reload.directory.load().realm;
-        if *realm != settings.sip.realm {
-            bail!("[sip] realm is {realm:?} until a restart");
-        }
-        let trust = trust(&settings)?;
-        self.reload.directory.store(Arc::new(directory(&settings)));
-        self.reload.watchers.send_replace(());
-        let Reload {
-            happenings,
-            sockets,
-            counters,
-            store,
-            lines,
-            webhooks,
-            console,
-            trunk_board,
-            ..
-        } = &self.reload;
-        let counters = Arc::clone(counters);
-        let gateway = gateway_config(
-            &settings,
-            happenings,
-            sockets,
-            store,
-            counters,
-            (lines, trunk_board, webhooks),
-            console,
-        );
-        webhooks.replace(settings.webhooks);
-        self.reload.gateway.replace(gateway);
-        if let Some(identity) = settings.tls {
-            self.reload.tls.replace(identity);
-        }
-        self.reload.trust.replace(trust);
-        let proxy = settings.sip.outbound_proxy.as_deref().map(route_over);
-        self.reload.messengers_proxy.send_replace(proxy);
-        self.reload.limits.replace(settings.limits);
-        // Before the helpdesk's, which says by the trunks who dials.
-        self.reload.trunks.send_replace(settings.trunks.into());
-        if self.reload.helpdesk.send(settings.helpdesk).await.is_err() {
-            tracing::warn!("a new configuration came after the helpdesk had stopped");
-        }
-        Ok(())
+        self.reload.take(settings).await
     }
 
     /// Returns when a part has failed or stopped by itself.
