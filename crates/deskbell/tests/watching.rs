@@ -576,6 +576,20 @@ fn a_reload_judges_every_watcher_anew() {
 }
 
 /// RFC 6665 §4.1.3: the phones come back at once, to the same server or to another.
+/// The last NOTIFY may not go out before the one on its way is answered.
+#[test]
+fn goodbye_waits_for_a_watcher_that_has_not_answered_yet() {
+    let server = serve("");
+    let mut tcp = server.watcher(Protocol::Tcp, "carol").unwrap();
+    tcp.subscribe(&aor("alice"), Some(600), Vec::new()).unwrap();
+    let stopping = std::thread::spawn(move || server.stop());
+    // It has begun to stop by then, which is what this is about; where it has not, nothing is tested.
+    std::thread::park_timeout(Duration::from_millis(200));
+    assert!(told(&mut tcp).state.starts_with("active"));
+    assert_eq!(told(&mut tcp).state, "terminated;reason=deactivated");
+    assert!(stopping.join().unwrap().unwrap().success());
+}
+
 #[test]
 fn a_server_that_stops_says_goodbye_to_its_watchers() {
     let server = serve("");

@@ -156,8 +156,19 @@ impl Agent {
                 reason: EndReason::Deactivated,
             });
         }
+        // The last NOTIFY of a subscription waits for the answer to the one before.
         let answered = timeout(GOODBYE, async {
-            while self.notifying.join_next().await.is_some() {}
+            while let Some(done) = self.notifying.join_next().await {
+                match done {
+                    Ok((subscription, outcome)) => {
+                        self.feed(Input::Notified {
+                            subscription,
+                            outcome,
+                        });
+                    }
+                    Err(error) => tracing::error!(%error, "a NOTIFY failed"),
+                }
+            }
         });
         if answered.await.is_err() {
             tracing::debug!("some watchers did not answer the last NOTIFY in time");
