@@ -18,17 +18,17 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A desk, and the servers of `pbx.example` in the order in which they are tried.
-struct Scene {
+struct Scene<const SERVERS: usize> {
     desk: Desk,
-    servers: Vec<UdpPeer>,
+    servers: [UdpPeer; SERVERS],
     _names: NameServer,
 }
 
-impl Scene {
-    async fn with(servers: usize) -> Self {
+impl<const SERVERS: usize> Scene<SERVERS> {
+    async fn open() -> Self {
         let mut zone = Zone::default();
         let mut sockets = Vec::new();
-        for number in 0..servers {
+        for number in 0..SERVERS {
             let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
             let port = socket.local_addr().unwrap().port();
             let (host, priority) = (format!("s{number}.example"), u16::try_from(number).unwrap());
@@ -47,14 +47,16 @@ impl Scene {
             ..sip_transport::Config::default()
         };
         let desk = Desk::open_with(config, "127.0.0.1:0").await;
-        let mut servers = Vec::new();
-        for socket in sockets {
+        for socket in &sockets {
             socket.connect(desk.udp).await.unwrap();
-            servers.push(UdpPeer { socket });
         }
+        let servers: Vec<UdpPeer> = sockets
+            .into_iter()
+            .map(|socket| UdpPeer { socket })
+            .collect();
         Self {
             desk,
-            servers,
+            servers: servers.try_into().ok().unwrap(),
             _names: names,
         }
     }
@@ -131,10 +133,8 @@ fn header(message: &str, name: &str) -> String {
 
 #[tokio::test]
 async fn a_silent_server_gives_way_and_is_cancelled_when_it_wakes() {
-    let scene = Scene::with(2).await;
-    let [first, second] = &scene.servers[..] else {
-        unreachable!()
-    };
+    let scene = Scene::<2>::open().await;
+    let [first, second] = &scene.servers;
     let mut call = scene.call();
     let asleep = receive(first, "INVITE").await;
     let invite = receive(second, "INVITE").await;
@@ -159,10 +159,8 @@ async fn a_silent_server_gives_way_and_is_cancelled_when_it_wakes() {
 /// nobody else is.
 #[tokio::test]
 async fn who_takes_the_call_first_has_it_though_the_server_was_given_up() {
-    let scene = Scene::with(2).await;
-    let [first, second] = &scene.servers[..] else {
-        unreachable!()
-    };
+    let scene = Scene::<2>::open().await;
+    let [first, second] = &scene.servers;
     let mut call = scene.call();
     let asleep = receive(first, "INVITE").await;
     let invite = receive(second, "INVITE").await;
@@ -183,10 +181,8 @@ async fn who_takes_the_call_first_has_it_though_the_server_was_given_up() {
 
 #[tokio::test]
 async fn who_takes_the_call_after_the_next_server_has_refused_it_is_hung_up() {
-    let scene = Scene::with(2).await;
-    let [first, second] = &scene.servers[..] else {
-        unreachable!()
-    };
+    let scene = Scene::<2>::open().await;
+    let [first, second] = &scene.servers;
     let mut call = scene.call();
     let asleep = receive(first, "INVITE").await;
     let invite = receive(second, "INVITE").await;
@@ -201,7 +197,7 @@ async fn who_takes_the_call_after_the_next_server_has_refused_it_is_hung_up() {
 
 #[tokio::test]
 async fn where_every_server_is_silent_the_call_is_given_up() {
-    let scene = Scene::with(2).await;
+    let scene = Scene::<2>::open().await;
     let mut call = scene.call();
     assert_eq!(next(&mut call).await, Event::Ended(Outcome::Silent));
     for server in &scene.servers {
@@ -218,10 +214,8 @@ async fn where_every_server_is_silent_the_call_is_given_up() {
 /// 100 says that the INVITE has come: from then on somebody may be called. 180 says that somebody is.
 #[tokio::test]
 async fn a_server_that_says_anything_is_waited_for() {
-    let scene = Scene::with(2).await;
-    let [first, second] = &scene.servers[..] else {
-        unreachable!()
-    };
+    let scene = Scene::<2>::open().await;
+    let [first, second] = &scene.servers;
     let mut call = scene.call();
     let invite = receive(first, "INVITE").await;
     answer(first, &invite, "100 Trying", "one").await;
@@ -237,10 +231,8 @@ async fn a_server_that_says_anything_is_waited_for() {
 
 #[tokio::test]
 async fn a_server_that_refuses_leaves_the_next_its_whole_time() {
-    let scene = Scene::with(3).await;
-    let [first, second, third] = &scene.servers[..] else {
-        unreachable!()
-    };
+    let scene = Scene::<3>::open().await;
+    let [first, second, third] = &scene.servers;
     let mut call = scene.call();
     let invite = receive(first, "INVITE").await;
     answer(first, &invite, "100 Trying", "one").await;
@@ -255,10 +247,8 @@ async fn a_server_that_refuses_leaves_the_next_its_whole_time() {
 
 #[tokio::test]
 async fn credentials_go_to_the_server_that_asks_for_them_and_not_to_the_silent_one() {
-    let scene = Scene::with(2).await;
-    let [first, second] = &scene.servers[..] else {
-        unreachable!()
-    };
+    let scene = Scene::<2>::open().await;
+    let [first, second] = &scene.servers;
     let mut call = scene.call();
     let invite = receive(second, "INVITE").await;
     let challenge = "407 Proxy Authentication Required\r\nProxy-Authenticate: Digest realm=\"pbx.example\", \
