@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 
 use crate::error::{BadRequest, HeaderError, UriError};
+use crate::essentials::Parts;
 use crate::header_name::HeaderName;
 use crate::headers::Defect;
 use crate::message::{Request, Version};
 use crate::status::StatusCode;
+use crate::uri::Uri;
 
 /// The longest Request-URI taken, in bytes; a longer one is answered 414.
 pub const MAX_URI_LENGTH: usize = 2048;
@@ -30,25 +32,35 @@ impl Request {
         if let Some(defect) = self.defect() {
             return Err(BadRequest::from(defect));
         }
+        if self.essentials().is_some() {
+            return Ok(());
+        }
         let via = self.via()?;
         if via.branch().is_none() && via.params.get("branch").is_some() {
             return Err(HeaderError::malformed(HeaderName::Via).into());
         }
         self.check_count(HeaderName::Via, MAX_VIAS)?;
         self.check_count(HeaderName::Accept, MAX_ACCEPTS)?;
-        self.from()?;
-        self.to()?;
-        self.call_id()?;
+        let (from, to) = (self.from()?, self.to()?);
+        let call_id = self.call_id()?;
         let cseq = self.cseq()?;
         // RFC 3261 §8.1.1.5: the method of the CSeq is that of the request.
         if cseq.method_text.as_bytes() != self.method_text() {
             return Err(HeaderError::malformed(HeaderName::CSeq).into());
         }
         self.check_length()?;
-        self.check_uri()?;
+        let uri = self.check_uri()?;
         // RFC 3261 §16.3: nobody forwards a request whose hops are used up. §8.1.1.6 demands the
         // header, but RFC 2543 peers leave it out, which harms nobody here.
         self.max_forwards()?;
+        self.remember(&Parts {
+            via,
+            uri,
+            from,
+            to,
+            call_id,
+            cseq,
+        });
         Ok(())
     }
 
@@ -62,15 +74,16 @@ impl Request {
         }
     }
 
-    fn check_uri(&self) -> Result<(), BadRequest> {
+    fn check_uri(&self) -> Result<Uri<'_>, BadRequest> {
         if self.uri_text().len() > MAX_URI_LENGTH {
             return Err(plain(StatusCode::REQUEST_URI_TOO_LONG));
         }
         // RFC 3261 §19.1.1, table 1: a Request-URI has no headers.
-        if self.uri()?.headers.is_some() {
+        let uri = self.uri()?;
+        if uri.headers.is_some() {
             return Err(UriError::Malformed.into());
         }
-        Ok(())
+        Ok(uri)
     }
 
     fn check_length(&self) -> Result<(), BadRequest> {

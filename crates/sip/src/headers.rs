@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use crate::controls::{follows_return, is_clean, is_clean_value, is_surely_clean};
 use crate::error::{BadRequest, ParseError};
+use crate::essentials::{Essentials, Parts};
 use crate::grammar::bytes::{is_blank, is_token};
 use crate::header::content_length;
 use crate::header_name::HeaderName;
@@ -31,6 +32,8 @@ pub struct Headers {
     body: OnceLock<Bytes>,
     lines: Lines,
     defect: Option<Defect>,
+    /// What a request's check has read.
+    essentials: OnceLock<Essentials>,
 }
 
 /// What the index found wrong while finding the lines; the message can still be answered.
@@ -86,6 +89,7 @@ impl Headers {
             body: OnceLock::new(),
             lines: Lines::new(),
             defect: None,
+            essentials: OnceLock::new(),
         };
         let mut index = Index::new(&mut headers.lines, first_line_defect);
         let body_start = index.read(&headers.bytes, first_line)?;
@@ -157,6 +161,16 @@ impl Headers {
     pub(crate) const fn defect(&self) -> Option<Defect> {
         self.defect
     }
+
+    pub(crate) fn essentials(&self) -> Option<&Essentials> {
+        self.essentials.get()
+    }
+
+    /// Keeps what was read of these very headers.
+    pub(crate) fn remember(&self, parts: &Parts<'_>) {
+        self.essentials
+            .get_or_init(|| Essentials::of(parts, &self.bytes));
+    }
 }
 
 impl HeaderLine {
@@ -180,6 +194,15 @@ impl Span {
 
     pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.range()).unwrap_or_default()
+    }
+
+    /// Where `piece` stands, which is a piece of `whole`; an empty one stands nowhere.
+    pub(crate) fn within(whole: &[u8], piece: &[u8]) -> Self {
+        let start = piece.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+        match start.checked_add(piece.len()) {
+            Some(end) if end <= whole.len() => Self::new(start, end),
+            Some(_) | None => Self::default(),
+        }
     }
 
     fn range(self) -> Range<usize> {

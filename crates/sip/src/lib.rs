@@ -7,6 +7,7 @@ mod controls;
 mod dialog;
 pub mod digest;
 mod error;
+mod essentials;
 mod flow;
 pub mod framing;
 mod grammar;

@@ -122,7 +122,10 @@ impl Request {
     /// # Errors
     /// Where it is malformed, or neither `sip` nor `sips`.
     pub fn uri(&self) -> Result<Uri<'_>, UriError> {
-        Uri::parse(self.uri_text())
+        match self.essentials() {
+            Some(essentials) => Ok(essentials.uri(self.bytes())),
+            None => Uri::parse(self.uri_text()),
+        }
     }
 
     pub(crate) const fn version(&self) -> Version {

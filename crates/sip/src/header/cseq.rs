@@ -46,6 +46,9 @@ impl Headers {
     /// # Errors
     /// Where it is missing, malformed, or there twice.
     pub fn cseq(&self) -> Result<CSeq<'_>, HeaderError> {
+        if let Some(essentials) = self.essentials() {
+            return Ok(essentials.cseq(self.bytes()));
+        }
         CSeq::parse(self.required(HeaderName::CSeq)?)
     }
 }

@@ -91,6 +91,28 @@ impl Headers {
         self.tagged(HeaderName::To)
     }
 
+    /// The tag of the From.
+    ///
+    /// # Errors
+    /// Where the From is missing, malformed, or there twice.
+    pub fn from_tag(&self) -> Result<Option<&str>, HeaderError> {
+        match self.essentials() {
+            Some(essentials) => Ok(essentials.from_tag(self.bytes())),
+            None => Ok(self.from()?.tag()),
+        }
+    }
+
+    /// The tag of the To; one that has none belongs to no dialog yet.
+    ///
+    /// # Errors
+    /// Where the To is missing, malformed, or there twice.
+    pub fn to_tag(&self) -> Result<Option<&str>, HeaderError> {
+        match self.essentials() {
+            Some(essentials) => Ok(essentials.to_tag(self.bytes())),
+            None => Ok(self.to()?.tag()),
+        }
+    }
+
     /// RFC 3261 §25.1: a tag is a token, so one that cannot be read is no tag; nor is it none.
     fn tagged(&self, name: HeaderName) -> Result<NameAddr<'_>, HeaderError> {
         let address = NameAddr::parse(name, self.required(name)?)?;

@@ -23,6 +23,9 @@ impl Headers {
     /// # Errors
     /// Where it is missing, malformed, or there twice.
     pub fn call_id(&self) -> Result<&str, HeaderError> {
+        if let Some(essentials) = self.essentials() {
+            return Ok(essentials.call_id(self.bytes()));
+        }
         grammar::read_all(grammar::word, self.required(HeaderName::CallId)?)
             .ok_or(HeaderError::malformed(HeaderName::CallId))
     }

@@ -83,6 +83,9 @@ impl Headers {
     /// # Errors
     /// Where it is missing or malformed.
     pub fn via(&self) -> Result<Via<'_>, HeaderError> {
+        if let Some(essentials) = self.essentials() {
+            return Ok(essentials.via(self.bytes()));
+        }
         let value = self.values(HeaderName::Via).next();
         Via::parse(value.ok_or(HeaderError::missing(HeaderName::Via))?)
     }

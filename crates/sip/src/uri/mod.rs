@@ -95,6 +95,14 @@ impl<'a> AnyUri<'a> {
     /// # Errors
     /// `Malformed` where it is no absolute URI, or outside the grammar of its scheme where that is a known one.
     pub fn parse(text: &'a [u8]) -> Result<Self, UriError> {
+        if let Some((b"sip:", rest)) = text.split_at_checked(4) {
+            // As nearly all of them are written.
+            let parsed = all_consuming(|rest| after_scheme(Scheme::Sip, rest)).parse(rest);
+            return match parsed {
+                Ok((_, uri)) => Ok(Self::Sip(uri)),
+                Err(_) => Err(UriError::Malformed),
+            };
+        }
         let known = alt((sip, tel.map(Self::Tel), mailbox.map(Self::Mailbox)));
         if has_known_scheme(text) {
             let (_, uri) = all_consuming(known)
@@ -250,6 +258,9 @@ fn absolute_uri(input: &[u8]) -> Parsed<'_, &[u8]> {
 }
 
 fn escapes_are_whole(text: &[u8]) -> bool {
+    if !text.contains(&b'%') {
+        return true;
+    }
     text.split(|byte| *byte == b'%')
         .skip(1)
         .all(|after| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))

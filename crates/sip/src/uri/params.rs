@@ -18,6 +18,11 @@ pub struct UriParams<'a> {
 }
 
 impl<'a> UriParams<'a> {
+    /// What was found to be in the grammar before.
+    pub(crate) const fn checked(raw: &'a [u8]) -> Self {
+        Self { raw }
+    }
+
     /// Names and values in order, as written.
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         self.raw.split(|byte| *byte == b';').skip(1).map(|param| {
@@ -44,7 +49,7 @@ impl<'a> UriParams<'a> {
     }
 
     /// Their bytes as written, each with its semicolon.
-    pub(super) const fn as_bytes(&self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(&self) -> &'a [u8] {
         self.raw
     }
 }

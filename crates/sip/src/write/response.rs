@@ -8,7 +8,6 @@ use memchr::memchr;
 use smallvec::SmallVec;
 
 use crate::header::name_addr::NameAddr;
-use crate::header::via::Via;
 use crate::header_name::HeaderName;
 use crate::message::Request;
 use crate::status::StatusCode;
@@ -184,7 +183,9 @@ impl<'a> ResponseBuilder<'a> {
     fn lay_out_top_via<'b>(&'b self, layout: &mut Layout<'b>, line: &'b [u8]) {
         let mut values = Values::of(HeaderName::Via, line);
         let first = values.next().unwrap_or_default();
-        let (Some(source), Ok(via)) = (self.source, Via::parse(first)) else {
+        // Where this line has a value, that is the topmost Via, which the request's check has read.
+        let via = (!first.is_empty()).then(|| self.request.via());
+        let (Some(source), Some(Ok(via))) = (self.source, via) else {
             return layout.repeated_line(HeaderName::Via, line);
         };
         layout.own(HeaderName::Via.as_str().as_bytes());
@@ -376,6 +377,19 @@ mod tests {
                 "192.0.2.1:4000"
             ),
             "SIP/2.0/UDP 192.0.2.1;branch=b;rport=4000;received=192.0.2.1, SIP/2.0/TCP second;branch=c"
+        );
+    }
+
+    #[test]
+    fn a_via_line_without_a_value_is_repeated_as_it_is() {
+        let request = request("", "<sip:alice@h>");
+        let answer = ResponseBuilder::answer(&request, StatusCode::OK)
+            .received_from("192.0.2.9:4000".parse().unwrap())
+            .build();
+        let text = String::from_utf8(answer.to_vec()).unwrap();
+        assert!(
+            text.starts_with("SIP/2.0 200 OK\r\nVia: \r\nVia: SIP/2.0/UDP last\r\n"),
+            "{text}"
         );
     }
 

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
+
 use super::record::{Names, Record};
 use crate::transaction::key::{BranchKey, Identity};
 
@@ -78,7 +80,7 @@ impl Bucket {
             branch: branch.short(),
             after: u16::try_from(after.div_ceil(1_000_000)).unwrap_or(u16::MAX),
         };
-        let mut record = smallvec::SmallVec::<[u8; 128]>::new();
+        let mut record = SmallVec::new();
         if !Record::write(names, response, &mut record) {
             return false;
         }

@@ -2,9 +2,11 @@
 //! Must not know where it is kept.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
-use memchr::memchr;
+use memchr::{memchr, memmem};
+use smallvec::SmallVec;
 
 use crate::message::Request;
 use crate::status::StatusCode;
@@ -32,6 +34,12 @@ pub(super) struct Names {
     /// Milliseconds after its bucket began.
     pub(super) after: u16,
 }
+
+/// What is searched in each answer; to prepare a search takes longer than the search.
+static RECEIVED: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(b";received="));
+static TAG: LazyLock<memmem::FinderRev<'static>> =
+    LazyLock::new(|| memmem::FinderRev::new(b";tag="));
 
 /// Bytes before the texts.
 const FIXED: usize = 24;
@@ -61,11 +69,11 @@ const LITERAL: u8 = 0xff;
 
 impl<'a> Record<'a> {
     /// Appends the record of an answer; false where the answer is not made like ours.
-    pub(super) fn write(names: Names, response: &[u8], out: &mut impl Extend<u8>) -> bool {
+    pub(super) fn write(names: Names, response: &[u8], out: &mut SmallVec<[u8; 128]>) -> bool {
         let Some(parts) = Parts::of(response) else {
             return false;
         };
-        let mut tail = smallvec::SmallVec::<[u8; 96]>::new();
+        let mut tail = SmallVec::<[u8; 128]>::new();
         shorten(parts.tail, &mut tail);
         let is_usual = parts.reason == parts.status.reason().as_bytes();
         let reason = if is_usual { b"" } else { parts.reason };
@@ -77,15 +85,15 @@ impl<'a> Record<'a> {
             return false;
         };
         let status = parts.status.code() | if parts.tells_source { TELLS_SOURCE } else { 0 };
-        out.extend(names.key.to_le_bytes());
-        out.extend(names.merge.to_le_bytes());
-        out.extend(names.branch.to_le_bytes());
-        out.extend(names.after.to_le_bytes());
-        out.extend(status.to_le_bytes());
-        out.extend([tag_length, reason_length]);
-        out.extend(tail_length.to_le_bytes());
+        out.extend_from_slice(&names.key.to_le_bytes());
+        out.extend_from_slice(&names.merge.to_le_bytes());
+        out.extend_from_slice(&names.branch.to_le_bytes());
+        out.extend_from_slice(&names.after.to_le_bytes());
+        out.extend_from_slice(&status.to_le_bytes());
+        out.extend_from_slice(&[tag_length, reason_length]);
+        out.extend_from_slice(&tail_length.to_le_bytes());
         for text in [parts.tag, reason, &tail] {
-            out.extend(text.iter().copied());
+            out.extend_from_slice(text);
         }
         true
     }
@@ -163,10 +171,10 @@ impl<'a> Parts<'a> {
             let (next, after) = line(rest)?;
             if next.starts_with(b"Via: ") {
                 // RFC 3581 §4: whoever notes the port notes the address.
-                tells_source |= vias == 0 && memchr::memmem::find(next, b";received=").is_some();
+                tells_source |= vias == 0 && RECEIVED.find(next).is_some();
                 vias += 1;
             } else if next.starts_with(b"To: ") {
-                let at = memchr::memmem::rfind(next, b";tag=");
+                let at = TAG.rfind(next);
                 tag = at
                     .and_then(|at| next.get(at + b";tag=".len()..))
                     .unwrap_or_default();
@@ -195,29 +203,36 @@ fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((text.get(..end)?, rest))
 }
 
-fn shorten(mut text: &[u8], out: &mut impl Extend<u8>) {
-    let mut begins_line = true;
-    while let [first, rest @ ..] = text {
-        if begins_line {
-            begins_line = false;
-            let word = (FIRST_WORD..)
-                .zip(WORDS)
-                .find(|(_, word)| text.starts_with(word));
-            if let Some((code, word)) = word {
-                out.extend([code]);
-                text = text.get(word.len()..).unwrap_or_default();
-                continue;
-            }
+fn shorten(mut text: &[u8], out: &mut SmallVec<[u8; 128]>) {
+    while !text.is_empty() {
+        let word = (FIRST_WORD..)
+            .zip(WORDS)
+            .find(|(_, word)| text.starts_with(word));
+        if let Some((code, word)) = word {
+            out.push(code);
+            text = text.get(word.len()..).unwrap_or_default();
         }
-        if let Some(after) = text.strip_prefix(b"\r\n") {
-            out.extend([LINE_END]);
-            begins_line = true;
-            text = after;
-        } else {
-            if *first >= FIRST_WORD {
-                out.extend([LITERAL]);
+        // The rest of the line.
+        loop {
+            let plain = text
+                .iter()
+                .position(|byte| *byte == b'\r' || *byte >= FIRST_WORD)
+                .unwrap_or(text.len());
+            let (before, rest) = text.split_at_checked(plain).unwrap_or_default();
+            out.extend_from_slice(before);
+            text = rest;
+            if let Some(after) = text.strip_prefix(b"\r\n") {
+                out.push(LINE_END);
+                text = after;
+                break;
             }
-            out.extend([*first]);
+            let [first, rest @ ..] = text else {
+                break;
+            };
+            if *first >= FIRST_WORD {
+                out.push(LITERAL);
+            }
+            out.push(*first);
             text = rest;
         }
     }
@@ -246,11 +261,12 @@ fn lengthen(mut short: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use smallvec::SmallVec;
 
     use super::{lengthen, shorten};
 
     fn there_and_back(text: &[u8]) -> Vec<u8> {
-        let (mut short, mut long) = (Vec::new(), Vec::new());
+        let (mut short, mut long) = (SmallVec::new(), Vec::new());
         shorten(text, &mut short);
         lengthen(&short, &mut long);
         long
@@ -259,7 +275,7 @@ mod tests {
     #[test]
     fn a_usual_tail_becomes_short() {
         let tail = b"SIP-ETag: 18c3f2a9b0d4e5f6\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n";
-        let mut short = Vec::new();
+        let mut short = SmallVec::new();
         shorten(tail, &mut short);
         assert_eq!(short.len(), 24);
         assert_eq!(there_and_back(tail), tail);
