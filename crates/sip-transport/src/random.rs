@@ -1,5 +1,7 @@
 //! Randomness from the operating system. Must not know what it is used for beyond its form.
 
+use std::cell::RefCell;
+
 /// The system gave no randomness, without which nothing can be sent safely.
 #[derive(Debug, thiserror::Error)]
 #[error("read randomness from the operating system")]
@@ -7,9 +9,26 @@ pub struct NoRandomness(#[source] getrandom::Error);
 
 /// A branch parameter: the magic cookie of RFC 3261 §8.1.1.7 and 128 random bits.
 pub(crate) fn branch() -> Result<String, NoRandomness> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).map_err(NoRandomness)?;
-    Ok(format!("z9hG4bK{:032x}", u128::from_ne_bytes(bits)))
+    let bits = POOL.with_borrow_mut(|pool| {
+        if pool.is_empty() {
+            let mut drawn = [0; BITS * DRAWN_AT_ONCE];
+            getrandom::fill(&mut drawn).map_err(NoRandomness)?;
+            let (pieces, _) = drawn.as_chunks();
+            pool.extend(pieces.iter().copied().map(u128::from_ne_bytes));
+        }
+        Ok(pool.pop().unwrap_or_default())
+    })?;
+    Ok(format!("z9hG4bK{bits:032x}"))
+}
+
+/// Bytes of a branch.
+const BITS: usize = 16;
+/// A system call for each of many branches would take longer than all else that is done for one.
+const DRAWN_AT_ONCE: usize = 64;
+
+thread_local! {
+    /// Drawn from the system and not used yet.
+    static POOL: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The secret of an endpoint.
@@ -22,4 +41,23 @@ pub(crate) fn secret() -> Result<[u64; 2], NoRandomness> {
 /// A number less than `end`, for choices that nobody gains by guessing; 0 where the system gives no randomness.
 pub(crate) fn below(end: u64) -> u64 {
     getrandom::u64().map_or(0, |number| number % end.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{DRAWN_AT_ONCE, branch};
+
+    #[test]
+    fn no_branch_comes_twice() {
+        let branches: HashSet<_> = (0..3 * DRAWN_AT_ONCE).map(|_| branch().unwrap()).collect();
+        assert_eq!(branches.len(), 3 * DRAWN_AT_ONCE);
+        assert!(
+            branches
+                .iter()
+                .all(|it| it.len() == 39 && it.starts_with("z9hG4bK"))
+        );
+        assert!(!branches.contains("z9hG4bK00000000000000000000000000000000"));
+    }
 }

@@ -66,30 +66,45 @@ impl Receiver {
         let Self { buffers, datagrams } = self;
         datagrams.clear();
         let descriptor = socket.as_raw_fd();
-        socket.try_io(Interest::READABLE, || match local {
-            SocketAddr::V4(_) => HEADERS_V4.with_borrow_mut(|headers| {
-                read_batch(descriptor, headers, buffers, datagrams, |source| {
-                    SocketAddrV4::from(source).into()
-                })
-            }),
-            SocketAddr::V6(_) => HEADERS_V6.with_borrow_mut(|headers| {
-                read_batch(descriptor, headers, buffers, datagrams, |source| {
-                    SocketAddrV6::from(source).into()
-                })
-            }),
-        })?;
+        let read = socket.try_io(Interest::READABLE, || {
+            let taken = match local {
+                SocketAddr::V4(_) => HEADERS_V4.with_borrow_mut(|headers| {
+                    read_batch(descriptor, headers, buffers, datagrams, |source| {
+                        SocketAddrV4::from(source).into()
+                    })
+                }),
+                SocketAddr::V6(_) => HEADERS_V6.with_borrow_mut(|headers| {
+                    read_batch(descriptor, headers, buffers, datagrams, |source| {
+                        SocketAddrV6::from(source).into()
+                    })
+                }),
+            }?;
+            // Fewer than there was room for are all there were, and what comes after them wakes the task again: it
+            // need not ask the socket once more to hear that it is empty.
+            if taken < BATCH {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(())
+        });
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !datagrams.is_empty() => {}
+            Ok(()) => {}
+            Err(error) => return Err(error),
+        }
         Ok(datagrams.drain(..))
     }
 }
 
+/// How many were taken off the socket.
 fn read_batch<S: SockaddrLike + Copy>(
     descriptor: RawFd,
     headers: &mut MultiHeaders<S>,
     buffers: &mut [Box<[u8]>; BATCH],
     datagrams: &mut Vec<Datagram>,
     into_address: impl Fn(S) -> SocketAddr,
-) -> io::Result<()> {
+) -> io::Result<usize> {
     let mut received = [const { None }; BATCH];
+    let mut taken = 0;
     {
         let mut slices = buffers
             .each_mut()
@@ -104,6 +119,7 @@ fn read_batch<S: SockaddrLike + Copy>(
         )?;
         for (slot, result) in received.iter_mut().zip(results) {
             *slot = Some((result.address, result.bytes, result.flags));
+            taken += 1;
         }
     }
     for (slot, buffer) in received.into_iter().zip(buffers.iter()) {
@@ -124,14 +140,16 @@ fn read_batch<S: SockaddrLike + Copy>(
             },
         });
     }
-    Ok(())
+    Ok(taken)
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket as Peer;
+    use std::time::Duration;
 
     use tokio::net::UdpSocket;
+    use tokio::time::timeout;
 
     use super::{Extent, Receiver};
 
@@ -166,6 +184,31 @@ mod tests {
                 (b"third, too", Extent::Cut),
             ]
         );
+    }
+
+    /// More than a batch at once, and more while they are read: none of them waits for the next to come.
+    #[tokio::test]
+    async fn what_comes_after_a_batch_is_read_without_anything_more() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let local = socket.local_addr().unwrap();
+        let peer = Peer::bind("127.0.0.1:0").unwrap();
+        let mut receiver = Receiver::new(10);
+        for round in [1, 31, 32, 33, 64, 65] {
+            let mut read = 0;
+            for sent in [round, 1] {
+                for _ in 0..sent {
+                    peer.send_to(b"datagram", local).unwrap();
+                }
+                socket.readable().await.unwrap();
+                read += receiver.receive(&socket, local).map_or(0, Iterator::count);
+            }
+            while read < round + 1 {
+                let readable = timeout(Duration::from_secs(30), socket.readable()).await;
+                readable.expect("what is left is never read").unwrap();
+                read += receiver.receive(&socket, local).map_or(0, Iterator::count);
+            }
+            assert_eq!(read, round + 1);
+        }
     }
 
     #[tokio::test]

@@ -101,14 +101,11 @@ impl Sender {
         draft: RequestDraft,
         target: Target,
     ) -> Result<Response, RequestError> {
-        let Target::Uri(uri) = target else {
-            return self.request_once(draft, &target).await;
-        };
-        let servers = self.servers(&uri).await?;
-        let first_of = |_: &Server| draft.clone();
-        match self.request_to_one(servers, first_of).await {
-            Some((_, result)) => result,
-            None => Err(ResolveError::NoServer(uri.into()).into()),
+        match target {
+            Target::Uri(uri) => Box::pin(self.request_by_uri(draft, uri)).await,
+            Target::Flow(_) | Target::Address { .. } | Target::Server(_) => {
+                self.request_once(draft, &target).await
+            }
         }
     }
 
@@ -194,6 +191,19 @@ impl Sender {
             branch,
         };
         invitation::send(&commands, command)
+    }
+
+    async fn request_by_uri(
+        &self,
+        draft: RequestDraft,
+        uri: Box<str>,
+    ) -> Result<Response, RequestError> {
+        let servers = self.servers(&uri).await?;
+        let first_of = |_: &Server| draft.clone();
+        match self.request_to_one(servers, first_of).await {
+            Some((_, result)) => result,
+            None => Err(ResolveError::NoServer(uri.into()).into()),
+        }
     }
 
     async fn request_once(

@@ -28,7 +28,7 @@ impl Urgency {
             Method::Register | Method::Publish | Method::Subscribe if is_last(request) => Self::End,
             Method::Register if standing == Standing::Proven => Self::Refresh,
             Method::Publish if request.header(HeaderName::SipIfMatch).is_some() => Self::Refresh,
-            Method::Subscribe if request.to().is_ok_and(|to| to.tag().is_some()) => Self::Refresh,
+            Method::Subscribe if request.to_tag().is_ok_and(|tag| tag.is_some()) => Self::Refresh,
             // Lines of conversations that are under way.
             Method::Message | Method::Notify | Method::Info | Method::Prack | Method::Update => {
                 Self::Refresh

@@ -41,16 +41,9 @@ pub(crate) async fn find(
             Protocol::Tls | Protocol::Ws | Protocol::Wss => Err(no_socket(*protocol, *address)),
         },
         Target::Server(server) => by_server(shared, draft, server).await,
-        Target::Uri(uri) => {
-            let mut result = Err(ResolveError::NoServer(uri.to_string()).into());
-            for server in servers(shared, uri).await? {
-                result = by_server(shared, draft, &server).await;
-                if result.is_ok() {
-                    break;
-                }
-            }
-            result
-        }
+        // A future of its own, as in `by_connection`: most requests go by a flow, and whoever sends thousands shall not
+        // carry the room for what is asked of DNS and TLS with each.
+        Target::Uri(uri) => Box::pin(by_uri(shared, draft, uri)).await,
     }
 }
 
@@ -80,6 +73,21 @@ pub(crate) async fn servers(shared: &Shared, uri: &str) -> Result<Vec<Server>, R
         Ok(found) => found,
         Err(_) => Err(failed("it does not answer in time".to_owned())),
     }
+}
+
+async fn by_uri(
+    shared: &Arc<Shared>,
+    draft: &RequestDraft,
+    uri: &str,
+) -> Result<Way, RequestError> {
+    let mut result = Err(ResolveError::NoServer(uri.to_owned()).into());
+    for server in servers(shared, uri).await? {
+        result = by_server(shared, draft, &server).await;
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 async fn by_server(
@@ -150,6 +158,10 @@ async fn by_connection(shared: &Arc<Shared>, peer: &Peer) -> Result<Way, Request
     if let Some(flow) = shared.flows.connection_to(peer) {
         return by_flow(shared, flow);
     }
+    Box::pin(by_new_connection(shared, peer)).await
+}
+
+async fn by_new_connection(shared: &Arc<Shared>, peer: &Peer) -> Result<Way, RequestError> {
     let turn = shared.flows.turn_to_connect(peer);
     let _held = turn.taken().await;
     // Whoever had the turn before may have connected.
