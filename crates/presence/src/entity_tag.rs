@@ -12,23 +12,38 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntityTag(u128);
 
+/// Of its text.
+const DIGITS: usize = 32;
+
 impl EntityTag {
     /// Reads the text of SIP-If-Match; `None` if no store ever gave out such a tag.
     pub fn read(text: &str) -> Option<Self> {
-        let spelled_as_written = text.len() == 32
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if !spelled_as_written {
-            return None;
-        }
-        u128::from_str_radix(text, 16).ok().map(Self)
+        let digits: &[u8; DIGITS] = text.as_bytes().try_into().ok()?;
+        let tag = digits.iter().try_fold(0, |tag: u128, digit| {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            Some(tag << 4 | u128::from(value))
+        });
+        tag.map(Self)
     }
 }
 
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        let mut text = [b'0'; DIGITS];
+        let values = (0..u128::BITS)
+            .step_by(4)
+            .map(|shift| (self.0 >> shift) as u8 & 15);
+        for (digit, value) in text.iter_mut().rev().zip(values) {
+            *digit = match value {
+                0..=9 => b'0' + value,
+                _ => b'a' - 10 + value,
+            };
+        }
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -77,6 +92,16 @@ mod tests {
     fn a_tag_reads_back_from_its_text() {
         let tag = EntityTags::new([7; 16]).next();
         assert_eq!(EntityTag::read(&tag.to_string()), Some(tag));
+        for number in [
+            0,
+            1,
+            u128::MAX,
+            0x0123_4567_89ab_cdef << 64 | 0xfedc_ba98_7654_3210,
+        ] {
+            let tag = EntityTag(number);
+            assert_eq!(tag.to_string(), format!("{number:032x}"));
+            assert_eq!(EntityTag::read(&tag.to_string()), Some(tag));
+        }
     }
 
     #[test]

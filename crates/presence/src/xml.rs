@@ -1,7 +1,7 @@
 //! XML as it may come from a network: namespaces resolved, references resolved, everything bounded, and nothing
 //! that could reach outside the document. The one place that knows the XML library; must not know presence.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use quick_xml::{
     escape::{EscapeError, escape, resolve_xml_entity, unescape},
@@ -91,7 +91,7 @@ pub enum XmlEvent<'x> {
 /// The begin of an element.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Element<'x> {
-    namespace: Option<Box<str>>,
+    namespace: Option<Arc<str>>,
     start: BytesStart<'x>,
 }
 
@@ -142,6 +142,8 @@ pub struct XmlReader<'x> {
     text: &'x str,
     reader: NsReader<&'x [u8]>,
     root: Root,
+    /// Namespaces that elements have had: most have one of a few.
+    namespaces: Vec<Arc<str>>,
 }
 
 impl<'x> XmlReader<'x> {
@@ -180,6 +182,7 @@ impl<'x> XmlReader<'x> {
             text,
             reader,
             root: Root::Ahead,
+            namespaces: Vec::new(),
         })
     }
 
@@ -194,7 +197,9 @@ impl<'x> XmlReader<'x> {
             let event = match self.reader.read_resolved_event() {
                 Ok((namespace, Event::Start(start))) => {
                     let namespace = match namespace {
-                        ResolveResult::Bound(namespace) => Some(namespace.into_inner().into()),
+                        ResolveResult::Bound(namespace) => {
+                            Some(shared(&mut self.namespaces, namespace.into_inner()))
+                        }
                         ResolveResult::Unbound => None,
                         ResolveResult::Unknown(prefix) => {
                             return Err(self.malformed(
@@ -390,6 +395,18 @@ impl<'x> XmlReader<'x> {
     pub(crate) fn offset(&self) -> usize {
         self.reader.buffer_position() as usize
     }
+}
+
+/// The one text that says this.
+fn shared(namespaces: &mut Vec<Arc<str>>, namespace: &str) -> Arc<str> {
+    if let Some(known) = namespaces.iter().find(|known| &***known == namespace) {
+        return known.clone();
+    }
+    let new: Arc<str> = namespace.into();
+    if namespaces.len() < MOST_NAMESPACES {
+        namespaces.push(new.clone());
+    }
+    new
 }
 
 fn resolved(namespace: ResolveResult<'_>, local: &str) -> Option<(String, String)> {
