@@ -1,6 +1,7 @@
 //! One newtype for each identity of the helpdesk, so that a skill is never passed for a tier.
 //! Must not know where an identity is looked up.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +19,13 @@ macro_rules! name {
 
             /// The identity as text.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        // Sound with the derived traits: `Arc<str>` compares and hashes as the `str` it holds.
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use helpdesk::{RepId, SkillId, TierId};
-use sip::Uri;
 use sip::digest::{Algorithm, Ha1};
+use sip::{Host, Uri};
 
 use super::permission::Permissions;
 
@@ -105,28 +105,42 @@ impl Directory {
     /// Whom the URI names; `None` when its host is not ours. The port is not compared: phones differ on
     /// whether an address of record has one.
     pub(crate) fn resource(&self, uri: &Uri<'_>) -> Option<Resource> {
-        let host = uri.host.to_string().to_ascii_lowercase();
-        if !self.hosts.contains(&host) {
+        if !self.is_ours(uri.host) {
             return None;
         }
-        let Some(user) = uri.user_decoded() else {
+        let Some(mut user) = uri.user_decoded() else {
             return Some(Resource::Domain);
         };
-        let user = user.to_ascii_lowercase();
+        if user.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            user.to_mut().make_ascii_lowercase();
+        }
         if user == DESK {
             return Some(Resource::Desk);
         }
-        let rep = RepId::new(&user);
-        if self.has(&rep) {
-            return Some(Resource::Rep(rep));
+        if let Some((rep, _)) = self.secrets_by_rep.get_key_value(&*user) {
+            return Some(Resource::Rep(rep.clone()));
         }
         if let Some(group) = self.group(&user) {
             return Some(Resource::Group(group));
         }
         if self.open && user.len() <= LONGEST_OPEN_USER {
-            return Some(Resource::Rep(rep));
+            return Some(Resource::Rep(RepId::new(&user)));
         }
-        Some(Resource::Other(user))
+        Some(Resource::Other(user.into_owned()))
+    }
+
+    fn is_ours(&self, host: Host<'_>) -> bool {
+        match host {
+            Host::Name(name) => self
+                .hosts
+                .iter()
+                .any(|ours| ours.eq_ignore_ascii_case(name)),
+            Host::V4(_) | Host::V6(_) => {
+                // Lower case as it is written.
+                let host = host.to_string();
+                self.hosts.contains(&host)
+            }
+        }
     }
 
     /// Whether there is such a group.
@@ -154,6 +168,9 @@ impl Directory {
             Some((skill, tier)) => (skill, Some(TierId::new(tier))),
             None => (user, None),
         };
+        if !self.skills.contains(skill) {
+            return None;
+        }
         let skill = SkillId::new(skill);
         let group = GroupName { skill, tier };
         self.has_group(&group).then_some(group)

@@ -33,9 +33,9 @@ impl Package {
     }
 
     /// An entity-tag of the store, as phones are told it.
-    pub(super) fn tag_text(self, entity_tag: &str) -> String {
+    pub(super) fn tag_text(self, entity_tag: String) -> String {
         match self {
-            Self::Presence => entity_tag.to_owned(),
+            Self::Presence => entity_tag,
             Self::Dialog => format!("{DIALOG_TAG}{entity_tag}"),
         }
     }

@@ -34,7 +34,7 @@ impl SipService {
                 let response = success
                     .header(
                         HeaderName::SipEtag,
-                        package.tag_text(&published.entity_tag.to_string()),
+                        package.tag_text(published.entity_tag.to_string()),
                     )
                     .header(
                         HeaderName::Expires,
@@ -98,14 +98,21 @@ impl SipService {
         let unreadable =
             |unreadable: super::publication::Unreadable| unreadable.refusal(request, exchange);
         let entity_tag = read_tag(request, package).map_err(unreadable)?;
-        // RFC 3903 §6 step 4 comes before the body is looked at.
-        if let Some(entity_tag) = entity_tag
-            && !self.store.knows(&presentity, entity_tag, exchange.now())
-        {
+        let is_unknown =
+            || entity_tag.is_some_and(|tag| !self.store.knows(&presentity, tag, exchange.now()));
+        // RFC 3903 §6 step 4 comes before the body is looked at, and before the lifetime is. Where both can be read at no
+        // cost, the store finds it out by itself.
+        let has_body = !request.body().is_empty();
+        if has_body && is_unknown() {
             return Err(refuse(fail(StatusCode::CONDITIONAL_REQUEST_FAILED)));
         }
-        let publish = read_publish(request, package, entity_tag, publisher(exchange.flow()))
-            .map_err(unreadable)?;
+        let publish = match read_publish(request, package, entity_tag, publisher(exchange.flow())) {
+            Ok(publish) => publish,
+            Err(_) if !has_body && is_unknown() => {
+                return Err(refuse(fail(StatusCode::CONDITIONAL_REQUEST_FAILED)));
+            }
+            Err(error) => return Err(unreadable(error)),
+        };
         match self.store.publish(&presentity, publish, exchange.now()) {
             Ok(published) => {
                 self.publishers.handle_publish(exchange.flow(), &presentity);
