@@ -3,6 +3,7 @@
 
 pub(crate) mod contender;
 pub(crate) mod growth;
+pub(crate) mod limits;
 pub(crate) mod strict;
 mod table;
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use self::contender::{Contender, Running, Setup};
 pub(crate) use self::growth::Growth;
+pub(crate) use self::limits::Limits;
 pub(crate) use self::strict::Strict;
 
 /// Whom to compare, how often and for how long.
@@ -122,6 +124,35 @@ impl Run {
         }
     }
 
+    /// For the generator.
+    fn arguments(self, seconds: u32, pace: u32) -> Vec<String> {
+        let mut arguments = vec!["--case".to_owned(), self.case.to_owned()];
+        let mut argue = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        argue("--transport", self.transport.to_owned());
+        argue("--seconds", seconds.to_string());
+        argue("--users", self.users().to_string());
+        if self.case == "watch" {
+            // The NOTIFYs of more changes at a time are more than a UDP socket's buffer takes.
+            argue("--window", "4".to_owned());
+        }
+        match self.pace {
+            Pace::Closed => {}
+            Pace::Open => {
+                argue("--rate", pace.to_string());
+                argue("--window", "1024".to_owned());
+            }
+        }
+        match self.digest {
+            Digest::Nobody => {}
+            Digest::NonceReused => argue("--password", PASSWORD.to_owned()),
+            Digest::ChallengedEachTime => {
+                argue("--password", PASSWORD.to_owned());
+                arguments.push("--challenge-each".to_owned());
+            }
+        }
+        arguments
+    }
+
     fn setup(self) -> Setup {
         Setup {
             digest: self.digest,
@@ -213,30 +244,7 @@ fn load(
     server: &Running,
     run: Run,
 ) -> anyhow::Result<Result<String, String>> {
-    let mut arguments = vec!["--case".to_owned(), run.case.to_owned()];
-    let mut argue = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-    argue("--transport", run.transport.to_owned());
-    argue("--seconds", compare.seconds.to_string());
-    argue("--users", run.users().to_string());
-    if run.case == "watch" {
-        // The NOTIFYs of more changes at a time are more than a UDP socket's buffer takes.
-        argue("--window", "4".to_owned());
-    }
-    match run.pace {
-        Pace::Closed => {}
-        Pace::Open => {
-            argue("--rate", compare.pace.to_string());
-            argue("--window", "1024".to_owned());
-        }
-    }
-    match run.digest {
-        Digest::Nobody => {}
-        Digest::NonceReused => argue("--password", PASSWORD.to_owned()),
-        Digest::ChallengedEachTime => {
-            argue("--password", PASSWORD.to_owned());
-            arguments.push("--challenge-each".to_owned());
-        }
-    }
+    let arguments = run.arguments(compare.seconds, compare.pace);
     load_from(myself, server, compare.processor, &arguments)
 }
 

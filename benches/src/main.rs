@@ -28,6 +28,8 @@ enum Command {
     Strict(compare::Strict),
     /// Measures Deskbell as there is more and more of everything.
     Growth(compare::Growth),
+    /// Says what each case spends the server's processor on, by perf.
+    Limits(compare::Limits),
     /// Writes the table of what was measured into its page.
     Tabulate(compare::Tabulate),
     /// Sends every datagram back: what the machine can do at most.
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Compare(compare) => compare::run(&compare),
         Command::Strict(strict) => compare::strict::run(&strict),
         Command::Growth(growth) => compare::growth::run(&growth),
+        Command::Limits(limits) => compare::limits::run(&limits),
         Command::Tabulate(tabulate) => compare::tabulate(&tabulate),
         Command::Echo(echo) => echo::run(&echo),
         Command::Watchers(watchers) => watchers::run(&watchers).map(|line| say(&line)),

@@ -7,6 +7,8 @@ use serde_json::Value;
 pub(super) const FIGURES: &str = "figures";
 /// The part that tells what grows.
 pub(super) const GROWTH: &str = "growth";
+/// Of what the processor was used for.
+pub(super) const LIMITS: &str = "limits";
 const OURS: &str = "Deskbell";
 
 /// What is told of each run: a heading, the field of the raw figures, and the field of a run that counts NOTIFYs.
