@@ -110,9 +110,11 @@ pub(crate) fn param_value(input: &[u8]) -> Parsed<'_, &[u8]> {
 
 /// `*( SEMI generic-param )`.
 pub(crate) fn params(input: &[u8]) -> Parsed<'_, Params<'_>> {
-    recognize(many0_count(preceded(
+    let value = preceded((blank, char('='), blank), param_value);
+    recognize(many0_count((
         (blank, char(';'), blank),
-        params::param,
+        take_while1(bytes::is_token),
+        opt(value),
     )))
     .map(Params::checked)
     .parse(input)

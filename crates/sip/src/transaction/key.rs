@@ -4,9 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
-
-use smallvec::SmallVec;
+use std::net::SocketAddr;
 
 use crate::error::HeaderError;
 use crate::flow::Flow;
@@ -233,58 +231,80 @@ impl Keys {
 fn keyed(secret: u64, material: &Material) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u64(secret);
-    hasher.write(&material.0);
+    hasher.write(material.short.get(..material.length).unwrap_or_default());
+    hasher.write(&material.long);
     hasher.finish()
 }
 
 /// What is hashed, gathered first: a hasher is quicker with one long piece than with many short ones.
 ///
-/// Each piece stands behind its length, so that no two lists of pieces are the same bytes.
-struct Material(SmallVec<[u8; 160]>);
+/// Each piece of any length stands behind its length, so that no two lists of pieces are the same bytes.
+struct Material {
+    short: [u8; SHORT],
+    /// Bytes of `short` that are used.
+    length: usize,
+    /// What did not fit, and all that came after it.
+    long: Vec<u8>,
+}
+
+/// More than the parts of usual requests come to.
+const SHORT: usize = 256;
 
 impl Material {
     /// `purpose` keeps the keys of one kind apart from those of another.
     fn new(purpose: u8) -> Self {
-        let mut material = SmallVec::new();
-        material.push(purpose);
-        Self(material)
+        let mut material = Self {
+            short: [0; SHORT],
+            length: 0,
+            long: Vec::new(),
+        };
+        material.push(&[purpose]);
+        material
     }
 
     fn piece(&mut self, piece: &[u8]) {
-        self.0.extend_from_slice(&piece.len().to_le_bytes());
-        self.0.extend_from_slice(piece);
+        self.push(&piece.len().to_le_bytes());
+        self.push(piece);
     }
 
     fn number(&mut self, number: u32) {
-        self.0.extend_from_slice(&number.to_le_bytes());
+        self.push(&number.to_le_bytes());
     }
 
     fn address(&mut self, address: SocketAddr) {
-        match address.ip() {
-            IpAddr::V4(ip) => self.piece(&ip.octets()),
-            IpAddr::V6(ip) => self.piece(&ip.octets()),
-        }
-        if let SocketAddr::V6(address) = address {
-            // Of a link-local address it says on which link.
-            self.number(address.scope_id());
+        // Addresses of each family have a length of their own.
+        self.push(&[u8::from(address.is_ipv6())]);
+        match address {
+            SocketAddr::V4(address) => self.push(&address.ip().octets()),
+            SocketAddr::V6(address) => {
+                self.push(&address.ip().octets());
+                // Of a link-local address it says on which link.
+                self.number(address.scope_id());
+            }
         }
         self.number(address.port().into());
     }
 
     fn sent_by(&mut self, via: &Via<'_>) {
         match via.host {
-            Host::Name(name) => {
-                let before = self.0.len();
-                self.piece(name.as_bytes());
-                // Names are compared without case; a length has bytes of its own, and stays.
-                let name = self.0.get_mut(before + size_of::<usize>()..);
-                name.unwrap_or_default().make_ascii_lowercase();
-            }
+            // Names are compared without case.
+            Host::Name(name) => self.piece(name.to_ascii_lowercase().as_bytes()),
             Host::V4(address) => self.piece(&address.octets()),
             Host::V6(address) => self.piece(&address.octets()),
         }
         // No port is 0.
         self.number(via.port.unwrap_or_default().into());
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let place = self.short.get_mut(self.length..self.length + bytes.len());
+        match place {
+            Some(place) if self.long.is_empty() => {
+                place.copy_from_slice(bytes);
+                self.length += bytes.len();
+            }
+            Some(_) | None => self.long.extend_from_slice(bytes),
+        }
     }
 }
 
@@ -327,5 +347,24 @@ impl Hasher for TakeAsHash {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Keys;
+
+    /// What does not fit into the first piece counts too, and so does where a piece ends.
+    #[test]
+    fn keys_tell_all_of_a_branch_apart() {
+        let keys = Keys::new([1, 2]);
+        for length in [10, 200, 228, 229, 230, 255, 256, 257, 1000] {
+            let start = "z".repeat(length);
+            let of = |end: &str, method| keys.of_sent(&format!("{start}{end}"), method);
+            assert_eq!(of("a", "OPTIONS"), of("a", "OPTIONS"));
+            assert_ne!(of("a", "OPTIONS"), of("b", "OPTIONS"));
+            assert_ne!(of("a", "OPTIONS"), of("aO", "PTIONS"));
+            assert_ne!(of("a", "OPTIONS"), of("a", "OPTION"));
+        }
     }
 }

@@ -84,14 +84,18 @@ impl<'a> Record<'a> {
         ) else {
             return false;
         };
+        let after = names.after;
         let status = parts.status.code() | if parts.tells_source { TELLS_SOURCE } else { 0 };
-        out.extend_from_slice(&names.key.to_le_bytes());
-        out.extend_from_slice(&names.merge.to_le_bytes());
-        out.extend_from_slice(&names.branch.to_le_bytes());
-        out.extend_from_slice(&names.after.to_le_bytes());
-        out.extend_from_slice(&status.to_le_bytes());
-        out.extend_from_slice(&[tag_length, reason_length]);
-        out.extend_from_slice(&tail_length.to_le_bytes());
+        // In two pieces instead of eight, as each costs a call.
+        let names =
+            u128::from(names.key) | u128::from(names.merge) << 64 | u128::from(names.branch) << 96;
+        let rest = u64::from(after)
+            | u64::from(status) << 16
+            | u64::from(tag_length) << 32
+            | u64::from(reason_length) << 40
+            | u64::from(tail_length) << 48;
+        out.extend_from_slice(&names.to_le_bytes());
+        out.extend_from_slice(&rest.to_le_bytes());
         for text in [parts.tag, reason, &tail] {
             out.extend_from_slice(text);
         }
