@@ -15,11 +15,15 @@ pub struct Marks {
     queue: SegQueue<PresentityId>,
 }
 
+/// A place in the set is used once between two clearances of it, each of which copies what is marked: a set with room for
+/// a few marks alone would be at it all the time.
+const ROOM: usize = 1024;
+
 impl Marks {
     /// No marks.
     pub fn new() -> Self {
         Self {
-            marked: HashSet::new(),
+            marked: HashSet::with_capacity(ROOM),
             queue: SegQueue::new(),
         }
     }

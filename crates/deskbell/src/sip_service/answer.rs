@@ -16,7 +16,15 @@ pub(super) fn answer<'a>(
     ResponseBuilder::answer(request, status)
         .received_from(exchange.flow().remote)
         // RFC 3261 §19.3: 32 bits are enough.
-        .to_tag(format!("{:08x}", fingerprint(request, exchange) >> 32))
+        .to_tag(hexadecimal((fingerprint(request, exchange) >> 32) as u32))
+}
+
+/// All eight digits, without the machinery of formats: every answer has one.
+fn hexadecimal(number: u32) -> String {
+    (0..8)
+        .rev()
+        .filter_map(|place| char::from_digit(number >> (place * 4) & 15, 16))
+        .collect()
 }
 
 /// Refuses without remembering it: asked again, the same request is refused again.
@@ -49,4 +57,16 @@ pub(super) fn fingerprint(request: &Request, exchange: &Exchange<'_>) -> u64 {
         request.header(HeaderName::CallId),
         request.header(HeaderName::CSeq),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hexadecimal;
+
+    #[test]
+    fn a_tag_has_all_its_digits() {
+        for number in [0, 1, 0x0123_abcd, u32::MAX] {
+            assert_eq!(hexadecimal(number), format!("{number:08x}"));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use sip_transport::{Exchange, Handling};
 
 use super::answer::{answer, refuse};
 use super::directory::Resource;
-use super::register::EXTENSIONS;
+use super::register::SUPPORTED;
 use super::{ALLOW, ALLOW_EVENTS, SipService};
 
 impl SipService {
@@ -37,7 +37,7 @@ impl SipService {
         let full = answer(request, exchange, StatusCode::OK)
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::AllowEvents, ALLOW_EVENTS)
-            .header(HeaderName::Supported, EXTENSIONS.join(", "))
+            .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::AcceptEncoding, "identity")
             .header(HeaderName::Accept, "application/pidf+xml, text/plain")
             .build();

@@ -113,7 +113,7 @@ impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
 pub(crate) struct HashSet<K>(Mutex<StdSet<K>>);
 
 impl<K: Clone + Eq + Hash> HashSet<K> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn with_capacity(_: usize) -> Self {
         Self(Mutex::new(StdSet::new()))
     }
 

@@ -19,6 +19,9 @@ use super::directory::Resource;
 /// The extensions of a registration that are supported (RFC 3327, RFC 5626).
 pub(super) const EXTENSIONS: [&str; 2] = ["path", "outbound"];
 
+/// The same, as a Supported header lists them.
+pub(super) const SUPPORTED: &str = "path, outbound";
+
 /// A phone that speaks outbound sends a keepalive at least so often, in seconds (RFC 5626 §4.4.1).
 const FLOW_TIMER: &str = "120";
 
@@ -148,7 +151,7 @@ impl SipService {
         let mut response = proven
             .success(request, exchange)
             .copied(HeaderName::Path)
-            .header(HeaderName::Supported, EXTENSIONS.join(", "))
+            .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::Date, date(Timestamp::now()));
         if outbound == Outbound::Applied {
             // RFC 5626 §6.
@@ -194,6 +197,11 @@ fn date(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_listed_is_what_may_be_required() {
+        assert_eq!(super::SUPPORTED, super::EXTENSIONS.join(", "));
+    }
 
     #[test]
     fn a_date_is_that_of_the_standard() {
