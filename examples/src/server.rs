@@ -23,6 +23,9 @@ use crate::wire::Protocol;
 /// How long the server may take to come up, in a debug build on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// What the log says once everything listens.
+const READY: &str = "listening for HTTP";
+
 /// How long it may take to drain and stop.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
@@ -143,6 +146,19 @@ impl Server {
     /// # Errors
     /// Where it does not come up; the error tells what it said.
     pub fn serve(program: &str, setup: &Setup) -> anyhow::Result<Self> {
+        let mut tries = 3;
+        loop {
+            tries -= 1;
+            match Self::serve_once(program, setup) {
+                // Somebody else took a port between its choice and its use.
+                Err(error)
+                    if tries > 0 && format!("{error:#}").contains("Address already in use") => {}
+                served => return served,
+            }
+        }
+    }
+
+    fn serve_once(program: &str, setup: &Setup) -> anyhow::Result<Self> {
         let folder = Folder::new("deskbell")?;
         let (sip, http) = (free_port()?, free_port()?);
         let demo = Demo {
@@ -452,6 +468,7 @@ fn launch_served(
         .create(true)
         .append(true)
         .open(folder.join("server.log"))?;
+    let said_before = read_log(folder).len();
     let mut child = Command::new(program)
         .args(["serve", "--config", "deskbell.toml"])
         .current_dir(folder)
@@ -466,8 +483,16 @@ fn launch_served(
         if let Some(status) = child.try_wait()? {
             bail!("the server ended with {status}");
         }
-        // SIP listens before HTTP does.
-        Ok(TcpStream::connect(demo.http).ok())
+        // SIP listens before HTTP does. Whether anything answers at its port does not tell: it could be somebody else. It
+        // has to do where the log is set to say less.
+        let is_ready = if environment.iter().any(|(name, _)| *name == "DESKBELL_LOG") {
+            TcpStream::connect(demo.http).is_ok()
+        } else {
+            let said = read_log(folder);
+            said.get(said_before..)
+                .is_some_and(|said| said.contains(READY))
+        };
+        Ok(is_ready.then_some(()))
     });
     if let Err(error) = ready {
         // It may have ended by itself.

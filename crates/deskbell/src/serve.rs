@@ -33,7 +33,7 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
                 stopped = &mut stop => break stopped.err(),
                 error = server.failed() => break Some(error),
                 _ = hangup.recv() => match reload(&server, path).await {
-                    Ok(()) => tracing::info!("the new configuration is in force; addresses, storage, lifetimes, login tries and digest order as of the last start"),
+                    Ok(()) => tracing::info!("the new configuration is in force; addresses, name servers, storage, lifetimes, login tries and digest order as of the last start"),
                     Err(error) => tracing::error!("the old configuration stays in force: {error:#}"),
                 },
             }

@@ -15,7 +15,7 @@ use gateway::{ConsoleFace, Desk, Gateway, Recording, SoftphoneSocket};
 use helpdesk::{Clock, Helpdesk, Input, RepId};
 use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
-use sip_transport::{Calls, Transport};
+use sip_transport::{Calls, DnsConfig, Transport};
 use storage::{Journal, Location};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -92,6 +92,10 @@ impl Server {
             tls_trust: Some(trust(&settings)?),
             websocket_origins: settings.sip.origins.clone(),
             limits: settings.limits.clone(),
+            dns: DnsConfig {
+                servers: settings.sip.name_servers.clone(),
+                ..DnsConfig::default()
+            },
             ..sip_transport::Config::default()
         })
         .await

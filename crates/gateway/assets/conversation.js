@@ -71,6 +71,7 @@ const english = {
     willCall: 'We ring you when it is your turn',
     uncall: 'Do not call me',
     callback: 'We are ringing your phone',
+    onPhone: 'You are on the phone',
     confirmEnd: 'End this conversation?',
     confirmLeave: 'Give up your place?',
     confirmYes: 'Yes, end it',
@@ -181,12 +182,10 @@ class Link {
 
   #drop() {
     clearTimeout(this.#timer);
-    const socket = this.#socket;
-    this.#socket = undefined;
-    socket?.close();
-    const abort = this.#abort;
-    this.#abort = undefined;
-    abort?.abort();
+    // Both tell of their end later, when they are no longer ours.
+    this.#socket?.close();
+    this.#abort?.abort();
+    this.#socket = this.#abort = undefined;
     this.#lost();
   }
 
@@ -927,16 +926,20 @@ export class Conversation {
 
   /** What the ticket's state is called: on the card, in the header, on the bell and aloud. */
   #stateWords() {
-    const { state, position, wait } = this.#state;
+    const { talk, pill } = this.#texts;
+    const { state, position, wait, callback, rep } = this.#state;
     const spoken = wait ? this.#kit.spokenWait(wait) : {};
-    if (state === 'open') return { card: '', sub: this.#texts.talk.here, mark: 'available', pill: this.#texts.pill.open(this.#short()) };
+    if (state === 'open') return { card: '', sub: talk.here, mark: 'available', pill: pill.open(this.#short()) };
     if (state === 'offered') {
-      const sub = this.#texts.talk.offered(this.#state.rep);
-      return { card: sub, body: this.#texts.talk.offeredBody, sub, mark: 'available', pill: this.#texts.pill.asking };
+      const card = talk.offered(rep);
+      return { card, body: talk.offeredBody, sub: card, mark: 'available', pill: pill.asking };
     }
-    if (state === 'callback' || this.#state.callback) return { card: this.#state.callback?.stage === 'waiting' ? this.#texts.talk.willCall : this.#texts.talk.callback, body: this.#state.callback?.number, sub: this.#texts.talk.callback, mark: 'busy', pill: this.#texts.talk.callback };
-    const card = position === 1 ? this.#texts.talk.next : position ? this.#texts.talk.place(position) : this.#texts.talk.waiting;
-    return { card, about: spoken.about, range: spoken.range, sub: spoken.about ?? card, mark: 'busy', pill: position ? this.#texts.pill.place(position, spoken.about) : this.#texts.pill.waiting };
+    if (state === 'callback' || callback) {
+      const card = { 'calling-you': talk.callback, talking: talk.onPhone }[callback?.stage] ?? talk.willCall;
+      return { card, body: callback?.number, sub: card, mark: 'busy', pill: card };
+    }
+    const card = position === 1 ? talk.next : position ? talk.place(position) : talk.waiting;
+    return { card, about: spoken.about, range: spoken.range, sub: spoken.about ?? card, mark: 'busy', pill: position ? pill.place(position, spoken.about) : pill.waiting };
   }
 
   #short() {
@@ -990,7 +993,7 @@ export class Conversation {
     const { talk, form } = this.#texts;
     const { state, callback } = this.#state;
     const { call, text } = this.#parts;
-    const offers = callback ? ['calling-rep', 'waiting'].includes(callback.stage) && 'uncall' : state === 'queued' && this.#session.rings;
+    const offers = callback ? this.#stateWords().card === talk.willCall && 'uncall' : state === 'queued' && this.#session.rings;
     // What somebody writes in stays the same field, whatever else the card says.
     if (call.offers === offers) return;
     call.offers = offers;

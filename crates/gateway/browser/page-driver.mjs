@@ -200,6 +200,19 @@ export class Shopper {
     return { file };
   }
 
+  /** Pictures of what is shown now, light and dark, wide and narrow. */
+  async keep({ name }) {
+    for (const [width, height] of [[360, 720], [1280, 800]]) {
+      await this.page.setViewportSize({ width, height });
+      for (const colorScheme of ['dark', 'light']) {
+        await this.page.emulateMedia({ colorScheme });
+        await this.page.waitForTimeout(250);
+        await keep(this.page, name);
+      }
+    }
+    return {};
+  }
+
   async press({ key }) {
     await this.page.keyboard.press(key);
     return {};
@@ -227,7 +240,7 @@ export class Shopper {
 const COMMANDS = {
   open: 'open', 'open-shop': 'openShop', 'carry-token': 'carryToken', leave: 'leave', reload: 'reload', state: 'state', 'wait-state': 'waitState', 'click-bell': 'clickBell', start: 'start', say: 'say',
   lines: 'lines', 'wait-line': 'waitLine', header: 'header', 'wait-header': 'waitHeader', end: 'end', storage: 'storage', 'panel-text': 'panelText', 'press-button': 'pressButton',
-  screenshot: 'screenshot', press: 'press', offline: 'offline', 'csp-reports': 'cspReports', errors: 'errors', quit: 'quit',
+  screenshot: 'screenshot', keep: 'keep', press: 'press', offline: 'offline', 'csp-reports': 'cspReports', errors: 'errors', quit: 'quit',
 };
 
 async function main(base) {

@@ -7,6 +7,8 @@ import { startShopper } from './page-driver.mjs';
 
 const directory = process.argv[2] ?? 'screenshots';
 mkdirSync(directory, { recursive: true });
+/** Nine o'clock on the next day, where the pictures are taken. */
+const tomorrow = new Date(new Date().setHours(24 + 9, 0, 0, 0)).toISOString();
 const wait = { seconds: 240, low: 120, high: 420, confidence: 0.8 };
 
 /** A page in Arabic, with a second bell where it stands. */
@@ -45,6 +47,9 @@ async function scene(width, height, scheme, prefix = '') {
   await shopper.open({ url: words.url });
   await shopper.waitState({ state: 'closed' });
   await shot('closed');
+  mock.setGroups({ skill: 'cameras' }, { state: 'closed', opens: tomorrow });
+  await settle();
+  await shot('closed-opens');
   await shopper.clickBell({ skill: 'cameras' });
   await shot('form-closed');
   await shopper.panel().locator('#message').fill(words.ask);
@@ -132,7 +137,7 @@ async function scene(width, height, scheme, prefix = '') {
   ticket.line({ from: 'system', text: words.other });
   await settle();
   await shot('rep-changed');
-  ticket.change({ state: 'callback', rep: 'Alice', callback: { number: '+33•••••••89', stage: 'calling-rep' } });
+  ticket.change({ state: 'callback', rep: 'Alice', callback: { number: '+33•••••••89', stage: 'calling-you' } });
   await settle();
   await shot('callback');
   ticket.change({ state: 'open', rep: 'Alice', delivered: 7, callback: undefined });

@@ -471,8 +471,15 @@ scene('who waits can ask to be rung instead, and think better of it', async (sho
   await accessible(shopper, 'to be called');
   await card.getByRole('button', { name: 'Do not call me' }).click();
   await ring.waitFor();
-  ticket.change({ state: 'callback', rep: 'Alice', callback: { number: '+33•••••••78', stage: 'calling-you' } });
-  await card.getByText('We are ringing your phone').waitFor();
+  // The header and the card tell one thing, and neither says that a telephone rings before it does.
+  const told = async (words) => {
+    await card.getByText(words).waitFor();
+    assert.equal(await shopper.panel().locator('.sub').first().textContent(), words);
+  };
+  for (const [stage, words] of [['calling-rep', 'We ring you when it is your turn'], ['calling-you', 'We are ringing your phone'], ['talking', 'You are on the phone']]) {
+    ticket.change({ state: 'callback', rep: 'Alice', callback: { number: '+33•••••••78', stage } });
+    await told(words);
+  }
   assert.equal(await card.getByRole('button').count(), 0);
 });
 
@@ -1034,7 +1041,7 @@ for (const language of LANGUAGES) {
     const steps = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60, 120, 180, 240, 480];
     const lines = [bell.unknown, bell.lost, bell.named('Alice', ''), bell.someone, bell.noEstimate, bell.closed, bell.back(bell.tomorrow, '09:00'),
       ...[1, 2, 3, 11, 25, 100].map(bell.people), ...steps.map(bell.about),
-      panel.pill.asking, panel.pill.waiting, panel.pill.ended, panel.pill.open('Alice'), panel.pill.news(2, 'Alice'),
+      panel.talk.willCall, panel.talk.callback, panel.talk.onPhone, panel.pill.asking, panel.pill.waiting, panel.pill.ended, panel.pill.open('Alice'), panel.pill.news(2, 'Alice'),
       ...steps.map((minutes) => panel.pill.place(2, bell.about(minutes)))];
     for (const line of lines) {
       assert.ok([...line].length <= 40, line);

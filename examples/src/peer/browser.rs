@@ -243,13 +243,12 @@ impl Browser {
         Ok(complaints)
     }
 
-    /// Writes a picture of the page to a file.
+    /// Keeps four pictures of what is shown now, for people to look at: light and dark, wide and narrow.
     ///
     /// # Errors
-    /// Where it cannot be written.
-    pub fn screenshot(&mut self, file: &Path) -> anyhow::Result<()> {
-        self.command(&json!({"do": "screenshot", "file": file}))
-            .map(drop)
+    /// Where they cannot be written.
+    pub fn keep(&mut self, name: &str) -> anyhow::Result<()> {
+        self.command(&json!({"do": "keep", "name": name})).map(drop)
     }
 
     fn command(&mut self, command: &Value) -> anyhow::Result<Value> {

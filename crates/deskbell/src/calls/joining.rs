@@ -122,7 +122,8 @@ impl<'a> Joining<'a> {
                     self.contacts = contacts;
                     None
                 }
-                (record, written) = written(&mut self.writing) => {
+                // A phone that is taken up at once does not have a number dialled before we know where we are reached.
+                (record, written) = written(&mut self.writing), if is_found => {
                     self.writing = None;
                     self.record = Some(record);
                     match written {

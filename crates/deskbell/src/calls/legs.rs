@@ -7,6 +7,7 @@ use helpdesk::CallOrder;
 use sip::HeaderName;
 use sip::call::{Body, Config, Setup};
 use sip_transport::{Placed, Target, Way};
+use tokio::time::{Instant, timeout_at};
 
 use super::Parts;
 use crate::config::TrunkSettings;
@@ -16,6 +17,8 @@ use crate::trunks::contact_towards;
 
 /// How long a rep's phone rings.
 pub(super) const REP_RINGS: Duration = Duration::from_secs(30);
+/// How long the servers of all trunks together may take to be found before a number is dialled without.
+const LONGEST_FINDING: Duration = Duration::from_secs(3);
 
 /// Calls a rep's phone, by default without an offer: the phone makes it. `None` while it is not connected.
 pub(super) fn call_rep(
@@ -57,11 +60,14 @@ pub(super) fn call_rep(
     )))
 }
 
-/// Our Contact at each trunk, in their order.
+/// Our Contact at each trunk, in their order; by our domain's name at those that are not found in time.
 pub(super) async fn find_contacts(parts: &Parts, trunks: &[TrunkSettings]) -> Vec<String> {
+    let latest = Instant::now() + LONGEST_FINDING;
     let mut contacts = Vec::with_capacity(trunks.len());
     for trunk in trunks {
-        contacts.push(contact_towards(&parts.sender, &parts.reached, trunk).await);
+        let finding = contact_towards(&parts.sender, &parts.reached, trunk);
+        let found = timeout_at(latest, finding).await;
+        contacts.push(found.unwrap_or_else(|_| parts.reached.contact_by_name(trunk.protocol())));
     }
     contacts
 }

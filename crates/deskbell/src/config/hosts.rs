@@ -1,6 +1,6 @@
 //! Domains, hosts and the addresses of listeners. Must not touch the network.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::document::Value;
 
@@ -32,6 +32,24 @@ pub(super) fn read_socket_address(value: &Value<'_>, text: &str) -> Option<Socke
         ));
     }
     address
+}
+
+/// Where DNS is asked: an IP address, with a port or without.
+pub(super) fn read_name_server(value: &Value<'_>) -> Option<SocketAddr> {
+    // RFC 1035 §4.2.1.
+    const DNS_PORT: u16 = 53;
+    let text = value.text()?;
+    let unbracketed = text.trim_start_matches('[').trim_end_matches(']');
+    let address = text.parse().or_else(|_| {
+        let address: Result<IpAddr, _> = unbracketed.parse();
+        address.map(|address| SocketAddr::new(address, DNS_PORT))
+    });
+    if address.is_err() {
+        value.mistake(format!(
+            "{text:?} is no name server; write its IP address, with a port where it is not 53"
+        ));
+    }
+    address.ok()
 }
 
 /// RFC 1123 §2.1: labels of letters, digits and inner hyphens; the last is not a number.

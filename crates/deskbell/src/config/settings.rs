@@ -81,6 +81,8 @@ pub(crate) struct SipSettings {
     pub(crate) login_tries: u32,
     /// Origins whose pages may open WebSockets for SIP, beside the server's own.
     pub(crate) origins: Vec<String>,
+    /// Where DNS is asked for SIP servers; the system's name servers where there are none.
+    pub(crate) name_servers: Vec<SocketAddr>,
     /// The URI of the proxy that messages to shoppers' own messengers go over.
     pub(crate) outbound_proxy: Option<String>,
 }

@@ -16,7 +16,7 @@ use super::sites;
 use super::tls;
 use super::trunks;
 
-const KEYS: [&str; 14] = {
+const KEYS: [&str; 15] = {
     let [digest, digest_over, qop] = digest::KEYS;
     [
         "domain",
@@ -30,6 +30,7 @@ const KEYS: [&str; 14] = {
         "flow_grace",
         "login_tries",
         "origins",
+        "name_servers",
         "outbound_proxy",
         "authorities",
         "tls",
@@ -79,6 +80,10 @@ pub(super) fn read(
             .and_then(|tries| tries.whole(1..=1000))
             .unwrap_or(DEFAULT_LOGIN_TRIES),
         origins: value("origins").map_or_else(Vec::new, |origins| sites::read_origins(&origins)),
+        name_servers: value("name_servers").map_or_else(Vec::new, |servers| {
+            let items = servers.items().unwrap_or_default();
+            items.iter().filter_map(hosts::read_name_server).collect()
+        }),
         outbound_proxy: value("outbound_proxy").and_then(|proxy| trunks::read_proxy(&proxy)),
     };
     let shows_certificate = settings

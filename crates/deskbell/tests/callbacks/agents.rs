@@ -12,6 +12,7 @@ use examples::unique::Folder;
 use crate::desk::{
     LIMIT, ask_for_a_call, baresip_as_alice, reasons, setup_at, start, uncall, wait_stage,
 };
+use crate::wire::{Holding, Wire};
 
 /// The number that shoppers are called at.
 const NUMBER: &str = "+33612345678";
@@ -149,6 +150,32 @@ fn a_telephone_stops_ringing_when_the_shopper_wants_no_call_any_more() {
     // Taken up too late: nobody is there.
     telephone.take_up().unwrap();
     wait_stage(&http, &ticket, "offered");
+}
+
+/// Taken up in the moment in which the shopper changes the mind: the telephone's 200 and our CANCEL cross.
+#[test]
+fn a_softphone_taken_up_as_its_call_is_cancelled_is_hung_up() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let mut telephone = telephone(&program, Answering::ByHand);
+    let wire = Wire::to(telephone.address(), Holding::Cancel);
+    let server = start(&setup_at(wire.address(), ""));
+    let mut alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    telephone.wait_call().unwrap();
+    wait_stage(&http, &ticket, "calling-you");
+    uncall(&http, &ticket);
+    wire.wait("CANCEL ");
+    telephone.take_up().unwrap();
+    // It had its ACK, or it would not know the call for one; then the BYE.
+    telephone.wait_text("Call established", LIMIT).unwrap();
+    telephone.wait_ended().unwrap();
+    alice.wait_ended().unwrap();
+    wait_stage(&http, &ticket, "offered");
+    let told = reasons(&server, &ticket.0);
+    assert!(told.contains("was ended before anybody talked"), "{told}");
 }
 
 /// A telephone behind a trunk over TLS, whose certificate an authority of ours vouches for; and one that nobody knows.

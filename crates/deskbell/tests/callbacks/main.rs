@@ -12,3 +12,8 @@ mod messengers;
 mod pages;
 mod trunk;
 mod trunks;
+mod wire;
+
+#[path = "../../../sip-transport/tests/desk/names.rs"]
+#[expect(dead_code, reason = "the tests of the transport ask it for more")]
+mod names;

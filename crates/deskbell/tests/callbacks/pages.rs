@@ -63,6 +63,7 @@ fn page_and_messenger_show_the_same_lines_once_and_in_order() {
     page.wait_line("rep", "Bring it in", LIMIT).unwrap();
     zoe.wait_text("Bring it in", LIMIT).unwrap();
 
+    page.keep("with messenger").unwrap();
     let expected = [
         ("shopper", "My lens is stuck"),
         ("rep", "Does it turn?"),

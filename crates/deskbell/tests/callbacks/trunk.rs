@@ -40,6 +40,21 @@ impl Trunk {
         }
     }
 
+    /// What has come meanwhile and begins so.
+    pub(crate) fn so_far(&self, begins: &str) -> Vec<String> {
+        self.sip.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 8192];
+        let mut all = Vec::new();
+        while let Ok((length, _)) = self.sip.recv_from(&mut buffer) {
+            let text = String::from_utf8_lossy(buffer.get(..length).unwrap()).into_owned();
+            if text.starts_with(begins) {
+                all.push(text);
+            }
+        }
+        self.sip.set_nonblocking(false).unwrap();
+        all
+    }
+
     pub(crate) fn answer(
         &self,
         request: &str,

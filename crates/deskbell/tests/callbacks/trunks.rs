@@ -8,13 +8,16 @@ use examples::peer::sipp::Answering;
 use examples::server::{Server, Setup};
 use examples::unique::Folder;
 use examples::wait;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use crate::desk::{
     ACCOUNT, LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, setup_at, start,
     wait_stage,
 };
+use crate::names::Zone;
 use crate::trunk::Trunk;
+use crate::wire::{Holding, Wire};
 
 /// Several trunks, each with lines of its own.
 fn several(trunks: &[(&Trunk, &str)]) -> Setup {
@@ -180,6 +183,76 @@ fn where_nothing_comes_back_the_next_trunk_is_called_and_what_wakes_late_is_canc
     slow.receive("ACK ");
     slow.receive("BYE ");
     wait_stage(&http, &ticket, "talking");
+}
+
+/// The value of a header.
+fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    let mut lines = message.lines();
+    let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    found.unwrap()
+}
+
+/// RFC 3263 §4.3: the servers of one trunk, by DNS. Both are asked with one INVITE, and it is one call: of the two that the
+/// number may have a day, one is left.
+#[test]
+fn where_the_first_server_of_a_trunk_is_silent_the_telephone_rings_by_the_second() {
+    let Some(program) = peer::find("baresip") else {
+        return;
+    };
+    let silent = Trunk::open();
+    let mut telephone =
+        Baresip::start_telephone(&program, "+33612345678", baresip::Answering::ByHand, None)
+            .unwrap();
+    let wire = Wire::to(telephone.address(), Holding::Nothing);
+    let (first, second) = (silent.address().port(), wire.address().port());
+    let zone = Zone::default()
+        .listing("_sip._udp.pbx.example", 1, first, "s1.pbx.example")
+        .listing("_sip._udp.pbx.example", 2, second, "s2.pbx.example")
+        .address("s1.pbx.example", "127.0.0.1")
+        .address("s2.pbx.example", "127.0.0.1");
+    let runtime = Runtime::new().unwrap();
+    let names = runtime.block_on(zone.serve());
+    let server = start(&Setup {
+        tables: "[[trunk]]\nuri = \"sip:pbx.example\"\nanswers_within = \"1s\"\n[routing]\nwrap_up = \"0s\"\n".to_owned(),
+        sip_lines: format!("name_servers = [\"{}\"]\n", names.address),
+        site_lines: "callback = { allow = [\"+33\"], country = \"FR\", strangers = \"allowed\", per_number_per_day = 2 }"
+            .to_owned(),
+        ..Setup::default()
+    });
+    let mut alice = baresip_as_alice(&program, &server);
+    let http = server.http();
+    let ticket = ask_for_a_call(&http);
+    telephone.wait_call().unwrap();
+    wait_stage(&http, &ticket, "calling-you");
+    telephone.take_up().unwrap();
+    wait_stage(&http, &ticket, "talking");
+    telephone.hang_up().unwrap();
+    alice.wait_ended().unwrap();
+    wait_stage(&http, &ticket, "closed");
+
+    let (asleep, _) = silent.receive("INVITE ");
+    let invites = wire.noted("INVITE ");
+    let invite = invites.first().unwrap();
+    for name in ["From", "To", "Call-ID", "CSeq"] {
+        assert_eq!(header(&asleep, name), header(invite, name));
+    }
+    for (asked, of) in [
+        (silent.so_far("INVITE "), &asleep),
+        (invites.clone(), invite),
+    ] {
+        // Over UDP one is sent until something comes back.
+        for again in asked {
+            assert_eq!(header(&again, "Via"), header(of, "Via"));
+        }
+    }
+    let told = reasons(&server, &ticket.0);
+    assert_eq!(told.matches("is dialled.").count(), 1, "{told}");
+    ask_for_a_call(&http);
+    telephone.wait_call().unwrap();
+    telephone.hang_up().unwrap();
+    let again = json!({"skills": ["cameras"], "phone": "06 12 34 56 78", "callback": true});
+    let answer = http.post("/v1/sites/shop/tickets", &again).unwrap();
+    assert!(answer.status >= 400, "{} {}", answer.status, answer.body);
 }
 
 #[test]

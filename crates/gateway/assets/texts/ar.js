@@ -93,6 +93,7 @@ export const panel = {
     willCall: 'سنتصل بك عندما يحين دورك',
     uncall: 'لا تتصلوا بي',
     callback: 'نتصل بك هاتفيًا',
+    onPhone: 'أنت على الهاتف الآن',
     confirmEnd: 'هل تريد إنهاء هذه المحادثة؟',
     confirmLeave: 'هل تتخلى عن مكانك؟',
     confirmYes: 'نعم، إنهاء',

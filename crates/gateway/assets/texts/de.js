@@ -91,6 +91,7 @@ export const panel = {
     willCall: 'Wir rufen Sie an, wenn Sie dran sind',
     uncall: 'Doch nicht anrufen',
     callback: 'Wir rufen Sie an',
+    onPhone: 'Sie telefonieren gerade',
     confirmEnd: 'Dieses Gespräch beenden?',
     confirmLeave: 'Den Platz aufgeben?',
     confirmYes: 'Ja, beenden',

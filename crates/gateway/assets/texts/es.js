@@ -91,6 +91,7 @@ export const panel = {
     willCall: 'Le llamamos cuando sea su turno',
     uncall: 'No me llamen',
     callback: 'Le estamos llamando',
+    onPhone: 'Está al teléfono',
     confirmEnd: '¿Terminar esta conversación?',
     confirmLeave: '¿Dejar su puesto?',
     confirmYes: 'Sí, terminar',

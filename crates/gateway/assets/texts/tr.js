@@ -91,6 +91,7 @@ export const panel = {
     willCall: 'Sıranız gelince sizi ararız',
     uncall: 'Beni aramayın',
     callback: 'Sizi arıyoruz',
+    onPhone: 'Telefondasınız',
     confirmEnd: 'Görüşme bitirilsin mi?',
     confirmLeave: 'Sıranızı bırakıyor musunuz?',
     confirmYes: 'Evet, bitir',

@@ -12,7 +12,9 @@ use crate::io::{Answer, DeliveryOutcome, Output, SayRefused};
 use crate::tickets::Stage;
 use crate::words;
 
-const HERE: &str = "Your page cannot be reached. You can go on here: answer to this message.";
+/// True in the messenger, and on a page that comes back and shows every line.
+const GOES_ON: &str =
+    "Your page cannot be reached. The conversation goes on in your messenger: simply answer there.";
 
 impl Helpdesk {
     /// From here on the shopper's messenger is sent every line.
@@ -25,7 +27,7 @@ impl Helpdesk {
             Messenger::Unused | Messenger::Failed => ticket.messenger = Messenger::InUse,
         }
         self.step(id, Step::ByMessenger);
-        self.say_as_system(id, HERE);
+        self.say_as_system(id, GOES_ON);
     }
 
     pub(crate) fn handle_messenger_line(

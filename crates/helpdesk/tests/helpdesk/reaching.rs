@@ -113,8 +113,8 @@ fn the_shoppers_own_messenger_goes_before_the_telephone() {
         ",
         expect![[r#"
             = t1 queued at 1, 250 s (26 to 576)
-            ~ sip:zoe@example.net (t1) -: Your page cannot be reached. You can go on here: answer to this message.
-            < t1 -: Your page cannot be reached. You can go on here: answer to this message.
+            ~ sip:zoe@example.net (t1) -: Your page cannot be reached. The conversation goes on in your messenger: simply answer there.
+            < t1 -: Your page cannot be reached. The conversation goes on in your messenger: simply answer there.
             > alice (t1): Zoe (standard) asks for help with Cameras. | Reply to take it, /no to pass (20 s).
             < t1 is offered Alice
             < t1 is open Alice

@@ -77,6 +77,35 @@ fn listeners_are_checked() {
     );
 }
 
+#[test]
+fn name_servers_are_addresses() {
+    let text = "[sip]\ndomain = \"a.b\"\nname_servers = [\"192.0.2.53\", \"192.0.2.53:5353\", \"2001:db8::53\", \"[2001:db8::53]:5353\"]\n";
+    let settings = read(&completed(text), Path::new("deskbell.toml"), &environment).unwrap();
+    let read: Vec<_> = settings
+        .sip
+        .name_servers
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        read,
+        [
+            "192.0.2.53:53",
+            "192.0.2.53:5353",
+            "[2001:db8::53]:53",
+            "[2001:db8::53]:5353"
+        ]
+    );
+    check_with(
+        "[sip]\ndomain = \"a.b\"\nname_servers = [\"ns.example\", \"192.0.2.53:0x\", 53]\n",
+        expect![[r#"
+            deskbell.toml:3:17: [sip] name_servers: "ns.example" is no name server; write its IP address, with a port where it is not 53
+            deskbell.toml:3:31: [sip] name_servers: "192.0.2.53:0x" is no name server; write its IP address, with a port where it is not 53
+            deskbell.toml:3:48: [sip] name_servers: must be text in quotes, not a number
+        "#]],
+    );
+}
+
 /// A certificate and its key in PEM.
 pub(super) fn certificate() -> (String, String) {
     let names = vec!["sip.shop.example".to_owned()];
