@@ -120,11 +120,11 @@ impl Essentials {
         }
     }
 
-    pub(crate) fn from_tag<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
+    pub(crate) fn tag_of_from<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
         self.from_tag.map(|tag| text(tag, bytes))
     }
 
-    pub(crate) fn to_tag<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
+    pub(crate) fn tag_of_to<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
         self.to_tag.map(|tag| text(tag, bytes))
     }
 

@@ -97,7 +97,7 @@ impl Headers {
     /// Where the From is missing, malformed, or there twice.
     pub fn from_tag(&self) -> Result<Option<&str>, HeaderError> {
         match self.essentials() {
-            Some(essentials) => Ok(essentials.from_tag(self.bytes())),
+            Some(essentials) => Ok(essentials.tag_of_from(self.bytes())),
             None => Ok(self.from()?.tag()),
         }
     }
@@ -108,7 +108,7 @@ impl Headers {
     /// Where the To is missing, malformed, or there twice.
     pub fn to_tag(&self) -> Result<Option<&str>, HeaderError> {
         match self.essentials() {
-            Some(essentials) => Ok(essentials.to_tag(self.bytes())),
+            Some(essentials) => Ok(essentials.tag_of_to(self.bytes())),
             None => Ok(self.to()?.tag()),
         }
     }
