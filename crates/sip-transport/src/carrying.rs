@@ -77,7 +77,7 @@ enum Asked {
     /// It is at its end, and everything is told.
     Told,
     /// Untold: another server may do better.
-    Failed(Result<Response, RequestError>),
+    Failed(Box<Result<Response, RequestError>>),
     /// It was given up: nothing has come back, and what comes late is to be looked after.
     GivenUp(Option<Invitation>),
 }
@@ -189,7 +189,7 @@ impl Carrier {
                 Asked::Told => break,
                 Asked::Failed(result) => {
                     if targets.is_empty() || heeding.is_over() {
-                        self.tell(result.into()).await;
+                        self.tell((*result).into()).await;
                         break;
                     }
                 }
@@ -245,7 +245,7 @@ impl Carrier {
             tokio::select! {
                 biased;
                 // It was not sent, and will not be.
-                () = heeding.over() => return Asked::Failed(Err(RequestError::FlowClosed)),
+                () = heeding.over() => return Asked::Failed(Box::new(Err(RequestError::FlowClosed))),
                 invited = &mut inviting => break invited,
                 () = heeding.given_up(attempt), if others != Others::NoneTold => match others {
                     Others::Left => return Asked::GivenUp(None),
@@ -258,7 +258,7 @@ impl Carrier {
         };
         match invited {
             Ok(invitation) => self.follow(invitation, attempt, others, heeding).await,
-            Err(error) => Asked::Failed(Err(error)),
+            Err(error) => Asked::Failed(Box::new(Err(error))),
         }
     }
 
@@ -313,7 +313,7 @@ impl Carrier {
                     let is_elsewhere = response.status() == StatusCode::SERVICE_UNAVAILABLE
                         && hearing != Hearing::Rings;
                     if is_elsewhere {
-                        return Asked::Failed(Ok(response));
+                        return Asked::Failed(Box::new(Ok(response)));
                     }
                     hearing = Hearing::Answered;
                     self.tell(Told::Response(Box::new(response))).await;
@@ -322,7 +322,7 @@ impl Carrier {
                     self.tell(Told::Response(Box::new(response))).await;
                 }
                 Some(InviteEvent::Failed(error)) if hearing == Hearing::Nothing => {
-                    return Asked::Failed(Err(error));
+                    return Asked::Failed(Box::new(Err(error)));
                 }
                 Some(InviteEvent::Failed(error)) => {
                     self.tell(Told::Failed(error)).await;

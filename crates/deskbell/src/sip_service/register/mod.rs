@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_is_listed_is_what_may_be_required() {
-        assert_eq!(super::SUPPORTED, super::EXTENSIONS.join(", "));
+        assert_eq!(SUPPORTED, EXTENSIONS.join(", "));
     }
 
     #[test]
