@@ -51,7 +51,7 @@ pub(crate) struct Tabulate {
     /// Raw figures.
     #[arg(long, default_value = "benches/raw.jsonl")]
     raw: PathBuf,
-    /// Raw figures of pages that watch and ask.
+    /// Raw figures of pages that watch and ask, if there are any.
     #[arg(long, default_value = "benches/pages.jsonl")]
     pages: PathBuf,
     /// The page whose part between its marks is written anew.
@@ -201,10 +201,12 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
 /// Where there are no figures, or the page has no marks.
 pub(crate) fn tabulate(tabulate: &Tabulate) -> anyhow::Result<()> {
     let lines = figures(&tabulate.raw).context("there are no raw figures; run compare")?;
-    let of_pages = figures(&tabulate.pages).context("there are no raw figures; run pages")?;
     let page = fs::read_to_string(&tabulate.page)?;
-    let page = table::put_into(&page, table::FIGURES, &table::of(&lines))?;
-    let page = table::put_into(&page, pages::table::PAGES, &pages::table::of(&of_pages))?;
+    let mut page = table::put_into(&page, table::FIGURES, &table::of(&lines))?;
+    if tabulate.pages.exists() {
+        let of_pages = pages::table::of(&figures(&tabulate.pages)?);
+        page = table::put_into(&page, pages::table::PAGES, &of_pages)?;
+    }
     Ok(fs::write(&tabulate.page, page)?)
 }
 
