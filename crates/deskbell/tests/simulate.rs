@@ -65,7 +65,7 @@ fn json(output: &Output) -> Value {
 
 /// Plays the scenario with one text in place of another: it is refused, with file, line and key.
 #[track_caller]
-fn check_refused(sound: &str, broken: &str, line_of: &str, says: &str) {
+fn check_refused(sound: &str, broken: &str, line_of: &str, says: &str) -> String {
     let folder = Folder::new("scenario").unwrap();
     let text = SCENARIO.replacen(sound, broken, 1);
     assert_ne!(text, SCENARIO, "{sound:?} is not in the scenario");
@@ -80,6 +80,27 @@ fn check_refused(sound: &str, broken: &str, line_of: &str, says: &str) {
     let place = format!("broken.toml:{line}:");
     assert!(told.contains(&place), "not told at {place}: {told}");
     assert!(told.contains(says), "{says:?} is not said: {told}");
+    told
+}
+
+/// The same, where nothing else is to be said.
+#[track_caller]
+fn check_refused_in_one_sentence(sound: &str, broken: &str, line_of: &str, says: &str) {
+    let told = check_refused(sound, broken, line_of, says);
+    assert_eq!(told.matches("broken.toml:").count(), 1, "{told}");
+}
+
+/// What a person at a terminal sees of a shell's command.
+#[cfg(target_os = "linux")]
+fn seen_on_a_terminal(command: &str) -> String {
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", command, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    told(&output)
 }
 
 #[test]
@@ -186,9 +207,82 @@ fn a_mistake_in_a_trace_names_its_line_and_column() {
     }
 }
 
+/// Of the bar: how far, how fast, how long yet.
+const PROGRESS: [&str; 3] = ["%", "/s arrivals", "left"];
+
 #[test]
-fn a_negative_rate_is_refused() {
-    check_refused("rate = 3.0", "rate = -3.0", "rate = -3.0", "[[class]] rate");
+#[cfg(target_os = "linux")]
+fn a_terminal_sees_how_far_the_play_is_and_a_file_only_the_results() {
+    let folder = Folder::new("scenario").unwrap();
+    let path = folder.write("scenario.toml", SCENARIO).unwrap();
+    let results = folder.path().join("results.json");
+    let program = env!("CARGO_BIN_EXE_deskbell");
+    let seen = seen_on_a_terminal(&format!(
+        "'{program}' simulate '{}' --json > '{}'",
+        path.display(),
+        results.display()
+    ));
+    for part in PROGRESS {
+        assert!(seen.contains(part), "{part:?} was not shown: {seen:?}");
+    }
+    let results: Value = serde_json::from_slice(&std::fs::read(results).unwrap()).unwrap();
+    assert_eq!(results["total"]["arrivals"], 200_000);
+}
+
+#[test]
+fn a_script_sees_no_progress() {
+    let folder = Folder::new("scenario").unwrap();
+    let path = folder.write("scenario.toml", SCENARIO).unwrap();
+    for arguments in [&["--json"][..], &[]] {
+        let output = simulate(&path, arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+        let results = String::from_utf8(output.stdout).unwrap();
+        assert!(!results.contains(PROGRESS[1]), "{results}");
+    }
+}
+
+#[test]
+fn a_rate_that_is_not_positive_is_refused() {
+    check_refused_in_one_sentence("rate = 3.0", "rate = -3.0", "rate = -3.0", "[[class]] rate");
+    check_refused_in_one_sentence("rate = 3.0", "rate = 0.0", "rate = 0.0", "[[class]] rate");
+}
+
+const EXPONENTIAL: &str = "service = { law = \"exponential\", mean = 1.0 }";
+
+#[test]
+fn a_mean_that_is_not_positive_is_refused() {
+    for mean in ["0", "0.0", "-1.5", "nan"] {
+        let broken = format!("service = {{ law = \"exponential\", mean = {mean} }}");
+        check_refused_in_one_sentence(EXPONENTIAL, &broken, &broken, "service.mean");
+        let patience = format!("{EXPONENTIAL}\npatience = {{ law = \"constant\", mean = {mean} }}");
+        check_refused_in_one_sentence(EXPONENTIAL, &patience, "patience", "patience.mean");
+    }
+}
+
+#[test]
+fn a_cv_is_refused_where_the_law_has_none_and_missed_where_it_has_one() {
+    for law in ["exponential", "constant"] {
+        let broken = format!("service = {{ law = \"{law}\", mean = 1.0, cv = 0.5 }}");
+        let says = "service.cv: is one too many: only a log-normal law has one to choose";
+        check_refused_in_one_sentence(EXPONENTIAL, &broken, "cv = 0.5", says);
+    }
+    let broken = "service = { law = \"log-normal\", mean = 1.0 }";
+    check_refused_in_one_sentence(EXPONENTIAL, broken, "log-normal", "service.cv: is missing");
+    let broken = "service = { law = \"log-normal\", mean = 1.0, cv = -0.5 }";
+    check_refused_in_one_sentence(EXPONENTIAL, broken, "log-normal", "service.cv");
+}
+
+#[test]
+fn a_pool_of_nobody_is_refused() {
+    check_refused_in_one_sentence("count = 10", "count = 0", "count = 0", "[[pool]] count");
+    check_refused_in_one_sentence("count = 10", "count = -3", "count = -3", "[[pool]] count");
+}
+
+#[test]
+fn reps_who_can_take_nothing_are_refused() {
+    let broken = "count = 10\ncapacity = 0";
+    check_refused_in_one_sentence("count = 10", broken, "capacity = 0", "[[pool]] capacity");
 }
 
 #[test]

@@ -206,9 +206,8 @@ impl Board {
     }
 
     /// How many ask for a skill and tier.
-    pub(crate) fn asking_for(&self, skill: &SkillId, tier: &TierId) -> u32 {
-        let group = (skill.clone(), tier.clone());
-        self.asking.get(&group).copied().unwrap_or(0)
+    pub(crate) fn asking_for(&self, kind: &(SkillId, TierId)) -> u32 {
+        self.asking.get(kind).copied().unwrap_or(0)
     }
 
     /// The skills and tiers that more or fewer may ask for than when this was last asked.

@@ -25,7 +25,7 @@ impl Helpdesk {
         line_id: Option<LineId>,
         text: Arc<str>,
     ) -> Result<Seq, SayRefused> {
-        let Some(ticket) = self.tickets.ticket_mut(id) else {
+        let Some(ticket) = self.tickets.told_mut(id) else {
             return Err(SayRefused::UnknownTicket);
         };
         let line = ticket

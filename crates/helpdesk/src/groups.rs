@@ -1,13 +1,14 @@
 //! The groups of every site as they stand at this moment: what a click would meet, and how many reps are there.
 //! Must not know how a wait is forecast, nor who is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ask::Wishes;
 use crate::board::Board;
 use crate::config::Config;
+use crate::hours::Openness;
 use crate::ids::{SiteId, SkillId, TierId};
 use crate::promises::{Click, Desk, quick_wait};
 use crate::roster::Roster;
@@ -35,8 +36,7 @@ struct Site {
 
 #[derive(Debug)]
 struct Group {
-    skill: SkillId,
-    tier: TierId,
+    kind: (SkillId, TierId),
     steps: Arc<Steps>,
 }
 
@@ -92,8 +92,10 @@ impl Groups {
     }
 
     fn take(&mut self, group: &Group, spot: Spot, reps: usize) {
-        let kind = (group.skill.clone(), group.tier.clone());
-        self.spots_by_kind.entry(kind).or_default().push(spot);
+        self.spots_by_kind
+            .entry(group.kind.clone())
+            .or_default()
+            .push(spot);
         let ever = group.steps.ever(reps);
         for rep in ever.in_both(&ever) {
             if let Some(spots) = self.spots_by_rep.get_mut(rep) {
@@ -113,7 +115,9 @@ impl Groups {
     ) -> bool {
         let of_reps = reps.iter().filter_map(|&rep| self.spots_by_rep.get(rep));
         let of_kinds = kinds.iter().filter_map(|kind| self.spots_by_kind.get(kind));
-        let spots: BTreeSet<Spot> = of_reps.chain(of_kinds).flatten().copied().collect();
+        let mut spots: Vec<Spot> = of_reps.chain(of_kinds).flatten().copied().collect();
+        spots.sort_unstable();
+        spots.dedup();
         let mut has_changed = false;
         for spot in spots {
             has_changed |= self.look_at(spot, desk, clicks);
@@ -181,7 +185,7 @@ impl Groups {
             let groups = site.groups.iter();
             groups.filter(move |group| group.state(desk, &site.id) == GroupState::Wait)
         });
-        groups.map(|group| (&group.skill, &group.tier, &group.steps))
+        groups.map(|group| (&group.kind.0, &group.kind.1, &group.steps))
     }
 }
 
@@ -206,8 +210,7 @@ impl Group {
             wishes: Wishes::NONE,
         };
         Self {
-            skill: skill.clone(),
-            tier: tier.clone(),
+            kind: (skill.clone(), tier.clone()),
             steps: board.steps(want, roster, &config.routing),
         }
     }
@@ -215,10 +218,18 @@ impl Group {
     /// A click at this moment names nobody and nobody has refused it: whether it would be offered at once is
     /// whether anybody who may take it is free.
     fn state(&self, desk: Desk<'_>, site: &SiteId) -> GroupState {
+        self.state_of(
+            desk,
+            desk.openings.of(site, &self.kind.0),
+            &self.reach(desk),
+        )
+    }
+
+    fn state_of(&self, desk: Desk<'_>, openness: Openness, reach: &Reach<'_>) -> GroupState {
         let sets = desk.roster.sets();
-        if !desk.openings.of(site, &self.skill).is_open {
+        if !openness.is_open {
             GroupState::Closed
-        } else if self.reach(desk).meets(&sets.free) {
+        } else if reach.meets(&sets.free) {
             GroupState::Available
         } else if [&sets.free, &sets.busy, &sets.away]
             .into_iter()
@@ -245,24 +256,25 @@ impl Group {
         clicks: &Clicks,
     ) -> GroupSnapshot {
         let (sets, reach) = (desk.roster.sets(), self.reach(desk));
-        let state = self.state(desk, site);
+        let openness = desk.openings.of(site, &self.kind.0);
+        let state = self.state_of(desk, openness, &reach);
         let click = match state {
-            GroupState::Wait => clicks.get(&(self.skill.clone(), self.tier.clone())),
+            GroupState::Wait => clicks.get(&self.kind),
             GroupState::Available | GroupState::Closed => None,
         };
         let next_rep = click
             .filter(|_| shows == NextRep::Shown)
             .and_then(|click| desk.roster.seat(click.next_rep.as_ref()?));
         GroupSnapshot {
-            skill: self.skill.clone(),
-            tier: self.tier.clone(),
+            skill: self.kind.0.clone(),
+            tier: self.kind.1.clone(),
             state,
             available: reach.count(&sets.free),
             busy: reach.count(&sets.busy),
             away: reach.count(&sets.away),
             offline: reach.count(&sets.offline),
-            queued: desk.board.asking_for(&self.skill, &self.tier),
-            opens_unix_ms: desk.openings.of(site, &self.skill).opens,
+            queued: desk.board.asking_for(&self.kind),
+            opens_unix_ms: openness.opens,
             next_rep: next_rep.map(|seat| Arc::from(seat.rep.name.as_str())),
             wait: match state {
                 GroupState::Wait => self.wait(desk, click),
@@ -276,7 +288,7 @@ impl Group {
     fn wait(&self, desk: Desk<'_>, click: Option<&Click>) -> Option<Wait> {
         match click {
             Some(click) => click.wait,
-            None => quick_wait(desk, &self.steps, (&self.skill, &self.tier)),
+            None => quick_wait(desk, &self.steps, (&self.kind.0, &self.kind.1)),
         }
     }
 }

@@ -201,14 +201,10 @@ impl Helpdesk {
             ticket.transcript.after(Seq(0)),
             timeout,
         );
-        if let Some(ticket) = self.tickets.ticket_mut(id) {
+        let brings = Some(ticket.transcript.last()).filter(|last| *last > Seq(0));
+        if let Some(ticket) = self.tickets.told_mut(id) {
             ticket.told_hope = Some(Hope::Some);
         }
-        let brings = self
-            .tickets
-            .ticket(id)
-            .map(|ticket| ticket.transcript.last())
-            .filter(|last| *last > Seq(0));
         let Some(seat) = self.roster.seat_mut(rep) else {
             return;
         };

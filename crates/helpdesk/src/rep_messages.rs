@@ -109,9 +109,9 @@ impl Helpdesk {
 
     fn take_rep_message(&mut self, rep: &RepId, to: &Addressee, line: Option<LineId>, text: &str) {
         let now = self.now;
-        let desk = TicketId::new(DESK);
+        let desk = || TicketId::new(DESK);
         let Some(seat) = self.roster.seat_mut(rep) else {
-            self.note(rep, &desk, "You are not set up as a rep here.");
+            self.note(rep, &desk(), "You are not set up as a rep here.");
             return;
         };
         seat.show_life(now);
@@ -120,11 +120,11 @@ impl Helpdesk {
         }
         if let Some(command) = PauseCommand::read(text) {
             let from = match to {
-                Addressee::Ticket(ticket) => ticket,
-                Addressee::Desk => &desk,
+                Addressee::Ticket(ticket) => ticket.clone(),
+                Addressee::Desk => desk(),
             };
             let told = self.obey_pause(rep, command);
-            self.note(rep, from, &told);
+            self.note(rep, &from, &told);
             return;
         }
         let said = Said::read(text);
@@ -144,7 +144,7 @@ impl Helpdesk {
                 | Said::Who
                 | Said::Unknown(_) => format!("You have no conversation. {}", words::HELP),
             };
-            self.note(rep, &desk, &text);
+            self.note(rep, &desk(), &text);
             return;
         };
         match self.relation(rep, &id) {

@@ -1,7 +1,7 @@
 //! The reps at their desks: what presence says of each, what each has in hand, since when each is idle.
 //! Must not know tickets beyond their identity, nor how a rep is chosen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use presence::Availability;
 
@@ -16,7 +16,8 @@ use crate::routing::reps::RepSet;
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     seats: Vec<Seat>,
-    place_by_id: BTreeMap<RepId, usize>,
+    /// Never walked through, for its order is none.
+    place_by_id: HashMap<RepId, usize>,
     touched: Vec<usize>,
     sets: Sets,
     /// What was seen of each seat by then.
@@ -27,10 +28,12 @@ pub(crate) struct Roster {
     expiring: BTreeSet<(Moment, usize)>,
     /// Those who have a late answer left for a ticket that lapsed. Invariant: as `sets`.
     with_lapsed: BTreeSet<usize>,
-    /// Whose seats may look otherwise than when this was last asked.
-    changed: BTreeSet<RepId>,
-    /// Those who are there for something else than when this was last asked, by place.
-    moved: Vec<usize>,
+    /// Whose seats may look otherwise than when this was last asked, by place.
+    changed: RepSet,
+    /// Of these those who are configured no more.
+    gone: BTreeSet<RepId>,
+    /// Those who have been there for something else since this was last asked, with what each was there for then.
+    moved: Vec<(usize, Presence)>,
     version: u64,
     revision: u64,
     shifts: u64,
@@ -119,7 +122,8 @@ pub(crate) enum Pause {
 impl Roster {
     /// Takes the configured reps; those known already keep their state.
     pub(crate) fn configure(&mut self, reps: &[Rep], now: Moment) {
-        self.changed.extend(self.place_by_id.keys().cloned());
+        let before = self.seats.iter().map(|seat| seat.rep.id.clone());
+        self.gone.extend(before);
         let known = std::mem::take(&mut self.seats).into_iter();
         let mut known: BTreeMap<RepId, Seat> =
             known.map(|seat| (seat.rep.id.clone(), seat)).collect();
@@ -135,6 +139,9 @@ impl Roster {
             .sort_by(|one, other| one.rep.id.cmp(&other.rep.id));
         let ids = self.seats.iter().map(|seat| seat.rep.id.clone());
         self.place_by_id = ids.zip(0..).collect();
+        // All others are told of by the place they have from here on.
+        self.gone.retain(|id| !self.place_by_id.contains_key(id));
+        self.changed = RepSet::with_room_for(self.seats.len());
         self.sets = Sets::with_room_for(self.seats.len());
         self.loads = self.seats.iter().map(Seat::load).collect();
         self.poses = self.seats.iter().map(Seat::pose).collect();
@@ -166,7 +173,7 @@ impl Roster {
             } else {
                 self.with_lapsed.remove(&place);
             }
-            self.changed.insert(seat.rep.id.clone());
+            self.changed.insert(place);
             let load = seat.load();
             if known.next_expiry != load.next_expiry {
                 let places = |end: Moment| (end, place);
@@ -181,7 +188,7 @@ impl Roster {
                 self.shifts += 1;
             }
             if self.sets.put(place, load.presence) {
-                self.moved.push(place);
+                self.moved.push((place, known.presence));
                 self.version += 1;
             }
             if *known != load {
@@ -193,21 +200,38 @@ impl Roster {
 
     /// A ticket that the rep has in hand has changed.
     pub(crate) fn note_changed(&mut self, rep: &RepId) {
-        self.changed.insert(rep.clone());
+        if let Some(&place) = self.place_by_id.get(rep) {
+            self.changed.insert(place);
+        }
     }
 
     /// Whose seats may look otherwise than when this was last asked. Whoever may still answer late is always among
     /// them: whether that ticket waits yet is not the seat's own affair.
     pub(crate) fn take_changed(&mut self) -> BTreeSet<RepId> {
-        let late = self.with_lapsed.iter();
-        let late = late.filter_map(|&place| Some(self.seats.get(place)?.rep.id.clone()));
-        self.changed.extend(late);
-        std::mem::take(&mut self.changed)
+        for &place in &self.with_lapsed {
+            self.changed.insert(place);
+        }
+        let mut changed = std::mem::take(&mut self.gone);
+        let places = self.changed.in_both(&self.changed);
+        changed.extend(places.filter_map(|place| Some(self.seats.get(place)?.rep.id.clone())));
+        self.changed.clear();
+        changed
     }
 
-    /// Places of those who are free, busy, away or off duty otherwise than when this was last asked.
+    /// Places of those who are free, busy, away or off duty otherwise than when this was last asked. Whoever was put a
+    /// ticket at the moment of coming free is not among them.
     pub(crate) fn take_moved(&mut self) -> Vec<usize> {
-        std::mem::take(&mut self.moved)
+        let mut moved = std::mem::take(&mut self.moved);
+        // What each was there for at first stands first.
+        moved.sort_by_key(|(place, _)| *place);
+        moved.dedup_by_key(|(place, _)| *place);
+        let is_elsewhere = |(place, before): &(usize, Presence)| {
+            self.loads
+                .get(*place)
+                .is_none_or(|load| load.presence != *before)
+        };
+        moved.retain(is_elsewhere);
+        moved.into_iter().map(|(place, _)| place).collect()
     }
 
     /// Rises whenever somebody comes, goes, takes something or has done with it.
@@ -297,7 +321,9 @@ impl Roster {
 
     pub(crate) fn seat_mut(&mut self, rep: &RepId) -> Option<&mut Seat> {
         let place = *self.place_by_id.get(rep)?;
-        self.touched.push(place);
+        if self.touched.last() != Some(&place) {
+            self.touched.push(place);
+        }
         self.seats.get_mut(place)
     }
 

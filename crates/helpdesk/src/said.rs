@@ -38,15 +38,23 @@ impl<'a> Said<'a> {
             return Self::Line(text);
         }
         let (command, rest) = split(text);
-        match command.to_ascii_lowercase().as_str() {
-            "/no" => Self::Decline,
-            "/end" => Self::End,
-            "/to" => Self::HandOn(rest.trim()),
-            "/phone" => Self::Callback,
-            "/done" => Self::Called,
-            "/who" => Self::Who,
-            "/help" => Self::Help,
-            _ => Self::Unknown(command),
+        let is = |known: &str| command.eq_ignore_ascii_case(known);
+        if is("/no") {
+            Self::Decline
+        } else if is("/end") {
+            Self::End
+        } else if is("/to") {
+            Self::HandOn(rest.trim())
+        } else if is("/phone") {
+            Self::Callback
+        } else if is("/done") {
+            Self::Called
+        } else if is("/who") {
+            Self::Who
+        } else if is("/help") {
+            Self::Help
+        } else {
+            Self::Unknown(command)
         }
     }
 }
@@ -55,10 +63,11 @@ impl PauseCommand {
     /// `None` of every text that is about something else.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (command, rest) = split(text);
-        match command.to_ascii_lowercase().as_str() {
-            "/pause" => Some(read_pause(rest).map_or(Self::Unclear, Self::Pause)),
-            "/resume" => Some(Self::Resume),
-            _ => None,
+        if command.eq_ignore_ascii_case("/pause") {
+            Some(read_pause(rest).map_or(Self::Unclear, Self::Pause))
+        } else {
+            let is_end = command.eq_ignore_ascii_case("/resume");
+            is_end.then_some(Self::Resume)
         }
     }
 }

@@ -281,9 +281,9 @@ impl Helpdesk {
             Stage::Ended { .. } => return Err(SayRefused::Ended),
         };
         let name = ticket.ask.name.as_deref().map(Arc::from);
-        let shown = words::plain(&text);
+        let shown = listener.map(|rep| (rep, words::plain(&text).into_owned()));
         let seq = self.say(id, Speaker::Shopper, name, Some(line), text)?;
-        if let Some(rep) = listener
+        if let Some((rep, shown)) = shown
             && !shown.trim().is_empty()
         {
             self.send_lines(&rep, id, shown, Some(seq));

@@ -193,7 +193,7 @@ impl Tickets {
 
     pub(crate) fn ticket_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
         let number = *self.numbers.get(id)?;
-        self.touched.push(number);
+        self.touch(number);
         self.by_number.get_mut(&number)
     }
 
@@ -204,7 +204,9 @@ impl Tickets {
 
     /// Says that a ticket may stand otherwise, because of the time.
     pub(crate) fn touch(&mut self, number: u64) {
-        self.touched.push(number);
+        if self.touched.last() != Some(&number) {
+            self.touched.push(number);
+        }
     }
 
     /// Says so of all that are not ended.

@@ -1,6 +1,7 @@
 //! The sentences Deskbell says to reps and shoppers, and the cleaning of what others say.
 //! Must not know why a sentence is due.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(crate) const HELP: &str = "Reply to take an offer, or to talk. \
 
 /// Lines of the conversation so far that an offer shows.
 const OFFER_LINES: usize = 5;
+/// Room that most offers do with.
+const OFFER_BYTES: usize = 192;
 /// Characters of each of them.
 const OFFER_LINE_CHARS: usize = 300;
 const NAME_CHARS: usize = 80;
@@ -36,14 +39,15 @@ pub(crate) fn offer<'a>(
     };
     let mut shown = Vec::new();
     for line in spoken.iter().skip(left_out) {
-        let text = one_line(&line.text);
-        let short = cut(&text, OFFER_LINE_CHARS);
+        let short = cut(one_line(&line.text), OFFER_LINE_CHARS);
         if short != plain(&line.text).trim() {
             briefing = Briefing::Cut;
         }
         shown.push((*line, short));
     }
-    let mut offer = format!(
+    let mut offer = String::with_capacity(OFFER_BYTES);
+    let _ = write!(
+        offer,
         "{} ({}) asks for help with {}",
         shopper(ask),
         one_line(ask.tier.as_str()),
@@ -68,7 +72,7 @@ pub(crate) fn offer<'a>(
         let _ = write!(offer, "\n{}", said_of(detail));
     }
     if let Some(page) = &ask.page {
-        let _ = write!(offer, "\nPage: {}", cut(&one_line(page), PAGE_CHARS));
+        let _ = write!(offer, "\nPage: {}", cut(one_line(page), PAGE_CHARS));
     }
     let _ = write!(
         offer,
@@ -112,7 +116,7 @@ pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) ->
     ];
     for (label, fact) in facts {
         if let Some(fact) = fact {
-            let _ = write!(card, "\n{label}: {}", cut(&one_line(fact), PAGE_CHARS));
+            let _ = write!(card, "\n{label}: {}", cut(one_line(fact), PAGE_CHARS));
         }
     }
     for detail in &ask.details {
@@ -158,11 +162,12 @@ pub(crate) fn went_to(ask: &Ask, skills: &str) -> String {
 }
 
 /// The text without control characters; line feeds stay.
-pub(crate) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if is_printable(text) {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
-    text.replace("\r\n", "\n")
+    let cleaned = text
+        .replace("\r\n", "\n")
         .chars()
         .map(|c| match c {
             '\t' => ' ',
@@ -170,18 +175,19 @@ pub(crate) fn plain(text: &str) -> String {
             _ => c,
         })
         .filter(|&c| c == '\n' || !is_hidden(c))
-        .collect()
+        .collect();
+    Cow::Owned(cleaned)
 }
 
 /// The text as one line, so that a name or a page cannot pose as a line of ours.
-pub(crate) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     if is_printable(text) && !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ")
     {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let plain = plain(text);
     let words: Vec<&str> = plain.split_whitespace().collect();
-    words.join(" ")
+    Cow::Owned(words.join(" "))
 }
 
 /// Whether there is nothing to clean: most texts are of this kind.
@@ -196,22 +202,30 @@ fn is_hidden(c: char) -> bool {
 
 fn name(ask: &Ask) -> Option<String> {
     let name = one_line(ask.name.as_deref()?);
-    (!name.is_empty()).then(|| cut(&name, NAME_CHARS))
+    (!name.is_empty()).then(|| cut(name, NAME_CHARS).into_owned())
 }
 
 fn said_of(detail: &Detail) -> String {
     let Detail { label, answer } = detail;
     format!(
         "{}: {}",
-        cut(&one_line(label), NAME_CHARS),
-        cut(&one_line(answer), PAGE_CHARS)
+        cut(one_line(label), NAME_CHARS),
+        cut(one_line(answer), PAGE_CHARS)
     )
 }
 
-fn cut(text: &str, chars: usize) -> String {
-    match text.char_indices().nth(chars) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
-        None => text.to_owned(),
+fn cut(text: Cow<'_, str>, chars: usize) -> Cow<'_, str> {
+    // No character is shorter than a byte.
+    if text.len() <= chars {
+        return text;
+    }
+    let end = text.char_indices().nth(chars);
+    match end {
+        Some((end, _)) => {
+            let kept = text.get(..end).unwrap_or_default().trim_end();
+            Cow::Owned(format!("{kept}…"))
+        }
+        None => text,
     }
 }
 
@@ -219,7 +233,7 @@ fn speaker(ask: &Ask, line: &Line) -> String {
     match line.from {
         Speaker::Shopper => shopper(ask),
         Speaker::Rep | Speaker::System => match &line.name {
-            Some(name) => one_line(name),
+            Some(name) => one_line(name).into_owned(),
             None => "Deskbell".to_owned(),
         },
     }

@@ -48,18 +48,24 @@ pub(crate) fn consider(
     let colleague = terms.by_colleague().and_then(|rep| roster.place(rep));
     let mut nearest: Vec<Nearness> = Vec::with_capacity(reach.count_fitting() + 1);
     if terms.are_plain() {
-        let fitting = reach.fitting().filter_map(|(rep, level)| {
-            let pose = roster.pose_at(rep)?;
+        reach.for_each_fitting(|rep, level, place| {
+            let Some(pose) = roster.pose_at(rep) else {
+                return;
+            };
             let standing = if terms.is_below(level) {
                 Standing::BelowLevel
             } else {
                 pose.standing
             };
             // Nobody has refused it, nobody is named.
-            let place = reach.place(rep);
-            Some((standing, false, true, place, pose.idle_since, rep))
+            nearest.push(Nearness::new(
+                standing,
+                (false, true),
+                place,
+                pose.idle_since,
+                rep,
+            ));
         });
-        nearest.extend(fitting);
     } else {
         let fitting = reach
             .fitting()
@@ -82,8 +88,14 @@ pub(crate) fn consider(
     for (standing, reps) in reach.misfits() {
         let is_misfit = |rep: &usize| Some(*rep) != colleague;
         // Whoever stands nearer than they do, and fits, goes first; but all of them may yet be wanted.
-        if nearest.iter().filter(|one| one.0 < *standing).count() >= SHOWN {
-            let reps = reps.in_both(reps).filter(is_misfit).count();
+        if nearest
+            .iter()
+            .filter(|one| one.standing < *standing)
+            .count()
+            >= SHOWN
+        {
+            let colleagues = usize::from(colleague.is_some_and(|rep| reps.contains(rep)));
+            let reps = reps.count() - colleagues;
             *others.entry(*standing).or_default() += u32::try_from(reps).unwrap_or(u32::MAX);
             continue;
         }
@@ -95,12 +107,13 @@ pub(crate) fn consider(
     }
     if nearest.len() > SHOWN {
         nearest.select_nth_unstable(SHOWN);
-        for (standing, ..) in nearest.drain(SHOWN..) {
-            *others.entry(standing).or_default() += 1;
+        for one in nearest.drain(SHOWN..) {
+            *others.entry(one.standing).or_default() += 1;
         }
     }
     nearest.sort_unstable();
-    let candidate = |(standing, .., rep): Nearness| {
+    let candidate = |one: Nearness| {
+        let (standing, rep) = (one.standing, one.rep);
         let seat = roster.seat_at(rep)?;
         let fit = view.fit_of(rep, seat);
         Some(Candidate {
@@ -125,7 +138,31 @@ pub(crate) fn consider(
 
 /// How near a rep comes to taking a ticket, the nearest first: how the rep stands, whether the rep has refused it,
 /// is not the one who is named, the place among those who fit, idle since, and the place in the roster.
-type Nearness = (Standing, bool, bool, u16, Moment, usize);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Nearness {
+    standing: Standing,
+    /// Whether the rep has refused it or is not named, and the place, in one word: there are many to compare.
+    precedence: u32,
+    idle_since: Moment,
+    rep: usize,
+}
+
+impl Nearness {
+    fn new(
+        standing: Standing,
+        (refused, unnamed): (bool, bool),
+        place: u16,
+        idle_since: Moment,
+        rep: usize,
+    ) -> Self {
+        Self {
+            standing,
+            precedence: u32::from(refused) << 17 | u32::from(unnamed) << 16 | u32::from(place),
+            idle_since,
+            rep,
+        }
+    }
+}
 
 struct View<'a> {
     terms: &'a Terms<'a>,
@@ -139,9 +176,9 @@ impl View<'_> {
     }
 
     fn nearness(&self, standing: Standing, rep: usize, seat: &Seat) -> Nearness {
-        let (refused, unnamed) = self.terms.precedence(seat);
+        let precedence = self.terms.precedence(seat);
         let place = self.reach.place(rep);
-        (standing, refused, unnamed, place, seat.idle_since, rep)
+        Nearness::new(standing, precedence, place, seat.idle_since, rep)
     }
 }
 

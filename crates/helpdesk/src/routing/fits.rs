@@ -284,6 +284,16 @@ impl<'a> Reach<'a> {
         fitting.into_iter().flatten()
     }
 
+    /// The same, each passed on with the level and the place.
+    pub(crate) fn for_each_fitting(&self, mut what: impl FnMut(usize, Option<Level>, u16)) {
+        if let Some(fits) = self.fits() {
+            fits.fitting.for_each(|rep| {
+                let place = fits.places.get(rep).copied().unwrap_or(u16::MAX);
+                what(rep, fits.level(rep), place);
+            });
+        }
+    }
+
     /// How many fit, the level that is held out for set aside.
     pub(crate) fn count_fitting(&self) -> usize {
         self.fits().map_or(0, |fits| fits.fitting.count())

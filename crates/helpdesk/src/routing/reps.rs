@@ -31,6 +31,11 @@ impl RepSet {
         }
     }
 
+    /// Takes all out.
+    pub(crate) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
     pub(crate) fn contains(&self, rep: usize) -> bool {
         self.words
             .get(rep / BITS)
@@ -63,6 +68,17 @@ impl RepSet {
     pub(crate) fn in_both<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = usize> + 'a {
         let words = self.words.iter().zip(&other.words).enumerate();
         words.flat_map(|(index, (one, other))| bits(one & other, index * BITS))
+    }
+
+    /// Each rep in order; where there are many this is quicker than an iterator.
+    pub(crate) fn for_each(&self, mut what: impl FnMut(usize)) {
+        for (index, &word) in self.words.iter().enumerate() {
+            let mut left = word;
+            while left != 0 {
+                what(index * BITS + left.trailing_zeros() as usize);
+                left &= left - 1;
+            }
+        }
     }
 
     /// Takes in the other set's reps; both have the same room.

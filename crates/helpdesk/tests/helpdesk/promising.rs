@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use helpdesk::{Config, TicketId, Wait};
+use helpdesk::{Config, TicketId, Tier, TierId, Wait};
 
 use crate::room::{Room, sample};
 
@@ -162,4 +162,41 @@ fn a_large_desk_tells_those_who_wait_later_and_answers_clicks_as_a_small_one() {
     assert_eq!(position(&large, "t6"), 2);
     large.pass(Duration::from_millis(250));
     assert_eq!(position(&large, "t6"), 1, "told by time alone");
+}
+
+/// A forecast is told to every group, so that many of them make a desk large although hardly anybody waits there.
+#[test]
+fn a_desk_of_many_groups_counts_as_large() {
+    let with_tiers = |tiers: usize| {
+        let mut config = sample();
+        config.routing.handling = None;
+        let more = (0..tiers).map(|number| Tier {
+            id: TierId::new(&format!("tier{number}")),
+            weight: 1.0,
+        });
+        config.tiers.extend(more);
+        after_in(config, 12, 120)
+    };
+    let position = |room: &Room| {
+        let view = room.desk.ticket(&TicketId::new("t6"));
+        view.unwrap().position.unwrap()
+    };
+    // Four skills of two sites, each with three tiers and these: 212 and 256 groups.
+    for (tiers, told_at_once) in [(50, true), (61, false)] {
+        let mut room = with_tiers(tiers);
+        let groups = room.desk.snapshot();
+        let groups: usize = groups.sites.iter().map(|site| site.groups.len()).sum();
+        assert_eq!(groups, 4 * (3 + tiers));
+        fill(&mut room);
+        for ask in ["ask t4 cameras", "ask t5 cameras", "ask t6 cameras"] {
+            room.play(ask);
+        }
+        room.pass(Duration::from_millis(1_500));
+        assert_eq!(position(&room), 3);
+        room.play("t4 end");
+        room.play("t5 end");
+        assert_eq!(position(&room) == 1, told_at_once, "{groups} groups");
+        room.pass(Duration::from_millis(300));
+        assert_eq!(position(&room), 1);
+    }
 }
