@@ -5,7 +5,7 @@ pub(crate) mod contender;
 pub(crate) mod growth;
 pub(crate) mod limits;
 pub(crate) mod strict;
-mod table;
+pub(crate) mod table;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -19,6 +19,7 @@ use self::contender::{Contender, Running, Setup};
 pub(crate) use self::growth::Growth;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::strict::Strict;
+use crate::pages;
 
 /// Whom to compare, how often and for how long.
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,9 @@ pub(crate) struct Tabulate {
     /// Raw figures.
     #[arg(long, default_value = "benches/raw.jsonl")]
     raw: PathBuf,
+    /// Raw figures of pages that watch and ask, if there are any.
+    #[arg(long, default_value = "benches/pages.jsonl")]
+    pages: PathBuf,
     /// The page whose part between its marks is written anew.
     #[arg(long, default_value = "docs/performance.md")]
     page: PathBuf,
@@ -222,19 +226,25 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the table of the raw figures into the page.
+/// Writes the tables of the raw figures into the page.
 ///
 /// # Errors
 /// Where there are no figures, or the page has no marks.
 pub(crate) fn tabulate(tabulate: &Tabulate) -> anyhow::Result<()> {
-    let raw = fs::read_to_string(&tabulate.raw).context("there are no raw figures; run compare")?;
-    let lines: Vec<Value> = raw
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()?;
+    let lines = figures(&tabulate.raw).context("there are no raw figures; run compare")?;
     let page = fs::read_to_string(&tabulate.page)?;
-    let page = table::put_into(&page, table::FIGURES, &table::of(&lines))?;
+    let mut page = table::put_into(&page, table::FIGURES, &table::of(&lines))?;
+    if tabulate.pages.exists() {
+        let of_pages = pages::table::of(&figures(&tabulate.pages)?);
+        page = table::put_into(&page, pages::table::PAGES, &of_pages)?;
+    }
     Ok(fs::write(&tabulate.page, page)?)
+}
+
+fn figures(raw: &Path) -> anyhow::Result<Vec<Value>> {
+    let raw = fs::read_to_string(raw)?;
+    let lines = raw.lines().map(serde_json::from_str);
+    Ok(lines.collect::<Result<_, _>>()?)
 }
 
 /// The figures of one run, or why it broke off.

@@ -4,6 +4,7 @@
 mod compare;
 mod echo;
 mod load;
+mod pages;
 mod watchers;
 
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     /// Holds many streams of presence open at a Deskbell of its own and prints one line of JSON: memory for each, and
     /// the time from a PUBLISH to the last of them.
     Watchers(watchers::Watchers),
+    /// Measures Deskbell, nchan and a file of nginx in turn: pages that watch, and pages that ask.
+    Pages(pages::Plan),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Tabulate(tabulate) => compare::tabulate(&tabulate),
         Command::Echo(echo) => echo::run(&echo),
         Command::Watchers(watchers) => watchers::run(&watchers).map(|line| say(&line)),
+        Command::Pages(plan) => pages::run(&plan),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! Many web pages that watch one site, and what a rep's PUBLISH costs on its way to all of them.
 //! Must not know the inside of the server.
 
-mod pages;
+pub(crate) mod pages;
 
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
@@ -65,7 +65,7 @@ fn measure(plan: &Watchers, folder: &Path) -> anyhow::Result<String> {
     rep.publish(State::Here)?;
     // The first page makes the server open what it keeps open.
     let mut first = Pages::new()?;
-    first.open(http, 1, State::Here.mark(), PATIENCE)?;
+    first.open(http, pages::EVENTS, 1, State::Here.mark(), PATIENCE)?;
     first.hear(State::Here.mark(), PATIENCE)?;
     drop(first);
     thread::sleep(Duration::from_secs(1));
@@ -73,7 +73,13 @@ fn measure(plan: &Watchers, folder: &Path) -> anyhow::Result<String> {
 
     let mut pages = Pages::new()?;
     let opening = Instant::now();
-    pages.open(http, plan.watchers, State::Here.mark(), PATIENCE)?;
+    pages.open(
+        http,
+        pages::EVENTS,
+        plan.watchers,
+        State::Here.mark(),
+        PATIENCE,
+    )?;
     pages.hear(State::Here.mark(), PATIENCE)?;
     let opened = opening.elapsed();
     let arrived = used(server.id());
@@ -141,22 +147,26 @@ fn report(
 
 /// What the rep is, and by which words of an event a page hears it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Here,
     Away,
+    /// Nothing but the last change of a run.
+    Busy,
 }
 
 impl State {
-    const fn mark(self) -> &'static str {
+    pub(crate) const fn mark(self) -> &'static str {
         match self {
             Self::Here => "\"available\":1",
-            Self::Away => "\"available\":0",
+            // A rep who is busy is not available either, which comes after.
+            Self::Away => "\"available\":0,\"busy\":0",
+            Self::Busy => "\"busy\":1",
         }
     }
 }
 
 /// The one rep, a softphone that publishes over UDP.
-struct Rep {
+pub(crate) struct Rep {
     socket: UdpSocket,
     via: String,
     number: u64,
@@ -164,7 +174,7 @@ struct Rep {
 }
 
 impl Rep {
-    fn new(sip: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn new(sip: SocketAddr) -> anyhow::Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(sip)?;
         socket.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -178,10 +188,11 @@ impl Rep {
     }
 
     /// Returns when it is answered.
-    fn publish(&mut self, state: State) -> anyhow::Result<()> {
+    pub(crate) fn publish(&mut self, state: State) -> anyhow::Result<()> {
         let body = match state {
             State::Here => document(DOMAIN, "open", ""),
             State::Away => document(DOMAIN, "open", "<rpid:away/>"),
+            State::Busy => document(DOMAIN, "open", "<rpid:busy/>"),
         };
         let more = if self.entity_tag.is_empty() {
             ""
@@ -213,7 +224,7 @@ impl Rep {
 }
 
 /// A shop as large as that of `deskbell demo`: nine groups.
-fn configuration(sip: SocketAddr, http: SocketAddr) -> String {
+pub(crate) fn configuration(sip: SocketAddr, http: SocketAddr) -> String {
     let mut text = format!(
         "[sip]\ndomain = \"{DOMAIN}\"\nlisten = [\"udp://{sip}\", \"tcp://{sip}\"]\n[http]\nlisten = \"{http}\"\n\
          [storage]\nurl = \"sqlite::memory:\"\n[dangerous]\nopen_domain = true\n\

@@ -133,10 +133,34 @@ impl Contender {
 impl Running {
     /// Starts it and waits until it answers SIP at that address.
     pub(crate) fn start(
+        command: Command,
+        folder: &Path,
+        address: SocketAddr,
+        name: &str,
+    ) -> anyhow::Result<Self> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(Duration::from_millis(200)))?;
+        let mut number = 0;
+        Self::start_until(command, folder, address, name, || {
+            number += 1;
+            let text = format!(
+                "OPTIONS sip:shop.example SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKstart{number};rport\r\nMax-Forwards: 70\r\n\
+                 From: <sip:a@shop.example>;tag=1\r\nTo: <sip:shop.example>\r\nCall-ID: start{number}\r\nCSeq: 1 OPTIONS\r\n\
+                 User-Agent: the one that waits until it answers\r\nContent-Length: 0\r\n\r\n",
+                socket.local_addr()?
+            );
+            socket.send_to(text.as_bytes(), address)?;
+            Ok(socket.recv(&mut [0; 4096]).is_ok())
+        })
+    }
+
+    /// Starts it and waits until it answers, which `answers` finds out.
+    pub(crate) fn start_until(
         mut command: Command,
         folder: &Path,
         address: SocketAddr,
         name: &str,
+        mut answers: impl FnMut() -> anyhow::Result<bool>,
     ) -> anyhow::Result<Self> {
         let child = command
             .current_dir(folder)
@@ -145,8 +169,17 @@ impl Running {
             .spawn()
             .with_context(|| format!("failed to start {name}"))?;
         let mut running = Self { child, address };
-        running.wait_until_it_answers(name)?;
-        Ok(running)
+        let begun = Instant::now();
+        while begun.elapsed() < START_TIME {
+            if answers()? {
+                return Ok(running);
+            }
+            if let Some(status) = running.child.try_wait()? {
+                bail!("{name} ended: {status}");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        bail!("{name} does not answer")
     }
 
     pub(super) const fn address(&self) -> SocketAddr {
@@ -155,31 +188,6 @@ impl Running {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    fn wait_until_it_answers(&mut self, name: &str) -> anyhow::Result<()> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
-        socket.set_read_timeout(Some(Duration::from_millis(200)))?;
-        let begun = Instant::now();
-        let mut number = 0;
-        while begun.elapsed() < START_TIME {
-            number += 1;
-            let text = format!(
-                "OPTIONS sip:shop.example SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKstart{number};rport\r\nMax-Forwards: 70\r\n\
-                 From: <sip:a@shop.example>;tag=1\r\nTo: <sip:shop.example>\r\nCall-ID: start{number}\r\nCSeq: 1 OPTIONS\r\n\
-                 User-Agent: the one that waits until it answers\r\nContent-Length: 0\r\n\r\n",
-                socket.local_addr()?
-            );
-            socket.send_to(text.as_bytes(), self.address)?;
-            if socket.recv(&mut [0; 4096]).is_ok() {
-                return Ok(());
-            }
-            if let Some(status) = self.child.try_wait()? {
-                bail!("{name} ended: {status}");
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        bail!("{name} does not answer")
     }
 }
 

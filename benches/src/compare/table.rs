@@ -205,13 +205,13 @@ fn count(run: &Value, field: &str) -> Option<u64> {
     run.get(field)?.as_u64()
 }
 
-fn of_contender<'a>(lines: &[&'a Value], name: &str) -> Vec<&'a Value> {
+pub(crate) fn of_contender<'a>(lines: &[&'a Value], name: &str) -> Vec<&'a Value> {
     let is_of = |line: &&&Value| line.get("contender").and_then(Value::as_str) == Some(name);
     lines.iter().filter(is_of).copied().collect()
 }
 
 /// The least, the median and the most.
-fn spread(runs: &[&Value], field: &str) -> Option<(f64, f64, f64)> {
+pub(crate) fn spread(runs: &[&Value], field: &str) -> Option<(f64, f64, f64)> {
     let mut values: Vec<f64> = runs
         .iter()
         .filter_map(|run| run.get(field)?.as_f64())
@@ -226,7 +226,7 @@ fn spread(runs: &[&Value], field: &str) -> Option<(f64, f64, f64)> {
     Some((*values.first()?, median, *values.last()?))
 }
 
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value >= 10.0 {
         format!("{value:.0}")
     } else {

@@ -10,10 +10,14 @@ use memchr::memmem;
 use rustix::event::{Timespec, epoll};
 
 /// All pages that are open.
-pub(super) struct Pages {
+pub(crate) struct Pages {
     poll: OwnedFd,
     pages: Vec<Page>,
     ready: Vec<epoll::Event>,
+    /// When each of those that have heard did.
+    heard_at: Vec<Instant>,
+    /// Events with data that have come to all of them together.
+    events: u64,
 }
 
 struct Page {
@@ -24,10 +28,12 @@ struct Page {
 }
 
 /// When the first and the last of all pages heard.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Heard {
-    pub(super) first: Instant,
-    pub(super) last: Instant,
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) first: Instant,
+    pub(crate) last: Instant,
+    /// Each of them, in order.
+    pub(crate) all: Vec<Instant>,
 }
 
 /// Pages that are looked at in one turn.
@@ -35,34 +41,44 @@ const TURN: usize = 256;
 /// Pages that have heard nothing yet at once; with more of them the backlog of the server is full, and the kernel has
 /// them wait for a second.
 const ARRIVING: usize = 200;
-const REQUEST: &[u8] =
-    b"GET /v1/sites/shop/presence/events HTTP/1.1\r\nHost: help.shop.example\r\nAccept: text/event-stream\r\n\
-      Accept-Language: en\r\nUser-Agent: benches, pages that watch\r\nOrigin: https://shop.example\r\nSec-Fetch-Mode: cors\r\n\r\n";
+/// Where Deskbell has the events of the site.
+pub(crate) const EVENTS: &str = "/v1/sites/shop/presence/events";
+
+fn request(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: help.shop.example\r\nAccept: text/event-stream\r\n\
+         Accept-Language: en\r\nUser-Agent: benches, pages that watch\r\nOrigin: https://shop.example\r\nSec-Fetch-Mode: cors\r\n\r\n"
+    )
+}
 
 impl Pages {
     /// None open.
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         Ok(Self {
             poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             pages: Vec::new(),
             ready: Vec::with_capacity(TURN),
+            heard_at: Vec::new(),
+            events: 0,
         })
     }
 
     /// Opens so many more, which hear an event with that mark before long.
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         server: SocketAddr,
+        path: &str,
         count: usize,
         mark: &str,
         patience: Duration,
     ) -> anyhow::Result<()> {
         let finder = memmem::Finder::new(mark);
         let mut arriving = 0;
+        let request = request(path);
         for opened in 0..count {
             let mut stream = TcpStream::connect(server)
                 .with_context(|| format!("failed to open page {opened}"))?;
-            stream.write_all(REQUEST)?;
+            stream.write_all(request.as_bytes())?;
             stream.set_nonblocking(true)?;
             let place = epoll::EventData::new_u64(self.pages.len() as u64);
             epoll::add(&self.poll, &stream, place, epoll::EventFlags::IN)?;
@@ -84,35 +100,34 @@ impl Pages {
     }
 
     /// Reads until every page has had an event with that mark.
-    pub(super) fn hear(&mut self, mark: &str, patience: Duration) -> anyhow::Result<Heard> {
+    pub(crate) fn hear(&mut self, mark: &str, patience: Duration) -> anyhow::Result<Heard> {
         let begun = Instant::now();
         let finder = memmem::Finder::new(mark);
-        let mut heard = Heard {
-            first: begun,
-            last: begun,
-        };
         let mut missing = self.pages.iter().filter(|page| !page.has_heard).count();
         while missing > 0 {
             let left = patience
                 .checked_sub(begun.elapsed())
                 .with_context(|| format!("{missing} pages did not hear within {patience:?}"))?;
-            let fresh = self.look(Some(left), Some(&finder))?;
-            if fresh > 0 {
-                heard.last = Instant::now();
-                if heard.first == begun {
-                    heard.first = heard.last;
-                }
-            }
-            missing -= fresh;
+            missing -= self.look(Some(left), Some(&finder))?;
         }
         for page in &mut self.pages {
             page.has_heard = false;
         }
-        Ok(heard)
+        let all = std::mem::take(&mut self.heard_at);
+        Ok(Heard {
+            first: all.first().copied().unwrap_or(begun),
+            last: all.last().copied().unwrap_or(begun),
+            all,
+        })
+    }
+
+    /// Events with data that have come so far, to all pages together.
+    pub(crate) const fn events(&self) -> u64 {
+        self.events
     }
 
     /// Reads what comes for so long.
-    pub(super) fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
+    pub(crate) fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
         let begun = Instant::now();
         while let Some(left) = time.checked_sub(begun.elapsed()) {
             self.look(Some(left), None)?;
@@ -140,9 +155,11 @@ impl Pages {
             let Some(page) = self.pages.get_mut(place) else {
                 continue;
             };
-            let hears = page.read(&mut buffer, mark)?;
+            let (events, hears) = page.read(&mut buffer, mark)?;
+            self.events += events;
             if hears && !page.has_heard {
                 page.has_heard = true;
+                self.heard_at.push(Instant::now());
                 fresh += 1;
             }
         }
@@ -151,31 +168,33 @@ impl Pages {
 }
 
 impl Page {
-    /// Whether an event with the mark came.
+    /// How many events with data came, and whether the mark is in them.
     fn read(
         &mut self,
         buffer: &mut [u8],
         mark: Option<&memmem::Finder<'_>>,
-    ) -> anyhow::Result<bool> {
+    ) -> anyhow::Result<(u64, bool)> {
         let length = match self.stream.read(buffer) {
             Ok(0) => bail!("the server closed a stream"),
             Ok(length) => length,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok((0, false)),
             Err(error) => return Err(error.into()),
         };
         self.rest
             .extend_from_slice(buffer.get(..length).unwrap_or_default());
         let Some(end) = memmem::rfind(&self.rest, b"\n\n") else {
-            return Ok(false);
+            return Ok((0, false));
         };
         let whole = self.rest.get(..end).unwrap_or_default();
         let hears = mark.is_some_and(|mark| mark.find(whole).is_some());
+        // The text of a document has no line of its own that begins so.
+        let events = memmem::find_iter(whole, "data: ").count() as u64;
         self.rest.drain(..end + 2);
         if self.rest.is_empty() {
             // Ten thousand pages should not hold what they have read.
             self.rest = Vec::new();
         }
-        Ok(hears)
+        Ok((events, hears))
     }
 }
 
@@ -196,7 +215,7 @@ mod tests {
             let mut streams: Vec<TcpStream> = (0..2)
                 .map(|_| {
                     let (mut stream, _) = listener.accept().unwrap();
-                    let mut request = vec![0; REQUEST.len()];
+                    let mut request = vec![0; request(EVENTS).len()];
                     stream.read_exact(&mut request).unwrap();
                     stream
                 })
@@ -212,9 +231,10 @@ mod tests {
             streams
         });
         let mut pages = Pages::new().unwrap();
-        pages.open(address, 2, "mark", PATIENCE).unwrap();
+        pages.open(address, EVENTS, 2, "mark", PATIENCE).unwrap();
         let heard = pages.hear("mark", PATIENCE).unwrap();
         assert!(heard.first <= heard.last);
+        assert_eq!((heard.all.len(), pages.events()), (2, 3));
         let none = pages.hear("mark", Duration::from_millis(50)).unwrap_err();
         assert!(
             none.to_string().starts_with("2 pages did not hear"),

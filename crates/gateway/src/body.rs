@@ -86,3 +86,30 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
         "The body has to be application/json without a Content-Encoding.",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::response::IntoResponse;
+    use futures_util::stream;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    /// H17: a body may not come a byte at a time for ever.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_in_is_not_waited_for() {
+        let trickle = stream::unfold((), |()| async {
+            sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+        });
+        let started = Instant::now();
+        let refused = read(Body::from_stream(trickle)).await.unwrap_err();
+        assert_eq!(
+            refused.into_response().status(),
+            StatusCode::REQUEST_TIMEOUT
+        );
+        assert_eq!(started.elapsed(), TIME);
+    }
+}

@@ -12,6 +12,7 @@ use crate::config::{Config, Options};
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::pace::Paces;
+use crate::ready::Ready;
 use crate::repeats::Repeats;
 use crate::visitor::Forgotten;
 use crate::wall::Wall;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) clicked: Repeats,
     /// How often help is asked for.
     pub(crate) clicks: Clicks,
+    /// Answers that are given again as long as nothing changes.
+    pub(crate) ready: Ready,
     /// The newest events of presence.
     pub(crate) events: SharedEvents,
     /// Visitors who do not want to be known again.
@@ -62,6 +65,7 @@ impl Face {
             repeats: Repeats::default(),
             clicked: Repeats::default(),
             clicks: Clicks::default(),
+            ready: Ready::default(),
             events: SharedEvents::default(),
             forgotten: Forgotten::default(),
             wall: Wall::default(),

@@ -27,6 +27,7 @@ mod origin;
 mod pace;
 mod problem;
 mod random;
+mod ready;
 mod repeats;
 mod report;
 mod routes;

@@ -81,6 +81,16 @@ impl Metrics {
         route: Option<&str>,
         status: http::StatusCode,
     ) {
+        self.counter_of_request(method, route, status).inc();
+    }
+
+    /// What such requests are counted by.
+    pub(crate) fn counter_of_request(
+        &self,
+        method: &http::Method,
+        route: Option<&str>,
+        status: http::StatusCode,
+    ) -> Counter {
         let method = match *method {
             http::Method::GET
             | http::Method::HEAD
@@ -101,7 +111,7 @@ impl Metrics {
             route: route.unwrap_or("none").to_owned(),
             class,
         };
-        self.requests.get_or_create(&labels).inc();
+        self.requests.get_or_create_owned(&labels)
     }
 
     /// The text of all, with the groups as they stand in the snapshot, the scores of what was promised, and the figures

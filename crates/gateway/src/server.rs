@@ -27,6 +27,7 @@ use crate::desk::Desk;
 use crate::face::{ConfigHandle, Face};
 use crate::leaving::leave;
 use crate::metrics::Counted;
+use crate::ready::Question;
 use crate::routes;
 use crate::source::Peer;
 use crate::wall;
@@ -167,13 +168,30 @@ async fn serve(
 ) {
     let exit = connection.exit();
     let service = service_fn(move |mut request: http::Request<Incoming>| {
-        request.extensions_mut().insert(Peer(ends.remote.ip()));
-        request.extensions_mut().insert(ends);
-        let may_leave = request.version() == Version::HTTP_11 && request.method() == Method::GET;
-        let (exit, face) = (exit.clone(), face.clone());
-        let answer = app.clone().call(request);
+        let question = Question::of(&request, &face);
+        let ready = question
+            .as_ref()
+            .and_then(|question| face.ready.answer(question));
+        let routed = match ready {
+            Some(response) => Err(response),
+            None => {
+                request.extensions_mut().insert(Peer(ends.remote.ip()));
+                request.extensions_mut().insert(ends);
+                let may_leave =
+                    request.version() == Version::HTTP_11 && request.method() == Method::GET;
+                let answer = app.clone().call(request);
+                Ok((answer, may_leave, question, exit.clone(), face.clone()))
+            }
+        };
         async move {
+            let (answer, may_leave, question, exit, face) = match routed {
+                Ok(routed) => routed,
+                Err(ready) => return Ok(ready),
+            };
             let response = answer.await?;
+            if let Some(question) = question {
+                face.ready.keep(question, &response, &face);
+            }
             if may_leave {
                 leave(response, &exit, &face).await
             } else {

@@ -16,7 +16,8 @@ use crate::metrics::Counted;
 use crate::selection::Selection;
 use crate::wire::presence::PresenceDocument;
 
-/// Least time between two events of one stream; what happens within it is one event.
+/// Least time between the moments at which two events of one stream are due; what happens within it is one event. One
+/// that is late, because others were told first, puts none off that comes after it.
 const GAP: Duration = Duration::from_millis(100);
 
 /// A comment goes out so often where nothing happens.
@@ -118,7 +119,7 @@ impl PresenceWatcher {
 
     fn first(&mut self, last_event_id: Option<u64>) -> Option<Bytes> {
         let snapshot = self.snapshots.borrow_and_update().clone();
-        self.remember(&snapshot);
+        self.remember(&snapshot, Instant::now());
         if last_event_id == Some(snapshot.version) {
             return None;
         }
@@ -132,12 +133,17 @@ impl PresenceWatcher {
                 () = sleep_until(self.quiet_since + KEEP_ALIVE) => return Some(COMMENT),
                 () = self.stop.cancelled() => return None,
             }
-            if let Next::Change { not_before, .. } = &self.next {
-                sleep_until(*not_before).await;
+            let heard = Instant::now();
+            let due = match &self.next {
+                Next::Greeting { .. } | Next::First { .. } => heard,
+                Next::Change { not_before, .. } => heard.max(*not_before),
+            };
+            if due > heard {
+                sleep_until(due).await;
             }
             let snapshot = self.snapshots.borrow_and_update().clone();
             let is_new = self.is_new(&snapshot);
-            self.remember(&snapshot);
+            self.remember(&snapshot, due);
             if is_new {
                 return self.face.events.event(&self.selection, &snapshot);
             }
@@ -154,10 +160,10 @@ impl PresenceWatcher {
         }
     }
 
-    fn remember(&mut self, snapshot: &Arc<Snapshot>) {
+    fn remember(&mut self, snapshot: &Arc<Snapshot>, due: Instant) {
         self.next = Next::Change {
             sent: snapshot.clone(),
-            not_before: Instant::now() + GAP,
+            not_before: due + GAP,
         };
     }
 }

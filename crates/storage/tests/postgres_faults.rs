@@ -1,5 +1,6 @@
 //! PostgreSQL behind a wire that cuts and garbles, and one that refuses (rows D5, R11 and R12 of the threat table): what
-//! was acknowledged is there once, and nothing panics or waits for ever. `DESKBELL_FAULTS=1000` does so many of each.
+//! was acknowledged is there once, and nothing panics or waits for ever. `DESKBELL_FAULTS=1000` does so many of each;
+//! `DESKBELL_FREEZE_SECONDS=120` leaves a frozen server frozen for so long.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,6 +11,7 @@
 
 mod stories;
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -36,6 +38,13 @@ fn times(usual: usize) -> usize {
         .ok()
         .and_then(|times| times.parse().ok())
         .unwrap_or(usual)
+}
+
+/// How long a server stays frozen; by itself only until whoever looks at something is told.
+fn frozen_for() -> Duration {
+    let seconds = std::env::var("DESKBELL_FREEZE_SECONDS").ok();
+    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
 }
 
 fn opened(ticket: &str) -> Record {
@@ -281,6 +290,7 @@ async fn a_frozen_server_is_told_to_readers_and_waited_for_by_writers() {
     let url = postgres.create("deskbell").unwrap();
     let journal = Journal::open(&url).await.unwrap();
     journal.commit(vec![opened("a")]).await.unwrap();
+    let mut slowest = Duration::ZERO;
     for round in 0..times(40) / 20 {
         assert_eq!(said(&journal).await.len(), round);
         postgres.freeze().unwrap();
@@ -295,10 +305,19 @@ async fn a_frozen_server_is_told_to_readers_and_waited_for_by_writers() {
         println!("told after {:?}", began.elapsed());
         // Far from the minute that a start may take to read.
         assert!(began.elapsed() < Duration::from_secs(30));
-        assert!(timeout(Duration::ZERO, &mut promised).await.is_err());
+        let still = frozen_for().saturating_sub(began.elapsed());
+        assert!(timeout(still, &mut promised).await.is_err());
         postgres.thaw().unwrap();
+        let thawed = Instant::now();
         timeout(LIMIT, promised).await.unwrap().unwrap().unwrap();
+        slowest = slowest.max(thawed.elapsed());
+        println!("kept {:?} after it goes on", thawed.elapsed());
     }
+    println!("slowest {slowest:?}");
+    let kept: HashSet<String> = said(&journal).await.into_iter().collect();
+    let asked = (0..times(40) / 20).map(|round| round.to_string());
+    assert_eq!(kept, asked.collect());
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
     journal.close().await;
 }
 

@@ -53,7 +53,8 @@ impl Scenes {
         }
         let folder = self.script.parent().context("the script lies nowhere")?;
         Command::new(&self.node)
-            .args(["--test", "--test-reporter=spec"])
+            // A scene that fails leaves its servers open: node would wait for them.
+            .args(["--test", "--test-force-exit", "--test-reporter=spec"])
             .arg(&self.script)
             .current_dir(folder)
             .env("DESKBELL_SERVER", facts.to_string())

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ pub(super) async fn document(_: Authorised<Anyone>, headers: HeaderMap) -> Respo
     let cacheable = Cacheable {
         content_type: "application/json",
         cache_control: "no-cache",
-        body: DOCUMENT.to_string().into_bytes(),
+        body: DOCUMENT.to_string().into(),
     };
     cacheable.answer(&headers)
 }
@@ -43,7 +44,7 @@ pub(super) async fn show(_: Authorised<Anyone>, headers: HeaderMap) -> Response 
     let cacheable = Cacheable {
         content_type: "text/html; charset=utf-8",
         cache_control: "no-cache",
-        body: PAGE.clone().into_bytes(),
+        body: PAGE.clone().into(),
     };
     let mut response = cacheable.answer(&headers);
     response.headers_mut().insert(
@@ -58,7 +59,7 @@ pub(super) async fn sheet(_: Authorised<Anyone>, headers: HeaderMap) -> Response
     let cacheable = Cacheable {
         content_type: "text/css; charset=utf-8",
         cache_control: "no-cache",
-        body: include_bytes!("../../assets/api.css").to_vec(),
+        body: Bytes::from_static(include_bytes!("../../assets/api.css")),
     };
     cacheable.answer(&headers)
 }

@@ -45,7 +45,7 @@ pub(super) async fn show(
     let cacheable = Cacheable {
         content_type: "image/svg+xml; charset=utf-8",
         cache_control: "public, max-age=5, stale-while-revalidate=30",
-        body: picture(subject, outlook, language).into_bytes(),
+        body: picture(subject, outlook, language).into(),
     };
     let mut response = cacheable.answer(&headers);
     let own = response.headers_mut();

@@ -1,6 +1,7 @@
 //! Answers with a strong entity-tag, and 304 to those who have them already.
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 /// A body that caches may keep.
@@ -10,7 +11,7 @@ pub(super) struct Cacheable {
     /// How long it may be kept.
     pub(super) cache_control: &'static str,
     /// The bytes.
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
 }
 
 impl Cacheable {

@@ -41,7 +41,7 @@ pub(super) async fn show(
     let cacheable = Cacheable {
         content_type: "text/html; charset=utf-8",
         cache_control: "public, max-age=5, stale-while-revalidate=30",
-        body: markup(&selection, outlook, language).into_bytes(),
+        body: markup(&selection, outlook, language).into(),
     };
     let mut response = cacheable.answer(&headers);
     response.headers_mut().insert(

@@ -1,14 +1,16 @@
 //! `GET /v1/sites/{site}/presence`: the groups of a site as they stand.
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{MatchedPath, Path, Query, State};
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use crate::authorised::{Anyone, Authorised};
 use crate::face::Face;
 use crate::language::Language;
 use crate::problem::Problem;
+use crate::ready::Repeatable;
 use crate::routes::conditional::Cacheable;
 use crate::selection::{Selection, SelectionQuery};
 use crate::wire::presence::PresenceDocument;
@@ -30,14 +32,18 @@ pub(super) async fn show(
     Path(site): Path<String>,
     query: Result<Query<SelectionQuery>, QueryRejection>,
     headers: HeaderMap,
+    route: MatchedPath,
 ) -> Result<Response, Problem> {
     let selection = select(&face, &site, query)?;
+    let body = Bytes::from(document(&face, &selection)?);
     let cacheable = Cacheable {
         content_type: "application/json",
         cache_control: "public, max-age=1, stale-while-revalidate=5",
-        body: document(&face, &selection)?,
+        body: body.clone(),
     };
-    Ok(cacheable.answer(&headers))
+    let mut response = cacheable.answer(&headers);
+    response.extensions_mut().insert(Repeatable { body, route });
+    Ok(response)
 }
 
 /// The language that the query asks for.

@@ -24,7 +24,7 @@ const ADDRESSES: [&str; 13] = [
     "/v1/admin/tickets",
 ];
 
-async fn world(store: &Arc<Store>) -> World {
+pub(crate) async fn world(store: &Arc<Store>) -> World {
     let mut expired = AdminKey::new("old", "the-expired-key", &[Scope::Read]);
     expired.expires_unix_ms = Some(0);
     let mut config = config();
@@ -42,7 +42,7 @@ async fn world(store: &Arc<Store>) -> World {
     World::with(config, Options::default()).await
 }
 
-fn store() -> Arc<Store> {
+pub(crate) fn store() -> Arc<Store> {
     Arc::new(Store::new(StoreConfig::new([7; 16])))
 }
 

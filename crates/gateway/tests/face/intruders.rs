@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::admin::store;
 use crate::world::World;
 
 /// Every answer on one connection to these bytes, until it is closed or silent.
@@ -152,6 +153,66 @@ async fn streams_that_are_reset_at_once_hold_nobody_up() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("{} streams are left over", world.desk.watchers());
+}
+
+/// A frame of HTTP/2 (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut bytes = length[1..].to_vec();
+    bytes.extend([kind, flags, 0, 0, 0, stream]);
+    bytes.extend(payload);
+    bytes
+}
+
+/// H2: headers that go on without end, and a body of empty frames: each costs its sender next to nothing, and ends the
+/// connection; others are served meanwhile.
+#[tokio::test]
+async fn frames_without_end_end_the_connection() {
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const CONTINUATION: u8 = 9;
+    const END_HEADERS: u8 = 4;
+    let world = World::new().await;
+    let path = b"/v1/sites/shop/tickets";
+    let mut post = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    post.extend(path);
+    post.extend(b"\x01\x01x\x0f\x10\x10application/json");
+    let more = b"\0\x01x\x01y".repeat(200);
+    for (begins, goes_on) in [
+        (
+            frame(HEADERS, 0, 1, &[0x82]),
+            frame(CONTINUATION, 0, 1, &more),
+        ),
+        (
+            frame(HEADERS, END_HEADERS, 1, &post),
+            frame(DATA, 0, 1, &[]),
+        ),
+    ] {
+        let stream = TcpStream::connect(world.address).await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        let flood = tokio::spawn(async move {
+            let settings = frame(4, 0, 0, &[]);
+            let opening = [
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(),
+                &settings,
+                &begins,
+            ];
+            writer.write_all(&opening.concat()).await?;
+            for _ in 0..1_000 {
+                writer.write_all(&goes_on.repeat(100)).await?;
+            }
+            // What is not ended by then is not going to be.
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            std::io::Result::Ok(())
+        });
+        let reply = timeout(Duration::from_secs(5), world.get("/healthz").send());
+        assert_eq!(reply.await.unwrap().status, 200);
+        let mut said = Vec::new();
+        // It may end with a reset, for what was sent and not read.
+        let ended = timeout(Duration::from_secs(15), reader.read_to_end(&mut said)).await;
+        assert!(ended.is_ok(), "the connection goes on");
+        flood.abort();
+    }
 }
 
 /// H16: whatever takes a body takes a bounded one.
@@ -331,7 +392,7 @@ fn percent(text: &str) -> String {
 /// O2, O3: without a key of the configuration nobody is let in, whatever is guessed.
 #[tokio::test]
 async fn no_default_opens_the_admin_addresses() {
-    let world = World::new().await;
+    let (bare, configured) = (World::new().await, crate::admin::world(&store()).await);
     for guess in [
         "admin",
         "password",
@@ -352,14 +413,17 @@ async fn no_default_opens_the_admin_addresses() {
             .filter(|address| address.who.starts_with("admin:"))
         {
             let path = address.path.replace(['{', '}'], "");
-            let call = world.client().call(&address.method, &path);
-            let call = if address.method == "GET" {
-                call
-            } else {
-                call.json("{}")
-            };
-            let call = call.header("authorization", &format!("Bearer {guess}"));
-            call.send().await.problem(404);
+            // Where a key is configured, too, it is the only one.
+            for (world, status) in [(&bare, 404), (&configured, 401)] {
+                let call = world.client().call(&address.method, &path);
+                let call = if address.method == "GET" {
+                    call
+                } else {
+                    call.json("{}")
+                };
+                let call = call.header("authorization", &format!("Bearer {guess}"));
+                call.send().await.problem(status);
+            }
         }
     }
 }

@@ -151,6 +151,28 @@ async fn a_handshake_that_grows_without_end_is_refused_and_nobody_waits_for_it()
     }
 }
 
+/// H17: headers that come a byte at a time have to be there in time all together.
+#[tokio::test]
+async fn headers_that_trickle_in_end_the_connection() {
+    let world = World::new().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nx: ")
+        .await
+        .unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let trickle = tokio::spawn(async move {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+    let mut said = Vec::new();
+    // It may end with a reset, for what was sent and not read.
+    let ended = timeout(Duration::from_secs(30), reader.read_to_end(&mut said)).await;
+    assert!(ended.is_ok(), "the connection goes on");
+    trickle.abort();
+}
+
 #[tokio::test]
 async fn requests_that_could_be_smuggled_are_refused() {
     let world = World::new().await;

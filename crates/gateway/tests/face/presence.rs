@@ -79,6 +79,49 @@ async fn an_unchanged_presence_is_not_sent_again() {
     assert_ne!(third.header("etag"), etag);
 }
 
+/// The second time it is ready; nobody can tell, and what differs is not mixed up.
+#[tokio::test]
+async fn what_is_asked_again_is_answered_as_the_first_time() {
+    const PATH: &str = "/v1/sites/shop/presence";
+    let world = World::new().await;
+    let get = async |path: &str, origin: Option<&str>| {
+        let call = world.get(path);
+        match origin {
+            Some(origin) => call.header("origin", origin).send().await,
+            None => call.send().await,
+        }
+    };
+    let listed = Some("https://shop.example");
+    for version in [1, 2] {
+        if version > 1 {
+            world.desk.show(version, 0);
+        }
+        for (path, origin) in [
+            (PATH, None),
+            (PATH, listed),
+            (PATH, Some("https://evil.example")),
+            ("/v1/sites/shop/presence?tier=gold", listed),
+        ] {
+            let first = get(path, origin).await;
+            let second = get(path, origin).await;
+            assert_eq!(first.json(200)["version"], version, "{path} {origin:?}");
+            assert_eq!(second.body, first.body, "{path} {origin:?}");
+            let mut headers = [first.headers, second.headers];
+            for headers in &mut headers {
+                headers.remove("date");
+            }
+            assert_eq!(headers[0], headers[1], "{path} {origin:?}");
+            let allowed = headers[1].get("access-control-allow-origin");
+            let allowed = allowed.map(|allowed| allowed.to_str().unwrap());
+            assert_eq!(allowed, origin.filter(|_| origin == listed), "{path}");
+        }
+    }
+    let figures = world.get("/metrics").send().await;
+    let figures = figures.text();
+    let counted = r#"deskbell_http_requests_total{method="GET",route="/v1/sites/{site}/presence",class="2xx"} 16"#;
+    assert!(figures.contains(counted), "{figures}");
+}
+
 /// What carries the state without a script may be kept by whoever stands between, and asked for again by its tag.
 #[tokio::test]
 async fn fragment_and_badge_are_kept_for_seconds_and_asked_for_by_their_tag() {
