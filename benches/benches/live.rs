@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use helpdesk::{
-    AccessDigest, Addressee, Ask, Clock, Config, Helpdesk, Input, Level, LineId, Output, Rep,
-    RepId, ReplyId, Routing, Site, SiteId, Skill, SkillId, TicketId, Tier, TierId, Wishes,
+    AccessDigest, Addressee, Ask, Clock, Config, DeliveryOutcome, Helpdesk, Input, Level, LineId,
+    Output, Rep, RepId, ReplyId, Routing, Site, SiteId, Skill, SkillId, TicketId, Tier, TierId,
+    Wishes,
 };
 use presence::Availability;
 use rustix::time::{ClockId, clock_gettime};
@@ -96,6 +97,7 @@ fn main() {
 /// waits apart from the rest, and what share of the time these take.
 fn sustain(about: &str, desk: &mut Live) {
     desk.pace = Pace::AsItTakes;
+    desk.acknowledged = (0, Duration::ZERO);
     let began = Instant::now();
     let mut costs = [Duration::ZERO; 3];
     let (mut rounds, mut forecasts, mut forecasting) = (0_u32, 0_u32, Duration::ZERO);
@@ -112,14 +114,16 @@ fn sustain(about: &str, desk: &mut Live) {
         rounds += 1;
     }
     let mean = |cost: Duration| cost.as_secs_f64() * 1e6 / f64::from(rounds);
-    let all = forecasting + costs.iter().sum::<Duration>();
+    let (acknowledgements, acknowledging) = desk.acknowledged;
+    let all = forecasting + costs.iter().sum::<Duration>() + acknowledging;
     println!(
-        "{about}  {rounds} rounds: an end with the next offer {:.1} us ({:.0} a second), taken {:.1} us, a click {:.1} us; \
-         {forecasts} forecasts of {:.0} us, {:.0} % of the time",
+        "{about}  {rounds} rounds: an end with the next offer {:.1} us ({:.0} a second), taken {:.1} us, a click {:.1} us, \
+         an acknowledgement {:.1} us; {forecasts} forecasts of {:.0} us, {:.0} % of the time",
         mean(costs[0]),
         1e6 / mean(costs[0]),
         mean(costs[1]),
         mean(costs[2]),
+        acknowledging.as_secs_f64() * 1e6 / f64::from(acknowledgements.max(1)),
         forecasting.as_secs_f64() * 1e6 / f64::from(forecasts.max(1)),
         100.0 * forecasting.as_secs_f64() / all.as_secs_f64(),
     );
@@ -172,8 +176,10 @@ struct Live {
     /// All that ever waited, in order: whoever came last leaves first.
     queued: Vec<TicketId>,
     pace: Pace,
-    /// What the last input took.
+    /// What the last input took, and the acknowledgements of what it sent.
     took: Duration,
+    /// How many messages phones have acknowledged, and what that took.
+    acknowledged: (u32, Duration),
     /// What it costs to look at the clock, which is no part of an input.
     clock_costs: Duration,
     /// Room for what one input leads to.
@@ -201,6 +207,7 @@ impl Live {
             queued: Vec::new(),
             pace: Pace::Steps,
             took: Duration::ZERO,
+            acknowledged: (0, Duration::ZERO),
             clock_costs: clock_costs(),
             outputs: Vec::new(),
         }
@@ -237,10 +244,9 @@ impl Live {
         while let Some(output) = self.desk.poll_output() {
             outputs.push(output);
         }
-        let took = processor_time()
-            .saturating_sub(began)
-            .saturating_sub(self.clock_costs);
+        let took = self.since(began);
         self.took = took;
+        self.acknowledge(&outputs);
         for output in outputs.drain(..) {
             if let Output::ToRep {
                 rep, ticket, text, ..
@@ -254,6 +260,34 @@ impl Live {
         }
         self.outputs = outputs;
         took
+    }
+
+    /// Phones say that they have what they were sent: each an input of its own, whose time passes and is counted apart.
+    fn acknowledge(&mut self, outputs: &[Output]) {
+        for output in outputs {
+            let Output::ToRep { delivery, .. } = output else {
+                continue;
+            };
+            let delivery = Input::Delivery {
+                delivery: *delivery,
+                outcome: DeliveryOutcome::Delivered,
+            };
+            let began = processor_time();
+            self.desk.handle(delivery, self.now);
+            while let Some(output) = self.desk.poll_output() {
+                black_box(output);
+            }
+            let took = self.since(began);
+            self.took += took;
+            self.acknowledged.0 += 1;
+            self.acknowledged.1 += took;
+        }
+    }
+
+    fn since(&self, began: Duration) -> Duration {
+        processor_time()
+            .saturating_sub(began)
+            .saturating_sub(self.clock_costs)
     }
 
     fn presence(&mut self, number: usize, availability: Availability) -> Duration {

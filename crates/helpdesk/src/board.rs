@@ -14,6 +14,7 @@ use crate::routing;
 use crate::routing::fits::{FitBook, Steps, Want};
 use crate::routing::plan::Exception;
 use crate::routing::reps::RepSet;
+use crate::shelf::Shelf;
 use crate::tickets::{Hope, Stage, Ticket, Tickets};
 
 /// All waiting tickets in their lines, and what time will change of them and of those that are offered, called or to
@@ -26,7 +27,7 @@ pub(crate) struct Board {
     /// Those of all lines who are decided one by one.
     singles: BTreeSet<u64>,
     /// By the number of the ticket, as in the agenda.
-    spots: BTreeMap<u64, Spot>,
+    spots: Shelf<Spot>,
     agenda: BTreeSet<(Moment, u64)>,
     /// How many ask for each skill and tier.
     asking: BTreeMap<(SkillId, TierId), u32>,
@@ -125,7 +126,7 @@ impl Board {
                 continue;
             }
             self.agenda.extend(due.map(|due| (due, number)));
-            self.spots.insert(number, Spot { due, place });
+            self.spots.put(number, Spot { due, place });
         }
         if self.hoped_at != Some(roster.shifts()) {
             self.hoped_at = Some(roster.shifts());
@@ -138,7 +139,7 @@ impl Board {
         let number = ticket.number;
         let Some(spot) = self
             .spots
-            .get_mut(&number)
+            .get_mut(number)
             .filter(|spot| spot.place.is_some())
         else {
             return;
@@ -192,7 +193,7 @@ impl Board {
 
     /// How reps fit what a waiting ticket wants.
     pub(crate) fn steps_of(&self, ticket: &Ticket) -> Option<&Arc<Steps>> {
-        Some(&self.spots.get(&ticket.number)?.place.as_ref()?.steps)
+        Some(&self.spots.get(ticket.number)?.place.as_ref()?.steps)
     }
 
     /// Whether anybody on duty could ever take a waiting ticket.
@@ -269,7 +270,7 @@ impl Board {
     }
 
     fn take_off(&mut self, number: u64) {
-        let Some(spot) = self.spots.remove(&number) else {
+        let Some(spot) = self.spots.remove(number) else {
             return;
         };
         if let Some(due) = spot.due {

@@ -4,6 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::decision::Decision;
 use crate::ids::TicketId;
 
@@ -17,7 +19,7 @@ const OF_A_TICKET: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
     /// Never walked through, for its order is none.
-    by_ticket: HashMap<TicketId, Vec<Arc<Decision>>>,
+    by_ticket: HashMap<TicketId, Vec<Arc<Decision>>, RandomState>,
     order: VecDeque<TicketId>,
 }
 

@@ -1,10 +1,9 @@
 //! Messages to reps whose outcome is not known yet.
 //! Must not know what an outcome leads to.
 
-use std::collections::BTreeMap;
-
 use crate::clock::Moment;
 use crate::ids::{DeliveryId, RepId, Seq, TicketId};
+use crate::shelf::Shelf;
 
 /// Messages remembered; beyond, the oldest is taken for delivered.
 const LIMIT: usize = 10_000;
@@ -12,9 +11,9 @@ const LIMIT: usize = 10_000;
 /// Messages under way, by the name their outcome comes back with.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
-    under_way: BTreeMap<DeliveryId, Sent>,
+    under_way: Shelf<Sent>,
     /// Those to shoppers' own messengers.
-    letters: BTreeMap<DeliveryId, TicketId>,
+    letters: Shelf<TicketId>,
     last: u64,
 }
 
@@ -32,7 +31,7 @@ impl Deliveries {
     pub(crate) fn begin(&mut self, sent: Sent) -> DeliveryId {
         self.last += 1;
         let id = DeliveryId(self.last);
-        self.under_way.insert(id, sent);
+        self.under_way.put(id.0, sent);
         if self.under_way.len() > LIMIT {
             self.under_way.pop_first();
         }
@@ -43,7 +42,7 @@ impl Deliveries {
     pub(crate) fn begin_letter(&mut self, ticket: TicketId) -> DeliveryId {
         self.last += 1;
         let id = DeliveryId(self.last);
-        self.letters.insert(id, ticket);
+        self.letters.put(id.0, ticket);
         if self.letters.len() > LIMIT {
             self.letters.pop_first();
         }
@@ -52,11 +51,11 @@ impl Deliveries {
 
     /// The message to a messenger is no longer under way; `None` when it was not.
     pub(crate) fn end_letter(&mut self, id: DeliveryId) -> Option<TicketId> {
-        self.letters.remove(&id)
+        self.letters.remove(id.0)
     }
 
     /// The message is no longer under way; `None` when it was not.
     pub(crate) fn end(&mut self, id: DeliveryId) -> Option<Sent> {
-        self.under_way.remove(&id)
+        self.under_way.remove(id.0)
     }
 }

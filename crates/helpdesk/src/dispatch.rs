@@ -24,7 +24,8 @@ const LOTS_AT_ONCE: usize = 256;
 
 /// A waiting ticket that a free rep could take.
 struct Bid {
-    ticket: TicketId,
+    /// The ticket's.
+    number: u64,
     choice: Choice,
     key: Key,
 }
@@ -58,17 +59,19 @@ impl Helpdesk {
         while let Some(bid) = self.best_bid(&served) {
             #[cfg(test)]
             self.check_against_routing(&bid);
-            self.decide(&bid.ticket, Outcome::Offered(bid.choice.rep.clone()));
-            self.serve(&bid.ticket, &bid.choice.rep);
+            let Some(ticket) = self.tickets.numbered(bid.number) else {
+                break;
+            };
+            let id = ticket.ask.ticket.clone();
+            self.decide(&id, Outcome::Offered(bid.choice.rep.clone()));
+            self.serve(&id, &bid.choice.rep);
             self.sync();
-            served.extend(self.tickets.ticket(&bid.ticket).map(|ticket| ticket.number));
+            served.insert(bid.number);
         }
         #[cfg(test)]
         assert!(
-            self.best_bid_of_all().is_none_or(|bid| self
-                .tickets
-                .ticket(&bid.ticket)
-                .is_some_and(|held| served.contains(&held.number))),
+            self.best_bid_of_all()
+                .is_none_or(|bid| served.contains(&bid.number)),
             "a free rep could take a waiting ticket"
         );
         self.drained = Some(self.seen());
@@ -101,9 +104,10 @@ impl Helpdesk {
     #[cfg(test)]
     fn check_against_routing(&self, bid: &Bid) {
         let routing = &self.config.routing;
-        let ticket = self.tickets.ticket(&bid.ticket);
+        let ticket = self.tickets.numbered(bid.number);
         let alone = ticket.and_then(|ticket| self.bid(ticket));
-        assert_eq!(alone.map(|alone| alone.choice), Some(bid.choice.clone()));
+        let alone = alone.map(|alone| (alone.choice, alone.key));
+        assert_eq!(alone, Some((bid.choice.clone(), bid.key)));
         let by_level = |ticket: &Ticket| {
             ticket
                 .demand(routing.sticky_for, self.now)
@@ -112,8 +116,8 @@ impl Helpdesk {
                 == crate::config::Choose::Best
         };
         if self.tickets.waiting().all(by_level) {
-            let first = self.best_bid_of_all().map(|first| first.ticket);
-            assert_eq!(first.as_ref(), Some(&bid.ticket));
+            let first = self.best_bid_of_all().map(|first| first.number);
+            assert_eq!(first, Some(bid.number));
         }
     }
 
@@ -131,8 +135,18 @@ impl Helpdesk {
             .steps
             .reach(waited, line.sticky_for, &self.roster, routing);
         let choice = reach.choose(&self.roster.sets().free, &self.roster)?;
-        let ticket = self.tickets.waiting_as(number)?;
-        Some(self.bid_for(ticket, choice))
+        // Where promises raise no weight, those in a line weigh the same and need not be looked up.
+        let weight = if routing.promise_boost > 1.0 {
+            promises::weight(&self.config, self.tickets.waiting_as(number)?, self.now)
+        } else {
+            line.weight
+        };
+        let place = Place {
+            number,
+            since: since.0,
+            weight,
+        };
+        Some(self.bid_of(place, choice))
     }
 
     /// Keeps why each ticket waits that has begun to, or whose lot a rule or the last rep to leave has
@@ -210,18 +224,18 @@ impl Helpdesk {
         let routing = &self.config.routing;
         let demand = ticket.demand(routing.sticky_for, self.now);
         let choice = routing::choose(&demand, &self.roster, routing, self.now)?;
-        Some(self.bid_for(ticket, choice))
-    }
-
-    fn bid_for(&self, ticket: &Ticket, choice: Choice) -> Bid {
         let place = Place {
             number: ticket.number,
             since: ticket.asked_at.0,
             weight: promises::weight(&self.config, ticket, self.now),
         };
+        Some(self.bid_of(place, choice))
+    }
+
+    fn bid_of(&self, place: Place, choice: Choice) -> Bid {
         let priority = self.config.routing.priority;
         Bid {
-            ticket: ticket.ask.ticket.clone(),
+            number: place.number,
             key: place.key(choice.expertise, priority, self.now.0),
             choice,
         }

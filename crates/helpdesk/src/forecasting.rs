@@ -75,7 +75,8 @@ impl Helpdesk {
 
     /// By how many the work of a forecast grows: those who wait, those who may serve them, and those who are told.
     fn size(&self) -> usize {
-        let at_work = self.roster.sets().at_work.count();
+        let at_work = self.roster.sets().number_at_work;
+        debug_assert_eq!(at_work, self.roster.sets().at_work.count());
         self.tickets.waiting_count() + at_work + self.groups.len()
     }
 

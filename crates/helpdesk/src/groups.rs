@@ -23,6 +23,8 @@ pub(crate) struct Groups {
     /// By place in the roster, where those are that the rep may ever serve.
     spots_by_rep: Vec<Vec<Spot>>,
     spots_by_kind: BTreeMap<(SkillId, TierId), Vec<Spot>>,
+    /// How many there are, of all sites.
+    count: usize,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,7 @@ impl Groups {
             for (spot, group) in of_site.iter().enumerate() {
                 groups.take(group, (place, spot), roster.len());
             }
+            groups.count += of_site.len();
             groups.sites.push(Site {
                 id: site.id.clone(),
                 next_rep,
@@ -88,7 +91,7 @@ impl Groups {
 
     /// How many there are, of all sites.
     pub(crate) fn len(&self) -> usize {
-        self.sites.iter().map(|site| site.groups.len()).sum()
+        self.count
     }
 
     fn take(&mut self, group: &Group, spot: Spot, reps: usize) {

@@ -47,6 +47,7 @@ mod routing;
 mod said;
 pub mod scores;
 pub mod seat;
+mod shelf;
 mod shoppers;
 pub mod simulation;
 pub mod snapshot;

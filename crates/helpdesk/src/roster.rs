@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use foldhash::fast::RandomState;
 use presence::Availability;
 
 use crate::clock::Moment;
@@ -17,7 +18,7 @@ use crate::routing::reps::RepSet;
 pub(crate) struct Roster {
     seats: Vec<Seat>,
     /// Never walked through, for its order is none.
-    place_by_id: HashMap<RepId, usize>,
+    place_by_id: HashMap<RepId, usize, RandomState>,
     touched: Vec<usize>,
     sets: Sets,
     /// What was seen of each seat by then.
@@ -70,6 +71,8 @@ pub(crate) struct Sets {
     pub(crate) offline: RepSet,
     /// At the desk, free or occupied.
     pub(crate) at_work: RepSet,
+    /// How many these are: it is asked for several times at each input.
+    pub(crate) number_at_work: usize,
 }
 
 /// What a rep is there for at the moment.
@@ -353,6 +356,7 @@ impl Sets {
             away: none(),
             offline: none(),
             at_work: none(),
+            number_at_work: 0,
         }
     }
 
@@ -366,6 +370,9 @@ impl Sets {
         };
         if mine.contains(place) {
             return false;
+        }
+        if self.at_work.contains(place) {
+            self.number_at_work -= 1;
         }
         let all = [
             (&mut self.free, presence == Presence::Free),
@@ -383,6 +390,9 @@ impl Sets {
             } else {
                 set.remove(place);
             }
+        }
+        if self.at_work.contains(place) {
+            self.number_at_work += 1;
         }
         true
     }

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
 use crate::ask::{Ask, Wishes};
 use crate::callback::{Calling, Messenger, Page, Plan};
 use crate::clock::Moment;
@@ -15,6 +17,7 @@ use crate::routing::fit::Wants;
 use crate::routing::fits::Want;
 use crate::routing::plan::Exception;
 use crate::routing::{Demand, Named, NamedBy};
+use crate::shelf::Shelf;
 use crate::ticket::{CloseReason, TicketState, TicketView};
 use crate::transcript::Transcript;
 
@@ -27,9 +30,10 @@ const ENDED_LIMIT: usize = 10_000;
 /// whose stage is [`Stage::Waiting`], `ended` those whose stage is [`Stage::Ended`], in order of ending.
 #[derive(Debug, Default)]
 pub(crate) struct Tickets {
-    by_number: BTreeMap<u64, Ticket>,
-    /// Never walked through, for its order is none.
-    numbers: HashMap<TicketId, u64>,
+    by_number: Shelf<Box<Ticket>>,
+    /// Never walked through, for its order is none. The identities are our own, so that nobody can choose many that
+    /// meet in one place; and the hash is seeded anyway.
+    numbers: HashMap<TicketId, u64, RandomState>,
     waiting: BTreeSet<u64>,
     ended: VecDeque<(Moment, TicketId)>,
     /// Those that may stand otherwise than the board knows.
@@ -131,16 +135,14 @@ impl Tickets {
         let number = self.last_number;
         let id = ask.ticket.clone();
         if let Some(earlier) = self.numbers.insert(id, number) {
-            self.by_number.remove(&earlier);
+            self.by_number.remove(earlier);
             self.waiting.remove(&earlier);
             self.touched.push(earlier);
         }
         self.waiting.insert(number);
         self.touched.push(number);
         self.by_number
-            .entry(number)
-            .insert_entry(Ticket::new(ask, number, now))
-            .into_mut()
+            .put(number, Box::new(Ticket::new(ask, number, now)))
     }
 
     /// Moves a ticket to another stage, keeping the lists in step.
@@ -164,7 +166,7 @@ impl Tickets {
                 self.ended.push_back((now, id.clone()));
             }
         }
-        if let Some(ticket) = self.by_number.get_mut(&number) {
+        if let Some(ticket) = self.by_number.get_mut(number) {
             ticket.stage = stage;
             ticket.decided = None;
         }
@@ -194,12 +196,12 @@ impl Tickets {
     pub(crate) fn ticket_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
         let number = *self.numbers.get(id)?;
         self.touch(number);
-        self.by_number.get_mut(&number)
+        Some(self.by_number.get_mut(number)?)
     }
 
     /// A ticket of which only that changes what its shopper is told, or what it says.
     pub(crate) fn told_mut(&mut self, id: &TicketId) -> Option<&mut Ticket> {
-        self.by_number.get_mut(self.numbers.get(id)?)
+        Some(self.by_number.get_mut(*self.numbers.get(id)?)?)
     }
 
     /// Says that a ticket may stand otherwise, because of the time.
@@ -215,13 +217,13 @@ impl Tickets {
             .by_number
             .iter()
             .filter(|(_, ticket)| !matches!(ticket.stage, Stage::Ended { .. }));
-        self.touched.extend(ongoing.map(|(number, _)| *number));
+        self.touched.extend(ongoing.map(|(number, _)| number));
     }
 
     /// The reps who have those in hand.
     pub(crate) fn reps_of_touched(&self) -> impl Iterator<Item = &RepId> {
         let touched = self.touched.iter();
-        touched.filter_map(|number| self.by_number.get(number)?.rep())
+        touched.filter_map(|number| self.by_number.get(*number)?.rep())
     }
 
     /// Those that may stand otherwise than when this was last asked.
@@ -230,32 +232,32 @@ impl Tickets {
     }
 
     pub(crate) fn ticket(&self, id: &TicketId) -> Option<&Ticket> {
-        self.by_number.get(self.numbers.get(id)?)
+        Some(self.by_number.get(*self.numbers.get(id)?)?)
     }
 
     pub(crate) fn numbered(&self, number: u64) -> Option<&Ticket> {
-        self.by_number.get(&number)
+        Some(self.by_number.get(number)?)
     }
 
     /// The waiting ones, in order of arrival.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Ticket> {
         let waiting = self.waiting.iter();
-        waiting.filter_map(|number| self.by_number.get(number))
+        waiting.filter_map(|number| self.numbered(*number))
     }
 
     /// In order of arrival.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Ticket> {
-        self.by_number.values()
+        self.by_number.values().map(|ticket| &**ticket)
     }
 
     /// The waiting one of this number.
     pub(crate) fn waiting_as(&self, number: u64) -> Option<&Ticket> {
-        let ticket = self.by_number.get(&number)?;
+        let ticket = self.by_number.get(number)?;
         (ticket.stage == Stage::Waiting).then_some(ticket)
     }
 
     pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Ticket> {
-        self.by_number.values_mut()
+        self.by_number.values_mut().map(|ticket| &mut **ticket)
     }
 
     pub(crate) fn waiting_count(&self) -> usize {
@@ -264,7 +266,7 @@ impl Tickets {
 
     fn remove(&mut self, id: &TicketId) {
         if let Some(number) = self.numbers.remove(id) {
-            self.by_number.remove(&number);
+            self.by_number.remove(number);
         }
     }
 

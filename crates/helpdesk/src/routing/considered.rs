@@ -106,12 +106,12 @@ pub(crate) fn consider(
         nearest.extend(alike);
     }
     if nearest.len() > SHOWN {
-        nearest.select_nth_unstable(SHOWN);
+        nearest.select_nth_unstable_by_key(SHOWN, |one| one.order);
         for one in nearest.drain(SHOWN..) {
             *others.entry(one.standing).or_default() += 1;
         }
     }
-    nearest.sort_unstable();
+    nearest.sort_unstable_by_key(|one| one.order);
     let candidate = |one: Nearness| {
         let (standing, rep) = (one.standing, one.rep);
         let seat = roster.seat_at(rep)?;
@@ -138,12 +138,11 @@ pub(crate) fn consider(
 
 /// How near a rep comes to taking a ticket, the nearest first: how the rep stands, whether the rep has refused it,
 /// is not the one who is named, the place among those who fit, idle since, and the place in the roster.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 struct Nearness {
+    /// All of that in one number, the standing first: there are many to compare.
+    order: u128,
     standing: Standing,
-    /// Whether the rep has refused it or is not named, and the place, in one word: there are many to compare.
-    precedence: u32,
-    idle_since: Moment,
     rep: usize,
 }
 
@@ -155,10 +154,16 @@ impl Nearness {
         idle_since: Moment,
         rep: usize,
     ) -> Self {
+        let precedence = u32::from(refused) << 17 | u32::from(unnamed) << 16 | u32::from(place);
+        // Moments before the epoch come before those after it.
+        let idle_since = idle_since.0.cast_unsigned() ^ (1 << 63);
+        let place_in_roster = u32::try_from(rep).unwrap_or(u32::MAX);
         Self {
+            order: (standing as u128) << 120
+                | u128::from(precedence) << 96
+                | u128::from(idle_since) << 32
+                | u128::from(place_in_roster),
             standing,
-            precedence: u32::from(refused) << 17 | u32::from(unnamed) << 16 | u32::from(place),
-            idle_since,
             rep,
         }
     }
