@@ -1,5 +1,5 @@
 //! Holds the workspace to ARCHITECTURE.md: the arrows between crates, what a pure crate may stand on,
-//! the shape of a source file, the table of RFCs. Each rule is a function that is also shown input that breaks it.
+//! the shape of a source file, what SQL is made of, the table of RFCs. Each rule is a function that is also shown input that breaks it.
 //! Must not know what any crate does.
 
 #![expect(
@@ -14,6 +14,8 @@ mod arrows;
 mod files;
 #[path = "architecture/rfc_table.rs"]
 mod rfc_table;
+#[path = "architecture/sql.rs"]
+mod sql;
 
 use std::path::Path;
 
@@ -89,6 +91,11 @@ fn pure_crates_forbid_unsafe_code() {
 #[test]
 fn every_file_has_a_real_name() {
     assert_none(&files::nameless(&source_files()));
+}
+
+#[test]
+fn statements_are_made_of_constants() {
+    assert_none(&sql::woven(&source_files()));
 }
 
 #[test]

@@ -145,7 +145,22 @@ fn is_test(path: &Path) -> bool {
         .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
 }
 
-fn file(path: &str, text: &str) -> SourceFile {
+impl SourceFile {
+    /// Whether it belongs to what ships, below this folder.
+    pub(crate) fn ships_below(&self, folder: &str) -> bool {
+        self.path.starts_with(folder) && !is_test(&self.path)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+pub(crate) fn file(path: &str, text: &str) -> SourceFile {
     SourceFile {
         path: PathBuf::from(path),
         text: text.to_owned(),

@@ -219,7 +219,8 @@ impl Reader {
 
     pub(crate) async fn lessons(&self) -> Result<Vec<StoredAside>, LoadError> {
         let table = AsideTable::Lessons;
-        let sql = format!("SELECT {} ORDER BY position", asides::columns(table));
+        let columns = asides::columns(table);
+        let sql = format!("SELECT {columns} ORDER BY position");
         let rows = self.read(&sql, &[]).await?;
         rows.iter().map(|row| asides::stored(row, table)).collect()
     }
@@ -229,10 +230,10 @@ impl Reader {
         since_unix_ms: i64,
     ) -> Result<Vec<StoredAside>, LoadError> {
         let table = AsideTable::Decisions;
+        let columns = asides::columns(table);
         let sql = format!(
-            "SELECT {} WHERE ticket IN (SELECT id FROM tickets WHERE ended_at IS NULL OR ended_at >= $1) \
-             ORDER BY position",
-            asides::columns(table)
+            "SELECT {columns} WHERE ticket IN (SELECT id FROM tickets WHERE ended_at IS NULL OR ended_at >= $1) \
+             ORDER BY position"
         );
         let rows = self.read(&sql, &[&since_unix_ms]).await?;
         rows.iter().map(|row| asides::stored(row, table)).collect()
@@ -258,10 +259,9 @@ impl Reader {
                 Ok(LooseRows::of_state(&rows))
             }
             LooseFrom::Asides { table, position } => {
-                let sql = format!(
-                    "SELECT {} WHERE position > $1 ORDER BY position LIMIT $2",
-                    asides::columns(table)
-                );
+                let columns = asides::columns(table);
+                let sql =
+                    format!("SELECT {columns} WHERE position > $1 ORDER BY position LIMIT $2");
                 let rows = self.read(&sql, &[&position, &page]).await?;
                 let rows = rows.iter().map(|row| asides::stored(row, table));
                 Ok(LooseRows::of_asides(

@@ -160,7 +160,7 @@ pub(super) fn loose_rows(
 /// Intents with the digests that were stored. `which` is what follows the table's name.
 pub(super) fn intents(
     connection: &Connection,
-    which: &str,
+    which: &'static str,
     parameters: impl Params,
 ) -> Result<Vec<(Intent, Vec<u8>)>, rusqlite::Error> {
     let sql = format!("SELECT {INTENT}, kind FROM intents {which}");
