@@ -70,8 +70,17 @@ pub(crate) fn smoke() -> anyhow::Result<StepResult> {
         return Ok(Verdict::Skipped("needs a C++ compiler".to_owned()).into());
     }
     let mut fetch = manifest("fetch");
-    if !shell::run_quietly(fetch.arg("--locked"))?.success {
-        return Ok(Verdict::Skipped("needs libfuzzer-sys".to_owned()).into());
+    let fetched = shell::run_quietly(fetch.arg("--locked"))?;
+    if !fetched.success {
+        let is_behind = fetched.lines.iter().any(|line| line.contains("--locked"));
+        let verdict = if is_behind {
+            Verdict::Failed(
+                "fuzz/Cargo.lock is behind the workspace: `cargo fetch` in fuzz".to_owned(),
+            )
+        } else {
+            Verdict::Skipped("needs libfuzzer-sys".to_owned())
+        };
+        return Ok(verdict.into());
     }
     let Some(programs) = build(&TARGETS)? else {
         return Ok(Verdict::Failed("see above".to_owned()).into());
