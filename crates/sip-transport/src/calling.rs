@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sip::call::{Body, Config, Event, Input, Leg, Output, PeerRequestId, RequestId, Setup};
 use sip::transaction::Failure;
 use sip::{Flow, Method, RequestDraft};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::debug;
 
@@ -39,6 +39,8 @@ pub(crate) struct Calling {
     news_sender: mpsc::Sender<News>,
     /// One task for each request of ours under way; they end with this one.
     carriers: JoinSet<()>,
+    /// The newest ACK, until it is sent: the request after it waits for that and does not overtake it.
+    acknowledging: Option<oneshot::Receiver<()>>,
     /// The INVITE of ours under way, or the last one.
     invite: Option<Inviting>,
     duties: HashMap<PeerRequestId, Duty>,
@@ -77,6 +79,7 @@ impl Calling {
             news,
             news_sender,
             carriers: JoinSet::new(),
+            acknowledging: None,
             invite: None,
             duties: HashMap::new(),
             next_peer_request: 0,
@@ -178,10 +181,13 @@ impl Calling {
                 }
                 Output::Acknowledge { draft, branch } => {
                     let (sender, target) = (self.sender.clone(), self.target(&draft));
+                    let (under_way, acknowledging) = oneshot::channel();
+                    self.acknowledging = Some(acknowledging);
                     self.carriers.spawn(async move {
                         if let Err(error) = sender.acknowledge(*draft, branch, target).await {
                             debug!(%error, "an ACK was not sent");
                         }
+                        drop(under_way);
                     });
                 }
                 Output::Answer { id, response } => self.answer(id, response),
@@ -202,6 +208,7 @@ impl Calling {
             request,
             news: self.news_sender.clone(),
         };
+        let acknowledging = self.acknowledging.take();
         if draft.method() == Method::Invite {
             let next_hop = draft.next_hop().into();
             // One that is sent once more, with credentials, goes where they were asked for; not to who was silent.
@@ -217,10 +224,15 @@ impl Calling {
                 attempt: Attempt::default(),
                 servers: servers.clone(),
             });
-            self.carriers
-                .spawn(carrier.carry_invite(draft, servers, heeding));
+            self.carriers.spawn(async move {
+                end_of(acknowledging).await;
+                carrier.carry_invite(draft, servers, heeding).await;
+            });
         } else {
-            self.carriers.spawn(carrier.carry(draft));
+            self.carriers.spawn(async move {
+                end_of(acknowledging).await;
+                carrier.carry(draft).await;
+            });
         }
     }
 
@@ -262,5 +274,13 @@ fn cause_of(error: &RequestError) -> Failure {
         | RequestError::Resolve(_)
         | RequestError::NotRunning
         | RequestError::NoRandomness => Failure::FlowClosed,
+    }
+}
+
+/// Until an ACK under way is sent, or failed.
+async fn end_of(acknowledging: Option<oneshot::Receiver<()>>) {
+    if let Some(acknowledging) = acknowledging {
+        // Nothing is ever told by it but its end.
+        drop(acknowledging.await);
     }
 }
