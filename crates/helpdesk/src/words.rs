@@ -2,7 +2,6 @@
 //! Must not know why a sentence is due.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::ask::{Ask, Detail};
@@ -46,39 +45,36 @@ pub(crate) fn offer<'a>(
         shown.push((*line, short));
     }
     let mut offer = String::with_capacity(OFFER_BYTES);
-    let _ = write!(
-        offer,
-        "{} ({}) asks for help with {}",
-        shopper(ask),
-        one_line(ask.tier.as_str()),
-        one_line(skills)
-    );
+    offer.extend([
+        &*shopper(ask),
+        " (",
+        &*one_line(ask.tier.as_str()),
+        ") asks for help with ",
+        &*one_line(skills),
+    ]);
     match shown.as_slice() {
         [] => offer.push('.'),
         [(_, only)] => {
-            let _ = write!(offer, ": \"{only}\"");
+            offer.extend([": \"", &**only, "\""]);
         }
         lines => {
             offer.push_str(". Said so far:");
             if left_out > 0 {
-                let _ = write!(offer, " ({left_out} earlier)");
+                offer.extend([" (", &*left_out.to_string(), " earlier)"]);
             }
             for (line, text) in lines {
-                let _ = write!(offer, "\n{}: {text}", speaker(ask, line));
+                offer.extend(["\n", &*speaker(ask, line), ": ", &**text]);
             }
         }
     }
     for detail in &ask.details {
-        let _ = write!(offer, "\n{}", said_of(detail));
+        offer.extend(["\n", &*said_of(detail)]);
     }
     if let Some(page) = &ask.page {
-        let _ = write!(offer, "\nPage: {}", cut(one_line(page), PAGE_CHARS));
+        offer.extend(["\nPage: ", &*cut(one_line(page), PAGE_CHARS)]);
     }
-    let _ = write!(
-        offer,
-        "\nReply to take it, /no to pass ({} s).",
-        timeout.as_secs()
-    );
+    let seconds = timeout.as_secs().to_string();
+    offer.extend(["\nReply to take it, /no to pass (", &*seconds, " s)."]);
     (offer, briefing)
 }
 
@@ -116,11 +112,11 @@ pub(crate) fn card(ask: &Ask, skills: &str, waited: Duration, seen_all: Seen) ->
     ];
     for (label, fact) in facts {
         if let Some(fact) = fact {
-            let _ = write!(card, "\n{label}: {}", cut(one_line(fact), PAGE_CHARS));
+            card.extend(["\n", label, ": ", &*cut(one_line(fact), PAGE_CHARS)]);
         }
     }
     for detail in &ask.details {
-        let _ = write!(card, "\n{}", said_of(detail));
+        card.extend(["\n", &*said_of(detail)]);
     }
     card.push_str(match seen_all {
         Seen::All => "\nThe page has shown every line.",

@@ -10,7 +10,7 @@ use examples::site::Site;
 use examples::unique::Folder;
 
 use crate::desk::{
-    LIMIT, ask_for_a_call, baresip_as_alice, reasons, setup_at, start, uncall, wait_stage,
+    LIMIT, ask_for_a_call, baresip_as_alice, reasons, setup_at, start, take_up, uncall, wait_stage,
 };
 use crate::wire::{Holding, Wire};
 
@@ -67,10 +67,7 @@ fn two_softphones_talk_directly_by_the_telephones_offer_and_the_rep_hangs_up() {
     let mut alice = baresip_as_alice(&program, &server);
     let http = server.http();
     let ticket = ask_for_a_call(&http);
-    telephone.wait_call().unwrap();
-    wait_stage(&http, &ticket, "calling-you");
-    telephone.take_up().unwrap();
-    wait_stage(&http, &ticket, "talking");
+    take_up(&mut telephone, &http, &ticket);
     check_media(&mut alice, &mut telephone);
     alice.hang_up().unwrap();
     telephone.wait_ended().unwrap();

@@ -110,6 +110,14 @@ pub(crate) fn wait_stage(http: &Http, (path, token): &(String, String), stage: &
     .unwrap();
 }
 
+/// The telephone rings and is taken up by hand; the two talk.
+pub(crate) fn take_up(telephone: &mut Baresip, http: &Http, ticket: &(String, String)) {
+    telephone.wait_call().unwrap();
+    wait_stage(http, ticket, "calling-you");
+    telephone.take_up().unwrap();
+    wait_stage(http, ticket, "talking");
+}
+
 pub(crate) fn reasons(server: &Server, path: &str) -> String {
     let bearer = format!("Bearer {}", server.demo().admin_key);
     let id = path.rsplit('/').next().unwrap();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::desk::{
-    ACCOUNT, LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, setup_at, start,
+    ACCOUNT, LIMIT, ask_for_a_call, baresip_as_alice, reasons, scenario, setup_at, start, take_up,
     wait_stage,
 };
 use crate::names::Zone;
@@ -222,10 +222,7 @@ fn where_the_first_server_of_a_trunk_is_silent_the_telephone_rings_by_the_second
     let mut alice = baresip_as_alice(&program, &server);
     let http = server.http();
     let ticket = ask_for_a_call(&http);
-    telephone.wait_call().unwrap();
-    wait_stage(&http, &ticket, "calling-you");
-    telephone.take_up().unwrap();
-    wait_stage(&http, &ticket, "talking");
+    take_up(&mut telephone, &http, &ticket);
     telephone.hang_up().unwrap();
     alice.wait_ended().unwrap();
     wait_stage(&http, &ticket, "closed");
