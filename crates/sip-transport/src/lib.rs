@@ -11,6 +11,7 @@ mod carrying;
 mod config;
 mod connection;
 mod counters;
+mod datagrams;
 mod defence;
 mod destination;
 mod dispatch;

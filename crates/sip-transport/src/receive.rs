@@ -7,8 +7,8 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use bytes::Bytes;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, recvmmsg};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
+
+use crate::datagrams::DatagramSocket;
 
 /// One datagram, copied into memory of its own size.
 #[derive(Debug)]
@@ -60,13 +60,13 @@ impl Receiver {
     /// `WouldBlock` if nothing is there, or what the socket says.
     pub(crate) fn receive(
         &mut self,
-        socket: &UdpSocket,
+        socket: &DatagramSocket,
         local: SocketAddr,
     ) -> io::Result<impl Iterator<Item = Datagram>> {
         let Self { buffers, datagrams } = self;
         datagrams.clear();
-        let descriptor = socket.as_raw_fd();
-        let read = socket.try_io(Interest::READABLE, || {
+        let read = socket.try_read(|socket| {
+            let descriptor = socket.as_raw_fd();
             let taken = match local {
                 SocketAddr::V4(_) => HEADERS_V4.with_borrow_mut(|headers| {
                     read_batch(descriptor, headers, buffers, datagrams, |source| {
@@ -148,13 +148,19 @@ mod tests {
     use std::net::UdpSocket as Peer;
     use std::time::Duration;
 
-    use tokio::net::UdpSocket;
     use tokio::time::timeout;
 
     use super::{Extent, Receiver};
+    use crate::datagrams::DatagramSocket;
+
+    fn bind(address: &str) -> DatagramSocket {
+        let socket = Peer::bind(address).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        DatagramSocket::new(socket).unwrap()
+    }
 
     async fn check(address: &str) {
-        let socket = UdpSocket::bind(address).await.unwrap();
+        let socket = bind(address);
         let local = socket.local_addr().unwrap();
         let mut receiver = Receiver::new(10);
         let error = receiver.receive(&socket, local).err();
@@ -189,7 +195,7 @@ mod tests {
     /// More than a batch at once, and more while they are read: none of them waits for the next to come.
     #[tokio::test]
     async fn what_comes_after_a_batch_is_read_without_anything_more() {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = bind("127.0.0.1:0");
         let local = socket.local_addr().unwrap();
         let peer = Peer::bind("127.0.0.1:0").unwrap();
         let mut receiver = Receiver::new(10);

@@ -10,7 +10,7 @@ use rustls::ServerConfig;
 use sip::Protocol;
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use crate::admission::Admission;
 use crate::config::{Config, Listen};
 use crate::counters::Counters;
+use crate::datagrams::DatagramSocket;
 use crate::defence::Defence;
 use crate::dns::Dns;
 use crate::driver::Driver;
@@ -44,7 +45,7 @@ pub struct Transport {
 
 /// A UDP socket before its task starts.
 struct Prepared {
-    socket: UdpSocket,
+    socket: DatagramSocket,
     bound: BoundSocket,
     secret: [u64; 2],
     commands: mpsc::Sender<Command>,
@@ -313,13 +314,13 @@ async fn sweep(shared: Arc<Shared>) {
     }
 }
 
-fn bind_udp(listen: Listen, buffer: usize) -> io::Result<(UdpSocket, SocketAddr)> {
+fn bind_udp(listen: Listen, buffer: usize) -> io::Result<(DatagramSocket, SocketAddr)> {
     let socket = new_socket(listen, Type::DGRAM)?;
     // The kernel gives what its own limit allows.
     socket.set_recv_buffer_size(buffer)?;
     socket.set_send_buffer_size(buffer)?;
     socket.bind(&listen.address.into())?;
-    let socket = UdpSocket::from_std(socket.into())?;
+    let socket = DatagramSocket::new(socket.into())?;
     let local = socket.local_addr()?;
     Ok((socket, local))
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sip::{Flow, Protocol};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use crate::alarm::Alarm;
 use crate::counters::Counters;
+use crate::datagrams::DatagramSocket;
 use crate::dispatch::{self, Dispatched};
 use crate::driver::{Driver, Outgoing};
 use crate::flows::Command;
@@ -23,7 +22,7 @@ use crate::transport::{BoundSocket, Shared};
 /// One socket with all it needs.
 pub(crate) struct DatagramTask {
     shared: Arc<Shared>,
-    socket: UdpSocket,
+    socket: DatagramSocket,
     bound: BoundSocket,
     driver: Driver,
     commands: mpsc::Receiver<Command>,
@@ -38,7 +37,7 @@ const COMMANDS_AT_A_TIME: usize = 64;
 impl DatagramTask {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        socket: UdpSocket,
+        socket: DatagramSocket,
         bound: BoundSocket,
         driver: Driver,
         commands: mpsc::Receiver<Command>,
@@ -65,11 +64,6 @@ impl DatagramTask {
         let mut batch = Vec::with_capacity(COMMANDS_AT_A_TIME);
         loop {
             alarm.set(self.driver.next_timeout());
-            let interest = if self.waiting.is_empty() {
-                Interest::READABLE
-            } else {
-                Interest::READABLE | Interest::WRITABLE
-            };
             tokio::select! {
                 () = &mut stopped => break,
                 () = &mut draining, if !is_draining => {
@@ -85,14 +79,19 @@ impl DatagramTask {
                         self.driver.handle_command(command, now);
                     }
                 }
-                ready = self.socket.ready(interest) => match ready {
-                    Ok(ready) if ready.is_readable() => self.receive(),
-                    Ok(_) => {}
+                ready = self.socket.readable() => match ready {
+                    Ok(()) => self.receive(),
                     Err(error) => {
                         warn!(%error, local = %self.bound.local, "socket lost");
                         break;
                     }
                 },
+                ready = self.socket.writable(), if !self.waiting.is_empty() => {
+                    if let Err(error) = ready {
+                        warn!(%error, local = %self.bound.local, "socket lost");
+                        break;
+                    }
+                }
                 () = alarm.rung() => self.driver.handle_timeout(Instant::now()),
             }
             self.driver.flush_counts();
@@ -153,7 +152,7 @@ impl DatagramTask {
             }
         }
         let Dispatched { sent, failed } =
-            dispatch::send(&self.socket, self.bound.local, &mut self.waiting);
+            dispatch::send(self.socket.plain(), self.bound.local, &mut self.waiting);
         Counters::add(&counters.send_errors, failed);
         Counters::add(&counters.sent, sent);
     }
