@@ -89,7 +89,7 @@ enum Digest {
 }
 
 impl Run {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::of("echo", "udp"),
         Self::of("options", "udp"),
         Self::of("publish", "udp"),
@@ -108,6 +108,10 @@ impl Run {
         Self {
             pace: Pace::Open,
             ..Self::of("refresh", "udp")
+        },
+        Self {
+            pace: Pace::Open,
+            ..Self::of("echo", "udp")
         },
     ];
 
