@@ -271,6 +271,11 @@ impl Driver {
         self.proof.replace(Standing::Stranger) == Standing::Proven
     }
 
+    /// What is to be written, to be brought into another order.
+    pub(crate) fn outgoing_mut(&mut self) -> &mut [Outgoing] {
+        &mut self.outgoing
+    }
+
     /// What is to be written, in order.
     pub(crate) fn take_outgoing(&mut self) -> std::vec::Drain<'_, Outgoing> {
         self.outgoing.drain(..)
