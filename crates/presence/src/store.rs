@@ -54,7 +54,7 @@ impl Store {
         Self {
             tags: EntityTags::new(config.seed),
             config,
-            presentities: HashMap::new(),
+            presentities: HashMap::default(),
             publications: AtomicIsize::new(0),
             last_version: AtomicU64::new(0),
             documents: SharedDocuments::default(),

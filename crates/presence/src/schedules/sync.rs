@@ -38,14 +38,16 @@ struct Entries<K, V> {
 #[derive(Debug)]
 pub(crate) struct HashMap<K, V>(Mutex<Entries<K, V>>);
 
-impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
-    pub(crate) fn new() -> Self {
+impl<K, V> Default for HashMap<K, V> {
+    fn default() -> Self {
         Self(Mutex::new(Entries {
             values: StdMap::new(),
             changes: 0,
         }))
     }
+}
 
+impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
     pub(crate) fn pin(&self) -> &Self {
         self
     }
@@ -113,7 +115,7 @@ impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
 pub(crate) struct HashSet<K>(Mutex<StdSet<K>>);
 
 impl<K: Clone + Eq + Hash> HashSet<K> {
-    pub(crate) fn with_capacity(_: usize) -> Self {
+    pub(crate) fn with_capacity_and_hasher<H>(_: usize, _: H) -> Self {
         Self(Mutex::new(StdSet::new()))
     }
 
