@@ -241,7 +241,7 @@ impl<'a> Stage<'a> {
             match *in_hand {
                 InHand::Conversation { rep, kind, since } => {
                     let times = match kind {
-                        Some(kind) => experience.handling(scene.taught_as(kind))?,
+                        Some(kind) => experience.handling(kind)?,
                         None => experience.handling_of_any()?,
                     };
                     let elapsed = seconds(scene.now.saturating_sub(since));
@@ -582,6 +582,7 @@ mod tests {
                 in_hand: &self.in_hand,
                 experience: &self.experience,
                 taught_as: &[],
+                comes_later: &[],
                 tickets: self.queued,
                 now: NOW,
             }
