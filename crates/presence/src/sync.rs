@@ -7,7 +7,7 @@ pub(crate) use std::sync::{
 };
 
 pub(crate) use crossbeam_queue::SegQueue;
-pub(crate) use papaya::{Compute, Operation};
+pub(crate) use papaya::Operation;
 
 use foldhash::fast::RandomState;
 
