@@ -111,7 +111,11 @@ impl Server {
             precedence: settings.presence.precedence,
             ..StoreConfig::new(random::bytes()?)
         });
-        let store = Arc::new(store.with_edits());
+        // Nobody reads what was edited where nothing outlives the process.
+        let store = Arc::new(match journal.outlives_process() {
+            true => store.with_edits(),
+            false => store,
+        });
         let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
         let restored = keeper::restore(&journal, &store, &bindings)
             .await
