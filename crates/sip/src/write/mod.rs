@@ -7,6 +7,8 @@ mod layout;
 pub(crate) mod request;
 pub(crate) mod response;
 
+use std::io::Write as _;
+
 use bytes::Bytes;
 use memchr::memchr3;
 
@@ -75,7 +77,8 @@ impl Writer {
     }
 
     fn number(&mut self, number: usize) {
-        self.out.extend(number.to_string().as_bytes());
+        // Memory takes it in any case.
+        let (Ok(()) | Err(_)) = write!(self.out, "{number}");
     }
 }
 
