@@ -39,7 +39,20 @@ const A_FORECAST: Duration = Duration::from_micros(250);
 /// Real time spent on one kind of input, at most.
 const AT_MOST: Duration = Duration::from_secs(3);
 
+/// A number names one of the desks, which is then only seen never to rest: for a profile.
 fn main() {
+    let named = std::env::args().find_map(|word| word.parse::<usize>().ok());
+    if let Some(number) = named {
+        let (reps, skills, tiers, queued) = DESKS[number - 1];
+        let mut desk = Live::new(reps, skills, tiers);
+        desk.fill();
+        while desk.waiting.len() < queued {
+            desk.click();
+        }
+        let about = format!("{reps:>4} {skills:>6} {tiers:>5} {queued:>6}");
+        sustain(&about, &mut desk);
+        return;
+    }
     println!(
         "reps skills tiers queued  input                         middle      99 %     worst   runs"
     );

@@ -17,6 +17,7 @@ use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
 use sip_transport::{Calls, DnsConfig, Transport};
 use storage::{Journal, Location};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -110,7 +111,11 @@ impl Server {
             precedence: settings.presence.precedence,
             ..StoreConfig::new(random::bytes()?)
         });
-        let store = Arc::new(store.with_edits());
+        // Nobody reads what was edited where nothing outlives the process.
+        let store = Arc::new(match journal.outlives_process() {
+            true => store.with_edits(),
+            false => store,
+        });
         let bindings = Arc::new(Bindings::new(settings.sip.flow_grace));
         let restored = keeper::restore(&journal, &store, &bindings)
             .await
@@ -437,10 +442,10 @@ impl Server {
         }));
         watchers.close();
         let stop = shutdown.clone();
-        tasks.spawn(async move {
-            keeper
-                .run(stop)
-                .await
+        // On a thread of its own: as a task it would run where a socket's task wakes it, and each would wait for the other.
+        tasks.spawn_blocking(move || {
+            Handle::current()
+                .block_on(keeper.run(stop))
                 .context("failed to write the journal")
         });
         let (stop, health) = (shutdown.clone(), journal.health());

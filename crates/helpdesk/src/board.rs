@@ -1,9 +1,11 @@
 //! The waiting tickets by what they want, so that a decision looks at lines and not at tickets, and the time at
 //! which each next changes by itself. Must not know what is decided, nor who is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::fast::RandomState;
 
 use crate::clock::Moment;
 use crate::config::{Config, Routing};
@@ -30,7 +32,8 @@ pub(crate) struct Board {
     spots: Shelf<Spot>,
     agenda: BTreeSet<(Moment, u64)>,
     /// How many ask for each skill and tier.
-    asking: BTreeMap<(SkillId, TierId), u32>,
+    /// Never walked through, for its order is none.
+    asking: HashMap<(SkillId, TierId), u32, RandomState>,
     /// For which of these they are others than when this was last asked.
     asked_anew: Vec<(SkillId, TierId)>,
     /// Tickets whose lot may have changed, in order of arrival.

@@ -23,6 +23,7 @@ use crate::groups::Groups;
 use crate::ids::{RepId, Seq, TicketId};
 use crate::io::{Addressee, Input, Output, PauseFor, ShopperEvent};
 use crate::knowledge::PauseEnd;
+use crate::names::SkillNames;
 use crate::offers::OfferEnd;
 use crate::openings::Openings;
 use crate::outlook::{Learnt, Live};
@@ -58,18 +59,19 @@ pub struct Helpdesk {
     pub(crate) ledger: Ledger,
     pub(crate) cases: Cases,
     pub(crate) openings: Openings,
+    pub(crate) skill_names: SkillNames,
     pub(crate) board: Board,
     pub(crate) groups: Groups,
     pub(crate) forecast: Forecast,
     /// When nobody who waits could be offered to anybody.
     pub(crate) drained: Option<Seen>,
-    /// What the snapshot was made from: the desk, and the round of the forecast.
-    published: Option<(Seen, u64)>,
+    /// When the groups were last looked at.
+    pub(crate) looked: Option<Seen>,
     /// Tickets whose shoppers may have to be told of a change.
     pub(crate) touched: BTreeSet<TicketId>,
     /// When time alone will next change something.
     next_timeout: Option<Moment>,
-    snapshot: Arc<Snapshot>,
+    pub(crate) snapshot: Arc<Snapshot>,
     outputs: VecDeque<Output>,
 }
 
@@ -93,11 +95,12 @@ impl Helpdesk {
             ledger: Ledger::default(),
             cases: Cases::default(),
             openings: Openings::default(),
+            skill_names: SkillNames::default(),
             board: Board::default(),
             groups: Groups::default(),
             forecast: Forecast::default(),
             drained: None,
-            published: None,
+            looked: None,
             touched: BTreeSet::new(),
             next_timeout: None,
             snapshot: Arc::new(Snapshot {
@@ -108,6 +111,7 @@ impl Helpdesk {
             }),
             outputs: VecDeque::new(),
         };
+        desk.skill_names = SkillNames::of(&desk.config);
         desk.learnt
             .configure(&desk.config, &mut desk.board, &desk.roster);
         desk.groups = Groups::of(&desk.config, &mut desk.board, &desk.roster);
@@ -220,11 +224,12 @@ impl Helpdesk {
         self.roster.configure(&self.config.reps, self.now);
         self.openings.clear();
         self.board.clear();
+        self.skill_names = SkillNames::of(&self.config);
         self.learnt
             .configure(&self.config, &mut self.board, &self.roster);
         self.tickets.touch_all();
         self.groups = Groups::of(&self.config, &mut self.board, &self.roster);
-        self.published = None;
+        self.looked = None;
         self.forecast.seen = None;
         self.forecast.untold = None;
         self.release_orphans();
@@ -344,6 +349,8 @@ impl Helpdesk {
             roster: &self.roster,
             tickets: &self.tickets,
             board: &self.board,
+            groups: &self.groups,
+            openings: self.openings.version(),
             now: self.now,
         });
     }
@@ -360,9 +367,13 @@ impl Helpdesk {
         }
         for (number, promise) in promises.iter() {
             // Whoever has come to a rep since is told so.
-            if let Some(ticket) = self.tickets.waiting_as(number) {
-                let id = ticket.ask.ticket.clone();
-                self.tell(&id, Some(promise));
+            if self.tickets.waiting_as(number).is_some()
+                && let Some(view) = self.take_numbered_view_as_told(number, Some(promise))
+            {
+                self.push(Output::ToShopper {
+                    ticket: view.id.clone(),
+                    event: ShopperEvent::State(view),
+                });
             }
         }
     }
@@ -382,10 +393,20 @@ impl Helpdesk {
         id: &TicketId,
         promise: Option<Promise>,
     ) -> Option<TicketView> {
+        let number = self.tickets.ticket(id)?.number;
+        self.take_numbered_view_as_told(number, promise)
+    }
+
+    /// The same of a ticket by its number, which is found sooner.
+    fn take_numbered_view_as_told(
+        &mut self,
+        number: u64,
+        promise: Option<Promise>,
+    ) -> Option<TicketView> {
         let now = self.now;
-        let ticket = self.tickets.told_mut(id)?;
+        let ticket = self.tickets.told_numbered_mut(number)?;
         let rep = ticket.rep().and_then(|rep| self.roster.seat(rep));
-        let rep = rep.map(|seat| Arc::from(seat.rep.name.as_str()));
+        let rep = rep.map(|seat| Arc::clone(&seat.name));
         let had_promise = ticket.promised.is_some();
         let shown = promise.and_then(|promise| ticket.promise(promise, now));
         let (wait, why) = match shown {
@@ -407,7 +428,7 @@ impl Helpdesk {
         let given = ticket.promised.filter(|_| is_new_promise);
         let told = &ticket.told;
         let mut view = TicketView {
-            id: id.clone(),
+            id: told.id.clone(),
             state: ticket.state(),
             position: promise.map(|promise| promise.position),
             wait,
@@ -428,7 +449,8 @@ impl Helpdesk {
             self.board.look_again(ticket, &self.config, now);
         }
         if let Some(given) = given {
-            self.push(Output::Record(given.record(id)));
+            let id = ticket.ask.ticket.clone();
+            self.push(Output::Record(given.record(&id)));
         }
         news
     }
@@ -445,39 +467,6 @@ impl Helpdesk {
             let promise = self.quick_promise(&id);
             self.take_view_as_told(&id, promise);
         }
-    }
-
-    /// Publishes how the groups stand, if that has changed. Only those are looked at that what has happened can
-    /// have changed: all of them after a forecast, at opening and closing times, and at first.
-    fn publish_snapshot(&mut self) {
-        let basis = (self.seen(), self.forecast.round);
-        if self.published == Some(basis) {
-            return;
-        }
-        let (reps, kinds) = (self.roster.take_moved(), self.board.take_asked_anew());
-        let before = self.published.replace(basis);
-        let concerns_all = before.is_none_or(|(seen, round)| {
-            round != self.forecast.round || seen.openings != basis.0.openings
-        });
-        let mut groups = std::mem::take(&mut self.groups);
-        let (desk, clicks) = (self.promising(), &self.forecast.clicks);
-        let has_changed = if concerns_all {
-            groups.refresh_all(desk, clicks);
-            groups.snapshots() != self.snapshot.sites
-        } else {
-            groups.refresh(&reps, &kinds, desk, clicks)
-        };
-        self.groups = groups;
-        if !has_changed {
-            return;
-        }
-        let sites = self.groups.snapshots();
-        self.snapshot = Arc::new(Snapshot {
-            version: self.snapshot.version.saturating_add(1),
-            at_unix_ms: self.now.0,
-            sites,
-        });
-        self.push(Output::Snapshot(Arc::clone(&self.snapshot)));
     }
 
     fn handle_presence(&mut self, rep: &RepId, availability: Availability) {

@@ -25,8 +25,6 @@ pub(crate) struct Forecast {
     /// From so many waiting tickets, reps at work and groups on it may be a while old.
     pub(crate) large: usize,
     pub(crate) at: Option<Moment>,
-    /// Rises with each forecast; there may be several of one moment.
-    pub(crate) round: u64,
     pub(crate) clicks: Clicks,
     pub(crate) next_overtaking: Option<Moment>,
     /// Of the tickets, the reps and the opening hours: what has changed since.
@@ -50,8 +48,7 @@ impl Default for Forecast {
         Self {
             large: LARGE,
             at: None,
-            round: 0,
-            clicks: Clicks::new(),
+            clicks: Clicks::default(),
             next_overtaking: None,
             seen: None,
             untold: None,
@@ -152,12 +149,13 @@ impl Helpdesk {
     }
 
     fn renew_forecast(&mut self) -> TicketPromises {
+        self.look_at_groups();
         self.refresh_learnt();
         let promises = promises::promises(self.promising(), &self.groups);
         self.forecast.clicks = promises.clicks;
         self.forecast.next_overtaking = promises.next_overtaking;
         self.forecast.at = Some(self.now);
-        self.forecast.round += 1;
+        self.look_at_waiting_groups();
         promises.tickets
     }
 

@@ -1,9 +1,11 @@
 //! The groups of every site as they stand at this moment: what a click would meet, and how many reps are there.
 //! Must not know how a wait is forecast, nor who is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::fast::RandomState;
 
 use crate::ask::Wishes;
 use crate::board::Board;
@@ -16,13 +18,19 @@ use crate::routing::fits::{Reach, Steps, Want};
 use crate::snapshot::{GroupSnapshot, GroupSnapshots, GroupState, SiteSnapshot, Wait};
 
 /// The groups of every site, with how reps fit them and how each stood when it was last looked at.
-/// Invariant: `spots_by_rep` and `spots_by_kind` name every group that a rep, or a ticket of a kind, can change.
+/// Invariant: `spots_by_rep` and `spots_by_kind` name every group that a rep, or a ticket of a kind, can change; `waiting`
+/// those that stood waiting.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     sites: Vec<Site>,
+    /// Whose clicks have to wait: a forecast concerns no others.
+    waiting: BTreeSet<Spot>,
+    /// Any stands otherwise than when this was last asked.
+    has_changed: bool,
     /// By place in the roster, where those are that the rep may ever serve.
     spots_by_rep: Vec<Vec<Spot>>,
-    spots_by_kind: BTreeMap<(SkillId, TierId), Vec<Spot>>,
+    /// Never walked through, for its order is none.
+    spots_by_kind: HashMap<(SkillId, TierId), Vec<Spot>, RandomState>,
     /// How many there are, of all sites.
     count: usize,
 }
@@ -54,7 +62,8 @@ enum NextRep {
 
 /// What clicks for each skill and tier were promised when waits were last forecast; of those only that had to
 /// wait then.
-pub(crate) type Clicks = BTreeMap<(SkillId, TierId), Click>;
+/// Never walked through, for its order is none.
+pub(crate) type Clicks = HashMap<(SkillId, TierId), Click, RandomState>;
 
 impl Groups {
     /// The groups of a configuration; [`refresh_all`](Self::refresh_all) says how they stand.
@@ -107,53 +116,78 @@ impl Groups {
         }
     }
 
-    /// Looks again at those that these reps, by place in the roster, or tickets of these kinds can change; says
-    /// whether any stands otherwise.
+    /// Looks again at those that these reps, by place in the roster, or tickets of these kinds can change.
     pub(crate) fn refresh(
         &mut self,
         reps: &[usize],
         kinds: &[(SkillId, TierId)],
         desk: Desk<'_>,
         clicks: &Clicks,
-    ) -> bool {
+    ) {
         let of_reps = reps.iter().filter_map(|&rep| self.spots_by_rep.get(rep));
         let of_kinds = kinds.iter().filter_map(|kind| self.spots_by_kind.get(kind));
         let mut spots: Vec<Spot> = of_reps.chain(of_kinds).flatten().copied().collect();
         spots.sort_unstable();
         spots.dedup();
-        let mut has_changed = false;
         for spot in spots {
-            has_changed |= self.look_at(spot, desk, clicks);
+            self.look_at(spot, desk, clicks);
         }
         #[cfg(test)]
         self.check(desk, clicks);
-        has_changed
     }
 
     /// Looks again at all of them.
     pub(crate) fn refresh_all(&mut self, desk: Desk<'_>, clicks: &Clicks) {
-        for site in &mut self.sites {
-            let stand: GroupSnapshots = site.snapshots(desk, clicks).collect();
+        for place in 0..self.sites.len() {
+            let Some(site) = self.sites.get_mut(place) else {
+                continue;
+            };
             if site.stood.is_empty() {
-                site.stood = stand;
+                site.stood = site.snapshots(desk, clicks).collect();
+                self.has_changed = true;
+                let stood = site.stood.iter().zip(0..);
+                let waiting = stood.filter(|(group, _)| group.state == GroupState::Wait);
+                self.waiting.extend(waiting.map(|(_, spot)| (place, spot)));
                 continue;
             }
-            // Put one by one, so that what stands alike stays shared.
-            for (place, stands) in stand.iter().enumerate() {
-                site.stood.put(place, stands.clone());
+            // One by one, so that what stands alike stays shared.
+            for spot in 0..site.groups.len() {
+                self.look_at((place, spot), desk, clicks);
             }
         }
     }
 
-    fn look_at(&mut self, spot: Spot, desk: Desk<'_>, clicks: &Clicks) -> bool {
+    /// Looks again at those whose clicks have to wait: what they are promised is all that a forecast changes.
+    pub(crate) fn refresh_waiting(&mut self, desk: Desk<'_>, clicks: &Clicks) {
+        let waiting: Vec<Spot> = self.waiting.iter().copied().collect();
+        for spot in waiting {
+            self.look_at(spot, desk, clicks);
+        }
+    }
+
+    /// Whether any stands otherwise than when this was last asked.
+    pub(crate) fn take_has_changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
+    }
+
+    fn look_at(&mut self, spot: Spot, desk: Desk<'_>, clicks: &Clicks) {
         let Some(site) = self.sites.get_mut(spot.0) else {
-            return false;
+            return;
         };
         let Some(group) = site.groups.get(spot.1) else {
-            return false;
+            return;
         };
         let stands = group.snapshot(desk, &site.id, site.next_rep, clicks);
-        site.stood.put(spot.1, stands)
+        let waits = stands.state == GroupState::Wait;
+        if !site.stood.put(spot.1, stands) {
+            return;
+        }
+        self.has_changed = true;
+        if waits {
+            self.waiting.insert(spot);
+        } else {
+            self.waiting.remove(&spot);
+        }
     }
 
     /// Everything but a wait is as if it were looked at afresh; waits may be as old as forecasts are.
@@ -163,10 +197,14 @@ impl Groups {
             wait: None,
             ..group
         };
-        for site in &self.sites {
+        for (place, site) in self.sites.iter().enumerate() {
             let stood = site.stood.iter().cloned().map(timeless);
             let afresh = site.snapshots(desk, clicks).map(timeless);
             assert!(stood.eq(afresh), "a group has changed unseen");
+            for (spot, group) in site.stood.iter().enumerate() {
+                let waits = group.state == GroupState::Wait;
+                assert_eq!(self.waiting.contains(&(place, spot)), waits);
+            }
         }
     }
 
@@ -179,15 +217,10 @@ impl Groups {
         self.sites.iter().map(site).collect()
     }
 
-    /// The skills and tiers whose clicks would have to wait at this moment, with how reps fit them.
-    pub(crate) fn that_wait<'a>(
-        &'a self,
-        desk: Desk<'a>,
-    ) -> impl Iterator<Item = (&'a SkillId, &'a TierId, &'a Arc<Steps>)> {
-        let groups = self.sites.iter().flat_map(move |site| {
-            let groups = site.groups.iter();
-            groups.filter(move |group| group.state(desk, &site.id) == GroupState::Wait)
-        });
+    /// The skills and tiers whose clicks had to wait when they were last looked at, with how reps fit them.
+    pub(crate) fn that_wait(&self) -> impl Iterator<Item = (&SkillId, &TierId, &Arc<Steps>)> {
+        let group = |(site, spot): &Spot| self.sites.get(*site)?.groups.get(*spot);
+        let groups = self.waiting.iter().filter_map(group);
         groups.map(|group| (&group.kind.0, &group.kind.1, &group.steps))
     }
 }
@@ -220,15 +253,7 @@ impl Group {
 
     /// A click at this moment names nobody and nobody has refused it: whether it would be offered at once is
     /// whether anybody who may take it is free.
-    fn state(&self, desk: Desk<'_>, site: &SiteId) -> GroupState {
-        self.state_of(
-            desk,
-            desk.openings.of(site, &self.kind.0),
-            &self.reach(desk),
-        )
-    }
-
-    fn state_of(&self, desk: Desk<'_>, openness: Openness, reach: &Reach<'_>) -> GroupState {
+    fn state(&self, desk: Desk<'_>, openness: Openness, reach: &Reach<'_>) -> GroupState {
         let sets = desk.roster.sets();
         if !openness.is_open {
             GroupState::Closed
@@ -260,7 +285,7 @@ impl Group {
     ) -> GroupSnapshot {
         let (sets, reach) = (desk.roster.sets(), self.reach(desk));
         let openness = desk.openings.of(site, &self.kind.0);
-        let state = self.state_of(desk, openness, &reach);
+        let state = self.state(desk, openness, &reach);
         let click = match state {
             GroupState::Wait => clicks.get(&self.kind),
             GroupState::Available | GroupState::Closed => None,
@@ -278,7 +303,7 @@ impl Group {
             offline: reach.count(&sets.offline),
             queued: desk.board.asking_for(&self.kind),
             opens_unix_ms: openness.opens,
-            next_rep: next_rep.map(|seat| Arc::from(seat.rep.name.as_str())),
+            next_rep: next_rep.map(|seat| Arc::clone(&seat.name)),
             wait: match state {
                 GroupState::Wait => self.wait(desk, click),
                 GroupState::Available | GroupState::Closed => None,

@@ -268,10 +268,6 @@ impl Helpdesk {
     }
 
     pub(crate) fn skill_name<'a>(&'a self, skill: &'a SkillId) -> &'a str {
-        self.config
-            .skills
-            .iter()
-            .find(|known| known.id == *skill)
-            .map_or(skill.as_str(), |known| &known.name)
+        self.skill_names.of_skill(skill)
     }
 }

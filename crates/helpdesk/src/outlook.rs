@@ -1,19 +1,23 @@
 //! The live desk as estimates see it: what it has learnt, and the scene from which the waits of those who
 //! wait, and of a click, are played forward. Must not know who is told.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use presence::Availability;
 
 use crate::ask::Wishes;
 use crate::board::Board;
+use crate::cast::Cast;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::estimate::experience::Experience;
+use crate::estimate::forward::Room;
 use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
+use crate::groups::Groups;
 use crate::ids::{RepId, SkillId, TierId};
 use crate::lesson::{Lesson, Observation};
 use crate::plan_size::PlanSize;
@@ -36,12 +40,15 @@ const NANOSECONDS: i64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Learnt {
     experience: Experience,
-    skills: Vec<SkillId>,
     kinds: Vec<(SkillId, TierId)>,
-    kind_by_tier_by_skill: BTreeMap<SkillId, BTreeMap<TierId, usize>>,
+    /// Never walked through, for their order is none.
+    place_by_skill: HashMap<SkillId, usize, RandomState>,
+    kind_by_tier_by_skill: HashMap<SkillId, HashMap<TierId, usize, RandomState>, RandomState>,
     /// How reps fit a click for each kind.
     bases: Vec<Arc<Steps>>,
     known: Option<Known>,
+    /// Left by one forecast for the next.
+    room: Room,
     unknown: Outlook,
     /// Whether the experience holds what the configuration says is usual.
     is_believed: bool,
@@ -52,17 +59,19 @@ pub(crate) struct Learnt {
 pub(crate) struct Outlook {
     /// By number, in order.
     tickets: Vec<(u64, Quote)>,
-    clicks: BTreeMap<(SkillId, TierId), Quote>,
-    next_reps: BTreeMap<(SkillId, TierId), RepId>,
+    /// Never walked through, for their order is none.
+    clicks: HashMap<(SkillId, TierId), Quote, RandomState>,
+    next_reps: HashMap<(SkillId, TierId), RepId, RandomState>,
 }
 
 /// An outlook and what it was made from.
 #[derive(Debug)]
 struct Known {
     in_hand: Vec<InHand>,
-    /// Of the board and of the roster, as they were by then.
+    /// Of the board, of the roster and of the hours, as they were by then.
     waiting: u64,
     reps: u64,
+    openings: u64,
     at: Moment,
     outlook: Outlook,
 }
@@ -74,6 +83,9 @@ pub(crate) struct Live<'a> {
     pub(crate) roster: &'a Roster,
     pub(crate) tickets: &'a Tickets,
     pub(crate) board: &'a Board,
+    pub(crate) groups: &'a Groups,
+    /// Rises whenever anything opens or closes.
+    pub(crate) openings: u64,
     pub(crate) now: Moment,
 }
 
@@ -100,11 +112,12 @@ impl Default for Learnt {
     fn default() -> Self {
         Self {
             experience: Experience::new(Vec::new()),
-            skills: Vec::new(),
             kinds: Vec::new(),
-            kind_by_tier_by_skill: BTreeMap::new(),
+            place_by_skill: HashMap::default(),
+            kind_by_tier_by_skill: HashMap::default(),
             bases: Vec::new(),
             known: None,
+            room: Room::default(),
             unknown: Outlook::default(),
             is_believed: false,
         }
@@ -116,9 +129,10 @@ impl Learnt {
     pub(crate) fn configure(&mut self, config: &Config, board: &mut Board, roster: &Roster) {
         let mut believed = Vec::new();
         for skill in &config.skills {
-            if !self.skills.contains(&skill.id) {
-                believed.extend(skill.handling.map(|usual| (self.skills.len(), usual)));
-                self.skills.push(skill.id.clone());
+            let place = self.place_by_skill.len();
+            if !self.place_by_skill.contains_key(&skill.id) {
+                believed.extend(skill.handling.map(|usual| (place, usual)));
+                self.place_by_skill.insert(skill.id.clone(), place);
             }
             for tier in &config.tiers {
                 let kinds = self.kind_by_tier_by_skill.entry(skill.id.clone());
@@ -187,7 +201,8 @@ impl Learnt {
         if !self.experience.knows_enough() {
             return;
         }
-        let mut in_hand = Vec::new();
+        let before = self.known.as_ref().map_or(0, |known| known.in_hand.len());
+        let mut in_hand = Vec::with_capacity(before + 1);
         for place in live.roster.at_work() {
             if let Some(seat) = live.roster.seat_at(place) {
                 self.seat(place, seat, live, &mut in_hand);
@@ -200,50 +215,64 @@ impl Learnt {
                 && known.in_hand == in_hand
                 && known.waiting == waiting
                 && known.reps == reps
+                && known.openings == live.openings
         });
         if holds {
             return;
         }
         self.experience.refresh();
-        self.known = self.play(live, &in_hand).map(|outlook| Known {
+        let mut room = std::mem::take(&mut self.room);
+        let outlook = self.play(live, &in_hand, &mut room);
+        self.room = room;
+        self.known = outlook.map(|outlook| Known {
             in_hand,
             waiting,
             reps,
+            openings: live.openings,
             at: live.now,
             outlook,
         });
     }
 
-    fn play(&self, live: Live<'_>, in_hand: &[InHand]) -> Option<Outlook> {
+    fn play(&self, live: Live<'_>, in_hand: &[InHand], room: &mut Room) -> Option<Outlook> {
         let now = ticks(live.now);
         let weight = |tier: &TierId| promises::tier_weight(live.config, tier);
-        let mut kinds: Vec<DeskKind<'_>> = self
-            .bases
-            .iter()
-            .zip(&self.kinds)
-            .map(|(steps, (_, tier))| DeskKind {
-                steps,
-                weight: weight(tier),
-                exception: Exception::NONE,
-            })
-            .collect();
-        let mut taught_as: Vec<usize> = (0..kinds.len()).collect();
         let waiting: Vec<_> = live
             .board
             .lines()
             .map(|line| (line, line.by_exception(live.tickets, live.roster)))
             .collect();
+        let is_like_clicks =
+            |want: &Want, exception: &Exception| want.is_plain() && exception == Exception::NONE;
+        let base = |want: &Want| self.kind(want.skills.first()?, &want.tier);
+        let plain_lines = waiting.iter().filter_map(|(line, by_exception)| {
+            let want = &line.steps.want;
+            let mut exceptions = by_exception.keys();
+            base(want).filter(|_| exceptions.any(|exception| is_like_clicks(want, exception)))
+        });
+        let clicks = live.groups.that_wait();
+        let clicks = clicks.filter_map(|(skill, tier, _)| self.kind(skill, tier));
+        let cast = Cast::of(plain_lines, clicks, self.comers(seconds(live.now)))?;
+        let mut kinds = Vec::with_capacity(cast.bases.len());
+        for &base in &cast.bases {
+            kinds.push(DeskKind {
+                steps: self.bases.get(base)?,
+                weight: weight(&self.kinds.get(base)?.1),
+                exception: Exception::NONE,
+            });
+        }
+        let mut taught_as = cast.bases.clone();
         let mut lines = Vec::new();
         let routing = &live.config.routing;
         let mut size = PlanSize::of(kinds.len(), routing.relax.len());
         for (line, by_exception) in &waiting {
             let want = &line.steps.want;
-            let Some(base) = want.skills.first().and_then(|s| self.kind(s, &want.tier)) else {
+            let Some(base) = base(want) else {
                 continue;
             };
             for (exception, alike) in by_exception {
-                if want.is_plain() && exception == Exception::NONE {
-                    lines.push((base, alike));
+                if is_like_clicks(want, exception) {
+                    lines.extend(cast.place(base).map(|kind| (kind, alike)));
                     continue;
                 }
                 let kind = DeskKind {
@@ -258,6 +287,9 @@ impl Learnt {
                 }
             }
         }
+        let comes_later: Vec<bool> = (0..kinds.len())
+            .map(|kind| kind < cast.bases.len())
+            .collect();
         let plan = Plan::of_desk(&kinds, live.roster, routing);
         let mut floor = Floor::new(&plan, now);
         for (rep, seat) in live.roster.seats().enumerate() {
@@ -267,7 +299,7 @@ impl Learnt {
             let (InHand::Conversation { rep, .. } | InHand::Rest { rep, .. }) = *held;
             floor.occupy(&plan, rep);
         }
-        let mut tickets = Vec::new();
+        let mut tickets = Vec::with_capacity(live.tickets.waiting_count());
         for (kind, alike) in lines.into_iter().filter(|(kind, _)| plan.can_ever(*kind)) {
             for &(since, number) in alike {
                 let queued = Queued {
@@ -285,19 +317,20 @@ impl Learnt {
             in_hand,
             experience: &self.experience,
             taught_as: &taught_as,
+            comes_later: &comes_later,
             tickets: tickets.len(),
             now,
         };
-        let mut clicks: Vec<usize> = (0..self.kinds.len()).collect();
+        let mut clicks: Vec<usize> = cast.clicks().collect();
         // Whoever would be offered at once need not be played.
         clicks.retain(|&kind| plan.can_ever(kind) && floor.rep_for_newcomer(&plan, kind).is_none());
-        let waits = quote(&scene, &clicks, SEED)?;
+        let group = |kind: usize| self.kinds.get(*cast.bases.get(kind)?).cloned();
+        let waits = quote(&scene, &clicks, SEED, room)?;
         let of_ticket = |(number, quote): (u64, Option<Quote>)| Some((number, quote?));
-        let of_click =
-            |(kind, quote): (usize, Option<Quote>)| Some((self.kinds.get(kind)?.clone(), quote?));
+        let of_click = |(kind, quote): (usize, Option<Quote>)| Some((group(kind)?, quote?));
         let next_rep = |(&kind, quote): (&usize, &Option<Quote>)| {
             let seat = live.roster.seat_at(quote.as_ref()?.likely?.rep)?;
-            Some((self.kinds.get(kind)?.clone(), seat.rep.id.clone()))
+            Some((group(kind)?, seat.rep.id.clone()))
         };
         let tickets = tickets.into_iter().zip(waits.tickets);
         let mut tickets: Vec<(u64, Quote)> = tickets.filter_map(of_ticket).collect();
@@ -372,8 +405,14 @@ impl Learnt {
         }
     }
 
+    /// The kinds of which anybody came lately.
+    fn comers(&self, now: f64) -> impl Iterator<Item = usize> {
+        let kinds = 0..self.kinds.len();
+        kinds.filter(move |&kind| self.experience.arrival_rate(kind, now) > 0.0)
+    }
+
     fn skill(&self, skill: &SkillId) -> Option<usize> {
-        self.skills.iter().position(|known| known == skill)
+        self.place_by_skill.get(skill).copied()
     }
 
     fn kind_of(&self, ticket: &Ticket) -> Option<usize> {

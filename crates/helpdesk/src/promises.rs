@@ -256,8 +256,8 @@ impl<'a> Line<'a> {
     }
 
     fn clicks(&self, desk: Desk<'_>, groups: &Groups, outlook: &Outlook) -> Clicks {
-        let mut clicks = Clicks::new();
-        for (skill, tier, steps) in groups.that_wait(desk) {
+        let mut clicks = Clicks::default();
+        for (skill, tier, steps) in groups.that_wait() {
             let about = (skill.clone(), tier.clone());
             if clicks.contains_key(&about) {
                 continue;

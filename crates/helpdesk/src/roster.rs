@@ -2,6 +2,7 @@
 //! Must not know tickets beyond their identity, nor how a rep is chosen.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use presence::Availability;
@@ -88,6 +89,8 @@ pub(crate) enum Presence {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) rep: Rep,
+    /// The rep's, for whoever is told of the rep.
+    pub(crate) name: Arc<str>,
     pub(crate) availability: Availability,
     /// Until when nothing is offered, because an offer lapsed or the phone could not be reached.
     pub(crate) doubted_until: Option<Moment>,
@@ -133,6 +136,7 @@ impl Roster {
         let seat_of = |rep: &Rep| match known.remove(&rep.id) {
             Some(seat) => Seat {
                 rep: rep.clone(),
+                name: Arc::from(rep.name.as_str()),
                 ..seat
             },
             None => Seat::new(rep.clone(), now),
@@ -401,6 +405,7 @@ impl Sets {
 impl Seat {
     fn new(rep: Rep, now: Moment) -> Self {
         Self {
+            name: Arc::from(rep.name.as_str()),
             rep,
             availability: Availability::Offline,
             doubted_until: None,

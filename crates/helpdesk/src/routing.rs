@@ -9,6 +9,7 @@ pub(crate) mod fit;
 pub(crate) mod fits;
 pub(crate) mod floor;
 pub(crate) mod plan;
+mod rep_table;
 pub(crate) mod reps;
 mod terms;
 

@@ -117,7 +117,7 @@ impl Helpdesk {
         let in_hand = seat.offers.iter().chain(lapsed).chain(&seat.conversations);
         SeatView {
             rep: seat.rep.id.clone(),
-            name: Arc::from(seat.rep.name.as_str()),
+            name: Arc::clone(&seat.name),
             availability: seat.availability,
             is_free: seat.is_free(),
             capacity: seat.rep.capacity,

@@ -33,7 +33,7 @@ pub struct SiteSnapshot {
 pub struct GroupSnapshots(Vec<Arc<[GroupSnapshot]>>);
 
 /// Groups that are shared or copied together; all parts but the last have so many.
-const PART: usize = 16;
+const PART: usize = 8;
 
 impl GroupSnapshots {
     /// The groups in order.

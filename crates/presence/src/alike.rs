@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use papaya::HashMap;
 
 use crate::document::Document;
@@ -13,7 +14,7 @@ const MOST_SHARED: usize = 4096;
 
 /// The documents in use, each once. Takes no lock.
 #[derive(Debug, Default)]
-pub(crate) struct SharedDocuments(HashMap<Document, Arc<Document>>);
+pub(crate) struct SharedDocuments(HashMap<Document, Arc<Document>, RandomState>);
 
 impl SharedDocuments {
     /// The one document that says this.

@@ -74,7 +74,7 @@ pub fn compose(
     known: Option<(&OwnKnowledge, Instant)>,
     precedence: &Precedence,
 ) -> Composed {
-    let said = || Said::by(publications);
+    let mut all: smallvec::SmallVec<[Said<'_>; 6]> = Said::by(publications).collect();
     let desk = known.into_iter().flat_map(|(knowledge, since)| {
         knowledge.rules().map(move |rule| Said {
             statement: Statement {
@@ -86,21 +86,18 @@ pub fn compose(
             since,
         })
     });
-    let is_there = said().next().is_some();
-    let all: smallvec::SmallVec<[Said<'_>; 6]> = said().chain(desk.filter(|_| is_there)).collect();
-    let deciding = all.iter().min_by_key(|said| {
-        let Statement {
-            source,
-            rule,
-            activity,
-        } = said.statement;
-        (
-            precedence.rank(rule),
-            source,
-            Reverse(said.since),
-            activity,
-            said.note,
-        )
+    if !all.is_empty() {
+        all.extend(desk);
+    }
+    let weight = |said: &Said<'_>| {
+        let Statement { source, rule, .. } = said.statement;
+        (precedence.rank(rule), source, Reverse(said.since))
+    };
+    let deciding = all.iter().min_by(|one, other| {
+        let by_weight = weight(one).cmp(&weight(other));
+        by_weight
+            .then_with(|| one.statement.activity.cmp(&other.statement.activity))
+            .then_with(|| one.note.cmp(&other.note))
     });
     let Some(deciding) = deciding else {
         return Composed::NOTHING;

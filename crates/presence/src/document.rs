@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use crate::{
     activity::Activity,
@@ -45,7 +46,7 @@ pub struct Document {
     /// What the telephone line does, where the document is about a line.
     pub line: Option<Line>,
     /// When the phone wrote it, as it wrote it: phones' clocks are shown, never compared with ours.
-    pub timestamp: Option<Box<str>>,
+    pub timestamp: Option<SmolStr>,
     /// Contact information, as the phone wrote it.
     pub card: Option<Box<Card>>,
     /// The document as a text, where patches to it may follow (RFC 5264).

@@ -3,10 +3,11 @@
 
 use std::{
     fmt,
+    hash::Hasher,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use sha2::{Digest, Sha256};
+use siphasher::sip128::{Hasher128, SipHasher24};
 
 /// Names one state of one publication. As text: 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,29 +20,49 @@ impl EntityTag {
     /// Reads the text of SIP-If-Match; `None` if no store ever gave out such a tag.
     pub fn read(text: &str) -> Option<Self> {
         let digits: &[u8; DIGITS] = text.as_bytes().try_into().ok()?;
-        let tag = digits.iter().try_fold(0, |tag: u128, digit| {
-            let value = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => return None,
-            };
-            Some(tag << 4 | u128::from(value))
-        });
-        tag.map(Self)
+        let (first, second) = digits.split_at(DIGITS / 2);
+        Some(Self(
+            u128::from(read_half(first)?) << u64::BITS | u128::from(read_half(second)?),
+        ))
     }
+}
+
+/// Of each byte the value as a hexadecimal digit; beyond 15 if it is none that a tag is spelt with.
+const VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "checked when it is compiled, where no iterator runs"
+    )]
+    while value < 16 {
+        values[HEX[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+fn read_half(digits: &[u8]) -> Option<u64> {
+    let mut seen = 0;
+    let half = digits.iter().fold(0_u64, |half, digit| {
+        let value = VALUES.get(usize::from(*digit)).copied().unwrap_or(u8::MAX);
+        seen |= value;
+        half << 4 | u64::from(value & 15)
+    });
+    (seen < 16).then_some(half)
 }
 
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [b'0'; DIGITS];
-        let values = (0..u128::BITS)
-            .step_by(4)
-            .map(|shift| (self.0 >> shift) as u8 & 15);
-        for (digit, value) in text.iter_mut().rev().zip(values) {
-            *digit = match value {
+        let (pairs, _) = text.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(self.0.to_be_bytes()) {
+            *pair = [byte >> 4, byte & 15].map(|value| match value {
                 0..=9 => b'0' + value,
                 _ => b'a' - 10 + value,
-            };
+            });
         }
         f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
@@ -53,32 +74,26 @@ impl fmt::Debug for EntityTag {
     }
 }
 
-/// Makes entity-tags: a hash of a secret seed and a counter, so that neither another tag nor the
-/// tags of an earlier run tell anything about the next one.
+/// Makes entity-tags: a counter hashed by SipHash-2-4 under a secret seed, which is a function that nobody without the seed
+/// can foretell: neither another tag nor the tags of an earlier run tell anything about the next one.
 pub(crate) struct EntityTags {
-    seed: [u8; 16],
+    hasher: SipHasher24,
     made: AtomicU64,
 }
 
 impl EntityTags {
     pub(crate) fn new(seed: [u8; 16]) -> Self {
         Self {
-            seed,
+            hasher: SipHasher24::new_with_key(&seed),
             made: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn next(&self) -> EntityTag {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        let hash = Sha256::new()
-            .chain_update(self.seed)
-            .chain_update(number.to_be_bytes())
-            .finalize();
-        let tag = hash
-            .iter()
-            .take(16)
-            .fold(0, |tag: u128, byte| tag << 8 | u128::from(*byte));
-        EntityTag(tag)
+        let mut hasher = self.hasher;
+        hasher.write_u64(number);
+        EntityTag(hasher.finish128().as_u128())
     }
 }
 

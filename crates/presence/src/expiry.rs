@@ -1,12 +1,9 @@
 //! When to look at which presentity for what ends by itself. A refresh leaves a wake-up where it is; only one that
 //! comes nearer, or is used up, is put anew. Must not know publications.
 
-use std::{
-    collections::BTreeSet,
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    sync::PoisonError,
-    time::Instant,
-};
+use std::{collections::BTreeSet, hash::BuildHasher, sync::PoisonError, time::Instant};
+
+use foldhash::fast::RandomState;
 
 use super::sync::{Mutex, MutexGuard};
 use crate::presentity_id::PresentityId;
@@ -22,6 +19,7 @@ const SHARDS: usize = 16;
 #[derive(Default)]
 pub(crate) struct WakeUps {
     shards: [Mutex<Shard>; SHARDS],
+    hasher: RandomState,
 }
 
 type Shard = BTreeSet<(Instant, PresentityId)>;
@@ -77,7 +75,7 @@ impl WakeUps {
     }
 
     fn shard_of(&self, presentity: &PresentityId) -> Option<MutexGuard<'_, Shard>> {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(presentity);
+        let hash = self.hasher.hash_one(presentity);
         self.shards.get(hash as usize % SHARDS).map(lock)
     }
 }

@@ -3,6 +3,8 @@
 
 use std::{fmt, sync::atomic::Ordering};
 
+use foldhash::fast::RandomState;
+
 use super::sync::{HashSet, SegQueue, fence};
 use crate::presentity_id::PresentityId;
 
@@ -23,7 +25,7 @@ impl Marks {
     /// No marks.
     pub fn new() -> Self {
         Self {
-            marked: HashSet::with_capacity(ROOM),
+            marked: HashSet::with_capacity_and_hasher(ROOM, RandomState::default()),
             queue: SegQueue::new(),
         }
     }

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use crate::{
     composed::{Composed, compose_known},
@@ -25,9 +26,9 @@ type Publications = SmallVec<[Publication; 1]>;
 pub struct Presentity {
     id: PresentityId,
     version: u64,
-    composed: Arc<Composed>,
-    /// What is composed without the help desk's own knowledge; the same as `composed` where it knows nothing.
-    published: Arc<Composed>,
+    composed: Composed,
+    /// What is composed without the help desk's own knowledge, where it knows anything.
+    published: Option<Box<Composed>>,
     publications: Publications,
     known: Option<Arc<Known>>,
     /// Invariant: a wake-up at or before this instant is armed, or about to be by whoever made this
@@ -53,7 +54,7 @@ impl Presentity {
 
     /// The state without the help desk's own knowledge: what the help desk itself has to hear.
     pub fn published(&self) -> &Composed {
-        &self.published
+        self.published.as_deref().unwrap_or(&self.composed)
     }
 
     /// What is published.
@@ -122,7 +123,7 @@ pub(crate) enum Edit {
 pub(crate) struct Says {
     /// Without its timestamp.
     pub(crate) document: Arc<Document>,
-    pub(crate) timestamp: Option<Box<str>>,
+    pub(crate) timestamp: Option<SmolStr>,
 }
 
 /// What an edit gives to the publication that it adds or renews.
@@ -190,12 +191,14 @@ pub(crate) fn edit(
     let (published, composed) = match (effect, before) {
         (Effect::SaysTheSame, Some(before)) => (before.published.clone(), before.composed.clone()),
         (Effect::SaysTheSame | Effect::SaysSomethingElse, _) => {
-            let published = Arc::new(compose_known(&publications, None, &config.precedence));
-            let composed = match known.as_deref() {
-                None => published.clone(),
-                known => Arc::new(compose_known(&publications, known, &config.precedence)),
-            };
-            (published, composed)
+            let published = compose_known(&publications, None, &config.precedence);
+            match known.as_deref() {
+                None => (None, published),
+                known => {
+                    let composed = compose_known(&publications, known, &config.precedence);
+                    (Some(Box::new(published)), composed)
+                }
+            }
         }
     };
     let before_composed = before.map_or(&Composed::NOTHING, |before| before.composed());

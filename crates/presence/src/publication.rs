@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use crate::{
@@ -126,7 +127,7 @@ pub struct Publication {
     pub(crate) entity_tag: EntityTag,
     /// Without its timestamp, so that documents that say the same are one.
     pub(crate) document: Arc<Document>,
-    pub(crate) timestamp: Option<Box<str>>,
+    pub(crate) timestamp: Option<SmolStr>,
     pub(crate) since: Instant,
     pub(crate) expires_at: Instant,
     pub(crate) publisher: Option<Publisher>,

@@ -10,7 +10,7 @@ use std::{
 use super::{
     expiry::WakeUps,
     marks::Marks,
-    sync::{AtomicIsize, AtomicU64, Compute, HashMap, Operation},
+    sync::{AtomicIsize, AtomicU64, HashMap, Operation},
 };
 use crate::{
     alike::SharedDocuments,
@@ -54,7 +54,7 @@ impl Store {
         Self {
             tags: EntityTags::new(config.seed),
             config,
-            presentities: HashMap::new(),
+            presentities: HashMap::default(),
             publications: AtomicIsize::new(0),
             last_version: AtomicU64::new(0),
             documents: SharedDocuments::default(),
@@ -309,14 +309,12 @@ impl Store {
         let presentities = self.presentities.pin();
         let outcome = loop {
             let mut outcome = Ok(Outcome::default());
-            let computed = presentities.compute(presentity.clone(), |entry| {
+            let mut needs_place = false;
+            presentities.compute(presentity.clone(), |entry| {
                 let place = entry.map(|(_, place)| place);
-                if place.is_none() && adds(change) {
-                    if self.is_full() {
-                        outcome = Err(PublishError::TooManyPresentities);
-                        return Operation::Abort(());
-                    }
-                    return Operation::Insert(None);
+                needs_place = place.is_none() && adds(change);
+                if needs_place {
+                    return Operation::Abort(());
                 }
                 // Whatever is in a place drew its version before it was put there; the next is drawn after that was
                 // read, and only goes there if it is still there: the versions of one presentity rise. Where there
@@ -348,11 +346,15 @@ impl Store {
                     (None, None) => Operation::Abort(()),
                 }
             });
-            // Nothing but an empty place is ever inserted. The map may do so long after it asked for it, and after it
-            // asked about what was there in between: only what it did says what came of it.
-            if !matches!(computed, Compute::Inserted(..)) {
+            if !needs_place {
                 break outcome;
             }
+            if self.is_full() {
+                return Err(PublishError::TooManyPresentities);
+            }
+            // Not left to `compute`: that never helps to move what the map holds into the larger table which a map
+            // needs that grows, and each look would go through every table there has been.
+            presentities.get_or_insert(presentity.clone(), None);
         };
         let outcome = outcome?;
         self.settle(presentity, &outcome);

@@ -7,7 +7,15 @@ pub(crate) use std::sync::{
 };
 
 pub(crate) use crossbeam_queue::SegQueue;
-pub(crate) use papaya::{Compute, HashMap, HashSet, Operation};
+pub(crate) use papaya::Operation;
+
+use foldhash::fast::RandomState;
+
+/// Hashed with a seed of its own: names are short, and looked up with every PUBLISH.
+pub(crate) type HashMap<K, V> = papaya::HashMap<K, V, RandomState>;
+
+/// The same for a set.
+pub(crate) type HashSet<K> = papaya::HashSet<K, RandomState>;
 
 /// For wake-ups alone.
 #[expect(

@@ -1,6 +1,8 @@
 //! XML as it may come from a network: namespaces resolved, references resolved, everything bounded, and nothing
 //! that could reach outside the document. The one place that knows the XML library; must not know presence.
 
+mod plain;
+
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use quick_xml::{
@@ -10,6 +12,8 @@ use quick_xml::{
     reader::NsReader,
 };
 use thiserror::Error;
+
+pub(crate) use plain::{PlainEvent, PlainReader};
 
 const MOST_NESTED: usize = 32;
 const MOST_ATTRIBUTES: usize = 64;
@@ -73,6 +77,33 @@ pub fn decoded(bytes: &[u8]) -> Result<Cow<'_, [u8]>, XmlError> {
             at: Position { line: 1, column: 1 },
         }),
     }
+}
+
+/// The characters of a document in UTF-8, without a byte order mark; refused where one of them has no place in XML. Bytes
+/// are taken as UTF-8 whatever they declare: what is declared and is not UTF-8 shows itself.
+pub(crate) fn characters(bytes: &[u8]) -> Result<&str, XmlError> {
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+        Err(error) => {
+            let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            return Err(XmlError::Malformed {
+                what: "the text is not UTF-8".to_owned(),
+                at: position(&String::from_utf8_lossy(valid), valid.len()),
+            });
+        }
+    };
+    // Most documents need no look at each sign by itself.
+    if !text
+        .bytes()
+        .fold(true, |plain, byte| plain & is_plain(byte))
+        && let Some((offset, illegal)) = text.char_indices().find(|(_, sign)| !is_xml_char(*sign))
+    {
+        return Err(XmlError::Malformed {
+            what: format!("the character U+{:04X} is not allowed", u32::from(illegal)),
+            at: position(text, offset),
+        });
+    }
+    Ok(text)
 }
 
 /// What a document consists of, in order.
@@ -149,28 +180,11 @@ pub struct XmlReader<'x> {
 impl<'x> XmlReader<'x> {
     /// Bytes are taken as UTF-8 whatever they declare: what is declared and is not UTF-8 shows itself.
     pub fn new(bytes: &'x [u8]) -> Result<Self, XmlError> {
-        let text = match str::from_utf8(bytes) {
-            Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-            Err(error) => {
-                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-                return Err(XmlError::Malformed {
-                    what: "the text is not UTF-8".to_owned(),
-                    at: position(&String::from_utf8_lossy(valid), valid.len()),
-                });
-            }
-        };
-        // Most documents need no look at each sign by itself.
-        if !text
-            .bytes()
-            .fold(true, |plain, byte| plain & is_plain(byte))
-            && let Some((offset, illegal)) =
-                text.char_indices().find(|(_, sign)| !is_xml_char(*sign))
-        {
-            return Err(XmlError::Malformed {
-                what: format!("the character U+{:04X} is not allowed", u32::from(illegal)),
-                at: position(text, offset),
-            });
-        }
+        Ok(Self::of_characters(characters(bytes)?))
+    }
+
+    /// Of what [`characters`] gave.
+    pub(crate) fn of_characters(text: &'x str) -> Self {
         let mut reader = NsReader::from_str(text);
         let config = reader.config_mut();
         config.expand_empty_elements = true;
@@ -178,12 +192,12 @@ impl<'x> XmlReader<'x> {
         reader
             .resolver_mut()
             .set_max_namespace_bindings(MOST_NAMESPACES);
-        Ok(Self {
+        Self {
             text,
             reader,
             root: Root::Ahead,
             namespaces: Vec::new(),
-        })
+        }
     }
 
     #[expect(

@@ -238,7 +238,7 @@ impl DocumentV1 {
                 Line::Ringing => LineV1::Ringing,
                 Line::Talking => LineV1::Talking,
             }),
-            timestamp: timestamp.clone(),
+            timestamp: timestamp.as_deref().map(Into::into),
             text: text.clone(),
             card: card
                 .as_deref()
@@ -270,7 +270,7 @@ impl DocumentV1 {
                 LineV1::Ringing => Line::Ringing,
                 LineV1::Talking => Line::Talking,
             }),
-            timestamp: self.timestamp,
+            timestamp: self.timestamp.as_deref().map(Into::into),
             text: self.text,
             card: self.card.map(|card| Box::new(card.into_card())),
         }

@@ -1,7 +1,7 @@
 //! The estimate that is quoted: the queue played forward, or the quick form where it is too long for that.
 //! Must not know who is told.
 
-use super::forward::{self, Likely};
+use super::forward::{self, Likely, Room};
 use super::quick::{Length, by_length};
 use super::range::Forecast;
 use super::scene::Scene;
@@ -36,8 +36,13 @@ pub(crate) struct Quotes {
 }
 
 /// The waits of the scene's tickets, and of newcomers of these kinds; `None` while too little is known.
-pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option<Quotes> {
-    if let Some(forecasts) = forward::play(scene, newcomers, seed) {
+pub(crate) fn quote(
+    scene: &Scene<'_>,
+    newcomers: &[usize],
+    seed: u64,
+    room: &mut Room,
+) -> Option<Quotes> {
+    if let Some(forecasts) = forward::play(scene, newcomers, seed, room) {
         let form = Form::Played;
         let quoted = |played: forward::Played| {
             Some(Quote {
@@ -55,7 +60,7 @@ pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option
     if !scene.experience.knows_enough() {
         return None;
     }
-    let formula = Formula::of(scene);
+    let mut formula = Formula::of(scene);
     let mut tickets = vec![None; scene.tickets];
     for (kind, line) in scene.floor.lines().iter().enumerate() {
         let mut ahead = Ahead::default();
@@ -79,13 +84,17 @@ pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option
 struct Formula<'a> {
     scene: &'a Scene<'a>,
     impatience: f64,
-    /// By kind and step.
-    rivals: Vec<Vec<Rivals>>,
+    /// Kinds of which somebody waits.
+    present: Vec<usize>,
+    /// Kinds of which somebody may come later and go first, with their arrivals a second.
+    comers: Vec<(usize, f64)>,
+    /// By kind and step, as far as somebody has asked: of most kinds nobody does.
+    rivals: Vec<Vec<Option<Rivals>>>,
 }
 
 /// Who competes with a kind at a step.
 struct Rivals {
-    /// Other kinds.
+    /// Other kinds of which somebody waits.
     kinds: Vec<usize>,
     /// Arrivals a second of those that will go first though they come later.
     overtaking: f64,
@@ -102,35 +111,66 @@ struct Ahead {
 impl<'a> Formula<'a> {
     fn of(scene: &'a Scene<'a>) -> Self {
         let plan = scene.plan;
-        let rivals = |kind, step| {
-            let others = (0..plan.kinds()).filter(|&other| other != kind);
-            let kinds: Vec<usize> = others
-                .filter(|&other| compete(plan, kind, other, step))
-                .collect();
-            let overtaking = match plan.priority {
-                Priority::Weighted => 0.0,
-                Priority::Strict => kinds
-                    .iter()
-                    .filter(|&&other| plan.weight(other) > plan.weight(kind))
-                    .map(|&other| scene.arrival_rate(other, forward::seconds(scene.now)))
-                    .sum(),
-            };
-            Rivals { kinds, overtaking }
-        };
-        let steps = |kind| (0..plan.steps()).map(|step| rivals(kind, step)).collect();
+        let lines = scene.floor.lines().iter().enumerate();
+        let waited_in = lines.filter(|(_, line)| !line.is_empty());
+        let now = forward::seconds(scene.now);
+        let rate = |kind| (kind, scene.arrival_rate(kind, now));
         Self {
             impatience: impatience(scene),
-            rivals: (0..plan.kinds()).map(steps).collect(),
+            present: waited_in.map(|(kind, _)| kind).collect(),
+            comers: match plan.priority {
+                Priority::Weighted => Vec::new(),
+                Priority::Strict => {
+                    let rates = (0..plan.kinds()).map(rate);
+                    rates.filter(|(_, rate)| *rate > 0.0).collect()
+                }
+            },
+            rivals: std::iter::repeat_with(Vec::new)
+                .take(plan.kinds())
+                .collect(),
             scene,
         }
     }
 
+    fn rivals_of(&self, kind: usize, step: usize) -> Rivals {
+        let plan = self.scene.plan;
+        let is_rival = |other: usize| other != kind && compete(plan, kind, other, step);
+        let goes_first = |other: usize| plan.weight(other) > plan.weight(kind);
+        let kinds = self.present.iter().copied();
+        let comers = self.comers.iter();
+        let overtaking = comers.filter(|(other, _)| goes_first(*other) && is_rival(*other));
+        Rivals {
+            kinds: kinds.filter(|other| is_rival(*other)).collect(),
+            overtaking: overtaking.map(|(_, rate)| rate).sum(),
+        }
+    }
+
+    /// Looked up, or found out for all who ask after this one.
+    fn rivals(&mut self, kind: usize, step: usize) -> Option<&Rivals> {
+        let is_known = |of_kind: &Vec<Option<Rivals>>| matches!(of_kind.get(step), Some(Some(_)));
+        if !self.rivals.get(kind).is_some_and(is_known) {
+            let rivals = self.rivals_of(kind, step);
+            let of_kind = self.rivals.get_mut(kind)?;
+            if of_kind.len() <= step {
+                of_kind.resize_with(step + 1, || None);
+            }
+            *of_kind.get_mut(step)? = Some(rivals);
+        }
+        self.rivals.get(kind)?.get(step)?.as_ref()
+    }
+
     /// Of a ticket of the kind that waits since then, as the `place`th of its line.
-    fn quote(&self, kind: usize, since: Tick, place: usize, ahead: &mut Ahead) -> Option<Quote> {
-        let scene = self.scene;
+    fn quote(
+        &mut self,
+        kind: usize,
+        since: Tick,
+        place: usize,
+        ahead: &mut Ahead,
+    ) -> Option<Quote> {
+        let (scene, impatience) = (self.scene, self.impatience);
         let plan = scene.plan;
         let step = plan.step(scene.now.saturating_sub(since));
-        let rivals = self.rivals.get(kind)?.get(step)?;
+        let rivals = self.rivals(kind, step)?;
         if ahead.step != Some(step) {
             ahead.step = Some(step);
             ahead.counts = vec![0; rivals.kinds.len()];
@@ -150,7 +190,7 @@ impl<'a> Formula<'a> {
             ahead: ahead + place,
             servers: f64::from(plan.servers(kind, step)),
             handling: scene.handling(kind)?.mean() + forward::seconds(plan.wrap_up),
-            impatience: self.impatience,
+            impatience,
             overtaking: rivals.overtaking,
         };
         (length.servers > 0.0).then(|| Quote {

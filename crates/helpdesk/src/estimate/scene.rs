@@ -11,9 +11,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) floor: &'a Floor,
     pub(crate) in_hand: &'a [InHand],
     pub(crate) experience: &'a Experience,
-    /// As which kind of the experience each kind of the plan goes. Whoever comes later is of a kind that goes
-    /// as itself.
+    /// As which kind of the experience each kind of the plan goes.
     pub(crate) taught_as: &'a [usize],
+    /// Of each kind of the plan whether those who come later are of it; of all where nothing is said.
+    pub(crate) comes_later: &'a [bool],
     /// Tickets on the floor whose waits are asked for: those with a number below this.
     pub(crate) tickets: usize,
     pub(crate) now: Tick,
@@ -32,8 +33,8 @@ impl Scene<'_> {
 
     /// Arrivals a second of the kind.
     pub(crate) fn arrival_rate(&self, kind: usize, now: f64) -> f64 {
-        if self.taught_as(kind) == kind {
-            self.experience.arrival_rate(kind, now)
+        if self.comes_later.get(kind).copied().unwrap_or(true) {
+            self.experience.arrival_rate(self.taught_as(kind), now)
         } else {
             0.0
         }
@@ -46,7 +47,7 @@ pub(crate) const UNNAMED: u32 = u32::MAX;
 /// What a rep has in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InHand {
-    /// A conversation of this kind; `None` is somebody else's.
+    /// A conversation of this kind of the experience; `None` is somebody else's.
     Conversation {
         rep: usize,
         kind: Option<usize>,

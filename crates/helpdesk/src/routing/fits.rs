@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fit::{self, Expert, Rank, SkillFit, Wants, demanded_level, rank};
+use super::rep_table::RepTable;
 use super::reps::RepSet;
 use super::{Choice, Standing};
 use crate::ask::Wishes;
@@ -22,18 +23,22 @@ pub(crate) struct Want {
 }
 
 /// The reps as far as the rules that have fired relax a demand, whoever is at work.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fits {
     /// Those who fit, levels that are held out for set aside.
-    fitting: RepSet,
+    turns: Arc<RepTable<Turn>>,
     /// The others, by why they do not, the nearest first.
     misfits: Vec<(Standing, RepSet)>,
-    /// In which order they are asked, by place in the roster, the least first.
-    places: Arc<[u16]>,
-    /// In hundredths; 0 where the rep does not fit.
-    expertise: Arc<[u8]>,
     /// By place in the roster, what of a fit is more than its level; empty where there is nothing of the kind.
     beyond_level: Vec<Beyond>,
+}
+
+/// When a rep who fits is asked, and how good the rep is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// The least is asked first.
+    pub(crate) place: u16,
+    pub(crate) level: Level,
 }
 
 /// What of a fit is more than its level.
@@ -47,17 +52,21 @@ struct Beyond {
 #[derive(Debug)]
 pub(crate) struct Steps {
     pub(crate) want: Want,
-    fits: Vec<Fits>,
+    /// Rules that change nothing share what they leave as it is.
+    fits: Vec<Arc<Fits>>,
 }
 
 /// Steps by what is wanted.
 #[derive(Debug, Default)]
 pub(crate) struct FitBook {
     by_want: BTreeMap<Want, Arc<Steps>>,
+    /// How many of these are not plain.
+    wished: usize,
 }
 
-/// Different wants that are remembered; they are found anew when shoppers wish more than that.
-const WANTS: usize = 2_000;
+/// Different wants that are remembered beside the plain ones, of which there are no more than skills with tiers; they are
+/// found anew when shoppers wish more than that.
+const WISHED: usize = 2_000;
 
 /// A want with its fits as far as it is relaxed by now.
 #[derive(Clone, Copy)]
@@ -90,8 +99,12 @@ impl FitBook {
         if let Some(known) = self.by_want.get(&want) {
             return Arc::clone(known);
         }
-        if self.by_want.len() >= WANTS {
-            self.by_want.clear();
+        if !want.is_plain() {
+            if self.wished >= WISHED {
+                self.by_want.retain(|known, _| known.is_plain());
+                self.wished = 0;
+            }
+            self.wished += 1;
         }
         let steps = Arc::new(Steps::of(want.clone(), roster, routing));
         self.by_want.insert(want, Arc::clone(&steps));
@@ -102,9 +115,12 @@ impl FitBook {
 impl Steps {
     /// How the reps fit a want.
     pub(crate) fn of(want: Want, roster: &Roster, routing: &Routing) -> Self {
-        let fits = (0..=routing.relax.len())
-            .map(|fired| Fits::of(&want, fired, roster, routing))
-            .collect();
+        let mut fits: Vec<Arc<Fits>> = Vec::with_capacity(routing.relax.len() + 1);
+        for fired in 0..=routing.relax.len() {
+            let next = Fits::of(&want, fired, roster, routing);
+            let same = fits.last().filter(|last| ***last == next);
+            fits.push(same.map_or_else(|| Arc::new(next), Arc::clone));
+        }
         Self { want, fits }
     }
 
@@ -142,7 +158,7 @@ impl Steps {
     /// Those of so many reps who fit at some step.
     pub(crate) fn ever(&self, reps: usize) -> RepSet {
         let mut ever = RepSet::with_room_for(reps);
-        self.fits.iter().for_each(|fits| ever.add(&fits.fitting));
+        self.fits.iter().for_each(|fits| ever.add(fits.fitting()));
         ever
     }
 
@@ -150,7 +166,7 @@ impl Steps {
     pub(crate) fn meets_at_last(&self, reps: &RepSet) -> bool {
         self.fits
             .last()
-            .is_some_and(|fits| fits.fitting.meets(reps))
+            .is_some_and(|fits| fits.fitting().meets(reps))
     }
 }
 
@@ -177,15 +193,15 @@ impl Fits {
         let mut order: Vec<Rank> = fits.iter().filter_map(rank_of).collect();
         order.sort_unstable();
         order.dedup();
-        let place = |fit: &Option<SkillFit>| {
-            let place = rank_of(fit).and_then(|rank| order.binary_search(&rank).ok());
-            place
-                .and_then(|place| u16::try_from(place).ok())
-                .unwrap_or(u16::MAX)
+        let turn = |fit: &Option<SkillFit>| {
+            let place = order.binary_search(&rank_of(fit)?).ok();
+            let place = place.and_then(|place| u16::try_from(place).ok());
+            Some(Turn {
+                place: place.unwrap_or(u16::MAX),
+                level: (*fit)?.level,
+            })
         };
-        let mut fitting = RepSet::with_room_for(fits.len());
-        let those = fits.iter().enumerate().filter(|(_, fit)| fit.is_some());
-        those.for_each(|(rep, _)| fitting.insert(rep));
+        let turns: Vec<Option<Turn>> = fits.iter().map(turn).collect();
         let beyond = |fit: &Option<SkillFit>| {
             fit.map_or_else(Beyond::default, |fit| Beyond {
                 substitute: fit.substitute,
@@ -197,19 +213,18 @@ impl Fits {
             beyond_level = Vec::new();
         }
         Self {
-            fitting,
+            turns: Arc::new(RepTable::of_those(&turns)),
             beyond_level,
             misfits: misfits.into_iter().collect(),
-            places: fits.iter().map(place).collect(),
-            expertise: fits
-                .iter()
-                .map(|fit| fit.map_or(0, |fit| fit.level.value()))
-                .collect(),
         }
     }
 
+    fn fitting(&self) -> &RepSet {
+        self.turns.reps()
+    }
+
     fn level(&self, rep: usize) -> Option<Level> {
-        Level::new(*self.expertise.get(rep)?)
+        Some(self.turns.get(rep)?.level)
     }
 }
 
@@ -217,7 +232,7 @@ impl<'a> Reach<'a> {
     /// Those of these who may take it.
     pub(crate) fn among<'b>(&'b self, reps: &'b RepSet) -> impl Iterator<Item = usize> + use<'b> {
         let fits = self.fits();
-        let fitting = fits.map(|fits| fits.fitting.in_both(reps).zip(std::iter::repeat(fits)));
+        let fitting = fits.map(|fits| fits.fitting().in_both(reps).zip(std::iter::repeat(fits)));
         let may = fitting.into_iter().flatten();
         may.filter_map(|(rep, fits)| self.may(rep, fits).then_some(rep))
     }
@@ -226,27 +241,21 @@ impl<'a> Reach<'a> {
     pub(crate) fn set(&self, reps: usize) -> RepSet {
         let mut set = RepSet::with_room_for(reps);
         if let Some(fits) = self.fits() {
-            self.among(&fits.fitting).for_each(|rep| set.insert(rep));
+            self.among(fits.fitting()).for_each(|rep| set.insert(rep));
         }
         set
     }
 
-    /// In which order they are asked, by place in the roster, the least first.
-    pub(crate) fn places(&self) -> Arc<[u16]> {
+    /// In which order they are asked, and how good each is.
+    pub(crate) fn turns(&self) -> Arc<RepTable<Turn>> {
         let fits = self.fits();
-        fits.map_or_else(Arc::default, |fits| Arc::clone(&fits.places))
-    }
-
-    /// How good each is, by place in the roster, in hundredths.
-    pub(crate) fn expertise(&self) -> Arc<[u8]> {
-        let fits = self.fits();
-        fits.map_or_else(Arc::default, |fits| Arc::clone(&fits.expertise))
+        fits.map_or_else(Arc::default, |fits| Arc::clone(&fits.turns))
     }
 
     /// How many of these may take it.
     pub(crate) fn count(&self, reps: &RepSet) -> u32 {
         match (self.bar, self.fits()) {
-            (None, Some(fits)) => fits.fitting.count_in_both(reps),
+            (None, Some(fits)) => fits.fitting().count_in_both(reps),
             (Some(_), Some(_)) => u32::try_from(self.among(reps).count()).unwrap_or(u32::MAX),
             (Some(_) | None, None) => 0,
         }
@@ -255,7 +264,7 @@ impl<'a> Reach<'a> {
     /// Whether any of these may take it.
     pub(crate) fn meets(&self, reps: &RepSet) -> bool {
         match (self.bar, self.fits()) {
-            (None, Some(fits)) => fits.fitting.meets(reps),
+            (None, Some(fits)) => fits.fitting().meets(reps),
             (Some(_), Some(_)) => self.among(reps).next().is_some(),
             (Some(_) | None, None) => false,
         }
@@ -266,7 +275,7 @@ impl<'a> Reach<'a> {
         let fits = self.fits()?;
         let chosen = self.among(free).min_by_key(|&rep| {
             let idle_since = roster.pose_at(rep).map(|pose| pose.idle_since);
-            (fits.places.get(rep).copied(), idle_since, rep)
+            (fits.turns.get(rep).map(|turn| turn.place), idle_since, rep)
         })?;
         Some(Choice {
             rep: roster.seat_at(chosen)?.rep.id.clone(),
@@ -276,27 +285,22 @@ impl<'a> Reach<'a> {
 
     /// The reps who fit, the level that is held out for set aside, each with the level.
     pub(crate) fn fitting(&self) -> impl Iterator<Item = (usize, Option<Level>)> + use<'a> {
-        let fits = self.fits();
-        let fitting = fits.map(|fits| {
-            let reps = fits.fitting.in_both(&fits.fitting);
-            reps.map(move |rep| (rep, fits.level(rep)))
-        });
-        fitting.into_iter().flatten()
+        let turns = self.fits().map(|fits| fits.turns.iter());
+        let turns = turns.into_iter().flatten();
+        turns.map(|(rep, turn)| (rep, Some(turn.level)))
     }
 
     /// The same, each passed on with the level and the place.
     pub(crate) fn for_each_fitting(&self, mut what: impl FnMut(usize, Option<Level>, u16)) {
         if let Some(fits) = self.fits() {
-            fits.fitting.for_each(|rep| {
-                let place = fits.places.get(rep).copied().unwrap_or(u16::MAX);
-                what(rep, fits.level(rep), place);
-            });
+            fits.turns
+                .for_each(|rep, turn| what(rep, Some(turn.level), turn.place));
         }
     }
 
     /// How many fit, the level that is held out for set aside.
     pub(crate) fn count_fitting(&self) -> usize {
-        self.fits().map_or(0, |fits| fits.fitting.count())
+        self.fits().map_or(0, |fits| fits.fitting().count())
     }
 
     /// How well a rep fits, tiers and levels set aside.
@@ -317,8 +321,8 @@ impl<'a> Reach<'a> {
 
     /// In which order a rep is asked, the least first.
     pub(crate) fn place(&self, rep: usize) -> u16 {
-        let place = self.fits().and_then(|fits| fits.places.get(rep));
-        place.copied().unwrap_or(u16::MAX)
+        let turn = self.fits().and_then(|fits| fits.turns.get(rep));
+        turn.map_or(u16::MAX, |turn| turn.place)
     }
 
     /// The level that is held out for.
@@ -340,12 +344,12 @@ impl<'a> Reach<'a> {
             .iter()
             .take(self.fired + 1)
             .find_map(|fits| {
-                let there = fits.fitting.in_both(at_work);
+                let there = fits.fitting().in_both(at_work);
                 there.filter_map(|rep| fits.level(rep)).max()
             })
     }
 
     fn fits(&self) -> Option<&'a Fits> {
-        self.steps.fits.get(self.fired)
+        self.steps.fits.get(self.fired).map(Arc::as_ref)
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fit::{Expert, Rank, SkillFit, Wants, demanded_level, fit, rank};
-use super::fits::Steps;
+use super::fits::{Steps, Turn};
+use super::rep_table::RepTable;
 use super::reps::RepSet;
 use crate::ask::{Prefer, Wishes};
 use crate::config::{Priority, Relax, Rep, Routing};
@@ -109,10 +110,10 @@ struct PlannedKind {
 struct Step {
     /// Those who may take the ticket.
     eligible: RepSet,
-    /// In which order they are asked, by rep, the least first.
-    places: Arc<[u16]>,
-    /// How good they are at it, by rep, in hundredths.
-    expertise: Arc<[u8]>,
+    /// In which order they are asked, and how good they are at it.
+    turns: Arc<RepTable<Turn>>,
+    /// Who is asked before all others.
+    named: Option<usize>,
     /// Conversations they can hold at once.
     servers: u32,
 }
@@ -247,19 +248,12 @@ impl Plan {
 
     /// The rep's place among those who may take a ticket of the kind at this step, the least first.
     pub(crate) fn place(&self, kind: usize, step: usize, rep: usize) -> u16 {
-        self.at(kind, step)
-            .and_then(|step| step.places.get(rep))
-            .copied()
-            .unwrap_or(u16::MAX)
+        self.at(kind, step).map_or(u16::MAX, |step| step.place(rep))
     }
 
     /// The rep's expertise for tickets of the kind at this step, 0 to 1.
     pub(crate) fn expertise(&self, kind: usize, step: usize, rep: usize) -> f64 {
-        let hundredths = self
-            .at(kind, step)
-            .and_then(|step| step.expertise.get(rep))
-            .copied();
-        hundredths.map_or(0.0, |hundredths| f64::from(hundredths) / 100.0)
+        self.at(kind, step).map_or(0.0, |step| step.expertise(rep))
     }
 
     /// Whether a ticket of `kind` that waits goes before one of `newcomer` that comes now.
@@ -322,8 +316,19 @@ impl Step {
         if !self.eligible.contains(rep) {
             return NO_GRADE;
         }
-        let hundredths = self.expertise.get(rep).copied().unwrap_or(0);
-        f64::from(hundredths) / 100.0
+        self.expertise(rep)
+    }
+
+    fn expertise(&self, rep: usize) -> f64 {
+        self.turns.get(rep).map_or(0.0, |turn| turn.level.share())
+    }
+
+    fn place(&self, rep: usize) -> u16 {
+        if self.named == Some(rep) {
+            return 0;
+        }
+        let place = self.turns.get(rep).map_or(u16::MAX, |turn| turn.place);
+        place.saturating_add(u16::from(self.named.is_some()))
     }
 
     /// From `begins` on; `None` is the step before any, when nobody has waited long enough for a rule of no delay.
@@ -363,14 +368,10 @@ impl Step {
             eligible.insert(rep);
             servers = servers.saturating_add(capacities.get(rep).copied().unwrap_or(0));
         }
-        let places = match exception.named {
-            None => reach.places(),
-            Some(named) => ahead_of_all(named, &reach.places()),
-        };
         Self {
             eligible,
-            places,
-            expertise: reach.expertise(),
+            turns: reach.turns(),
+            named: exception.named,
             servers,
         }
     }
@@ -416,12 +417,15 @@ impl Step {
         let mut order: Vec<Rank> = ranks.iter().flatten().copied().collect();
         order.sort_unstable();
         order.dedup();
-        let place = |rank: &Option<Rank>| {
+        let turn = |(fit, rank): (&Option<SkillFit>, &Option<Rank>)| {
             let place = rank.and_then(|rank| order.binary_search(&rank).ok());
-            place
-                .and_then(|place| u16::try_from(place).ok())
-                .unwrap_or(u16::MAX)
+            let place = place.and_then(|place| u16::try_from(place).ok());
+            Some(Turn {
+                place: place.unwrap_or(u16::MAX),
+                level: (*fit)?.level,
+            })
         };
+        let turns: Vec<Option<Turn>> = fits.iter().zip(&ranks).map(turn).collect();
         let may = |rep: &usize| ranks.get(*rep).is_some_and(Option::is_some);
         let kept_for = kind.named.filter(|rep| at_work.contains(*rep) && may(rep));
         // Nobody is waited for whom only a rule lets in.
@@ -439,17 +443,10 @@ impl Step {
                 servers = servers.saturating_add(rep.capacity);
             }
         }
-        let places: Arc<[u16]> = ranks.iter().map(place).collect();
         Self {
             eligible,
-            places: match kind.named {
-                None => places,
-                Some(named) => ahead_of_all(named, &places),
-            },
-            expertise: fits
-                .iter()
-                .map(|fit| fit.map_or(0, |fit| fit.level.value()))
-                .collect(),
+            turns: Arc::new(RepTable::of_those(&turns)),
+            named: kind.named,
             servers,
         }
     }
@@ -462,18 +459,6 @@ fn in_order(routing: &Routing, deadlines: impl Iterator<Item = Duration>) -> Vec
     steps.sort_unstable();
     steps.dedup();
     steps
-}
-
-/// The same order behind the one who is asked for.
-fn ahead_of_all(named: usize, places: &[u16]) -> Arc<[u16]> {
-    let behind = |(rep, place): (usize, &u16)| {
-        if rep == named {
-            0
-        } else {
-            place.saturating_add(1)
-        }
-    };
-    places.iter().enumerate().map(behind).collect()
 }
 
 pub(crate) fn tick(duration: Duration) -> Tick {

@@ -70,6 +70,24 @@ impl RepSet {
         words.flat_map(|(index, (one, other))| bits(one & other, index * BITS))
     }
 
+    /// The word that a rep of the set is in, and how many reps come before it there.
+    pub(crate) fn rank(&self, rep: usize) -> Option<(usize, u32)> {
+        let (index, bit) = (rep / BITS, 1_u64 << (rep % BITS));
+        let word = *self.words.get(index)?;
+        (word & bit != 0).then(|| (index, (word & (bit - 1)).count_ones()))
+    }
+
+    /// Of each word how many reps there are in those before it.
+    pub(crate) fn counts_before(&self) -> Box<[u32]> {
+        let mut before = 0;
+        let words = self.words.iter();
+        let counts = words.map(|word| {
+            before += word.count_ones();
+            before - word.count_ones()
+        });
+        counts.collect()
+    }
+
     /// Each rep in order; where there are many this is quicker than an iterator.
     pub(crate) fn for_each(&self, mut what: impl FnMut(usize)) {
         for (index, &word) in self.words.iter().enumerate() {
@@ -90,8 +108,12 @@ impl RepSet {
 
     /// The only reps in the set, where they are few.
     pub(crate) fn few(&self) -> Option<impl Iterator<Item = usize> + '_> {
-        let is_few = self.count() <= FEW;
-        is_few.then(|| self.in_both(self))
+        let mut words = self.words.iter();
+        let count = words.try_fold(0, |count, word| {
+            let count = count + word.count_ones() as usize;
+            (count <= FEW).then_some(count)
+        });
+        count.map(|_| self.in_both(self))
     }
 
     /// Takes the other set's reps; both have the same room.

@@ -13,6 +13,7 @@ use super::staff::Staff;
 use super::tally::{End, Tally};
 use super::ticket::{Counted, Said, Stage, Ticket};
 use crate::estimate::experience::Experience;
+use crate::estimate::forward::Room;
 use crate::estimate::quick::Length;
 use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene, UNNAMED};
@@ -71,6 +72,10 @@ struct Play<'s> {
     experience: Experience,
     /// By class, as which the experience knows it: on a desk who wishes something counts as who does not.
     taught_as: Vec<usize>,
+    /// By class, whether it is known as itself.
+    comes_later: Vec<bool>,
+    /// Left by one quote for the next.
+    room: Room,
     past: Vec<Past>,
     /// Everything known of conversations, by class.
     handling: Vec<Sum>,
@@ -117,6 +122,8 @@ impl<'s> Play<'s> {
                 rows.saturating_sub(scenario.warm_up)
             }
         };
+        let taught_as = scenario.taught_as();
+        let is_itself = |(class, as_which): (usize, &usize)| class == *as_which;
         Ok(Self {
             scenario,
             shoppers,
@@ -135,7 +142,9 @@ impl<'s> Play<'s> {
             waiting: vec![0; classes],
             in_hand: Vec::new(),
             experience: Experience::new(scenario.skill_by_class()),
-            taught_as: scenario.taught_as(),
+            comes_later: taught_as.iter().enumerate().map(is_itself).collect(),
+            taught_as,
+            room: Room::default(),
             past: vec![Past::default(); classes],
             handling: vec![Sum::default(); classes],
             leaving: vec![Sum::default(); classes],
@@ -447,7 +456,7 @@ impl<'s> Play<'s> {
     fn quote(&mut self, class: usize, index: u64) -> Option<Quote> {
         let held = |&slot: &u32| {
             let ticket = self.tickets.get(slot as usize)?;
-            let kind = Some(ticket.class);
+            let kind = Some(self.kind(ticket.class));
             match ticket.stage {
                 Stage::Open { rep, since } => Some(InHand::Conversation { rep, kind, since }),
                 Stage::Resting { rep, until } => Some(InHand::Rest { rep, until }),
@@ -468,10 +477,13 @@ impl<'s> Play<'s> {
             in_hand: &in_hand,
             experience: &self.experience,
             taught_as: &self.taught_as,
+            comes_later: &self.comes_later,
             tickets: 0,
             now: self.now,
         };
-        *quote(&scene, &[class], index)?.newcomers.first()?
+        *quote(&scene, &[class], index, &mut self.room)?
+            .newcomers
+            .first()?
     }
 
     fn view(&self, class: usize) -> Option<View> {

@@ -3,7 +3,8 @@
 use expect_test::expect;
 use helpdesk::TicketId;
 
-use crate::room::{Room, check, check_with, routed, sample};
+use crate::room::{Room, check, check_with};
+use crate::samples::{routed, sample};
 
 #[test]
 fn a_click_without_anybody_on_duty_is_refused() {

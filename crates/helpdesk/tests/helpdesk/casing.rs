@@ -3,7 +3,8 @@
 use expect_test::expect;
 use helpdesk::{Case, CaseId, CaseRefused, Record};
 
-use crate::room::{Room, check, sample};
+use crate::room::{Room, check};
+use crate::samples::sample;
 
 #[test]
 fn who_comes_back_with_a_case_is_kept_for_the_rep_who_knows_it() {

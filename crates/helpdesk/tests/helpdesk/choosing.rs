@@ -6,7 +6,8 @@ use expect_test::expect;
 
 use helpdesk::Config;
 
-use crate::room::{check, check_with, longest_idle, rep, routed, sample};
+use crate::room::{check, check_with};
+use crate::samples::{longest_idle, rep, routed, sample};
 
 #[test]
 fn the_highest_level_is_asked_first() {

@@ -2,7 +2,8 @@
 
 use expect_test::expect;
 
-use crate::room::{check, check_with, with_capacity};
+use crate::room::{check, check_with};
+use crate::samples::with_capacity;
 
 #[test]
 fn help_lists_the_commands() {

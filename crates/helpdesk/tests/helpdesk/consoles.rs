@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use helpdesk::{Input, LineId, Record, RepId, ReplyId, Seq, Stand, TicketId};
 
-use crate::room::{Room, routed, sample};
+use crate::room::Room;
+use crate::samples::{routed, sample};
 
 fn alice() -> RepId {
     RepId::new("alice")

@@ -2,7 +2,8 @@
 
 use expect_test::expect;
 
-use crate::room::{accepting, check, check_with, strict};
+use crate::room::{check, check_with};
+use crate::samples::{accepting, strict};
 
 #[test]
 fn a_decision_says_who_could_have_taken_the_ticket_and_why_one_did() {

@@ -2,7 +2,8 @@
 
 use expect_test::expect;
 
-use crate::room::{accepting, check, check_with, strict};
+use crate::room::{check, check_with};
+use crate::samples::{accepting, strict};
 
 #[test]
 fn nobody_on_duty_is_closed() {

@@ -4,7 +4,8 @@ use expect_test::expect;
 
 use helpdesk::{PauseEnd, RepId};
 
-use crate::room::{Room, check, check_with, routed, sample, strict};
+use crate::room::{Room, check, check_with};
+use crate::samples::{routed, sample, strict};
 
 #[test]
 fn a_rep_with_a_pause_is_asked_nothing_until_it_is_over() {
@@ -201,7 +202,7 @@ fn a_pause_leaves_the_conversation_as_it_is() {
 #[test]
 fn a_call_fills_a_rep() {
     check_with(
-        crate::room::with_capacity("alice", 3),
+        crate::samples::with_capacity("alice", 3),
         "
         alice available
         alice calls 1

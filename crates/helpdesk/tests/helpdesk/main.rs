@@ -6,6 +6,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod account;
 mod asking;
 mod calling;
 mod casing;
@@ -16,18 +17,23 @@ mod conversing;
 mod doubting;
 mod explaining;
 mod grouping;
+mod judging;
 mod keeping;
 mod limiting;
 mod offering;
 mod opening;
+mod passing;
 mod promising;
 mod properties;
 mod queueing;
 mod reaching;
 mod reconfiguring;
+mod redialling;
 mod relaxing;
 mod restarting;
 mod room;
+mod samples;
+mod telling;
 mod waiting;
 mod watched;
 mod wishing;

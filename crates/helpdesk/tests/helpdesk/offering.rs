@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use expect_test::expect;
 
-use crate::room::{check, check_with, routed};
+use crate::room::{check, check_with};
+use crate::samples::routed;
 
 #[test]
 fn a_declined_offer_goes_to_the_next_best_at_once() {

@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 
 use helpdesk::{Config, Hours, SkillId};
 
-use crate::room::{check_with, sample};
+use crate::room::check_with;
+use crate::samples::sample;
 
 #[test]
 fn a_site_that_is_closed_takes_no_click_though_reps_are_there() {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use helpdesk::{Config, TicketId, Tier, TierId, Wait};
 
-use crate::room::{Room, sample};
+use crate::room::Room;
+use crate::samples::sample;
 
 /// Alice has held this many conversations of `seconds` each; nobody waits, and nobody said what is usual.
 fn after(conversations: u32, seconds: u64) -> Room {

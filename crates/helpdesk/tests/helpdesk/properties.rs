@@ -11,8 +11,10 @@ use jiff::tz::TimeZone;
 use presence::Availability;
 use proptest::prelude::*;
 
-use crate::room::{any_instant, level, relax, sample};
-use crate::watched::{Event, REPS, SKILLS, Stage, TIERS, Watched, ticket_id};
+use crate::account::Stage;
+use crate::room::any_instant;
+use crate::samples::{level, relax, sample};
+use crate::watched::{Event, REPS, SKILLS, TIERS, Watched, ticket_id};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use expect_test::expect;
 use helpdesk::Config;
 
-use crate::room::{check, check_with, rep, routed, sample, strict, with_capacity};
+use crate::room::{check, check_with};
+use crate::samples::{rep, routed, sample, strict, with_capacity};
 
 #[test]
 fn a_freed_rep_pulls_the_oldest_ticket() {

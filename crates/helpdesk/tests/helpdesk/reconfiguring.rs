@@ -5,7 +5,8 @@ use std::time::Duration;
 use expect_test::expect;
 use helpdesk::{Clock, Config, Helpdesk, Level, RepId, SkillId, Tier, TierId};
 
-use crate::room::{Room, any_instant, relax, rep, sample};
+use crate::room::{Room, any_instant};
+use crate::samples::{relax, rep, sample};
 
 #[test]
 fn a_faulty_configuration_is_refused_by_name() {

@@ -4,7 +4,8 @@ use expect_test::expect;
 
 use helpdesk::{Config, Relax};
 
-use crate::room::{accepting, check, check_with, level, relax, routed};
+use crate::room::{check, check_with};
+use crate::samples::{accepting, level, relax, routed};
 
 #[test]
 fn without_rules_no_level_is_too_low() {

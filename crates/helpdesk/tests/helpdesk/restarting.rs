@@ -4,7 +4,8 @@ use expect_test::expect;
 
 use helpdesk::{Record, TicketId};
 
-use crate::room::{Room, check, sample};
+use crate::room::{Room, check};
+use crate::samples::sample;
 
 #[test]
 fn a_waiting_ticket_waits_again_with_its_age() {

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use expect_test::Expect;
 use helpdesk::{
-    AccessDigest, Addressee, Answer, Ask, CallEnd, CallId, CallNews, CallbackFact, Case, CaseId,
-    CaseReason, CaseState, Channel, Choose, Clock, Config, DeliveryId, DeliveryOutcome, Detail,
-    EndedBy, GroupState, Helpdesk, Input, Level, LineId, NewCase, NotReached, Output, PageNews,
-    PastCall, PauseFor, Prefer, Preference, Priority, Proof, Record, Relax, Rep, RepId, ReplyId,
-    Routing, Seq, ShopperEvent, Site, SiteId, Skill, SkillId, Speaker, TicketId, TicketView, Tier,
-    TierId, Wait, Wishes,
+    AccessDigest, Addressee, Answer, Ask, CallEnd, CallId, CallNews, CaseId, CaseReason, Channel,
+    Clock, Config, DeliveryId, DeliveryOutcome, Detail, EndedBy, GroupState, Helpdesk, Input,
+    LineId, NewCase, NotReached, Output, PageNews, PastCall, PauseFor, Prefer, Preference, Proof,
+    Record, RepId, ReplyId, Seq, ShopperEvent, SiteId, SkillId, TicketId, TierId, Wishes,
 };
 use presence::Availability;
+
+use crate::samples::{level, sample};
+use crate::telling::{case_text, line_text, record_text, state, visible, wait};
 
 /// Plays the script with the sample configuration and compares the trace.
 pub(crate) fn check(script: &str, expect: Expect) {
@@ -37,125 +38,6 @@ pub(crate) fn check_with(config: Config, script: &str, expect: Expect) {
 )]
 pub(crate) fn any_instant() -> Instant {
     Instant::now()
-}
-
-/// Skills cameras, lenses, printing; tiers standard, gold, platinum; alice, bob, carol, dave and erin.
-pub(crate) fn sample() -> Config {
-    let site = |id: &str, skills: &[&str]| Site {
-        id: SiteId::new(id),
-        name: id.to_owned(),
-        skills: skills.iter().map(|s| SkillId::new(s)).collect(),
-        hours: None,
-        skill_hours: Vec::new(),
-        shows_next_rep: false,
-        callback: helpdesk::CallbackRules::default(),
-    };
-    let skill = |id: &str, name: &str| Skill {
-        id: SkillId::new(id),
-        name: name.to_owned(),
-        language: None,
-        handling: None,
-    };
-    let tier = |id: &str, weight: f64| Tier {
-        id: TierId::new(id),
-        weight,
-    };
-    Config {
-        sites: vec![
-            site("shop", &["cameras", "lenses", "printing"]),
-            site("lab", &["printing"]),
-        ],
-        skills: vec![
-            skill("cameras", "Cameras"),
-            skill("lenses", "Lenses"),
-            skill("printing", "Printing"),
-        ],
-        tiers: vec![
-            tier("standard", 1.0),
-            tier("gold", 2.0),
-            tier("platinum", 4.0),
-        ],
-        reps: vec![
-            rep("alice", "cameras 90, lenses 60"),
-            rep("bob", "cameras 50, printing 80"),
-            Rep {
-                tiers: Some(vec![TierId::new("gold"), TierId::new("platinum")]),
-                ..rep("carol", "lenses 95")
-            },
-            rep("dave", "printing 60, cameras 30"),
-            rep("erin", "cameras 70, lenses 70, printing 70"),
-        ],
-        routing: Routing::default(),
-    }
-}
-
-/// A rep of capacity 1 who serves all tiers; skills as in `"cameras 90, lenses 60"`.
-pub(crate) fn rep(id: &str, skills: &str) -> Rep {
-    let mut name = id.to_owned();
-    name[..1].make_ascii_uppercase();
-    Rep {
-        id: RepId::new(id),
-        name,
-        skills: skills
-            .split(", ")
-            .filter_map(|skill| skill.split_once(' '))
-            .map(|(skill, level)| (SkillId::new(skill), self::level(level.parse().unwrap())))
-            .collect(),
-        tiers: None,
-        capacity: 1,
-    }
-}
-
-pub(crate) fn level(level: u8) -> Level {
-    Level::new(level).unwrap()
-}
-
-/// A rule that relaxes nothing yet.
-pub(crate) fn relax(after_s: u64) -> Relax {
-    Relax {
-        after: Duration::from_secs(after_s),
-        min_level: None,
-        skill: None,
-        accept: Vec::new(),
-        any_tier: false,
-    }
-}
-
-/// The sample with other routing.
-pub(crate) fn routed(change: impl FnOnce(&mut Routing)) -> Config {
-    let mut config = sample();
-    change(&mut config.routing);
-    config
-}
-
-/// After 90 s lenses will do for cameras.
-pub(crate) fn accepting() -> Config {
-    routed(|routing| {
-        routing.relax = vec![Relax {
-            skill: Some(SkillId::new("cameras")),
-            accept: vec![SkillId::new("lenses")],
-            ..relax(90)
-        }];
-    })
-}
-
-pub(crate) fn strict() -> Config {
-    routed(|routing| routing.priority = Priority::Strict)
-}
-
-pub(crate) fn longest_idle() -> Config {
-    routed(|routing| routing.choose = Choose::LongestIdle)
-}
-
-/// The sample with one rep's capacity raised.
-pub(crate) fn with_capacity(id: &str, capacity: u32) -> Config {
-    let mut config = sample();
-    for rep in &mut config.reps {
-        if rep.id.as_str() == id {
-            rep.capacity = capacity;
-        }
-    }
-    config
 }
 
 pub(crate) struct Room {
@@ -681,101 +563,4 @@ impl Room {
             }
         }
     }
-}
-
-/// Shows a character that would not show.
-fn visible(c: char) -> String {
-    let hidden = c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
-    if hidden {
-        c.escape_unicode().to_string()
-    } else {
-        c.to_string()
-    }
-}
-
-fn state(view: &TicketView) -> String {
-    let mut text = format!("{:?}", view.state).to_lowercase();
-    if let Some(position) = view.position {
-        write!(text, " at {position}").unwrap();
-    }
-    text.push_str(&wait(view.wait));
-    if let Some(rep) = &view.rep {
-        write!(text, " {rep}").unwrap();
-    }
-    if let Some(why) = &view.why {
-        write!(text, ", because {why}").unwrap();
-    }
-    if let Some(callback) = &view.callback {
-        write!(text, ", {:?} {}", callback.stage, callback.number).unwrap();
-        if callback.again_unix_ms.is_some() {
-            text.push_str(" again");
-        }
-    }
-    if let Some(seq) = view.delivered {
-        write!(text, ", delivered to {}", seq.0).unwrap();
-    }
-    text
-}
-
-fn wait(wait: Option<Wait>) -> String {
-    wait.map_or_else(String::new, |wait| {
-        format!(", {} s ({} to {})", wait.seconds, wait.low, wait.high)
-    })
-}
-
-fn line_text(line: &helpdesk::Line) -> String {
-    let who = match line.from {
-        Speaker::Shopper => "shopper",
-        Speaker::Rep => line.name.as_deref().unwrap(),
-        Speaker::System => "-",
-    };
-    format!("{who}: {}", line.text)
-}
-
-fn case_text(case: &Case) -> String {
-    let state = match &case.state {
-        CaseState::Open => "open",
-        CaseState::Closed { .. } => "closed",
-    };
-    let rep = case.rep.as_ref().map_or("nobody", |rep| rep.as_str());
-    let words = case.words.as_deref().unwrap_or("-");
-    format!("case {} {state}, known to {rep}: {words}", case.id)
-}
-
-/// What a script is shown of a record; lessons, scores and decisions are looked at in tests of their own.
-fn record_text(record: &Record) -> Option<String> {
-    Some(match record {
-        Record::Opened { ask, .. } => format!("opened {}", ask.ticket),
-        Record::Line { ticket, line } => format!("line {ticket} {}", line.seq.0),
-        Record::Offered { ticket, rep, .. } => format!("offered {ticket} {rep}"),
-        Record::Callback { ticket, fact, .. } => match fact {
-            CallbackFact::Wanted { number, by } => {
-                format!("call wanted {ticket} {} {by:?}", number.as_str())
-            }
-            CallbackFact::Withdrawn => format!("call unwanted {ticket}"),
-            CallbackFact::Tripped { why } => format!("calls stop after {ticket}: {why}"),
-        },
-        Record::OfferEnded {
-            ticket, rep, why, ..
-        } => format!("offer ended {ticket} {rep}: {why}"),
-        Record::Accepted { ticket, rep, .. } => format!("accepted {ticket} {rep}"),
-        Record::Transferred {
-            ticket,
-            from,
-            skills,
-            to,
-            ..
-        } => format!("transferred {ticket} from {from}, {skills:?}, {to:?}"),
-        Record::Closed { ticket, reason, .. } => format!("closed {ticket} {reason:?}"),
-        Record::Rated { ticket, stars, .. } => format!("rated {ticket} {stars}"),
-        Record::Noted {
-            ticket, rep, text, ..
-        } => format!("noted {ticket} {rep}: {text}"),
-        Record::Case(case) => case_text(case),
-        Record::Paused { rep, pause, .. } => format!("paused {rep} {pause:?}"),
-        Record::Promised { .. }
-        | Record::Decided(_)
-        | Record::Learnt(_)
-        | Record::Scored { .. } => return None,
-    })
 }

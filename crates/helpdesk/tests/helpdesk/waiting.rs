@@ -6,7 +6,8 @@ use std::time::Duration;
 use helpdesk::{Config, Priority, Record, TicketId, TicketState};
 use proptest::prelude::*;
 
-use crate::room::{Room, rep, routed, sample};
+use crate::room::Room;
+use crate::samples::{rep, routed, sample};
 
 /// Names of reps, for as many as a play needs.
 const REPS: [&str; 3] = ["alice", "bob", "erin"];

@@ -5,7 +5,8 @@ use expect_test::expect;
 
 use helpdesk::{Config, Skill, SkillId};
 
-use crate::room::{check, check_with, level, longest_idle, relax, routed, sample};
+use crate::room::{check, check_with};
+use crate::samples::{level, longest_idle, relax, routed, sample};
 
 #[test]
 fn a_least_level_is_held_out_for() {

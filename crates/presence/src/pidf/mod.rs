@@ -2,7 +2,7 @@
 //! Must not know publications.
 
 mod decision;
-mod read;
+pub(crate) mod read;
 mod write;
 
 pub use decision::{Decision, read_decision};

@@ -1,15 +1,22 @@
 //! Reads presence documents (RFC 3863, RFC 4479, RFC 4480) as phones really write them: by namespace and local
 //! name, in any order. Must not know how they are weighed.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+use smol_str::SmolStr;
+
 use crate::{
     activity::Activity,
     card::Field,
     document::{Basic, Document, UserInput},
     document_error::{DocumentError, LONGEST_DOCUMENT},
     pidf::{CIPID, DATA_MODEL, PIDF, RPID},
-    xml::{Element, XmlEvent, XmlReader, decoded, quote},
+    xml::{PlainEvent, PlainReader, XmlEvent, XmlReader, characters, decoded, quote},
 };
 
+/// What the root element has to be.
+const EXPECTED: &str = "<presence> of urn:ietf:params:xml:ns:pidf";
 /// More than anybody does at once; further ones are left out.
 const MOST_ACTIVITIES: usize = 8;
 /// Longest timestamp kept, in bytes; RFC 3339 needs 35 at most.
@@ -21,43 +28,82 @@ impl Document {
     /// Order, unknown elements and missing parts do not matter: phones put notes after timestamps and
     /// timestamps into the wrong namespace. What is unknown is passed over with all that is in it.
     pub fn read_pidf(bytes: &[u8]) -> Result<Self, DocumentError> {
-        let expected = "<presence> of urn:ietf:params:xml:ns:pidf";
         if bytes.len() > LONGEST_DOCUMENT {
             return Err(DocumentError::TooLarge { size: bytes.len() });
         }
-        let refused = |error| DocumentError::of_xml(error, expected);
+        let refused = |error| DocumentError::of_xml(error, EXPECTED);
         let text = decoded(bytes).map_err(refused)?;
-        let mut reader = XmlReader::new(&text).map_err(refused)?;
-        let mut places: Vec<Place> = Vec::new();
-        let mut words = String::new();
-        let mut reading = Reading::default();
-        loop {
-            match reader.next().map_err(refused)? {
-                XmlEvent::Open(element) => {
-                    let place = match places.last() {
-                        Some(parent) => parent.child(&element),
-                        None if (element.namespace(), element.name()) == (PIDF, "presence") => {
-                            Place::Presence
-                        }
-                        None => return Err(DocumentError::other_root(&element, expected)),
-                    };
-                    if place.holds_text() {
-                        words.clear();
-                    }
-                    places.push(place);
+        let text = characters(&text).map_err(refused)?;
+        match read_plain(text) {
+            Some(document) => Ok(document),
+            None => read_any(text),
+        }
+    }
+}
+
+/// Reads a document that is plain XML and says nothing that is refused; `None` for any other.
+pub(crate) fn read_plain(text: &str) -> Option<Document> {
+    let mut reader = PlainReader::new(text, Vocabulary::of);
+    let mut reading = Reading::default();
+    loop {
+        match reader.next()? {
+            PlainEvent::Open { namespace, name } => reading.open(namespace, name).ok()?,
+            // XML 1.0 §2.11: its line ends are to be replaced.
+            PlainEvent::Text(piece) if reading.gathers() && piece.contains('\r') => return None,
+            PlainEvent::Text(piece) => reading.text(Cow::Borrowed(piece)),
+            PlainEvent::Close => reading.close().ok()?,
+            PlainEvent::End => return Some(reading.document),
+        }
+    }
+}
+
+/// Reads a document, or says what is wrong with it.
+pub(crate) fn read_any(text: &str) -> Result<Document, DocumentError> {
+    let mut reader = XmlReader::of_characters(text);
+    let mut reading = Reading::default();
+    loop {
+        let event = reader
+            .next()
+            .map_err(|error| DocumentError::of_xml(error, EXPECTED))?;
+        match event {
+            XmlEvent::Open(element) => {
+                let namespace = Vocabulary::of(element.namespace());
+                if reading.open(namespace, element.name()).is_err() {
+                    return Err(DocumentError::other_root(&element, EXPECTED));
                 }
-                XmlEvent::Text(piece) => {
-                    if places.last().is_some_and(Place::holds_text) {
-                        words.push_str(&piece);
-                    }
-                }
-                XmlEvent::Close => {
-                    if let Some(place) = places.pop() {
-                        reading.close(place, words.trim(), &reader)?;
-                    }
-                }
-                XmlEvent::End => return Ok(reading.document),
             }
+            XmlEvent::Text(piece) => reading.text(piece),
+            XmlEvent::Close => {
+                reading
+                    .close()
+                    .map_err(|NeitherOpenNorClosed(text)| DocumentError::Malformed {
+                        what: quote(&format!("<basic> is {text:?}, neither open nor closed")),
+                        at: reader.position(),
+                    })?;
+            }
+            XmlEvent::End => return Ok(reading.document),
+        }
+    }
+}
+
+/// What a namespace is to a presence document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vocabulary {
+    Pidf,
+    DataModel,
+    Rpid,
+    Cipid,
+    Unknown,
+}
+
+impl Vocabulary {
+    fn of(namespace: &str) -> Self {
+        match namespace {
+            PIDF => Self::Pidf,
+            DATA_MODEL => Self::DataModel,
+            RPID => Self::Rpid,
+            CIPID => Self::Cipid,
+            _ => Self::Unknown,
         }
     }
 }
@@ -79,7 +125,7 @@ enum Place {
     /// A person or a device.
     Person,
     Activities,
-    Activity(Box<str>),
+    Activity(SmolStr),
     Basic,
     Note(NoteOf),
     Timestamp,
@@ -89,25 +135,25 @@ enum Place {
 }
 
 impl Place {
-    fn child(&self, element: &Element<'_>) -> Self {
-        let namespace = element.namespace();
-        match (self, namespace, element.name()) {
-            (Self::Presence, PIDF, "tuple") => Self::Tuple,
-            (Self::Presence, DATA_MODEL, "person" | "device") => Self::Person,
-            (Self::Presence, PIDF, "note") => Self::Note(NoteOf::Document),
-            (Self::Tuple, PIDF, "status") => Self::Status,
-            (Self::Tuple, PIDF, "note") => Self::Note(NoteOf::Tuple),
-            (Self::Person, PIDF | DATA_MODEL, "note") => Self::Note(NoteOf::Person),
-            (Self::Tuple | Self::Person, PIDF | DATA_MODEL, "timestamp") => Self::Timestamp,
-            (Self::Status, PIDF, "basic") => Self::Basic,
-            (Self::Tuple | Self::Status | Self::Person, RPID, "activities") => Self::Activities,
-            (Self::Tuple | Self::Status | Self::Person, RPID, "user-input") => Self::UserInput,
+    fn child(&self, namespace: Vocabulary, name: &str) -> Self {
+        use Vocabulary::{Cipid, DataModel, Pidf, Rpid};
+        match (self, namespace, name) {
+            (Self::Presence, Pidf, "tuple") => Self::Tuple,
+            (Self::Presence, DataModel, "person" | "device") => Self::Person,
+            (Self::Presence, Pidf, "note") => Self::Note(NoteOf::Document),
+            (Self::Tuple, Pidf, "status") => Self::Status,
+            (Self::Tuple, Pidf, "note") => Self::Note(NoteOf::Tuple),
+            (Self::Person, Pidf | DataModel, "note") => Self::Note(NoteOf::Person),
+            (Self::Tuple | Self::Person, Pidf | DataModel, "timestamp") => Self::Timestamp,
+            (Self::Status, Pidf, "basic") => Self::Basic,
+            (Self::Tuple | Self::Status | Self::Person, Rpid, "activities") => Self::Activities,
+            (Self::Tuple | Self::Status | Self::Person, Rpid, "user-input") => Self::UserInput,
             // RFC 4482 §4 puts them into a tuple or a person.
-            (Self::Presence | Self::Tuple | Self::Person, CIPID, name) => {
+            (Self::Presence | Self::Tuple | Self::Person, Cipid, name) => {
                 Field::of(name).map_or(Self::Unknown, Self::Card)
             }
-            (Self::Activities, RPID, "note") => Self::Note(NoteOf::Person),
-            (Self::Activities, RPID, name) => Self::Activity(name.into()),
+            (Self::Activities, Rpid, "note") => Self::Note(NoteOf::Person),
+            (Self::Activities, Rpid, name) => Self::Activity(name.into()),
             _ => Self::Unknown,
         }
     }
@@ -131,32 +177,63 @@ impl Place {
     }
 }
 
+/// The root element is not the one of a presence document.
+struct OtherRoot;
+
+/// What a `<basic>` says that says neither.
+struct NeitherOpenNorClosed(String);
+
 #[derive(Default)]
-struct Reading {
+struct Reading<'x> {
     document: Document,
     note_of: Option<NoteOf>,
+    places: SmallVec<[Place; 8]>,
+    /// The text of the innermost place that holds any.
+    words: Cow<'x, str>,
 }
 
-impl Reading {
-    fn close(
-        &mut self,
-        place: Place,
-        text: &str,
-        reader: &XmlReader<'_>,
-    ) -> Result<(), DocumentError> {
+impl<'x> Reading<'x> {
+    fn open(&mut self, namespace: Vocabulary, name: &str) -> Result<(), OtherRoot> {
+        let place = match self.places.last() {
+            Some(parent) => parent.child(namespace, name),
+            None if (namespace, name) == (Vocabulary::Pidf, "presence") => Place::Presence,
+            None => return Err(OtherRoot),
+        };
+        if place.holds_text() {
+            self.words = Cow::default();
+        }
+        self.places.push(place);
+        Ok(())
+    }
+
+    /// Whether the text that comes next is kept.
+    fn gathers(&self) -> bool {
+        self.places.last().is_some_and(Place::holds_text)
+    }
+
+    fn text(&mut self, piece: Cow<'x, str>) {
+        if !self.gathers() {
+            return;
+        }
+        if self.words.is_empty() {
+            self.words = piece;
+        } else {
+            self.words.to_mut().push_str(&piece);
+        }
+    }
+
+    fn close(&mut self) -> Result<(), NeitherOpenNorClosed> {
+        let Some(place) = self.places.pop() else {
+            return Ok(());
+        };
+        let text = self.words.trim();
         let document = &mut self.document;
         match place {
             Place::Basic if text.eq_ignore_ascii_case("open") => document.basic = Some(Basic::Open),
             Place::Basic if text.eq_ignore_ascii_case("closed") => {
                 document.basic = document.basic.or(Some(Basic::Closed));
             }
-            Place::Basic => {
-                let what = quote(&format!("<basic> is {text:?}, neither open nor closed"));
-                return Err(DocumentError::Malformed {
-                    what,
-                    at: reader.position(),
-                });
-            }
+            Place::Basic => return Err(NeitherOpenNorClosed(text.to_owned())),
             Place::Activity(name) => {
                 let activity = Activity::from_element(&name, text);
                 if document.activities.len() < MOST_ACTIVITIES

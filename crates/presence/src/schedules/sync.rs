@@ -20,13 +20,6 @@ pub(crate) enum Operation<V, T> {
     Abort(T),
 }
 
-/// What a map has done.
-#[derive(Debug)]
-pub(crate) enum Compute {
-    Inserted((), ()),
-    Other,
-}
-
 /// Values with the number of their last change.
 #[derive(Debug)]
 struct Entries<K, V> {
@@ -38,14 +31,16 @@ struct Entries<K, V> {
 #[derive(Debug)]
 pub(crate) struct HashMap<K, V>(Mutex<Entries<K, V>>);
 
-impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
-    pub(crate) fn new() -> Self {
+impl<K, V> Default for HashMap<K, V> {
+    fn default() -> Self {
         Self(Mutex::new(Entries {
             values: StdMap::new(),
             changes: 0,
         }))
     }
+}
 
+impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
     pub(crate) fn pin(&self) -> &Self {
         self
     }
@@ -63,47 +58,41 @@ impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
         entries.values.get(key).map(|(_, value)| value.clone())
     }
 
-    /// An insertion that was asked for and came too late may be done later without asking again, once the place is
-    /// empty: papaya keeps it.
+    /// Whoever comes second finds what is there.
+    pub(crate) fn get_or_insert(&self, key: K, value: V) {
+        let mut entries = self.0.lock().unwrap();
+        if !entries.values.contains_key(&key) {
+            entries.changes += 1;
+            let number = entries.changes;
+            entries.values.insert(key, (number, value));
+        }
+    }
+
+    /// To put something where nothing is, is left to [`get_or_insert`](Self::get_or_insert).
     pub(crate) fn compute<T>(
         &self,
         key: K,
         mut decide: impl FnMut(Option<(&K, &V)>) -> Operation<V, T>,
-    ) -> Compute {
-        let mut asked_before = None;
+    ) {
         loop {
             let seen = self.0.lock().unwrap().values.get(&key).cloned();
-            let operation = match (&seen, asked_before.take()) {
-                (None, Some(value)) => Operation::Insert(value),
-                (seen, kept) => {
-                    asked_before = kept;
-                    decide(seen.as_ref().map(|(_, value)| (&key, value)))
-                }
-            };
+            let operation = decide(seen.as_ref().map(|(_, value)| (&key, value)));
             let mut entries = self.0.lock().unwrap();
             let change = |found: Option<&(u64, V)>| found.map(|(change, _)| *change);
             if change(entries.values.get(&key)) != change(seen.as_ref()) {
-                if let (None, Operation::Insert(value)) = (seen, operation) {
-                    asked_before = Some(value);
-                }
                 continue;
             }
             entries.changes += 1;
             let number = entries.changes;
-            return match operation {
+            match operation {
                 Operation::Insert(value) => {
-                    let before = entries.values.insert(key, (number, value));
-                    match before {
-                        None => Compute::Inserted((), ()),
-                        Some(_) => Compute::Other,
-                    }
+                    assert!(seen.is_some(), "only what is there is replaced");
+                    entries.values.insert(key, (number, value));
                 }
-                Operation::Remove => {
-                    entries.values.remove(&key);
-                    Compute::Other
-                }
-                Operation::Abort(_) => Compute::Other,
-            };
+                Operation::Remove => drop(entries.values.remove(&key)),
+                Operation::Abort(_) => {}
+            }
+            return;
         }
     }
 }
@@ -113,7 +102,7 @@ impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
 pub(crate) struct HashSet<K>(Mutex<StdSet<K>>);
 
 impl<K: Clone + Eq + Hash> HashSet<K> {
-    pub(crate) fn with_capacity(_: usize) -> Self {
+    pub(crate) fn with_capacity_and_hasher<H>(_: usize, _: H) -> Self {
         Self(Mutex::new(StdSet::new()))
     }
 

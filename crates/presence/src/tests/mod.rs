@@ -3,3 +3,4 @@
 mod expiry;
 mod interleavings;
 mod marks;
+mod plain;

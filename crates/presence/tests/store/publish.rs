@@ -48,16 +48,6 @@ fn a_refresh_gets_a_new_tag_and_keeps_the_state() {
 }
 
 #[test]
-fn the_state_is_not_composed_again_by_a_refresh() {
-    let desk = Desk::new();
-    let first = desk.initial("alice", "meeting", 60).unwrap();
-    let before = desk.store.presentity(&PresentityId::new("alice")).unwrap();
-    desk.refresh("alice", &first, 60).unwrap();
-    let after = desk.store.presentity(&PresentityId::new("alice")).unwrap();
-    assert!(std::ptr::eq(before.composed(), after.composed()));
-}
-
-#[test]
 fn a_tag_that_was_answered_with_another_is_dead() {
     let desk = Desk::new();
     let first = desk.initial("alice", "free", 60).unwrap();
