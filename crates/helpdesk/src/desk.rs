@@ -367,9 +367,13 @@ impl Helpdesk {
         }
         for (number, promise) in promises.iter() {
             // Whoever has come to a rep since is told so.
-            if let Some(ticket) = self.tickets.waiting_as(number) {
-                let id = ticket.ask.ticket.clone();
-                self.tell(&id, Some(promise));
+            if self.tickets.waiting_as(number).is_some()
+                && let Some(view) = self.take_numbered_view_as_told(number, Some(promise))
+            {
+                self.push(Output::ToShopper {
+                    ticket: view.id.clone(),
+                    event: ShopperEvent::State(view),
+                });
             }
         }
     }
@@ -389,8 +393,18 @@ impl Helpdesk {
         id: &TicketId,
         promise: Option<Promise>,
     ) -> Option<TicketView> {
+        let number = self.tickets.ticket(id)?.number;
+        self.take_numbered_view_as_told(number, promise)
+    }
+
+    /// The same of a ticket by its number, which is found sooner.
+    fn take_numbered_view_as_told(
+        &mut self,
+        number: u64,
+        promise: Option<Promise>,
+    ) -> Option<TicketView> {
         let now = self.now;
-        let ticket = self.tickets.told_mut(id)?;
+        let ticket = self.tickets.told_numbered_mut(number)?;
         let rep = ticket.rep().and_then(|rep| self.roster.seat(rep));
         let rep = rep.map(|seat| Arc::clone(&seat.name));
         let had_promise = ticket.promised.is_some();
@@ -414,7 +428,7 @@ impl Helpdesk {
         let given = ticket.promised.filter(|_| is_new_promise);
         let told = &ticket.told;
         let mut view = TicketView {
-            id: id.clone(),
+            id: told.id.clone(),
             state: ticket.state(),
             position: promise.map(|promise| promise.position),
             wait,
@@ -435,7 +449,8 @@ impl Helpdesk {
             self.board.look_again(ticket, &self.config, now);
         }
         if let Some(given) = given {
-            self.push(Output::Record(given.record(id)));
+            let id = ticket.ask.ticket.clone();
+            self.push(Output::Record(given.record(&id)));
         }
         news
     }

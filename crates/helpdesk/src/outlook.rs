@@ -14,6 +14,7 @@ use crate::cast::Cast;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::estimate::experience::Experience;
+use crate::estimate::forward::Room;
 use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene};
 use crate::groups::Groups;
@@ -46,6 +47,8 @@ pub(crate) struct Learnt {
     /// How reps fit a click for each kind.
     bases: Vec<Arc<Steps>>,
     known: Option<Known>,
+    /// Left by one forecast for the next.
+    room: Room,
     unknown: Outlook,
     /// Whether the experience holds what the configuration says is usual.
     is_believed: bool,
@@ -114,6 +117,7 @@ impl Default for Learnt {
             kind_by_tier_by_skill: HashMap::default(),
             bases: Vec::new(),
             known: None,
+            room: Room::default(),
             unknown: Outlook::default(),
             is_believed: false,
         }
@@ -197,7 +201,8 @@ impl Learnt {
         if !self.experience.knows_enough() {
             return;
         }
-        let mut in_hand = Vec::new();
+        let before = self.known.as_ref().map_or(0, |known| known.in_hand.len());
+        let mut in_hand = Vec::with_capacity(before + 1);
         for place in live.roster.at_work() {
             if let Some(seat) = live.roster.seat_at(place) {
                 self.seat(place, seat, live, &mut in_hand);
@@ -216,7 +221,10 @@ impl Learnt {
             return;
         }
         self.experience.refresh();
-        self.known = self.play(live, &in_hand).map(|outlook| Known {
+        let mut room = std::mem::take(&mut self.room);
+        let outlook = self.play(live, &in_hand, &mut room);
+        self.room = room;
+        self.known = outlook.map(|outlook| Known {
             in_hand,
             waiting,
             reps,
@@ -226,7 +234,7 @@ impl Learnt {
         });
     }
 
-    fn play(&self, live: Live<'_>, in_hand: &[InHand]) -> Option<Outlook> {
+    fn play(&self, live: Live<'_>, in_hand: &[InHand], room: &mut Room) -> Option<Outlook> {
         let now = ticks(live.now);
         let weight = |tier: &TierId| promises::tier_weight(live.config, tier);
         let waiting: Vec<_> = live
@@ -291,7 +299,7 @@ impl Learnt {
             let (InHand::Conversation { rep, .. } | InHand::Rest { rep, .. }) = *held;
             floor.occupy(&plan, rep);
         }
-        let mut tickets = Vec::new();
+        let mut tickets = Vec::with_capacity(live.tickets.waiting_count());
         for (kind, alike) in lines.into_iter().filter(|(kind, _)| plan.can_ever(*kind)) {
             for &(since, number) in alike {
                 let queued = Queued {
@@ -317,7 +325,7 @@ impl Learnt {
         // Whoever would be offered at once need not be played.
         clicks.retain(|&kind| plan.can_ever(kind) && floor.rep_for_newcomer(&plan, kind).is_none());
         let group = |kind: usize| self.kinds.get(*cast.bases.get(kind)?).cloned();
-        let waits = quote(&scene, &clicks, SEED)?;
+        let waits = quote(&scene, &clicks, SEED, room)?;
         let of_ticket = |(number, quote): (u64, Option<Quote>)| Some((number, quote?));
         let of_click = |(kind, quote): (usize, Option<Quote>)| Some((group(kind)?, quote?));
         let next_rep = |(&kind, quote): (&usize, &Option<Quote>)| {

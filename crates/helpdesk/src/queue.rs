@@ -122,24 +122,45 @@ impl Place {
     /// What the ticket has to show for a rep of this expertise, 0 to 1.
     pub(crate) fn key(&self, expertise: f64, priority: Priority, now: i64) -> Key {
         Key {
-            // The generalised c-mu rule for a cost that grows with the square of the wait: its slope,
-            // weight times age, times how fast the rep is at it.
-            score: match priority {
-                Priority::Weighted => self.score(now) * expertise,
-                Priority::Strict => self.weight,
-            },
+            score: score_of(self.weight, self.since, expertise, priority, now),
             since: self.since,
             number: self.number,
         }
     }
 
     fn score(&self, now: i64) -> f64 {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "an age has far fewer than 53 bits of meaning"
-        )]
-        let age = now.saturating_sub(self.since).max(0) as f64;
-        self.weight * age
+        urgency(self.weight, self.since, now)
+    }
+}
+
+/// What a ticket of this weight that waits since then has to show for a rep of this expertise, 0 to 1: the generalised
+/// c-mu rule for a cost that grows with the square of the wait. Its slope, weight times age, times how fast the rep is at it.
+pub(crate) fn score_of(
+    weight: f64,
+    since: i64,
+    expertise: f64,
+    priority: Priority,
+    now: i64,
+) -> f64 {
+    match priority {
+        Priority::Weighted => urgency(weight, since, now) * expertise,
+        Priority::Strict => weight,
+    }
+}
+
+fn urgency(weight: f64, since: i64, now: i64) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "an age has far fewer than 53 bits of meaning"
+    )]
+    let age = now.saturating_sub(since).max(0) as f64;
+    weight * age
+}
+
+impl Key {
+    /// Whoever has a lower one goes after it.
+    pub(crate) fn score(&self) -> f64 {
+        self.score
     }
 }
 

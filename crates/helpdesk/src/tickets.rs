@@ -204,6 +204,11 @@ impl Tickets {
         Some(self.by_number.get_mut(*self.numbers.get(id)?)?)
     }
 
+    /// The same by its number.
+    pub(crate) fn told_numbered_mut(&mut self, number: u64) -> Option<&mut Ticket> {
+        Some(self.by_number.get_mut(number)?)
+    }
+
     /// Says that a ticket may stand otherwise, because of the time.
     pub(crate) fn touch(&mut self, number: u64) {
         if self.touched.last() != Some(&number) {

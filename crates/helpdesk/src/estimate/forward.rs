@@ -37,19 +37,39 @@ const LINED_UP_FOR_AN_EVENT: usize = 64;
 /// too little is known, or the desk is too large to be played often enough.
 ///
 /// A probe takes no rep away from anybody: it only tells when it would be its turn.
-pub(crate) fn play(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Vec<Played>> {
-    summary(scene, probes, draw(scene, probes, seed)?)
+pub(crate) fn play(
+    scene: &Scene<'_>,
+    probes: &[usize],
+    seed: u64,
+    room: &mut Room,
+) -> Option<Vec<Played>> {
+    let drawn = draw(scene, probes, seed, &mut room.waits)?;
+    summary(scene, probes, &drawn, &room.waits)
+}
+
+/// Room that a forecast leaves for the next: what is given back and asked for again a few milliseconds later, the system
+/// has to clear each time.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// Draw after draw, the waits of each.
+    waits: Vec<f64>,
 }
 
 /// What many plays came to.
 struct Drawn {
-    /// Draw after draw, the waits of each.
-    waits: Vec<f64>,
     draws: usize,
     /// How often who took each probe.
     takers: Vec<BTreeMap<usize, usize>>,
     /// All there was to do, in events.
     spent: usize,
+}
+
+impl Drawn {
+    /// Whether another play of the mean size is within the budget. As many are played as a forecast needs anyway.
+    fn has_room_for_one_more(&self, budget: usize) -> bool {
+        let mean = self.spent / self.draws.max(1);
+        self.draws < FEWEST_DRAWS || self.spent + mean <= budget
+    }
 }
 
 /// What a forecast takes beside its plays, in events: the same desk takes the same, whether it is played or not.
@@ -62,7 +82,8 @@ fn around(scene: &Scene<'_>, asked: usize) -> usize {
 
 /// Plays as often as the budget allows. What is done is counted and not timed, so that the same desk is always quoted
 /// the same, whatever else the machine does.
-fn draw(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Drawn> {
+fn draw(scene: &Scene<'_>, probes: &[usize], seed: u64, waits: &mut Vec<f64>) -> Option<Drawn> {
+    waits.clear();
     let asked = scene.tickets + probes.len();
     let to_set = 1 + scene.in_hand.len() / DRAWN_FOR_AN_EVENT + asked / LINED_UP_FOR_AN_EVENT;
     let budget = EVENTS.min(WHOLE.saturating_sub(around(scene, asked)));
@@ -74,16 +95,14 @@ fn draw(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Drawn> {
     let mut stage = Stage::new(scene, probes)?;
     let mut random = Random::new(seed, 0);
     let mut drawn = Drawn {
-        waits: Vec::with_capacity(asked * FEWEST_DRAWS),
         draws: 0,
         takers: vec![BTreeMap::new(); probes.len()],
         spent: 0,
     };
-    while drawn.draws < DRAWS && drawn.spent < budget {
+    while drawn.draws < DRAWS && drawn.has_room_for_one_more(budget) {
         stage.set(&mut random)?;
         drawn.spent += to_set + stage.play(&mut random, fair_share - to_set)?;
-        let waits = stage.waits.iter().map(|wait| wait.unwrap_or_default());
-        drawn.waits.extend(waits);
+        waits.extend(stage.waits.iter().map(|wait| wait.unwrap_or_default()));
         drawn.draws += 1;
         for (takers, taker) in drawn.takers.iter_mut().zip(&stage.takers) {
             *takers.entry(*taker).or_default() += 1;
@@ -92,14 +111,14 @@ fn draw(scene: &Scene<'_>, probes: &[usize], seed: u64) -> Option<Drawn> {
     (drawn.draws >= FEWEST_DRAWS).then_some(drawn)
 }
 
-fn summary(scene: &Scene<'_>, probes: &[usize], drawn: Drawn) -> Option<Vec<Played>> {
+fn summary(
+    scene: &Scene<'_>,
+    probes: &[usize],
+    drawn: &Drawn,
+    waits: &[f64],
+) -> Option<Vec<Played>> {
     let asked = scene.tickets + probes.len();
-    let Drawn {
-        waits,
-        draws,
-        takers,
-        ..
-    } = drawn;
+    let Drawn { draws, takers, .. } = drawn;
     let mut kinds = vec![0; scene.tickets];
     for (kind, line) in scene.floor.lines().iter().enumerate() {
         for queued in line {
@@ -119,19 +138,15 @@ fn summary(scene: &Scene<'_>, probes: &[usize], drawn: Drawn) -> Option<Vec<Play
             share: super::count(*times) / super::count(draws),
         })
     });
-    let mut column = Vec::with_capacity(draws);
-    (0..asked)
-        .zip(tails)
-        .zip(of_tickets.chain(of_probes))
-        .map(|((place, tail), likely)| {
-            column.clear();
-            column.extend(waits.iter().skip(place).step_by(asked));
-            Some(Played {
-                forecast: forecast(&mut column, tail)?,
-                likely,
-            })
-        })
-        .collect()
+    let mut column = Vec::with_capacity(*draws);
+    let mut played = Vec::with_capacity(asked);
+    for ((place, tail), likely) in (0..asked).zip(tails).zip(of_tickets.chain(of_probes)) {
+        column.clear();
+        column.extend(waits.iter().skip(place).step_by(asked));
+        let forecast = forecast(&mut column, tail)?;
+        played.push(Played { forecast, likely });
+    }
+    Some(played)
 }
 
 /// What came out for one wait.
@@ -192,12 +207,30 @@ struct Talk<'a> {
     over: usize,
 }
 
-/// Somebody comes free or comes in.
+/// Somebody comes free or comes in: when, and the rep who is free, or [`ARRIVAL`]. Both in one number, the time first: a
+/// play does little but compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Event {
-    at: Tick,
-    /// The rep who is free, or [`ARRIVAL`].
-    of: u32,
+struct Event(u128);
+
+/// Moments before the epoch come before those after it.
+const EPOCH: u64 = 1 << 63;
+const BITS_OF_WHOSE: u32 = u32::BITS;
+
+impl Event {
+    fn new(at: Tick, of: u32) -> Self {
+        let at = at.cast_unsigned() ^ EPOCH;
+        Self(u128::from(at) << BITS_OF_WHOSE | u128::from(of))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "it was put in as 64 bits")]
+    fn at(self) -> Tick {
+        ((self.0 >> BITS_OF_WHOSE) as u64 ^ EPOCH).cast_signed()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower 32 bits")]
+    fn of(self) -> u32 {
+        self.0 as u32
+    }
 }
 
 /// Instead of a rep.
@@ -287,14 +320,14 @@ impl<'a> Stage<'a> {
             let free = self.now.saturating_add(ticks(rest));
             let free = free.saturating_add(self.scene.plan.wrap_up);
             let rep = u32::try_from(talk.rep).ok()?;
-            events.push(Reverse(Event { at: free, of: rep }));
+            events.push(Reverse(Event::new(free, rep)));
         }
         for in_hand in self.scene.in_hand {
             match *in_hand {
                 InHand::Conversation { .. } => {}
                 InHand::Rest { rep, until } => {
                     let rep = u32::try_from(rep).ok()?;
-                    events.push(Reverse(Event { at: until, of: rep }));
+                    events.push(Reverse(Event::new(until, rep)));
                 }
             }
         }
@@ -320,7 +353,7 @@ impl<'a> Stage<'a> {
             }
             let event = self.events.peek().map(|Reverse(event)| *event);
             match (event, self.relaxing) {
-                (Some(event), Some(relaxing)) if relaxing <= event.at => {
+                (Some(event), Some(relaxing)) if relaxing <= event.at() => {
                     self.now = relaxing;
                     played += self.relax(random);
                 }
@@ -337,22 +370,22 @@ impl<'a> Stage<'a> {
 
     /// Says how much there was to do.
     fn happen(&mut self, event: Event, random: &mut Random) -> usize {
-        self.now = event.at;
+        self.now = event.at();
         self.is_first_over = true;
         let mut done = 1;
-        if event.of == ARRIVAL {
+        if event.of() == ARRIVAL {
             let kind = self.newcomer(random);
             match self.floor.rep_for_newcomer(self.scene.plan, kind) {
                 Some(rep) => self.begin(kind, rep, random),
                 None => {
-                    self.floor.enqueue(kind, UNNAMED, event.at);
+                    self.floor.enqueue(kind, UNNAMED, self.now);
                     self.look_at_head(kind);
                 }
             }
             self.schedule_arrival(random);
         } else {
-            let rep = event.of as usize;
-            self.floor.note_activity(rep, event.at);
+            let rep = event.of() as usize;
+            self.floor.note_activity(rep, self.now);
             if self.floor.free(rep) {
                 while let Some(found) = self.floor.next_match_of(self.scene.plan, rep, self.now) {
                     done += usize::from(self.take(&found, random) == Took::Nothing);
@@ -434,7 +467,7 @@ impl<'a> Stage<'a> {
         self.floor.take(self.scene.plan, rep, self.now);
         if let Ok(rep) = u32::try_from(rep) {
             let free = self.now.saturating_add(took);
-            self.schedule(Event { at: free, of: rep });
+            self.schedule(Event::new(free, rep));
         }
     }
 
@@ -442,7 +475,7 @@ impl<'a> Stage<'a> {
         if self.all_rates > 0.0 {
             let gap = ticks(random.exponential() / self.all_rates);
             let at = self.now.saturating_add(gap);
-            self.schedule(Event { at, of: ARRIVAL });
+            self.schedule(Event::new(at, ARRIVAL));
         }
     }
 
@@ -590,7 +623,7 @@ mod tests {
 
         #[track_caller]
         fn check(&self, form: Form) {
-            let quotes = quote(&self.scene(), &[0], 1).unwrap();
+            let quotes = quote(&self.scene(), &[0], 1, &mut super::Room::default()).unwrap();
             let all = quotes.tickets.iter().chain(&quotes.newcomers);
             for quote in all {
                 assert_eq!(quote.unwrap().form, form);
@@ -606,7 +639,7 @@ mod tests {
         for (reps, queued) in desks {
             let room = Room::new(reps, queued);
             let scene = room.scene();
-            let drawn = draw(&scene, &[0], 1).unwrap();
+            let drawn = draw(&scene, &[0], 1, &mut Vec::new()).unwrap();
             let around = around(&scene, queued + 1);
             // The last play is played to its end.
             let at_most = EVENTS / FEWEST_DRAWS + LINES_FOR_AN_EVENT;
@@ -633,7 +666,7 @@ mod tests {
     fn a_short_queue_before_many_reps_is_drawn_less_often() {
         let draws = |reps| {
             let room = Room::new(reps, 1);
-            draw(&room.scene(), &[0], 1).unwrap().draws
+            draw(&room.scene(), &[0], 1, &mut Vec::new()).unwrap().draws
         };
         assert_eq!(draws(10), DRAWS);
         assert!((FEWEST_DRAWS..DRAWS).contains(&draws(1_000)));

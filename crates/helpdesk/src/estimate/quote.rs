@@ -1,7 +1,7 @@
 //! The estimate that is quoted: the queue played forward, or the quick form where it is too long for that.
 //! Must not know who is told.
 
-use super::forward::{self, Likely};
+use super::forward::{self, Likely, Room};
 use super::quick::{Length, by_length};
 use super::range::Forecast;
 use super::scene::Scene;
@@ -36,8 +36,13 @@ pub(crate) struct Quotes {
 }
 
 /// The waits of the scene's tickets, and of newcomers of these kinds; `None` while too little is known.
-pub(crate) fn quote(scene: &Scene<'_>, newcomers: &[usize], seed: u64) -> Option<Quotes> {
-    if let Some(forecasts) = forward::play(scene, newcomers, seed) {
+pub(crate) fn quote(
+    scene: &Scene<'_>,
+    newcomers: &[usize],
+    seed: u64,
+    room: &mut Room,
+) -> Option<Quotes> {
+    if let Some(forecasts) = forward::play(scene, newcomers, seed, room) {
         let form = Form::Played;
         let quoted = |played: forward::Played| {
             Some(Quote {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use super::plan::{Plan, Tick};
 use super::reps::RepSet;
-use crate::queue::{Key, Place};
+use crate::queue::{self, Key, Place};
 
 /// Who is free since when, and who waits. Tickets of one kind stand in one line in order of arrival: time
 /// relaxes the older no later than the younger, so where the head finds nobody nobody behind it does.
@@ -16,8 +16,13 @@ pub(crate) struct Floor {
     in_hand: Vec<u32>,
     idle_since: Vec<Tick>,
     lines: Vec<VecDeque<Queued>>,
+    /// Since when the first of each line waits, or [`NOBODY`]: what a free rep is asked about for every line.
+    heads: Vec<Tick>,
     last_number: u64,
 }
+
+/// Instead of since when the first of an empty line waits.
+const NOBODY: Tick = Tick::MAX;
 
 /// A ticket in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +76,7 @@ impl Floor {
             in_hand: vec![0; reps],
             idle_since: vec![now; reps],
             lines: vec![VecDeque::new(); plan.kinds()],
+            heads: vec![NOBODY; plan.kinds()],
             last_number: 0,
         }
     }
@@ -81,6 +87,7 @@ impl Floor {
         self.in_hand.clone_from(&other.in_hand);
         self.idle_since.clone_from(&other.idle_since);
         self.lines.clone_from(&other.lines);
+        self.heads.clone_from(&other.heads);
         self.last_number = other.last_number;
     }
 
@@ -92,18 +99,30 @@ impl Floor {
             number: self.last_number,
             since: now,
         };
-        if let Some(line) = self.lines.get_mut(kind) {
+        self.push(kind, queued);
+        queued
+    }
+
+    fn push(&mut self, kind: usize, queued: Queued) {
+        if let (Some(line), Some(head)) = (self.lines.get_mut(kind), self.heads.get_mut(kind)) {
+            if line.is_empty() {
+                *head = queued.since;
+            }
             line.push_back(queued);
         }
-        queued
+    }
+
+    fn pop(&mut self, kind: usize) -> Option<Queued> {
+        let line = self.lines.get_mut(kind)?;
+        let first = line.pop_front()?;
+        *self.heads.get_mut(kind)? = line.front().map_or(NOBODY, |next| next.since);
+        Some(first)
     }
 
     /// A ticket that waits by now, behind those of its kind that are already there.
     pub(crate) fn line_up(&mut self, kind: usize, queued: Queued) {
         self.last_number = self.last_number.max(queued.number);
-        if let Some(line) = self.lines.get_mut(kind) {
-            line.push_back(queued);
-        }
+        self.push(kind, queued);
     }
 
     /// The best free rep for a newcomer, when nobody of its kind waits already.
@@ -137,26 +156,37 @@ impl Floor {
         if !self.free.contains(rep) {
             return None;
         }
-        let mut first = None;
+        let mut first: Option<(Key, usize, usize)> = None;
         for claim in plan.claims_of(rep) {
             let kind = claim.kind as usize;
-            let Some(head) = self.lines.get(kind).and_then(VecDeque::front) else {
+            let since = self.heads.get(kind).copied().unwrap_or(NOBODY);
+            if since == NOBODY {
                 continue;
-            };
-            let step = plan.step(now.saturating_sub(head.since));
+            }
+            let step = plan.step(now.saturating_sub(since));
             let Some(expertise) = plan.grade(claim, step) else {
                 continue;
             };
-            let key = head.place(claim.weight).key(expertise, plan.priority, now);
-            Bid {
-                key,
-                kind,
-                step,
-                rep,
+            let score = queue::score_of(claim.weight, since, expertise, plan.priority, now);
+            if first.is_some_and(|(most, _, _)| score < most.score()) {
+                continue;
             }
-            .compete(&mut first);
+            let Some(head) = self.lines.get(kind).and_then(VecDeque::front) else {
+                continue;
+            };
+            let key = head.place(claim.weight).key(expertise, plan.priority, now);
+            if first.is_none_or(|(most, _, _)| key > most) {
+                first = Some((key, kind, step));
+            }
         }
-        self.take_head(&first?)
+        let (_, kind, step) = first?;
+        let queued = self.pop(kind)?;
+        Some(Match {
+            kind,
+            queued,
+            step,
+            rep,
+        })
     }
 
     /// What the head of a line bids, if that is more than the first does.
@@ -183,7 +213,7 @@ impl Floor {
         let &Bid {
             kind, step, rep, ..
         } = bid;
-        let queued = self.lines.get_mut(kind)?.pop_front()?;
+        let queued = self.pop(kind)?;
         Some(Match {
             kind,
             queued,
@@ -247,8 +277,9 @@ impl Floor {
 
     /// Takes out of their lines all tickets that `keep` does not want; it may rename the others.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut Queued) -> bool) {
-        for line in &mut self.lines {
+        for (line, head) in self.lines.iter_mut().zip(&mut self.heads) {
             line.retain_mut(&mut keep);
+            *head = line.front().map_or(NOBODY, |first| first.since);
         }
     }
 

@@ -108,8 +108,12 @@ impl RepSet {
 
     /// The only reps in the set, where they are few.
     pub(crate) fn few(&self) -> Option<impl Iterator<Item = usize> + '_> {
-        let is_few = self.count() <= FEW;
-        is_few.then(|| self.in_both(self))
+        let mut words = self.words.iter();
+        let count = words.try_fold(0, |count, word| {
+            let count = count + word.count_ones() as usize;
+            (count <= FEW).then_some(count)
+        });
+        count.map(|_| self.in_both(self))
     }
 
     /// Takes the other set's reps; both have the same room.

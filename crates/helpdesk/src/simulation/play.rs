@@ -13,6 +13,7 @@ use super::staff::Staff;
 use super::tally::{End, Tally};
 use super::ticket::{Counted, Said, Stage, Ticket};
 use crate::estimate::experience::Experience;
+use crate::estimate::forward::Room;
 use crate::estimate::quick::Length;
 use crate::estimate::quote::{Form, Quote, quote};
 use crate::estimate::scene::{InHand, Scene, UNNAMED};
@@ -73,6 +74,8 @@ struct Play<'s> {
     taught_as: Vec<usize>,
     /// By class, whether it is known as itself.
     comes_later: Vec<bool>,
+    /// Left by one quote for the next.
+    room: Room,
     past: Vec<Past>,
     /// Everything known of conversations, by class.
     handling: Vec<Sum>,
@@ -141,6 +144,7 @@ impl<'s> Play<'s> {
             experience: Experience::new(scenario.skill_by_class()),
             comes_later: taught_as.iter().enumerate().map(is_itself).collect(),
             taught_as,
+            room: Room::default(),
             past: vec![Past::default(); classes],
             handling: vec![Sum::default(); classes],
             leaving: vec![Sum::default(); classes],
@@ -477,7 +481,9 @@ impl<'s> Play<'s> {
             tickets: 0,
             now: self.now,
         };
-        *quote(&scene, &[class], index)?.newcomers.first()?
+        *quote(&scene, &[class], index, &mut self.room)?
+            .newcomers
+            .first()?
     }
 
     fn view(&self, class: usize) -> Option<View> {
