@@ -30,10 +30,12 @@ const TOLERANCE: f64 = 0.1;
 type Case = fn(usize);
 
 /// What is counted, by name.
-const CASES: [(&str, Case); 12] = [
+const CASES: [(&str, Case); 14] = [
     ("read a PUBLISH", read_a_publish),
+    ("read and check a PUBLISH", check_a_publish),
     ("read eight of its headers", read_eight_headers),
     ("write its 200", write_its_200),
+    ("write its 200 when it is checked", write_its_200_checked),
     ("prove a digest of MD5", prove_a_digest),
     ("read a PIDF of Linphone", read_a_pidf),
     ("write a PIDF", write_a_pidf),
@@ -152,6 +154,18 @@ fn read_a_publish(times: usize) {
     }
 }
 
+/// As the transport does with each request.
+fn check_a_publish(times: usize) {
+    let bytes = Bytes::from(sip_fixtures::publish_892().bytes);
+    for _ in 0..times {
+        let Message::Request(request) = Message::parse(black_box(bytes.clone())).unwrap() else {
+            panic!("the fixture is a request")
+        };
+        request.check().unwrap();
+        black_box(request);
+    }
+}
+
 fn read_eight_headers(times: usize) {
     let request = publish_request();
     for _ in 0..times {
@@ -168,10 +182,19 @@ fn read_eight_headers(times: usize) {
 }
 
 fn write_its_200(times: usize) {
+    answer(&publish_request(), times);
+}
+
+fn write_its_200_checked(times: usize) {
     let request = publish_request();
+    request.check().unwrap();
+    answer(&request, times);
+}
+
+fn answer(request: &Request, times: usize) {
     let source = "192.0.2.10:5060".parse().unwrap();
     for _ in 0..times {
-        let answer = ResponseBuilder::answer(black_box(&request), StatusCode::OK)
+        let answer = ResponseBuilder::answer(black_box(request), StatusCode::OK)
             .received_from(source)
             .to_tag("8a9b0c1d")
             .header(HeaderName::SipEtag, "e7")

@@ -17,6 +17,7 @@ use presence::{Availability, Store, StoreConfig};
 use sip::Protocol;
 use sip_transport::{Calls, DnsConfig, Transport};
 use storage::{Journal, Location};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -441,10 +442,10 @@ impl Server {
         }));
         watchers.close();
         let stop = shutdown.clone();
-        tasks.spawn(async move {
-            keeper
-                .run(stop)
-                .await
+        // On a thread of its own: as a task it would run where a socket's task wakes it, and each would wait for the other.
+        tasks.spawn_blocking(move || {
+            Handle::current()
+                .block_on(keeper.run(stop))
                 .context("failed to write the journal")
         });
         let (stop, health) = (shutdown.clone(), journal.health());

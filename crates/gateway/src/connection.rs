@@ -136,6 +136,17 @@ pub(crate) struct Held<S> {
     _counted: Counted,
 }
 
+impl<S> Held<S> {
+    /// The same place with another kind of stream.
+    pub(crate) fn map<T>(self, make: impl FnOnce(S) -> io::Result<T>) -> io::Result<Held<T>> {
+        Ok(Held {
+            stream: make(self.stream)?,
+            _place: self._place,
+            _counted: self._counted,
+        })
+    }
+}
+
 impl<S> Clone for Exit<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))

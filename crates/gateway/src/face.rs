@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audience::Audience;
 use crate::clicks::Clicks;
 use crate::config::{Config, Options};
 use crate::desk::Desk;
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) clicks: Clicks,
     /// Answers that are given again as long as nothing changes.
     pub(crate) ready: Ready,
+    /// The pages that watch.
+    pub(crate) audience: Audience,
     /// The newest events of presence.
     pub(crate) events: SharedEvents,
     /// Visitors who do not want to be known again.
@@ -66,6 +69,7 @@ impl Face {
             clicked: Repeats::default(),
             clicks: Clicks::default(),
             ready: Ready::default(),
+            audience: Audience::default(),
             events: SharedEvents::default(),
             forgotten: Forgotten::default(),
             wall: Wall::default(),

@@ -11,13 +11,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::connection::{Exit, Held, WRITE_DEADLINE};
+use crate::audience::Arrival;
+use crate::connection::Exit;
 use crate::face::Face;
-use crate::watcher::PresenceWatcher;
+use crate::watcher::{GREETING, PresenceWatcher};
 
 /// Part of a response whose body may be written by [`leave`] instead: whoever comes first takes the watcher.
 #[derive(Clone)]
@@ -44,13 +43,24 @@ pub(crate) async fn leave(
     let Some(leaving) = response.extensions_mut().remove::<Leaving>() else {
         return Ok(response);
     };
+    if !face.audience.is_open() {
+        return Ok(response);
+    }
     let Some(held) = exit.take() else {
         return Ok(response);
     };
     let Some(watcher) = leaving.take() else {
         return Ok(response);
     };
-    face.tasks.spawn(stream(held, head_of(&response), *watcher));
+    let (selection, last_event_id, counted) = watcher.into_parts();
+    let arrival = Arrival {
+        held,
+        selection,
+        last_event_id,
+        opening: opening_of(&response),
+        counted,
+    };
+    face.audience.join(arrival).await;
     drop(response);
     // Nothing more is answered here; hyper looks again, finds the connection at its end, and lets go of it.
     let mut is_told = false;
@@ -63,8 +73,9 @@ pub(crate) async fn leave(
     .await
 }
 
+/// The head and what opens the stream.
 /// RFC 9112 §6.3: without a length and not in chunks, the body ends with the connection.
-fn head_of(response: &Response) -> Bytes {
+fn opening_of(response: &Response) -> Bytes {
     // RFC 9110 §6.6.1: who has a clock says when. Fails for years beyond 9999 alone.
     let date = DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&Timestamp::now())
@@ -82,39 +93,6 @@ fn head_of(response: &Response) -> Bytes {
         head.extend_from_slice(b"\r\n");
     }
     head.extend_from_slice(b"\r\n");
+    head.extend_from_slice(&GREETING);
     Bytes::from(head)
-}
-
-async fn stream(mut held: Held<TcpStream>, head: Bytes, mut watcher: PresenceWatcher) {
-    let mut chunk = head;
-    loop {
-        match timeout(WRITE_DEADLINE, held.stream.write_all(&chunk)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return,
-        }
-        let next = tokio::select! {
-            next = watcher.next_chunk() => next,
-            () = gone(&held.stream) => return,
-        };
-        let Some(next) = next else { break };
-        chunk = next;
-    }
-    // The server stops; a peer that is gone by now hears nothing of it.
-    drop(held.stream.shutdown().await);
-}
-
-/// Returns when the peer has closed; whatever else it says is not read.
-async fn gone(stream: &TcpStream) {
-    let mut ignored = [0; 64];
-    loop {
-        if stream.readable().await.is_err() {
-            return;
-        }
-        match stream.try_read(&mut ignored) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
 }

@@ -5,6 +5,7 @@
 mod addresses;
 mod admin;
 mod assets;
+mod audience;
 mod authorised;
 mod body;
 mod bucket;

@@ -91,6 +91,9 @@ impl Gateway {
         // Conversations outlive their connections' tasks, but not this one, however it ends.
         let _stop = face.stop.clone().drop_guard();
         face.tasks.spawn(wall::run(face.clone()));
+        if let Err(error) = face.audience.start(&face) {
+            warn!(%error, "streams of presence stay with HTTP and take more memory");
+        }
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         loop {

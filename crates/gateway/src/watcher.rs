@@ -18,15 +18,15 @@ use crate::wire::presence::PresenceDocument;
 
 /// Least time between the moments at which two events of one stream are due; what happens within it is one event. One
 /// that is late, because others were told first, puts none off that comes after it.
-const GAP: Duration = Duration::from_millis(100);
+pub(crate) const GAP: Duration = Duration::from_millis(100);
 
 /// A comment goes out so often where nothing happens.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The comment that opens a stream, so that its headers arrive, with the time to wait after a break.
-const GREETING: Bytes = Bytes::from_static(b": deskbell\nretry: 2000\n\n");
+pub(crate) const GREETING: Bytes = Bytes::from_static(b": deskbell\nretry: 2000\n\n");
 
-const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 
 /// Kinds of watchers whose newest event is kept.
 const SHARED: usize = 1024;
@@ -36,7 +36,8 @@ const SHARED: usize = 1024;
 pub(crate) struct SharedEvents(Mutex<HashMap<Selection, (u64, Bytes)>>);
 
 impl SharedEvents {
-    fn event(&self, selection: &Selection, snapshot: &Snapshot) -> Option<Bytes> {
+    /// The event of this snapshot; nothing where it cannot be written.
+    pub(crate) fn event(&self, selection: &Selection, snapshot: &Snapshot) -> Option<Bytes> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((version, event)) = shared.get(selection)
             && *version == snapshot.version
@@ -69,7 +70,7 @@ pub(crate) struct PresenceWatcher {
     stop: CancellationToken,
     next: Next,
     quiet_since: Instant,
-    _counted: Counted,
+    counted: Counted,
 }
 
 enum Next {
@@ -93,9 +94,18 @@ impl PresenceWatcher {
             stop: face.stop.clone(),
             next: Next::Greeting { last_event_id },
             quiet_since: Instant::now(),
-            _counted: Counted::new(&face.metrics.presence_watchers),
+            counted: Counted::new(&face.metrics.presence_watchers),
             face: face.clone(),
         }
+    }
+
+    /// What it watches and has seen, and what counts it; nothing may have been sent.
+    pub(crate) fn into_parts(self) -> (Selection, Option<u64>, Counted) {
+        let last_event_id = match self.next {
+            Next::Greeting { last_event_id } | Next::First { last_event_id } => last_event_id,
+            Next::Change { sent, .. } => Some(sent.version),
+        };
+        (self.selection, last_event_id, self.counted)
     }
 
     /// What to send next; `None` when the server stops. Cancelled, the watcher has to be given up.

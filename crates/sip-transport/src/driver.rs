@@ -25,7 +25,8 @@ use crate::random;
 use crate::sender::RequestError;
 use crate::service::{Exchange, Handling, Service};
 use crate::urgency::Standing;
-use crate::waiting::{self, Waiting};
+use crate::volley::Shot;
+use crate::waiting::{Replying, Waiting};
 use crate::way::LONGEST_UDP_REQUEST;
 
 /// Transactions, service and outgoing bytes of one socket or connection.
@@ -196,17 +197,14 @@ impl Driver {
 
     pub(crate) fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Request { flow, draft, reply } => match random::branch() {
-                Ok(branch) => {
-                    let token = RequestToken(Flows::next_id());
-                    self.waiting.add_request(token, reply);
-                    self.request(token, flow, *draft, branch, now);
+            Command::Request { flow, draft, reply } => {
+                self.request_once(Replying::ToOne(reply), flow, draft, now);
+            }
+            Command::Requests(shots) => {
+                for Shot { flow, draft, reply } in shots {
+                    self.request_once(Replying::ToVolley(reply), flow, draft, now);
                 }
-                Err(error) => {
-                    error!(%error, "request not sent");
-                    waiting::tell(reply, Err(RequestError::NoRandomness));
-                }
-            },
+            }
             Command::Invite {
                 token,
                 flow,
@@ -216,7 +214,7 @@ impl Driver {
             } => match random::branch() {
                 Ok(branch) => {
                     self.waiting.add_invitation(token, events, last);
-                    self.request(token, flow, *draft, branch, now);
+                    self.request(token, flow, draft, branch, now);
                 }
                 Err(error) => {
                     error!(%error, "INVITE not sent");
@@ -269,6 +267,11 @@ impl Driver {
     /// Whether the request shown last has proven somebody.
     pub(crate) fn take_proof(&mut self) -> bool {
         self.proof.replace(Standing::Stranger) == Standing::Proven
+    }
+
+    /// What is to be written, to be brought into another order.
+    pub(crate) fn outgoing_mut(&mut self) -> &mut [Outgoing] {
+        &mut self.outgoing
     }
 
     /// What is to be written, in order.
@@ -397,11 +400,31 @@ impl Driver {
         });
     }
 
+    fn request_once(
+        &mut self,
+        reply: Replying,
+        flow: Flow,
+        draft: Box<RequestDraft>,
+        now: Instant,
+    ) {
+        match random::branch() {
+            Ok(branch) => {
+                let token = RequestToken(Flows::next_id());
+                self.waiting.add_request(token, reply);
+                self.request(token, flow, draft, branch, now);
+            }
+            Err(error) => {
+                error!(%error, "request not sent");
+                reply.tell(Err(RequestError::NoRandomness));
+            }
+        }
+    }
+
     fn request(
         &mut self,
         token: RequestToken,
         flow: Flow,
-        draft: RequestDraft,
+        draft: Box<RequestDraft>,
         branch: String,
         now: Instant,
     ) {

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use crate::invitation::InviteEvent;
 use crate::sender::RequestError;
 use crate::trust::TlsTrust;
+use crate::volley::Shot;
 
 /// What the owner of a socket or connection can be asked to do.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) enum Command {
         draft: Box<RequestDraft>,
         reply: oneshot::Sender<Result<Response, RequestError>>,
     },
+    /// The same of many.
+    Requests(Vec<Shot>),
     /// Send an INVITE and tell all that becomes of it.
     Invite {
         token: RequestToken,

@@ -18,9 +18,17 @@ pub(crate) fn branch() -> Result<String, NoRandomness> {
         }
         Ok(pool.pop().unwrap_or_default())
     })?;
-    Ok(format!("z9hG4bK{bits:032x}"))
+    let mut branch = String::with_capacity(COOKIE.len() + 2 * BITS);
+    branch.push_str(COOKIE);
+    for byte in bits.to_be_bytes() {
+        for digit in [byte >> 4, byte & 15] {
+            branch.extend(char::from_digit(digit.into(), 16));
+        }
+    }
+    Ok(branch)
 }
 
+const COOKIE: &str = "z9hG4bK";
 /// Bytes of a branch.
 const BITS: usize = 16;
 /// A system call for each of many branches would take longer than all else that is done for one.

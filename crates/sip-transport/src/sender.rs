@@ -13,6 +13,7 @@ use crate::flows::{Command, Flows};
 use crate::invitation::{self, Invitation};
 use crate::resolve::{ResolveError, Server};
 use crate::transport::Shared;
+use crate::volley::Volley;
 use crate::way;
 
 /// What may become of an INVITE before somebody looks; the last word always has room.
@@ -107,6 +108,11 @@ impl Sender {
                 self.request_once(draft, &target).await
             }
         }
+    }
+
+    /// For very many requests at a time, over flows.
+    pub fn volley(&self) -> Volley {
+        Volley::new(Arc::clone(&self.shared))
     }
 
     /// Sends a request to whichever of the servers takes it, made for each of them, and tells which was asked last: to

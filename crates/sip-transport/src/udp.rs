@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use crate::alarm::Alarm;
 use crate::counters::Counters;
-use crate::dispatch::{self, Dispatched};
+use crate::dispatch::{self, Dispatched, Segmentation};
 use crate::driver::{Driver, Outgoing};
 use crate::flows::Command;
 use crate::receive::{Extent, Receiver};
@@ -30,6 +30,7 @@ pub(crate) struct DatagramTask {
     receiver: Receiver,
     /// What the kernel would not take yet.
     waiting: VecDeque<Outgoing>,
+    segmentation: Segmentation,
 }
 
 /// Commands taken before the socket is looked at again.
@@ -52,6 +53,7 @@ impl DatagramTask {
             commands,
             receiver,
             waiting: VecDeque::new(),
+            segmentation: Segmentation::default(),
         }
     }
 
@@ -145,6 +147,7 @@ impl DatagramTask {
     fn send(&mut self) {
         let counters = &self.shared.counters;
         let limit = self.shared.config.datagrams_waiting;
+        dispatch::arrange(self.driver.outgoing_mut(), self.segmentation);
         for outgoing in self.driver.take_outgoing() {
             if self.waiting.len() < limit {
                 self.waiting.push_back(outgoing);
@@ -152,8 +155,12 @@ impl DatagramTask {
                 Counters::count(&counters.send_queue_full);
             }
         }
-        let Dispatched { sent, failed } =
-            dispatch::send(&self.socket, self.bound.local, &mut self.waiting);
+        let Dispatched { sent, failed } = dispatch::send(
+            &self.socket,
+            self.bound.local,
+            &mut self.waiting,
+            &mut self.segmentation,
+        );
         Counters::add(&counters.send_errors, failed);
         Counters::add(&counters.sent, sent);
     }

@@ -9,12 +9,21 @@ use tracing::trace;
 
 use crate::invitation::InviteEvent;
 use crate::sender::RequestError;
+use crate::volley::Reply;
 
 /// Everybody who waits on one socket or connection.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    requests: HashMap<RequestToken, oneshot::Sender<Result<Response, RequestError>>>,
+    /// By numbers of our own, which nobody makes collide.
+    requests: HashMap<RequestToken, Replying, foldhash::fast::FixedState>,
     invitations: HashMap<RequestToken, Caller>,
+}
+
+/// How the response to one request is told.
+#[derive(Debug)]
+pub(crate) enum Replying {
+    ToOne(oneshot::Sender<Result<Response, RequestError>>),
+    ToVolley(Reply),
 }
 
 /// Who waits for the end of an INVITE.
@@ -26,11 +35,7 @@ struct Caller {
 }
 
 impl Waiting {
-    pub(crate) fn add_request(
-        &mut self,
-        token: RequestToken,
-        reply: oneshot::Sender<Result<Response, RequestError>>,
-    ) {
+    pub(crate) fn add_request(&mut self, token: RequestToken, reply: Replying) {
         self.requests.insert(token, reply);
     }
 
@@ -60,7 +65,7 @@ impl Waiting {
         result: Result<Response, RequestError>,
     ) {
         if let Some(reply) = self.requests.remove(&token) {
-            tell(reply, result);
+            reply.tell(result);
             return;
         }
         let Some(caller) = self.invitations.get_mut(&token) else {
@@ -113,12 +118,16 @@ impl Caller {
     }
 }
 
-/// Answers whoever waits for the response to one request.
-pub(crate) fn tell(
-    reply: oneshot::Sender<Result<Response, RequestError>>,
-    result: Result<Response, RequestError>,
-) {
-    if reply.send(result).is_err() {
-        trace!("nobody waits for this request's answer");
+impl Replying {
+    /// Answers whoever waits for the response to one request.
+    pub(crate) fn tell(self, result: Result<Response, RequestError>) {
+        match self {
+            Self::ToOne(reply) => {
+                if reply.send(result).is_err() {
+                    trace!("nobody waits for this request's answer");
+                }
+            }
+            Self::ToVolley(reply) => reply.tell(result),
+        }
     }
 }

@@ -177,7 +177,7 @@ const fn no_socket(protocol: Protocol, address: SocketAddr) -> RequestError {
 }
 
 /// The Via must name an address the peer can reach, which a socket bound to all addresses does not have.
-fn with_concrete_local(flow: Flow) -> Flow {
+pub(crate) fn with_concrete_local(flow: Flow) -> Flow {
     if !flow.local.ip().is_unspecified() {
         return flow;
     }

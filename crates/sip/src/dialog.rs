@@ -269,16 +269,24 @@ impl Dialog {
     }
 
     fn draft(&self, method: Method, cseq: u32) -> RequestDraft {
-        let (uri, routes) = self.way();
-        let mut draft = RequestDraft::new(method, uri)
-            .from(&format!("<{}>", self.local_uri()), self.local_tag())
-            .to(self.remote_address())
-            .call_id(self.call_id())
-            .cseq(cseq);
-        for route in routes {
-            draft = draft.header(HeaderName::Route, route);
+        let mut draft;
+        if self.text(Part::RouteSet).is_empty() {
+            draft = RequestDraft::new(method, self.text(Part::RemoteTarget));
+        } else {
+            let (uri, routes) = self.way();
+            draft = RequestDraft::new(method, uri);
+            for route in routes {
+                draft.add_header(HeaderName::Route, route);
+            }
         }
-        draft
+        let (to, tag) = (self.remote_uri(), self.remote_tag());
+        let to_pieces: &[&str] = match tag {
+            "" => &["<", to, ">"],
+            tag => &["<", to, ">;tag=", tag],
+        };
+        draft.set_from(&["<", self.local_uri(), ">;tag=", self.local_tag()]);
+        draft.set_to(to_pieces);
+        draft.call_id(self.call_id()).cseq(cseq)
     }
 
     /// The ACK of a 2xx to the INVITE of ours with this number (RFC 3261 §13.2.2.4).
@@ -315,15 +323,6 @@ impl Dialog {
     /// The peer's address, without its tag.
     pub fn remote_uri(&self) -> &str {
         self.text(Part::RemoteUri)
-    }
-
-    fn remote_address(&self) -> String {
-        let (uri, tag) = (self.remote_uri(), self.remote_tag());
-        if tag.is_empty() {
-            format!("<{uri}>")
-        } else {
-            format!("<{uri}>;tag={tag}")
-        }
     }
 
     /// Request-URI and Route values.

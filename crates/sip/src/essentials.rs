@@ -124,6 +124,10 @@ impl Essentials {
         self.from_tag.map(|tag| text(tag, bytes))
     }
 
+    pub(crate) const fn has_to_tag(&self) -> bool {
+        self.to_tag.is_some()
+    }
+
     pub(crate) fn tag_of_to<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
         self.to_tag.map(|tag| text(tag, bytes))
     }

@@ -115,6 +115,23 @@ impl HeaderName {
         }
     }
 
+    /// The known header whose name, in its usual spelling, `line` begins with, and the length of that name; a colon is
+    /// right behind it. Says `None` for whatever is written otherwise, for names of more than 15 bytes, and for lines of
+    /// less than 16.
+    pub(crate) fn before_colon(line: &[u8]) -> Option<(Self, usize)> {
+        let first = u128::from_le_bytes(*line.first_chunk()?);
+        // The lowest byte that is a colon has its highest bit set here, and none below it has.
+        let difference = first ^ COLONS;
+        let colons = difference.wrapping_sub(ONES) & !difference & HIGHEST_BITS;
+        let bits_before = colons.trailing_zeros() & !7;
+        let name = first & 1_u128.checked_shl(bits_before)?.wrapping_sub(1);
+        let length = bits_before as usize / 8;
+        let last = (name >> bits_before.saturating_sub(8)) as u8;
+        let (spelling, known) = WORDS.get(slot(length, first as u8, last)).copied()??;
+        // A name that ends with NUL is the same number as one without.
+        (spelling == name && last != 0).then_some((known, length))
+    }
+
     /// Whether commas part several values on one line (RFC 3261 §7.3.1).
     pub const fn is_list(self) -> bool {
         match self {
@@ -197,15 +214,25 @@ const SLOTS: usize = 512;
 /// Every spelling, by open addressing with linear probing; filled at compile time.
 static TABLE: [Slot; SLOTS] = filled_table();
 
+/// The names of up to 15 bytes, each as the number its bytes are, in the slots of [`TABLE`].
+static WORDS: [Option<(u128, HeaderName)>; SLOTS] = words();
+
+const COLONS: u128 = ONES * b':' as u128;
+const ONES: u128 = u128::MAX / 255;
+const HIGHEST_BITS: u128 = ONES << 7;
+
 const fn slot_of(name: &[u8]) -> usize {
-    let (first, last) = match name {
-        [] => (0, 0),
-        [only] => (*only, *only),
-        [first, .., last] => (*first, *last),
-    };
-    let hash = (name.len().wrapping_mul(37))
-        .wrapping_add((first | 0x20) as usize * 11)
-        .wrapping_add((last | 0x20) as usize * 101);
+    match name {
+        [] => slot(0, 0, 0),
+        [only] => slot(1, *only, *only),
+        [first, .., last] => slot(name.len(), *first, *last),
+    }
+}
+
+const fn slot(length: usize, first: u8, last: u8) -> usize {
+    let hash = (length.wrapping_mul(121))
+        .wrapping_add((first | 0x20) as usize * 445)
+        .wrapping_add((last | 0x20) as usize * 484);
     hash % SLOTS
 }
 
@@ -239,9 +266,33 @@ const fn put(table: &mut [Slot; SLOTS], spelling: &'static [u8], name: HeaderNam
     table[slot] = Some((spelling, name));
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time only, and bounded by the loops' conditions"
+)]
+const fn words() -> [Option<(u128, HeaderName)>; SLOTS] {
+    let mut words = [None; SLOTS];
+    let mut at = 0;
+    while at < SLOTS {
+        if let Some((spelling, name)) = TABLE[at]
+            && spelling.len() < 16
+        {
+            let mut bytes = [0; 16];
+            let mut n = 0;
+            while n < spelling.len() {
+                bytes[n] = spelling[n];
+                n += 1;
+            }
+            words[at] = Some((u128::from_le_bytes(bytes), name));
+        }
+        at += 1;
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
-    use super::HeaderName;
+    use super::{HeaderName, TABLE, slot_of};
 
     #[test]
     fn every_name_is_found_in_any_case_and_in_its_compact_form() {
@@ -260,6 +311,62 @@ mod tests {
                     Some(name)
                 );
             }
+        }
+    }
+
+    /// The quick look is allowed to miss a name that is not in its own slot, but should not have to.
+    #[test]
+    fn every_name_of_up_to_15_bytes_is_known_at_a_glance() {
+        for &name in HeaderName::ALL {
+            for spelling in [Some(name.as_str()), name.compact()].into_iter().flatten() {
+                let line = format!("{spelling}: a value that is long enough");
+                let found = HeaderName::before_colon(line.as_bytes());
+                let alone = TABLE[slot_of(spelling.as_bytes())].map(|(_, name)| name) == Some(name);
+                let expected = (spelling.len() < 16 && alone).then_some((name, spelling.len()));
+                assert_eq!(found, expected, "{spelling}");
+            }
+        }
+        for name in [
+            HeaderName::Via,
+            HeaderName::ContentLength,
+            HeaderName::SipIfMatch,
+        ] {
+            let line = format!("{name}: a value that is long enough");
+            assert!(
+                HeaderName::before_colon(line.as_bytes()).is_some(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_glance_takes_nothing_for_what_it_is_not() {
+        for line in [
+            "Via : a value that is long enough",
+            "via: a value that is long enough",
+            "Vib: a value that is long enough",
+            "Vi\0: a value that is long enough",
+            "Via\0: a value that is long enough",
+            ": a value that is long enough",
+            "no colon near the beginning of it",
+            "Proxy-Authenticate: Digest",
+            "Accept-Encoding : a",
+            "Via: short",
+            "",
+        ] {
+            assert_eq!(HeaderName::before_colon(line.as_bytes()), None, "{line:?}");
+        }
+        // What stands behind the colon does not count.
+        for rest in [
+            "::::::::::::::::",
+            "\u{ff};\u{3b}:::::::::::::::",
+            "\0\x01;:9\u{ba}::::::::::",
+        ] {
+            let line = format!("From:{rest}");
+            assert_eq!(
+                HeaderName::before_colon(line.as_bytes()),
+                Some((HeaderName::From, 4))
+            );
         }
     }
 

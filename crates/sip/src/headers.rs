@@ -31,6 +31,7 @@ pub struct Headers {
     /// Cut out when first asked for, as most messages are served without.
     body: OnceLock<Bytes>,
     lines: Lines,
+    names: Names,
     defect: Option<Defect>,
     /// What a request's check has read.
     essentials: OnceLock<Essentials>,
@@ -70,6 +71,22 @@ struct HeaderLine {
 
 type Lines = SmallVec<[HeaderLine; INLINE_LINES]>;
 
+/// Which of the known names the lines have, one bit each: most questions are about headers that are not there, and
+/// nearly all others about headers that are there once.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    present: u64,
+    repeated: u64,
+}
+
+/// No line.
+const NO_NAMES: Names = Names {
+    present: 0,
+    repeated: 0,
+};
+
+const _: () = assert!(HeaderName::ALL.len() <= u64::BITS as usize);
+
 /// More lines than phones send, so that the index needs no allocation.
 const INLINE_LINES: usize = 20;
 
@@ -88,11 +105,13 @@ impl Headers {
             body_range: 0..0,
             body: OnceLock::new(),
             lines: Lines::new(),
+            names: NO_NAMES,
             defect: None,
             essentials: OnceLock::new(),
         };
         let mut index = Index::new(&mut headers.lines, first_line_defect);
         let body_start = index.read(&headers.bytes, first_line)?;
+        headers.names = index.names;
         headers.defect = index.defect;
         if index.folded {
             headers.bytes = unfolded(&headers.bytes, &headers.lines);
@@ -125,7 +144,11 @@ impl Headers {
 
     /// The values of all lines of this name, in their order.
     pub fn headers(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-        self.lines
+        let lines = match self.names.has(name) {
+            true => self.lines.as_slice(),
+            false => &[],
+        };
+        lines
             .iter()
             .filter(move |line| line.known == Some(name))
             .map(|line| line.value.of(&self.bytes))
@@ -158,6 +181,11 @@ impl Headers {
         })
     }
 
+    /// Whether more than one line has this name.
+    pub(crate) const fn is_repeated(&self, name: HeaderName) -> bool {
+        self.names.repeated & Names::bit(name) != 0
+    }
+
     pub(crate) const fn defect(&self) -> Option<Defect> {
         self.defect
     }
@@ -173,7 +201,42 @@ impl Headers {
     }
 }
 
+impl Names {
+    const fn bit(name: HeaderName) -> u64 {
+        1 << name as u8
+    }
+
+    const fn has(self, name: HeaderName) -> bool {
+        self.present & Self::bit(name) != 0
+    }
+
+    const fn add(&mut self, name: HeaderName) {
+        self.repeated |= self.present & Self::bit(name);
+        self.present |= Self::bit(name);
+    }
+}
+
 impl HeaderLine {
+    /// The line at `at`, which `rest` begins with and whose line feed is at `feed` in it, where it is written as nearly
+    /// all are: a known name in its usual spelling, a colon, one blank, a value of two bytes or more, a CRLF.
+    fn usual(rest: &[u8], feed: usize, at: usize) -> Option<Self> {
+        let (known, name_length) = HeaderName::before_colon(rest)?;
+        let behind_colon = name_length + 1;
+        let [b' ', first, .., last, b'\r'] = rest.get(behind_colon..feed)? else {
+            return None;
+        };
+        if *first <= b' ' || *last <= b' ' || feed > MAX_HEADER_LENGTH {
+            return None;
+        }
+        Some(Self {
+            known: Some(known),
+            // At most 15.
+            name_length: name_length as u8,
+            start: Span::new(at, at).start,
+            value: Span::new(at + behind_colon + 1, at + feed - 1),
+        })
+    }
+
     fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let start = usize::from(self.start);
         bytes
@@ -213,6 +276,7 @@ impl Span {
 /// Finds lines, straight into the place they stay in.
 struct Index<'a> {
     lines: &'a mut Lines,
+    names: Names,
     defect: Option<Defect>,
     folded: bool,
     /// Line ends seen, folds and the empty line included.
@@ -257,6 +321,7 @@ impl<'a> Index<'a> {
     const fn new(lines: &'a mut Lines, first_line_defect: Option<Defect>) -> Self {
         Self {
             lines,
+            names: NO_NAMES,
             defect: first_line_defect,
             folded: false,
             feeds: 0,
@@ -281,6 +346,15 @@ impl<'a> Index<'a> {
             let rest = bytes.get(at..).unwrap_or_default();
             let end = memchr(b'\n', rest).ok_or(ParseError::Truncated)?;
             let mut next = at + end + 1;
+            if let Some(line) = HeaderLine::usual(rest, end, at)
+                && !matches!(bytes.get(next), Some(b' ' | b'\t'))
+                && self.lines.len() < MAX_HEADERS
+            {
+                self.feeds += 1;
+                self.add(line);
+                at = next;
+                continue;
+            }
             self.take_line_end(bytes, next);
             match rest {
                 [b'\r', b'\n', ..] => return Ok(at + 2),
@@ -333,12 +407,19 @@ impl<'a> Index<'a> {
             end.min(at + line.len() - value.len() + leading_blanks(value)),
             end,
         );
-        self.lines.push(HeaderLine {
+        self.add(HeaderLine {
             known,
             name_length,
             start: Span::new(at, at).start,
             value,
         });
+    }
+
+    fn add(&mut self, line: HeaderLine) {
+        if let Some(known) = line.known {
+            self.names.add(known);
+        }
+        self.lines.push(line);
     }
 
     /// The worst defect counts: one that hides lines hides what else is wrong with them.

@@ -4,6 +4,7 @@
 use helpdesk::TicketId;
 
 use crate::aside::Aside;
+use crate::changes::Backlog;
 use crate::error::CommitError;
 use crate::health::Health;
 use crate::intent::IntentChange;
@@ -99,6 +100,12 @@ pub(crate) trait Backend {
     /// itself. Called again with the same group after a passing failure, it commits it once; whoever does not call it
     /// again says so by [`give_up`](Self::give_up).
     fn commit(&mut self, group: &[Batch]) -> Result<Vec<Result<(), CommitError>>, Failure>;
+
+    /// What is known of `changes`.
+    fn backlog(&self) -> &Backlog;
+
+    /// Brings the first rows of `changes` into `state`; says whether there may be more.
+    fn settle(&mut self) -> Result<bool, Failure>;
 
     /// Takes tickets or lapsed state out; says how many.
     fn remove(&mut self, removal: &Removal, now_unix_ms: i64) -> Result<u64, Failure>;

@@ -166,7 +166,9 @@ impl Journal {
                 .map_err(OpenError::Writer)?;
         }
         let (requests, waiting) = mpsc::channel(QUEUE_LIMIT);
-        let writer = Writer::new(backend, Arc::clone(&shared));
+        let mut writer = Writer::new(backend, Arc::clone(&shared));
+        // Here, so that a restart finds what it reads in one place.
+        writer.settle_all(&waiting);
         thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(waiting))

@@ -5,6 +5,7 @@
 mod aside;
 mod backend;
 mod chain;
+mod changes;
 mod error;
 mod health;
 mod intent;

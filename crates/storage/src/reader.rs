@@ -1,11 +1,13 @@
 //! Reads records back, whichever database holds them. Must not know the writer.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use helpdesk::{Case, Record, TicketId};
 use tokio::sync::mpsc;
 
 use crate::aside::{StoredAside, read_word};
+use crate::changes::{StoredChanges, words_of};
 use crate::error::LoadError;
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
@@ -230,9 +232,9 @@ impl Reader {
         let (pages_in, pages) = mpsc::channel(1);
         let reader = self.clone();
         tokio::spawn(async move {
-            let mut after = Vec::new();
+            let (mut after, mut newer) = (Vec::new(), None);
             loop {
-                let page = reader.soft_page(kind, after, now_unix_ms).await;
+                let page = reader.soft_page(kind, after, now_unix_ms, &mut newer).await;
                 let (page, last) = match page {
                     Ok((page, last)) => (Ok(page), last),
                     Err(error) => (Err(error), None),
@@ -250,18 +252,51 @@ impl Reader {
         SoftPages { pages }
     }
 
-    /// One page, and the name of its last row where there may be more.
+    /// One page, and the name of its last row where there may be more. What `changes` says is read before the first
+    /// page: what is brought into `state` meanwhile is then in both.
     async fn soft_page(
         &self,
         kind: SoftKind,
         after: Vec<u8>,
         now_unix_ms: i64,
+        newer: &mut Option<Words>,
     ) -> Result<(Vec<(String, SoftValue)>, Option<Vec<u8>>), LoadError> {
+        let newer = match newer {
+            Some(newer) => newer,
+            None => newer.insert(self.words_of_changes(kind).await?),
+        };
         let rows = self.soft_rows(kind, after, now_unix_ms).await?;
         let is_full = rows.len() >= SOFT_PAGE as usize;
         let last = rows.last().filter(|_| is_full).map(|row| row.name.clone());
+        let later = match &last {
+            Some(last) => newer.split_off(&[&last[..], &[0]].concat()),
+            None => Words::new(),
+        };
+        let newer = std::mem::replace(newer, later);
+        let rows = with_words(rows, newer).filter(|row| row.value.expires_at_unix_ms > now_unix_ms);
         let open = |row| open_soft(&self.keyring, kind, row);
-        Ok((rows.into_iter().filter_map(open).collect(), last))
+        Ok((rows.filter_map(open).collect(), last))
+    }
+
+    /// What `changes` says of a kind.
+    async fn words_of_changes(&self, kind: SoftKind) -> Result<Words, LoadError> {
+        let (mut words, mut after) = (Words::new(), i64::MIN);
+        while let Some(row) = self.next_changes(after).await? {
+            after = row.number;
+            words.extend(words_of(kind, &row));
+        }
+        Ok(words)
+    }
+
+    /// The row of `changes` behind one of them.
+    pub(crate) async fn next_changes(
+        &self,
+        after: i64,
+    ) -> Result<Option<StoredChanges>, LoadError> {
+        match &self.source {
+            Source::Sqlite(reader) => reader.next_changes(after).await,
+            Source::Postgres(reader) => reader.next_changes(after).await,
+        }
     }
 
     async fn soft_rows(
@@ -383,6 +418,19 @@ impl Reader {
                 why,
             })
     }
+}
+
+/// What `changes` says of one kind, by name; `None` of what is gone.
+type Words = BTreeMap<Vec<u8>, Option<StoredState>>;
+
+/// Rows of `state` with newer words in their places, in the order of their names.
+fn with_words(rows: Vec<StoredState>, newer: Words) -> impl Iterator<Item = StoredState> {
+    let mut words: Words = rows
+        .into_iter()
+        .map(|row| (row.name.clone(), Some(row)))
+        .collect();
+    words.extend(newer);
+    words.into_values().flatten()
 }
 
 fn wrapped(case: Case) -> Record {

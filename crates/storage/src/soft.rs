@@ -35,6 +35,21 @@ impl SoftKind {
             Self::Case => "case",
         }
     }
+
+    /// Whether its words come by the thousand, as phones speak.
+    const fn comes_by_the_thousand(self) -> bool {
+        match self {
+            Self::Publications | Self::Bindings | Self::Subscription => true,
+            Self::Calls | Self::Score | Self::Pause | Self::Case => false,
+        }
+    }
+
+    /// The kind of a word in `changes`.
+    pub(crate) fn read_appended(text: &str) -> Option<Self> {
+        [Self::Publications, Self::Bindings, Self::Subscription]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
 }
 
 /// Names one thing.
@@ -45,6 +60,17 @@ pub struct SoftKey {
     /// Its name within its kind.
     pub name: String,
 }
+
+impl SoftKey {
+    /// Whether words about it are appended to `changes` before they come into `state`. The other kinds are few, and are
+    /// erased beside a server; a name too long for an index is refused at once, not when its word comes into `state`.
+    pub(crate) fn is_appended(&self) -> bool {
+        self.kind.comes_by_the_thousand() && self.name.len() <= LONGEST_APPENDED
+    }
+}
+
+/// Bytes of a name; PostgreSQL's indexes take 2,700 with the kind.
+const LONGEST_APPENDED: usize = 2_000;
 
 /// The newest word about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -187,6 +187,19 @@ impl Reader {
             verdict.wrong.extend(page.wrong);
             from = page.next;
         }
+        let mut after = i64::MIN;
+        while let Some(row) = self
+            .next_changes(after)
+            .await?
+            .filter(|_| verdict.wrong.len() < MOST_FAULTS)
+        {
+            after = row.number;
+            if row.read().is_none() {
+                verdict
+                    .wrong
+                    .push(format!("row {after} of changes is not what was written"));
+            }
+        }
         Ok(verdict)
     }
 

@@ -178,17 +178,22 @@ impl<B: Backend> Writer<B> {
                 }
             }
             self.commit_group(&group, replies, &requests);
+            if self.backend.backlog().is_long() {
+                self.settle(&requests);
+            }
             match held.take() {
                 Some(Request::Remove {
                     removal,
                     now_unix_ms,
                     reply,
                 }) => {
+                    self.settle_all(&requests);
                     let attempt = |backend: &mut B| backend.remove(&removal, now_unix_ms);
                     // Whoever asked may have stopped waiting, here and below.
                     let _ = reply.send(self.persist(attempt, Some(TRIES_OF_UPKEEP), &requests));
                 }
                 Some(Request::Reseal { resealing, reply }) => {
+                    self.settle_all(&requests);
                     let attempt = |backend: &mut B| backend.reseal(&resealing);
                     let _ = reply.send(self.persist(attempt, Some(TRIES_OF_UPKEEP), &requests));
                 }
@@ -199,6 +204,7 @@ impl<B: Backend> Writer<B> {
                 commit => held = commit,
             }
         }
+        self.settle_all(&requests);
         match self.state {
             State::Sound => self.backend.finish(),
             State::Poisoned(_) => self.backend.abandon(),
@@ -206,6 +212,21 @@ impl<B: Backend> Writer<B> {
         for reply in closing {
             let _ = reply.send(());
         }
+    }
+
+    /// Brings all of `changes` into `state`, as far as that can be done now: what is not is safe where it is.
+    pub(crate) fn settle_all(&mut self, requests: &mpsc::Receiver<Request>) {
+        while self.settle(requests) {}
+    }
+
+    /// Whether a part was brought into `state`, and there may be more.
+    fn settle(&mut self, requests: &mpsc::Receiver<Request>) -> bool {
+        if self.backend.backlog().is_empty() {
+            return false;
+        }
+        let attempt = |backend: &mut B| backend.settle();
+        // Poison is remembered, and everything else passes.
+        self.persist(attempt, Some(1), requests).unwrap_or(false)
     }
 
     fn commit_group(
@@ -328,6 +349,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
+    use crate::changes::Backlog;
 
     /// A database that does what it is told.
     #[derive(Default)]
@@ -335,6 +357,10 @@ mod tests {
         failures: VecDeque<Failure>,
         committed: Arc<AtomicU64>,
         given_up: Arc<AtomicU64>,
+        backlog: Backlog,
+        /// Bytes that each commit appends to the table of changes.
+        appends: Option<usize>,
+        settled: Arc<AtomicU64>,
     }
 
     impl Backend for Script {
@@ -342,9 +368,22 @@ mod tests {
             if let Some(failure) = self.failures.pop_front() {
                 return Err(failure);
             }
+            if let Some(bytes) = self.appends {
+                self.backlog.note(1, bytes, [].iter());
+            }
             let batches = group.len() as u64;
             self.committed.fetch_add(batches, Ordering::Relaxed);
             Ok(vec![Ok(()); group.len()])
+        }
+
+        fn backlog(&self) -> &Backlog {
+            &self.backlog
+        }
+
+        fn settle(&mut self) -> Result<bool, Failure> {
+            self.settled.fetch_add(1, Ordering::Relaxed);
+            let nothing = self.backlog.portion(Vec::new());
+            Ok(self.backlog.settled(&nothing))
         }
 
         fn remove(&mut self, _: &Removal, _: i64) -> Result<u64, Failure> {
@@ -425,6 +464,26 @@ mod tests {
             "{refusal:?}"
         );
         assert_eq!(given_up.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_long_table_of_changes_is_made_shorter_between_commits() {
+        // It begins not knowing how long it is, and ends with nothing left.
+        for (bytes, expected) in [(10 << 20, 1 + 1), (70 << 20, 5)] {
+            let script = Script {
+                appends: Some(bytes),
+                ..Script::default()
+            };
+            let settled = Arc::clone(&script.settled);
+            let (requests, _) = run(script);
+            for _ in 0..5 {
+                assert_eq!(ask(&requests).blocking_recv().unwrap(), Ok(()));
+            }
+            let (reply, closed) = oneshot::channel();
+            requests.blocking_send(Request::Close { reply }).unwrap();
+            closed.blocking_recv().unwrap();
+            assert_eq!(settled.load(Ordering::Relaxed), expected, "{bytes}");
+        }
     }
 
     #[test]

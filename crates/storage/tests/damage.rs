@@ -111,15 +111,8 @@ fn story(ticket: &str, lines: u64) -> Vec<Record> {
     records
 }
 
-/// Something in every table.
-fn everything(tickets: u32, lines: u64) -> Vec<Work> {
-    let mut works: Vec<Work> = (0..tickets)
-        .map(|number| Work {
-            records: story(&format!("t{number}"), lines),
-            ..Work::default()
-        })
-        .collect();
-    let soft = |kind, name: &str| SoftChange {
+fn soft(kind: SoftKind, name: &str) -> SoftChange {
+    SoftChange {
         key: SoftKey {
             kind,
             name: name.to_owned(),
@@ -129,7 +122,17 @@ fn everything(tickets: u32, lines: u64) -> Vec<Work> {
             expires_at_unix_ms: SoftValue::NEVER,
             body: "{\"note\":\"at lunch\"}".to_owned(),
         }),
-    };
+    }
+}
+
+/// Something in every table.
+fn everything(tickets: u32, lines: u64) -> Vec<Work> {
+    let mut works: Vec<Work> = (0..tickets)
+        .map(|number| Work {
+            records: story(&format!("t{number}"), lines),
+            ..Work::default()
+        })
+        .collect();
     let decision = Decision {
         ticket: TicketId::new("t0"),
         at_unix_ms: 1_000,
@@ -452,6 +455,55 @@ fn every_row_changed_by_hand_shows() {
         forgeries.len()
     );
     assert!(shown * 10 > forgeries.len() * 8, "{shown}");
+}
+
+/// What is not in the table `state` yet is no easier to change.
+#[test]
+fn changes_altered_by_hand_show_and_hold_up_no_others() {
+    let scratch = Scratch::new("changes");
+    let (whole, file) = (scratch.file("whole.db"), scratch.file("forged.db"));
+    run(async {
+        let journal = Journal::open(&url(&whole)).await.unwrap();
+        for name in ["alice", "bob"] {
+            let said = soft(SoftKind::Publications, name);
+            journal.keep(vec![said]).await.unwrap();
+        }
+        let archive = Archive::open(&url(&whole), Keyring::default())
+            .await
+            .unwrap();
+        let copy = scratch.file("copy.db");
+        assert!(archive.back_up(&copy).await.unwrap());
+        fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
+        for (forgery, left) in [
+            ("SELECT 1", vec!["alice", "bob"]),
+            (
+                "UPDATE changes SET digest = x'' WHERE number = 1",
+                vec!["bob"],
+            ),
+            (
+                "UPDATE changes SET body = substr(body, 1, length(body) - 1) WHERE number = 2",
+                vec!["alice"],
+            ),
+        ] {
+            fs::copy(&copy, &file).unwrap();
+            let connection = Connection::open(&file).unwrap();
+            connection.execute_batch(forgery).unwrap();
+            drop(connection);
+            let faults = usize::from(left.len() < 2);
+            let (_, wrong) = read(&file).await.unwrap();
+            assert_eq!(wrong.len(), faults, "{forgery}: {wrong:?}");
+            let journal = Journal::open(&url(&file)).await.unwrap();
+            for _ in 0..2 {
+                let kept = journal.load_soft(SoftKind::Publications, 0).await.unwrap();
+                let names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
+                assert_eq!(names, left, "{forgery}");
+                assert_eq!(journal.verify().await.unwrap().wrong.len(), faults);
+                journal.purge_lapsed(0).await.unwrap();
+            }
+            journal.close().await;
+        }
+        journal.close().await;
+    });
 }
 
 /// New digests would make what was changed by hand look true.

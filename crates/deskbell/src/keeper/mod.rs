@@ -4,6 +4,7 @@
 mod publications;
 pub(crate) mod upkeep;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -93,6 +94,52 @@ impl AnswerPlace<'_> {
     }
 }
 
+/// What goes into one commit, and who is told after it.
+#[derive(Default)]
+struct Gathered {
+    changes: Vec<SoftChange>,
+    answers: Vec<Owed>,
+}
+
+impl Gathered {
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.answers.is_empty()
+    }
+
+    fn has_room(&self) -> bool {
+        self.changes.len() < AT_ONCE
+    }
+}
+
+/// A commit that is not done yet, and who is told after it.
+struct UnderWay {
+    kept: Pin<Box<dyn Future<Output = Result<(), CommitError>> + Send>>,
+    answers: Vec<Owed>,
+}
+
+impl UnderWay {
+    /// Waits for it; for ever where there is none.
+    async fn done(under_way: &mut Option<Self>) -> Result<(), CommitError> {
+        match under_way {
+            Some(under_way) => under_way.kept.as_mut().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Whether there may be marks that are not looked at yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    AllTaken,
+    SomeLeft,
+}
+
+fn answer_all(answers: impl IntoIterator<Item = Vec<Owed>>) {
+    for Owed { pending, response } in answers.into_iter().flatten() {
+        pending.answer(response);
+    }
+}
+
 /// Reads what has changed and commits it.
 pub(crate) struct Keeper {
     journal: Journal,
@@ -129,75 +176,98 @@ impl Keeper {
         (keeper, way)
     }
 
-    /// Runs until `shutdown`, and keeps what is marked by then. While the journal takes nothing this waits; marks
-    /// are merged meanwhile.
+    /// Runs until `shutdown`, and keeps what is marked by then. What is marked while a commit is under way is gathered
+    /// for the next one, so that commits grow with the load. While the journal takes nothing, marks are merged.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<(), CommitError> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut answers = Vec::new();
+        let mut waiting = Vec::new();
+        let mut next = Gathered::default();
+        let mut under_way: Option<UnderWay> = None;
         loop {
+            let has_room = waiting.len() + next.answers.len() < ANSWERS;
             tokio::select! {
-                () = shutdown.cancelled() => {
-                    // Who is not told would publish a second time.
-                    while let Ok(last) = self.owed.try_recv() {
-                        answers.push(last);
-                    }
-                    self.keep_marked().await?;
-                    for Owed { pending, response } in answers.drain(..) {
-                        pending.answer(response);
-                    }
-                    return Ok(());
+                () = shutdown.cancelled() => break,
+                outcome = UnderWay::done(&mut under_way) => {
+                    outcome?;
+                    answer_all(under_way.take().map(|done| done.answers));
                 }
                 _ = tick.tick() => {}
-                Some(first) = self.owed.recv() => {
-                    answers.push(first);
-                    while let Ok(more) = self.owed.try_recv() {
-                        answers.push(more);
-                    }
-                }
+                // Without strict publications there is nobody who could owe an answer, and it returns at once, with none.
+                1.. = self.owed.recv_many(&mut waiting, ANSWERS), if has_room => {}
             }
-            // Who waits for an answer has made its mark before: it is among those kept now, or was kept before.
-            self.keep_marked().await?;
-            for Owed { pending, response } in answers.drain(..) {
-                pending.answer(response);
+            // Who waits for an answer has made its mark before: where all marks are taken, its own is.
+            if self.gather(&mut next) == Marks::AllTaken {
+                next.answers.append(&mut waiting);
             }
+            if under_way.is_none() && !next.is_empty() {
+                under_way = Some(self.begin(std::mem::take(&mut next)));
+            }
+        }
+        if under_way.is_some() {
+            UnderWay::done(&mut under_way).await?;
+            answer_all(under_way.map(|done| done.answers));
+        }
+        // Who is not told would publish a second time.
+        while let Ok(last) = self.owed.try_recv() {
+            waiting.push(last);
+        }
+        self.journal.keep(next.changes).await?;
+        self.keep_marked().await?;
+        answer_all([next.answers, waiting]);
+        Ok(())
+    }
+
+    fn begin(&self, Gathered { changes, answers }: Gathered) -> UnderWay {
+        let journal = self.journal.clone();
+        UnderWay {
+            kept: Box::pin(async move { journal.keep(changes).await }),
+            answers,
         }
     }
 
     /// Keeps everything that was marked when this began.
     pub(crate) async fn keep_marked(&self) -> Result<(), CommitError> {
-        if !self.journal.outlives_process() {
-            self.unmark();
-            return Ok(());
-        }
         loop {
-            let clock = now();
-            let mut changes = Vec::new();
-            while changes.len() < AT_ONCE
-                && let Some(presentity) = self.store.poll_edited()
-            {
-                changes.push(self.publications(&presentity, clock));
-            }
-            while changes.len() < AT_ONCE
-                && let Some(rep) = self.bindings.poll_changed()
-            {
-                changes.push(self.phones(&rep, clock));
-            }
-            while changes.len() < AT_ONCE
-                && let Some((id, saved)) = self.subscriptions.poll()
-            {
-                changes.push(subscription(id, saved.as_deref()));
-            }
-            let kept_all = changes.len() < AT_ONCE;
-            self.journal.keep(changes).await?;
-            if kept_all {
+            let mut gathered = Gathered::default();
+            let marks = self.gather(&mut gathered);
+            self.journal.keep(gathered.changes).await?;
+            if marks == Marks::AllTaken {
                 return Ok(());
             }
         }
     }
 
+    /// Takes marks and puts the newest word about each behind what is gathered, as long as there is room.
+    fn gather(&self, gathered: &mut Gathered) -> Marks {
+        if !self.journal.outlives_process() {
+            return self.unmark();
+        }
+        let clock = now();
+        while gathered.has_room()
+            && let Some(presentity) = self.store.poll_edited()
+        {
+            gathered.changes.push(self.publications(&presentity, clock));
+        }
+        while gathered.has_room()
+            && let Some(rep) = self.bindings.poll_changed()
+        {
+            gathered.changes.push(self.phones(&rep, clock));
+        }
+        while gathered.has_room()
+            && let Some((id, saved)) = self.subscriptions.poll()
+        {
+            gathered.changes.push(subscription(id, saved.as_deref()));
+        }
+        if gathered.has_room() {
+            Marks::AllTaken
+        } else {
+            Marks::SomeLeft
+        }
+    }
+
     /// Takes the marks of what nobody will read back.
-    fn unmark(&self) {
+    fn unmark(&self) -> Marks {
         let mut left = AT_ONCE;
         while left > 0
             && (self.store.poll_edited().is_some()
@@ -205,6 +275,11 @@ impl Keeper {
                 || self.subscriptions.poll().is_some())
         {
             left -= 1;
+        }
+        if left > 0 {
+            Marks::AllTaken
+        } else {
+            Marks::SomeLeft
         }
     }
 

@@ -12,9 +12,9 @@ use sip::subscription::{
     address_of,
 };
 use sip::{HeaderName, RequestDraft, Response};
-use sip_transport::{PendingAnswer, RequestError, Sender, Target};
+use sip_transport::{PendingAnswer, RequestError, Sender, Target, Volley};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -57,9 +57,11 @@ pub(crate) struct Agent {
     directory: SharedDirectory,
     inputs: AgentInputs,
     sender: Sender,
+    /// At most one NOTIFY for each subscription, and the last words of those that are over.
+    volley: Volley,
     /// The lists to be told of a change.
     lists_by_member: HashMap<Watched, HashSet<ListHandle>>,
-    /// At most one for each subscription, and the last words of those that are over; the transport bounds both.
+    /// The same, to watchers that have to be found first, as after a restart.
     notifying: JoinSet<(SubscriptionId, Outcome)>,
     /// Nothing where nothing outlives this process.
     kept: Option<KeptSubscriptions>,
@@ -83,6 +85,7 @@ impl Agent {
             telling,
             directory,
             inputs,
+            volley: sender.volley(),
             sender,
             lists_by_member: HashMap::new(),
             notifying: JoinSet::new(),
@@ -127,15 +130,35 @@ impl Agent {
                 Ok(()) = self.inputs.reloads.changed() => {
                     self.judge_anew(Lists::AreOfAnotherDirectory);
                 }
-                Some(done) = self.notifying.join_next() => match done {
-                    Ok((subscription, outcome)) => {
-                        self.feed(Input::Notified { subscription, outcome });
-                    }
-                    Err(error) => tracing::error!(%error, "a NOTIFY failed"),
-                },
+                Some(done) = self.notifying.join_next() => self.handle_delivered(done),
+                outcomes = self.volley.outcomes() => self.handle_outcomes(outcomes),
                 () = sleep_until_some(wake_at) => self.feed(Input::Timeout),
             }
         }
+    }
+
+    fn handle_delivered(&mut self, done: Result<(SubscriptionId, Outcome), JoinError>) {
+        match done {
+            Ok((subscription, outcome)) => self.feed(Input::Notified {
+                subscription,
+                outcome,
+            }),
+            Err(error) => tracing::error!(%error, "a NOTIFY failed"),
+        }
+    }
+
+    fn handle_outcomes(&mut self, outcomes: Vec<sip_transport::Outcome>) {
+        let now = Instant::now();
+        for sip_transport::Outcome { key, result } in outcomes {
+            let subscription = SubscriptionId(key);
+            let outcome = outcome(result);
+            let input = Input::Notified {
+                subscription,
+                outcome,
+            };
+            self.notifier.handle(input, now);
+        }
+        self.carry_out(None);
     }
 
     /// Ends the subscriptions that cannot go on after a restart, because the connection to their watcher ends with this
@@ -158,15 +181,13 @@ impl Agent {
         }
         // The last NOTIFY of a subscription waits for the answer to the one before.
         let answered = timeout(GOODBYE, async {
-            while let Some(done) = self.notifying.join_next().await {
-                match done {
-                    Ok((subscription, outcome)) => {
-                        self.feed(Input::Notified {
-                            subscription,
-                            outcome,
-                        });
+            loop {
+                tokio::select! {
+                    Some(done) = self.notifying.join_next() => self.handle_delivered(done),
+                    outcomes = self.volley.outcomes(), if self.volley.is_waiting() => {
+                        self.handle_outcomes(outcomes);
                     }
-                    Err(error) => tracing::error!(%error, "a NOTIFY failed"),
+                    else => break,
                 }
             }
         });
@@ -316,10 +337,16 @@ impl Agent {
                         address: &address,
                         content,
                     };
-                    let notify = self.telling.fill(*draft, &occasion, &self.notifier);
-                    let sender = self.sender.clone();
-                    self.notifying
-                        .spawn(async move { (subscription, deliver(&sender, notify, path).await) });
+                    let notify = self.telling.fill(draft, &occasion, &self.notifier);
+                    match path {
+                        Path::Flow(flow) => self.volley.add(subscription.0, notify, flow),
+                        Path::Reach(reach) => {
+                            let sender = self.sender.clone();
+                            self.notifying.spawn(async move {
+                                (subscription, deliver(&sender, *notify, reach).await)
+                            });
+                        }
+                    }
                 }
                 Output::ToKeep { subscription } => {
                     to_keep.insert(subscription);
@@ -332,6 +359,8 @@ impl Agent {
                 },
             }
         }
+        self.volley.send();
+        self.telling.forget_document();
         self.keep(to_keep);
         for rep in watched_otherwise {
             self.change(Watched::WatchersOf(rep));
@@ -444,15 +473,17 @@ fn judge(
     }
 }
 
-async fn deliver(sender: &Sender, notify: RequestDraft, path: Path) -> Outcome {
-    let target = match path {
-        Path::Flow(flow) => Target::Flow(flow),
-        Path::Reach(Reach { transport, address }) => Target::Address {
-            protocol: transport,
-            address,
-        },
+async fn deliver(sender: &Sender, notify: RequestDraft, reach: Reach) -> Outcome {
+    let Reach { transport, address } = reach;
+    let target = Target::Address {
+        protocol: transport,
+        address,
     };
-    match sender.request(notify, target).await {
+    outcome(sender.request(notify, target).await)
+}
+
+fn outcome(result: Result<Response, RequestError>) -> Outcome {
+    match result {
         Ok(response) => Outcome::Answered {
             status: response.status(),
             retry_after: retry_after(&response),
@@ -467,7 +498,7 @@ async fn deliver(sender: &Sender, notify: RequestDraft, path: Path) -> Outcome {
             | RequestError::Resolve(_)
             | RequestError::Unsupported),
         ) => {
-            tracing::debug!(?path, %error, "a watcher cannot be reached");
+            tracing::debug!(%error, "a watcher cannot be reached");
             Outcome::FlowClosed
         }
     }

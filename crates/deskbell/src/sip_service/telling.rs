@@ -1,11 +1,13 @@
 //! What each watcher is told: the newest state in the form it takes, whole or as far as it is new to it.
 //! Must not know when anybody is told.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use helpdesk::Snapshot;
 use presence::Extent;
 use presence::Store;
@@ -35,8 +37,19 @@ pub(super) struct Telling {
     calendar: Calendar,
     /// Those that are told anything but plain whole documents.
     ledger_by_subscription: HashMap<SubscriptionId, Ledger>,
+    /// The document written last: those who watch the same are told one after the other.
+    written: Option<Written>,
     /// Makes entity-tags: another one at each start, so that a tag of before never fits.
     tags: RandomState,
+}
+
+/// A document as it was written last, with what it is about.
+#[derive(Debug)]
+struct Written {
+    resource: Watched,
+    address: String,
+    tag: Box<str>,
+    document: Bytes,
 }
 
 /// What one watcher takes and knows.
@@ -44,7 +57,7 @@ pub(super) struct Telling {
 struct Ledger {
     formats: Formats,
     /// The document it was told last, where it takes differences.
-    document: Vec<u8>,
+    document: Bytes,
     /// What each member of a list looked like when it was told last.
     marks: Vec<u64>,
 }
@@ -66,6 +79,7 @@ impl Telling {
             groups: GroupStates::of(snapshot),
             calendar: Calendar::new(Instant::now()),
             ledger_by_subscription: HashMap::new(),
+            written: None,
             tags: RandomState::new(),
         }
     }
@@ -130,71 +144,78 @@ impl Telling {
         format!("{:x}", self.tags.hash_one(document)).into()
     }
 
-    /// Gives a NOTIFY its body: the state at this moment.
+    /// The documents that are written from here on are of a later moment.
+    pub(super) fn forget_document(&mut self) {
+        self.written = None;
+    }
+
+    /// Gives a NOTIFY its body: the state at this moment, or at that of the NOTIFY before, where it tells the same and
+    /// [`Self::forget_document`] was not called between them.
     pub(super) fn fill(
         &mut self,
-        draft: RequestDraft,
+        mut draft: Box<RequestDraft>,
         occasion: &Occasion<'_>,
         notifier: &Notifier<Watched>,
-    ) -> RequestDraft {
+    ) -> Box<RequestDraft> {
         let Occasion {
             subscription,
             resource,
             address,
             content,
         } = *occasion;
-        let draft = match resource {
+        match resource {
             // RFC 4662 §4.1.
-            Watched::List(_) => draft.header(HeaderName::Require, "eventlist"),
+            Watched::List(_) => draft.add_header(HeaderName::Require, "eventlist"),
             Watched::Rep(_)
             | Watched::HiddenRep(_)
             | Watched::Group(_)
-            | Watched::WatchersOf(_) => draft,
-        };
+            | Watched::WatchersOf(_) => {}
+        }
         if content == Content::Nothing {
             return draft;
         }
-        // Written once, for its tag and for the body.
+        // Written once, for its tag and for the body, and for all who are told the same.
         let document = match resource {
             Watched::Rep(_) | Watched::HiddenRep(_) | Watched::Group(_) => {
-                Some(self.document(resource, address))
+                let written = self.written(resource, address);
+                draft.add_header(HeaderName::SipEtag, &written.tag);
+                written.document.clone()
             }
-            Watched::WatchersOf(_) | Watched::List(_) => None,
+            Watched::WatchersOf(_) | Watched::List(_) => {
+                let tag = self.entity_tag(resource, address, notifier);
+                draft.add_header(HeaderName::SipEtag, tag);
+                Bytes::new()
+            }
         };
-        let tag = match &document {
-            Some(document) => self.tag_of(document),
-            None => self.entity_tag(resource, address, notifier),
-        };
-        let draft = draft.header(HeaderName::SipEtag, tag);
         if content == Content::Known {
             return draft;
         }
         let number = draft.cseq_number();
-        let mut ledger = self.ledger_by_subscription.remove(&subscription);
-        let dialect = ledger.as_ref().map(|ledger| ledger.formats.dialect);
-        let draft = match (resource, dialect) {
-            (Watched::List(_), Some(ListDialect::Linphone)) => {
-                draft.replaced(HeaderName::Event, "Presence")
-            }
-            _ => draft,
+        let mut ledger = match self.ledger_by_subscription.is_empty() {
+            true => None,
+            false => self.ledger_by_subscription.remove(&subscription),
         };
+        let dialect = ledger.as_ref().map(|ledger| ledger.formats.dialect);
+        if let (Watched::List(_), Some(ListDialect::Linphone)) = (resource, dialect) {
+            draft.replace_header(HeaderName::Event, "Presence");
+        }
         let (content_type, body) = match resource {
             Watched::Rep(_) | Watched::HiddenRep(_) | Watched::Group(_) => {
-                let document = document.unwrap_or_default();
                 match ledger.as_mut().filter(|ledger| ledger.formats.differences) {
-                    Some(ledger) => difference(ledger, number, document, content),
-                    None => (PIDF.to_owned(), document),
+                    Some(ledger) => difference(ledger, number, &document, content),
+                    None => (Cow::Borrowed(PIDF), document),
                 }
             }
             Watched::WatchersOf(rep) => {
                 // NOTIFYs are numbered from 1, versions from 0 (RFC 3858 §3).
                 let version = number.saturating_sub(1);
                 let body = watchers_document(address, version, rep, notifier, Instant::now());
-                (WATCHERINFO.to_owned(), body)
+                (Cow::Borrowed(WATCHERINFO), body.into())
             }
             Watched::List(list) => {
                 let ledger = ledger.get_or_insert_default();
-                self.list(ledger, list, address, number, content)
+                let (content_type, body) = self.list(ledger, list, address, number, content);
+                (Cow::Owned(content_type), body.into())
             }
         };
         let packed = ledger
@@ -204,11 +225,29 @@ impl Telling {
             self.ledger_by_subscription.insert(subscription, ledger);
         }
         match packed {
-            Some(packed) => draft
-                .header(HeaderName::ContentEncoding, "deflate")
-                .body(content_type, packed),
-            None => draft.body(content_type, body),
+            Some(packed) => {
+                draft.add_header(HeaderName::ContentEncoding, "deflate");
+                draft.set_body(content_type, packed);
+            }
+            None => draft.set_body(content_type, body),
         }
+        draft
+    }
+
+    fn written(&mut self, resource: &Watched, address: &str) -> &Written {
+        let written = self
+            .written
+            .take_if(|written| written.resource == *resource && written.address == address);
+        let written = written.unwrap_or_else(|| {
+            let document = self.document(resource, address);
+            Written {
+                resource: resource.clone(),
+                address: address.to_owned(),
+                tag: self.tag_of(&document),
+                document: document.into(),
+            }
+        });
+        self.written.insert(written)
     }
 
     fn document(&self, resource: &Watched, address: &str) -> Vec<u8> {
@@ -304,17 +343,17 @@ impl Telling {
 fn difference(
     ledger: &mut Ledger,
     number: u32,
-    document: Vec<u8>,
+    document: &Bytes,
     content: Content,
-) -> (String, Vec<u8>) {
+) -> (Cow<'static, str>, Bytes) {
     let new = match content {
-        Content::Changes => write_pidf_diff(number, &ledger.document, &document),
+        Content::Changes => write_pidf_diff(number, &ledger.document, document),
         Content::Full | Content::Known | Content::Nothing => None,
     };
-    let told = new.or_else(|| write_pidf_full(number, &document));
-    ledger.document = document;
+    let told = new.or_else(|| write_pidf_full(number, document));
+    ledger.document = document.clone();
     match told {
-        Some(told) => (PIDF_DIFF.to_owned(), told),
-        None => (PIDF.to_owned(), ledger.document.clone()),
+        Some(told) => (Cow::Borrowed(PIDF_DIFF), told.into()),
+        None => (Cow::Borrowed(PIDF), document.clone()),
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use http_body_util::BodyExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::client::header;
 use crate::world::{World, soon};
@@ -121,22 +122,67 @@ async fn streams_end_when_the_server_stops() {
 #[tokio::test]
 async fn a_watcher_that_leaves_is_forgotten() {
     let world = World::new().await;
-    // The server's own task has begun once it answers.
-    world.get("/healthz").send().await;
-    let before = world.desk.watchers();
     let mut events = world.get("/v1/sites/shop/presence/events").open().await;
     events.next().await;
-    assert_eq!(world.desk.watchers(), before + 1);
-    let counted = async || {
+    let counted = async |name: &str| {
         let reply = world.get("/metrics").send().await;
         let mut lines = reply.text().lines();
-        let line = lines.find(|line| line.starts_with("deskbell_presence_watchers "));
-        line.unwrap().to_owned()
+        let line = lines.find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse::<u32>().unwrap()
     };
-    assert!(counted().await.ends_with(" 1"));
+    assert_eq!(counted("deskbell_presence_watchers ").await, 1);
     drop(events);
-    soon(async { while !counted().await.ends_with(" 0") {} }).await;
-    assert_eq!(world.desk.watchers(), before);
+    soon(async { while counted("deskbell_presence_watchers ").await > 0 {} }).await;
+    // Nothing but the one that asks.
+    soon(async { while counted("deskbell_http_connections ").await > 1 {} }).await;
+}
+
+/// The other half of a connection is closed: nobody listens any more, whatever could still be written.
+#[tokio::test]
+async fn a_watcher_that_says_goodbye_is_let_go_and_what_else_it_says_is_not_heard() {
+    let world = World::new().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let ask = "GET /v1/sites/shop/presence/events HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    let mut buffer = vec![0; 65_536];
+    while !text.contains("\"version\":1") {
+        let length = soon(stream.read(&mut buffer)).await.unwrap();
+        text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+    }
+    soon(stream.write_all(&[b'x'; 100_000])).await.unwrap();
+    world.desk.show(2, 7);
+    text.clear();
+    while !text.contains("\"version\":2") {
+        let length = soon(stream.read(&mut buffer)).await.unwrap();
+        text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+    }
+    stream.shutdown().await.unwrap();
+    assert_eq!(soon(stream.read(&mut buffer)).await.unwrap(), 0);
+}
+
+/// It stops reading with its socket's buffers full, and has what is newest once it goes on.
+#[tokio::test]
+async fn a_watcher_that_stops_reading_gets_the_newest_later_and_keeps_nobody_up() {
+    let world = World::new().await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut slow = socket.connect(world.address).await.unwrap();
+    let ask = "GET /v1/sites/shop/presence/events HTTP/1.1\r\nhost: x\r\n\r\n";
+    slow.write_all(ask.as_bytes()).await.unwrap();
+    let mut other = world.get("/v1/sites/shop/presence/events").open().await;
+    assert_eq!(other.next().await.json()["version"], 1);
+    for version in 2..=20 {
+        world.desk.show(version, 100 + version as u32);
+        while other.next().await.json()["version"] != version {}
+    }
+    let mut text = String::new();
+    let mut buffer = vec![0; 65_536];
+    while !text.contains("\"version\":20") {
+        let length = soon(slow.read(&mut buffer)).await.unwrap();
+        assert!(length > 0, "the stream ended");
+        text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+    }
 }
 
 #[tokio::test]
@@ -165,22 +211,4 @@ async fn over_http_2_the_same_events_come() {
     assert!(text.starts_with(": deskbell\nretry: 2000\n\nevent: presence\nid: 1\ndata: {"));
     drop((body, sender));
     soon(connection).await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn a_watcher_that_goes_is_let_go() {
-    let world = World::new().await;
-    // The server's own task has begun once it answers.
-    world.get("/healthz").send().await;
-    let before = world.desk.watchers();
-    let mut events = world.get("/v1/sites/shop/presence/events").open().await;
-    events.next().await;
-    assert_eq!(world.desk.watchers(), before + 1);
-    drop(events);
-    soon(async {
-        while world.desk.watchers() > before {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
 }

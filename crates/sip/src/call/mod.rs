@@ -350,7 +350,7 @@ impl Body {
             Some(Self {
                 content_type,
                 bytes,
-            }) => draft.body(content_type.to_string(), bytes.clone()),
+            }) => draft.body(content_type, bytes.clone()),
             None => draft,
         }
     }

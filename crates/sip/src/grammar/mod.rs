@@ -3,6 +3,7 @@
 
 pub(crate) mod bytes;
 mod params;
+pub(crate) mod usual;
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while, take_while1};

@@ -10,6 +10,8 @@ use nom::character::complete::char;
 use nom::combinator::opt;
 use nom::sequence::preceded;
 
+use super::bytes::is_param_value;
+use super::usual::length_of;
 use super::{Parsed, blank, param_value, token};
 use crate::text;
 
@@ -68,6 +70,24 @@ impl<'a> Params<'a> {
 
     /// The first parameter of this name, in any case.
     pub fn get(&self, name: &str) -> Option<Param<'a>> {
+        // Without quotes and blanks, one look at each byte finds the parameter or that there is none.
+        let mut rest = self.raw;
+        while let [b';', param @ ..] = rest {
+            let (param, after) = param.split_at_checked(length_of(param, is_param_value))?;
+            if !matches!(after, [] | [b';', ..]) {
+                break;
+            }
+            let (found, value) = param.split_at_checked(name.len()).unwrap_or_default();
+            if found.eq_ignore_ascii_case(name.as_bytes()) && matches!(value, [] | [b'=', ..]) {
+                let name = std::str::from_utf8(found).ok()?;
+                let value = value.get(1..);
+                return Some(Param { name, value });
+            }
+            rest = after;
+        }
+        if rest.is_empty() {
+            return None;
+        }
         self.iter()
             .find(|param| param.name.eq_ignore_ascii_case(name))
     }

@@ -5,7 +5,7 @@ use nom::combinator::verify;
 use nom::sequence::separated_pair;
 
 use crate::error::HeaderError;
-use crate::grammar::{self, Parsed, blank};
+use crate::grammar::{self, Parsed, blank, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 use crate::method::Method;
@@ -30,7 +30,27 @@ impl<'a> CSeq<'a> {
     /// # Errors
     /// Where it is outside the grammar, or its number is too large.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+        match Self::usual(value) {
+            Some(cseq) => Ok(cseq),
+            None => Self::by_grammar(value),
+        }
+    }
+
+    pub(crate) fn by_grammar(value: &'a [u8]) -> Result<Self, HeaderError> {
         grammar::read_all(cseq, value).ok_or(HeaderError::malformed(HeaderName::CSeq))
+    }
+
+    pub(crate) fn usual(value: &'a [u8]) -> Option<Self> {
+        let (number, rest) = usual::number(value)?;
+        let [b' ', method @ ..] = rest else {
+            return None;
+        };
+        Some(Self {
+            // Nine digits are less than the limit.
+            number,
+            method: Method::from_bytes(method),
+            method_text: usual::token(method)?,
+        })
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {

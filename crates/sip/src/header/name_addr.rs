@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::take_while1;
@@ -12,7 +13,7 @@ use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, terminated};
 
 use crate::error::HeaderError;
-use crate::grammar::{self, Params, Parsed, blank, bytes};
+use crate::grammar::{self, Params, Parsed, blank, bytes, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 use crate::text;
@@ -35,7 +36,35 @@ impl<'a> NameAddr<'a> {
     /// # Errors
     /// Where it is outside the grammar.
     pub fn parse(name: HeaderName, value: &'a [u8]) -> Result<Self, HeaderError> {
+        match Self::usual(value) {
+            Some(address) => Ok(address),
+            None => Self::by_grammar(name, value),
+        }
+    }
+
+    pub(crate) fn by_grammar(name: HeaderName, value: &'a [u8]) -> Result<Self, HeaderError> {
         grammar::read_all(name_addr, value).ok_or(HeaderError::malformed(name))
+    }
+
+    pub(crate) fn usual(value: &'a [u8]) -> Option<Self> {
+        let (display, behind) = match value {
+            [b'"', inside @ ..] => {
+                let text = inside.split(|byte| !bytes::is_quoted_text(*byte)).next()?;
+                let (quoted, rest) = value.split_at_checked(text.len() + 2)?;
+                let [.., b'"'] = quoted else {
+                    return None;
+                };
+                (Some(quoted), bytes::trim_start(rest))
+            }
+            _ => (None, value),
+        };
+        let inside = behind.strip_prefix(b"<")?;
+        let (uri, rest) = inside.split_at_checked(memchr(b'>', inside)?)?;
+        Some(Self {
+            display,
+            uri: AnyUri::Sip(AnyUri::usual(uri)?),
+            params: usual::params(rest.get(1..)?)?,
+        })
     }
 
     /// The tag.
@@ -116,10 +145,11 @@ impl Headers {
     /// RFC 3261 §25.1: a tag is a token, so one that cannot be read is no tag; nor is it none.
     fn tagged(&self, name: HeaderName) -> Result<NameAddr<'_>, HeaderError> {
         let address = NameAddr::parse(name, self.required(name)?)?;
-        if address.params.get("tag").is_some() && address.tag().is_none() {
-            return Err(HeaderError::malformed(name));
+        let is_token = |tag: &[u8]| std::str::from_utf8(tag).is_ok();
+        match address.params.get("tag") {
+            Some(tag) if !tag.value.is_some_and(is_token) => Err(HeaderError::malformed(name)),
+            Some(_) | None => Ok(address),
         }
-        Ok(address)
     }
 
     /// The values of a header made of name-addrs, such as Route or P-Asserted-Identity.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::error::HeaderError;
-use crate::grammar;
+use crate::grammar::{self, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 
@@ -54,8 +54,11 @@ impl Headers {
         let Some(value) = self.single(HeaderName::MaxForwards)? else {
             return Ok(None);
         };
-        grammar::read_all(grammar::number, value)
-            .and_then(|hops| u8::try_from(hops).ok())
+        let hops = match usual::number(value) {
+            Some((hops, [])) => Some(hops),
+            Some(_) | None => grammar::read_all(grammar::number, value),
+        };
+        hops.and_then(|hops| u8::try_from(hops).ok())
             .map(Some)
             .ok_or(HeaderError::malformed(HeaderName::MaxForwards))
     }
@@ -90,14 +93,10 @@ impl Headers {
 
     /// The value of a header that may be there once at most.
     pub(crate) fn single(&self, name: HeaderName) -> Result<Option<&[u8]>, HeaderError> {
-        let mut lines = self.headers(name);
-        let Some(value) = lines.next() else {
-            return Ok(None);
-        };
-        match lines.next() {
-            None => Ok(Some(value)),
-            Some(_) => Err(HeaderError::repeated(name)),
+        if self.is_repeated(name) {
+            return Err(HeaderError::repeated(name));
         }
+        Ok(self.header(name))
     }
 
     /// The value of a header that must be there exactly once.

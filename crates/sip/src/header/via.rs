@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use memchr::memchr;
 use nom::Parser;
 use nom::combinator::verify;
 use nom::sequence::preceded;
 
 use crate::error::HeaderError;
-use crate::grammar::{self, Param, Params, Parsed, blank};
+use crate::grammar::{self, Param, Params, Parsed, blank, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 use crate::host::{Host, host};
@@ -34,7 +35,28 @@ impl<'a> Via<'a> {
     /// # Errors
     /// Where it is outside the grammar.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+        match Self::usual(value) {
+            Some(via) => Ok(via),
+            None => Self::by_grammar(value),
+        }
+    }
+
+    pub(crate) fn by_grammar(value: &'a [u8]) -> Result<Self, HeaderError> {
         grammar::read_all(via, value).ok_or(HeaderError::malformed(HeaderName::Via))
+    }
+
+    pub(crate) fn usual(value: &'a [u8]) -> Option<Self> {
+        let rest = value.strip_prefix(b"SIP/2.0/")?;
+        let (transport, rest) = rest.split_at_checked(memchr(b' ', rest)?)?;
+        let transport = usual::token(transport)?;
+        let (host, port, rest) = usual::host_and_port(rest.get(1..)?)?;
+        let params = usual::params(rest)?;
+        Some(Self {
+            transport,
+            host,
+            port,
+            params,
+        })
     }
 
     /// The branch, with its cookie.

@@ -411,7 +411,7 @@ impl<R: Clone + Eq + Hash> Notifier<R> {
                 address: subscription.address().into(),
                 path,
                 content,
-                draft: Box::new(draft),
+                draft,
             });
             if to_keep {
                 self.tell_to_keep(id);

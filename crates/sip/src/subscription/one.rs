@@ -91,9 +91,9 @@ pub(super) enum Next {
     /// Nothing before [`Subscription::next_timeout`].
     Wait,
     /// Send this; the subscription stays.
-    Notify(RequestDraft, Content),
+    Notify(Box<RequestDraft>, Content),
     /// Send this; the subscription is over.
-    NotifyLast(RequestDraft, Content),
+    NotifyLast(Box<RequestDraft>, Content),
     /// The subscription is over without a word.
     Forget,
 }
@@ -311,11 +311,12 @@ impl<R> Subscription<R> {
                 };
                 let rates = self.rates.as_ref().map(|rates| rates.parameters());
                 let rates = rates.unwrap_or_default();
-                let draft = self.notify(&format!("{word};expires={left}{rates}"));
+                let left = left.to_string();
+                let draft = self.notify(&[word, ";expires=", &left, &rates]);
                 Next::Notify(draft, self.told_next(Content::Changes))
             }
             (Way::Free, Phase::Ending { reason }) => {
-                let draft = self.notify(&format!("terminated;{reason}"));
+                let draft = self.notify(&["terminated;", &reason.to_string()]);
                 Next::NotifyLast(draft, self.told_next(Content::Nothing))
             }
         }
@@ -393,13 +394,13 @@ impl<R> Subscription<R> {
         is_due
     }
 
-    fn notify(&mut self, state: &str) -> RequestDraft {
-        self.dialog
-            .next_request(Method::Notify)
-            .header(HeaderName::Event, &*self.ours.event)
-            .header(HeaderName::SubscriptionState, state)
-            // RFC 6665 §4.2.1: NOTIFY refreshes the target, so it carries a Contact.
-            .header(HeaderName::Contact, &*self.ours.contact)
+    fn notify(&mut self, state: &[&str]) -> Box<RequestDraft> {
+        let mut draft = Box::new(self.dialog.next_request(Method::Notify));
+        draft.add_header(HeaderName::Event, &*self.ours.event);
+        draft.add_header_of(HeaderName::SubscriptionState, state);
+        // RFC 6665 §4.2.1: NOTIFY refreshes the target, so it carries a Contact.
+        draft.add_header(HeaderName::Contact, &*self.ours.contact);
+        draft
     }
 }
 

@@ -2,6 +2,7 @@
 //! Must not know server transactions.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use super::key::{ClientKey, KeyMap, Keys};
 use super::step::{Fate, Step};
 use super::timers::Timer;
 use super::{Config, Failure, Output, RequestToken};
-use crate::flow::Flow;
+use crate::flow::{Flow, Protocol};
 use crate::message::Response;
 use crate::method::Method;
 use crate::write::request::RequestDraft;
@@ -27,6 +28,7 @@ pub(super) struct Clients {
     /// For the user's CANCEL.
     invites_by_token: HashMap<RequestToken, Id>,
     clients: Arena<Record>,
+    sent_by: SentBy,
     /// Those of `clients` that only absorb repeated answers until Timer K.
     answered: usize,
 }
@@ -38,14 +40,17 @@ struct Record {
     /// `None` for a CANCEL, whose answer tells nobody anything.
     token: Option<RequestToken>,
     flow: Flow,
-    branch: Box<str>,
     machine: Machine,
 }
 
 #[derive(Debug)]
 enum Machine {
     Request(Client),
-    Invite(InviteClient),
+    Invite {
+        invite: Box<InviteClient>,
+        /// For its CANCEL.
+        branch: Box<str>,
+    },
 }
 
 /// A request of ours before it is sent.
@@ -64,6 +69,7 @@ impl Clients {
             ids: KeyMap::default(),
             invites_by_token: HashMap::new(),
             clients: Arena::new(),
+            sent_by: SentBy::default(),
             answered: 0,
         }
     }
@@ -89,20 +95,20 @@ impl Clients {
             effects.outputs.push_back(Output::Failed { token, cause });
             return;
         }
-        let bytes = print(draft, flow, &branch);
+        let bytes = draft.print(self.sent_by.of(flow), &branch);
         let (machine, step) = if draft.method() == Method::Invite {
             let (invite, step) = InviteClient::start(bytes, &self.config);
-            (Machine::Invite(invite), step)
+            let (invite, branch) = (Box::new(invite), branch.into_boxed_str());
+            (Machine::Invite { invite, branch }, step)
         } else {
             let (request, step) = Client::start(bytes, &self.config);
             (Machine::Request(request), step)
         };
-        let is_invite = matches!(machine, Machine::Invite(_));
+        let is_invite = matches!(machine, Machine::Invite { .. });
         let id = self.insert(Record {
             key,
             token: Some(token),
             flow,
-            branch: branch.into_boxed_str(),
             machine,
         });
         if is_invite {
@@ -136,8 +142,8 @@ impl Clients {
         let (mut step, news) = match &mut record.machine {
             Machine::Request(client) if is_provisional => client.handle_provisional(),
             Machine::Request(client) => client.handle_final(),
-            Machine::Invite(invite) if is_provisional => invite.handle_provisional(),
-            Machine::Invite(invite) => invite.handle_final(&response),
+            Machine::Invite { invite, .. } if is_provisional => invite.handle_provisional(),
+            Machine::Invite { invite, .. } => invite.handle_final(&response),
         };
         if record.machine.is_answered_request() && !was_answered {
             self.answered += 1;
@@ -211,7 +217,7 @@ impl Clients {
             .entry(id)
             .is_some_and(|record| match &record.machine {
                 Machine::Request(client) => client.awaits(timer),
-                Machine::Invite(invite) => invite.awaits(timer),
+                Machine::Invite { invite, .. } => invite.awaits(timer),
             })
     }
 
@@ -233,7 +239,7 @@ impl Clients {
         };
         let step = match &mut record.machine {
             Machine::Request(client) => client.handle_retransmit(&self.config),
-            Machine::Invite(invite) => invite.handle_retransmit(),
+            Machine::Invite { invite, .. } => invite.handle_retransmit(),
         };
         effects.counts.retransmissions_sent += u64::from(step.transmit.is_some());
         self.carry_out(id, step, effects, now);
@@ -250,7 +256,7 @@ impl Clients {
 
     fn handle_cancel(&mut self, id: Id, effects: &mut Effects, now: Instant) {
         if let Some(record) = self.clients.entry_mut(id)
-            && let Machine::Invite(invite) = &mut record.machine
+            && let Machine::Invite { invite, .. } = &mut record.machine
         {
             let step = invite.handle_cancel();
             self.carry_out(id, step, effects, now);
@@ -262,10 +268,12 @@ impl Clients {
             return;
         };
         let (flow, key, token) = (record.flow, record.key, record.token);
-        let cancel = step
-            .cancel
-            .take()
-            .map(|bytes| (bytes, record.branch.clone()));
+        let cancel = match &record.machine {
+            Machine::Request(_) => None,
+            Machine::Invite { branch, .. } => {
+                step.cancel.take().map(|bytes| (bytes, branch.clone()))
+            }
+        };
         if effects.carry_out(id, flow, step, now) == Remains::Nothing {
             let removed = self.clients.remove(id);
             let was_answered = removed.is_some_and(|record| record.machine.is_answered_request());
@@ -297,7 +305,6 @@ impl Clients {
             key,
             token: None,
             flow,
-            branch,
             machine: Machine::Request(client),
         });
         self.carry_out(id, step, effects, now);
@@ -315,7 +322,7 @@ impl Machine {
     const fn is_open(&self) -> bool {
         match self {
             Self::Request(client) => client.is_open(),
-            Self::Invite(invite) => invite.is_open(),
+            Self::Invite { invite, .. } => invite.is_open(),
         }
     }
 
@@ -323,12 +330,30 @@ impl Machine {
     const fn is_answered_request(&self) -> bool {
         match self {
             Self::Request(client) => !client.is_open(),
-            Self::Invite(_) => false,
+            Self::Invite { .. } => false,
         }
     }
 }
 
 /// The bytes of a request of ours as they leave by this flow.
 pub(super) fn print(draft: &RequestDraft, flow: Flow, branch: &str) -> Bytes {
-    draft.print(&format!("{} {}", flow.transport, flow.local), branch)
+    draft.print(&sent_by(flow), branch)
+}
+
+fn sent_by(flow: Flow) -> String {
+    format!("{} {}", flow.transport, flow.local)
+}
+
+/// How we name ourselves in a Via: the same for nearly all requests of one endpoint.
+#[derive(Debug, Default)]
+struct SentBy(Option<(Protocol, SocketAddr, String)>);
+
+impl SentBy {
+    fn of(&mut self, flow: Flow) -> &str {
+        let known = self
+            .0
+            .take_if(|(transport, local, _)| *transport == flow.transport && *local == flow.local);
+        let known = known.unwrap_or_else(|| (flow.transport, flow.local, sent_by(flow)));
+        &self.0.insert(known).2
+    }
 }

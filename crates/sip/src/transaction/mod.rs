@@ -89,7 +89,7 @@ pub enum Input {
         /// Where to.
         flow: Flow,
         /// The request without its Via.
-        draft: RequestDraft,
+        draft: Box<RequestDraft>,
         /// The branch parameter, with the magic cookie; unguessable, never used before.
         branch: String,
     },

@@ -18,7 +18,7 @@ use nom::multi::many0_count;
 use nom::sequence::{preceded, terminated};
 
 use crate::error::UriError;
-use crate::grammar::{Parsed, bytes, port};
+use crate::grammar::{Parsed, bytes, port, usual};
 use crate::host::{Host, host};
 use crate::text;
 use crate::uri::mailbox::{MailboxUri, mailbox};
@@ -95,6 +95,28 @@ impl<'a> AnyUri<'a> {
     /// # Errors
     /// `Malformed` where it is no absolute URI, or outside the grammar of its scheme where that is a known one.
     pub fn parse(text: &'a [u8]) -> Result<Self, UriError> {
+        match Self::usual(text) {
+            Some(uri) => Ok(Self::Sip(uri)),
+            None => Self::by_grammar(text),
+        }
+    }
+
+    pub(crate) fn usual(text: &'a [u8]) -> Option<Uri<'a>> {
+        let rest = text.strip_prefix(b"sip:")?;
+        let (user, rest) = usual::user(rest)?;
+        let (host, port, rest) = usual::host_and_port(rest)?;
+        rest.is_empty().then(|| Uri {
+            scheme: Scheme::Sip,
+            user,
+            password: None,
+            host,
+            port,
+            params: UriParams::default(),
+            headers: None,
+        })
+    }
+
+    pub(crate) fn by_grammar(text: &'a [u8]) -> Result<Self, UriError> {
         if let Some((b"sip:", rest)) = text.split_at_checked(4) {
             // As nearly all of them are written.
             let parsed = all_consuming(|rest| after_scheme(Scheme::Sip, rest)).parse(rest);

@@ -1,19 +1,16 @@
-//! The pieces of a message in order, so that its length is known before it is printed. Must not know what they mean.
+//! Puts a message down piece by piece, each straight where it stays. Must not know what the pieces mean.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::Range;
-
-use bytes::BufMut;
-use memchr::memchr3;
-use smallvec::SmallVec;
 
 use crate::header_name::HeaderName;
-use crate::write::disarm;
+use crate::write::{disarm, is_harmless};
 
-/// A message in pieces.
-pub(super) struct Layout<'a> {
-    pieces: SmallVec<[Piece<'a>; PIECES]>,
-    made: Made,
+/// A message as far as it is written. A short one needs no memory but that of the stack.
+pub(super) struct Layout {
+    short: [u8; SHORT],
+    /// Bytes of `short` that are used; more than there are once all of it has gone to `long`.
+    length: usize,
+    long: Vec<u8>,
     repeated: Trust,
 }
 
@@ -26,49 +23,48 @@ pub(super) enum Trust {
     Doubtful,
 }
 
-/// A piece of a message.
-enum Piece<'a> {
-    /// Printed as it is.
-    Plain(&'a [u8]),
-    /// Printed without what could end a line.
-    Doubtful(&'a [u8]),
-    /// A range of what was made here.
-    Made(Range<u8>),
-}
+/// More than nearly all answers have.
+const SHORT: usize = 1024;
+/// The digits of the largest number.
+const MOST_DIGITS: usize = 20;
 
-/// Numbers and addresses in text, one behind the other.
-struct Made {
-    text: [u8; LONGEST_MADE],
-    length: u8,
-}
-
-/// More than an answer with a few headers has.
-const PIECES: usize = 56;
-/// More than a status, a port, an IPv6 address and a length together.
-const LONGEST_MADE: usize = 120;
-
-impl<'a> Layout<'a> {
+impl Layout {
     /// Nothing yet; `repeated` says how far a request's bytes are trusted.
-    pub(super) fn new(repeated: Trust) -> Self {
+    pub(super) const fn new(repeated: Trust) -> Self {
         Self {
-            pieces: SmallVec::new(),
-            made: Made::new(),
+            short: [0; SHORT],
+            length: 0,
+            long: Vec::new(),
             repeated,
         }
     }
 
     /// Adds what is ours and holds no line ends but those that are meant.
-    pub(super) fn own(&mut self, bytes: &'a [u8]) {
-        self.pieces.push(Piece::Plain(bytes));
+    #[inline]
+    pub(super) fn own(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.short.get_mut(self.length..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.length = end;
+            }
+            None => self.spill(bytes),
+        }
     }
 
     /// Adds what somebody gave us.
-    pub(super) fn foreign(&mut self, bytes: &'a [u8]) {
-        self.pieces.push(Piece::Doubtful(bytes));
+    pub(super) fn foreign(&mut self, bytes: &[u8]) {
+        if is_harmless(bytes) {
+            return self.own(bytes);
+        }
+        let mut harmless = bytes.to_vec();
+        disarm(&mut harmless);
+        self.own(&harmless);
     }
 
     /// Adds what stands in the request.
-    pub(super) fn repeated(&mut self, bytes: &'a [u8]) {
+    #[inline]
+    pub(super) fn repeated(&mut self, bytes: &[u8]) {
         match self.repeated {
             Trust::Clean => self.own(bytes),
             Trust::Doubtful => self.foreign(bytes),
@@ -76,7 +72,8 @@ impl<'a> Layout<'a> {
     }
 
     /// Adds a header line that stands in the request.
-    pub(super) fn repeated_line(&mut self, name: HeaderName, value: &'a [u8]) {
+    #[inline]
+    pub(super) fn repeated_line(&mut self, name: HeaderName, value: &[u8]) {
         self.own(name.as_str().as_bytes());
         self.own(b": ");
         self.repeated(value);
@@ -85,103 +82,60 @@ impl<'a> Layout<'a> {
 
     /// Adds a number.
     pub(super) fn number(&mut self, number: usize) {
-        let made = self.made.number(number);
-        self.pieces.push(Piece::Made(made));
+        let mut digits = [0; MOST_DIGITS];
+        let mut rest = number;
+        let mut used = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            used += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        let start = MOST_DIGITS - used;
+        self.own(digits.get(start..).unwrap_or_default());
     }
 
     /// Adds an address without brackets.
     pub(super) fn address(&mut self, address: IpAddr) {
-        let made = match address {
-            IpAddr::V4(address) => self.made.dotted(address),
-            IpAddr::V6(_) => self.made.written(address),
-        };
-        self.pieces.push(Piece::Made(made));
-    }
-
-    /// How many bytes [`Layout::print`] writes.
-    pub(super) fn length(&self) -> usize {
-        self.pieces
-            .iter()
-            .map(|piece| self.bytes(piece).len())
-            .sum()
-    }
-
-    /// Writes it all.
-    pub(super) fn print(&self, out: &mut impl BufMut) {
-        for piece in &self.pieces {
-            match piece {
-                Piece::Doubtful(bytes) if memchr3(b'\r', b'\n', 0, bytes).is_some() => {
-                    let mut harmless = bytes.to_vec();
-                    disarm(&mut harmless);
-                    out.put_slice(&harmless);
-                }
-                Piece::Plain(_) | Piece::Doubtful(_) | Piece::Made(_) => {
-                    out.put_slice(self.bytes(piece));
-                }
-            }
+        match address {
+            IpAddr::V4(address) => self.dotted(address),
+            IpAddr::V6(_) => self.own(address.to_string().as_bytes()),
         }
     }
 
-    fn bytes<'b>(&'b self, piece: &'b Piece<'_>) -> &'b [u8] {
-        match piece {
-            Piece::Plain(bytes) | Piece::Doubtful(bytes) => bytes,
-            Piece::Made(range) => {
-                let range = usize::from(range.start)..usize::from(range.end);
-                self.made.text.get(range).unwrap_or_default()
-            }
+    /// All that was added.
+    pub(super) fn text(&self) -> &[u8] {
+        self.short.get(..self.length).unwrap_or(&self.long)
+    }
+
+    /// Adds to what is too long for its first place.
+    #[cold]
+    fn spill(&mut self, bytes: &[u8]) {
+        if let Some(short) = self.short.get(..self.length) {
+            self.long.extend_from_slice(short);
+            self.length = SHORT + 1;
         }
-    }
-}
-
-impl Made {
-    const fn new() -> Self {
-        Self {
-            text: [0; LONGEST_MADE],
-            length: 0,
-        }
+        self.long.extend_from_slice(bytes);
     }
 
-    fn number(&mut self, number: usize) -> Range<u8> {
-        let start = self.length;
-        self.digits(number);
-        start..self.length
-    }
-
-    fn dotted(&mut self, address: Ipv4Addr) -> Range<u8> {
-        let start = self.length;
+    fn dotted(&mut self, address: Ipv4Addr) {
         for (nth, octet) in address.octets().into_iter().enumerate() {
             if nth > 0 {
-                self.push(b'.');
+                self.own(b".");
             }
-            self.digits(usize::from(octet));
-        }
-        start..self.length
-    }
-
-    fn written(&mut self, address: IpAddr) -> Range<u8> {
-        let start = self.length;
-        for byte in address.to_string().bytes() {
-            self.push(byte);
-        }
-        start..self.length
-    }
-
-    fn digits(&mut self, number: usize) {
-        let mut power = 1;
-        while number / power >= 10 {
-            power *= 10;
-        }
-        while power > 0 {
-            self.push(b'0' + (number / power % 10) as u8);
-            power /= 10;
-        }
-    }
-
-    /// What does not fit is left out: the room is more than is ever asked for.
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.text.get_mut(usize::from(self.length)) {
-            *place = byte;
-            self.length += 1;
+            let digits = [
+                b'0' + octet / 100,
+                b'0' + octet / 10 % 10,
+                b'0' + octet % 10,
+            ];
+            let leading = match octet {
+                100.. => 0,
+                10.. => 1,
+                _ => 2,
+            };
+            self.own(digits.get(leading..).unwrap_or_default());
         }
     }
 }
@@ -190,13 +144,10 @@ impl Made {
 mod tests {
     use super::{Layout, Trust};
 
-    fn printed(fill: impl FnOnce(&mut Layout<'_>)) -> String {
+    fn printed(fill: impl FnOnce(&mut Layout)) -> String {
         let mut layout = Layout::new(Trust::Doubtful);
         fill(&mut layout);
-        let mut out = Vec::new();
-        layout.print(&mut out);
-        assert_eq!(out.len(), layout.length());
-        String::from_utf8(out).unwrap()
+        String::from_utf8(layout.text().to_vec()).unwrap()
     }
 
     #[test]
@@ -206,6 +157,8 @@ mod tests {
         }
         for text in [
             "192.0.2.1",
+            "10.200.99.100",
+            "255.255.255.255",
             "::",
             "2001:db8::9:1",
             "1111:2222:3333:4444:5555:6666:7777:8888",
@@ -215,6 +168,26 @@ mod tests {
                 text
             );
         }
+    }
+
+    #[test]
+    fn no_message_is_too_long() {
+        for pieces in [1, 102, 103, 1000] {
+            let text = printed(|layout| {
+                for _ in 0..pieces {
+                    layout.own(b"0123456789");
+                    layout.own(b"");
+                }
+            });
+            assert_eq!(text, "0123456789".repeat(pieces));
+        }
+        let exact = printed(|layout| {
+            layout.own(&[b'a'; super::SHORT]);
+            layout.own(b"");
+            layout.own(b"b");
+            layout.own(b"c");
+        });
+        assert_eq!(exact, "a".repeat(super::SHORT) + "bc");
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod layout;
 pub(crate) mod request;
 pub(crate) mod response;
 
+use std::io::Write as _;
+
 use bytes::Bytes;
 use memchr::memchr3;
 
@@ -75,7 +77,8 @@ impl Writer {
     }
 
     fn number(&mut self, number: usize) {
-        self.out.extend(number.to_string().as_bytes());
+        // Memory takes it in any case.
+        let (Ok(()) | Err(_)) = write!(self.out, "{number}");
     }
 }
 
@@ -89,10 +92,21 @@ pub(crate) fn extension_name(name: &str) -> String {
         .collect()
 }
 
+/// Whether nothing in it could end a line.
+fn is_harmless(text: &[u8]) -> bool {
+    match text.len() {
+        // Most are so short that a search by vectors begins slower than this ends.
+        0..=SHORT => !text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)),
+        _ => memchr3(b'\r', b'\n', 0, text).is_none(),
+    }
+}
+
+const SHORT: usize = 32;
+
 /// Makes blanks of what could end a line. A NUL behind a backslash stays: a name in quotes may hold it
 /// (RFC 3261 §25.1, quoted-pair), and an answer repeats that name to the octet.
 fn disarm(text: &mut [u8]) {
-    if memchr3(b'\r', b'\n', 0, text).is_none() {
+    if is_harmless(text) {
         return;
     }
     let mut before = b' ';

@@ -102,41 +102,34 @@ impl<'a> ResponseBuilder<'a> {
 
     /// The bytes to send, in memory of their own size.
     pub fn build(&self) -> Bytes {
-        let mut answer = self.layout();
-        self.lay_out(&mut answer);
-        // Of the right capacity, so that nothing is moved or allocated beside it when it becomes a `Bytes`.
-        let mut out = Vec::with_capacity(answer.length());
-        answer.print(&mut out);
-        Bytes::from(out)
+        Bytes::copy_from_slice(self.write().text())
     }
 
-    /// What the answer repeats from its request, up to the line behind its CSeq.
-    pub(crate) fn build_head(&self) -> Vec<u8> {
-        let mut head = self.layout();
-        self.lay_out_head(&mut head);
-        let mut out = Vec::with_capacity(head.length() + 128);
-        head.print(&mut out);
-        out
+    /// What the answer repeats from its request, up to the line behind its CSeq; `more` bytes are to follow.
+    pub(crate) fn build_head(&self, more: usize) -> Vec<u8> {
+        let mut layout = self.layout();
+        self.write_head(&mut layout);
+        let mut head = Vec::with_capacity(layout.text().len() + more);
+        head.extend_from_slice(layout.text());
+        head
     }
 
     /// Appends the bytes to send to a buffer of the caller's.
     pub fn write_into(&self, out: &mut BytesMut) {
-        let mut answer = self.layout();
-        self.lay_out(&mut answer);
-        out.reserve(answer.length());
-        answer.print(out);
+        out.extend_from_slice(self.write().text());
     }
 
-    fn layout(&self) -> Layout<'_> {
+    fn layout(&self) -> Layout {
         Layout::new(match self.request.defect() {
             None => Trust::Clean,
             Some(_) => Trust::Doubtful,
         })
     }
 
-    /// Every piece of the answer, in order.
-    fn lay_out<'b>(&'b self, layout: &mut Layout<'b>) {
-        self.lay_out_head(layout);
+    #[inline]
+    fn write(&self) -> Layout {
+        let mut layout = self.layout();
+        self.write_head(&mut layout);
         for (name, value) in &self.headers {
             layout.own(name.as_bytes());
             layout.own(b": ");
@@ -147,19 +140,20 @@ impl<'a> ResponseBuilder<'a> {
         layout.number(self.body.len());
         layout.own(b"\r\n\r\n");
         layout.own(&self.body);
+        layout
     }
 
     /// One look at the request's lines finds what is repeated.
-    fn lay_out_head<'b>(&'b self, layout: &mut Layout<'b>) {
+    fn write_head(&self, layout: &mut Layout) {
         let repeated = Repeated::of(self.request);
         layout.own(b"SIP/2.0 ");
         layout.number(usize::from(self.status.code()));
         layout.own(b" ");
         layout.foreign(self.reason.as_bytes());
         layout.own(b"\r\n");
-        let mut vias = repeated.vias.into_iter();
+        let mut vias = repeated.vias.iter();
         if let Some(top) = vias.next() {
-            self.lay_out_top_via(layout, top);
+            self.write_top_via(layout, top);
         }
         for via in vias {
             layout.repeated_line(HeaderName::Via, via);
@@ -168,19 +162,17 @@ impl<'a> ResponseBuilder<'a> {
             layout.repeated_line(HeaderName::From, from);
         }
         if let Some(to) = repeated.to {
-            self.lay_out_to(layout, to);
+            self.write_to(layout, to);
         }
-        for (name, value) in [
-            (HeaderName::CallId, repeated.call_id),
-            (HeaderName::CSeq, repeated.cseq),
-        ] {
-            if let Some(value) = value {
-                layout.repeated_line(name, value);
-            }
+        if let Some(call_id) = repeated.call_id {
+            layout.repeated_line(HeaderName::CallId, call_id);
+        }
+        if let Some(cseq) = repeated.cseq {
+            layout.repeated_line(HeaderName::CSeq, cseq);
         }
     }
 
-    fn lay_out_top_via<'b>(&'b self, layout: &mut Layout<'b>, line: &'b [u8]) {
+    fn write_top_via(&self, layout: &mut Layout, line: &[u8]) {
         let mut values = Values::of(HeaderName::Via, line);
         let first = values.next().unwrap_or_default();
         // Where this line has a value, that is the topmost Via, which the request's check has read.
@@ -219,8 +211,8 @@ impl<'a> ResponseBuilder<'a> {
         layout.own(b"\r\n");
     }
 
-    fn lay_out_to<'b>(&'b self, layout: &mut Layout<'b>, to: &'b [u8]) {
-        if self.to_tag.is_empty() || !lacks_tag(to) {
+    fn write_to(&self, layout: &mut Layout, to: &[u8]) {
+        if self.to_tag.is_empty() || !self.lacks_to_tag(to) {
             return layout.repeated_line(HeaderName::To, to);
         }
         layout.own(b"To: ");
@@ -228,6 +220,14 @@ impl<'a> ResponseBuilder<'a> {
         layout.own(b";tag=");
         layout.foreign(self.to_tag.as_bytes());
         layout.own(b"\r\n");
+    }
+
+    /// A request that was checked knows it.
+    fn lacks_to_tag(&self, to: &[u8]) -> bool {
+        match self.request.essentials() {
+            Some(essentials) => !essentials.has_to_tag(),
+            None => lacks_tag(to),
+        }
     }
 }
 

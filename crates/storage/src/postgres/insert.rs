@@ -13,14 +13,15 @@ use tokio_postgres::{Client, Statement};
 
 use super::connect::{ANSWER_TIMEOUT, describe, within};
 use super::write::Session;
-use super::{asides, errands};
+use super::{asides, changes, errands};
 use crate::backend::Batch;
 use crate::chain::{Columns, Digest, Link, Links};
+use crate::changes::Appended;
 use crate::error::{CommitError, PostgresError};
 use crate::health::Health;
 use crate::row::{Kind, Row};
 use crate::seal::Keyring;
-use crate::soft::{SoftKey, SoftValue};
+use crate::soft::{SoftChange, SoftKey, SoftValue};
 
 /// Why a transaction was left.
 #[derive(Debug)]
@@ -83,6 +84,7 @@ pub(super) struct Statements {
     ends: Statement,
     keep: Statement,
     forget: Statement,
+    pub(super) append: Statement,
 }
 
 impl Statements {
@@ -129,6 +131,7 @@ impl Statements {
                  WHERE state.kind = given.kind AND state.key = given.key",
             )
             .await?,
+            append: changes::prepare(client).await?,
         })
     }
 }
@@ -138,7 +141,7 @@ pub(super) async fn insert_together(
     session: &Session,
     group: &[Batch],
     links: &mut Links,
-) -> Result<(), Left> {
+) -> Result<Option<AppendedRow>, Left> {
     let mut rows = Rows::default();
     rows.fill(session, group, links).await?;
     rows.write(session).await?;
@@ -147,14 +150,20 @@ pub(super) async fn insert_together(
     }
     let client = &session.connection.client;
     asides::insert(client, group.iter().flat_map(|batch| &batch.asides)).await?;
-    let soft = group.iter().flat_map(|batch| &batch.soft);
-    write_soft(session, soft.map(|change| (&change.key, &change.value))).await?;
+    let appended = write_soft(session, group.iter().flat_map(|batch| &batch.soft)).await?;
     for batch in group {
         if write_errands(session, batch).await?.is_err() {
             return Err(Left::ByItsContent);
         }
     }
-    Ok(())
+    Ok(appended)
+}
+
+/// A row of `changes` as it was appended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AppendedRow {
+    pub(super) number: i64,
+    pub(super) bytes: usize,
 }
 
 /// `Ok(Err(…))` is a refusal of the batch, whose savepoint takes back what was written before it.
@@ -248,8 +257,7 @@ async fn insert_batch(session: &Session, batch: &Batch, keyring: &Keyring) -> Re
     asides::insert(&session.connection.client, batch.asides.iter())
         .await
         .map_err(unwritable)?;
-    let soft = batch.soft.iter();
-    write_soft(session, soft.map(|change| (&change.key, &change.value)))
+    write_soft(session, batch.soft.iter())
         .await
         .map_err(unwritable)?;
     write_errands(session, batch)
@@ -447,20 +455,33 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Of each key the newest word, whichever batch it stands in.
+/// Appends what comes by the thousand, and writes of the rest the newest word of each key, whichever batch it stands in.
 async fn write_soft<'a>(
     session: &Session,
-    changes: impl Iterator<Item = (&'a SoftKey, &'a Option<SoftValue>)>,
+    changes: impl Iterator<Item = &'a SoftChange> + Clone,
+) -> Result<Option<AppendedRow>, Left> {
+    let others = changes.clone().filter(|change| !change.key.is_appended());
+    let newest: BTreeMap<&SoftKey, &Option<SoftValue>> =
+        others.map(|change| (&change.key, &change.value)).collect();
+    write_words(session, newest).await?;
+    let Some(row) = Appended::of(changes) else {
+        return Ok(None);
+    };
+    let number = changes::append(session, &row).await?;
+    let bytes = row.body.len();
+    Ok(Some(AppendedRow { number, bytes }))
+}
+
+/// Puts newest words into `state`, or takes them away there.
+pub(super) async fn write_words<'a>(
+    session: &Session,
+    words: impl IntoIterator<Item = (&'a SoftKey, &'a Option<SoftValue>)>,
 ) -> Result<(), Left> {
-    let newest: BTreeMap<&SoftKey, &Option<SoftValue>> = changes.collect();
-    if newest.is_empty() {
-        return Ok(());
-    }
     let (client, statements) = (&session.connection.client, &session.statements);
     let (mut kinds, mut keys, mut versions) = (Vec::new(), Vec::new(), Vec::new());
     let (mut expiries, mut bodies, mut digests) = (Vec::new(), Vec::new(), Vec::new());
     let (mut gone_kinds, mut gone_keys) = (Vec::new(), Vec::new());
-    for (key, value) in newest {
+    for (key, value) in words {
         match value {
             Some(value) => {
                 kinds.push(key.kind.as_str());

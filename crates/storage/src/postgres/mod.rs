@@ -1,6 +1,7 @@
 //! The journal in a PostgreSQL database. Must not know SQLite.
 
 mod asides;
+mod changes;
 mod connect;
 mod errands;
 mod insert;

@@ -8,10 +8,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::asides;
 use super::connect::{Connection, Settings, describe, within};
 use super::errands::{self, ENTRY, INTENT};
+use super::{asides, changes};
 use crate::aside::{AsideTable, StoredAside};
+use crate::changes::StoredChanges;
 use crate::error::{LoadError, PostgresError};
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
@@ -151,6 +152,15 @@ impl Reader {
             [&kind.as_str(), &after, &now_unix_ms, &i64::from(at_most)];
         let rows = self.read(sql, &chosen).await?;
         rows.iter().map(stored_state).collect()
+    }
+
+    /// The row of `changes` behind one of them.
+    pub(crate) async fn next_changes(
+        &self,
+        after: i64,
+    ) -> Result<Option<StoredChanges>, LoadError> {
+        let rows = self.read(changes::NEXT, &[&after]).await?;
+        rows.first().map(changes::stored_changes).transpose()
     }
 
     pub(crate) async fn intents(

@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/postgres/0002_errands.sql"),
     include_str!("../migrations/postgres/0003_asides.sql"),
     include_str!("../migrations/postgres/0004_destinations.sql"),
+    include_str!("../migrations/postgres/0005_changes.sql"),
 ];
 
 /// Applies the steps the database lacks. Whoever calls it holds the journal's lock.

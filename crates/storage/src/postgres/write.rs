@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 use tracing::{info, warn};
 
+use super::changes::settle;
 use super::connect::{Connection, Settings, within};
 use super::insert::{Left, Statements, answer, insert_apart, insert_together};
 use super::remove::remove;
@@ -17,6 +18,7 @@ use super::reseal::reseal;
 use super::schema;
 use crate::backend::{Backend, Batch, Failure, Removal, Resealed, Resealing};
 use crate::chain::Links;
+use crate::changes::Backlog;
 use crate::error::{CommitError, PostgresError};
 use crate::health::Health;
 use crate::seal::Keyring;
@@ -29,6 +31,7 @@ pub(crate) struct PostgresBackend {
     session: Option<Session>,
     keyring: Keyring,
     links: Links,
+    backlog: Backlog,
     /// Of this owner; another one in the table means that another owner has come.
     epoch: i64,
     /// The transactions known to be committed.
@@ -88,6 +91,7 @@ impl PostgresBackend {
             session: Some(session),
             keyring,
             links: Links::default(),
+            backlog: Backlog::default(),
             epoch,
             operation,
             doubt: Doubt::None,
@@ -98,6 +102,7 @@ impl PostgresBackend {
     fn leave(&mut self, health: Health) -> Failure {
         self.session = None;
         self.links.forget_all();
+        self.backlog.forget();
         Failure::Passing(health)
     }
 
@@ -107,6 +112,7 @@ impl PostgresBackend {
         if self.session.as_ref().is_some_and(is_closed) {
             self.session = None;
             self.links.forget_all();
+            self.backlog.forget();
         }
         if self.session.is_some() {
             return Ok(None);
@@ -236,10 +242,16 @@ impl Backend for PostgresBackend {
         let well = vec![Ok(()); group.len()];
         let together = self.transact(
             async |session, links, _| insert_together(session, group, links).await,
-            |()| well.clone(),
+            |_| well.clone(),
         );
         match together {
-            Ok(()) => return Ok(well),
+            Ok(appended) => {
+                if let Some(row) = appended {
+                    let soft = group.iter().flat_map(|batch| &batch.soft);
+                    self.backlog.note(row.number, row.bytes, soft);
+                }
+                return Ok(well);
+            }
             Err(Left::ByItsContent) => {}
             Err(left) => return Err(self.fail(left)),
         }
@@ -248,9 +260,29 @@ impl Backend for PostgresBackend {
             async |session, _, keyring| insert_apart(session, group, keyring).await,
             |outcomes| outcomes.clone(),
         );
-        // What was refused is remembered too far.
+        // What was refused is remembered too far, and what was appended is not known.
         self.links.forget_all();
+        self.backlog.forget();
         apart.map_err(|left| self.fail(left))
+    }
+
+    fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    fn settle(&mut self) -> Result<bool, Failure> {
+        // Settling twice is settling once: what was in doubt needs no looking up.
+        self.ready()?;
+        let backlog = std::mem::take(&mut self.backlog);
+        let settled = self.transact(
+            async |session, _, _| settle(session, &backlog).await,
+            |_| Vec::new(),
+        );
+        self.backlog = backlog;
+        match settled {
+            Ok(portion) => Ok(self.backlog.settled(&portion)),
+            Err(left) => Err(self.fail(left)),
+        }
     }
 
     fn remove(&mut self, removal: &Removal, now_unix_ms: i64) -> Result<u64, Failure> {

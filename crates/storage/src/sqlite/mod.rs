@@ -1,6 +1,7 @@
 //! The journal in one SQLite file. Must not know PostgreSQL.
 
 mod asides;
+mod changes;
 mod errands;
 mod open;
 mod read;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, backup::Backup, params};
 use tokio::task;
 
-use super::{asides, errands};
+use super::{asides, changes, errands};
 use crate::aside::StoredAside;
+use crate::changes::StoredChanges;
 use crate::error::LoadError;
 use crate::intent::{Intent, IntentKind};
 use crate::outbox::{OutboxChoice, OutboxCounts, OutboxEntry};
@@ -125,6 +126,15 @@ impl Reader {
             rows.collect()
         })
         .await
+    }
+
+    /// The row of `changes` behind one of them.
+    pub(crate) async fn next_changes(
+        &self,
+        after: i64,
+    ) -> Result<Option<StoredChanges>, LoadError> {
+        self.read(move |connection| changes::next(connection, after))
+            .await
     }
 
     pub(crate) async fn intents(

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/sqlite/0003_errands.sql"),
     include_str!("../migrations/sqlite/0004_asides.sql"),
     include_str!("../migrations/sqlite/0005_destinations.sql"),
+    include_str!("../migrations/sqlite/0006_changes.sql"),
 ];
 
 /// The schema that brought digests and chains.

@@ -12,14 +12,15 @@ use rusqlite::{Connection, ErrorCode, Savepoint, Transaction, TransactionBehavio
 use tracing::warn;
 
 use super::reseal::reseal;
-use super::{asides, errands, open};
+use super::{asides, changes, errands, open};
 use crate::backend::{Backend, Batch, Failure, Removal, Resealed, Resealing};
 use crate::chain::{Digest, Link, Links};
+use crate::changes::{Appended, Backlog};
 use crate::error::{CommitError, OpenError};
 use crate::health::Health;
 use crate::row::{Kind, Row};
 use crate::seal::Keyring;
-use crate::soft::{SoftChange, SoftKind};
+use crate::soft::{SoftKey, SoftKind, SoftValue};
 
 /// The writing connection.
 pub(crate) struct SqliteBackend {
@@ -28,6 +29,7 @@ pub(crate) struct SqliteBackend {
     lock: Option<File>,
     keyring: Keyring,
     links: Links,
+    backlog: Backlog,
     /// Pages in the log, as of the last commit.
     log_pages: Arc<AtomicI32>,
 }
@@ -54,6 +56,7 @@ impl SqliteBackend {
             lock,
             keyring,
             links: Links::default(),
+            backlog: Backlog::default(),
             log_pages,
         })
     }
@@ -121,14 +124,16 @@ impl SqliteBackend {
 
 impl Backend for SqliteBackend {
     fn commit(&mut self, group: &[Batch]) -> Result<Vec<Result<(), CommitError>>, Failure> {
-        self.transact(|transaction, links, keyring| {
+        let (outcomes, appended) = self.transact(|transaction, links, keyring| {
             let mut outcomes = Vec::with_capacity(group.len());
+            let mut appended = Vec::new();
             for batch in group {
                 let savepoint = transaction.savepoint()?;
                 match insert_all(&savepoint, batch, links, keyring) {
-                    Ok(()) => {
+                    Ok(row) => {
                         savepoint.commit()?;
                         outcomes.push(Ok(()));
+                        appended.extend(row.map(|(number, bytes)| (number, bytes, &batch.soft)));
                     }
                     Err(InsertError::Refused(refusal)) => {
                         savepoint.finish()?;
@@ -139,8 +144,23 @@ impl Backend for SqliteBackend {
                     Err(InsertError::Database(failure)) => return Err(failure),
                 }
             }
-            Ok(outcomes)
-        })
+            Ok((outcomes, appended))
+        })?;
+        for (number, bytes, soft) in appended {
+            self.backlog.note(number, bytes, soft.iter());
+        }
+        Ok(outcomes)
+    }
+
+    fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    fn settle(&mut self) -> Result<bool, Failure> {
+        let backlog = std::mem::take(&mut self.backlog);
+        let settled = self.transact(|transaction, _, _| changes::settle(transaction, &backlog));
+        self.backlog = backlog;
+        Ok(self.backlog.settled(&settled?))
     }
 
     fn remove(&mut self, removal: &Removal, now_unix_ms: i64) -> Result<u64, Failure> {
@@ -243,12 +263,13 @@ impl From<rusqlite::Error> for InsertError {
     }
 }
 
+/// The number and length of the row of `changes` that came of it.
 fn insert_all(
     savepoint: &Savepoint<'_>,
     batch: &Batch,
     links: &mut Links,
     keyring: &Keyring,
-) -> Result<(), InsertError> {
+) -> Result<Option<(i64, usize)>, InsertError> {
     for row in &batch.rows {
         insert(savepoint, row, links, keyring)?;
     }
@@ -256,21 +277,32 @@ fn insert_all(
         asides::insert(savepoint, aside)?;
     }
     for change in &batch.soft {
-        keep(savepoint, change)?;
+        if !change.key.is_appended() {
+            keep_word(savepoint, &change.key, change.value.as_ref())?;
+        }
     }
+    let appended = match Appended::of(batch.soft.iter()) {
+        Some(row) => Some((changes::append(savepoint, &row)?, row.body.len())),
+        None => None,
+    };
     for change in &batch.intents {
         errands::change_intent(savepoint, change)?;
     }
     for change in &batch.outbox {
         errands::change_outbox(savepoint, change)?;
     }
-    Ok(())
+    Ok(appended)
 }
 
-fn keep(savepoint: &Savepoint<'_>, change: &SoftChange) -> Result<(), rusqlite::Error> {
-    let (kind, name) = (change.key.kind.as_str(), change.key.name.as_bytes());
-    match &change.value {
-        Some(value) => savepoint
+/// Puts the newest word into `state`, or takes it away there.
+pub(super) fn keep_word(
+    connection: &Connection,
+    key: &SoftKey,
+    value: Option<&SoftValue>,
+) -> Result<(), rusqlite::Error> {
+    let (kind, name) = (key.kind.as_str(), key.name.as_bytes());
+    match value {
+        Some(value) => connection
             .prepare_cached(
                 "INSERT INTO state (kind, key, version, expires_at, body, digest) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, \
@@ -282,9 +314,9 @@ fn keep(savepoint: &Savepoint<'_>, change: &SoftChange) -> Result<(), rusqlite::
                 value.version,
                 value.expires_at_unix_ms,
                 value.body,
-                value.digest(&change.key)
+                value.digest(key)
             ])?,
-        None => savepoint
+        None => connection
             .prepare_cached("DELETE FROM state WHERE kind = ?1 AND key = ?2")?
             .execute(params![kind, name])?,
     };

@@ -1,5 +1,7 @@
 //! What is so of both databases: each test runs over SQLite by itself, and over PostgreSQL with all others.
 
+use std::collections::BTreeMap;
+
 use examples::peer::postgres::Postgres;
 use helpdesk::{AccessDigest, Ask, Record, TicketId};
 use storage::{After, CommitError, Journal, Keyring, SoftChange, SoftKey, SoftKind, SoftValue};
@@ -38,6 +40,7 @@ on_both![
     every_record_comes_back_as_it_went_in,
     a_group_with_one_bad_batch_keeps_the_others_in_order,
     of_soft_state_the_newest_word_is_kept_until_it_lapses,
+    words_by_the_thousand_are_read_wherever_they_are,
     what_is_said_of_an_erased_ticket_is_not_kept,
     names_of_erased_tickets_are_forgotten_in_time,
     what_ended_before_its_sites_retention_is_purged,
@@ -255,6 +258,52 @@ async fn of_soft_state_the_newest_word_is_kept_until_it_lapses(url: &str) {
     assert!(bindings.is_empty());
     assert_eq!(journal.purge_lapsed(50).await.unwrap(), 1);
     assert_eq!(kept(0).await.unwrap().len(), 1);
+}
+
+/// More than one page of them, said anew, taken back and added to, before and after what was said is brought together.
+async fn words_by_the_thousand_are_read_wherever_they_are(url: &str) {
+    let journal = Journal::open(url).await.unwrap();
+    let mut expected = BTreeMap::new();
+    let binding = SoftChange {
+        key: SoftKey {
+            kind: SoftKind::Bindings,
+            name: "p0002".to_owned(),
+        },
+        ..soft("", 100, "[]")
+    };
+    journal.keep(vec![binding]).await.unwrap();
+    for (round, step) in [(1, 1), (2, 3), (3, 7)] {
+        let body = format!("{{\"round\":{round}}}");
+        let names = (0..9_000).step_by(step);
+        let changes = names.map(|number| {
+            let said = soft(&format!("p{number:04}"), 100, &body);
+            let value = said.value.filter(|_| number % 5 != round);
+            SoftChange { value, ..said }
+        });
+        let changes: Vec<SoftChange> = changes.collect();
+        for SoftChange { key, value } in &changes {
+            match value {
+                Some(value) => expected.insert(key.name.clone(), value.clone()),
+                None => expected.remove(&key.name),
+            };
+        }
+        journal.keep(changes).await.unwrap();
+        let read = async || journal.load_soft(SoftKind::Publications, 99).await;
+        let expected: Vec<_> = expected.clone().into_iter().collect();
+        assert!(read().await.unwrap() == expected, "round {round}");
+        if round != 2 {
+            // Upkeep reads `state` alone.
+            assert_eq!(journal.purge_lapsed(99).await.unwrap(), 0);
+            assert!(read().await.unwrap() == expected, "round {round}, settled");
+        }
+    }
+    let lapsed = journal.load_soft(SoftKind::Publications, 100).await;
+    assert_eq!(lapsed.unwrap(), []);
+    assert_eq!(journal.verify().await.unwrap().wrong, [] as [String; 0]);
+    let bindings = journal.load_soft(SoftKind::Bindings, 0).await.unwrap();
+    assert_eq!(bindings.len(), 1);
+    let all = expected.len() as u64 + 1;
+    assert_eq!(journal.purge_lapsed(100).await.unwrap(), all);
 }
 
 async fn what_is_said_of_an_erased_ticket_is_not_kept(url: &str) {

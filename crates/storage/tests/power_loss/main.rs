@@ -15,14 +15,14 @@ mod cut;
 mod disk;
 mod vfs;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use helpdesk::{Ask, Line, Record, Seq, Speaker, TicketId};
-use storage::{CommitError, Health, Journal};
+use storage::{CommitError, Health, Journal, SoftChange, SoftKey, SoftKind, SoftValue, Work};
 use tokio::runtime::Runtime;
 
 use vfs::disk;
@@ -109,6 +109,21 @@ fn line(ticket: &str) -> Record {
     }
 }
 
+/// A caller's word about its last ticket, committed with it.
+fn newest(task: u32, number: u32) -> SoftChange {
+    SoftChange {
+        key: SoftKey {
+            kind: SoftKind::Publications,
+            name: task.to_string(),
+        },
+        value: Some(SoftValue {
+            version: 1,
+            expires_at_unix_ms: SoftValue::NEVER,
+            body: number.to_string(),
+        }),
+    }
+}
+
 /// Several callers commit until `enough`; each promise is written down when it is given.
 fn work(runtime: &Runtime, url: &str, enough: impl Fn() -> bool + Copy + Send + 'static) {
     runtime.block_on(async {
@@ -120,12 +135,18 @@ fn work(runtime: &Runtime, url: &str, enough: impl Fn() -> bool + Copy + Send + 
                 let mut number = 0;
                 while !enough() {
                     let ticket = format!("{task}-{number}");
-                    journal
-                        .commit(vec![opened(&ticket), line(&ticket)])
-                        .await
-                        .unwrap();
+                    let work = Work {
+                        records: vec![opened(&ticket), line(&ticket)],
+                        soft: vec![newest(task, number)],
+                        ..Work::default()
+                    };
+                    journal.write(work).await.unwrap();
                     cut::acknowledge(ticket);
                     number += 1;
+                    if number % 8 == 0 {
+                        // Brings what was said of soft state together.
+                        journal.purge_lapsed(0).await.unwrap();
+                    }
                 }
             });
         }
@@ -155,8 +176,23 @@ async fn kept(url: &str) -> Result<HashSet<String>, String> {
             other => panic!("unexpected {other:?}"),
         }
     }
+    let words = journal.load_soft(SoftKind::Publications, 0).await;
+    let words = words.map_err(|error| error.to_string())?;
     journal.close().await;
     assert!(lines.values().all(|lines| *lines == 1), "half a batch");
+    let mut last: BTreeMap<String, u32> = BTreeMap::new();
+    // Other tests say nothing of soft state, and name their tickets otherwise.
+    for (task, number) in lines.keys().filter_map(|ticket| ticket.split_once('-')) {
+        let newest = last.entry(task.to_owned()).or_default();
+        *newest = (*newest).max(number.parse().unwrap());
+    }
+    let words = words.into_iter();
+    let words: BTreeMap<String, u32> = words
+        .map(|(task, value)| (task, value.body.parse().unwrap()))
+        .collect();
+    if words != last {
+        return Err(format!("soft state says {words:?}, and records {last:?}"));
+    }
     Ok(lines.into_keys().collect())
 }
 

@@ -149,7 +149,7 @@ impl<'a> Record<'a> {
         if !self.reason.is_empty() {
             builder = builder.reason(String::from_utf8_lossy(self.reason));
         }
-        let mut bytes = builder.build_head();
+        let mut bytes = builder.build_head(2 * self.tail.len());
         lengthen(self.tail, &mut bytes);
         bytes.into()
     }

@@ -268,7 +268,7 @@ impl World {
         let input = Input::Send {
             token: RequestToken(token),
             flow,
-            draft: draft(method).cseq(u32::try_from(token).unwrap() + 1),
+            draft: Box::new(draft(method).cseq(u32::try_from(token).unwrap() + 1)),
             branch: format!("z9hG4bK{token}"),
         };
         self.handle(sender(token), input);

@@ -66,7 +66,7 @@ fn send(script: &mut Script, token: u64) {
     script.handle(Input::Send {
         token: RequestToken(token),
         flow,
-        draft: draft(Method::Message),
+        draft: Box::new(draft(Method::Message)),
         branch: format!("z9hG4bK{token}"),
     });
 }

@@ -147,7 +147,7 @@ impl Script {
         self.handle(Input::Send {
             token: RequestToken(token),
             flow,
-            draft: draft(method),
+            draft: Box::new(draft(method)),
             branch: BRANCH.to_owned(),
         });
     }

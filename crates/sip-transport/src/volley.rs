@@ -1,0 +1,218 @@
+//! Very many requests at a time, each over its flow: handed to the sockets by the batch, and what becomes of them gathered in one
+//! place, without a task or a channel for each. Must not know what they say.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sip::{Flow, Method, RequestDraft, Response};
+use tokio::sync::{Notify, mpsc};
+
+use crate::flows::Command;
+use crate::sender::RequestError;
+use crate::transport::Shared;
+use crate::way;
+
+/// Sends requests whose answers nobody waits for one by one. Dropping it ends the waiting, not the requests.
+pub struct Volley {
+    shared: Arc<Shared>,
+    inbox: Arc<Inbox>,
+    /// Not handed over yet, all of it for the owner of one flow.
+    loaded: Vec<Shot>,
+    owner: Option<Owner>,
+    /// Our address towards the peer of the request before, where a socket is bound to all addresses.
+    route: Option<Route>,
+    /// Requests of which nothing was heard by whoever sends them.
+    under_way: usize,
+}
+
+/// What became of one request.
+#[derive(Debug)]
+pub struct Outcome {
+    /// As it was added.
+    pub key: u64,
+    /// A response of any status, or why there is none.
+    pub result: Result<Response, RequestError>,
+}
+
+/// A request on its way to the owner of its flow.
+#[derive(Debug)]
+pub(crate) struct Shot {
+    pub(crate) flow: Flow,
+    pub(crate) draft: Box<RequestDraft>,
+    pub(crate) reply: Reply,
+}
+
+/// Tells what becomes of one request; that its flow is closed, where it is dropped instead.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    key: u64,
+    inbox: Option<Arc<Inbox>>,
+}
+
+/// Outcomes that nobody has looked at: no more than there are requests under way.
+#[derive(Debug, Default)]
+struct Inbox {
+    outcomes: Mutex<Vec<Outcome>>,
+    arrived: Notify,
+}
+
+struct Owner {
+    flow_id: u64,
+    commands: mpsc::Sender<Command>,
+}
+
+#[derive(Clone, Copy)]
+struct Route {
+    remote: IpAddr,
+    local: IpAddr,
+}
+
+/// Requests in one batch: as many as the owner of a socket sends with one system call.
+const BATCH: usize = 32;
+
+impl Volley {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            inbox: Arc::default(),
+            loaded: Vec::new(),
+            owner: None,
+            route: None,
+            under_way: 0,
+        }
+    }
+
+    /// Adds a request to the other end of this flow, by this flow and no other way (RFC 5626 §5.3). It may leave before
+    /// [`Self::send`], but no earlier than one that was added before it for the same socket or connection.
+    pub fn add(&mut self, key: u64, draft: Box<RequestDraft>, flow: Flow) {
+        self.under_way += 1;
+        let reply = Reply {
+            key,
+            inbox: Some(Arc::clone(&self.inbox)),
+        };
+        if matches!(
+            draft.method(),
+            Method::Invite | Method::Ack | Method::Cancel
+        ) {
+            return reply.tell(Err(RequestError::Unsupported));
+        }
+        let is_loaded_for = |owner: &Owner| owner.flow_id == flow.id;
+        if !self.owner.as_ref().is_some_and(is_loaded_for) {
+            self.send_loaded();
+            let commands = self.shared.flows.commands(flow.id);
+            self.owner = commands.map(|commands| Owner {
+                flow_id: flow.id,
+                commands,
+            });
+        }
+        if self.owner.is_none() {
+            return reply.tell(Err(RequestError::FlowClosed));
+        }
+        let flow = self.with_concrete_local(flow);
+        self.loaded.push(Shot { flow, draft, reply });
+        if self.loaded.len() == BATCH {
+            self.send_loaded();
+        }
+    }
+
+    /// Hands over what was added.
+    pub fn send(&mut self) {
+        self.send_loaded();
+        // Another flow may have it by the next time, and the peer another route.
+        self.owner = None;
+        self.route = None;
+    }
+
+    /// What has become of requests since this was last asked; at least one outcome. Loses none where it is cancelled.
+    pub async fn outcomes(&mut self) -> Vec<Outcome> {
+        loop {
+            let outcomes = std::mem::take(&mut *self.inbox.lock());
+            if !outcomes.is_empty() {
+                self.under_way = self.under_way.saturating_sub(outcomes.len());
+                return outcomes;
+            }
+            self.inbox.arrived.notified().await;
+        }
+    }
+
+    /// Whether [`Self::outcomes`] will have something to tell.
+    pub const fn is_waiting(&self) -> bool {
+        self.under_way > 0
+    }
+
+    fn send_loaded(&mut self) {
+        let shots = std::mem::take(&mut self.loaded);
+        let Some(owner) = self.owner.as_ref().filter(|_| !shots.is_empty()) else {
+            return;
+        };
+        let (requests, error) = match owner.commands.try_send(Command::Requests(shots)) {
+            Ok(()) => return,
+            Err(mpsc::error::TrySendError::Full(command)) => (command, RequestError::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(command)) => (command, RequestError::FlowClosed),
+        };
+        if let (Command::Requests(shots), RequestError::Overloaded) = (requests, error) {
+            for shot in shots {
+                shot.reply.tell(Err(RequestError::Overloaded));
+            }
+        }
+    }
+
+    /// As [`way::with_concrete_local`], which asks the system, for many peers at one address.
+    fn with_concrete_local(&mut self, flow: Flow) -> Flow {
+        if !flow.local.ip().is_unspecified() {
+            return flow;
+        }
+        let mut concrete = flow;
+        match self.route {
+            Some(route) if route.remote == flow.remote.ip() => concrete.local.set_ip(route.local),
+            Some(_) | None => {
+                concrete = way::with_concrete_local(flow);
+                self.route = Some(Route {
+                    remote: flow.remote.ip(),
+                    local: concrete.local.ip(),
+                });
+            }
+        }
+        concrete
+    }
+}
+
+impl Drop for Volley {
+    fn drop(&mut self) {
+        self.send_loaded();
+    }
+}
+
+impl Reply {
+    pub(crate) fn tell(mut self, result: Result<Response, RequestError>) {
+        self.put(result);
+    }
+
+    fn put(&mut self, result: Result<Response, RequestError>) {
+        let Some(inbox) = self.inbox.take() else {
+            return;
+        };
+        let key = self.key;
+        let is_first = {
+            let mut outcomes = inbox.lock();
+            outcomes.push(Outcome { key, result });
+            outcomes.len() == 1
+        };
+        if is_first {
+            inbox.arrived.notify_one();
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        // The owner of the flow ends without a word only together with the flow.
+        self.put(Err(RequestError::FlowClosed));
+    }
+}
+
+impl Inbox {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Outcome>> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
