@@ -32,13 +32,19 @@ pub struct SiteSnapshot {
 #[derive(Debug, Clone, Default)]
 pub struct GroupSnapshots(Vec<Arc<[GroupSnapshot]>>);
 
-/// Groups that are shared or copied together; all parts but the last have so many.
+/// The fewest groups that are shared or copied together. Of many groups it is as many as there are parts, so that neither a
+/// part nor all of the parts are much to copy.
 const PART: usize = 8;
 
 impl GroupSnapshots {
     /// The groups in order.
     pub fn iter(&self) -> GroupIter<'_> {
         self.into_iter()
+    }
+
+    /// How many groups each part has but the last, which may have fewer.
+    fn part(&self) -> usize {
+        self.0.first().map_or(PART, |part| part.len())
     }
 
     /// How many groups there are.
@@ -53,28 +59,29 @@ impl GroupSnapshots {
 
     /// The group at a place.
     pub fn get(&self, place: usize) -> Option<&GroupSnapshot> {
-        self.0.get(place / PART)?.get(place % PART)
+        self.0.get(place / self.part())?.get(place % self.part())
     }
 
-    /// The places of groups that stand otherwise than those in the same places of `older`.
+    /// The places of groups that stand otherwise than those in the same places of `older`, which has as many.
     pub fn changed_since<'a>(&'a self, older: &'a Self) -> impl Iterator<Item = usize> + 'a {
         let parts = self.0.iter().zip(&older.0).enumerate();
         let changed = parts.filter(|(_, (part, before))| !Arc::ptr_eq(part, before));
-        changed.flat_map(|(number, (part, before))| {
+        let size = self.part();
+        changed.flat_map(move |(number, (part, before))| {
             let pairs = part.iter().zip(before.iter()).enumerate();
             let changed = pairs.filter(|(_, (group, before))| group != before);
-            changed.map(move |(place, _)| number * PART + place)
+            changed.map(move |(place, _)| number * size + place)
         })
     }
 
     /// Puts a group in its place; says whether it stood otherwise.
     pub(crate) fn put(&mut self, place: usize, stands: GroupSnapshot) -> bool {
-        let part = self.0.get_mut(place / PART);
-        let Some(part) = part.filter(|part| part.get(place % PART).is_some_and(|it| *it != stands))
-        else {
+        let (number, place) = (place / self.part(), place % self.part());
+        let part = self.0.get_mut(number);
+        let Some(part) = part.filter(|part| part.get(place).is_some_and(|it| *it != stands)) else {
             return false;
         };
-        if let Some(stood) = Arc::make_mut(part).get_mut(place % PART) {
+        if let Some(stood) = Arc::make_mut(part).get_mut(place) {
             *stood = stands;
         }
         true
@@ -90,10 +97,12 @@ pub type GroupIter<'a> = FlatMap<
 
 impl FromIterator<GroupSnapshot> for GroupSnapshots {
     fn from_iter<Groups: IntoIterator<Item = GroupSnapshot>>(groups: Groups) -> Self {
+        let groups: Vec<GroupSnapshot> = groups.into_iter().collect();
+        let part = PART.max(groups.len().isqrt());
         let mut groups = groups.into_iter().peekable();
         let parts = std::iter::from_fn(|| {
             groups.peek()?;
-            Some(groups.by_ref().take(PART).collect())
+            Some(groups.by_ref().take(part).collect())
         });
         Self(parts.collect())
     }
@@ -196,7 +205,7 @@ mod tests {
 
     #[test]
     fn each_group_keeps_its_place_and_what_changes_is_found() {
-        for count in [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7] {
+        for count in [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7, 20 * PART] {
             let before: GroupSnapshots = (0..count).map(group).collect();
             assert_eq!((before.len(), before.is_empty()), (count, count == 0));
             let names = before.iter().map(|group| group.skill.as_str().to_owned());

@@ -3,6 +3,8 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Instant};
 
+use smallvec::SmallVec;
+
 use crate::{
     activity::Activity,
     availability::Availability,
@@ -74,7 +76,7 @@ pub fn compose(
     known: Option<(&OwnKnowledge, Instant)>,
     precedence: &Precedence,
 ) -> Composed {
-    let mut all: smallvec::SmallVec<[Said<'_>; 6]> = Said::by(publications).collect();
+    let mut all = Said::by(publications);
     let desk = known.into_iter().flat_map(|(knowledge, since)| {
         knowledge.rules().map(move |rule| Said {
             statement: Statement {
@@ -137,23 +139,26 @@ struct Said<'a> {
 
 impl<'a> Said<'a> {
     /// What the publications that count say, without the idle computers of somebody who uses another one.
-    fn by(publications: &'a [Publication]) -> impl Iterator<Item = Self> {
-        let counting = || {
-            publications
-                .iter()
-                .filter(|publication| publication.counts())
-        };
-        let is_active = counting()
-            .any(|publication| publication.document.user_input == Some(UserInput::Active));
-        counting()
-            .flat_map(|publication| {
-                let statements = publication.document.statements().into_iter();
-                statements.map(|statement| Self {
+    fn by(publications: &'a [Publication]) -> SmallVec<[Self; 6]> {
+        let is_active = publications.iter().any(|publication| {
+            publication.document.user_input == Some(UserInput::Active) && publication.counts()
+        });
+        let mut all = SmallVec::new();
+        for publication in publications {
+            if !publication.counts() {
+                continue;
+            }
+            for statement in publication.document.statements() {
+                if is_active && statement.rule == Rule::Idle {
+                    continue;
+                }
+                all.push(Self {
                     statement,
                     note: publication.document.note.as_ref(),
                     since: publication.since,
-                })
-            })
-            .filter(move |said| !(is_active && said.statement.rule == Rule::Idle))
+                });
+            }
+        }
+        all
     }
 }

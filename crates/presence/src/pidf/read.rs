@@ -226,7 +226,10 @@ impl<'x> Reading<'x> {
         let Some(place) = self.places.pop() else {
             return Ok(());
         };
-        let text = self.words.trim();
+        let text = match place.holds_text() {
+            true => self.words.trim(),
+            false => "",
+        };
         let document = &mut self.document;
         match place {
             Place::Basic if text.eq_ignore_ascii_case("open") => document.basic = Some(Basic::Open),
