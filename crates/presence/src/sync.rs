@@ -3,7 +3,7 @@
 
 pub(crate) use std::sync::{
     MutexGuard,
-    atomic::{AtomicIsize, AtomicU64, fence},
+    atomic::{AtomicBool, AtomicIsize, AtomicU64, fence},
 };
 
 pub(crate) use crossbeam_queue::SegQueue;

@@ -11,17 +11,39 @@ use tokio::sync::Notify;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PresenceChanges(Arc<Changes>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Changes {
     marks: Marks,
     wake: Notify,
 }
 
+impl Default for Changes {
+    fn default() -> Self {
+        let marks = Marks::new();
+        marks.let_be();
+        Self {
+            marks,
+            wake: Notify::new(),
+        }
+    }
+}
+
 impl PresenceChanges {
     /// Says that a presentity has a newer state in the store.
     pub(super) fn mark(&self, presentity: &PresentityId) {
-        self.0.marks.mark(presentity);
-        self.0.wake.notify_one();
+        if self.0.marks.mark(presentity) {
+            self.0.wake.notify_one();
+        }
+    }
+
+    /// Somebody watches: what is read in the store from here on is the newest, or will be told.
+    pub(crate) fn follow(&self) {
+        self.0.marks.follow();
+    }
+
+    /// Nobody watches, and nobody is told.
+    pub(crate) fn let_be(&self) {
+        self.0.marks.let_be();
     }
 
     /// Returns once there may be something to poll.

@@ -97,6 +97,7 @@ impl Agent {
     /// Brings back what was written down before a restart; says how many that is. What is written down of them anew has
     /// to be kept before [`run`](Self::run) begins, so that no NOTIFY has the number of one before.
     pub(crate) fn restore(&mut self, kept: Vec<(SubscriptionId, SavedSubscription)>) -> usize {
+        self.inputs.changes.follow();
         let directory = self.directory.load_full();
         let clock = now();
         let spread = RESTART_SPREAD / u32::try_from(kept.len()).unwrap_or(u32::MAX).max(1);
@@ -121,6 +122,9 @@ impl Agent {
         // Nobody goes on watching whom the configuration of this start keeps from it.
         self.judge_anew(Lists::AreOfThisDirectory);
         loop {
+            if self.notifier.is_empty() {
+                self.inputs.changes.let_be();
+            }
             let wake_at = self.notifier.next_timeout();
             tokio::select! {
                 () = shutdown.cancelled() => return self.say_goodbye().await,
@@ -197,6 +201,7 @@ impl Agent {
     }
 
     fn handle_subscribe(&mut self, ask: SubscribeAsk) {
+        self.inputs.changes.follow();
         let SubscribeAsk {
             mut subscribe,
             formats,

@@ -22,9 +22,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use loom::{model::Builder, thread};
+use loom::{
+    model::Builder,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
-use self::store::Store;
+use self::{marks::Marks, store::Store};
 use crate::{
     document::{Basic, Document},
     entity_tag::EntityTag,
@@ -278,6 +282,31 @@ fn the_owner_ends_with_the_newest_state() {
         |world, _| world.follow(0),
         |world, (), seen| assert_eq!(world.follow(seen), world.version()),
     );
+}
+
+/// Who begins to follow while a change is under way reads the newest state at once or is told of it. What is read is no more
+/// than a number here, whose order only the marks' own fences keep.
+#[test]
+fn who_begins_to_follow_misses_no_change_under_way() {
+    loom::model(|| {
+        let marks = Arc::new(Marks::new());
+        marks.let_be();
+        let state = Arc::new(AtomicU64::new(0));
+        let (writer_marks, written) = (marks.clone(), state.clone());
+        let writer = thread::spawn(move || {
+            for version in 1..=2 {
+                written.store(version, Ordering::Relaxed);
+                writer_marks.mark(&alice());
+            }
+        });
+        marks.follow();
+        let mut seen = state.load(Ordering::Relaxed);
+        writer.join().unwrap();
+        while marks.poll().is_some() {
+            seen = state.load(Ordering::Relaxed);
+        }
+        assert_eq!(seen, 2);
+    });
 }
 
 /// A reader never goes back in time, also where nothing is published in between.

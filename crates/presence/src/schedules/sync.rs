@@ -9,7 +9,7 @@ use std::{
 
 pub(crate) use loom::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicIsize, AtomicU64, fence},
+    atomic::{AtomicBool, AtomicIsize, AtomicU64, fence},
 };
 
 /// What a map is asked to do.
