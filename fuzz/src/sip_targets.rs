@@ -15,11 +15,11 @@ pub fn message(data: &[u8]) {
     };
     read_everything(message.headers());
     assert_is_canonical(&message);
-    let Message::Request(request) = &message else {
+    let Message::Request(mut request) = message else {
         return;
     };
     let is_sound = request.check().is_ok();
-    let answer = ResponseBuilder::answer(request, StatusCode::OK)
+    let answer = ResponseBuilder::answer(&request, StatusCode::OK)
         .received_from(([192, 0, 2, 1], 5060).into())
         .to_tag("t")
         .build();

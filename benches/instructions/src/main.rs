@@ -158,7 +158,8 @@ fn read_a_publish(times: usize) {
 fn check_a_publish(times: usize) {
     let bytes = Bytes::from(sip_fixtures::publish_892().bytes);
     for _ in 0..times {
-        let Message::Request(request) = Message::parse(black_box(bytes.clone())).unwrap() else {
+        let Message::Request(mut request) = Message::parse(black_box(bytes.clone())).unwrap()
+        else {
             panic!("the fixture is a request")
         };
         request.check().unwrap();
@@ -186,7 +187,7 @@ fn write_its_200(times: usize) {
 }
 
 fn write_its_200_checked(times: usize) {
-    let request = publish_request();
+    let mut request = publish_request();
     request.check().unwrap();
     answer(&request, times);
 }

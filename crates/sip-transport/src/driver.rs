@@ -116,7 +116,7 @@ impl Driver {
             }
         };
         let (incoming, input) = match message {
-            Message::Request(request) => match request.check() {
+            Message::Request(mut request) => match request.check() {
                 Ok(()) => {
                     trace!(%flow, method = %request.method(), "request received");
                     let message = Message::Request(request);

@@ -1,15 +1,13 @@
 //! Whether control characters stand only where they may: CRLF at line ends and folds, HTAB, and whatever a
 //! backslash quotes inside a quoted string (RFC 3261 §25.1). Must not know lines or headers.
 
-use memchr::memchr;
-
 use crate::grammar::bytes::is_control;
 
 /// Whether `bytes`, all of whose `feeds` line feeds follow a return, hold no other control character, a HTAB aside.
 /// May say no for what [`is_clean`] and [`is_clean_value`] find sound.
 pub(crate) fn is_surely_clean(bytes: &[u8], feeds: usize) -> bool {
-    // With no more low bytes than the line ends have, nothing is left to look at.
-    low_bytes(bytes) == 2 * feeds && memchr(0x7f, bytes).is_none()
+    // With no more of them than the line ends have, nothing is left to look at.
+    controls(bytes) == 2 * feeds
 }
 
 /// Whether all control characters are HTABs, or CRLFs.
@@ -52,15 +50,18 @@ enum Place {
     BehindBackslash,
 }
 
-/// Counts the bytes below SP, in pieces whose count fits a byte, so that the compiler uses vectors.
-fn low_bytes(bytes: &[u8]) -> usize {
-    bytes
-        .chunks(255)
-        .map(|piece| {
-            let low = piece.iter().map(|byte| u8::from(*byte < b' '));
-            usize::from(low.fold(0_u8, u8::wrapping_add))
-        })
-        .sum()
+/// Counts the bytes below SP and DEL, in pieces whose count fits a byte and that vectors divide without a rest.
+fn controls(bytes: &[u8]) -> usize {
+    let (pieces, rest) = bytes.as_chunks::<64>();
+    pieces.iter().map(|piece| controls_in(piece)).sum::<usize>() + controls_in(rest)
+}
+
+#[inline]
+fn controls_in(piece: &[u8]) -> usize {
+    let controls = piece
+        .iter()
+        .map(|byte| u8::from(*byte < b' ') + u8::from(*byte == 0x7f));
+    usize::from(controls.fold(0_u8, u8::wrapping_add))
 }
 
 #[cfg(test)]

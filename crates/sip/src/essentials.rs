@@ -5,9 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::grammar::Params;
 use crate::header::cseq::CSeq;
-use crate::header::name_addr::NameAddr;
 use crate::header::via::Via;
-use crate::headers::Span;
+use crate::headers::{Headers, Span};
 use crate::host::Host;
 use crate::method::Method;
 use crate::uri::params::UriParams;
@@ -33,7 +32,13 @@ struct ViaPlace {
     transport: Span,
     host: HostPlace,
     port: Option<u16>,
-    params: Span,
+    params: ParamsPlace,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ParamsPlace {
+    Plain(Span),
+    Any(Span),
 }
 
 /// A Request-URI has no headers.
@@ -58,8 +63,8 @@ enum HostPlace {
 pub(crate) struct Parts<'a> {
     pub(crate) via: Via<'a>,
     pub(crate) uri: Uri<'a>,
-    pub(crate) from: NameAddr<'a>,
-    pub(crate) to: NameAddr<'a>,
+    pub(crate) from_tag: Option<&'a str>,
+    pub(crate) to_tag: Option<&'a str>,
     pub(crate) call_id: &'a str,
     pub(crate) cseq: CSeq<'a>,
 }
@@ -80,7 +85,10 @@ impl Essentials {
                 transport: text(via.transport),
                 host: host(via.host),
                 port: via.port,
-                params: place(via.params.as_bytes()),
+                params: match via.params.as_plain() {
+                    Some(params) => ParamsPlace::Plain(text(params)),
+                    None => ParamsPlace::Any(place(via.params.as_bytes())),
+                },
             },
             uri: UriPlace {
                 scheme: uri.scheme,
@@ -90,8 +98,8 @@ impl Essentials {
                 port: uri.port,
                 params: place(uri.params.as_bytes()),
             },
-            from_tag: parts.from.tag().map(text),
-            to_tag: parts.to.tag().map(text),
+            from_tag: parts.from_tag.map(text),
+            to_tag: parts.to_tag.map(text),
             call_id: text(parts.call_id),
             number: cseq.number,
             method: cseq.method,
@@ -99,56 +107,60 @@ impl Essentials {
         }
     }
 
-    pub(crate) fn via<'a>(&self, bytes: &'a [u8]) -> Via<'a> {
+    pub(crate) fn via<'a>(&self, of: &'a Headers) -> Via<'a> {
         Via {
-            transport: text(self.via.transport, bytes),
-            host: self.via.host.of(bytes),
+            transport: text(self.via.transport, of),
+            host: self.via.host.of(of),
             port: self.via.port,
-            params: Params::checked(self.via.params.of(bytes)),
+            params: match self.via.params {
+                ParamsPlace::Plain(params) => Params::plain(text(params, of)),
+                ParamsPlace::Any(params) => Params::checked(params.of(of.bytes())),
+            },
         }
     }
 
-    pub(crate) fn uri<'a>(&self, bytes: &'a [u8]) -> Uri<'a> {
+    pub(crate) fn uri<'a>(&self, of: &'a Headers) -> Uri<'a> {
+        let bytes = of.bytes();
         Uri {
             scheme: self.uri.scheme,
             user: self.uri.user.map(|user| user.of(bytes)),
             password: self.uri.password.map(|password| password.of(bytes)),
-            host: self.uri.host.of(bytes),
+            host: self.uri.host.of(of),
             port: self.uri.port,
             params: UriParams::checked(self.uri.params.of(bytes)),
             headers: None,
         }
     }
 
-    pub(crate) fn tag_of_from<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
-        self.from_tag.map(|tag| text(tag, bytes))
+    pub(crate) fn tag_of_from<'a>(&self, of: &'a Headers) -> Option<&'a str> {
+        self.from_tag.map(|tag| text(tag, of))
     }
 
     pub(crate) const fn has_to_tag(&self) -> bool {
         self.to_tag.is_some()
     }
 
-    pub(crate) fn tag_of_to<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
-        self.to_tag.map(|tag| text(tag, bytes))
+    pub(crate) fn tag_of_to<'a>(&self, of: &'a Headers) -> Option<&'a str> {
+        self.to_tag.map(|tag| text(tag, of))
     }
 
-    pub(crate) fn call_id<'a>(&self, bytes: &'a [u8]) -> &'a str {
-        text(self.call_id, bytes)
+    pub(crate) fn call_id<'a>(&self, of: &'a Headers) -> &'a str {
+        text(self.call_id, of)
     }
 
-    pub(crate) fn cseq<'a>(&self, bytes: &'a [u8]) -> CSeq<'a> {
+    pub(crate) fn cseq<'a>(&self, of: &'a Headers) -> CSeq<'a> {
         CSeq {
             number: self.number,
             method: self.method,
-            method_text: text(self.method_text, bytes),
+            method_text: text(self.method_text, of),
         }
     }
 }
 
 impl HostPlace {
-    fn of(self, bytes: &[u8]) -> Host<'_> {
+    fn of(self, of: &Headers) -> Host<'_> {
         match self {
-            Self::Name(name) => Host::Name(text(name, bytes)),
+            Self::Name(name) => Host::Name(text(name, of)),
             Self::V4(address) => Host::V4(address),
             Self::V6(address) => Host::V6(address),
         }
@@ -156,8 +168,12 @@ impl HostPlace {
 }
 
 /// By the invariant it is text.
-fn text(span: Span, bytes: &[u8]) -> &str {
-    std::str::from_utf8(span.of(bytes)).unwrap_or_default()
+fn text(span: Span, of: &Headers) -> &str {
+    let value = of.value(span);
+    match value.text {
+        Some(text) => text,
+        None => std::str::from_utf8(value.bytes).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]
@@ -166,8 +182,8 @@ mod tests {
 
     use crate::message::{Message, Request};
 
-    fn read(text: &str) -> Request {
-        match Message::parse(Bytes::from(text.to_owned())).unwrap() {
+    fn read(bytes: &[u8]) -> Request {
+        match Message::parse(Bytes::copy_from_slice(bytes)).unwrap() {
             Message::Request(request) => request,
             Message::Response(_) => panic!("not a request"),
         }
@@ -175,7 +191,13 @@ mod tests {
 
     /// What is asked of a checked request is what is asked of one that was not checked.
     fn check(text: &str) {
-        let (checked, fresh) = (read(text), read(text));
+        check_bytes(text.as_bytes());
+        // One byte of the body that is no text makes the message bytes.
+        check_bytes(&[text.as_bytes(), b"caf\xe9"].concat());
+    }
+
+    fn check_bytes(bytes: &[u8]) {
+        let (mut checked, fresh) = (read(bytes), read(bytes));
         checked.check().unwrap();
         assert!(checked.essentials().is_some() && fresh.essentials().is_none());
         assert_eq!(checked.via(), fresh.via());

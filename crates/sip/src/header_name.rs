@@ -119,17 +119,21 @@ impl HeaderName {
     /// right behind it. Says `None` for whatever is written otherwise, for names of more than 15 bytes, and for lines of
     /// less than 16.
     pub(crate) fn before_colon(line: &[u8]) -> Option<(Self, usize)> {
-        let first = u128::from_le_bytes(*line.first_chunk()?);
-        // The lowest byte that is a colon has its highest bit set here, and none below it has.
-        let difference = first ^ COLONS;
-        let colons = difference.wrapping_sub(ONES) & !difference & HIGHEST_BITS;
-        let bits_before = colons.trailing_zeros() & !7;
-        let name = first & 1_u128.checked_shl(bits_before)?.wrapping_sub(1);
-        let length = bits_before as usize / 8;
-        let last = (name >> bits_before.saturating_sub(8)) as u8;
-        let (spelling, known) = WORDS.get(slot(length, first as u8, last)).copied()??;
+        let [low, high] = words_of(line.first_chunk()?);
+        let (bits_low, bits_high) = match bits_before_colon(low) {
+            64 => (64, bits_before_colon(high)),
+            bits => (bits, 0),
+        };
+        if bits_high == 64 {
+            return None;
+        }
+        let name = [low & ones(bits_low), high & ones(bits_high)];
+        let length = (bits_low + bits_high) as usize / 8;
+        let last = *line.get(length.wrapping_sub(1))?;
+        let slot = slot(length, low as u8, last);
+        let Word { spelling, known } = WORDS.get(slot)?.as_ref()?;
         // A name that ends with NUL is the same number as one without.
-        (spelling == name && last != 0).then_some((known, length))
+        (*spelling == name && last != 0).then_some((*known, length))
     }
 
     /// Whether commas part several values on one line (RFC 3261 §7.3.1).
@@ -214,12 +218,37 @@ const SLOTS: usize = 512;
 /// Every spelling, by open addressing with linear probing; filled at compile time.
 static TABLE: [Slot; SLOTS] = filled_table();
 
-/// The names of up to 15 bytes, each as the number its bytes are, in the slots of [`TABLE`].
-static WORDS: [Option<(u128, HeaderName)>; SLOTS] = words();
+/// The names of up to 15 bytes, in the slots of [`TABLE`].
+static WORDS: [Option<Word>; SLOTS] = words();
 
-const COLONS: u128 = ONES * b':' as u128;
-const ONES: u128 = u128::MAX / 255;
-const HIGHEST_BITS: u128 = ONES << 7;
+/// A name of up to 15 bytes, as the numbers its bytes are.
+#[derive(Clone, Copy)]
+struct Word {
+    spelling: [u64; 2],
+    known: HeaderName,
+}
+
+const fn words_of(bytes: &[u8; 16]) -> [u64; 2] {
+    let both = u128::from_le_bytes(*bytes);
+    [both as u64, (both >> 64) as u64]
+}
+
+/// How many bits stand below the lowest byte that is a colon; all 64 where there is none.
+const fn bits_before_colon(word: u64) -> u32 {
+    const ONES: u64 = u64::MAX / 255;
+    // The lowest byte that is a colon has its highest bit set here, and none below it has.
+    let difference = word ^ (ONES * b':' as u64);
+    let colons = difference.wrapping_sub(ONES) & !difference & (ONES << 7);
+    colons.trailing_zeros() & !7
+}
+
+/// As many ones, from the lowest bit on.
+const fn ones(bits: u32) -> u64 {
+    match u64::MAX.checked_shl(bits) {
+        Some(zeros) => !zeros,
+        None => u64::MAX,
+    }
+}
 
 const fn slot_of(name: &[u8]) -> usize {
     match name {
@@ -270,7 +299,7 @@ const fn put(table: &mut [Slot; SLOTS], spelling: &'static [u8], name: HeaderNam
     clippy::indexing_slicing,
     reason = "evaluated at compile time only, and bounded by the loops' conditions"
 )]
-const fn words() -> [Option<(u128, HeaderName)>; SLOTS] {
+const fn words() -> [Option<Word>; SLOTS] {
     let mut words = [None; SLOTS];
     let mut at = 0;
     while at < SLOTS {
@@ -283,7 +312,10 @@ const fn words() -> [Option<(u128, HeaderName)>; SLOTS] {
                 bytes[n] = spelling[n];
                 n += 1;
             }
-            words[at] = Some((u128::from_le_bytes(bytes), name));
+            words[at] = Some(Word {
+                spelling: words_of(&bytes),
+                known: name,
+            });
         }
         at += 1;
     }

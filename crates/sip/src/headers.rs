@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use memchr::{memchr, memmem};
 use smallvec::SmallVec;
 
 use crate::controls::{follows_return, is_clean, is_clean_value, is_surely_clean};
 use crate::error::{BadRequest, ParseError};
-use crate::essentials::{Essentials, Parts};
-use crate::grammar::bytes::{is_blank, is_token};
+use crate::essentials::Essentials;
+use crate::grammar::bytes::{is_ascii, is_blank, is_token, position_far};
 use crate::header::content_length;
 use crate::header_name::HeaderName;
 use crate::values::Values;
@@ -26,15 +27,40 @@ pub const MAX_HEADER_LENGTH: usize = 8 * 1024;
 /// The headers and the body of a message.
 #[derive(Clone, Debug)]
 pub struct Headers {
-    bytes: Bytes,
+    content: Content,
     body_range: Range<usize>,
     /// Cut out when first asked for, as most messages are served without.
     body: OnceLock<Bytes>,
     lines: Lines,
     names: Names,
     defect: Option<Defect>,
+    announced: Announced,
     /// What a request's check has read.
-    essentials: OnceLock<Essentials>,
+    essentials: Option<Essentials>,
+}
+
+/// The whole message, of which nearly all are text: that is found out once, and any piece of it is then text at no cost.
+#[derive(Clone, Debug)]
+enum Content {
+    Text(ByteString),
+    Bytes(Bytes),
+}
+
+/// A piece of a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// The same, where the message is text.
+    pub(crate) text: Option<&'a str>,
+}
+
+/// What the Content-Length says about the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Announced {
+    /// It is there whole, or there is no Content-Length.
+    Whole,
+    /// There is less of it, or the length cannot be read.
+    Broken,
 }
 
 /// What the index found wrong while finding the lines; the message can still be answered.
@@ -101,40 +127,47 @@ impl Headers {
             return Err(ParseError::TooLong);
         }
         let mut headers = Self {
-            bytes,
+            content: Content::Bytes(Bytes::new()),
             body_range: 0..0,
             body: OnceLock::new(),
             lines: Lines::new(),
             names: NO_NAMES,
             defect: None,
-            essentials: OnceLock::new(),
+            announced: Announced::Whole,
+            essentials: None,
         };
         let mut index = Index::new(&mut headers.lines, first_line_defect);
-        let body_start = index.read(&headers.bytes, first_line)?;
+        let body_start = index.read(&bytes, first_line)?;
         headers.names = index.names;
         headers.defect = index.defect;
-        if index.folded {
-            headers.bytes = unfolded(&headers.bytes, &headers.lines);
-        }
-        headers.body_range = body_start..headers.bytes.len();
-        // RFC 3261 §18.3: what follows the announced length in a datagram is discarded.
-        if let Ok(Some(length)) = headers.content_length()
-            && length < headers.body_range.len()
-        {
-            headers.body_range.end = body_start + length;
+        headers.body_range = body_start..bytes.len();
+        headers.content = Content::of(match index.folded {
+            true => unfolded(&bytes, &headers.lines),
+            false => bytes,
+        });
+        match headers.content_length() {
+            // RFC 3261 §18.3: what follows the announced length in a datagram is discarded.
+            Ok(Some(length)) if length <= headers.body_range.len() => {
+                headers.body_range.end = body_start + length;
+            }
+            Ok(None) => {}
+            Ok(Some(_)) | Err(_) => headers.announced = Announced::Broken,
         }
         Ok(headers)
     }
 
     /// The whole message. Where lines were folded, the line ends inside them are blanks here.
-    pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn bytes(&self) -> &Bytes {
+        match &self.content {
+            Content::Text(text) => text.as_bytes(),
+            Content::Bytes(bytes) => bytes,
+        }
     }
 
     /// The body: as long as Content-Length says, or to the end of the message without one.
     pub fn body(&self) -> &Bytes {
         self.body
-            .get_or_init(|| self.bytes.slice(self.body_range.clone()))
+            .get_or_init(|| self.bytes().slice(self.body_range.clone()))
     }
 
     /// The value of the first line of this name, without blanks at its ends.
@@ -148,10 +181,11 @@ impl Headers {
             true => self.lines.as_slice(),
             false => &[],
         };
+        let bytes = self.bytes();
         lines
             .iter()
             .filter(move |line| line.known == Some(name))
-            .map(|line| line.value.of(&self.bytes))
+            .map(|line| line.value.of(bytes))
     }
 
     /// The single values of all lines of this name: lines split at their commas where the header is a list.
@@ -162,23 +196,46 @@ impl Headers {
 
     /// The values of all lines of a name that [`HeaderName`] does not have, compared without case.
     pub fn extension_headers(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let bytes = self.bytes();
         self.lines
             .iter()
             .filter(move |line| {
-                line.known.is_none() && line.name(&self.bytes).eq_ignore_ascii_case(name.as_bytes())
+                line.known.is_none() && line.name(bytes).eq_ignore_ascii_case(name.as_bytes())
             })
-            .map(|line| line.value.of(&self.bytes))
+            .map(|line| line.value.of(bytes))
     }
 
     /// Every line in order: its known name, its name as written, its value.
     pub fn lines(&self) -> impl Iterator<Item = (Option<HeaderName>, &[u8], &[u8])> {
-        self.lines.iter().map(|line| {
-            (
-                line.known,
-                line.name(&self.bytes),
-                line.value.of(&self.bytes),
-            )
-        })
+        let bytes = self.bytes();
+        self.lines
+            .iter()
+            .map(|line| (line.known, line.name(bytes), line.value.of(bytes)))
+    }
+
+    /// The value of the first line of this name.
+    pub(crate) fn first_value(&self, name: HeaderName) -> Option<Value<'_>> {
+        if !self.names.has(name) {
+            return None;
+        }
+        let line = self.lines.iter().find(|line| line.known == Some(name))?;
+        Some(self.value(line.value))
+    }
+
+    pub(crate) fn value(&self, span: Span) -> Value<'_> {
+        match &self.content {
+            Content::Text(text) => {
+                let text = text.get(span.range()).unwrap_or_default();
+                Value {
+                    bytes: text.as_bytes(),
+                    text: Some(text),
+                }
+            }
+            Content::Bytes(bytes) => Value {
+                bytes: span.of(bytes),
+                text: None,
+            },
+        }
     }
 
     /// Whether more than one line has this name.
@@ -186,18 +243,32 @@ impl Headers {
         self.names.repeated & Names::bit(name) != 0
     }
 
+    pub(crate) const fn announced(&self) -> Announced {
+        self.announced
+    }
+
     pub(crate) const fn defect(&self) -> Option<Defect> {
         self.defect
     }
 
-    pub(crate) fn essentials(&self) -> Option<&Essentials> {
-        self.essentials.get()
+    pub(crate) const fn essentials(&self) -> Option<&Essentials> {
+        self.essentials.as_ref()
     }
 
     /// Keeps what was read of these very headers.
-    pub(crate) fn remember(&self, parts: &Parts<'_>) {
-        self.essentials
-            .get_or_init(|| Essentials::of(parts, &self.bytes));
+    pub(crate) const fn remember(&mut self, essentials: Essentials) {
+        self.essentials = Some(essentials);
+    }
+}
+
+impl Content {
+    #[expect(clippy::expect_used, reason = "it is looked at in the line above")]
+    fn of(bytes: Bytes) -> Self {
+        // Not being text is the answer for other bytes than these are, so that they need no second owner.
+        if !is_ascii(&bytes) && std::str::from_utf8(&bytes).is_err() {
+            return Self::Bytes(bytes);
+        }
+        Self::Text(ByteString::try_from(bytes).expect("text"))
     }
 }
 
@@ -218,9 +289,14 @@ impl Names {
 
 impl HeaderLine {
     /// The line at `at`, which `rest` begins with and whose line feed is at `feed` in it, where it is written as nearly
-    /// all are: a known name in its usual spelling, a colon, one blank, a value of two bytes or more, a CRLF.
-    fn usual(rest: &[u8], feed: usize, at: usize) -> Option<Self> {
-        let (known, name_length) = HeaderName::before_colon(rest)?;
+    /// all are: a known `name` in its usual spelling, a colon, one blank, a value of two bytes or more, a CRLF.
+    fn usual(
+        rest: &[u8],
+        name: Option<(HeaderName, usize)>,
+        feed: usize,
+        at: usize,
+    ) -> Option<Self> {
+        let (known, name_length) = name?;
         let behind_colon = name_length + 1;
         let [b' ', first, .., last, b'\r'] = rest.get(behind_colon..feed)? else {
             return None;
@@ -344,9 +420,14 @@ impl<'a> Index<'a> {
     fn find_lines(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, ParseError> {
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
-            let end = memchr(b'\n', rest).ok_or(ParseError::Truncated)?;
+            let name = HeaderName::before_colon(rest);
+            // No line ends within a known name.
+            let behind = name.map_or(0, |(_, length)| length);
+            let end = behind
+                + position_far(b'\n', rest.get(behind..).unwrap_or_default())
+                    .ok_or(ParseError::Truncated)?;
             let mut next = at + end + 1;
-            if let Some(line) = HeaderLine::usual(rest, end, at)
+            if let Some(line) = HeaderLine::usual(rest, name, end, at)
                 && !matches!(bytes.get(next), Some(b' ' | b'\t'))
                 && self.lines.len() < MAX_HEADERS
             {

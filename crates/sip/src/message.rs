@@ -7,11 +7,12 @@ use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
 use crate::error::{ParseError, UriError};
+use crate::essentials::Essentials;
 use crate::grammar::bytes::{is_token, trim};
 use crate::headers::{Defect, Headers, Span};
 use crate::method::Method;
 use crate::status::StatusCode;
-use crate::uri::Uri;
+use crate::uri::{AnyUri, Uri};
 
 /// A SIP message over one `Bytes`.
 #[derive(Clone, Debug)]
@@ -123,9 +124,19 @@ impl Request {
     /// Where it is malformed, or neither `sip` nor `sips`.
     pub fn uri(&self) -> Result<Uri<'_>, UriError> {
         match self.essentials() {
-            Some(essentials) => Ok(essentials.uri(self.bytes())),
-            None => Uri::parse(self.uri_text()),
+            Some(essentials) => Ok(essentials.uri(&self.headers)),
+            None => {
+                let value = self.value(self.uri);
+                match value.text.and_then(AnyUri::usual) {
+                    Some(uri) => Ok(uri),
+                    None => AnyUri::by_grammar(value.bytes)?.into_sip(),
+                }
+            }
         }
+    }
+
+    pub(crate) const fn remember(&mut self, essentials: Essentials) {
+        self.headers.remember(essentials);
     }
 
     pub(crate) const fn version(&self) -> Version {

@@ -98,7 +98,7 @@ fn every_message_is_read_printed_and_read_again_to_the_same() {
 
 #[test]
 fn every_request_passes_the_check() {
-    for (name, request) in requests() {
+    for (name, mut request) in requests() {
         assert_eq!(request.check(), Ok(()), "{name}");
     }
 }

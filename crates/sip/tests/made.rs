@@ -23,7 +23,7 @@ fn broken_messages_get_the_verdict_they_deserve() {
         let found = match Message::parse(Bytes::from(bad.message.bytes)) {
             Err(_) => Verdict::Dropped,
             Ok(Message::Response(_)) => panic!("{name} is a response"),
-            Ok(Message::Request(request)) => {
+            Ok(Message::Request(mut request)) => {
                 let Err(fault) = request.check() else {
                     panic!("{name} passes the check");
                 };
@@ -69,7 +69,7 @@ fn odd_messages_are_sound_and_survive_their_canonical_spelling() {
         let again = Message::parse(canonical.clone()).unwrap();
         for message in [&message, &again] {
             if let Message::Request(request) = message {
-                assert_eq!(request.check(), Ok(()), "{}", fixture.name);
+                assert_eq!(request.clone().check(), Ok(()), "{}", fixture.name);
             }
         }
         assert_eq!(again.to_canonical(), canonical, "{}", fixture.name);

@@ -57,8 +57,17 @@ fn exercise(bytes: Bytes) {
     let canonical = message.to_canonical();
     assert!(Message::parse(canonical).is_ok());
     if let Message::Request(request) = &message {
-        let _ = (request.check(), request.uri());
-        let answer = ResponseBuilder::answer(request, StatusCode::OK)
+        let mut checked = request.clone();
+        if checked.check().is_ok() {
+            // What the check has read is what is read without it.
+            assert_eq!(checked.uri(), request.uri());
+            assert_eq!(checked.via(), request.via());
+            assert_eq!(checked.from_tag(), request.from_tag());
+            assert_eq!(checked.to_tag(), request.to_tag());
+            assert_eq!(checked.call_id(), request.call_id());
+            assert_eq!(checked.cseq(), request.cseq());
+        }
+        let answer = ResponseBuilder::answer(&checked, StatusCode::OK)
             .received_from("192.0.2.1:5060".parse().unwrap())
             .to_tag("t")
             .build();
@@ -176,7 +185,7 @@ proptest! {
             .header(HeaderName::Subject, subject.as_str())
             .body("text/plain", body.clone())
             .print("UDP 192.0.2.1:5060", "z9hG4bK1");
-        let Message::Request(request) = Message::parse(printed).unwrap() else {
+        let Message::Request(mut request) = Message::parse(printed).unwrap() else {
             panic!("not a request");
         };
         prop_assert_eq!(request.check(), Ok(()));

@@ -34,7 +34,9 @@ fn has(line: &[u8], name: HeaderName) -> bool {
     let tail = b"From: <sip:a@h>;tag=a\r\nTo: <sip:a@h>\r\nCall-ID: a\r\nCSeq: 1 PUBLISH\r\nMax-Forwards: 9\r\n\r\n";
     let bytes = Bytes::from([&head[..], line, &tail[..]].concat());
     match Message::parse(bytes) {
-        Ok(Message::Request(request)) => request.check().is_ok() && request.header(name).is_some(),
+        Ok(Message::Request(mut request)) => {
+            request.check().is_ok() && request.header(name).is_some()
+        }
         Ok(Message::Response(_)) | Err(_) => false,
     }
 }
@@ -70,7 +72,7 @@ fn a_stray_return_does_not_make_up_for_a_missing_one() {
         "Subject: x\r\r\n y\nOrganization: z\r\n",
     ] {
         let bytes = Bytes::from(format!("{head}{lines}{tail}"));
-        let Ok(Message::Request(request)) = Message::parse(bytes) else {
+        let Ok(Message::Request(mut request)) = Message::parse(bytes) else {
             continue;
         };
         assert!(request.check().is_err(), "{lines:?}");

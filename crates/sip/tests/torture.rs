@@ -38,10 +38,12 @@ fn each_message_is_judged_as_the_table_says() {
         let found = match Message::parse(Bytes::from(message.bytes)) {
             Err(_) => Some(Verdict::Dropped),
             Ok(Message::Response(_)) => None,
-            Ok(Message::Request(request)) => request.check().err().map(|bad| Verdict::Answered {
-                status: bad.status.code(),
-                reason: bad.reason.into_owned(),
-            }),
+            Ok(Message::Request(mut request)) => {
+                request.check().err().map(|bad| Verdict::Answered {
+                    status: bad.status.code(),
+                    reason: bad.reason.into_owned(),
+                })
+            }
         };
         if found != fault {
             wrong.push(format!("{}: {found:?} instead of {fault:?}", message.name));

@@ -10,16 +10,22 @@ use nom::character::complete::char;
 use nom::combinator::opt;
 use nom::sequence::preceded;
 
-use super::bytes::is_param_value;
-use super::usual::length_of;
+use super::bytes::position;
 use super::{Parsed, blank, param_value, token};
 use crate::text;
 
 /// The parameters after a header value, in their order; a view that allocates nothing.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Params<'a> {
-    /// Invariant: in the grammar of `*( SEMI generic-param )`.
-    raw: &'a [u8],
+    raw: Raw<'a>,
+}
+
+/// Invariant: in the grammar of `*( SEMI generic-param )`.
+#[derive(Clone, Copy)]
+enum Raw<'a> {
+    /// Without quotes and blanks, so that a semicolon ends a parameter wherever one stands.
+    Plain(&'a str),
+    Any(&'a [u8]),
 }
 
 /// One parameter.
@@ -33,7 +39,22 @@ pub struct Param<'a> {
 
 impl<'a> Params<'a> {
     pub(crate) const fn checked(raw: &'a [u8]) -> Self {
-        Self { raw }
+        Self { raw: Raw::Any(raw) }
+    }
+
+    /// What was found to be in the grammar, and to hold neither quotes nor blanks.
+    pub(crate) const fn plain(raw: &'a str) -> Self {
+        Self {
+            raw: Raw::Plain(raw),
+        }
+    }
+
+    /// Their text, where they hold neither quotes nor blanks and were read as text.
+    pub(crate) const fn as_plain(&self) -> Option<&'a str> {
+        match self.raw {
+            Raw::Plain(raw) => Some(raw),
+            Raw::Any(_) => None,
+        }
     }
 
     /// The parameters in order.
@@ -43,9 +64,9 @@ impl<'a> Params<'a> {
 
     /// The parameters in order, each with all of its bytes, its semicolon among them.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = (Param<'a>, &'a [u8])> + use<'a> {
-        let mut rest = self.raw;
+        let mut rest = self.as_bytes();
         // By the invariant, a semicolon ends a parameter wherever none is quoted.
-        let is_plain = memchr3(b'"', b' ', b'\t', rest).is_none();
+        let is_plain = self.as_plain().is_some() || memchr3(b'"', b' ', b'\t', rest).is_none();
         std::iter::from_fn(move || {
             if is_plain {
                 let param = rest.get(1..)?;
@@ -65,36 +86,40 @@ impl<'a> Params<'a> {
 
     /// All of their bytes.
     pub(crate) const fn as_bytes(&self) -> &'a [u8] {
-        self.raw
+        match self.raw {
+            Raw::Plain(raw) => raw.as_bytes(),
+            Raw::Any(raw) => raw,
+        }
     }
 
     /// The first parameter of this name, in any case.
     pub fn get(&self, name: &str) -> Option<Param<'a>> {
-        // Without quotes and blanks, one look at each byte finds the parameter or that there is none.
-        let mut rest = self.raw;
-        while let [b';', param @ ..] = rest {
-            let (param, after) = param.split_at_checked(length_of(param, is_param_value))?;
-            if !matches!(after, [] | [b';', ..]) {
-                break;
+        match self.raw {
+            Raw::Plain(raw) => {
+                let (name, value) = find_plain(raw, name)?;
+                let value = value.map(str::as_bytes);
+                Some(Param { name, value })
             }
-            let (found, value) = param.split_at_checked(name.len()).unwrap_or_default();
-            if found.eq_ignore_ascii_case(name.as_bytes()) && matches!(value, [] | [b'=', ..]) {
-                let name = std::str::from_utf8(found).ok()?;
-                let value = value.get(1..);
-                return Some(Param { name, value });
-            }
-            rest = after;
+            Raw::Any(_) => self
+                .iter()
+                .find(|param| param.name.eq_ignore_ascii_case(name)),
         }
-        if rest.is_empty() {
-            return None;
-        }
-        self.iter()
-            .find(|param| param.name.eq_ignore_ascii_case(name))
     }
 
-    /// The value of the first parameter of this name as ASCII, quotes kept.
+    /// The value of the first parameter of this name as text, quotes kept.
     pub fn token(&self, name: &str) -> Option<&'a str> {
-        std::str::from_utf8(self.get(name)?.value?).ok()
+        self.text(name)?
+    }
+
+    /// The same, told apart from a parameter whose value is none or no text.
+    pub(crate) fn text(&self, name: &str) -> Option<Option<&'a str>> {
+        match self.raw {
+            Raw::Plain(raw) => Some(find_plain(raw, name)?.1),
+            Raw::Any(_) => {
+                let value = self.get(name)?.value;
+                Some(value.and_then(|value| std::str::from_utf8(value).ok()))
+            }
+        }
     }
 
     /// The seconds that the first parameter of this name counts.
@@ -105,7 +130,7 @@ impl<'a> Params<'a> {
 
     /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
-        self.raw.is_empty()
+        self.as_bytes().is_empty()
     }
 }
 
@@ -128,6 +153,12 @@ impl<'a> Param<'a> {
     }
 }
 
+impl Default for Params<'_> {
+    fn default() -> Self {
+        Self::plain("")
+    }
+}
+
 impl PartialEq for Params<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -140,6 +171,27 @@ impl fmt::Debug for Params<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
+}
+
+/// Name and value of the first parameter of this name among plain ones.
+fn find_plain<'a>(raw: &'a str, name: &str) -> Option<(&'a str, Option<&'a str>)> {
+    let mut rest = raw;
+    while let Some(param) = rest.get(1..) {
+        if let Some((found, behind)) = param.split_at_checked(name.len())
+            && (found == name || found.eq_ignore_ascii_case(name))
+        {
+            match behind.as_bytes() {
+                [] | [b';', ..] => return Some((found, None)),
+                [b'=', value @ ..] => {
+                    let end = 1 + position(b';', value).unwrap_or(value.len());
+                    return Some((found, behind.get(1..end)));
+                }
+                _ => {}
+            }
+        }
+        rest = param.get(position(b';', param.as_bytes())?..)?;
+    }
+    None
 }
 
 /// A parameter without quotes and blanks, of which it is known that it is one.

@@ -1,45 +1,68 @@
 //! Pieces written as nearly all peers write them, read by hand in one pass. Says `None` for everything else, however
 //! well-formed, which the grammar beside it then judges. Must never read a piece otherwise than the grammar does.
 
+use std::net::Ipv4Addr;
+
 use super::Params;
-use super::bytes::{is_host, is_param_value, is_token, is_user};
+use super::bytes::{is_host, is_param_value, is_token, is_user, is_word};
 use crate::host::Host;
 
 /// The number at the beginning of `text`, of at most nine digits, and what follows it.
-pub(crate) fn number(text: &[u8]) -> Option<(u32, &[u8])> {
-    let length = length_of(text, |byte| byte.is_ascii_digit());
-    if !(1..=9).contains(&length) {
+pub(crate) fn number(text: &str) -> Option<(u32, &str)> {
+    let (mut number, mut length) = (0_u32, 0);
+    for digit in text.bytes() {
+        if !digit.is_ascii_digit() {
+            break;
+        }
+        if length == 9 {
+            return None;
+        }
+        // Nine digits fit.
+        number = number.wrapping_mul(10).wrapping_add(u32::from(digit & 15));
+        length += 1;
+    }
+    if length == 0 {
         return None;
     }
-    let (digits, rest) = text.split_at_checked(length)?;
-    let number = digits
-        .iter()
-        .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
-    Some((number, rest))
+    Some((number, text.get(length..)?))
+}
+
+/// The number that is all of `text`, as [`number`] reads it.
+pub(crate) fn whole_number(text: &[u8]) -> Option<u32> {
+    if !(1..=9).contains(&text.len()) {
+        return None;
+    }
+    text.iter().try_fold(0, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u32::from(digit & 15))?;
+        Some(number * 10 + digit)
+    })
 }
 
 /// A token that is all of `text`.
-pub(crate) fn token(text: &[u8]) -> Option<&str> {
-    if text.is_empty() || !text.iter().all(|byte| is_token(*byte)) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()
+pub(crate) fn token(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(is_token)).then_some(text)
+}
+
+/// A word that is all of `text`.
+pub(crate) fn word(text: &str) -> Option<&str> {
+    (!text.is_empty() && length_of(text, is_word) == text.len()).then_some(text)
 }
 
 /// A name or an IPv4 address at the beginning of `text`, the port behind it, and what follows both.
-pub(crate) fn host_and_port(text: &[u8]) -> Option<(Host<'_>, Option<u16>, &[u8])> {
+pub(crate) fn host_and_port(text: &str) -> Option<(Host<'_>, Option<u16>, &str)> {
     let (host, rest) = text.split_at_checked(length_of(text, is_host))?;
-    // Digits and dots alone are an address.
-    let is_name = host
-        .iter()
-        .any(|byte| !byte.is_ascii_digit() && *byte != b'.');
-    let host = std::str::from_utf8(host).ok()?;
-    let host = if is_name {
-        Host::Name(host)
-    } else {
-        Host::V4(host.parse().ok()?)
+    let host = match v4(host) {
+        Some(address) => Host::V4(address),
+        // Digits and dots alone are an address, or nothing.
+        None if host
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.') =>
+        {
+            return None;
+        }
+        None => Host::Name(host),
     };
-    let [b':', behind @ ..] = rest else {
+    let Some(behind) = rest.strip_prefix(':') else {
         return Some((host, None, rest));
     };
     let (port, rest) = number(behind)?;
@@ -47,30 +70,56 @@ pub(crate) fn host_and_port(text: &[u8]) -> Option<(Host<'_>, Option<u16>, &[u8]
     Some((host, Some(port), rest))
 }
 
+/// Four numbers below 256 with dots between, none of them with a zero before it.
+fn v4(text: &str) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let mut rest = text;
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place > 0 {
+            rest = rest.strip_prefix('.')?;
+        }
+        let (number, behind) = number(rest)?;
+        let digits = rest.len() - behind.len();
+        if digits > 1 && rest.starts_with('0') {
+            return None;
+        }
+        *octet = u8::try_from(number).ok()?;
+        rest = behind;
+    }
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
+}
+
 /// The user part before the first `@` of `text`, and what follows that; the whole text where there is none.
-pub(crate) fn user(text: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
+pub(crate) fn user(text: &str) -> Option<(Option<&[u8]>, &str)> {
     // An escape and a password are left to the grammar.
-    let length = length_of(text, |byte| is_user(byte) && byte != b'%');
-    match text.split_at_checked(length)? {
-        ([], _) => None,
-        (user, [b'@', rest @ ..]) => Some((Some(user), rest)),
+    let end = text
+        .bytes()
+        .position(|byte| !is_user(byte) || byte == b'%')
+        .unwrap_or(text.len());
+    let (user, rest) = text.split_at_checked(end)?;
+    match rest.as_bytes() {
+        _ if user.is_empty() => None,
+        [b'@', ..] => Some((Some(user.as_bytes()), rest.get(1..)?)),
         // Behind a password there may be an `@` yet.
-        (_, [b':', behind @ ..]) if behind.contains(&b'@') => None,
-        (_, [] | [b':', ..]) => Some((None, text)),
+        [b':', behind @ ..] if behind.contains(&b'@') => None,
+        [] | [b':', ..] => Some((None, text)),
         _ => None,
     }
 }
 
 /// Parameters without blanks and quotes that are all of `text`.
-pub(crate) fn params(text: &[u8]) -> Option<Params<'_>> {
+pub(crate) fn params(text: &str) -> Option<Params<'_>> {
     let mut rest = text;
-    while let [b';', param @ ..] = rest {
-        let name = length_of(param, is_token);
+    while let Some(param) = rest.strip_prefix(';') {
+        let name = param
+            .bytes()
+            .position(|byte| !is_token(byte))
+            .unwrap_or(param.len());
         if name == 0 {
             return None;
         }
         rest = param.get(name..)?;
-        if let [b'=', value @ ..] = rest {
+        if let Some(value) = rest.strip_prefix('=') {
             let length = length_of(value, is_param_value);
             if length == 0 {
                 return None;
@@ -78,14 +127,19 @@ pub(crate) fn params(text: &[u8]) -> Option<Params<'_>> {
             rest = value.get(length..)?;
         }
     }
-    rest.is_empty().then(|| Params::checked(text))
+    rest.is_empty().then(|| Params::plain(text))
 }
 
 /// How many bytes from the beginning on may stand there.
 #[inline]
-pub(super) fn length_of(text: &[u8], may_stand: impl Fn(u8) -> bool) -> usize {
-    let end = text.iter().position(|byte| !may_stand(*byte));
-    end.unwrap_or(text.len())
+fn length_of(text: &str, may_stand: impl Fn(u8) -> bool) -> usize {
+    // Eight at once, as most pieces that are asked for are longer.
+    let (eights, _) = text.as_bytes().as_chunks::<8>();
+    let all_eight = |eight: &&[u8; 8]| eight.iter().fold(true, |all, byte| all & may_stand(*byte));
+    let sure = 8 * eights.iter().take_while(all_eight).count();
+    let rest = text.as_bytes().get(sure..).unwrap_or_default();
+    let more = rest.iter().position(|byte| !may_stand(*byte));
+    sure + more.unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -94,7 +148,7 @@ mod tests {
     use nom::combinator::all_consuming;
     use proptest::prelude::*;
 
-    use super::{host_and_port, number, params, token};
+    use super::{host_and_port, number, params, token, whole_number, word};
     use crate::grammar;
     use crate::header::cseq::CSeq;
     use crate::header::name_addr::NameAddr;
@@ -104,16 +158,20 @@ mod tests {
 
     #[test]
     fn what_phones_write_is_usual() {
-        assert_eq!(number(b"70"), Some((70, &b""[..])));
-        assert_eq!(token(b"PUBLISH"), Some("PUBLISH"));
-        assert!(params(b";branch=z9hG4bK.TG~yIcX9X;rport").is_some());
-        assert!(Via::usual(b"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport").is_some());
-        assert!(Via::usual(b"SIP/2.0/TCP phone.invalid;branch=z9hG4bK1").is_some());
-        assert!(NameAddr::usual(b"<sip:alice@shop.example>;tag=1").is_some());
-        assert!(NameAddr::usual(b"<sip:shop.example:5060>").is_some());
-        assert!(NameAddr::usual(b"\"Alice\" <sip:alice@shop.example>;tag=1").is_some());
-        assert!(CSeq::usual(b"20 PUBLISH").is_some());
-        assert!(AnyUri::usual(b"sip:alice@192.0.2.1").is_some());
+        assert_eq!(number("70"), Some((70, "")));
+        assert_eq!(token("PUBLISH"), Some("PUBLISH"));
+        assert!(params(";branch=z9hG4bK.TG~yIcX9X;rport").is_some());
+        assert!(Via::usual("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport").is_some());
+        assert!(Via::usual("SIP/2.0/TCP phone.invalid;branch=z9hG4bK1").is_some());
+        assert!(name_addr("<sip:alice@shop.example>;tag=1").is_some());
+        assert!(name_addr("<sip:shop.example:5060>").is_some());
+        assert!(name_addr("\"Alice\" <sip:alice@shop.example>;tag=1").is_some());
+        assert!(CSeq::usual("20 PUBLISH").is_some());
+        assert!(AnyUri::usual("sip:alice@192.0.2.1").is_some());
+    }
+
+    fn name_addr(text: &str) -> Option<NameAddr<'_>> {
+        NameAddr::usual(text, AnyUri::usual)
     }
 
     /// Where the hand says something, the grammar says the same.
@@ -133,33 +191,38 @@ mod tests {
             tail in r#"[>]?( ?; ?(tag|rport|branch|x|)=?([a-z0-9]{0,4}|"q"|\[::1\]|[=;?,<>: /]{0,3})){0,3} ?"#,
             sent_by in r"(SIP/2\.0/|sip/2\.0/|SIP / 2\.0 / )(UDP|T[ =]?|) {0,2}([a-z.0-9:\[\]-]{0,10}|192\.0\.2\.[0-9]{1,3})(:[0-9]{0,6})?",
             cseq in r"[0-9]{0,12} {0,2}[A-Za-z :]{0,8}",
+            hosts in r"([0-9]{1,4}\.){0,5}[0-9]{0,4}(:[0-9]{1,6})?|[a-z0-9.-]{0,20}",
             anything in r#"[<>sip:@;="\\ %?a0.\[\]]{0,12}"#,
         ) {
             let addresses = [format!("{display}<{uri}{tail}"), format!("{uri}{tail}"), anything.clone()];
-            for text in addresses.iter().map(|text| text.as_bytes()) {
-                agree(NameAddr::usual(text), NameAddr::by_grammar(HeaderName::From, text).ok());
+            for text in &addresses {
+                agree(name_addr(text), NameAddr::by_grammar(HeaderName::From, text.as_bytes()).ok());
             }
-            for text in [uri.as_bytes(), anything.as_bytes(), format!("sip:{anything}").as_bytes()] {
-                agree(AnyUri::usual(text).map(AnyUri::Sip), AnyUri::by_grammar(text).ok());
+            for text in [&uri, &anything, &format!("sip:{anything}")] {
+                agree(AnyUri::usual(text).map(AnyUri::Sip), AnyUri::by_grammar(text.as_bytes()).ok());
             }
-            for text in [format!("{sent_by}{tail}"), format!("SIP/2.0/UDP {anything}"), sent_by] {
-                agree(Via::usual(text.as_bytes()), Via::by_grammar(text.as_bytes()).ok());
+            for text in [&format!("{sent_by}{tail}"), &format!("SIP/2.0/UDP {anything}"), &sent_by] {
+                agree(Via::usual(text), Via::by_grammar(text.as_bytes()).ok());
             }
-            agree(CSeq::usual(cseq.as_bytes()), CSeq::by_grammar(cseq.as_bytes()).ok());
-            for text in [&tail, &anything] {
-                let text = text.as_bytes();
-                agree(params(text), grammar::read_all(grammar::params, text));
-                agree(token(text), grammar::read_all(grammar::token, text));
+            agree(CSeq::usual(&cseq), CSeq::by_grammar(cseq.as_bytes()).ok());
+            for text in [&tail, &anything, &hosts] {
+                let bytes = text.as_bytes();
+                agree(params(text), grammar::read_all(grammar::params, bytes));
+                agree(token(text), grammar::read_all(grammar::token, bytes));
+                agree(word(text), grammar::read_all(grammar::word, bytes));
                 if let Some((host, port, rest)) = host_and_port(text) {
-                    let (left, read) = (crate::host::host, grammar::port).parse(text).unwrap();
-                    prop_assert_eq!((left, read), (rest, (host, port)));
+                    let (left, read) = (crate::host::host, grammar::port).parse(bytes).unwrap();
+                    prop_assert_eq!((left, read), (rest.as_bytes(), (host, port)));
                 }
             }
-            let digits = cseq.as_bytes();
+            let digits = cseq.trim_end_matches([' ', ':']);
+            let by_grammar = all_consuming(grammar::number).parse(digits.as_bytes());
+            let by_grammar = by_grammar.ok().map(|(_, number)| number);
             agree(
                 number(digits).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number),
-                all_consuming(grammar::number).parse(digits).ok().map(|(_, number)| number),
+                by_grammar,
             );
+            agree(whole_number(digits.as_bytes()), by_grammar);
         }
     }
 }

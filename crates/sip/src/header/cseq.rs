@@ -8,6 +8,7 @@ use crate::error::HeaderError;
 use crate::grammar::{self, Parsed, blank, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
+use crate::message::Request;
 use crate::method::Method;
 
 /// The number that orders requests, and their method.
@@ -30,7 +31,7 @@ impl<'a> CSeq<'a> {
     /// # Errors
     /// Where it is outside the grammar, or its number is too large.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        match Self::usual(value) {
+        match std::str::from_utf8(value).ok().and_then(Self::usual) {
             Some(cseq) => Ok(cseq),
             None => Self::by_grammar(value),
         }
@@ -40,15 +41,13 @@ impl<'a> CSeq<'a> {
         grammar::read_all(cseq, value).ok_or(HeaderError::malformed(HeaderName::CSeq))
     }
 
-    pub(crate) fn usual(value: &'a [u8]) -> Option<Self> {
+    pub(crate) fn usual(value: &'a str) -> Option<Self> {
         let (number, rest) = usual::number(value)?;
-        let [b' ', method @ ..] = rest else {
-            return None;
-        };
+        let method = rest.strip_prefix(' ')?;
         Some(Self {
             // Nine digits are less than the limit.
             number,
-            method: Method::from_bytes(method),
+            method: Method::from_bytes(method.as_bytes()),
             method_text: usual::token(method)?,
         })
     }
@@ -60,6 +59,27 @@ impl<'a> CSeq<'a> {
     }
 }
 
+impl Request {
+    /// The CSeq; most have the method that was read in the first line already.
+    pub(crate) fn checked_cseq(&self) -> Result<CSeq<'_>, HeaderError> {
+        let value = self.required(HeaderName::CSeq)?;
+        let usual = value.text.and_then(|text| {
+            let (number, rest) = usual::number(text)?;
+            let method_text = rest.strip_prefix(' ')?;
+            let is_same = method_text.as_bytes() == self.method_text();
+            is_same.then(|| CSeq {
+                number,
+                method: self.method(),
+                method_text,
+            })
+        });
+        match usual {
+            Some(cseq) => Ok(cseq),
+            None => CSeq::parse(value.bytes),
+        }
+    }
+}
+
 impl Headers {
     /// The CSeq.
     ///
@@ -67,9 +87,13 @@ impl Headers {
     /// Where it is missing, malformed, or there twice.
     pub fn cseq(&self) -> Result<CSeq<'_>, HeaderError> {
         if let Some(essentials) = self.essentials() {
-            return Ok(essentials.cseq(self.bytes()));
+            return Ok(essentials.cseq(self));
         }
-        CSeq::parse(self.required(HeaderName::CSeq)?)
+        let value = self.required(HeaderName::CSeq)?;
+        match value.text.and_then(CSeq::usual) {
+            Some(cseq) => Ok(cseq),
+            None => CSeq::by_grammar(value.bytes),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::take_while1;
@@ -13,7 +12,8 @@ use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, terminated};
 
 use crate::error::HeaderError;
-use crate::grammar::{self, Params, Parsed, blank, bytes, usual};
+use crate::grammar::bytes::{self, position};
+use crate::grammar::{self, Params, Parsed, blank, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 use crate::text;
@@ -36,7 +36,8 @@ impl<'a> NameAddr<'a> {
     /// # Errors
     /// Where it is outside the grammar.
     pub fn parse(name: HeaderName, value: &'a [u8]) -> Result<Self, HeaderError> {
-        match Self::usual(value) {
+        let usual = |text| Self::usual(text, AnyUri::usual);
+        match std::str::from_utf8(value).ok().and_then(usual) {
             Some(address) => Ok(address),
             None => Self::by_grammar(name, value),
         }
@@ -46,23 +47,30 @@ impl<'a> NameAddr<'a> {
         grammar::read_all(name_addr, value).ok_or(HeaderError::malformed(name))
     }
 
-    pub(crate) fn usual(value: &'a [u8]) -> Option<Self> {
-        let (display, behind) = match value {
-            [b'"', inside @ ..] => {
-                let text = inside.split(|byte| !bytes::is_quoted_text(*byte)).next()?;
-                let (quoted, rest) = value.split_at_checked(text.len() + 2)?;
-                let [.., b'"'] = quoted else {
+    /// The URI is read with `uri`.
+    pub(crate) fn usual(
+        value: &'a str,
+        uri: impl FnOnce(&'a str) -> Option<Uri<'a>>,
+    ) -> Option<Self> {
+        let (display, behind) = match value.strip_prefix('"') {
+            Some(inside) => {
+                let end = inside
+                    .bytes()
+                    .position(|byte| !bytes::is_quoted_text(byte))?;
+                let (quoted, rest) = value.split_at_checked(end + 2)?;
+                if !quoted.ends_with('"') {
                     return None;
-                };
-                (Some(quoted), bytes::trim_start(rest))
+                }
+                let rest = rest.trim_start_matches([' ', '\t']);
+                (Some(quoted.as_bytes()), rest)
             }
-            _ => (None, value),
+            None => (None, value),
         };
-        let inside = behind.strip_prefix(b"<")?;
-        let (uri, rest) = inside.split_at_checked(memchr(b'>', inside)?)?;
+        let inside = behind.strip_prefix('<')?;
+        let (address, rest) = inside.split_at_checked(position(b'>', inside.as_bytes())?)?;
         Some(Self {
             display,
-            uri: AnyUri::Sip(AnyUri::usual(uri)?),
+            uri: AnyUri::Sip(uri(address)?),
             params: usual::params(rest.get(1..)?)?,
         })
     }
@@ -109,7 +117,7 @@ impl Headers {
     /// # Errors
     /// Where it is missing, malformed, or there twice.
     pub fn from(&self) -> Result<NameAddr<'_>, HeaderError> {
-        self.tagged(HeaderName::From)
+        Ok(self.tagged(HeaderName::From, AnyUri::usual)?.0)
     }
 
     /// The To.
@@ -117,7 +125,7 @@ impl Headers {
     /// # Errors
     /// Where it is missing, malformed, or there twice.
     pub fn to(&self) -> Result<NameAddr<'_>, HeaderError> {
-        self.tagged(HeaderName::To)
+        Ok(self.tagged(HeaderName::To, AnyUri::usual)?.0)
     }
 
     /// The tag of the From.
@@ -126,8 +134,8 @@ impl Headers {
     /// Where the From is missing, malformed, or there twice.
     pub fn from_tag(&self) -> Result<Option<&str>, HeaderError> {
         match self.essentials() {
-            Some(essentials) => Ok(essentials.tag_of_from(self.bytes())),
-            None => Ok(self.from()?.tag()),
+            Some(essentials) => Ok(essentials.tag_of_from(self)),
+            None => Ok(self.tagged(HeaderName::From, AnyUri::usual)?.1),
         }
     }
 
@@ -137,18 +145,28 @@ impl Headers {
     /// Where the To is missing, malformed, or there twice.
     pub fn to_tag(&self) -> Result<Option<&str>, HeaderError> {
         match self.essentials() {
-            Some(essentials) => Ok(essentials.tag_of_to(self.bytes())),
-            None => Ok(self.to()?.tag()),
+            Some(essentials) => Ok(essentials.tag_of_to(self)),
+            None => Ok(self.tagged(HeaderName::To, AnyUri::usual)?.1),
         }
     }
 
-    /// RFC 3261 §25.1: a tag is a token, so one that cannot be read is no tag; nor is it none.
-    fn tagged(&self, name: HeaderName) -> Result<NameAddr<'_>, HeaderError> {
-        let address = NameAddr::parse(name, self.required(name)?)?;
-        let is_token = |tag: &[u8]| std::str::from_utf8(tag).is_ok();
-        match address.params.get("tag") {
-            Some(tag) if !tag.value.is_some_and(is_token) => Err(HeaderError::malformed(name)),
-            Some(_) | None => Ok(address),
+    /// The address with its tag; the usual URI in it is read with `uri`.
+    pub(crate) fn tagged<'a>(
+        &'a self,
+        name: HeaderName,
+        uri: impl FnOnce(&'a str) -> Option<Uri<'a>>,
+    ) -> Result<(NameAddr<'a>, Option<&'a str>), HeaderError> {
+        let value = self.required(name)?;
+        let usual = value.text.and_then(|text| NameAddr::usual(text, uri));
+        let address = match usual {
+            Some(address) => address,
+            None => NameAddr::by_grammar(name, value.bytes)?,
+        };
+        match address.params.text("tag") {
+            None => Ok((address, None)),
+            Some(Some(tag)) => Ok((address, Some(tag))),
+            // RFC 3261 §25.1: a tag is a token, so one that cannot be read is no tag; nor is it none.
+            Some(None) => Err(HeaderError::malformed(name)),
         }
     }
 

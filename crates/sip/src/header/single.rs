@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::HeaderError;
 use crate::grammar::{self, usual};
 use crate::header_name::HeaderName;
-use crate::headers::Headers;
+use crate::headers::{Headers, Value};
 
 /// Which state a watcher need not be told (RFC 5839 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,12 @@ impl Headers {
     /// Where it is missing, malformed, or there twice.
     pub fn call_id(&self) -> Result<&str, HeaderError> {
         if let Some(essentials) = self.essentials() {
-            return Ok(essentials.call_id(self.bytes()));
+            return Ok(essentials.call_id(self));
         }
-        grammar::read_all(grammar::word, self.required(HeaderName::CallId)?)
+        let value = self.required(HeaderName::CallId)?;
+        let usual = value.text.and_then(usual::word);
+        usual
+            .or_else(|| grammar::read_all(grammar::word, value.bytes))
             .ok_or(HeaderError::malformed(HeaderName::CallId))
     }
 
@@ -54,10 +57,7 @@ impl Headers {
         let Some(value) = self.single(HeaderName::MaxForwards)? else {
             return Ok(None);
         };
-        let hops = match usual::number(value) {
-            Some((hops, [])) => Some(hops),
-            Some(_) | None => grammar::read_all(grammar::number, value),
-        };
+        let hops = usual::whole_number(value).or_else(|| grammar::read_all(grammar::number, value));
         hops.and_then(|hops| u8::try_from(hops).ok())
             .map(Some)
             .ok_or(HeaderError::malformed(HeaderName::MaxForwards))
@@ -100,15 +100,19 @@ impl Headers {
     }
 
     /// The value of a header that must be there exactly once.
-    pub(crate) fn required(&self, name: HeaderName) -> Result<&[u8], HeaderError> {
-        self.single(name)?.ok_or(HeaderError::missing(name))
+    pub(crate) fn required(&self, name: HeaderName) -> Result<Value<'_>, HeaderError> {
+        if self.is_repeated(name) {
+            return Err(HeaderError::repeated(name));
+        }
+        self.first_value(name).ok_or(HeaderError::missing(name))
     }
 
     fn seconds(&self, name: HeaderName) -> Result<Option<Duration>, HeaderError> {
         let Some(value) = self.single(name)? else {
             return Ok(None);
         };
-        grammar::read_all(grammar::delta_seconds, value)
+        usual::whole_number(value)
+            .or_else(|| grammar::read_all(grammar::delta_seconds, value))
             .map(|seconds| Some(Duration::from_secs(u64::from(seconds))))
             .ok_or(HeaderError::malformed(name))
     }

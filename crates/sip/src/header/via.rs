@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use memchr::memchr;
 use nom::Parser;
 use nom::combinator::verify;
 use nom::sequence::preceded;
 
 use crate::error::HeaderError;
+use crate::grammar::bytes::position;
 use crate::grammar::{self, Param, Params, Parsed, blank, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
@@ -35,7 +35,7 @@ impl<'a> Via<'a> {
     /// # Errors
     /// Where it is outside the grammar.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        match Self::usual(value) {
+        match std::str::from_utf8(value).ok().and_then(Self::usual) {
             Some(via) => Ok(via),
             None => Self::by_grammar(value),
         }
@@ -45,9 +45,10 @@ impl<'a> Via<'a> {
         grammar::read_all(via, value).ok_or(HeaderError::malformed(HeaderName::Via))
     }
 
-    pub(crate) fn usual(value: &'a [u8]) -> Option<Self> {
-        let rest = value.strip_prefix(b"SIP/2.0/")?;
-        let (transport, rest) = rest.split_at_checked(memchr(b' ', rest)?)?;
+    /// A list of them is never one.
+    pub(crate) fn usual(value: &'a str) -> Option<Self> {
+        let rest = value.strip_prefix("SIP/2.0/")?;
+        let (transport, rest) = rest.split_at_checked(position(b' ', rest.as_bytes())?)?;
         let transport = usual::token(transport)?;
         let (host, port, rest) = usual::host_and_port(rest.get(1..)?)?;
         let params = usual::params(rest)?;
@@ -106,7 +107,11 @@ impl Headers {
     /// Where it is missing or malformed.
     pub fn via(&self) -> Result<Via<'_>, HeaderError> {
         if let Some(essentials) = self.essentials() {
-            return Ok(essentials.via(self.bytes()));
+            return Ok(essentials.via(self));
+        }
+        let line = self.first_value(HeaderName::Via);
+        if let Some(via) = line.and_then(|line| line.text).and_then(Via::usual) {
+            return Ok(via);
         }
         let value = self.values(HeaderName::Via).next();
         Via::parse(value.ok_or(HeaderError::missing(HeaderName::Via))?)

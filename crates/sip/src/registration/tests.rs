@@ -65,7 +65,7 @@ impl Desk {
             match output {
                 Output::Send(draft) => {
                     let bytes = draft.print("UDP 192.0.2.1:5060", "z9hG4bK1");
-                    let Message::Request(request) = Message::parse(bytes).unwrap() else {
+                    let Message::Request(mut request) = Message::parse(bytes).unwrap() else {
                         unreachable!("a request was made")
                     };
                     request.check().unwrap();

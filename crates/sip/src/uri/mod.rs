@@ -72,12 +72,7 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// `UnsupportedScheme` for other absolute URIs, else `Malformed`.
     pub fn parse(text: &'a [u8]) -> Result<Self, UriError> {
-        match AnyUri::parse(text)? {
-            AnyUri::Sip(uri) => Ok(uri),
-            AnyUri::Tel(_) | AnyUri::Mailbox(_) | AnyUri::Other(_) => {
-                Err(UriError::UnsupportedScheme)
-            }
-        }
+        AnyUri::parse(text)?.into_sip()
     }
 
     /// The user part with its escapes undone; what is not UTF-8 becomes U+FFFD, which names nobody.
@@ -95,14 +90,14 @@ impl<'a> AnyUri<'a> {
     /// # Errors
     /// `Malformed` where it is no absolute URI, or outside the grammar of its scheme where that is a known one.
     pub fn parse(text: &'a [u8]) -> Result<Self, UriError> {
-        match Self::usual(text) {
+        match std::str::from_utf8(text).ok().and_then(Self::usual) {
             Some(uri) => Ok(Self::Sip(uri)),
             None => Self::by_grammar(text),
         }
     }
 
-    pub(crate) fn usual(text: &'a [u8]) -> Option<Uri<'a>> {
-        let rest = text.strip_prefix(b"sip:")?;
+    pub(crate) fn usual(text: &'a str) -> Option<Uri<'a>> {
+        let rest = text.strip_prefix("sip:")?;
         let (user, rest) = usual::user(rest)?;
         let (host, port, rest) = usual::host_and_port(rest)?;
         rest.is_empty().then(|| Uri {
@@ -135,6 +130,13 @@ impl<'a> AnyUri<'a> {
         match all_consuming(absolute_uri).parse(text) {
             Ok((_, text)) => Ok(Self::Other(text)),
             Err(_) => Err(UriError::Malformed),
+        }
+    }
+
+    pub(crate) const fn into_sip(self) -> Result<Uri<'a>, UriError> {
+        match self {
+            Self::Sip(uri) => Ok(uri),
+            Self::Tel(_) | Self::Mailbox(_) | Self::Other(_) => Err(UriError::UnsupportedScheme),
         }
     }
 

@@ -304,7 +304,7 @@ mod tests {
 
             hello"#]]
         .assert_eq(&text.replace("\r\n", "\n"));
-        let Message::Request(request) = Message::parse(bytes).unwrap() else {
+        let Message::Request(mut request) = Message::parse(bytes).unwrap() else {
             panic!("not a request");
         };
         assert_eq!(request.check(), Ok(()));

@@ -309,7 +309,7 @@ fn text(body: &Bytes) -> String {
 
 pub(super) fn request(draft: &RequestDraft) -> Request {
     match Message::parse(draft.print("UDP 192.0.2.1:5060", "z9hG4bKb")).unwrap() {
-        Message::Request(request) => {
+        Message::Request(mut request) => {
             request.check().unwrap();
             request
         }

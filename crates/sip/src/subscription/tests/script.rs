@@ -89,7 +89,7 @@ impl Phone {
             lines = self.lines,
         );
         match Message::parse(Bytes::from(text)).unwrap() {
-            Message::Request(request) => {
+            Message::Request(mut request) => {
                 request.check().unwrap();
                 request
             }
@@ -315,7 +315,7 @@ impl Script {
                         self.notified.push(subscription);
                     }
                     let printed = draft.print("UDP 192.0.2.9:5060", "z9hG4bKours");
-                    let Message::Request(request) = Message::parse(printed).unwrap() else {
+                    let Message::Request(mut request) = Message::parse(printed).unwrap() else {
                         panic!("not a request");
                     };
                     request.check().unwrap();

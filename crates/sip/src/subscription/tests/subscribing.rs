@@ -142,7 +142,7 @@ impl Line {
             let said = match output {
                 SubscriberOutput::Send(draft) => {
                     let printed = draft.print("UDP 192.0.2.9:5060", "z9hG4bKours");
-                    let Message::Request(request) = Message::parse(printed).unwrap() else {
+                    let Message::Request(mut request) = Message::parse(printed).unwrap() else {
                         panic!("not a request");
                     };
                     request.check().unwrap();

@@ -300,7 +300,7 @@ fn a_bad_request_is_answered_with_its_reason_unless_no_answer_finds_its_way() {
                 good.replace("Via: ", "X-Via: "),
                 ack,
             ] {
-                let Message::Request(request) = parse(&text) else {
+                let Message::Request(mut request) = parse(&text) else {
                     panic!("a request was written")
                 };
                 let error: BadRequest = request.check().unwrap_err();
