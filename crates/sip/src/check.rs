@@ -110,7 +110,7 @@ impl Request {
         }
         match self.content_length()? {
             // RFC 3261 §18.3: a datagram shorter than it says is answered 400.
-            Some(length) if length > self.body().len() => {
+            Some(length) if length > self.body_bytes().len() => {
                 Err(HeaderError::malformed(HeaderName::ContentLength).into())
             }
             Some(_) | None => Ok(()),

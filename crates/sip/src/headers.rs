@@ -165,6 +165,13 @@ impl Headers {
     }
 
     /// The body: as long as Content-Length says, or to the end of the message without one.
+    pub fn body_bytes(&self) -> &[u8] {
+        self.bytes()
+            .get(self.body_range.clone())
+            .unwrap_or_default()
+    }
+
+    /// The same, for who keeps it longer than the message: it shares the memory of that, which takes an allocation.
     pub fn body(&self) -> &Bytes {
         self.body
             .get_or_init(|| self.bytes().slice(self.body_range.clone()))

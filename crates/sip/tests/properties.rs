@@ -54,6 +54,7 @@ fn exercise(bytes: Bytes) {
         headers.content_type(),
     );
     let _ = (headers.max_forwards(), headers.content_length());
+    assert_eq!(headers.body_bytes(), headers.body());
     let canonical = message.to_canonical();
     assert!(Message::parse(canonical).is_ok());
     if let Message::Request(request) = &message {

@@ -183,7 +183,7 @@ fn read_text(request: &Request, exchange: &Exchange<'_>) -> Result<Arc<str>, Han
             fail(StatusCode::UNSUPPORTED_MEDIA_TYPE).header(HeaderName::AcceptEncoding, "identity"),
         ));
     }
-    Ok(Arc::from(String::from_utf8_lossy(request.body())))
+    Ok(Arc::from(String::from_utf8_lossy(request.body_bytes())))
 }
 
 #[cfg(test)]

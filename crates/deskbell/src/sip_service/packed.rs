@@ -23,7 +23,7 @@ pub(super) enum PackedError {
 
 /// The body as it was before it was packed. A body that is not packed is the caller's to measure.
 pub(super) fn unpacked(request: &Request, limit: usize) -> Result<Cow<'_, [u8]>, PackedError> {
-    let body = request.body().as_ref();
+    let body = request.body_bytes();
     let mut encodings = request
         .values(HeaderName::ContentEncoding)
         .filter(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));

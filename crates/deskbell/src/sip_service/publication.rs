@@ -119,7 +119,7 @@ pub(super) fn read_publish<'r>(
 ) -> Result<Publish<'r>, Unreadable> {
     let publisher = Some(publisher);
     let lifetime = request.expires()?;
-    match (entity_tag, request.body().is_empty()) {
+    match (entity_tag, request.body_bytes().is_empty()) {
         (None, true) => Err(Unreadable::Nothing),
         (None, false) => match read_body(request, package)? {
             Body::Whole(document) => Ok(Publish::Initial {

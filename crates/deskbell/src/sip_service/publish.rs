@@ -1,10 +1,11 @@
 //! PUBLISH: a rep's phone states its presence, or a PBX the state of a line (RFC 3903 §6).
 //! Must not know how states are composed.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::hash::BuildHasher;
 use std::num::NonZeroU64;
 use std::time::Instant;
 
+use foldhash::fast::FixedState;
 use helpdesk::RepId;
 use presence::{Change, PresentityId, PublishError, Published, Publisher};
 use sip::{Flow, HeaderName, Request, StatusCode};
@@ -102,7 +103,7 @@ impl SipService {
             || entity_tag.is_some_and(|tag| !self.store.knows(&presentity, tag, exchange.now()));
         // RFC 3903 §6 step 4 comes before the body is looked at, and before the lifetime is. Where both can be read at no
         // cost, the store finds it out by itself.
-        let has_body = !request.body().is_empty();
+        let has_body = !request.body_bytes().is_empty();
         if has_body && is_unknown() {
             return Err(refuse(fail(StatusCode::CONDITIONAL_REQUEST_FAILED)));
         }
@@ -163,7 +164,8 @@ impl SipService {
 
 /// PUBLISHes of one phone share neither Call-ID nor tags: what they share is where they come from.
 fn publisher(flow: Flow) -> Publisher {
-    // The same over a restart, after which the phone may come back with what it remembers.
-    let key = BuildHasherDefault::<DefaultHasher>::default().hash_one(flow);
+    // The same over a restart, after which the phone may come back with what it remembers. Nobody gains by another flow
+    // of the same number: what is told apart by it are the phones of one rep.
+    let key = FixedState::default().hash_one(flow);
     Publisher(NonZeroU64::new(key).unwrap_or(NonZeroU64::MIN))
 }

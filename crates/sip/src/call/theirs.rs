@@ -256,7 +256,7 @@ impl Session {
 
     fn handle_update(&mut self, peer: &PeerRequest, effects: &mut Effects, now: Instant) {
         // RFC 3311 §5.2 wants an offer in UPDATE answered at once, which our side cannot.
-        if !peer.request.body().is_empty() {
+        if !peer.request.body_bytes().is_empty() {
             return effects.answer(peer.id, &peer.answer(StatusCode::NOT_ACCEPTABLE_HERE));
         }
         let timer = match SessionTimer::of_request(&peer.request, &effects.config) {

@@ -125,7 +125,7 @@ impl Authenticator {
         let is_known = found.is_some();
         let nobodys = Ha1::derive(suite.algorithm, &user, &self.realm, "");
         let secret = found.unwrap_or(nobodys);
-        let is_proven = credentials.prove(&secret, request.method_text(), request.body());
+        let is_proven = credentials.prove(&secret, request.method_text(), request.body_bytes());
         if !(is_proven && is_known && names_the_same(credentials.uri(), request.uri_text())) {
             return Ok(Verdict::Wrong { user });
         }

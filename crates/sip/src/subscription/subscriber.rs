@@ -385,7 +385,7 @@ impl Subscriber {
                     self.handle_terminated(&reason, now);
                 } else {
                     self.handle_active(told.left, now);
-                    if !request.body().is_empty() {
+                    if !request.body_bytes().is_empty() {
                         let document = request.body().clone();
                         self.outputs.push_back(SubscriberOutput::Document(document));
                     }

@@ -53,7 +53,7 @@ impl Message {
                 Some(single) => writer.composed(single, |out| write_value(single, line, out)),
             }
         }
-        writer.finish(headers.body())
+        writer.finish(headers.body_bytes())
     }
 }
 
