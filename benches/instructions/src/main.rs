@@ -19,7 +19,8 @@ use presence::{
     Publish, Store, StoreConfig, write_pidf,
 };
 use sip::digest::{Algorithm, Asked, Challenge, Credentials, Ha1};
-use sip::{HeaderName, Message, Request, ResponseBuilder, StatusCode};
+use sip::transaction::{Config, Endpoint, Input, Output};
+use sip::{Flow, HeaderName, Message, Protocol, Request, ResponseBuilder, StatusCode};
 
 /// How often each is done: what the second run has more than the first is that of so many times.
 const TIMES: [usize; 2] = [1_000, 3_000];
@@ -30,12 +31,13 @@ const TOLERANCE: f64 = 0.1;
 type Case = fn(usize);
 
 /// What is counted, by name.
-const CASES: [(&str, Case); 14] = [
+const CASES: [(&str, Case); 15] = [
     ("read a PUBLISH", read_a_publish),
     ("read and check a PUBLISH", check_a_publish),
     ("read eight of its headers", read_eight_headers),
     ("write its 200", write_its_200),
     ("write its 200 when it is checked", write_its_200_checked),
+    ("serve a PUBLISH to its 200", serve_a_publish),
     ("prove a digest of MD5", prove_a_digest),
     ("read a PIDF of Linphone", read_a_pidf),
     ("write a PIDF", write_a_pidf),
@@ -202,6 +204,62 @@ fn answer(request: &Request, times: usize) {
             .header(HeaderName::Expires, "3600")
             .build();
         black_box(answer);
+    }
+}
+
+/// From the datagram to the answer, through the transactions, and without what it is about.
+fn serve_a_publish(times: usize) {
+    let fixture = sip_fixtures::publish_892().bytes;
+    let digits = |label: &[u8]| {
+        let at = fixture.windows(label.len()).position(|it| it == label);
+        at.unwrap() + label.len()
+    };
+    let changing = [digits(b"branch=z9hG4bK"), digits(b"Call-ID: ")];
+    let remote = "192.0.2.10:5060".parse().unwrap();
+    let flow = Flow {
+        transport: Protocol::Udp,
+        local: "192.0.2.1:5060".parse().unwrap(),
+        remote,
+        id: 1,
+    };
+    let mut endpoint = Endpoint::new(Config::default(), [1, 2]);
+    let now = Instant::now();
+    for number in 0..times {
+        let mut bytes = fixture.clone();
+        for at in changing {
+            let place = bytes.get_mut(at..at + 8).unwrap();
+            place.copy_from_slice(format!("{number:08x}").as_bytes());
+        }
+        let Message::Request(mut request) = Message::parse(black_box(bytes.into())).unwrap() else {
+            panic!("the fixture is a request")
+        };
+        request.check().unwrap();
+        let message = Message::Request(request);
+        endpoint.handle(Input::Received { flow, message }, now);
+        let Some(Output::Request {
+            transaction,
+            request,
+            ..
+        }) = endpoint.poll_output()
+        else {
+            panic!("the request is new")
+        };
+        let response = ResponseBuilder::answer(&request, StatusCode::OK)
+            .received_from(remote)
+            .to_tag("8a9b0c1d")
+            .header(HeaderName::SipEtag, "e7")
+            .header(HeaderName::Expires, "3600")
+            .build();
+        endpoint.handle(
+            Input::Answer {
+                transaction,
+                response,
+            },
+            now,
+        );
+        let Some(Output::Transmit { .. }) = black_box(endpoint.poll_output()) else {
+            panic!("the answer is sent")
+        };
     }
 }
 

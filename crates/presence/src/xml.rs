@@ -13,7 +13,7 @@ use quick_xml::{
 };
 use thiserror::Error;
 
-pub(crate) use plain::{PlainEvent, PlainReader};
+pub(crate) use plain::{PlainEvent, PlainReader, Texts};
 
 const MOST_NESTED: usize = 32;
 const MOST_ATTRIBUTES: usize = 64;

@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
+use arrayvec::ArrayVec;
+use memchr::memchr;
 use smol_str::SmolStr;
 
 use crate::{
@@ -12,13 +13,15 @@ use crate::{
     document::{Basic, Document, UserInput},
     document_error::{DocumentError, LONGEST_DOCUMENT},
     pidf::{CIPID, DATA_MODEL, PIDF, RPID},
-    xml::{PlainEvent, PlainReader, XmlEvent, XmlReader, characters, decoded, quote},
+    xml::{PlainEvent, PlainReader, Texts, XmlEvent, XmlReader, characters, decoded, quote},
 };
 
 /// What the root element has to be.
 const EXPECTED: &str = "<presence> of urn:ietf:params:xml:ns:pidf";
 /// More than anybody does at once; further ones are left out.
 const MOST_ACTIVITIES: usize = 8;
+/// As deep as anything means anything is five: an activity of a status.
+const MOST_PLACES: usize = 5;
 /// Longest timestamp kept, in bytes; RFC 3339 needs 35 at most.
 const LONGEST_TIMESTAMP: usize = 40;
 
@@ -45,11 +48,16 @@ impl Document {
 pub(crate) fn read_plain(text: &str) -> Option<Document> {
     let mut reader = PlainReader::new(text, Vocabulary::of);
     let mut reading = Reading::default();
+    let has_returns = memchr(b'\r', text.as_bytes()).is_some();
     loop {
-        match reader.next()? {
+        let texts = match reading.gathers() {
+            true => Texts::Told,
+            false => Texts::PassedOver,
+        };
+        match reader.next(texts)? {
             PlainEvent::Open { namespace, name } => reading.open(namespace, name).ok()?,
             // XML 1.0 §2.11: its line ends are to be replaced.
-            PlainEvent::Text(piece) if reading.gathers() && piece.contains('\r') => return None,
+            PlainEvent::Text(piece) if has_returns && piece.contains('\r') => return None,
             PlainEvent::Text(piece) => reading.text(Cow::Borrowed(piece)),
             PlainEvent::Close => reading.close().ok()?,
             PlainEvent::End => return Some(reading.document),
@@ -117,7 +125,7 @@ enum NoteOf {
 }
 
 /// An open element, as far as it means anything where it stands.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Presence,
     Tuple,
@@ -125,7 +133,7 @@ enum Place {
     /// A person or a device.
     Person,
     Activities,
-    Activity(SmolStr),
+    Activity,
     Basic,
     Note(NoteOf),
     Timestamp,
@@ -135,7 +143,7 @@ enum Place {
 }
 
 impl Place {
-    fn child(&self, namespace: Vocabulary, name: &str) -> Self {
+    fn child(self, namespace: Vocabulary, name: &str) -> Self {
         use Vocabulary::{Cipid, DataModel, Pidf, Rpid};
         match (self, namespace, name) {
             (Self::Presence, Pidf, "tuple") => Self::Tuple,
@@ -153,15 +161,15 @@ impl Place {
                 Field::of(name).map_or(Self::Unknown, Self::Card)
             }
             (Self::Activities, Rpid, "note") => Self::Note(NoteOf::Person),
-            (Self::Activities, Rpid, name) => Self::Activity(name.into()),
+            (Self::Activities, Rpid, _) => Self::Activity,
             _ => Self::Unknown,
         }
     }
 
     /// Invariant: what stands in such a place is [`Place::Unknown`], so that one text at a time is gathered.
-    fn holds_text(&self) -> bool {
+    fn holds_text(self) -> bool {
         match self {
-            Self::Activity(_)
+            Self::Activity
             | Self::Basic
             | Self::Note(_)
             | Self::Timestamp
@@ -187,28 +195,41 @@ struct NeitherOpenNorClosed(String);
 struct Reading<'x> {
     document: Document,
     note_of: Option<NoteOf>,
-    places: SmallVec<[Place; 8]>,
+    /// The open elements that mean anything, each in the one before.
+    places: ArrayVec<Place, MOST_PLACES>,
+    /// How many elements are open inside of those, all unknown.
+    unknown: usize,
+    /// The name of the innermost activity.
+    activity: SmolStr,
     /// The text of the innermost place that holds any.
     words: Cow<'x, str>,
 }
 
 impl<'x> Reading<'x> {
+    #[inline]
     fn open(&mut self, namespace: Vocabulary, name: &str) -> Result<(), OtherRoot> {
         let place = match self.places.last() {
+            Some(_) if self.unknown > 0 => Place::Unknown,
             Some(parent) => parent.child(namespace, name),
             None if (namespace, name) == (Vocabulary::Pidf, "presence") => Place::Presence,
             None => return Err(OtherRoot),
         };
+        if place == Place::Unknown || self.places.try_push(place).is_err() {
+            self.unknown += 1;
+            return Ok(());
+        }
         if place.holds_text() {
             self.words = Cow::default();
         }
-        self.places.push(place);
+        if place == Place::Activity {
+            self.activity = name.into();
+        }
         Ok(())
     }
 
     /// Whether the text that comes next is kept.
     fn gathers(&self) -> bool {
-        self.places.last().is_some_and(Place::holds_text)
+        self.unknown == 0 && self.places.last().is_some_and(|place| place.holds_text())
     }
 
     fn text(&mut self, piece: Cow<'x, str>) {
@@ -222,12 +243,17 @@ impl<'x> Reading<'x> {
         }
     }
 
+    #[inline]
     fn close(&mut self) -> Result<(), NeitherOpenNorClosed> {
+        if let Some(outside) = self.unknown.checked_sub(1) {
+            self.unknown = outside;
+            return Ok(());
+        }
         let Some(place) = self.places.pop() else {
             return Ok(());
         };
         let text = match place.holds_text() {
-            true => self.words.trim(),
+            true => trimmed(&self.words),
             false => "",
         };
         let document = &mut self.document;
@@ -237,8 +263,8 @@ impl<'x> Reading<'x> {
                 document.basic = document.basic.or(Some(Basic::Closed));
             }
             Place::Basic => return Err(NeitherOpenNorClosed(text.to_owned())),
-            Place::Activity(name) => {
-                let activity = Activity::from_element(&name, text);
+            Place::Activity => {
+                let activity = Activity::from_element(&self.activity, text);
                 if document.activities.len() < MOST_ACTIVITIES
                     && !document.activities.contains(&activity)
                 {
@@ -275,6 +301,14 @@ impl<'x> Reading<'x> {
             | Place::Unknown => {}
         }
         Ok(())
+    }
+}
+
+/// Most texts have nothing around them, which shows without a search for every kind of space.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 

@@ -2,9 +2,12 @@
 //! Must not know what the transaction does with it.
 
 use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::net::SocketAddr;
+
+use foldhash::fast::FixedState;
+use siphasher::sip::SipHasher13;
+use siphasher::sip128;
 
 use crate::error::HeaderError;
 use crate::flow::Flow;
@@ -174,11 +177,11 @@ impl Keys {
 
     /// The branch alone: a retransmission from a rebound NAT has the same one, a merged request never.
     pub(super) fn of_branch(&self, via: &Via<'_>) -> BranchKey {
-        let mut material = Material::new(7);
-        if let Some(branch) = via.branch() {
-            material.piece(branch.as_bytes());
-        }
-        BranchKey(self.half_digest(&material))
+        // Whoever makes two branches look the same has a request of their own taken for a repetition, so that a quick
+        // hash is good enough.
+        let [secret, _] = self.secret;
+        let hasher = FixedState::with_seed(secret);
+        BranchKey(hasher.hash_one(via.branch().unwrap_or_default().as_bytes()))
     }
 
     /// The key of a request of ours.
@@ -215,25 +218,20 @@ impl Keys {
         format!("{digest:032x}")
     }
 
-    /// Two passes of SipHash, keyed by beginning with the secret.
+    /// One pass of SipHash with all bits of its wider form.
     fn digest(&self, material: &Material) -> u128 {
-        let [high, low] = self.secret.map(|secret| keyed(secret, material));
-        u128::from(high) << 64 | u128::from(low)
+        let [high, low] = self.secret;
+        let hasher = sip128::SipHasher13::new_with_keys(high, low);
+        let hash = material.in_one_piece(|piece| hasher.hash(piece));
+        hash.as_u128()
     }
 
-    /// One pass, where a collision costs no more than a refusal.
+    /// The same with half of the bits, where a collision costs no more than a refusal.
     fn half_digest(&self, material: &Material) -> u64 {
-        let [secret, _] = self.secret;
-        keyed(secret, material)
+        let [high, low] = self.secret;
+        let hasher = SipHasher13::new_with_keys(high, low);
+        material.in_one_piece(|piece| hasher.hash(piece))
     }
-}
-
-fn keyed(secret: u64, material: &Material) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write_u64(secret);
-    hasher.write(material.short.get(..material.length).unwrap_or_default());
-    hasher.write(&material.long);
-    hasher.finish()
 }
 
 /// What is hashed, gathered first: a hasher is quicker with one long piece than with many short ones.
@@ -263,8 +261,12 @@ impl Material {
     }
 
     fn piece(&mut self, piece: &[u8]) {
-        self.push(&piece.len().to_le_bytes());
+        self.length_of(piece);
         self.push(piece);
+    }
+
+    fn length_of(&mut self, piece: &[u8]) {
+        self.push(&(piece.len() as u32).to_le_bytes());
     }
 
     fn number(&mut self, number: u32) {
@@ -288,12 +290,25 @@ impl Material {
     fn sent_by(&mut self, via: &Via<'_>) {
         match via.host {
             // Names are compared without case.
-            Host::Name(name) => self.piece(name.to_ascii_lowercase().as_bytes()),
+            Host::Name(name) => {
+                self.length_of(name.as_bytes());
+                for byte in name.bytes() {
+                    self.push(&[byte.to_ascii_lowercase()]);
+                }
+            }
             Host::V4(address) => self.piece(&address.octets()),
             Host::V6(address) => self.piece(&address.octets()),
         }
         // No port is 0.
         self.number(via.port.unwrap_or_default().into());
+    }
+
+    fn in_one_piece<T>(&self, hash: impl FnOnce(&[u8]) -> T) -> T {
+        let short = self.short.get(..self.length).unwrap_or_default();
+        match self.long[..] {
+            [] => hash(short),
+            [..] => hash(&[short, &self.long].concat()),
+        }
     }
 
     fn push(&mut self, bytes: &[u8]) {
