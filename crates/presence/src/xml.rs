@@ -444,7 +444,10 @@ pub(crate) fn is_xml_char(sign: char) -> bool {
 }
 
 /// Text as it may stand in an element or an attribute; what XML cannot hold becomes U+FFFD.
-pub fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_xml_char) {
+        return escape(text);
+    }
     let writable: String = text
         .chars()
         .map(|sign| {
@@ -455,7 +458,7 @@ pub fn escaped(text: &str) -> String {
             }
         })
         .collect();
-    escape(&writable).into_owned()
+    escape(writable)
 }
 
 /// Shortens what may repeat a stranger's text, and keeps it on one line: it may end up in a header.

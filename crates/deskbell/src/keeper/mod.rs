@@ -421,7 +421,11 @@ fn now() -> Clock {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
     use presence::{Document, Publish, StoreConfig};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -446,6 +450,28 @@ mod tests {
         assert_eq!(store.poll_edited(), None);
         let kept = journal.load_soft(SoftKind::Publications, unix_ms());
         kept.await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn nothing_to_keep_costs_a_look_for_each_tick() {
+        for durability in [Durability::Behind, Durability::Strict] {
+            let (keeper, way) = Keeper::new(
+                Journal::open("sqlite::memory:").await.unwrap(),
+                Arc::new(Store::new(StoreConfig::new([1; 16])).with_edits()),
+                Arc::new(Bindings::new(Duration::ZERO)),
+                KeptSubscriptions::default(),
+                durability,
+            );
+            let mut running = pin!(keeper.run(CancellationToken::new()));
+            let mut looks = 0;
+            let counted = poll_fn(|context| {
+                looks += 1;
+                running.as_mut().poll(context)
+            });
+            assert!(timeout(10 * TICK, counted).await.is_err());
+            assert!(looks < 50, "{looks} looks in ten ticks");
+            drop(way);
+        }
     }
 
     #[tokio::test]

@@ -17,7 +17,8 @@ struct Elements(String);
 
 impl Elements {
     fn add(&mut self, name: &str, value: impl std::fmt::Display) {
-        let value = escaped(&value.to_string());
+        let value = value.to_string();
+        let value = escaped(&value);
         // Writing to a string cannot fail.
         let _ = write!(self.0, "<{name}>{value}</{name}>");
     }

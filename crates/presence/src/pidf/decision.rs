@@ -22,17 +22,27 @@ pub struct Decision {
     pub rule: Option<Rule>,
 }
 
-/// The element for a state that somebody has decided.
-pub(super) fn element(state: &Composed) -> Option<String> {
+/// Writes the element for a state that somebody has decided.
+pub(super) fn push_element(text: &mut String, state: &Composed) {
     let source = match state.source {
         Source::Hand | Source::Line | Source::Computer | Source::Desk => state.source,
-        Source::Nothing => return None,
+        Source::Nothing => return,
     };
-    let rule = state.rule.map(|rule| format!(" rule=\"{rule}\""));
-    let rule = rule.unwrap_or_default();
-    Some(format!(
-        "<d:decided xmlns:d=\"{NAMESPACE}\" by=\"{source}\"{rule}/>"
-    ))
+    for piece in [
+        "<d:decided xmlns:d=\"",
+        NAMESPACE,
+        "\" by=\"",
+        source.as_str(),
+        "\"",
+    ] {
+        *text += piece;
+    }
+    if let Some(rule) = state.rule {
+        for piece in [" rule=\"", rule.as_str(), "\""] {
+            *text += piece;
+        }
+    }
+    *text += "/>";
 }
 
 /// What decided the state in a document of this server, or another one of its kind; nothing where it does not say.

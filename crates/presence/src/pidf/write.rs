@@ -1,8 +1,6 @@
 //! Writes a composed state as a presence document (RFC 3863, RFC 4479, RFC 4480) that phones really read.
 //! Must not know how the state was composed.
 
-use std::fmt::Write;
-
 use crate::{
     activity::Activity,
     availability::Availability,
@@ -31,20 +29,13 @@ pub fn write_dated_pidf(entity: &str, state: &Composed, since: Option<&str>) -> 
     let mut text = String::with_capacity(640 + note.len() * 2);
     text += r#"<?xml version="1.0" encoding="UTF-8"?>"#;
     text += "\n<presence";
-    push(
-        &mut text,
-        format_args!(r#" xmlns="{PIDF}" xmlns:dm="{DATA_MODEL}" xmlns:rpid="{RPID}""#),
-    );
-    push(
-        &mut text,
-        format_args!(" entity=\"{}\">\n", escaped(entity)),
-    );
-    push(
-        &mut text,
-        format_args!(r#"<tuple id="t1"><status><basic>{basic}</basic></status>"#),
-    );
+    push(&mut text, [" xmlns=\"", PIDF, "\" xmlns:dm=\"", DATA_MODEL]);
+    push(&mut text, ["\" xmlns:rpid=\"", RPID, "\" entity=\""]);
+    push(&mut text, [&escaped(entity), "\">\n"]);
+    push(&mut text, ["<tuple id=\"t1\"><status><basic>", basic]);
+    text += "</basic></status>";
     if !note.is_empty() {
-        push(&mut text, format_args!("<note>{note}</note>"));
+        push(&mut text, ["<note>", &note, "</note>"]);
     }
     text += "</tuple>\n";
     text += r#"<dm:person id="p1">"#;
@@ -57,15 +48,14 @@ pub fn write_dated_pidf(entity: &str, state: &Composed, since: Option<&str>) -> 
         (Source::Hand | Source::Line | Source::Desk | Source::Nothing, _) => "",
     };
     // RFC 4479 §3.3: what is of other namespaces stands before notes and timestamp.
-    text += &decision::element(state).unwrap_or_default();
+    decision::push_element(&mut text, state);
     if !note.is_empty() {
-        push(&mut text, format_args!("<dm:note>{note}</dm:note>"));
+        push(&mut text, ["<dm:note>", &note, "</dm:note>"]);
     }
     if let Some(since) = since {
-        let since = escaped(since);
         push(
             &mut text,
-            format_args!("<dm:timestamp>{since}</dm:timestamp>"),
+            ["<dm:timestamp>", &escaped(since), "</dm:timestamp>"],
         );
     }
     text += "</dm:person>\n</presence>\n";
@@ -91,20 +81,18 @@ fn push_activities(text: &mut String, state: &Composed) {
     for activity in state.activity.iter().chain(&plain) {
         match activity {
             Activity::Other(other) => {
-                push(
-                    text,
-                    format_args!("<rpid:other>{}</rpid:other>", escaped(other)),
-                );
+                push(text, ["<rpid:other>", &escaped(other), "</rpid:other>"]);
             }
-            known => push(text, format_args!("<rpid:{}/>", known.element())),
+            known => push(text, ["<rpid:", known.element(), "/>"]),
         }
     }
     text.push_str("</rpid:activities>");
 }
 
-fn push(text: &mut String, piece: std::fmt::Arguments<'_>) {
-    // Writing to a String never fails.
-    let _ = text.write_fmt(piece);
+fn push<const N: usize>(text: &mut String, pieces: [&str; N]) {
+    for piece in pieces {
+        text.push_str(piece);
+    }
 }
 
 #[cfg(test)]

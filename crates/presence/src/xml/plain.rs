@@ -143,6 +143,7 @@ impl<'x, N: Clone> PlainReader<'x, N> {
         let name = Name::at(self.text, self.at + 1)?;
         let mut at = self.at + 1 + name.written.len();
         let mut attributes: ArrayVec<Name<'x>, MOST_ATTRIBUTES> = ArrayVec::new();
+        let mut has_prefixed = false;
         loop {
             let after_the_last = at;
             at = after(&SPACES, bytes, at);
@@ -174,25 +175,28 @@ impl<'x, N: Clone> PlainReader<'x, N> {
             if attributes.iter().any(is_this) {
                 return None;
             }
-            match (attribute.prefix(), attribute.local()) {
-                ("", "xmlns") => self.bind("", self.text.get(value..value + length)?)?,
-                ("xmlns", prefix) => self.bind(prefix, self.text.get(value..value + length)?)?,
-                _ => {}
+            match attribute.parts() {
+                (Some("xmlns"), prefix) => self.bind(prefix, self.text.get(value..at - 1)?)?,
+                (Some("xml"), _) => {}
+                (Some(_), _) => has_prefixed = true,
+                (None, "xmlns") => self.bind("", self.text.get(value..at - 1)?)?,
+                (None, _) => {}
             }
             attributes.try_push(attribute).ok()?;
         }
         // Namespaces may be declared after the names that they are for.
-        let is_known = |name: &Name<'_>| {
-            matches!(name.prefix(), "" | "xml" | "xmlns")
-                || self.namespace_of(name.prefix()).is_some()
+        let is_known = |name: &Name<'_>| match name.parts() {
+            (None | Some("xml" | "xmlns"), _) => true,
+            (Some(prefix), _) => self.namespace_of(prefix).is_some(),
         };
-        if !attributes.iter().all(is_known) {
+        if has_prefixed && !attributes.iter().all(is_known) {
             return None;
         }
-        let namespace = match (self.namespace_of(name.prefix()), name.prefix()) {
+        let (prefix, local) = name.parts();
+        let namespace = match (self.namespace_of(prefix.unwrap_or_default()), prefix) {
             (Some(namespace), _) => namespace,
-            (None, "") => (self.recognise)(""),
-            (None, _) => return None,
+            (None, None) => (self.recognise)(""),
+            (None, Some(_)) => return None,
         };
         self.root = Root::Begun;
         let opened = Opened {
@@ -202,7 +206,7 @@ impl<'x, N: Clone> PlainReader<'x, N> {
         self.open.try_push(opened).ok()?;
         Some(PlainEvent::Open {
             namespace,
-            name: name.local(),
+            name: local,
         })
     }
 
@@ -258,15 +262,14 @@ impl<'x> Name<'x> {
         Some(Self { written, prefix })
     }
 
-    /// Empty if there is none.
-    fn prefix(&self) -> &'x str {
-        self.written.get(..self.prefix).unwrap_or_default()
-    }
-
-    fn local(&self) -> &'x str {
+    /// Its prefix and what comes after it.
+    fn parts(&self) -> (Option<&'x str>, &'x str) {
         match self.prefix {
-            0 => self.written,
-            prefix => self.written.get(prefix + 1..).unwrap_or_default(),
+            0 => (None, self.written),
+            length => match self.written.split_at_checked(length) {
+                Some((prefix, local)) => (Some(prefix), local.get(1..).unwrap_or_default()),
+                None => (None, self.written),
+            },
         }
     }
 }

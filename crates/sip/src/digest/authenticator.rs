@@ -17,6 +17,8 @@ use crate::uri::Uri;
 pub struct Authenticator {
     realm: String,
     nonces: NonceKeeper,
+    /// What answers of unknown users are judged by, for each of [`Algorithm::ALL`].
+    nobodys: [Ha1; Algorithm::ALL.len()],
 }
 
 /// How somebody may prove an identity.
@@ -71,9 +73,12 @@ pub enum Verdict {
 impl Authenticator {
     /// One that has challenged nobody.
     pub fn new(realm: impl Into<String>, nonces: NonceKeeper) -> Self {
+        let realm = realm.into();
+        let nobodys = Algorithm::ALL.map(|algorithm| Ha1::derive(algorithm, "", &realm, ""));
         Self {
-            realm: realm.into(),
+            realm,
             nonces,
+            nobodys,
         }
     }
 
@@ -90,17 +95,17 @@ impl Authenticator {
         occasion: Occasion,
     ) -> impl Iterator<Item = String> {
         let Occasion { source, salt, now } = occasion;
-        let nonce = self.nonces.issue(source, salt, now);
+        let mut challenge = Challenge {
+            realm: self.realm.clone(),
+            nonce: self.nonces.issue(source, salt, now),
+            suite: Algorithm::Md5.into(),
+            is_stale: freshness == Freshness::NonceUsedUp,
+            qualities: offer.qualities.clone(),
+            opaque: None,
+        };
         offer.suites.iter().map(move |suite| {
-            Challenge {
-                realm: self.realm.clone(),
-                nonce: nonce.clone(),
-                suite: *suite,
-                is_stale: freshness == Freshness::NonceUsedUp,
-                qualities: offer.qualities.clone(),
-                opaque: None,
-            }
-            .to_string()
+            challenge.suite = *suite;
+            challenge.to_string()
         })
     }
 
@@ -123,9 +128,14 @@ impl Authenticator {
         let found = secret_of(&user, suite.algorithm)
             .filter(|secret| secret.algorithm() == suite.algorithm);
         let is_known = found.is_some();
-        let nobodys = Ha1::derive(suite.algorithm, &user, &self.realm, "");
-        let secret = found.unwrap_or(nobodys);
-        let is_proven = credentials.prove(&secret, request.method_text(), request.body_bytes());
+        let nobodys = self
+            .nobodys
+            .iter()
+            .find(|secret| secret.algorithm() == suite.algorithm);
+        let Some(secret) = found.as_ref().or(nobodys) else {
+            return Ok(Verdict::Wrong { user });
+        };
+        let is_proven = credentials.prove(secret, request.method_text(), request.body_bytes());
         if !(is_proven && is_known && names_the_same(credentials.uri(), request.uri_text())) {
             return Ok(Verdict::Wrong { user });
         }
@@ -142,7 +152,7 @@ impl Authenticator {
                 let is_aging = age > offer.nonce_lifetime / 2;
                 let Occasion { source, salt, now } = occasion;
                 let next = is_aging.then(|| self.nonces.issue(source, salt, now));
-                let info = authentication_info(&credentials, &secret, suite, next.as_deref());
+                let info = authentication_info(&credentials, secret, suite, next.as_deref());
                 Verdict::Good { user, info }
             }
         })
@@ -192,6 +202,9 @@ pub enum Freshness {
     NonceUsedUp,
 }
 
+/// Bytes that the value of Authentication-Info seldom has more of.
+const LONG_INFO: usize = 192;
+
 /// RFC 7616 §3.5, for an answer without a body.
 fn authentication_info(
     credentials: &Credentials<'_>,
@@ -203,15 +216,19 @@ fn authentication_info(
     let quality = protection.quality()?;
     let hashed = protection.hashed(b"")?;
     let response = credentials.server_response(secret, suite, b"");
-    let text = |bytes| String::from_utf8_lossy(bytes);
-    let mut info = next_nonce.map_or_else(String::new, |nonce| format!("nextnonce=\"{nonce}\", "));
-    info.push_str(&format!(
-        "qop={}, rspauth=\"{}\", cnonce=\"{}\", nc={}",
-        quality.as_str(),
-        text(response.as_bytes()),
-        text(hashed.client_nonce),
-        text(hashed.nonce_count)
-    ));
+    let mut info = String::with_capacity(LONG_INFO);
+    if let Some(nonce) = next_nonce {
+        info.extend(["nextnonce=\"", nonce, "\", "]);
+    }
+    for (before, value) in [
+        ("qop=", quality.as_str().as_bytes()),
+        (", rspauth=\"", response.as_bytes()),
+        ("\", cnonce=\"", hashed.client_nonce),
+        ("\", nc=", hashed.nonce_count),
+    ] {
+        info.push_str(before);
+        info.push_str(&String::from_utf8_lossy(value));
+    }
     Some(info)
 }
 

@@ -72,7 +72,7 @@ impl NonceKeeper {
     /// A keeper that has issued nothing. `key` is random, and new at each start.
     pub fn new(key: [u8; 32], now: Instant) -> Self {
         Self {
-            key: NonceKey(key),
+            key: NonceKey::new(key),
             started: now,
             uses: std::array::from_fn(|_| Shard::default()),
             remembered: REMEMBERED,
@@ -87,8 +87,12 @@ impl NonceKeeper {
         age.copy_from_slice(&self.age(now).to_be_bytes());
         salt_place.copy_from_slice(&salt.to_be_bytes());
         let proof = self.key.prove(&stamp, source);
-        let bytes: Vec<u8> = stamp.into_iter().skip(UNWRITTEN).chain(proof).collect();
-        URL_SAFE_NO_PAD.encode(bytes)
+        let mut bytes = [0; AGE + SALT + PROOF];
+        for (place, byte) in bytes.iter_mut().zip(stamp.into_iter().chain(proof)) {
+            *place = byte;
+        }
+        let (_, written) = bytes.split_at(UNWRITTEN);
+        URL_SAFE_NO_PAD.encode(written)
     }
 
     /// Counts one use of a nonce that came with a right response.
@@ -132,10 +136,19 @@ impl NonceKeeper {
     }
 }
 
-/// The key of the HMAC; not shown.
-struct NonceKey([u8; 32]);
+/// An HMAC that has taken in its key, which is half of its work; not shown.
+struct NonceKey(Hmac<Sha256>);
 
 impl NonceKey {
+    fn new(key: [u8; 32]) -> Self {
+        // RFC 2104 §2: a key shorter than the block is filled up with zeros.
+        let mut block = [0; 64];
+        for (place, byte) in block.iter_mut().zip(key) {
+            *place = byte;
+        }
+        Self(<Hmac<Sha256> as KeyInit>::new(&block.into()))
+    }
+
     fn prove(&self, stamp: &[u8], source: IpAddr) -> impl Iterator<Item = u8> + use<> {
         self.mac(stamp, source)
             .finalize()
@@ -150,12 +163,7 @@ impl NonceKey {
     }
 
     fn mac(&self, stamp: &[u8], source: IpAddr) -> Hmac<Sha256> {
-        // RFC 2104 §2: a key shorter than the block is filled up with zeros.
-        let mut block = [0; 64];
-        for (place, byte) in block.iter_mut().zip(self.0) {
-            *place = byte;
-        }
-        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+        let mut mac = self.0.clone();
         mac.update(stamp);
         // An IPv4 address that came through an IPv6 socket is the same address.
         match source.to_canonical() {

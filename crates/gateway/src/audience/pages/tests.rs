@@ -1,3 +1,5 @@
+//! Pages over streams in memory, with time moved by hand.
+
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr};
