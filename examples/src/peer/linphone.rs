@@ -1,6 +1,7 @@
 //! linphonec as a rep: registers over TCP, publishes, shows texts and answers them.
 //! Must not know the server.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::Command;
@@ -20,6 +21,17 @@ const REFRESH: Duration = Duration::from_secs(60);
 
 /// How long it may take to answer a question on its terminal.
 const ASKING: Duration = Duration::from_millis(300);
+
+/// Whether somebody has this UDP port.
+fn is_bound(port: u16) -> anyhow::Result<bool> {
+    let sockets = fs::read_to_string("/proc/net/udp")?;
+    let ending = format!(":{port:04X}");
+    // sl, local_address, …
+    let mut locals = sockets
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1));
+    Ok(locals.any(|local| local.ends_with(&ending)))
+}
 
 /// A running linphonec.
 #[derive(Debug)]
@@ -82,7 +94,12 @@ impl Linphone {
                  reg_sendregister=0\npublish=0\nquality_reporting_enabled=0\n"
             );
         }
-        Ok((Self::launch_with(program, &settings, &["-a"])?, address))
+        let telephone = Self::launch_with(program, &settings, &["-a"])?;
+        // It says that it is up before it listens.
+        wait::until("the socket of linphonec", LIMIT, || {
+            Ok(is_bound(port)?.then_some(()))
+        })?;
+        Ok((telephone, address))
     }
 
     /// Ends the call.
@@ -180,7 +197,7 @@ impl Linphone {
     fn launch_with(program: &Path, settings: &str, more: &[&str]) -> anyhow::Result<Self> {
         let folder = Folder::new("linphone")?;
         // Without this folder its core does not start.
-        std::fs::create_dir_all(folder.path().join(".local/share/linphone"))?;
+        fs::create_dir_all(folder.path().join(".local/share/linphone"))?;
         let settings = folder.write("linphonerc", settings)?;
         let mut command = Command::new(program);
         command
