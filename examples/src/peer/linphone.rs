@@ -22,9 +22,13 @@ const REFRESH: Duration = Duration::from_secs(60);
 /// How long it may take to answer a question on its terminal.
 const ASKING: Duration = Duration::from_millis(300);
 
-/// Whether somebody has this UDP port.
+/// Whether somebody has this UDP port; linphonec takes it for both families at once.
 fn is_bound(port: u16) -> anyhow::Result<bool> {
-    let sockets = fs::read_to_string("/proc/net/udp")?;
+    let mut sockets = fs::read_to_string("/proc/net/udp")?;
+    // There is none without IPv6.
+    if let Ok(more) = fs::read_to_string("/proc/net/udp6") {
+        sockets += &more;
+    }
     let ending = format!(":{port:04X}");
     // sl, local_address, …
     let mut locals = sockets
