@@ -78,6 +78,29 @@ impl Face {
         }))
     }
 
+    /// One without sites, for tests; nobody is at the desk.
+    #[cfg(test)]
+    pub(crate) fn of_nobody() -> Self {
+        let config = Config {
+            sites: Vec::new(),
+            skills: Vec::new(),
+            tiers: Vec::new(),
+            demo: None,
+            admin: None,
+            console: None,
+            softphones: None,
+            figures: crate::figures::Figures::default(),
+        };
+        let snapshot = Arc::new(helpdesk::Snapshot {
+            version: 1,
+            at_unix_ms: 0,
+            sites: Vec::new(),
+        });
+        let commands = tokio::sync::mpsc::channel(1).0;
+        let desk = Desk::new(commands, watch::channel(snapshot).1);
+        Self::new(config, desk, Options::default())
+    }
+
     /// The newest configuration.
     pub(crate) fn config(&self) -> Arc<Config> {
         self.0.config.borrow().clone()

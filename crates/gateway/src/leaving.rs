@@ -43,9 +43,10 @@ pub(crate) async fn leave(
     let Some(leaving) = response.extensions_mut().remove::<Leaving>() else {
         return Ok(response);
     };
-    if !face.audience.is_open() {
+    // What waits comes first: from the moment the stream is taken nothing may.
+    let Some(seat) = face.audience.seat().await else {
         return Ok(response);
-    }
+    };
     let Some(held) = exit.take() else {
         return Ok(response);
     };
@@ -53,14 +54,13 @@ pub(crate) async fn leave(
         return Ok(response);
     };
     let (selection, last_event_id, counted) = watcher.into_parts();
-    let arrival = Arrival {
+    seat.take(Arrival {
         held,
         selection,
         last_event_id,
         opening: opening_of(&response),
         counted,
-    };
-    face.audience.join(arrival).await;
+    });
     drop(response);
     // Nothing more is answered here; hyper looks again, finds the connection at its end, and lets go of it.
     let mut is_told = false;
@@ -95,4 +95,64 @@ fn opening_of(response: &Response) -> Bytes {
     head.extend_from_slice(b"\r\n");
     head.extend_from_slice(&GREETING);
     Bytes::from(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use futures_util::FutureExt;
+    use helpdesk::SiteId;
+    use prometheus_client::metrics::gauge::Gauge;
+    use tokio::net::TcpListener;
+    use tokio::task::unconstrained;
+
+    use super::*;
+    use crate::config::Options;
+    use crate::connection::{Connection, Places};
+    use crate::metrics::Counted;
+    use crate::selection::Selection;
+
+    async fn exit() -> Exit<TcpStream> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let place = Places::new(&Options::default()).take(address.ip());
+        let counted = Counted::new(&Gauge::default());
+        Connection::new(stream, place.unwrap(), counted).exit()
+    }
+
+    fn stream_of_presence(face: &Face) -> Response {
+        let selection = Selection {
+            site: SiteId::new("shop"),
+            skill: None,
+            tier: None,
+        };
+        let mut response = Response::new(Body::empty());
+        let watcher = PresenceWatcher::new(selection, face, None);
+        response.extensions_mut().insert(Leaving::new(watcher));
+        response
+    }
+
+    /// hyper reads on while it waits for an answer, and gives the answer up where the stream has gone.
+    #[tokio::test]
+    async fn a_page_that_waits_to_be_taken_in_keeps_its_connection() {
+        let (waiting, seated) = (exit().await, exit().await);
+        let face = Face::of_nobody();
+        face.audience.start(&face).unwrap();
+        // Nobody takes anything in before this test waits for something.
+        let mut seats = Vec::new();
+        while let Some(seat) = unconstrained(face.audience.seat()).now_or_never() {
+            seats.push(seat.unwrap());
+        }
+        let answer = leave(stream_of_presence(&face), &waiting, &face);
+        assert!(unconstrained(answer).now_or_never().is_none());
+        let held = waiting.take();
+        assert!(held.is_some(), "it was let go of before it had a seat");
+
+        drop(seats);
+        let answer = leave(stream_of_presence(&face), &seated, &face);
+        assert!(unconstrained(answer).now_or_never().is_none());
+        assert!(seated.take().is_none(), "it stays with HTTP");
+        face.stop.cancel();
+    }
 }

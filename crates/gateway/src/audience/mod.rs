@@ -45,6 +45,11 @@ pub(crate) struct Arrival<S> {
     pub(crate) counted: Counted,
 }
 
+/// A place for a page that is not let go of yet: whoever waits with a stream in hand loses it, because hyper gives up an
+/// answer once its connection has no stream.
+#[derive(Debug)]
+pub(crate) struct Seat<'a>(mpsc::Permit<'a, Arrival<TcpStream>>);
+
 /// Pages that may wait to be taken in by one task; whoever brings one more waits.
 const ARRIVALS: usize = 256;
 
@@ -64,19 +69,18 @@ impl Audience {
         Ok(())
     }
 
-    /// Whether pages are taken in.
-    pub(crate) fn is_open(&self) -> bool {
-        self.shards.get().is_some()
-    }
-
-    /// Writes to a page from here on. When the server stops, it is let go.
-    pub(crate) async fn join(&self, arrival: Arrival<TcpStream>) {
-        let shards = self.shards.get().map(Vec::as_slice).unwrap_or_default();
+    /// Waits until a page can be taken in, and holds a place for it; none when the server has stopped.
+    pub(crate) async fn seat(&self) -> Option<Seat<'_>> {
+        let shards = self.shards.get()?;
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let place = turn.checked_rem(shards.len()).unwrap_or_default();
-        if let Some(shard) = shards.get(place) {
-            // A task that has ended has ended with the server.
-            drop(shard.send(arrival).await);
-        }
+        let shard = shards.get(turn.checked_rem(shards.len())?)?;
+        shard.reserve().await.ok().map(Seat)
+    }
+}
+
+impl Seat<'_> {
+    /// Writes to the page from here on.
+    pub(crate) fn take(self, arrival: Arrival<TcpStream>) {
+        self.0.send(arrival);
     }
 }

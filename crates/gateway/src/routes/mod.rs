@@ -120,17 +120,11 @@ async fn count(State(face): State<Face>, request: Request, next: Next) -> Respon
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use axum::body::Body;
-    use helpdesk::Snapshot;
-    use tokio::sync::{mpsc, watch};
     use tower::ServiceExt;
 
     use super::*;
     use crate::authorised::{Anyone, Authorised};
-    use crate::config::{Config, Options};
-    use crate::desk::Desk;
 
     async fn broken(_: Authorised<Anyone>) {
         panic!("by design")
@@ -138,23 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_like_any_error() {
-        let config = Config {
-            sites: Vec::new(),
-            skills: Vec::new(),
-            tiers: Vec::new(),
-            demo: None,
-            admin: None,
-            console: None,
-            softphones: None,
-            figures: crate::figures::Figures::default(),
-        };
-        let snapshot = Arc::new(Snapshot {
-            version: 1,
-            at_unix_ms: 0,
-            sites: Vec::new(),
-        });
-        let desk = Desk::new(mpsc::channel(1).0, watch::channel(snapshot).1);
-        let face = Face::new(config, desk, Options::default());
+        let face = Face::of_nobody();
         let app = dressed(
             addresses().page("/broken", broken).into_router(),
             face.clone(),
