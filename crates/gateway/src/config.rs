@@ -39,6 +39,21 @@ pub struct Config {
 }
 
 impl Config {
+    /// One that serves no site, for tests.
+    #[cfg(test)]
+    pub(crate) fn without_sites() -> Self {
+        Self {
+            sites: Vec::new(),
+            skills: Vec::new(),
+            tiers: Vec::new(),
+            demo: None,
+            admin: None,
+            console: None,
+            softphones: None,
+            figures: Figures::default(),
+        }
+    }
+
     /// The site of this name.
     pub(crate) fn site(&self, id: &str) -> Option<&SiteFace> {
         self.sites.iter().find(|site| site.id.as_str() == id)

@@ -81,16 +81,6 @@ impl Face {
     /// One without sites, for tests; nobody is at the desk.
     #[cfg(test)]
     pub(crate) fn of_nobody() -> Self {
-        let config = Config {
-            sites: Vec::new(),
-            skills: Vec::new(),
-            tiers: Vec::new(),
-            demo: None,
-            admin: None,
-            console: None,
-            softphones: None,
-            figures: crate::figures::Figures::default(),
-        };
         let snapshot = Arc::new(helpdesk::Snapshot {
             version: 1,
             at_unix_ms: 0,
@@ -98,7 +88,7 @@ impl Face {
         });
         let commands = tokio::sync::mpsc::channel(1).0;
         let desk = Desk::new(commands, watch::channel(snapshot).1);
-        Self::new(config, desk, Options::default())
+        Self::new(Config::without_sites(), desk, Options::default())
     }
 
     /// The newest configuration.

@@ -197,16 +197,7 @@ mod tests {
                 at_unix_ms: 0,
             });
         }
-        let config = Config {
-            sites: Vec::new(),
-            skills: Vec::new(),
-            tiers: Vec::new(),
-            demo: None,
-            admin: None,
-            console: None,
-            softphones: None,
-            figures: crate::figures::Figures::default(),
-        };
+        let config = Config::without_sites();
         let names = HashMap::new();
         let document = EarlierDocument::of(&records, &names, &config).unwrap();
         assert_eq!((document.lines.len(), document.left_out), (LINES, 90));

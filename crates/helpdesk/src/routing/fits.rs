@@ -194,10 +194,10 @@ impl Fits {
         order.sort_unstable();
         order.dedup();
         let turn = |fit: &Option<SkillFit>| {
-            let place = order.binary_search(&rank_of(fit)?).ok();
-            let place = place.and_then(|place| u16::try_from(place).ok());
+            let rank = rank_of(fit)?;
+            let place = order.partition_point(|other| *other < rank);
             Some(Turn {
-                place: place.unwrap_or(u16::MAX),
+                place: u16::try_from(place).unwrap_or(u16::MAX),
                 level: (*fit)?.level,
             })
         };

@@ -147,7 +147,10 @@ impl Floor {
             }
             None => (0..self.lines.len()).for_each(|kind| self.bid(plan, kind, now, &mut first)),
         }
-        self.take_head(&first?)
+        let Bid {
+            kind, step, rep, ..
+        } = first?;
+        self.take_head(kind, step, rep)
     }
 
     /// The same for one rep who has just become free, where nobody who was free before could take anything: then
@@ -180,13 +183,7 @@ impl Floor {
             }
         }
         let (_, kind, step) = first?;
-        let queued = self.pop(kind)?;
-        Some(Match {
-            kind,
-            queued,
-            step,
-            rep,
-        })
+        self.take_head(kind, step, rep)
     }
 
     /// What the head of a line bids, if that is more than the first does.
@@ -209,10 +206,7 @@ impl Floor {
         .compete(first);
     }
 
-    fn take_head(&mut self, bid: &Bid) -> Option<Match> {
-        let &Bid {
-            kind, step, rep, ..
-        } = bid;
+    fn take_head(&mut self, kind: usize, step: usize, rep: usize) -> Option<Match> {
         let queued = self.pop(kind)?;
         Some(Match {
             kind,

@@ -8,43 +8,29 @@ use helpdesk::{Fate, PastCall, PhoneNumber, SiteId, TicketId};
 use crate::calling::calling;
 use crate::room::Room;
 
-#[test]
-fn a_restart_keeps_the_wish_and_never_dials_again_by_itself() {
-    let mut room = Room::new(calling(|_| {}));
-    let play = |room: &mut Room, script: &str| {
-        for line in script
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-        {
-            room.play(line);
-        }
-    };
-    play(
-        &mut room,
-        "
-        alice available
-        ask t1 cameras phone=0612345678 by=token answer=call
-        t1 heard rep
-        ",
-    );
-    room.trace.clear();
-    let past = PastCall {
+/// The first call of t1, as the process that makes calls wrote it down.
+fn past(at_unix_ms: i64, fate: Fate) -> PastCall {
+    PastCall {
         call: helpdesk::CallId::new("t1.1"),
         ticket: Some(TicketId::new("t1")),
         site: SiteId::new("shop"),
         number: PhoneNumber::from_e164("+33612345678"),
-        at_unix_ms: room.unix_ms(),
-        fate: Fate::Unknown,
-    };
+        at_unix_ms,
+        fate,
+    }
+}
+
+#[test]
+fn a_restart_keeps_the_wish_and_never_dials_again_by_itself() {
+    let mut room = Room::new(calling(|_| {}));
+    room.play("alice available");
+    room.play("ask t1 cameras phone=0612345678 by=token answer=call");
+    room.play("t1 heard rep");
+    room.trace.clear();
+    let past = past(room.unix_ms(), Fate::Unknown);
     room.restart_with(vec![past]);
-    play(
-        &mut room,
-        "
-        alice available
-        decisions t1
-        ",
-    );
+    room.play("alice available");
+    room.play("decisions t1");
     expect![[r#"
         < t1 -: You cannot be called: nobody knows whether the last call went out; it is not made again by itself.
         > alice (t1): A shopper wanted to be called, but: nobody knows whether the last call went out; it is not made again by itself.
@@ -88,14 +74,7 @@ fn the_pause_between_two_tries_outlasts_a_restart() {
     room.play("t1 heard shopper engaged");
     room.pass(Duration::from_secs(60));
     room.trace.clear();
-    room.restart_with(vec![PastCall {
-        call: helpdesk::CallId::new("t1.1"),
-        ticket: Some(TicketId::new("t1")),
-        site: SiteId::new("shop"),
-        number: PhoneNumber::from_e164("+33612345678"),
-        at_unix_ms,
-        fate: Fate::Failed,
-    }]);
+    room.restart_with(vec![past(at_unix_ms, Fate::Failed)]);
     room.play("alice available");
     room.pass(Duration::from_secs(230));
     assert!(!room.trace.contains("@ call"), "{}", room.trace);
@@ -134,14 +113,7 @@ fn a_thousand_restarts_dial_no_number_twice_and_lose_no_ticket() {
                 u64::try_from(cycle % 40).unwrap() * 100,
             ));
         }
-        let past = PastCall {
-            call: helpdesk::CallId::new("t1.1"),
-            ticket: Some(TicketId::new("t1")),
-            site: SiteId::new("shop"),
-            number: PhoneNumber::from_e164("+33612345678"),
-            at_unix_ms: room.unix_ms(),
-            fate,
-        };
+        let past = past(room.unix_ms(), fate);
         // They have talked, or it has become a case.
         let is_closed = matches!(fate, Fate::Talked(_) | Fate::Failed);
         assert_eq!(
