@@ -37,6 +37,8 @@ pub enum Keying {
 }
 
 /// A hash in lower-case hexadecimal digits.
+///
+/// Invariant: behind its length all are `0`.
 #[derive(Clone, Copy)]
 pub(crate) struct HexHash {
     digits: [u8; 64],
@@ -45,6 +47,9 @@ pub(crate) struct HexHash {
 
 /// How a session algorithm's name ends.
 const SESSION: &str = "-sess";
+
+/// The bit that makes a letter lower case, and that digits have.
+const LOWER: u8 = 0x20;
 
 impl Algorithm {
     /// Every one, the strongest first.
@@ -132,14 +137,18 @@ impl fmt::Display for Suite {
 impl HexHash {
     /// Hexadecimal digits in either case; none if there are others, or too many.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
-        let mut digits = [0; 64];
-        let place = digits.get_mut(..text.len())?;
-        if !text.iter().all(u8::is_ascii_hexdigit) {
-            return None;
+        let mut digits = [b'0'; 64];
+        digits.get_mut(..text.len())?.copy_from_slice(text);
+        // All at once, without an end that depends on what is read.
+        let others = digits.iter().fold(0, |others, digit| {
+            let is_decimal = digit.wrapping_sub(b'0') < 10;
+            let is_letter = (digit | LOWER).wrapping_sub(b'a') < 6;
+            others | u8::from(!(is_decimal | is_letter))
+        });
+        for digit in &mut digits {
+            *digit |= LOWER;
         }
-        place.copy_from_slice(text);
-        place.make_ascii_lowercase();
-        Some(Self {
+        (others == 0).then_some(Self {
             digits,
             length: text.len(),
         })
@@ -154,30 +163,44 @@ impl HexHash {
         for part in parts {
             hasher.update(part);
         }
-        let mut digits = [0; 64];
-        let mut length = 0;
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(hasher.finalize()) {
-            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-            length += 2;
+        let hash = hasher.finalize();
+        let mut bytes = [0; 32];
+        for (place, byte) in bytes.iter_mut().zip(&hash) {
+            *place = *byte;
         }
-        Self { digits, length }
+        let mut digits = [b'0'; 64];
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(bytes) {
+            *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
+        }
+        Self {
+            digits,
+            length: 2 * hash.len(),
+        }
     }
 }
 
 /// Takes the same time wherever the two differ.
 impl PartialEq for HexHash {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes().ct_eq(other.as_bytes()).into()
+        let [words, others] = [self, other].map(|hash| hash.digits.as_chunks::<8>().0);
+        let are_equal = words.iter().zip(others).fold(
+            self.length.ct_eq(&other.length),
+            |so_far, (word, other)| {
+                so_far & u64::from_ne_bytes(*word).ct_eq(&u64::from_ne_bytes(*other))
+            },
+        );
+        are_equal.into()
     }
 }
 
 impl Eq for HexHash {}
 
-pub(crate) const fn hex_digit(value: u8) -> u8 {
-    match value {
-        0..=9 => b'0' + value,
-        _ => b'a' + value - 10,
-    }
+/// The digit of a number below 16.
+const fn hex_digit(value: u8) -> u8 {
+    // Without a branch, so that many are made at once.
+    let beyond_nine = (value > 9) as u8;
+    b'0' + (value & 15) + beyond_nine * (b'a' - b'9' - 1)
 }
 
 #[cfg(test)]

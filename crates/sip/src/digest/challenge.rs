@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::digest::algorithm::{Algorithm, Suite};
-use crate::digest::credentials::auth_params;
+use crate::digest::params::{AuthParams, Name};
 use crate::header_name::HeaderName;
 use crate::message::Response;
 use crate::text;
@@ -56,36 +56,33 @@ impl Qop {
 impl Challenge {
     /// Reads one value; `None` where it is no digest challenge that we can answer.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let params = auth_params(value)?;
-        let text = |name: &str| {
-            let value = params.get(name)?;
-            std::str::from_utf8(value).ok()
-        };
-        let suite = match params.get("algorithm") {
+        let params = AuthParams::read(value)?.ok()?;
+        let text = |name| std::str::from_utf8(params.value(name)?).ok();
+        let suite = match params.value(Name::Algorithm) {
             None => Algorithm::Md5.into(),
             Some(name) => Suite::from_name(std::str::from_utf8(name).ok()?)?,
         };
-        let qualities: Vec<_> = match params.get("qop") {
+        let qualities: Vec<_> = match params.value(Name::Qop) {
             None => Vec::new(),
-            Some(_) => text("qop")?
+            Some(_) => text(Name::Qop)?
                 .split(',')
                 .filter_map(|name| Qop::from_name(name.trim()))
                 .collect(),
         };
-        if qualities.is_empty() && params.get("qop").is_some() {
+        if qualities.is_empty() && params.value(Name::Qop).is_some() {
             // Protection is asked for, and none of the kinds is known here.
             return None;
         }
         Some(Self {
-            realm: match text::unescape(params.get("realm")?) {
+            realm: match text::unescape(params.value(Name::Realm)?) {
                 Cow::Borrowed(plain) => std::str::from_utf8(plain).ok()?.to_owned(),
                 Cow::Owned(plain) => String::from_utf8(plain).ok()?,
             },
-            nonce: text("nonce")?.to_owned(),
+            nonce: text(Name::Nonce)?.to_owned(),
             suite,
-            is_stale: text("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+            is_stale: text(Name::Stale).is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
             qualities,
-            opaque: text("opaque").map(str::to_owned),
+            opaque: text(Name::Opaque).map(str::to_owned),
         })
     }
 

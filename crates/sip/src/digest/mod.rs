@@ -6,6 +6,7 @@ mod authenticator;
 mod challenge;
 mod credentials;
 mod nonce;
+mod params;
 mod secret;
 
 pub use algorithm::{Algorithm, Keying, Suite};
