@@ -99,6 +99,7 @@ mod tests {
             id: 1,
         };
         let (last, other) = (flow(5061), flow(5062));
+        let after = |minutes: u64| start + Duration::from_secs(60 * minutes);
         for (flow, minutes) in [
             (last, 0),
             (last, 90),
@@ -106,11 +107,9 @@ mod tests {
             (last, 110),
             (last, 150),
         ] {
-            places.add(user, flow, start + Duration::from_secs(60 * minutes));
+            places.add(user, flow, after(minutes));
         }
-        let known = |flow, minutes| {
-            places.acquaintance(user, flow, start + Duration::from_secs(60 * minutes))
-        };
+        let known = |flow, minutes| places.acquaintance(user, flow, after(minutes));
         assert_eq!(known(last, 269), Acquaintance::Flow);
         assert_eq!(known(last, 270), Acquaintance::None);
         assert_eq!(known(other, 219), Acquaintance::Flow);
