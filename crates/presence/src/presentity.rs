@@ -185,7 +185,9 @@ pub(crate) fn edit(
 ) -> Result<Edited, PublishError> {
     let held = before.map_or(&[][..], |before| &before.publications);
     let mut publications = Publications::with_capacity(held.len() + edit.adds());
-    let alive = held.iter().filter(|publication| publication.expires_at > now);
+    let alive = held
+        .iter()
+        .filter(|publication| publication.expires_at > now);
     publications.extend(alive.cloned());
     let lapsed = held.len() - publications.len();
     let mut effect = match lapsed {
