@@ -16,7 +16,7 @@ use sip::digest::{Algorithm, Authenticator, Freshness, Ha1, NonceKeeper, Occasio
 use sip::{Flow, HeaderName, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{Conduct, Exchange, Handling};
 
-use super::answer::{answer, bad, fingerprint, refuse};
+use super::answer::{answer, bad, refuse};
 use super::directory::SharedDirectory;
 use tries::{Admission, Tries};
 
@@ -92,7 +92,7 @@ impl Login {
         let offer = self.offers.over(flow.transport);
         let occasion = Occasion {
             source: flow.remote.ip(),
-            salt: fingerprint(request, exchange),
+            salt: exchange.fingerprint(),
             now,
         };
         let verdict = self
@@ -212,7 +212,7 @@ impl Login {
         let ticks = since_start.as_secs() / NONCE_TICK.as_secs();
         let occasion = Occasion {
             source: exchange.flow().remote.ip(),
-            salt: fingerprint(request, exchange),
+            salt: exchange.fingerprint(),
             now: self.started + NONCE_TICK * u32::try_from(ticks).unwrap_or(u32::MAX),
         };
         let offer = self.offers.over(exchange.flow().transport);
