@@ -45,6 +45,14 @@ pub(crate) struct HexHash {
     length: usize,
 }
 
+/// A hash of what is taken in piece by piece, which can go on in several ways from one beginning.
+#[derive(Clone)]
+pub(crate) enum Hasher {
+    Md5(Md5),
+    Sha256(Sha256),
+    Sha512Truncated(Sha512_256),
+}
+
 /// How a session algorithm's name ends.
 const SESSION: &str = "-sess";
 
@@ -79,12 +87,18 @@ impl Algorithm {
         }
     }
 
-    pub(crate) fn hash(self, parts: &[&[u8]]) -> HexHash {
+    pub(crate) fn hasher(self) -> Hasher {
         match self {
-            Self::Md5 => HexHash::of::<Md5>(parts),
-            Self::Sha256 => HexHash::of::<Sha256>(parts),
-            Self::Sha512Truncated => HexHash::of::<Sha512_256>(parts),
+            Self::Md5 => Hasher::Md5(Md5::new()),
+            Self::Sha256 => Hasher::Sha256(Sha256::new()),
+            Self::Sha512Truncated => Hasher::Sha512Truncated(Sha512_256::new()),
         }
+    }
+
+    pub(crate) fn hash(self, parts: &[&[u8]]) -> HexHash {
+        let mut hasher = self.hasher();
+        hasher.update(parts);
+        hasher.finish()
     }
 }
 
@@ -112,6 +126,14 @@ impl Suite {
             keying,
         })
     }
+
+    pub(super) fn write_to(self, text: &mut String) {
+        text.push_str(self.algorithm.as_str());
+        match self.keying {
+            Keying::Password => {}
+            Keying::Session => text.push_str(SESSION),
+        }
+    }
 }
 
 /// The hash function with the password as its key.
@@ -126,10 +148,26 @@ impl From<Algorithm> for Suite {
 
 impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.algorithm.as_str())?;
-        match self.keying {
-            Keying::Password => Ok(()),
-            Keying::Session => f.write_str(SESSION),
+        let mut name = String::new();
+        self.write_to(&mut name);
+        f.write_str(&name)
+    }
+}
+
+impl Hasher {
+    pub(crate) fn update(&mut self, parts: &[&[u8]]) {
+        match self {
+            Self::Md5(hasher) => parts.iter().for_each(|part| hasher.update(part)),
+            Self::Sha256(hasher) => parts.iter().for_each(|part| hasher.update(part)),
+            Self::Sha512Truncated(hasher) => parts.iter().for_each(|part| hasher.update(part)),
+        }
+    }
+
+    pub(crate) fn finish(self) -> HexHash {
+        match self {
+            Self::Md5(hasher) => HexHash::of(&hasher.finalize()),
+            Self::Sha256(hasher) => HexHash::of(&hasher.finalize()),
+            Self::Sha512Truncated(hasher) => HexHash::of(&hasher.finalize()),
         }
     }
 }
@@ -158,25 +196,15 @@ impl HexHash {
         self.digits.get(..self.length).unwrap_or_default()
     }
 
-    fn of<D: Digest>(parts: &[&[u8]]) -> Self {
-        let mut hasher = D::new();
-        for part in parts {
-            hasher.update(part);
-        }
-        let hash = hasher.finalize();
-        let mut bytes = [0; 32];
-        for (place, byte) in bytes.iter_mut().zip(&hash) {
-            *place = *byte;
-        }
+    /// Of as many bytes as there is room for.
+    fn of(hash: &[u8]) -> Self {
         let mut digits = [b'0'; 64];
         let (pairs, _) = digits.as_chunks_mut::<2>();
-        for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        for (pair, byte) in pairs.iter_mut().zip(hash) {
             *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
         }
-        Self {
-            digits,
-            length: 2 * hash.len(),
-        }
+        let length = 2 * hash.len().min(pairs.len());
+        Self { digits, length }
     }
 }
 

@@ -106,31 +106,65 @@ impl Challenge {
 /// The value of the header.
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut realm = Vec::with_capacity(self.realm.len() + 2);
-        text::quote(self.realm.as_bytes(), &mut realm);
-        write!(
-            f,
-            "Digest realm={}, nonce=\"{}\"",
-            String::from_utf8_lossy(&realm),
-            self.nonce
-        )?;
-        if let Some(opaque) = &self.opaque {
-            write!(f, ", opaque=\"{opaque}\"")?;
+        let spelled = Spelled {
+            quoted_realm: &quoted(&self.realm),
+            nonce: &self.nonce,
+            suite: self.suite,
+            is_stale: self.is_stale,
+            qualities: &self.qualities,
+            opaque: self.opaque.as_deref(),
+        };
+        f.write_str(&spelled.text())
+    }
+}
+
+/// A challenge whose parts need not be copied for it: one is written for each stranger.
+pub(super) struct Spelled<'a> {
+    /// As [`quoted`] has it.
+    pub(super) quoted_realm: &'a str,
+    pub(super) nonce: &'a str,
+    pub(super) suite: Suite,
+    pub(super) is_stale: bool,
+    pub(super) qualities: &'a [Qop],
+    pub(super) opaque: Option<&'a str>,
+}
+
+/// Bytes that a challenge has beside realm, nonce and opaque value, and seldom more.
+const USUAL_LENGTH: usize = 96;
+
+impl Spelled<'_> {
+    /// The value of the header.
+    pub(super) fn text(&self) -> String {
+        let opaque = self.opaque.unwrap_or_default();
+        let length = self.quoted_realm.len() + self.nonce.len() + opaque.len() + USUAL_LENGTH;
+        let mut text = String::with_capacity(length);
+        text.extend(["Digest realm=", self.quoted_realm, ", nonce=\"", self.nonce]);
+        if self.opaque.is_some() {
+            text.extend(["\", opaque=\"", opaque]);
         }
+        text.push('"');
         if self.is_stale {
-            f.write_str(", stale=true")?;
+            text.push_str(", stale=true");
         }
         // RFC 7616 §3.3: the algorithm is no quoted string, the list of qualities is one.
-        write!(f, ", algorithm={}", self.suite)?;
+        text.push_str(", algorithm=");
+        self.suite.write_to(&mut text);
         for (place, quality) in self.qualities.iter().enumerate() {
-            let before = if place == 0 { ", qop=\"" } else { "," };
-            write!(f, "{before}{}", quality.as_str())?;
+            text.push_str(if place == 0 { ", qop=\"" } else { "," });
+            text.push_str(quality.as_str());
         }
-        match self.qualities.as_slice() {
-            [] => Ok(()),
-            [..] => f.write_str("\""),
+        if !self.qualities.is_empty() {
+            text.push('"');
         }
+        text
     }
+}
+
+/// A realm as it is written, with its quotes.
+pub(super) fn quoted(realm: &str) -> String {
+    let mut quoted = Vec::with_capacity(realm.len() + 2);
+    text::quote(realm.as_bytes(), &mut quoted);
+    String::from_utf8_lossy(&quoted).into_owned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::digest::algorithm::{Algorithm, HexHash, Suite};
+use crate::digest::algorithm::{Algorithm, HexHash, Keying, Suite};
 use crate::digest::challenge::{Challenge, Qop};
 use crate::digest::params::{AuthParams, Name};
 use crate::digest::secret::{Exchange, Ha1, Quality};
@@ -170,6 +170,22 @@ impl<'a> Credentials<'a> {
         match (self.suite(), self.protection) {
             (None, _) | (_, Protection::Other) => false,
             (Some(suite), _) => self.hash(secret, suite, method, body) == self.response,
+        }
+    }
+
+    pub(crate) fn is_response(&self, expected: &HexHash) -> bool {
+        self.response == *expected
+    }
+
+    /// What is hashed into a response beside what is the same for each use of a nonce, where there is nothing else.
+    pub(crate) const fn quality_alone(&self, suite: Suite) -> Option<Quality<'a>> {
+        match (suite.keying, self.protection) {
+            (Keying::Password, Protection::Authentication { .. }) => self.protection.hashed(b""),
+            (Keying::Session, Protection::Authentication { .. })
+            | (
+                Keying::Password | Keying::Session,
+                Protection::Legacy | Protection::Integrity { .. } | Protection::Other,
+            ) => None,
         }
     }
 

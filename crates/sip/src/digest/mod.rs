@@ -7,6 +7,7 @@ mod challenge;
 mod credentials;
 mod nonce;
 mod params;
+mod reuse;
 mod secret;
 
 pub use algorithm::{Algorithm, Keying, Suite};
