@@ -9,16 +9,20 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use presence::{
     Activity, Availability, Basic, Composed, Document, EntityTag, GroupCounts, PresentityId,
     Publish, Store, StoreConfig, write_pidf,
 };
-use sip::digest::{Algorithm, Asked, Challenge, Credentials, Ha1};
+use sip::digest::{
+    Algorithm, Asked, Authenticator, Challenge, Credentials, Freshness, Ha1, NonceKeeper, Occasion,
+    Offer, Qop, Verdict,
+};
 use sip::transaction::{Config, Endpoint, Input, Output};
 use sip::{Flow, HeaderName, Message, Protocol, Request, ResponseBuilder, StatusCode};
 
@@ -31,7 +35,7 @@ const TOLERANCE: f64 = 0.1;
 type Case = fn(usize);
 
 /// What is counted, by name.
-const CASES: [(&str, Case); 15] = [
+const CASES: [(&str, Case); 17] = [
     ("read a PUBLISH", read_a_publish),
     ("read and check a PUBLISH", check_a_publish),
     ("read eight of its headers", read_eight_headers),
@@ -39,6 +43,8 @@ const CASES: [(&str, Case); 15] = [
     ("write its 200 when it is checked", write_its_200_checked),
     ("serve a PUBLISH to its 200", serve_a_publish),
     ("prove a digest of MD5", prove_a_digest),
+    ("judge a digest with a nonce used before", judge_a_digest),
+    ("challenge a PUBLISH", challenge_a_publish),
     ("read a PIDF of Linphone", read_a_pidf),
     ("write a PIDF", write_a_pidf),
     ("publish first", publish_first),
@@ -280,6 +286,104 @@ fn prove_a_digest(times: usize) {
             .unwrap()
             .unwrap();
         assert!(credentials.prove(&secret, b"PUBLISH", b""));
+    }
+}
+
+/// A realm whose phones speak MD5, and one of them.
+struct Realm {
+    offer: Offer,
+    secret: Ha1,
+    occasion: Occasion,
+}
+
+/// What one nonce is used for before all is forgotten.
+const USES: usize = 500;
+const NAME: &str = "shop.example";
+const USER: &str = "u0000001";
+const USER_URI: &str = "sip:u0000001@shop.example";
+
+impl Realm {
+    fn new() -> Self {
+        Self {
+            offer: Offer {
+                suites: vec![Algorithm::Md5.into()],
+                qualities: vec![Qop::Auth],
+                nonce_lifetime: Duration::from_secs(60),
+            },
+            secret: Ha1::derive(Algorithm::Md5, USER, NAME, "correct horse"),
+            occasion: Occasion {
+                source: Ipv4Addr::LOCALHOST.into(),
+                now: Instant::now(),
+            },
+        }
+    }
+
+    /// Of one key and one start: each takes the nonces of the others.
+    fn authenticator(&self) -> Authenticator {
+        Authenticator::new(NAME, NonceKeeper::new([7; 32], self.occasion.now))
+    }
+
+    fn refresh(credentials: &str) -> Request {
+        let bytes = format!(
+            "PUBLISH {USER_URI} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK1;rport\r\nMax-Forwards: 70\r\n\
+             From: <{USER_URI}>;tag=1\r\nTo: <{USER_URI}>\r\nCall-ID: c1\r\nCSeq: 1 PUBLISH\r\nEvent: presence\r\n\
+             {credentials}SIP-If-Match: e7\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
+        );
+        match Message::parse(Bytes::from(bytes)).unwrap() {
+            Message::Request(request) => request,
+            Message::Response(_) => panic!("a request was written"),
+        }
+    }
+}
+
+/// Up to what proves the server to the phone, and without the search for the phone's user.
+fn judge_a_digest(times: usize) {
+    let realm = Realm::new();
+    let mut authenticator = realm.authenticator();
+    let challenge = authenticator
+        .challenges(&realm.offer, Freshness::First, 1, realm.occasion)
+        .next();
+    let challenge = Challenge::parse(challenge.unwrap().as_bytes()).unwrap();
+    let asked = Asked {
+        method: "PUBLISH",
+        uri: USER_URI,
+        body: b"",
+    };
+    let requests: Vec<_> = (1..=USES)
+        .map(|count| {
+            let count = u32::try_from(count).unwrap();
+            let value =
+                Credentials::answer(&challenge, USER, &realm.secret, &asked, "0a4f113b", count);
+            Realm::refresh(&format!("Authorization: {value}\r\n"))
+        })
+        .collect();
+    for number in 0..times {
+        let request = requests.get(number % USES).unwrap();
+        if number % USES == 0 {
+            authenticator = realm.authenticator();
+        }
+        let secret_of = |_: &str, _: Algorithm| Some(realm.secret.clone());
+        let verdict =
+            authenticator.judge(black_box(request), secret_of, &realm.offer, realm.occasion);
+        assert!(matches!(verdict, Ok(Verdict::Good { .. })));
+        black_box(verdict.unwrap());
+    }
+}
+
+/// What comes without credentials gets a nonce.
+fn challenge_a_publish(times: usize) {
+    let realm = Realm::new();
+    let authenticator = realm.authenticator();
+    let request = Realm::refresh("");
+    for _ in 0..times {
+        let secret_of = |_: &str, _: Algorithm| Some(realm.secret.clone());
+        let verdict =
+            authenticator.judge(black_box(&request), secret_of, &realm.offer, realm.occasion);
+        assert!(matches!(verdict, Ok(Verdict::Missing)));
+        for challenge in authenticator.challenges(&realm.offer, Freshness::First, 1, realm.occasion)
+        {
+            black_box(challenge);
+        }
     }
 }
 

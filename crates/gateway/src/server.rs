@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,10 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time that open answers have to end after a shutdown.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
+/// Connections that may wait to be accepted: all pages come back at once after a restart, and the kernel has whoever finds
+/// no place wait for a second and more. It gives no more than its own limit.
+const BACKLOG: u32 = 4096;
+
 /// Bytes that the headers of one request may have.
 const HEADER_BYTES: usize = 16 * 1024;
 
@@ -56,6 +60,17 @@ pub struct BindError {
     source: io::Error,
 }
 
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Else a restart waits for the connections of the run before to leave TIME_WAIT.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 impl Gateway {
     /// Listens with the default [`Options`].
     pub async fn bind(listen: SocketAddr, config: Config, desk: Desk) -> Result<Self, BindError> {
@@ -70,7 +85,7 @@ impl Gateway {
         options: Options,
     ) -> Result<Self, BindError> {
         let refused = |source| BindError { listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let listener = listen_on(listen).map_err(refused)?;
         let local_address = listener.local_addr().map_err(refused)?;
         Ok(Self {
             listener,
@@ -239,5 +254,24 @@ async fn pause_after(error: &io::Error) {
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a connection's task failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::listen_on;
+
+    #[tokio::test]
+    async fn all_pages_may_come_back_at_once() {
+        let listener = listen_on("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Nobody accepts them: who finds no place is not let in however often it asks again.
+        let pages: Vec<_> = (0..600)
+            .map(|_| TcpStream::connect_timeout(&address, Duration::from_secs(5)).unwrap())
+            .collect();
+        assert_eq!(pages.len(), 600);
     }
 }

@@ -3,9 +3,7 @@
 
 use std::{fmt, sync::atomic::Ordering};
 
-use foldhash::fast::RandomState;
-
-use super::sync::{AtomicBool, HashSet, SegQueue, fence};
+use super::sync::{self, AtomicBool, HashSet, SegQueue, fence};
 use crate::presentity_id::PresentityId;
 
 /// Marked presentities, each once: lock-free and coalescing.
@@ -26,7 +24,7 @@ impl Marks {
     /// No marks, and somebody who follows them.
     pub fn new() -> Self {
         Self {
-            marked: HashSet::with_capacity_and_hasher(ROOM, RandomState::default()),
+            marked: sync::set(ROOM),
             queue: SegQueue::new(),
             is_followed: AtomicBool::new(true),
         }

@@ -118,6 +118,23 @@ pub(crate) enum Edit {
     Restore(Vec<KeptPublication>),
 }
 
+impl Edit {
+    /// How many publications more there may be after it: a snapshot has room for those it holds and no more.
+    fn adds(&self) -> usize {
+        match self {
+            Self::Add(..) => 1,
+            Self::Restore(kept) => kept.len(),
+            Self::Refresh(..)
+            | Self::Modify(..)
+            | Self::Patch(..)
+            | Self::Remove(_)
+            | Self::Expire
+            | Self::Doubt(..)
+            | Self::Learn(_) => 0,
+        }
+    }
+}
+
 /// What a publication is to say.
 #[derive(Debug, Clone)]
 pub(crate) struct Says {
@@ -166,11 +183,13 @@ pub(crate) fn edit(
     next_version: impl FnOnce() -> u64,
     now: Instant,
 ) -> Result<Edited, PublishError> {
-    let mut publications =
-        before.map_or_else(Publications::new, |before| before.publications.clone());
-    let held = publications.len();
-    publications.retain(|publication| publication.expires_at > now);
-    let lapsed = held - publications.len();
+    let held = before.map_or(&[][..], |before| &before.publications);
+    let mut publications = Publications::with_capacity(held.len() + edit.adds());
+    let alive = held
+        .iter()
+        .filter(|publication| publication.expires_at > now);
+    publications.extend(alive.cloned());
+    let lapsed = held.len() - publications.len();
     let mut effect = match lapsed {
         0 => Effect::SaysTheSame,
         _ => Effect::SaysSomethingElse,

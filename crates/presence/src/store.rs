@@ -10,7 +10,7 @@ use std::{
 use super::{
     expiry::WakeUps,
     marks::Marks,
-    sync::{AtomicIsize, AtomicU64, HashMap, Operation},
+    sync::{self, AtomicIsize, AtomicU64, HashMap, Operation},
 };
 use crate::{
     alike::SharedDocuments,
@@ -54,7 +54,7 @@ impl Store {
         Self {
             tags: EntityTags::new(config.seed),
             config,
-            presentities: HashMap::default(),
+            presentities: sync::map(),
             publications: AtomicIsize::new(0),
             last_version: AtomicU64::new(0),
             documents: SharedDocuments::default(),

@@ -147,7 +147,8 @@ pub(crate) struct BoundSocket {
     pub(crate) id: u64,
 }
 
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted: phones come back at once after a restart. The kernel gives no more than its own limit.
+const BACKLOG: i32 = 4096;
 /// How often it is looked for sources that can be forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(15);
 

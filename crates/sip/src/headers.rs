@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::controls::{follows_return, is_clean, is_clean_value, is_surely_clean};
 use crate::error::{BadRequest, ParseError};
 use crate::essentials::Essentials;
-use crate::grammar::bytes::{is_ascii, is_blank, is_token, position_far};
+use crate::grammar::bytes::{is_ascii, is_blank, is_token, position};
 use crate::header::content_length;
 use crate::header_name::HeaderName;
 use crate::values::Values;
@@ -27,6 +27,12 @@ pub const MAX_HEADER_LENGTH: usize = 8 * 1024;
 /// The headers and the body of a message.
 #[derive(Clone, Debug)]
 pub struct Headers {
+    /// In a place of its own, as a message goes through many hands.
+    indexed: Box<Indexed>,
+}
+
+#[derive(Clone, Debug)]
+struct Indexed {
     content: Content,
     body_range: Range<usize>,
     /// Cut out when first asked for, as most messages are served without.
@@ -86,7 +92,7 @@ pub(crate) struct Span {
     end: u16,
 }
 
-/// Eight bytes, as a message is moved with its lines.
+/// Eight bytes, as there are many.
 #[derive(Clone, Copy, Debug)]
 struct HeaderLine {
     known: Option<HeaderName>,
@@ -126,7 +132,7 @@ impl Headers {
         if bytes.len() > MAX_MESSAGE_LENGTH {
             return Err(ParseError::TooLong);
         }
-        let mut headers = Self {
+        let mut indexed = Box::new(Indexed {
             content: Content::Bytes(Bytes::new()),
             body_range: 0..0,
             body: OnceLock::new(),
@@ -135,30 +141,31 @@ impl Headers {
             defect: None,
             announced: Announced::Whole,
             essentials: None,
-        };
-        let mut index = Index::new(&mut headers.lines, first_line_defect);
+        });
+        let mut index = Index::new(&mut indexed.lines, first_line_defect);
         let body_start = index.read(&bytes, first_line)?;
-        headers.names = index.names;
-        headers.defect = index.defect;
-        headers.body_range = body_start..bytes.len();
-        headers.content = Content::of(match index.folded {
-            true => unfolded(&bytes, &headers.lines),
+        indexed.names = index.names;
+        indexed.defect = index.defect;
+        indexed.body_range = body_start..bytes.len();
+        indexed.content = Content::of(match index.folded {
+            true => unfolded(&bytes, &indexed.lines),
             false => bytes,
         });
+        let mut headers = Self { indexed };
         match headers.content_length() {
             // RFC 3261 §18.3: what follows the announced length in a datagram is discarded.
-            Ok(Some(length)) if length <= headers.body_range.len() => {
-                headers.body_range.end = body_start + length;
+            Ok(Some(length)) if length <= headers.indexed.body_range.len() => {
+                headers.indexed.body_range.end = body_start + length;
             }
             Ok(None) => {}
-            Ok(Some(_)) | Err(_) => headers.announced = Announced::Broken,
+            Ok(Some(_)) | Err(_) => headers.indexed.announced = Announced::Broken,
         }
         Ok(headers)
     }
 
     /// The whole message. Where lines were folded, the line ends inside them are blanks here.
     pub fn bytes(&self) -> &Bytes {
-        match &self.content {
+        match &self.indexed.content {
             Content::Text(text) => text.as_bytes(),
             Content::Bytes(bytes) => bytes,
         }
@@ -167,14 +174,15 @@ impl Headers {
     /// The body: as long as Content-Length says, or to the end of the message without one.
     pub fn body_bytes(&self) -> &[u8] {
         self.bytes()
-            .get(self.body_range.clone())
+            .get(self.indexed.body_range.clone())
             .unwrap_or_default()
     }
 
     /// The same, for who keeps it longer than the message: it shares the memory of that, which takes an allocation.
     pub fn body(&self) -> &Bytes {
-        self.body
-            .get_or_init(|| self.bytes().slice(self.body_range.clone()))
+        self.indexed
+            .body
+            .get_or_init(|| self.bytes().slice(self.indexed.body_range.clone()))
     }
 
     /// The value of the first line of this name, without blanks at its ends.
@@ -184,8 +192,8 @@ impl Headers {
 
     /// The values of all lines of this name, in their order.
     pub fn headers(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-        let lines = match self.names.has(name) {
-            true => self.lines.as_slice(),
+        let lines = match self.indexed.names.has(name) {
+            true => self.indexed.lines.as_slice(),
             false => &[],
         };
         let bytes = self.bytes();
@@ -204,7 +212,8 @@ impl Headers {
     /// The values of all lines of a name that [`HeaderName`] does not have, compared without case.
     pub fn extension_headers(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let bytes = self.bytes();
-        self.lines
+        self.indexed
+            .lines
             .iter()
             .filter(move |line| {
                 line.known.is_none() && line.name(bytes).eq_ignore_ascii_case(name.as_bytes())
@@ -215,22 +224,27 @@ impl Headers {
     /// Every line in order: its known name, its name as written, its value.
     pub fn lines(&self) -> impl Iterator<Item = (Option<HeaderName>, &[u8], &[u8])> {
         let bytes = self.bytes();
-        self.lines
+        self.indexed
+            .lines
             .iter()
             .map(|line| (line.known, line.name(bytes), line.value.of(bytes)))
     }
 
     /// The value of the first line of this name.
     pub(crate) fn first_value(&self, name: HeaderName) -> Option<Value<'_>> {
-        if !self.names.has(name) {
+        if !self.indexed.names.has(name) {
             return None;
         }
-        let line = self.lines.iter().find(|line| line.known == Some(name))?;
+        let line = self
+            .indexed
+            .lines
+            .iter()
+            .find(|line| line.known == Some(name))?;
         Some(self.value(line.value))
     }
 
     pub(crate) fn value(&self, span: Span) -> Value<'_> {
-        match &self.content {
+        match &self.indexed.content {
             Content::Text(text) => {
                 let text = text.get(span.range()).unwrap_or_default();
                 Value {
@@ -247,24 +261,24 @@ impl Headers {
 
     /// Whether more than one line has this name.
     pub(crate) const fn is_repeated(&self, name: HeaderName) -> bool {
-        self.names.repeated & Names::bit(name) != 0
+        self.indexed.names.repeated & Names::bit(name) != 0
     }
 
     pub(crate) const fn announced(&self) -> Announced {
-        self.announced
+        self.indexed.announced
     }
 
     pub(crate) const fn defect(&self) -> Option<Defect> {
-        self.defect
+        self.indexed.defect
     }
 
     pub(crate) const fn essentials(&self) -> Option<&Essentials> {
-        self.essentials.as_ref()
+        self.indexed.essentials.as_ref()
     }
 
     /// Keeps what was read of these very headers.
     pub(crate) const fn remember(&mut self, essentials: Essentials) {
-        self.essentials = Some(essentials);
+        self.indexed.essentials = Some(essentials);
     }
 }
 
@@ -295,29 +309,35 @@ impl Names {
 }
 
 impl HeaderLine {
-    /// The line at `at`, which `rest` begins with and whose line feed is at `feed` in it, where it is written as nearly
-    /// all are: a known `name` in its usual spelling, a colon, one blank, a value of two bytes or more, a CRLF.
-    fn usual(
-        rest: &[u8],
-        name: Option<(HeaderName, usize)>,
-        feed: usize,
-        at: usize,
-    ) -> Option<Self> {
-        let (known, name_length) = name?;
-        let behind_colon = name_length + 1;
-        let [b' ', first, .., last, b'\r'] = rest.get(behind_colon..feed)? else {
+    /// The line at `at` and where the next one begins, where it is written as nearly all are: a known name in its usual
+    /// spelling, a colon, one blank, a value of two bytes or more, a CRLF, and no fold behind it.
+    #[inline]
+    fn usual(bytes: &[u8], at: usize) -> Option<(Self, usize)> {
+        let line = bytes.get(at..)?;
+        let (known, name_length) = HeaderName::before_colon(line)?;
+        // No line ends within a known name.
+        let behind_colon = line.get(name_length + 1..)?;
+        let feed = position(b'\n', behind_colon)?;
+        let (rest, after) = behind_colon.split_at_checked(feed)?;
+        let [b' ', first, .., last, b'\r'] = rest else {
             return None;
         };
-        if *first <= b' ' || *last <= b' ' || feed > MAX_HEADER_LENGTH {
+        if *first <= b' ' || *last <= b' ' || name_length + feed >= MAX_HEADER_LENGTH {
             return None;
         }
-        Some(Self {
+        if let [_, b' ' | b'\t', ..] = after {
+            return None;
+        }
+        let value = at + name_length + 2;
+        let end = value + feed - 2;
+        let line = Self {
             known: Some(known),
             // At most 15.
             name_length: name_length as u8,
             start: Span::new(at, at).start,
-            value: Span::new(at + behind_colon + 1, at + feed - 1),
-        })
+            value: Span::new(value, end),
+        };
+        Some((line, end + 2))
     }
 
     fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
@@ -426,23 +446,16 @@ impl<'a> Index<'a> {
     /// Finds the lines from `at` to the empty line; returns where the body starts.
     fn find_lines(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, ParseError> {
         loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let name = HeaderName::before_colon(rest);
-            // No line ends within a known name.
-            let behind = name.map_or(0, |(_, length)| length);
-            let end = behind
-                + position_far(b'\n', rest.get(behind..).unwrap_or_default())
-                    .ok_or(ParseError::Truncated)?;
-            let mut next = at + end + 1;
-            if let Some(line) = HeaderLine::usual(rest, name, end, at)
-                && !matches!(bytes.get(next), Some(b' ' | b'\t'))
-                && self.lines.len() < MAX_HEADERS
+            if self.lines.len() < MAX_HEADERS
+                && let Some((line, next)) = HeaderLine::usual(bytes, at)
             {
                 self.feeds += 1;
                 self.add(line);
                 at = next;
                 continue;
             }
+            let rest = bytes.get(at..).unwrap_or_default();
+            let mut next = at + position(b'\n', rest).ok_or(ParseError::Truncated)? + 1;
             self.take_line_end(bytes, next);
             match rest {
                 [b'\r', b'\n', ..] => return Ok(at + 2),
@@ -503,6 +516,7 @@ impl<'a> Index<'a> {
         });
     }
 
+    #[inline]
     fn add(&mut self, line: HeaderLine) {
         if let Some(known) = line.known {
             self.names.add(known);

@@ -4,7 +4,7 @@
 mod publications;
 pub(crate) mod upkeep;
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use sip::subscription::SubscriptionId;
 use sip_transport::{Exchange, Handling, PendingAnswer};
 use storage::{CommitError, Health, Journal, LoadError, SoftChange, SoftKey, SoftKind, SoftValue};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Durability;
@@ -24,6 +24,10 @@ use crate::sip_service::{Bindings, KeptSubscriptions, SavedBinding, SavedSubscri
 
 /// How often marks are looked at: what a phone was told may be lost for so long and for one commit.
 const TICK: Duration = Duration::from_millis(20);
+
+/// How long a keeper whose commit is under way sleeps after it has taken what waits: to be woken for each answer would
+/// cost more than what it gathers meanwhile.
+const REST: Duration = Duration::from_millis(1);
 
 /// Answers that may wait for their state to be kept; beyond it a phone is answered 503.
 const ANSWERS: usize = 8192;
@@ -181,11 +185,13 @@ impl Keeper {
     pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<(), CommitError> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rest = pin!(sleep(Duration::ZERO));
         let mut waiting = Vec::new();
         let mut next = Gathered::default();
         let mut under_way: Option<UnderWay> = None;
         loop {
             let has_room = waiting.len() + next.answers.len() < ANSWERS;
+            let is_resting = under_way.is_some() && !rest.is_elapsed();
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 outcome = UnderWay::done(&mut under_way) => {
@@ -193,8 +199,16 @@ impl Keeper {
                     answer_all(under_way.take().map(|done| done.answers));
                 }
                 _ = tick.tick() => {}
+                () = rest.as_mut(), if is_resting => {}
                 // Without strict publications there is nobody who could owe an answer, and it returns at once, with none.
-                1.. = self.owed.recv_many(&mut waiting, ANSWERS), if has_room => {}
+                1.. = self.owed.recv_many(&mut waiting, ANSWERS), if has_room && !is_resting => {
+                    rest.as_mut().reset(tokio::time::Instant::now() + REST);
+                }
+            }
+            while waiting.len() + next.answers.len() < ANSWERS
+                && let Ok(owed) = self.owed.try_recv()
+            {
+                waiting.push(owed);
             }
             // Who waits for an answer has made its mark before: where all marks are taken, its own is.
             if self.gather(&mut next) == Marks::AllTaken {

@@ -25,18 +25,21 @@ pub(super) fn write(presentity: &Presentity, clock: Clock) -> Option<SoftValue> 
         .map(|publication| PublicationV1::from_publication(publication, clock))
         .collect();
     let expires_at_unix_ms = kept.iter().map(|kept| kept.expires_at).max()?;
-    match serde_json::to_string(&kept) {
-        Ok(body) => Some(SoftValue {
-            version: VERSION,
-            expires_at_unix_ms,
-            body,
-        }),
-        Err(error) => {
-            tracing::error!(%error, "publications cannot be written down");
-            None
-        }
-    }
+    let mut body = Vec::with_capacity(kept.len() * ROOM);
+    serde_json::to_writer(&mut body, &kept)
+        .inspect_err(|error| tracing::error!(%error, "publications cannot be written down"))
+        .ok()?;
+    Some(SoftValue {
+        version: VERSION,
+        expires_at_unix_ms,
+        body: String::from_utf8(body)
+            .inspect_err(|error| tracing::error!(%error, "publications cannot be written down"))
+            .ok()?,
+    })
 }
+
+/// Bytes that most publications take.
+const ROOM: usize = 320;
 
 /// What was kept, without what has lapsed by `clock`; `Err` says what is wrong with it.
 pub(super) fn read(value: &SoftValue, clock: Clock) -> Result<Vec<KeptPublication>, String> {

@@ -2,6 +2,7 @@
 //! Must not know what is answered.
 
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use sip::{HeaderName, Request, ResponseBuilder, StatusCode};
@@ -13,10 +14,20 @@ pub(super) fn answer<'a>(
     exchange: &Exchange<'_>,
     status: StatusCode,
 ) -> ResponseBuilder<'a> {
+    answer_marked(request, exchange, fingerprint(request, exchange), status)
+}
+
+/// The same for whoever needs the [`fingerprint`] for something else too.
+pub(super) fn answer_marked<'a>(
+    request: &'a Request,
+    exchange: &Exchange<'_>,
+    fingerprint: u64,
+    status: StatusCode,
+) -> ResponseBuilder<'a> {
     ResponseBuilder::answer(request, status)
         .received_from(exchange.flow().remote)
         // RFC 3261 §19.3: 32 bits are enough.
-        .to_tag(hexadecimal((fingerprint(request, exchange) >> 32) as u32))
+        .to_tag(hexadecimal((fingerprint >> 32) as u32))
 }
 
 /// All eight digits, without the machinery of formats: every answer has one.
@@ -51,13 +62,23 @@ pub(super) fn is_encoded(request: &Request) -> bool {
 /// foresee it. RFC 3261 §8.2.7: an answer that is not remembered must come out the same for a retransmission.
 pub(super) fn fingerprint(request: &Request, exchange: &Exchange<'_>) -> u64 {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    KEYS.hash_one((
-        exchange.flow().remote,
-        request.header(HeaderName::Via),
-        request.header(HeaderName::CallId),
-        request.header(HeaderName::CSeq),
-    ))
+    let remote = exchange.flow().remote;
+    // In one piece, which is hashed several times as quickly as many small ones.
+    let mut material = Vec::with_capacity(USUAL_MATERIAL);
+    match remote.ip() {
+        IpAddr::V4(address) => material.extend(address.octets()),
+        IpAddr::V6(address) => material.extend(address.octets()),
+    }
+    material.extend(remote.port().to_be_bytes());
+    for name in [HeaderName::Via, HeaderName::CallId, HeaderName::CSeq] {
+        material.extend_from_slice(request.header(name).unwrap_or_default());
+        material.push(0);
+    }
+    KEYS.hash_one(&*material)
 }
+
+/// More bytes than what a fingerprint is usually made of.
+const USUAL_MATERIAL: usize = 256;
 
 #[cfg(test)]
 mod tests {

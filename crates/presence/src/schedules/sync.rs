@@ -31,13 +31,11 @@ struct Entries<K, V> {
 #[derive(Debug)]
 pub(crate) struct HashMap<K, V>(Mutex<Entries<K, V>>);
 
-impl<K, V> Default for HashMap<K, V> {
-    fn default() -> Self {
-        Self(Mutex::new(Entries {
-            values: StdMap::new(),
-            changes: 0,
-        }))
-    }
+pub(crate) fn map<K, V>() -> HashMap<K, V> {
+    HashMap(Mutex::new(Entries {
+        values: StdMap::new(),
+        changes: 0,
+    }))
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
@@ -101,11 +99,11 @@ impl<K: Clone + Eq + Hash, V: Clone> HashMap<K, V> {
 #[derive(Debug)]
 pub(crate) struct HashSet<K>(Mutex<StdSet<K>>);
 
-impl<K: Clone + Eq + Hash> HashSet<K> {
-    pub(crate) fn with_capacity_and_hasher<H>(_: usize, _: H) -> Self {
-        Self(Mutex::new(StdSet::new()))
-    }
+pub(crate) fn set<K>(_: usize) -> HashSet<K> {
+    HashSet(Mutex::new(StdSet::new()))
+}
 
+impl<K: Clone + Eq + Hash> HashSet<K> {
     pub(crate) fn pin(&self) -> &Self {
         self
     }

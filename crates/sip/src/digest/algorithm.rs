@@ -37,14 +37,27 @@ pub enum Keying {
 }
 
 /// A hash in lower-case hexadecimal digits.
+///
+/// Invariant: behind its length all are `0`.
 #[derive(Clone, Copy)]
 pub(crate) struct HexHash {
     digits: [u8; 64],
     length: usize,
 }
 
+/// A hash of what is taken in piece by piece, which can go on in several ways from one beginning.
+#[derive(Clone)]
+pub(crate) enum Hasher {
+    Md5(Md5),
+    Sha256(Sha256),
+    Sha512Truncated(Sha512_256),
+}
+
 /// How a session algorithm's name ends.
 const SESSION: &str = "-sess";
+
+/// The bit that makes a letter lower case, and that digits have.
+const LOWER: u8 = 0x20;
 
 impl Algorithm {
     /// Every one, the strongest first.
@@ -74,12 +87,18 @@ impl Algorithm {
         }
     }
 
-    pub(crate) fn hash(self, parts: &[&[u8]]) -> HexHash {
+    pub(crate) fn hasher(self) -> Hasher {
         match self {
-            Self::Md5 => HexHash::of::<Md5>(parts),
-            Self::Sha256 => HexHash::of::<Sha256>(parts),
-            Self::Sha512Truncated => HexHash::of::<Sha512_256>(parts),
+            Self::Md5 => Hasher::Md5(Md5::new()),
+            Self::Sha256 => Hasher::Sha256(Sha256::new()),
+            Self::Sha512Truncated => Hasher::Sha512Truncated(Sha512_256::new()),
         }
+    }
+
+    pub(crate) fn hash(self, parts: &[&[u8]]) -> HexHash {
+        let mut hasher = self.hasher();
+        hasher.update(parts);
+        hasher.finish()
     }
 }
 
@@ -107,6 +126,14 @@ impl Suite {
             keying,
         })
     }
+
+    pub(super) fn write_to(self, text: &mut String) {
+        text.push_str(self.algorithm.as_str());
+        match self.keying {
+            Keying::Password => {}
+            Keying::Session => text.push_str(SESSION),
+        }
+    }
 }
 
 /// The hash function with the password as its key.
@@ -121,10 +148,26 @@ impl From<Algorithm> for Suite {
 
 impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.algorithm.as_str())?;
-        match self.keying {
-            Keying::Password => Ok(()),
-            Keying::Session => f.write_str(SESSION),
+        let mut name = String::new();
+        self.write_to(&mut name);
+        f.write_str(&name)
+    }
+}
+
+impl Hasher {
+    pub(crate) fn update(&mut self, parts: &[&[u8]]) {
+        match self {
+            Self::Md5(hasher) => parts.iter().for_each(|part| hasher.update(part)),
+            Self::Sha256(hasher) => parts.iter().for_each(|part| hasher.update(part)),
+            Self::Sha512Truncated(hasher) => parts.iter().for_each(|part| hasher.update(part)),
+        }
+    }
+
+    pub(crate) fn finish(self) -> HexHash {
+        match self {
+            Self::Md5(hasher) => HexHash::of(&hasher.finalize()),
+            Self::Sha256(hasher) => HexHash::of(&hasher.finalize()),
+            Self::Sha512Truncated(hasher) => HexHash::of(&hasher.finalize()),
         }
     }
 }
@@ -132,14 +175,18 @@ impl fmt::Display for Suite {
 impl HexHash {
     /// Hexadecimal digits in either case; none if there are others, or too many.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
-        let mut digits = [0; 64];
-        let place = digits.get_mut(..text.len())?;
-        if !text.iter().all(u8::is_ascii_hexdigit) {
-            return None;
+        let mut digits = [b'0'; 64];
+        digits.get_mut(..text.len())?.copy_from_slice(text);
+        // All at once, without an end that depends on what is read.
+        let others = digits.iter().fold(0, |others, digit| {
+            let is_decimal = digit.wrapping_sub(b'0') < 10;
+            let is_letter = (digit | LOWER).wrapping_sub(b'a') < 6;
+            others | u8::from(!(is_decimal | is_letter))
+        });
+        for digit in &mut digits {
+            *digit |= LOWER;
         }
-        place.copy_from_slice(text);
-        place.make_ascii_lowercase();
-        Some(Self {
+        (others == 0).then_some(Self {
             digits,
             length: text.len(),
         })
@@ -149,17 +196,14 @@ impl HexHash {
         self.digits.get(..self.length).unwrap_or_default()
     }
 
-    fn of<D: Digest>(parts: &[&[u8]]) -> Self {
-        let mut hasher = D::new();
-        for part in parts {
-            hasher.update(part);
+    /// Of as many bytes as there is room for.
+    fn of(hash: &[u8]) -> Self {
+        let mut digits = [b'0'; 64];
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(hash) {
+            *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
         }
-        let mut digits = [0; 64];
-        let mut length = 0;
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(hasher.finalize()) {
-            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-            length += 2;
-        }
+        let length = 2 * hash.len().min(pairs.len());
         Self { digits, length }
     }
 }
@@ -167,17 +211,24 @@ impl HexHash {
 /// Takes the same time wherever the two differ.
 impl PartialEq for HexHash {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes().ct_eq(other.as_bytes()).into()
+        let [words, others] = [self, other].map(|hash| hash.digits.as_chunks::<8>().0);
+        let are_equal = words.iter().zip(others).fold(
+            self.length.ct_eq(&other.length),
+            |so_far, (word, other)| {
+                so_far & u64::from_ne_bytes(*word).ct_eq(&u64::from_ne_bytes(*other))
+            },
+        );
+        are_equal.into()
     }
 }
 
 impl Eq for HexHash {}
 
-pub(crate) const fn hex_digit(value: u8) -> u8 {
-    match value {
-        0..=9 => b'0' + value,
-        _ => b'a' + value - 10,
-    }
+/// The digit of a number below 16.
+const fn hex_digit(value: u8) -> u8 {
+    // Without a branch, so that many are made at once.
+    let beyond_nine = (value > 9) as u8;
+    b'0' + (value & 15) + beyond_nine * (b'a' - b'9' - 1)
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::digest::algorithm::{Algorithm, Suite};
-use crate::digest::challenge::{Challenge, Qop};
+use crate::digest::algorithm::{Algorithm, HexHash, Suite};
+use crate::digest::challenge::{Qop, Spelled, quoted};
 use crate::digest::credentials::{Credentials, Protection};
-use crate::digest::nonce::{NonceKeeper, Use, Used};
-use crate::digest::secret::Ha1;
+use crate::digest::nonce::{NonceKeeper, Use};
+use crate::digest::reuse::{Reuse, ReusedNonces};
+use crate::digest::secret::{Ha1, Prepared};
 use crate::error::HeaderError;
 use crate::message::Request;
 use crate::uri::Uri;
@@ -16,7 +17,9 @@ use crate::uri::Uri;
 #[derive(Debug)]
 pub struct Authenticator {
     realm: String,
+    quoted_realm: String,
     nonces: NonceKeeper,
+    reused: ReusedNonces,
     /// What answers of unknown users are judged by, for each of [`Algorithm::ALL`].
     nobodys: [Ha1; Algorithm::ALL.len()],
 }
@@ -38,8 +41,6 @@ pub struct Offer {
 pub struct Occasion {
     /// Where it came from: a nonce serves nobody else.
     pub source: IpAddr,
-    /// Random, or at least another one for each request.
-    pub salt: u64,
     /// When it came.
     pub now: Instant,
 }
@@ -76,8 +77,10 @@ impl Authenticator {
         let realm = realm.into();
         let nobodys = Algorithm::ALL.map(|algorithm| Ha1::derive(algorithm, "", &realm, ""));
         Self {
+            quoted_realm: quoted(&realm),
             realm,
             nonces,
+            reused: ReusedNonces::new(),
             nobodys,
         }
     }
@@ -87,25 +90,26 @@ impl Authenticator {
         &self.realm
     }
 
-    /// The values of WWW-Authenticate, one for each algorithm, with one nonce.
+    /// The values of WWW-Authenticate, one for each algorithm, with one nonce. `salt` is random, or at least another one
+    /// for each request.
     pub fn challenges(
         &self,
         offer: &Offer,
         freshness: Freshness,
+        salt: u64,
         occasion: Occasion,
     ) -> impl Iterator<Item = String> {
-        let Occasion { source, salt, now } = occasion;
-        let mut challenge = Challenge {
-            realm: self.realm.clone(),
-            nonce: self.nonces.issue(source, salt, now),
-            suite: Algorithm::Md5.into(),
-            is_stale: freshness == Freshness::NonceUsedUp,
-            qualities: offer.qualities.clone(),
-            opaque: None,
-        };
+        let nonce = self.nonces.issue(occasion.source, salt, occasion.now);
         offer.suites.iter().map(move |suite| {
-            challenge.suite = *suite;
-            challenge.to_string()
+            let spelled = Spelled {
+                quoted_realm: &self.quoted_realm,
+                nonce: &nonce,
+                suite: *suite,
+                is_stale: freshness == Freshness::NonceUsedUp,
+                qualities: &offer.qualities,
+                opaque: None,
+            };
+            spelled.text()
         })
     }
 
@@ -135,27 +139,54 @@ impl Authenticator {
         let Some(secret) = found.as_ref().or(nobodys) else {
             return Ok(Verdict::Wrong { user });
         };
-        let is_proven = credentials.prove(secret, request.method_text(), request.body_bytes());
+        let (method, protection) = (request.method_text(), credentials.protection());
+        let reuse = Reuse {
+            nonce: credentials.nonce(),
+            source: occasion.source,
+            secret,
+            method,
+            uri: credentials.uri(),
+        };
+        let (known, common) = match credentials.quality_alone(suite) {
+            None => (None, None),
+            Some(quality) => match self.reused.find(&reuse) {
+                Some((stamp, prepared)) => (Some(stamp), Some((quality, prepared))),
+                None => (None, Some((quality, Prepared::new(&reuse)))),
+            },
+        };
+        let is_proven = match &common {
+            Some((quality, prepared)) => credentials.is_response(&prepared.response(quality)),
+            None => credentials.prove(secret, method, request.body_bytes()),
+        };
         if !(is_proven && is_known && names_the_same(credentials.uri(), request.uri_text())) {
             return Ok(Verdict::Wrong { user });
         }
         // RFC 7616 §3.3: stale tells that the secret was right, so it is judged after the response.
-        let used = Used {
-            nonce: credentials.nonce(),
-            count: credentials.protection().nonce_count(),
-            source: occasion.source,
-            lifetime: offer.nonce_lifetime,
+        let stamp = known.or_else(|| self.nonces.read(credentials.nonce(), occasion.source));
+        let Some(stamp) = stamp else {
+            return Ok(Verdict::Stale { user });
         };
-        Ok(match self.nonces.count(used, occasion.now) {
-            Use::Stale => Verdict::Stale { user },
-            Use::Fresh { age } => {
-                let is_aging = age > offer.nonce_lifetime / 2;
-                let Occasion { source, salt, now } = occasion;
-                let next = is_aging.then(|| self.nonces.issue(source, salt, now));
-                let info = authentication_info(&credentials, secret, suite, next.as_deref());
-                Verdict::Good { user, info }
-            }
-        })
+        let (count, lifetime) = (protection.nonce_count(), offer.nonce_lifetime);
+        let age = match self.nonces.count(stamp, count, lifetime, occasion.now) {
+            Use::Stale => return Ok(Verdict::Stale { user }),
+            Use::Fresh { age } => age,
+        };
+        let info = protection.quality().map(|quality| {
+            let response = match &common {
+                Some((hashed, prepared)) => prepared.server_response(hashed),
+                None => credentials.server_response(secret, suite, b""),
+            };
+            let Occasion { source, now } = occasion;
+            let next = count
+                .filter(|_| age > lifetime / 2)
+                .map(|count| self.nonces.renew(stamp, count, source, now));
+            authentication_info(protection, quality, &response, next.as_deref())
+        });
+        // Most nonces are used once: what came twice will come again.
+        if let (None, Some((_, prepared)), Some(2..)) = (known, common, count) {
+            self.reused.keep(&reuse, stamp, prepared);
+        }
+        Ok(Verdict::Good { user, info })
     }
 
     fn credentials_for_us<'a>(
@@ -207,29 +238,29 @@ const LONG_INFO: usize = 192;
 
 /// RFC 7616 §3.5, for an answer without a body.
 fn authentication_info(
-    credentials: &Credentials<'_>,
-    secret: &Ha1,
-    suite: Suite,
+    protection: Protection<'_>,
+    quality: Qop,
+    response: &HexHash,
     next_nonce: Option<&str>,
-) -> Option<String> {
-    let protection = credentials.protection();
-    let quality = protection.quality()?;
-    let hashed = protection.hashed(b"")?;
-    let response = credentials.server_response(secret, suite, b"");
+) -> String {
     let mut info = String::with_capacity(LONG_INFO);
     if let Some(nonce) = next_nonce {
         info.extend(["nextnonce=\"", nonce, "\", "]);
     }
+    let hashed = protection.hashed(b"");
+    let [client_nonce, nonce_count] = hashed.map_or([&b""[..]; 2], |hashed| {
+        [hashed.client_nonce, hashed.nonce_count]
+    });
     for (before, value) in [
         ("qop=", quality.as_str().as_bytes()),
         (", rspauth=\"", response.as_bytes()),
-        ("\", cnonce=\"", hashed.client_nonce),
-        ("\", nc=", hashed.nonce_count),
+        ("\", cnonce=\"", client_nonce),
+        ("\", nc=", nonce_count),
     ] {
         info.push_str(before);
         info.push_str(&String::from_utf8_lossy(value));
     }
-    Some(info)
+    info
 }
 
 /// Whether the hashed URI is for the same user as the Request-URI; whether its host is ours is not decided here.
@@ -300,14 +331,13 @@ mod tests {
         fn occasion(&self) -> Occasion {
             Occasion {
                 source: HERE,
-                salt: 1,
                 now: self.now,
             }
         }
 
         fn challenges(&self, freshness: Freshness) -> Vec<Challenge> {
             self.authenticator
-                .challenges(&self.offer, freshness, self.occasion())
+                .challenges(&self.offer, freshness, 1, self.occasion())
                 .map(|value| Challenge::parse(value.as_bytes()).unwrap())
                 .collect()
         }
@@ -331,7 +361,11 @@ mod tests {
     }
 
     fn request(credentials: Option<&str>, body: &[u8]) -> Request {
-        let mut draft = RequestDraft::new(Method::Publish, URI)
+        request_to(Method::Publish, credentials, body)
+    }
+
+    fn request_to(method: Method, credentials: Option<&str>, body: &[u8]) -> Request {
+        let mut draft = RequestDraft::new(method, URI)
             .from("<sip:alice@shop.example>", "1")
             .to("<sip:alice@shop.example>")
             .call_id("c1")
@@ -534,7 +568,6 @@ mod tests {
         let info = |count, age| {
             let occasion = Occasion {
                 now: desk.now + Duration::from_secs(age),
-                salt: 2,
                 ..desk.occasion()
             };
             let credentials = answer(&challenge, "alice", "wonder", URI, count);
@@ -562,6 +595,77 @@ mod tests {
         assert!(is_good(
             &desk.judge_at(later, &request(Some(&renewed), BODY))
         ));
+    }
+
+    /// What is kept of a nonce that is used again must not change any verdict.
+    #[test]
+    fn a_nonce_used_again_proves_no_more_than_before() {
+        for algorithm in Algorithm::ALL {
+            let desk = Desk::new(&[algorithm]);
+            let challenge = desk.challenge();
+            let with = |password, uri, count| answer(&challenge, "alice", password, uri, count);
+            let good = |count| {
+                let credentials = with("wonder", URI, count);
+                let Verdict::Good { info, .. } = desk.judge(Some(&credentials)) else {
+                    panic!("{algorithm} {count}");
+                };
+                let credentials =
+                    Credentials::parse(HeaderName::Authorization, credentials.as_bytes());
+                let secret = Ha1::derive(algorithm, "alice", "shop.example", "wonder");
+                let proof =
+                    credentials
+                        .unwrap()
+                        .unwrap()
+                        .server_response(&secret, algorithm.into(), b"");
+                let proof = String::from_utf8_lossy(proof.as_bytes()).into_owned();
+                assert!(info.unwrap().contains(&proof), "{algorithm} {count}");
+            };
+            (1..=5).for_each(good);
+            let refused = Verdict::Wrong { user: alice() };
+            let stale = Verdict::Stale { user: alice() };
+            let right = with("wonder", URI, 6);
+            for changed in [
+                with("wrong", URI, 6),
+                with("wonder", "sip:bob@shop.example", 6),
+                right.replace("cnonce=\"c1", "cnonce=\"c2"),
+                right.replace("nc=00000006", "nc=00000007"),
+                right.replace(URI, "sip:alice@shop.example"),
+                right.replace("alice\", realm", "mallory\", realm"),
+            ] {
+                assert_ne!(changed, right);
+                let verdict = desk.judge(Some(&changed));
+                assert!(matches!(verdict, Verdict::Wrong { .. }), "{changed}");
+            }
+            let other_method = request_to(Method::Message, Some(&right), BODY);
+            assert_eq!(desk.judge_at(desk.occasion(), &other_method), refused);
+            assert_eq!(desk.judge(Some(&with("wonder", URI, 5))), stale);
+            let elsewhere = Occasion {
+                source: [127, 0, 0, 2].into(),
+                ..desk.occasion()
+            };
+            let later = Occasion {
+                now: desk.now + Duration::from_secs(61),
+                ..desk.occasion()
+            };
+            for occasion in [elsewhere, later] {
+                let request = request(Some(&right), BODY);
+                assert_eq!(desk.judge_at(occasion, &request), stale);
+            }
+            let after_a_change = |user: &str, algorithm| {
+                Some(Ha1::derive(algorithm, user, "shop.example", "changed"))
+            };
+            for (password, is_right) in [("wonder", false), ("changed", true)] {
+                let request = request(Some(&with(password, URI, 8)), BODY);
+                let verdict = desk.authenticator.judge(
+                    &request,
+                    after_a_change,
+                    &desk.offer,
+                    desk.occasion(),
+                );
+                assert_eq!(is_good(&verdict.unwrap()), is_right, "{password}");
+            }
+            good(6);
+        }
     }
 
     #[test]

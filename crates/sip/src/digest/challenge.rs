@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::digest::algorithm::{Algorithm, Suite};
-use crate::digest::credentials::auth_params;
+use crate::digest::params::{AuthParams, Name};
 use crate::header_name::HeaderName;
 use crate::message::Response;
 use crate::text;
@@ -56,36 +56,33 @@ impl Qop {
 impl Challenge {
     /// Reads one value; `None` where it is no digest challenge that we can answer.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let params = auth_params(value)?;
-        let text = |name: &str| {
-            let value = params.get(name)?;
-            std::str::from_utf8(value).ok()
-        };
-        let suite = match params.get("algorithm") {
+        let params = AuthParams::read(value)?.ok()?;
+        let text = |name| std::str::from_utf8(params.value(name)?).ok();
+        let suite = match params.value(Name::Algorithm) {
             None => Algorithm::Md5.into(),
             Some(name) => Suite::from_name(std::str::from_utf8(name).ok()?)?,
         };
-        let qualities: Vec<_> = match params.get("qop") {
+        let qualities: Vec<_> = match params.value(Name::Qop) {
             None => Vec::new(),
-            Some(_) => text("qop")?
+            Some(_) => text(Name::Qop)?
                 .split(',')
                 .filter_map(|name| Qop::from_name(name.trim()))
                 .collect(),
         };
-        if qualities.is_empty() && params.get("qop").is_some() {
+        if qualities.is_empty() && params.value(Name::Qop).is_some() {
             // Protection is asked for, and none of the kinds is known here.
             return None;
         }
         Some(Self {
-            realm: match text::unescape(params.get("realm")?) {
+            realm: match text::unescape(params.value(Name::Realm)?) {
                 Cow::Borrowed(plain) => std::str::from_utf8(plain).ok()?.to_owned(),
                 Cow::Owned(plain) => String::from_utf8(plain).ok()?,
             },
-            nonce: text("nonce")?.to_owned(),
+            nonce: text(Name::Nonce)?.to_owned(),
             suite,
-            is_stale: text("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+            is_stale: text(Name::Stale).is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
             qualities,
-            opaque: text("opaque").map(str::to_owned),
+            opaque: text(Name::Opaque).map(str::to_owned),
         })
     }
 
@@ -109,31 +106,65 @@ impl Challenge {
 /// The value of the header.
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut realm = Vec::with_capacity(self.realm.len() + 2);
-        text::quote(self.realm.as_bytes(), &mut realm);
-        write!(
-            f,
-            "Digest realm={}, nonce=\"{}\"",
-            String::from_utf8_lossy(&realm),
-            self.nonce
-        )?;
-        if let Some(opaque) = &self.opaque {
-            write!(f, ", opaque=\"{opaque}\"")?;
+        let spelled = Spelled {
+            quoted_realm: &quoted(&self.realm),
+            nonce: &self.nonce,
+            suite: self.suite,
+            is_stale: self.is_stale,
+            qualities: &self.qualities,
+            opaque: self.opaque.as_deref(),
+        };
+        f.write_str(&spelled.text())
+    }
+}
+
+/// A challenge whose parts need not be copied for it: one is written for each stranger.
+pub(super) struct Spelled<'a> {
+    /// As [`quoted`] has it.
+    pub(super) quoted_realm: &'a str,
+    pub(super) nonce: &'a str,
+    pub(super) suite: Suite,
+    pub(super) is_stale: bool,
+    pub(super) qualities: &'a [Qop],
+    pub(super) opaque: Option<&'a str>,
+}
+
+/// Bytes that a challenge has beside realm, nonce and opaque value, and seldom more.
+const USUAL_LENGTH: usize = 96;
+
+impl Spelled<'_> {
+    /// The value of the header.
+    pub(super) fn text(&self) -> String {
+        let opaque = self.opaque.unwrap_or_default();
+        let length = self.quoted_realm.len() + self.nonce.len() + opaque.len() + USUAL_LENGTH;
+        let mut text = String::with_capacity(length);
+        text.extend(["Digest realm=", self.quoted_realm, ", nonce=\"", self.nonce]);
+        if self.opaque.is_some() {
+            text.extend(["\", opaque=\"", opaque]);
         }
+        text.push('"');
         if self.is_stale {
-            f.write_str(", stale=true")?;
+            text.push_str(", stale=true");
         }
         // RFC 7616 §3.3: the algorithm is no quoted string, the list of qualities is one.
-        write!(f, ", algorithm={}", self.suite)?;
+        text.push_str(", algorithm=");
+        self.suite.write_to(&mut text);
         for (place, quality) in self.qualities.iter().enumerate() {
-            let before = if place == 0 { ", qop=\"" } else { "," };
-            write!(f, "{before}{}", quality.as_str())?;
+            text.push_str(if place == 0 { ", qop=\"" } else { "," });
+            text.push_str(quality.as_str());
         }
-        match self.qualities.as_slice() {
-            [] => Ok(()),
-            [..] => f.write_str("\""),
+        if !self.qualities.is_empty() {
+            text.push('"');
         }
+        text
     }
+}
+
+/// A realm as it is written, with its quotes.
+pub(super) fn quoted(realm: &str) -> String {
+    let mut quoted = Vec::with_capacity(realm.len() + 2);
+    text::quote(realm.as_bytes(), &mut quoted);
+    String::from_utf8_lossy(&quoted).into_owned()
 }
 
 #[cfg(test)]

@@ -3,19 +3,11 @@
 
 use std::borrow::Cow;
 
-use nom::Parser;
-use nom::bytes::complete::tag_no_case;
-use nom::character::complete::char;
-use nom::combinator::{recognize, verify};
-use nom::multi::many0_count;
-use nom::sequence::{delimited, preceded, separated_pair};
-use smallvec::SmallVec;
-
-use crate::digest::algorithm::{Algorithm, HexHash, Suite};
+use crate::digest::algorithm::{Algorithm, HexHash, Keying, Suite};
 use crate::digest::challenge::{Challenge, Qop};
+use crate::digest::params::{AuthParams, Name};
 use crate::digest::secret::{Exchange, Ha1, Quality};
 use crate::error::HeaderError;
-use crate::grammar::{self, Param, Parsed, blank};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 use crate::text;
@@ -28,7 +20,7 @@ pub struct Credentials<'a> {
     nonce: &'a [u8],
     uri: &'a [u8],
     response: HexHash,
-    algorithm: Option<&'a [u8]>,
+    suite: Option<Suite>,
     protection: Protection<'a>,
 }
 
@@ -125,10 +117,12 @@ impl<'a> Credentials<'a> {
     /// # Errors
     /// Where it is outside the grammar, or lacks a parameter that RFC 7616 §3.4 demands.
     pub fn parse(name: HeaderName, value: &'a [u8]) -> Result<Option<Self>, HeaderError> {
-        let Some(params) = auth_params(value) else {
+        let Some(params) = AuthParams::read(value) else {
             return Ok(None);
         };
-        Self::from_params(&params)
+        params
+            .ok()
+            .and_then(|params| Self::from_params(&params))
             .map(Some)
             .ok_or(HeaderError::malformed(name))
     }
@@ -161,11 +155,8 @@ impl<'a> Credentials<'a> {
     }
 
     /// The algorithm, MD5 where none is named; `None` for one we do not know.
-    pub fn suite(&self) -> Option<Suite> {
-        match self.algorithm {
-            None => Some(Algorithm::Md5.into()),
-            Some(name) => Suite::from_name(std::str::from_utf8(name).ok()?),
-        }
+    pub const fn suite(&self) -> Option<Suite> {
+        self.suite
     }
 
     /// How far the response protects the request.
@@ -179,6 +170,22 @@ impl<'a> Credentials<'a> {
         match (self.suite(), self.protection) {
             (None, _) | (_, Protection::Other) => false,
             (Some(suite), _) => self.hash(secret, suite, method, body) == self.response,
+        }
+    }
+
+    pub(crate) fn is_response(&self, expected: &HexHash) -> bool {
+        self.response == *expected
+    }
+
+    /// What is hashed into a response beside what is the same for each use of a nonce, where there is nothing else.
+    pub(crate) const fn quality_alone(&self, suite: Suite) -> Option<Quality<'a>> {
+        match (suite.keying, self.protection) {
+            (Keying::Password, Protection::Authentication { .. }) => self.protection.hashed(b""),
+            (Keying::Session, Protection::Authentication { .. })
+            | (
+                Keying::Password | Keying::Session,
+                Protection::Legacy | Protection::Integrity { .. } | Protection::Other,
+            ) => None,
         }
     }
 
@@ -249,9 +256,9 @@ impl<'a> Credentials<'a> {
     }
 
     fn from_params(params: &AuthParams<'a>) -> Option<Self> {
-        let nonce_count = params.get("nc");
-        let client_nonce = params.get("cnonce");
-        let protection = match params.get("qop") {
+        let nonce_count = params.value(Name::NonceCount);
+        let client_nonce = params.value(Name::ClientNonce);
+        let protection = match params.value(Name::Qop) {
             None => Protection::Legacy,
             Some(qop) => {
                 let quality = std::str::from_utf8(qop).ok().and_then(Qop::from_name);
@@ -268,19 +275,24 @@ impl<'a> Credentials<'a> {
                 }
             }
         };
-        let username = match (params.get("username"), params.get("username*")) {
+        let quoted = params.value(Name::Username);
+        let username = match (quoted, params.value(Name::ExtendedUsername)) {
             (Some(quoted), None) => Username::Quoted(quoted),
             (None, Some(extended)) => Username::Extended(in_utf8(extended)?),
             // RFC 7616 §3.4: never both.
             (Some(_), Some(_)) | (None, None) => return None,
         };
+        let suite = match params.value(Name::Algorithm) {
+            None => Some(Algorithm::Md5.into()),
+            Some(name) => std::str::from_utf8(name).ok().and_then(Suite::from_name),
+        };
         Some(Self {
             username,
-            realm: params.get("realm")?,
-            nonce: params.get("nonce")?,
-            uri: params.get("uri")?,
-            response: HexHash::read(params.get("response")?)?,
-            algorithm: params.get("algorithm"),
+            realm: params.value(Name::Realm)?,
+            nonce: params.value(Name::Nonce)?,
+            uri: params.value(Name::Uri)?,
+            response: HexHash::read(params.value(Name::Response)?)?,
+            suite,
             protection,
         })
     }
@@ -308,26 +320,6 @@ impl Headers {
     }
 }
 
-/// The parameters of a challenge or of credentials, read once; none where they are outside the grammar.
-pub(super) struct AuthParams<'a>(SmallVec<[Param<'a>; USUAL_PARAMS]>);
-
-/// As many as credentials have.
-const USUAL_PARAMS: usize = 12;
-
-impl<'a> AuthParams<'a> {
-    /// The value of the first parameter of this name, without quotes but with its escapes.
-    pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
-        let mut params = self.0.iter();
-        match params
-            .find(|param| param.name.eq_ignore_ascii_case(name))?
-            .value?
-        {
-            [b'"', inner @ .., b'"'] => Some(inner),
-            token => Some(token),
-        }
-    }
-}
-
 /// RFC 7616 §3.4: the count is eight hexadecimal digits.
 fn is_count(text: &&[u8]) -> bool {
     text.len() == 8 && text.iter().all(u8::is_ascii_hexdigit)
@@ -341,51 +333,6 @@ fn in_utf8(value: &[u8]) -> Option<&[u8]> {
     charset
         .eq_ignore_ascii_case(b"UTF-8")
         .then(|| parts.next())?
-}
-
-/// The parameters after `Digest`; `None` where the scheme is another.
-pub(super) fn auth_params(value: &[u8]) -> Option<AuthParams<'_>> {
-    let (mut rest, _) = scheme(value).ok()?;
-    let mut params = SmallVec::new();
-    while let Ok((after, param)) = listed_param(rest) {
-        params.push(param);
-        rest = after;
-    }
-    if grammar::read_all(|input| recognize(many0_count(separator)).parse(input), rest).is_none() {
-        params.clear();
-    }
-    Some(AuthParams(params))
-}
-
-fn scheme(input: &[u8]) -> Parsed<'_, &[u8]> {
-    delimited(
-        blank,
-        tag_no_case("Digest"),
-        verify(blank, |blanks: &[u8]| !blanks.is_empty()),
-    )
-    .parse(input)
-}
-
-/// RFC 7616 §3.4 parts the parameters with commas; empty elements between them are passed over.
-fn listed_param(input: &[u8]) -> Parsed<'_, Param<'_>> {
-    preceded(many0_count(separator), auth_param).parse(input)
-}
-
-fn separator(input: &[u8]) -> Parsed<'_, char> {
-    delimited(blank, char(','), blank).parse(input)
-}
-
-fn auth_param(input: &[u8]) -> Parsed<'_, Param<'_>> {
-    separated_pair(
-        preceded(blank, grammar::token),
-        delimited(blank, char('='), blank),
-        grammar::param_value,
-    )
-    .map(|(name, value)| Param {
-        name,
-        value: Some(value),
-    })
-    .parse(input)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ mod authenticator;
 mod challenge;
 mod credentials;
 mod nonce;
+mod params;
+mod reuse;
 mod secret;
 
 pub use algorithm::{Algorithm, Keying, Suite};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use foldhash::fast::FixedState;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -30,16 +31,9 @@ pub struct NonceKeeper {
 )]
 type Shard = std::sync::Mutex<Uses>;
 
-/// A nonce that came with a right response, and how it came.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Used<'a> {
-    pub(crate) nonce: &'a [u8],
-    /// None (RFC 2617) makes it serve once.
-    pub(crate) count: Option<u32>,
-    pub(crate) source: IpAddr,
-    /// How old it may be.
-    pub(crate) lifetime: Duration,
-}
+/// What tells one nonce from all others: when it was issued, and its salt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Stamp([u8; AGE + SALT]);
 
 /// What a count says of a nonce that answered rightly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,22 +89,32 @@ impl NonceKeeper {
         URL_SAFE_NO_PAD.encode(written)
     }
 
-    /// Counts one use of a nonce that came with a right response.
-    pub(crate) fn count(&self, used: Used<'_>, now: Instant) -> Use {
-        let Some(stamp) = self.read(used.nonce, used.source) else {
-            return Use::Stale;
-        };
-        let age = self.age(now).saturating_sub(issued_at(&stamp));
-        if u128::from(age) > used.lifetime.as_millis() {
+    /// A new nonce for whoever used the one of this stamp, its count included; no two uses get the same.
+    pub(crate) fn renew(&self, stamp: Stamp, count: u32, source: IpAddr, now: Instant) -> String {
+        let salt = stamp.salt().wrapping_add(u64::from(count));
+        self.issue(source, salt, now)
+    }
+
+    /// Counts one use of a nonce that was read and came with a right response. `count` is none in RFC 2617, and makes it
+    /// serve once; `lifetime` is how old it may be.
+    pub(crate) fn count(
+        &self,
+        stamp: Stamp,
+        count: Option<u32>,
+        lifetime: Duration,
+        now: Instant,
+    ) -> Use {
+        let age = self.age(now).saturating_sub(stamp.issued_at());
+        if u128::from(age) > lifetime.as_millis() {
             return Use::Stale;
         }
-        let [.., last] = stamp;
+        let Stamp([.., last]) = stamp;
         let Some(uses) = self.uses.get(usize::from(last) % SHARDS) else {
             return Use::Stale;
         };
         // A panic elsewhere cannot leave a half-made count: the lock is held for plain arithmetic.
         let mut uses = uses.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.count(stamp, used.count.unwrap_or(1), self.remembered) {
+        if uses.count(stamp, count.unwrap_or(1), self.remembered) {
             let age = Duration::from_millis(age);
             Use::Fresh { age }
         } else {
@@ -118,7 +122,8 @@ impl NonceKeeper {
         }
     }
 
-    fn read(&self, nonce: &[u8], source: IpAddr) -> Option<[u8; AGE + SALT]> {
+    /// What a nonce says, where it is ours and was given to this address.
+    pub(crate) fn read(&self, nonce: &[u8], source: IpAddr) -> Option<Stamp> {
         let mut bytes = [0; AGE + SALT + PROOF];
         let (_, written) = bytes.split_at_mut(UNWRITTEN);
         let length = URL_SAFE_NO_PAD.decode_slice(nonce, written).ok()?;
@@ -126,7 +131,8 @@ impl NonceKeeper {
             return None;
         }
         let (stamp, proof) = bytes.split_first_chunk::<{ AGE + SALT }>()?;
-        self.key.is_proof_of(stamp, source, proof).then_some(*stamp)
+        let is_ours = self.key.is_proof_of(stamp, source, proof);
+        is_ours.then_some(Stamp(*stamp))
     }
 
     /// Milliseconds since the start.
@@ -185,8 +191,9 @@ impl std::fmt::Debug for NonceKey {
 /// Invariant: `in_order` holds each stamp of `counts` once, in the order of their first use.
 #[derive(Debug, Default)]
 struct Uses {
-    counts: HashMap<[u8; AGE + SALT], Counted>,
-    in_order: VecDeque<[u8; AGE + SALT]>,
+    /// Nobody chooses a stamp: half of it is a salt.
+    counts: HashMap<Stamp, Counted, FixedState>,
+    in_order: VecDeque<Stamp>,
     /// Nonces issued up to here and not in `counts` may have been forgotten: they are stale.
     forgotten_until: Option<u64>,
 }
@@ -200,14 +207,14 @@ struct Counted {
 
 impl Uses {
     /// Whether this use is the first with its count.
-    fn count(&mut self, stamp: [u8; AGE + SALT], count: u32, remembered: usize) -> bool {
+    fn count(&mut self, stamp: Stamp, count: u32, remembered: usize) -> bool {
         if let Some(counted) = self.counts.get_mut(&stamp) {
             return counted.count(count);
         }
         if count == 0
             || self
                 .forgotten_until
-                .is_some_and(|until| issued_at(&stamp) <= until)
+                .is_some_and(|until| stamp.issued_at() <= until)
         {
             return false;
         }
@@ -215,7 +222,7 @@ impl Uses {
             && let Some(oldest) = self.in_order.pop_front()
         {
             self.counts.remove(&oldest);
-            self.forgotten_until = self.forgotten_until.max(Some(issued_at(&oldest)));
+            self.forgotten_until = self.forgotten_until.max(Some(oldest.issued_at()));
         }
         self.in_order.push_back(stamp);
         self.counts.insert(
@@ -247,10 +254,17 @@ impl Counted {
     }
 }
 
-fn issued_at(stamp: &[u8; AGE + SALT]) -> u64 {
-    stamp
-        .first_chunk::<AGE>()
-        .map_or(0, |age| u64::from_be_bytes(*age))
+impl Stamp {
+    /// Milliseconds since the start.
+    fn issued_at(&self) -> u64 {
+        let age = self.0.first_chunk::<AGE>();
+        age.map_or(0, |age| u64::from_be_bytes(*age))
+    }
+
+    fn salt(&self) -> u64 {
+        let salt = self.0.last_chunk::<SALT>();
+        salt.map_or(0, |salt| u64::from_be_bytes(*salt))
+    }
 }
 
 #[cfg(test)]
@@ -258,7 +272,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     use std::time::{Duration, Instant};
 
-    use super::{NonceKeeper, SHARDS, Use, Used};
+    use super::{NonceKeeper, SHARDS, Use};
 
     const LIFETIME: Duration = Duration::from_secs(60);
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -275,17 +289,31 @@ mod tests {
         NonceKeeper::new([7; 32], now)
     }
 
+    /// A nonce that came with a right response, and how it came.
+    #[derive(Clone, Copy)]
+    struct Used<'a> {
+        nonce: &'a [u8],
+        count: Option<u32>,
+        source: IpAddr,
+    }
+
     fn used(nonce: &[u8], count: Option<u32>) -> Used<'_> {
         Used {
             nonce,
             count,
             source: HERE,
-            lifetime: LIFETIME,
         }
     }
 
+    fn count(keeper: &NonceKeeper, used: Used<'_>, now: Instant) -> Use {
+        let stamp = keeper.read(used.nonce, used.source);
+        stamp.map_or(Use::Stale, |stamp| {
+            keeper.count(stamp, used.count, LIFETIME, now)
+        })
+    }
+
     fn is_fresh(keeper: &NonceKeeper, used: Used<'_>, now: Instant) -> bool {
-        matches!(keeper.count(used, now), Use::Fresh { .. })
+        matches!(count(keeper, used, now), Use::Fresh { .. })
     }
 
     #[test]
@@ -293,9 +321,9 @@ mod tests {
         let now = start();
         let keeper = keeper(now);
         let nonce = keeper.issue(HERE, 1, now + Duration::from_secs(5));
-        let count = |count, seconds| {
-            let used = used(nonce.as_bytes(), Some(count));
-            keeper.count(used, now + Duration::from_secs(seconds))
+        let count = |number, seconds| {
+            let used = used(nonce.as_bytes(), Some(number));
+            count(&keeper, used, now + Duration::from_secs(seconds))
         };
         let age = |seconds| Use::Fresh {
             age: Duration::from_secs(seconds),

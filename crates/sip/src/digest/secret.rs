@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::digest::algorithm::{Algorithm, HexHash, Keying};
+use smallvec::SmallVec;
+
+use crate::digest::algorithm::{Algorithm, Hasher, HexHash, Keying};
+use crate::digest::challenge::Qop;
+use crate::digest::reuse::Reuse;
 
 /// `H(user:realm:password)`: all that a server needs to keep, and as secret as the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +32,18 @@ pub(crate) struct Quality<'a> {
     pub(crate) client_nonce: &'a [u8],
     /// With `auth-int` the body, which is protected too; without one it is empty.
     pub(crate) body: Option<&'a [u8]>,
+}
+
+/// What all responses to one nonce have in common where the password is the key and the body is not protected: about half
+/// of the work.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    /// Has taken in the secret and the nonce.
+    begun: Hasher,
+    /// Of method and URI.
+    asked: HexHash,
+    /// Of the URI alone, by which a server proves itself (RFC 7616 §3.5).
+    answered: HexHash,
 }
 
 impl Ha1 {
@@ -78,32 +94,78 @@ impl Ha1 {
             Keying::Password => self.hash,
             Keying::Session => hash(&[self.hash.as_bytes(), b":", nonce, b":", client_nonce]),
         };
-        let (secret, nonce) = (secret.as_bytes(), *nonce);
+        let mut hasher = self.algorithm.hasher();
+        hasher.update(&[secret.as_bytes(), b":", nonce, b":"]);
         let Some(quality) = quality else {
             let asked = hash(&[method, b":", uri]);
-            return hash(&[secret, b":", nonce, b":", asked.as_bytes()]);
+            hasher.update(&[asked.as_bytes()]);
+            return hasher.finish();
         };
-        let (name, asked): (&[u8], HexHash) = match quality.body {
-            None => (b"auth", hash(&[method, b":", uri])),
+        let (name, asked) = match quality.body {
+            None => (Qop::Auth, hash(&[method, b":", uri])),
             Some(body) => {
                 let body = hash(&[body]);
                 let asked = hash(&[method, b":", uri, b":", body.as_bytes()]);
-                (b"auth-int", asked)
+                (Qop::AuthInt, asked)
             }
         };
-        hash(&[
-            secret,
-            b":",
+        quality.finish(hasher, name, &asked)
+    }
+}
+
+impl Quality<'_> {
+    /// The response of whoever has begun with the secret and the nonce.
+    fn finish(&self, mut begun: Hasher, name: Qop, asked: &HexHash) -> HexHash {
+        // Longer than what is usual.
+        let mut rest = SmallVec::<[u8; 160]>::new();
+        for piece in [
+            self.nonce_count,
+            self.client_nonce,
+            name.as_str().as_bytes(),
+        ] {
+            rest.extend_from_slice(piece);
+            rest.push(b':');
+        }
+        rest.extend_from_slice(asked.as_bytes());
+        begun.update(&[&rest]);
+        begun.finish()
+    }
+}
+
+impl Prepared {
+    pub(crate) fn new(reuse: &Reuse<'_>) -> Self {
+        let Reuse {
             nonce,
-            b":",
-            quality.nonce_count,
-            b":",
-            client_nonce,
-            b":",
-            name,
-            b":",
-            asked.as_bytes(),
-        ])
+            secret,
+            method,
+            uri,
+            source: _,
+        } = reuse;
+        let algorithm = secret.algorithm;
+        let mut begun = algorithm.hasher();
+        begun.update(&[secret.hash.as_bytes(), b":", nonce, b":"]);
+        Self {
+            begun,
+            asked: algorithm.hash(&[method, b":", uri]),
+            answered: algorithm.hash(&[b":", uri]),
+        }
+    }
+
+    /// [`Ha1::response`] of a client with `auth`.
+    pub(crate) fn response(&self, quality: &Quality<'_>) -> HexHash {
+        quality.finish(self.begun.clone(), Qop::Auth, &self.asked)
+    }
+
+    /// [`Ha1::response`] of a server with `auth`.
+    pub(crate) fn server_response(&self, quality: &Quality<'_>) -> HexHash {
+        quality.finish(self.begun.clone(), Qop::Auth, &self.answered)
+    }
+}
+
+/// Shows nothing: what is begun is as good as the secret.
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prepared")
     }
 }
 
@@ -116,13 +178,36 @@ impl fmt::Debug for Ha1 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exchange, Ha1, Quality};
+    use std::net::Ipv4Addr;
+
+    use super::{Exchange, Ha1, Prepared, Quality};
     use crate::digest::algorithm::{Algorithm, Keying};
+    use crate::digest::reuse::Reuse;
 
     #[track_caller]
     fn check(secret: &Ha1, exchange: &Exchange<'_>, expected: &str) {
         let hash = secret.response(exchange);
         assert_eq!(String::from_utf8_lossy(hash.as_bytes()), expected);
+        let Exchange {
+            method, uri, nonce, ..
+        } = *exchange;
+        let Some(quality) = exchange.quality.filter(|quality| quality.body.is_none()) else {
+            return;
+        };
+        if exchange.keying == Keying::Password {
+            let prepared = Prepared::new(&Reuse {
+                nonce,
+                source: Ipv4Addr::LOCALHOST.into(),
+                secret,
+                method,
+                uri,
+            });
+            let hash = match method {
+                b"" => prepared.server_response(&quality),
+                _ => prepared.response(&quality),
+            };
+            assert_eq!(String::from_utf8_lossy(hash.as_bytes()), expected);
+        }
     }
 
     /// RFC 7616 §3.9.1, with the nonces of that example.

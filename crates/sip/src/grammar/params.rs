@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use memchr::{memchr, memchr3};
+use memchr::memchr3;
 use nom::Parser;
 use nom::character::complete::char;
 use nom::combinator::opt;
@@ -38,8 +38,11 @@ pub struct Param<'a> {
 }
 
 impl<'a> Params<'a> {
-    pub(crate) const fn checked(raw: &'a [u8]) -> Self {
-        Self { raw: Raw::Any(raw) }
+    pub(crate) fn checked(raw: &'a [u8]) -> Self {
+        match std::str::from_utf8(raw) {
+            Ok(text) if memchr3(b'"', b' ', b'\t', raw).is_none() => Self::plain(text),
+            Ok(_) | Err(_) => Self { raw: Raw::Any(raw) },
+        }
     }
 
     /// What was found to be in the grammar, and to hold neither quotes nor blanks.
@@ -64,22 +67,21 @@ impl<'a> Params<'a> {
 
     /// The parameters in order, each with all of its bytes, its semicolon among them.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = (Param<'a>, &'a [u8])> + use<'a> {
-        let mut rest = self.as_bytes();
-        // By the invariant, a semicolon ends a parameter wherever none is quoted.
-        let is_plain = self.as_plain().is_some() || memchr3(b'"', b' ', b'\t', rest).is_none();
+        let (mut plain, mut any) = match self.raw {
+            Raw::Plain(raw) => (raw, &b""[..]),
+            Raw::Any(raw) => ("", raw),
+        };
         std::iter::from_fn(move || {
-            if is_plain {
-                let param = rest.get(1..)?;
-                let end = memchr(b';', param).unwrap_or(param.len());
-                let piece = rest.get(..=end)?;
-                rest = rest.get(end + 1..).unwrap_or_default();
-                return Some((plain_param(param.get(..end)?)?, piece));
+            // By the invariant, a semicolon ends a parameter.
+            if let Some(behind) = plain.get(1..) {
+                let end = position(b';', behind.as_bytes()).unwrap_or(behind.len());
+                let (piece, rest) = plain.split_at_checked(end + 1)?;
+                plain = rest;
+                return Some((plain_param(behind.get(..end)?), piece.as_bytes()));
             }
-            let (after, param) = preceded((blank, char(';'), blank), param)
-                .parse(rest)
-                .ok()?;
-            let piece = rest.get(..rest.len() - after.len())?;
-            rest = after;
+            let (after, param) = preceded((blank, char(';'), blank), param).parse(any).ok()?;
+            let piece = any.get(..any.len() - after.len())?;
+            any = after;
             Some((param, piece))
         })
     }
@@ -93,6 +95,7 @@ impl<'a> Params<'a> {
     }
 
     /// The first parameter of this name, in any case.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<Param<'a>> {
         match self.raw {
             Raw::Plain(raw) => {
@@ -107,11 +110,13 @@ impl<'a> Params<'a> {
     }
 
     /// The value of the first parameter of this name as text, quotes kept.
+    #[inline]
     pub fn token(&self, name: &str) -> Option<&'a str> {
         self.text(name)?
     }
 
     /// The same, told apart from a parameter whose value is none or no text.
+    #[inline]
     pub(crate) fn text(&self, name: &str) -> Option<Option<&'a str>> {
         match self.raw {
             Raw::Plain(raw) => Some(find_plain(raw, name)?.1),
@@ -174,6 +179,7 @@ impl fmt::Debug for Params<'_> {
 }
 
 /// Name and value of the first parameter of this name among plain ones.
+#[inline]
 fn find_plain<'a>(raw: &'a str, name: &str) -> Option<(&'a str, Option<&'a str>)> {
     let mut rest = raw;
     while let Some(param) = rest.get(1..) {
@@ -195,13 +201,17 @@ fn find_plain<'a>(raw: &'a str, name: &str) -> Option<(&'a str, Option<&'a str>)
 }
 
 /// A parameter without quotes and blanks, of which it is known that it is one.
-fn plain_param(text: &[u8]) -> Option<Param<'_>> {
-    let (name, value) = match memchr(b'=', text) {
-        Some(at) => (text.get(..at)?, Some(text.get(at + 1..)?)),
-        None => (text, None),
-    };
-    let name = std::str::from_utf8(name).ok()?;
-    Some(Param { name, value })
+fn plain_param(text: &str) -> Param<'_> {
+    match text.split_once('=') {
+        Some((name, value)) => Param {
+            name,
+            value: Some(value.as_bytes()),
+        },
+        None => Param {
+            name: text,
+            value: None,
+        },
+    }
 }
 
 /// `generic-param`.

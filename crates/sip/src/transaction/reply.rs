@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::flow::Flow;
+use crate::grammar::usual;
 use crate::header::via::Via;
 use crate::header_name::HeaderName;
 use crate::message::{Message, Request};
@@ -35,8 +36,7 @@ pub(super) fn answer_flow(via: &Via<'_>, flow: Flow) -> Flow {
 /// The status of a response as it goes out.
 pub(super) fn status_of(response: &[u8]) -> Option<StatusCode> {
     let digits = response.strip_prefix(b"SIP/2.0 ")?.get(..3)?;
-    let code = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    StatusCode::new(code)
+    StatusCode::new(u16::try_from(usual::whole_number(digits)?).ok()?)
 }
 
 /// An answer to a request that was kept as bytes.

@@ -3,9 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use smallvec::SmallVec;
-
-use super::record::{Names, Record};
+use super::record::{Names, Pieces, Record};
 use crate::transaction::key::{BranchKey, Identity};
 
 /// Records in the order they came; the first of them may be forgotten already.
@@ -73,6 +71,9 @@ impl Bucket {
         response: &[u8],
         now: Instant,
     ) -> bool {
+        let Some(pieces) = Pieces::of(response) else {
+            return false;
+        };
         let after = now.saturating_duration_since(self.begun).as_nanos();
         let names = Names {
             key: identity.key.short(),
@@ -80,11 +81,7 @@ impl Bucket {
             branch: branch.short(),
             after: u16::try_from(after.div_ceil(1_000_000)).unwrap_or(u16::MAX),
         };
-        let mut record = SmallVec::new();
-        if !Record::write(names, response, &mut record) {
-            return false;
-        }
-        let Some(place) = self.append(&record) else {
+        let Some(place) = self.append(names, &pieces) else {
             return false;
         };
         if (self.indexed + 1) * 8 > self.index.len() * 7 {
@@ -161,8 +158,8 @@ impl Bucket {
         pages + self.index.capacity() * size_of::<u64>()
     }
 
-    fn append(&mut self, record: &[u8]) -> Option<Place> {
-        let fits = |page: &Vec<u8>| page.len() + record.len() <= PAGE;
+    fn append(&mut self, names: Names, pieces: &Pieces<'_>) -> Option<Place> {
+        let fits = |page: &Vec<u8>| page.len() + pieces.longest() <= PAGE;
         if self.pages.last().is_none_or(|page| !fits(page)) {
             // The first page of a quiet bucket grows with it; one that follows is soon full.
             let room = if self.pages.is_empty() { 0 } else { PAGE };
@@ -171,8 +168,8 @@ impl Bucket {
         let page = u16::try_from(self.pages.len() - 1).ok()?;
         let last = self.pages.last_mut()?;
         let offset = u16::try_from(last.len()).ok()?;
-        last.extend_from_slice(record);
-        Some(Place { page, offset })
+        let place = Place { page, offset };
+        pieces.write(names, last).then_some(place)
     }
 
     fn record(&self, place: Place) -> Option<Record<'_>> {

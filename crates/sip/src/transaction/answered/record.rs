@@ -2,12 +2,10 @@
 //! Must not know where it is kept.
 
 use std::net::SocketAddr;
-use std::sync::LazyLock;
 
 use bytes::Bytes;
-use memchr::{memchr, memmem};
-use smallvec::SmallVec;
 
+use crate::grammar::bytes::position;
 use crate::message::Request;
 use crate::status::StatusCode;
 use crate::transaction::reply;
@@ -35,14 +33,10 @@ pub(super) struct Names {
     pub(super) after: u16,
 }
 
-/// What is searched in each answer; to prepare a search takes longer than the search.
-static RECEIVED: LazyLock<memmem::Finder<'static>> =
-    LazyLock::new(|| memmem::Finder::new(b";received="));
-static TAG: LazyLock<memmem::FinderRev<'static>> =
-    LazyLock::new(|| memmem::FinderRev::new(b";tag="));
-
 /// Bytes before the texts.
 const FIXED: usize = 24;
+/// Where the length of the tail stands among them.
+const TAIL_LENGTH: usize = 22;
 /// Beside the status: the answer tells where its request came from.
 const TELLS_SOURCE: u16 = 0x8000;
 
@@ -68,40 +62,6 @@ const LINE_END: u8 = 0x8f;
 const LITERAL: u8 = 0xff;
 
 impl<'a> Record<'a> {
-    /// Appends the record of an answer; false where the answer is not made like ours.
-    pub(super) fn write(names: Names, response: &[u8], out: &mut SmallVec<[u8; 128]>) -> bool {
-        let Some(parts) = Parts::of(response) else {
-            return false;
-        };
-        let mut tail = SmallVec::<[u8; 128]>::new();
-        shorten(parts.tail, &mut tail);
-        let is_usual = parts.reason == parts.status.reason().as_bytes();
-        let reason = if is_usual { b"" } else { parts.reason };
-        let (Ok(tag_length), Ok(reason_length), Ok(tail_length)) = (
-            u8::try_from(parts.tag.len()),
-            u8::try_from(reason.len()),
-            u16::try_from(tail.len()),
-        ) else {
-            return false;
-        };
-        let after = names.after;
-        let status = parts.status.code() | if parts.tells_source { TELLS_SOURCE } else { 0 };
-        // In two pieces instead of eight, as each costs a call.
-        let names =
-            u128::from(names.key) | u128::from(names.merge) << 64 | u128::from(names.branch) << 96;
-        let rest = u64::from(after)
-            | u64::from(status) << 16
-            | u64::from(tag_length) << 32
-            | u64::from(reason_length) << 40
-            | u64::from(tail_length) << 48;
-        out.extend_from_slice(&names.to_le_bytes());
-        out.extend_from_slice(&rest.to_le_bytes());
-        for text in [parts.tag, reason, &tail] {
-            out.extend_from_slice(text);
-        }
-        true
-    }
-
     /// The record at the beginning of these bytes.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let (key, rest) = bytes.split_first_chunk()?;
@@ -155,33 +115,33 @@ impl<'a> Record<'a> {
     }
 }
 
-/// An answer cut into pieces.
-struct Parts<'a> {
+/// An answer cut into the pieces of which its record is made.
+pub(super) struct Pieces<'a> {
     status: StatusCode,
+    /// Empty where it is the usual one.
     reason: &'a [u8],
     tells_source: bool,
     tag: &'a [u8],
     tail: &'a [u8],
 }
 
-impl<'a> Parts<'a> {
-    /// As [`ResponseBuilder`] lays them out: Vias, From, To, Call-ID, CSeq, then the tail.
-    fn of(response: &'a [u8]) -> Option<Self> {
+impl<'a> Pieces<'a> {
+    /// As [`ResponseBuilder`] lays them out: Vias, From, To, Call-ID, CSeq, then the tail. `None` where the answer is not
+    /// made like ours.
+    pub(super) fn of(response: &'a [u8]) -> Option<Self> {
         let status = reply::status_of(response)?;
         let (first, mut rest) = line(response)?;
         let reason = first.get(b"SIP/2.0 200 ".len()..)?;
+        let is_usual = reason == status.reason().as_bytes();
         let (mut tells_source, mut tag, mut vias) = (false, &b""[..], 0);
         loop {
             let (next, after) = line(rest)?;
             if next.starts_with(b"Via: ") {
                 // RFC 3581 §4: whoever notes the port notes the address.
-                tells_source |= vias == 0 && RECEIVED.find(next).is_some();
+                tells_source |= vias == 0 && last(b";received=", next).is_some();
                 vias += 1;
             } else if next.starts_with(b"To: ") {
-                let at = TAG.rfind(next);
-                tag = at
-                    .and_then(|at| next.get(at + b";tag=".len()..))
-                    .unwrap_or_default();
+                tag = last(b";tag=", next).unwrap_or_default();
             } else if !next.starts_with(b"From: ")
                 && !next.starts_with(b"Call-ID: ")
                 && !next.starts_with(b"CSeq: ")
@@ -192,22 +152,74 @@ impl<'a> Parts<'a> {
         }
         Some(Self {
             status,
-            reason,
+            reason: if is_usual { b"" } else { reason },
             tells_source,
             tag,
             tail: rest,
         })
     }
+
+    /// No record of them has more bytes.
+    pub(super) const fn longest(&self) -> usize {
+        FIXED + self.tag.len() + self.reason.len() + 2 * self.tail.len()
+    }
+
+    /// Appends the record; false, and nothing appended, where a piece is too long for it.
+    pub(super) fn write(&self, names: Names, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let (Ok(tag_length), Ok(reason_length)) = (
+            u8::try_from(self.tag.len()),
+            u8::try_from(self.reason.len()),
+        ) else {
+            return false;
+        };
+        let after = names.after;
+        let status = self.status.code() | if self.tells_source { TELLS_SOURCE } else { 0 };
+        // In two pieces instead of eight, as each costs a call.
+        let names =
+            u128::from(names.key) | u128::from(names.merge) << 64 | u128::from(names.branch) << 96;
+        let rest = u64::from(after)
+            | u64::from(status) << 16
+            | u64::from(tag_length) << 32
+            | u64::from(reason_length) << 40;
+        out.extend_from_slice(&names.to_le_bytes());
+        out.extend_from_slice(&rest.to_le_bytes());
+        for text in [self.tag, self.reason] {
+            out.extend_from_slice(text);
+        }
+        let tail = out.len();
+        shorten(self.tail, out);
+        let tail_length = u16::try_from(out.len() - tail).ok();
+        let place = out.get_mut(start + TAIL_LENGTH..start + FIXED);
+        let (Some(tail_length), Some(place)) = (tail_length, place) else {
+            out.truncate(start);
+            return false;
+        };
+        place.copy_from_slice(&tail_length.to_le_bytes());
+        true
+    }
+}
+
+/// What stands behind `label`, which begins with a semicolon, where that stands last in `line`.
+fn last<'a>(label: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
+    let mut before = line;
+    loop {
+        let at = before.iter().rposition(|byte| *byte == b';')?;
+        if let Some(behind) = line.get(at..)?.strip_prefix(label) {
+            return Some(behind);
+        }
+        before = line.get(..at)?;
+    }
 }
 
 /// The first line without its end, and what follows.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr(b'\r', text)?;
+    let end = position(b'\r', text)?;
     let rest = text.get(end..)?.strip_prefix(b"\r\n")?;
     Some((text.get(..end)?, rest))
 }
 
-fn shorten(mut text: &[u8], out: &mut SmallVec<[u8; 128]>) {
+fn shorten(mut text: &[u8], out: &mut Vec<u8>) {
     while !text.is_empty() {
         let word = (FIRST_WORD..)
             .zip(WORDS)
@@ -265,21 +277,27 @@ fn lengthen(mut short: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use smallvec::SmallVec;
 
-    use super::{lengthen, shorten};
+    use super::{last, lengthen, shorten};
 
     fn there_and_back(text: &[u8]) -> Vec<u8> {
-        let (mut short, mut long) = (SmallVec::new(), Vec::new());
+        let (mut short, mut long) = (Vec::new(), Vec::new());
         shorten(text, &mut short);
         lengthen(&short, &mut long);
         long
     }
 
     #[test]
+    fn the_last_parameter_of_a_name_counts() {
+        let line = b"To: <sip:a@h>;tag=1;x;tag=2;tagged";
+        assert_eq!(last(b";tag=", line), Some(&b"2;tagged"[..]));
+        assert_eq!(last(b";received=", line), None);
+    }
+
+    #[test]
     fn a_usual_tail_becomes_short() {
         let tail = b"SIP-ETag: 18c3f2a9b0d4e5f6\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n";
-        let mut short = SmallVec::new();
+        let mut short = Vec::new();
         shorten(tail, &mut short);
         assert_eq!(short.len(), 24);
         assert_eq!(there_and_back(tail), tail);
