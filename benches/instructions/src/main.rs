@@ -313,7 +313,6 @@ impl Realm {
             secret: Ha1::derive(Algorithm::Md5, USER, NAME, "correct horse"),
             occasion: Occasion {
                 source: Ipv4Addr::LOCALHOST.into(),
-                salt: 1,
                 now: Instant::now(),
             },
         }
@@ -342,7 +341,7 @@ fn judge_a_digest(times: usize) {
     let realm = Realm::new();
     let mut authenticator = realm.authenticator();
     let challenge = authenticator
-        .challenges(&realm.offer, Freshness::First, realm.occasion)
+        .challenges(&realm.offer, Freshness::First, 1, realm.occasion)
         .next();
     let challenge = Challenge::parse(challenge.unwrap().as_bytes()).unwrap();
     let asked = Asked {
@@ -381,7 +380,8 @@ fn challenge_a_publish(times: usize) {
         let verdict =
             authenticator.judge(black_box(&request), secret_of, &realm.offer, realm.occasion);
         assert!(matches!(verdict, Ok(Verdict::Missing)));
-        for challenge in authenticator.challenges(&realm.offer, Freshness::First, realm.occasion) {
+        for challenge in authenticator.challenges(&realm.offer, Freshness::First, 1, realm.occasion)
+        {
             black_box(challenge);
         }
     }

@@ -144,15 +144,19 @@ impl Strangers {
 
     /// Somebody has logged in.
     pub(crate) fn note_login(&self, source: IpAddr, user: &[u8], now: Instant) {
-        if self.proven_by_source.len() >= KEYS {
-            self.proven_by_source.retain(|_, until| *until > now);
+        let until = now + VOUCHED;
+        let known = self.proven_by_source.get_mut(&source);
+        // Nearly every login; its lock is let go of at once.
+        if known.map(|mut known| *known = until).is_none() {
+            if self.proven_by_source.len() >= KEYS {
+                self.proven_by_source.retain(|_, until| *until > now);
+            }
+            if self.proven_by_source.len() < KEYS {
+                self.proven_by_source.insert(source, until);
+            }
         }
-        if self.proven_by_source.len() < KEYS || self.proven_by_source.contains_key(&source) {
-            self.proven_by_source.insert(source, now + VOUCHED);
-        }
-        let user = self.user(user);
         self.records.change_known(source, |record| {
-            record.forgive(user);
+            record.forgive(self.user(user));
             record.strikes = 0;
         });
     }

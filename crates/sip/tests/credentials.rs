@@ -39,7 +39,6 @@ impl Desk {
             },
             occasion: Occasion {
                 source: Ipv4Addr::LOCALHOST.into(),
-                salt: 1,
                 now,
             },
         }
@@ -48,7 +47,7 @@ impl Desk {
     fn last_challenge(&self) -> Challenge {
         let mut challenges =
             self.authenticator
-                .challenges(&self.offer, Freshness::First, self.occasion);
+                .challenges(&self.offer, Freshness::First, 1, self.occasion);
         Challenge::parse(challenges.by_ref().last().unwrap().as_bytes()).unwrap()
     }
 

@@ -1,9 +1,6 @@
 //! How every answer of this server begins, and the refusals that all methods share.
 //! Must not know what is answered.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
-
 use sip::{HeaderName, Request, ResponseBuilder, StatusCode};
 use sip_transport::{Exchange, Handling};
 
@@ -16,15 +13,16 @@ pub(super) fn answer<'a>(
     ResponseBuilder::answer(request, status)
         .received_from(exchange.flow().remote)
         // RFC 3261 §19.3: 32 bits are enough.
-        .to_tag(hexadecimal((fingerprint(request, exchange) >> 32) as u32))
+        .to_tag(hexadecimal((exchange.fingerprint() >> 32) as u32))
 }
 
 /// All eight digits, without the machinery of formats: every answer has one.
 fn hexadecimal(number: u32) -> String {
-    (0..8)
-        .rev()
-        .filter_map(|place| char::from_digit(number >> (place * 4) & 15, 16))
-        .collect()
+    let mut digits = String::with_capacity(8);
+    for place in (0..8).rev() {
+        digits.extend(char::from_digit(number >> (place * 4) & 15, 16));
+    }
+    digits
 }
 
 /// Refuses without remembering it: asked again, the same request is refused again.
@@ -45,18 +43,6 @@ pub(super) fn is_encoded(request: &Request) -> bool {
     request
         .values(HeaderName::ContentEncoding)
         .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
-}
-
-/// A number that is the same for every copy of one request and differs between requests; nobody outside can
-/// foresee it. RFC 3261 §8.2.7: an answer that is not remembered must come out the same for a retransmission.
-pub(super) fn fingerprint(request: &Request, exchange: &Exchange<'_>) -> u64 {
-    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    KEYS.hash_one((
-        exchange.flow().remote,
-        request.header(HeaderName::Via),
-        request.header(HeaderName::CallId),
-        request.header(HeaderName::CSeq),
-    ))
 }
 
 #[cfg(test)]

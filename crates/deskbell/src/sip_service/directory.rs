@@ -92,7 +92,7 @@ impl Directory {
 
     /// What proves the user under this algorithm.
     pub(crate) fn secret(&self, user: &str, algorithm: Algorithm) -> Option<Ha1> {
-        let kept = self.secrets_by_rep.get(&RepId::new(user));
+        let kept = self.secrets_by_rep.get(user);
         // Searched and copied for a user who does not exist too, so that time does not tell it.
         let secret = kept
             .unwrap_or(&NOBODYS)

@@ -41,8 +41,6 @@ pub struct Offer {
 pub struct Occasion {
     /// Where it came from: a nonce serves nobody else.
     pub source: IpAddr,
-    /// Random, or at least another one for each request.
-    pub salt: u64,
     /// When it came.
     pub now: Instant,
 }
@@ -92,15 +90,16 @@ impl Authenticator {
         &self.realm
     }
 
-    /// The values of WWW-Authenticate, one for each algorithm, with one nonce.
+    /// The values of WWW-Authenticate, one for each algorithm, with one nonce. `salt` is random, or at least another one
+    /// for each request.
     pub fn challenges(
         &self,
         offer: &Offer,
         freshness: Freshness,
+        salt: u64,
         occasion: Occasion,
     ) -> impl Iterator<Item = String> {
-        let Occasion { source, salt, now } = occasion;
-        let nonce = self.nonces.issue(source, salt, now);
+        let nonce = self.nonces.issue(occasion.source, salt, occasion.now);
         offer.suites.iter().map(move |suite| {
             let spelled = Spelled {
                 quoted_realm: &self.quoted_realm,
@@ -177,8 +176,10 @@ impl Authenticator {
                 Some((hashed, prepared)) => prepared.server_response(hashed),
                 None => credentials.server_response(secret, suite, b""),
             };
-            let Occasion { source, salt, now } = occasion;
-            let next = (age > lifetime / 2).then(|| self.nonces.issue(source, salt, now));
+            let Occasion { source, now } = occasion;
+            let next = count
+                .filter(|_| age > lifetime / 2)
+                .map(|count| self.nonces.renew(stamp, count, source, now));
             authentication_info(protection, quality, &response, next.as_deref())
         });
         // Most nonces are used once: what came twice will come again.
@@ -330,14 +331,13 @@ mod tests {
         fn occasion(&self) -> Occasion {
             Occasion {
                 source: HERE,
-                salt: 1,
                 now: self.now,
             }
         }
 
         fn challenges(&self, freshness: Freshness) -> Vec<Challenge> {
             self.authenticator
-                .challenges(&self.offer, freshness, self.occasion())
+                .challenges(&self.offer, freshness, 1, self.occasion())
                 .map(|value| Challenge::parse(value.as_bytes()).unwrap())
                 .collect()
         }
@@ -568,7 +568,6 @@ mod tests {
         let info = |count, age| {
             let occasion = Occasion {
                 now: desk.now + Duration::from_secs(age),
-                salt: 2,
                 ..desk.occasion()
             };
             let credentials = answer(&challenge, "alice", "wonder", URI, count);

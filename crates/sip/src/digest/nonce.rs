@@ -89,6 +89,12 @@ impl NonceKeeper {
         URL_SAFE_NO_PAD.encode(written)
     }
 
+    /// A new nonce for whoever used the one of this stamp, its count included; no two uses get the same.
+    pub(crate) fn renew(&self, stamp: Stamp, count: u32, source: IpAddr, now: Instant) -> String {
+        let salt = stamp.salt().wrapping_add(u64::from(count));
+        self.issue(source, salt, now)
+    }
+
     /// Counts one use of a nonce that was read and came with a right response. `count` is none in RFC 2617, and makes it
     /// serve once; `lifetime` is how old it may be.
     pub(crate) fn count(
@@ -253,6 +259,11 @@ impl Stamp {
     fn issued_at(&self) -> u64 {
         let age = self.0.first_chunk::<AGE>();
         age.map_or(0, |age| u64::from_be_bytes(*age))
+    }
+
+    fn salt(&self) -> u64 {
+        let salt = self.0.last_chunk::<SALT>();
+        salt.map_or(0, |salt| u64::from_be_bytes(*salt))
     }
 }
 

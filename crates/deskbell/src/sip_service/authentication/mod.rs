@@ -16,7 +16,7 @@ use sip::digest::{Algorithm, Authenticator, Freshness, Ha1, NonceKeeper, Occasio
 use sip::{Flow, HeaderName, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{Conduct, Exchange, Handling};
 
-use super::answer::{answer, bad, fingerprint, refuse};
+use super::answer::{answer, bad, refuse};
 use super::directory::SharedDirectory;
 use tries::{Admission, Tries};
 
@@ -92,7 +92,6 @@ impl Login {
         let offer = self.offers.over(flow.transport);
         let occasion = Occasion {
             source: flow.remote.ip(),
-            salt: fingerprint(request, exchange),
             now,
         };
         let verdict = self
@@ -108,7 +107,8 @@ impl Login {
             }
             Verdict::Stale { user } | Verdict::Wrong { user } | Verdict::Good { user, .. } => user,
         };
-        match self.tries.admit(user, flow, now) {
+        let key = self.tries.key(user);
+        match self.tries.admit(key, flow, now) {
             Admission::Granted => {}
             Admission::Refused => {
                 return Err(refuse(
@@ -128,7 +128,7 @@ impl Login {
             Verdict::Missing => Err(self.challenge(request, exchange, Freshness::First)),
             Verdict::Stale { .. } => Err(self.challenge(request, exchange, Freshness::NonceUsedUp)),
             Verdict::Wrong { user } => {
-                self.tries.handle_wrong(&user, flow, now);
+                self.tries.handle_wrong(key, flow, now);
                 exchange.note(Conduct::WrongPassword(user.as_bytes()));
                 // Kept in the transaction, so that a retransmission is not one more try.
                 match self.challenge(request, exchange, Freshness::First) {
@@ -137,7 +137,7 @@ impl Login {
                 }
             }
             Verdict::Good { user, info } => {
-                self.tries.handle_right(&user, flow, now);
+                self.tries.handle_right(key, flow, now);
                 exchange.note(Conduct::Proven(user.as_bytes()));
                 let rep = RepId::new(&user);
                 // RFC 3261 §22.1: the password proves the user, and the user must be who From says.
@@ -168,7 +168,8 @@ impl Login {
             remote: unspecified,
             id: u64::MAX - self.sign_ins.fetch_add(1, Ordering::Relaxed),
         };
-        match self.tries.admit(user, flow, now) {
+        let key = self.tries.key(user);
+        match self.tries.admit(key, flow, now) {
             Admission::Granted => {}
             Admission::Refused => {
                 return Err(SignInRefused::TooOften {
@@ -192,11 +193,11 @@ impl Login {
             .find(|made| kept.is_some_and(|kept| kept.iter().any(|kept| same(kept, made))));
         match found {
             Some(secret) => {
-                self.tries.handle_right(user, flow, now);
+                self.tries.handle_right(key, flow, now);
                 Ok((RepId::new(user), secret))
             }
             None => {
-                self.tries.handle_wrong(user, flow, now);
+                self.tries.handle_wrong(key, flow, now);
                 Err(SignInRefused::Wrong)
             }
         }
@@ -212,12 +213,15 @@ impl Login {
         let ticks = since_start.as_secs() / NONCE_TICK.as_secs();
         let occasion = Occasion {
             source: exchange.flow().remote.ip(),
-            salt: fingerprint(request, exchange),
             now: self.started + NONCE_TICK * u32::try_from(ticks).unwrap_or(u32::MAX),
         };
         let offer = self.offers.over(exchange.flow().transport);
+        let salt = exchange.fingerprint();
         let mut response = answer(request, exchange, StatusCode::UNAUTHORIZED);
-        for challenge in self.authenticator.challenges(offer, freshness, occasion) {
+        for challenge in self
+            .authenticator
+            .challenges(offer, freshness, salt, occasion)
+        {
             response = response.header(HeaderName::WwwAuthenticate, challenge);
         }
         refuse(response)

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use foldhash::fast::FixedState;
 use sip::Flow;
 
 use super::tries::{UserKey, neighbourhood};
@@ -18,7 +19,7 @@ const PLACES_PER_USER: usize = 16;
 /// by the number of reps.
 #[derive(Debug, Default)]
 pub(super) struct ProvenPlaces {
-    by_user: DashMap<UserKey, Vec<Place>>,
+    by_user: DashMap<UserKey, Vec<Place>, FixedState>,
 }
 
 #[derive(Debug)]
@@ -42,6 +43,11 @@ impl ProvenPlaces {
     /// The user has come by this flow, and knew the password.
     pub(super) fn add(&self, user: UserKey, flow: Flow, now: Instant) {
         let mut places = self.by_user.entry(user).or_default();
+        // Most come by the flow they came by last, and no place gets too old by that.
+        if let Some(last) = places.last_mut().filter(|last| last.flow == flow) {
+            last.at = now;
+            return;
+        }
         places.retain(|place| place.flow != flow && now < place.at + REMEMBERED);
         if places.len() >= PLACES_PER_USER {
             places.remove(0);
@@ -72,5 +78,41 @@ impl ProvenPlaces {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::Protocol;
+
+    use super::super::tries::Tries;
+    use super::*;
+
+    #[test]
+    fn a_place_is_known_for_two_hours_after_the_last_proof() {
+        let (places, start) = (ProvenPlaces::default(), Instant::now());
+        let user = Tries::new(1).key("alice");
+        let flow = |port| Flow {
+            transport: Protocol::Udp,
+            local: "127.0.0.1:5060".parse().unwrap(),
+            remote: ([127, 0, 0, 1], port).into(),
+            id: 1,
+        };
+        let (last, other) = (flow(5061), flow(5062));
+        let after = |minutes: u64| start + Duration::from_secs(60 * minutes);
+        for (flow, minutes) in [
+            (last, 0),
+            (last, 90),
+            (other, 100),
+            (last, 110),
+            (last, 150),
+        ] {
+            places.add(user, flow, after(minutes));
+        }
+        let known = |flow, minutes| places.acquaintance(user, flow, after(minutes));
+        assert_eq!(known(last, 269), Acquaintance::Flow);
+        assert_eq!(known(last, 270), Acquaintance::None);
+        assert_eq!(known(other, 219), Acquaintance::Flow);
+        assert_eq!(known(other, 220), Acquaintance::Source);
     }
 }

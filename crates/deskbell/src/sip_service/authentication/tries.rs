@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use foldhash::fast::FixedState;
 use sip::Flow;
 
 use super::proven::{Acquaintance, ProvenPlaces};
@@ -35,7 +36,8 @@ const ENTRIES: usize = 65_536;
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// A user's name, hashed by a key that nobody knows, as a stranger may choose long ones.
-pub(super) type UserKey = u64;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct UserKey(u64);
 
 /// Whether a try is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub(super) struct Tries {
     /// How often a source was wrong about a user, in one minute.
     by_pair: DashMap<(UserKey, IpAddr), Count>,
     /// Until when a user's wrong tries from strange places are paid off.
-    debts_by_user: DashMap<UserKey, Instant>,
+    debts_by_user: DashMap<UserKey, Instant, FixedState>,
     /// How often a source came to a limit, and when for the last time.
     suspicions_by_source: DashMap<IpAddr, Count>,
     proven: ProvenPlaces,
@@ -81,16 +83,24 @@ impl Tries {
             keys: RandomState::new(),
             started: Instant::now(),
             by_pair: DashMap::new(),
-            debts_by_user: DashMap::new(),
+            debts_by_user: DashMap::default(),
             suspicions_by_source: DashMap::new(),
             proven: ProvenPlaces::default(),
             swept_at: AtomicU64::new(0),
         }
     }
 
+    /// What stands for a user's name, in any case.
+    pub(super) fn key(&self, user: &str) -> UserKey {
+        match user.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            false => UserKey(self.keys.hash_one(user)),
+            true => UserKey(self.keys.hash_one(user.to_ascii_lowercase())),
+        }
+    }
+
     /// Whether credentials for `user` that came by `flow` are looked at, right or wrong.
-    pub(super) fn admit(&self, user: &str, flow: Flow, now: Instant) -> Admission {
-        let (user, source) = (self.key(user), neighbourhood(flow.remote.ip()));
+    pub(super) fn admit(&self, user: UserKey, flow: Flow, now: Instant) -> Admission {
+        let source = neighbourhood(flow.remote.ip());
         let acquaintance = self.proven.acquaintance(user, flow, now);
         if acquaintance == Acquaintance::Flow {
             return Admission::Granted;
@@ -126,8 +136,8 @@ impl Tries {
     }
 
     /// An admitted try was wrong.
-    pub(super) fn handle_wrong(&self, user: &str, flow: Flow, now: Instant) {
-        let (user, source) = (self.key(user), neighbourhood(flow.remote.ip()));
+    pub(super) fn handle_wrong(&self, user: UserKey, flow: Flow, now: Instant) {
+        let source = neighbourhood(flow.remote.ip());
         self.proven.forget(user, flow);
         let first = Count {
             count: 0,
@@ -148,8 +158,8 @@ impl Tries {
     }
 
     /// An admitted try was right.
-    pub(super) fn handle_right(&self, user: &str, flow: Flow, now: Instant) {
-        self.proven.add(self.key(user), flow, now);
+    pub(super) fn handle_right(&self, user: UserKey, flow: Flow, now: Instant) {
+        self.proven.add(user, flow, now);
     }
 
     fn is_suspect(&self, source: IpAddr, now: Instant) -> bool {
@@ -203,10 +213,6 @@ impl Tries {
         }
         full()
     }
-
-    fn key(&self, user: &str) -> UserKey {
-        self.keys.hash_one(user.to_ascii_lowercase())
-    }
 }
 
 impl Count {
@@ -248,9 +254,9 @@ mod tests {
 
     /// One wrong try, if it is looked at.
     fn guess(tries: &Tries, user: &str, flow: Flow, now: Instant) -> Admission {
-        let admission = tries.admit(user, flow, now);
+        let admission = tries.admit(tries.key(user), flow, now);
         if admission == Admission::Granted {
-            tries.handle_wrong(user, flow, now);
+            tries.handle_wrong(tries.key(user), flow, now);
         }
         admission
     }
@@ -277,20 +283,35 @@ mod tests {
     fn the_phone_that_has_proven_itself_is_never_kept_out() {
         let (tries, now) = (Tries::new(5), Instant::now());
         let (phone, restarted) = (flow(1, 5091), flow(1, 5092));
-        tries.handle_right("alice", phone, now);
+        tries.handle_right(tries.key("alice"), phone, now);
         for host in 2..200 {
             guess(&tries, "alice", flow(host, 1), now);
         }
-        assert_eq!(tries.admit("alice", phone, now), Admission::Granted);
-        assert_eq!(tries.admit("alice", restarted, now), Admission::Granted);
+        assert_eq!(
+            tries.admit(tries.key("alice"), phone, now),
+            Admission::Granted
+        );
+        assert_eq!(
+            tries.admit(tries.key("alice"), restarted, now),
+            Admission::Granted
+        );
         // Somebody at the same address, say behind the same NAT.
         for port in 1..20 {
             guess(&tries, "alice", flow(1, port), now);
         }
-        assert_eq!(tries.admit("alice", phone, now), Admission::Granted);
-        assert_eq!(tries.admit("alice", restarted, now), Admission::Refused);
-        tries.handle_wrong("alice", phone, now);
-        assert_eq!(tries.admit("alice", phone, now), Admission::Refused);
+        assert_eq!(
+            tries.admit(tries.key("alice"), phone, now),
+            Admission::Granted
+        );
+        assert_eq!(
+            tries.admit(tries.key("alice"), restarted, now),
+            Admission::Refused
+        );
+        tries.handle_wrong(tries.key("alice"), phone, now);
+        assert_eq!(
+            tries.admit(tries.key("alice"), phone, now),
+            Admission::Refused
+        );
     }
 
     /// Security row S9: 500 guesses a second from 50 sources.
@@ -307,7 +328,11 @@ mod tests {
             // Some time into it a phone of alice's comes up somewhere new, and later another.
             if n % 20_000 == 19_999 {
                 let phone = flow(u8::try_from(n / 20_000).unwrap() + 100, 5060);
-                assert_eq!(tries.admit("alice", phone, now), Admission::Granted, "{n}");
+                assert_eq!(
+                    tries.admit(tries.key("alice"), phone, now),
+                    Admission::Granted,
+                    "{n}"
+                );
             }
         }
         for first in &granted {
@@ -318,7 +343,7 @@ mod tests {
         }
         // Nobody else is touched.
         assert_eq!(
-            tries.admit("bob", flow(10, 1), start + REMEMBERED),
+            tries.admit(tries.key("bob"), flow(10, 1), start + REMEMBERED),
             Admission::Granted
         );
     }
@@ -340,19 +365,25 @@ mod tests {
     fn a_flood_of_names_and_sources_takes_no_more_room() {
         let (tries, now) = (Tries::new(5), Instant::now());
         let known = flow(1, 5091);
-        tries.handle_right("alice", known, now);
+        tries.handle_right(tries.key("alice"), known, now);
         for n in 0..70_000 {
             guess(&tries, &format!("user{n}"), flow(9, 1), now);
         }
         assert!(tries.by_pair.len() <= ENTRIES);
         assert!(tries.debts_by_user.len() <= ENTRIES);
         assert!(matches!(
-            tries.admit("bob", flow(2, 1), now),
+            tries.admit(tries.key("bob"), flow(2, 1), now),
             Admission::Postponed { .. }
         ));
-        assert_eq!(tries.admit("alice", known, now), Admission::Granted);
+        assert_eq!(
+            tries.admit(tries.key("alice"), known, now),
+            Admission::Granted
+        );
         let later = now + REMEMBERED;
-        assert_eq!(tries.admit("bob", flow(2, 1), later), Admission::Granted);
+        assert_eq!(
+            tries.admit(tries.key("bob"), flow(2, 1), later),
+            Admission::Granted
+        );
         assert_eq!(tries.by_pair.len(), 0);
     }
 
