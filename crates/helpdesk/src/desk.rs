@@ -28,7 +28,7 @@ use crate::offers::OfferEnd;
 use crate::openings::Openings;
 use crate::outlook::{Learnt, Live};
 use crate::promised::Shown;
-use crate::promises::{Desk, Promise, TicketPromises};
+use crate::promises::{Desk, Promise, SomePromises};
 use crate::record::Record;
 use crate::roster::{Pause, Roster};
 use crate::scores::Scores;
@@ -232,6 +232,7 @@ impl Helpdesk {
         self.looked = None;
         self.forecast.seen = None;
         self.forecast.untold = None;
+        self.forecast.telling = None;
         self.release_orphans();
         self.settle();
         Ok(())
@@ -355,8 +356,9 @@ impl Helpdesk {
         });
     }
 
-    /// Tells every shopper whose ticket stands differently from what was told last.
-    pub(crate) fn tell_shoppers(&mut self, promises: &TicketPromises) {
+    /// Tells the shoppers of these tickets, and those whose lot has changed, as far as their tickets stand differently
+    /// from what they were told last.
+    pub(crate) fn tell_shoppers(&mut self, promises: SomePromises<'_>) {
         for id in std::mem::take(&mut self.touched) {
             let number = self.tickets.ticket(&id).map(|ticket| ticket.number);
             let waits = number.filter(|&number| self.tickets.waiting_as(number).is_some());

@@ -1,6 +1,7 @@
 //! How long a ticket will wait: played forward where that can be done, else by the length of the queue.
 //! Must not know who is told.
 
+mod agenda;
 pub(crate) mod calibration;
 pub(crate) mod experience;
 pub(crate) mod forward;

@@ -18,6 +18,9 @@ const HOLDS_FOR_EACH: Duration = Duration::from_micros(20);
 /// How often all who wait are told on a large desk: this often, and a millisecond later for so many tickets.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 const TICKETS_FOR_A_MILLISECOND: usize = 10;
+/// How many are told in one turn, so that ten thousand who wait hold up nobody else; the others are told in the next ones,
+/// a millisecond later where nothing else happens.
+const TOLD_AT_ONCE: usize = 1_000;
 
 /// What was promised last, and from which state of the desk.
 #[derive(Debug)]
@@ -31,8 +34,17 @@ pub(crate) struct Forecast {
     pub(crate) seen: Option<Seen>,
     /// What was forecast, and those who wait are yet to be told.
     pub(crate) untold: Option<TicketPromises>,
+    /// What those who wait are being told.
+    pub(crate) telling: Option<Telling>,
     /// When all of them were told last.
     pub(crate) told_at: Option<Moment>,
+}
+
+/// A forecast of which so many have been told, in order of arrival.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    promises: TicketPromises,
+    told: usize,
 }
 
 /// Rises with each change of each.
@@ -52,6 +64,7 @@ impl Default for Forecast {
             next_overtaking: None,
             seen: None,
             untold: None,
+            telling: None,
             told_at: None,
         }
     }
@@ -107,11 +120,16 @@ impl Helpdesk {
             self.forecast.untold = Some(promises);
             self.forecast.seen = Some(self.seen());
         }
-        let may_tell = self
-            .tells_nobody_until()
-            .is_none_or(|until| until <= self.now);
-        match self.forecast.untold.take_if(|_| may_tell) {
-            Some(promises) => self.tell_forecast(&promises),
+        if self.forecast.telling.is_none()
+            && self
+                .tells_nobody_until()
+                .is_none_or(|until| until <= self.now)
+        {
+            let untold = self.forecast.untold.take();
+            self.forecast.telling = untold.map(|promises| Telling { promises, told: 0 });
+        }
+        match self.forecast.telling.take() {
+            Some(telling) => self.tell_forecast(telling),
             None => self.tell_touched(),
         }
     }
@@ -124,7 +142,8 @@ impl Helpdesk {
         let overtaken = self.forecast.next_overtaking.map(|at| at.max(due()));
         let untold = self.forecast.untold.as_ref();
         let told = untold.map(|_| self.tells_nobody_until().unwrap_or(self.now));
-        let next = [anew, overtaken, told].into_iter().flatten().min();
+        let telling = self.forecast.telling.as_ref().map(|_| self.now);
+        let next = [anew, overtaken, told, telling].into_iter().flatten().min();
         next.map(|at| at.max(self.now.after(A_MOMENT)))
     }
 
@@ -141,11 +160,22 @@ impl Helpdesk {
         self.forecast.seen = Some(self.seen());
     }
 
-    fn tell_forecast(&mut self, promises: &TicketPromises) {
-        self.tell_shoppers(promises);
+    /// Tells the next ones of it. What telling changes needs no forecast; what has changed since the last one does.
+    fn tell_forecast(&mut self, telling: Telling) {
+        let is_behind = self.forecast.seen != Some(self.seen());
+        let Telling { promises, told } = telling;
+        if told == 0 {
+            self.forecast.told_at = Some(self.now);
+        }
+        let now_told = told.saturating_add(TOLD_AT_ONCE);
+        self.tell_shoppers(promises.some(told..now_told));
         self.sync();
-        self.forecast.seen = Some(self.seen());
-        self.forecast.told_at = Some(self.now);
+        if !is_behind {
+            self.forecast.seen = Some(self.seen());
+        }
+        let told = now_told;
+        let is_over = promises.len() <= told;
+        self.forecast.telling = (!is_over).then_some(Telling { promises, told });
     }
 
     fn renew_forecast(&mut self) -> TicketPromises {

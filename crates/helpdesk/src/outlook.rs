@@ -90,10 +90,11 @@ pub(crate) struct Live<'a> {
 }
 
 impl Outlook {
-    /// How much longer a waiting ticket waits, and how that was found.
-    pub(crate) fn ticket(&self, number: u64) -> Option<(Wait, Form)> {
-        let place = self.tickets.binary_search_by_key(&number, |(of, _)| *of);
-        self.tickets.get(place.ok()?).map(|(_, quote)| told(quote))
+    /// How much longer each ticket waits, and how that was found, for those who ask in the order of numbers.
+    pub(crate) fn tickets(&self) -> InOrder<'_> {
+        InOrder {
+            left: &self.tickets,
+        }
     }
 
     /// Who is likely to be free first for a click of this moment.
@@ -105,6 +106,22 @@ impl Outlook {
     pub(crate) fn click(&self, skill: &SkillId, tier: &TierId) -> Option<(Wait, Form)> {
         let click = (skill.clone(), tier.clone());
         self.clicks.get(&click).map(told)
+    }
+}
+
+/// The waits of those who have not been asked for yet.
+#[derive(Debug)]
+pub(crate) struct InOrder<'a> {
+    left: &'a [(u64, Quote)],
+}
+
+impl InOrder<'_> {
+    /// Of the ticket of this number, which is higher than that before.
+    pub(crate) fn of(&mut self, number: u64) -> Option<(Wait, Form)> {
+        let passed = self.left.iter().take_while(|(of, _)| *of < number).count();
+        self.left = self.left.get(passed..)?;
+        let (of, quote) = self.left.first()?;
+        (*of == number).then(|| told(quote))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Who may serve whom: for each waiting ticket the set of its reps, kept once for all that have the same,
 //! and how many who compete for one of them go before. Must not know waits, nor the order of the queue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use crate::ids::RepId;
 use crate::promises::Desk;
@@ -25,12 +27,14 @@ pub(crate) struct Pool {
 #[derive(Default)]
 pub(crate) struct Pools {
     pools: Vec<Pool>,
-    by_membership: BTreeMap<Membership, PoolIndex>,
+    /// Of those whom no colleague named. Never walked through, for its order is none.
+    by_membership: HashMap<Membership, PoolIndex, RandomState>,
+    by_colleague: BTreeMap<(RepId, Membership), PoolIndex>,
 }
 
-/// Demands that agree in this have the same pool: the want, by the place of its fits in memory, the rules that
-/// have fired, whether the expert is still waited for, and the colleague who was named.
-type Membership = (usize, usize, Expert, Option<RepId>);
+/// Demands that agree in this, and in the colleague who was named, have the same pool: the want, by the place of its fits
+/// in memory, the rules that have fired, and whether the expert is still waited for.
+type Membership = (usize, usize, Expert);
 
 /// One of [`Pools`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,23 +112,26 @@ impl Pools {
         let waited = desk.now.since(ticket.waiting_since);
         let expert = Expert::after_waiting(waited, sticky_for);
         let fired = routing.fired(waited);
-        let membership = (
-            Arc::as_ptr(steps).addr(),
-            fired,
-            expert,
-            ticket.colleague().cloned(),
-        );
-        if let Some(known) = self.by_membership.get(&membership) {
+        let membership = (Arc::as_ptr(steps).addr(), fired, expert);
+        let colleague = ticket.colleague();
+        let known = match colleague {
+            None => self.by_membership.get(&membership),
+            Some(rep) => self.by_colleague.get(&(rep.clone(), membership)),
+        };
+        if let Some(known) = known {
             return Some(*known);
         }
         let reach = steps.reach_by(fired, expert, desk.roster, routing);
-        let pool = Pool::of(&reach, ticket.colleague(), desk.roster);
+        let pool = Pool::of(&reach, colleague, desk.roster);
         let same = self.pools.iter().position(|known| *known == pool);
         let index = PoolIndex(same.unwrap_or(self.pools.len()));
         if same.is_none() {
             self.pools.push(pool);
         }
-        self.by_membership.insert(membership, index);
+        match colleague {
+            None => self.by_membership.insert(membership, index),
+            Some(rep) => self.by_colleague.insert((rep.clone(), membership), index),
+        };
         Some(index)
     }
 

@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::board::Board;
 use crate::clock::Moment;
@@ -57,7 +58,28 @@ pub(crate) struct Click {
 #[derive(Debug, Default)]
 pub(crate) struct TicketPromises(Vec<(u64, Promise)>);
 
+/// The promises of tickets that follow each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SomePromises<'a>(&'a [(u64, Promise)]);
+
 impl TicketPromises {
+    /// By the number of the ticket.
+    pub(crate) fn of(&self, number: u64) -> Option<Promise> {
+        SomePromises(&self.0).of(number)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Those of these places in order of arrival, as far as there are so many.
+    pub(crate) fn some(&self, places: Range<usize>) -> SomePromises<'_> {
+        let end = places.end.min(self.0.len());
+        SomePromises(self.0.get(places.start..end).unwrap_or_default())
+    }
+}
+
+impl SomePromises<'_> {
     /// By the number of the ticket.
     pub(crate) fn of(&self, number: u64) -> Option<Promise> {
         let place = self.0.binary_search_by_key(&number, |(of, _)| *of).ok()?;
@@ -89,7 +111,7 @@ pub(crate) fn promises(desk: Desk<'_>, groups: &Groups) -> Promises {
     let line = Line::of(&tickets, &order, desk);
     let outlook = desk.learnt.outlook();
     Promises {
-        tickets: line.promises(desk, outlook),
+        tickets: line.promises(desk, &tickets, outlook),
         clicks: line.clicks(desk, groups, outlook),
         next_overtaking,
     }
@@ -202,6 +224,8 @@ struct Line<'a> {
 
 struct Competitor<'a> {
     ticket: &'a Ticket,
+    /// Among the waiting ones in order of arrival.
+    place_of_arrival: usize,
     pool: PoolIndex,
 }
 
@@ -217,7 +241,11 @@ impl<'a> Line<'a> {
                 continue;
             };
             if let Some(pool) = line.pools.take(ticket, desk) {
-                line.competitors.push(Competitor { ticket, pool });
+                line.competitors.push(Competitor {
+                    ticket,
+                    place_of_arrival: waiting.place_of_arrival,
+                    pool,
+                });
             }
         }
         let priority = desk.config.routing.priority;
@@ -232,15 +260,21 @@ impl<'a> Line<'a> {
         line
     }
 
-    fn promises(&self, desk: Desk<'_>, outlook: &Outlook) -> TicketPromises {
-        let mut promises = Vec::with_capacity(self.competitors.len());
+    fn promises(&self, desk: Desk<'_>, tickets: &[&Ticket], outlook: &Outlook) -> TicketPromises {
+        let mut played = outlook.tickets();
+        let played: Vec<_> = tickets
+            .iter()
+            .map(|ticket| played.of(ticket.number))
+            .collect();
+        let mut promises = vec![None; tickets.len()];
         let mut before = self.pools.before();
-        for Competitor { ticket, pool } in &self.competitors {
+        for competitor in &self.competitors {
+            let Competitor { ticket, pool, .. } = competitor;
             let count = before.count(*pool);
             let servers = self.pools.pool(*pool).map_or(0, |pool| pool.servers);
             let tier = &ticket.ask.tier;
             let skill = ticket.skills.first();
-            let played = outlook.ticket(ticket.number);
+            let played = played.get(competitor.place_of_arrival).copied().flatten();
             let by_length = || wait(desk, count.at_work, servers, (skill?, tier));
             let (wait, form) = told(played, by_length);
             let promise = Promise {
@@ -249,10 +283,11 @@ impl<'a> Line<'a> {
                 wait,
                 form,
             };
-            promises.push((ticket.number, promise));
+            if let Some(place) = promises.get_mut(competitor.place_of_arrival) {
+                *place = Some((ticket.number, promise));
+            }
         }
-        promises.sort_unstable_by_key(|(number, _)| *number);
-        TicketPromises(promises)
+        TicketPromises(promises.into_iter().flatten().collect())
     }
 
     fn clicks(&self, desk: Desk<'_>, groups: &Groups, outlook: &Outlook) -> Clicks {
@@ -395,7 +430,7 @@ mod tests {
                 let ticket = desk.tickets.numbered(waiting.number).unwrap();
                 let about = (&ticket.skills[0], &ticket.ask.tier);
                 let by_formula = wait(desk, before(1), promise.servers, about);
-                let played = desk.learnt.outlook().ticket(waiting.number);
+                let played = desk.learnt.outlook().tickets().of(waiting.number);
                 prop_assert_eq!(promise.wait, played.map(|(wait, _)| wait).or(by_formula));
             }
             for group in &snapshot.sites[0].groups {

@@ -157,13 +157,6 @@ fn urgency(weight: f64, since: i64, now: i64) -> f64 {
     weight * age
 }
 
-impl Key {
-    /// Whoever has a lower one goes after it.
-    pub(crate) fn score(&self) -> f64 {
-        self.score
-    }
-}
-
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
         self.score

@@ -1,11 +1,11 @@
 //! Plays the queue forward from where it stands, by the same routing code, many times over: the waits that
 //! come out are the forecast. Must not know what is done with it.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
+use super::agenda::{Agenda, Event};
 use super::experience::HandlingTimes;
-use super::range::Forecast;
+use super::range::{Forecast, Tail};
 use super::scene::{InHand, Scene, UNNAMED};
 use crate::random::Random;
 use crate::routing::floor::{Floor, Match};
@@ -127,8 +127,11 @@ fn summary(
             }
         }
     }
+    let tails: Vec<Tail> = (0..scene.plan.kinds())
+        .map(|kind| Tail::of(scene.experience.tail(scene.taught_as(kind))))
+        .collect();
     let kinds = kinds.iter().chain(probes);
-    let tails = kinds.map(|&kind| scene.experience.tail(scene.taught_as(kind)));
+    let tails = kinds.map(|&kind| tails.get(kind).copied());
     let of_tickets = std::iter::repeat_n(None, scene.tickets);
     let of_probes = takers.iter().map(|takers| {
         let (taker, times) = takers.iter().max_by_key(|(_, times)| **times)?;
@@ -143,7 +146,7 @@ fn summary(
     for ((place, tail), likely) in (0..asked).zip(tails).zip(of_tickets.chain(of_probes)) {
         column.clear();
         column.extend(waits.iter().skip(place).step_by(asked));
-        let forecast = forecast(&mut column, tail)?;
+        let forecast = forecast(&mut column, tail?)?;
         played.push(Played { forecast, likely });
     }
     Some(played)
@@ -165,9 +168,9 @@ pub(crate) struct Likely {
     pub(crate) share: f64,
 }
 
-fn forecast(waits: &mut [f64], tail: f64) -> Option<Forecast> {
+fn forecast(waits: &mut [f64], tail: Tail) -> Option<Forecast> {
     if waits.len() >= ENOUGH_FOR_QUANTILES {
-        return Forecast::of_draws(waits, tail);
+        return Forecast::of_draws(waits, tail.share);
     }
     let draws = super::count(waits.len());
     let mean = waits.iter().sum::<f64>() / draws;
@@ -179,13 +182,13 @@ struct Stage<'a> {
     scene: Scene<'a>,
     probes: &'a [usize],
     floor: Floor,
-    events: BinaryHeap<Reverse<Event>>,
-    /// The first of the events has happened and is still there: the next one to come takes its place.
-    is_first_over: bool,
+    events: Agenda,
     /// Before this time no rule fires for the head of a line.
     relaxing: Option<Tick>,
     /// The conversations in hand, with what is known of each.
     talks: Vec<Talk<'a>>,
+    /// The ends of the rests in hand.
+    rests: Vec<Event>,
     handling: Vec<&'a HandlingTimes>,
     impatience: Vec<f64>,
     /// Arrivals a second, by kind; empty where whoever comes later is of no concern.
@@ -201,39 +204,13 @@ struct Stage<'a> {
 
 #[derive(Clone, Copy)]
 struct Talk<'a> {
-    rep: usize,
+    rep: u32,
     times: &'a HandlingTimes,
     elapsed: f64,
     over: usize,
 }
 
-/// Somebody comes free or comes in: when, and the rep who is free, or [`ARRIVAL`]. Both in one number, the time first: a
-/// play does little but compare them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Event(u128);
-
-/// Moments before the epoch come before those after it.
-const EPOCH: u64 = 1 << 63;
-const BITS_OF_WHOSE: u32 = u32::BITS;
-
-impl Event {
-    fn new(at: Tick, of: u32) -> Self {
-        let at = at.cast_unsigned() ^ EPOCH;
-        Self(u128::from(at) << BITS_OF_WHOSE | u128::from(of))
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "it was put in as 64 bits")]
-    fn at(self) -> Tick {
-        ((self.0 >> BITS_OF_WHOSE) as u64 ^ EPOCH).cast_signed()
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the lower 32 bits")]
-    fn of(self) -> u32 {
-        self.0 as u32
-    }
-}
-
-/// Instead of a rep.
+/// Somebody comes in, instead of a rep who comes free.
 const ARRIVAL: u32 = u32::MAX;
 
 /// What came of a match.
@@ -269,7 +246,7 @@ impl<'a> Stage<'a> {
         } else {
             Vec::new()
         };
-        let mut talks = Vec::new();
+        let (mut talks, mut rests) = (Vec::new(), Vec::new());
         for in_hand in scene.in_hand {
             match *in_hand {
                 InHand::Conversation { rep, kind, since } => {
@@ -279,23 +256,26 @@ impl<'a> Stage<'a> {
                     };
                     let elapsed = seconds(scene.now.saturating_sub(since));
                     talks.push(Talk {
-                        rep,
+                        rep: u32::try_from(rep).ok()?,
                         times,
                         elapsed,
                         over: times.over_by(elapsed),
                     });
                 }
-                InHand::Rest { .. } => {}
+                InHand::Rest { rep, until } => rests.push(Event {
+                    at: until,
+                    of: u32::try_from(rep).ok()?,
+                }),
             }
         }
         Some(Self {
             scene: *scene,
             probes,
             floor: scene.floor.clone(),
-            events: BinaryHeap::with_capacity(scene.in_hand.len() + 1),
-            is_first_over: false,
+            events: Agenda::default(),
             relaxing: None,
             talks,
+            rests,
             handling,
             impatience: kinds
                 .map(|kind| experience.impatience(scene.taught_as(kind)))
@@ -313,26 +293,16 @@ impl<'a> Stage<'a> {
     fn set(&mut self, random: &mut Random) -> Option<()> {
         self.now = self.scene.now;
         self.floor.copy(self.scene.floor);
-        let mut events = std::mem::take(&mut self.events).into_vec();
-        events.clear();
-        for talk in &self.talks {
+        let (now, wrap_up) = (self.now, self.scene.plan.wrap_up);
+        let talks = self.talks.iter().map(|talk| {
             let rest = talk.times.rest(talk.over, talk.elapsed, random);
-            let free = self.now.saturating_add(ticks(rest));
-            let free = free.saturating_add(self.scene.plan.wrap_up);
-            let rep = u32::try_from(talk.rep).ok()?;
-            events.push(Reverse(Event::new(free, rep)));
-        }
-        for in_hand in self.scene.in_hand {
-            match *in_hand {
-                InHand::Conversation { .. } => {}
-                InHand::Rest { rep, until } => {
-                    let rep = u32::try_from(rep).ok()?;
-                    events.push(Reverse(Event::new(until, rep)));
-                }
+            let free = now.saturating_add(ticks(rest));
+            Event {
+                at: free.saturating_add(wrap_up),
+                of: talk.rep,
             }
-        }
-        self.events = events.into();
-        self.is_first_over = false;
+        });
+        self.events.set(talks.chain(self.rests.iter().copied()));
         self.waits.fill(None);
         self.unknown = self.waits.len();
         let first_probe = u32::try_from(self.scene.tickets).ok()?;
@@ -351,9 +321,8 @@ impl<'a> Stage<'a> {
             if played > at_most {
                 return None;
             }
-            let event = self.events.peek().map(|Reverse(event)| *event);
-            match (event, self.relaxing) {
-                (Some(event), Some(relaxing)) if relaxing <= event.at() => {
+            match (self.events.earliest(), self.relaxing) {
+                (Some(event), Some(relaxing)) if relaxing <= event.at => {
                     self.now = relaxing;
                     played += self.relax(random);
                 }
@@ -370,10 +339,10 @@ impl<'a> Stage<'a> {
 
     /// Says how much there was to do.
     fn happen(&mut self, event: Event, random: &mut Random) -> usize {
-        self.now = event.at();
-        self.is_first_over = true;
+        self.now = event.at;
+        self.events.drop_earliest();
         let mut done = 1;
-        if event.of() == ARRIVAL {
+        if event.of == ARRIVAL {
             let kind = self.newcomer(random);
             match self.floor.rep_for_newcomer(self.scene.plan, kind) {
                 Some(rep) => self.begin(kind, rep, random),
@@ -384,17 +353,13 @@ impl<'a> Stage<'a> {
             }
             self.schedule_arrival(random);
         } else {
-            let rep = event.of() as usize;
+            let rep = event.of as usize;
             self.floor.note_activity(rep, self.now);
             if self.floor.free(rep) {
                 while let Some(found) = self.floor.next_match_of(self.scene.plan, rep, self.now) {
                     done += usize::from(self.take(&found, random) == Took::Nothing);
                 }
             }
-        }
-        if self.is_first_over {
-            self.events.pop();
-            self.is_first_over = false;
         }
         #[cfg(test)]
         assert!(
@@ -467,7 +432,7 @@ impl<'a> Stage<'a> {
         self.floor.take(self.scene.plan, rep, self.now);
         if let Ok(rep) = u32::try_from(rep) {
             let free = self.now.saturating_add(took);
-            self.schedule(Event::new(free, rep));
+            self.events.add(Event { at: free, of: rep });
         }
     }
 
@@ -475,20 +440,7 @@ impl<'a> Stage<'a> {
         if self.all_rates > 0.0 {
             let gap = ticks(random.exponential() / self.all_rates);
             let at = self.now.saturating_add(gap);
-            self.schedule(Event::new(at, ARRIVAL));
-        }
-    }
-
-    fn schedule(&mut self, event: Event) {
-        match self.events.peek_mut() {
-            Some(mut first) if self.is_first_over => {
-                self.is_first_over = false;
-                *first = Reverse(event);
-            }
-            first => {
-                drop(first);
-                self.events.push(Reverse(event));
-            }
+            self.events.add(Event { at, of: ARRIVAL });
         }
     }
 

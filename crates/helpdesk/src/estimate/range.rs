@@ -15,10 +15,28 @@ pub(crate) struct Forecast {
     pub(crate) high: f64,
 }
 
+/// What a range leaves out on either side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Tail {
+    /// Of all waits, up to a half.
+    pub(super) share: f64,
+    /// The quantile of the standard normal law below which as many lie.
+    normal: f64,
+}
+
+impl Tail {
+    pub(super) fn of(share: f64) -> Self {
+        Self {
+            share,
+            normal: normal_quantile(share),
+        }
+    }
+}
+
 impl Forecast {
     /// The gamma law of this mean and variance, with a range that leaves out `tail` on either side.
-    pub(crate) fn gamma_leaving(mean: f64, variance: f64, tail: f64) -> Self {
-        Self::gamma_between(mean, variance, normal_quantile(tail))
+    pub(super) fn gamma_leaving(mean: f64, variance: f64, tail: Tail) -> Self {
+        Self::gamma_between(mean, variance, tail.normal)
     }
 
     /// The gamma law of this mean and variance: exact for stages of one rate, close for others.

@@ -37,7 +37,7 @@ pub(crate) struct Rank {
 }
 
 /// Whether a ticket that wants the expert still waits for one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Expert {
     WaitedFor,
     GivenUp,

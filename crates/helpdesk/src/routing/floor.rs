@@ -2,9 +2,10 @@
 //! the first in the queue that a free rep may take goes to the best of them.
 //! Must not know what time it is outside, nor what an offer or a conversation is.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
-use super::plan::{Plan, Tick};
+use super::plan::{Claim, Plan, Tick};
 use super::reps::RepSet;
 use crate::queue::{self, Key, Place};
 
@@ -23,6 +24,10 @@ pub(crate) struct Floor {
 
 /// Instead of since when the first of an empty line waits.
 const NOBODY: Tick = Tick::MAX;
+/// Less than any ticket has to show.
+const NOTHING: i64 = -1;
+/// Kinds of tickets whose heads a free rep is asked about before they are compared.
+const AT_ONCE: usize = 16;
 
 /// A ticket in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,31 +164,47 @@ impl Floor {
         if !self.free.contains(rep) {
             return None;
         }
-        let mut first: Option<(Key, usize, usize)> = None;
-        for claim in plan.claims_of(rep) {
-            let kind = claim.kind as usize;
-            let since = self.heads.get(kind).copied().unwrap_or(NOBODY);
-            if since == NOBODY {
+        // Which of two heads has more to show is as good as chance, so that all are worked out first and compared after.
+        let mut first = None;
+        for claims in plan.claims_of(rep).chunks(AT_ONCE) {
+            let mut shown = [NOTHING; AT_ONCE];
+            for (shown, claim) in shown.iter_mut().zip(claims) {
+                *shown = self.shows(plan, claim, now);
+            }
+            let shown = shown.iter().zip(claims);
+            let most = shown
+                .clone()
+                .map(|(shown, _)| *shown)
+                .fold(NOTHING, i64::max);
+            if most == NOTHING {
                 continue;
             }
-            let step = plan.step(now.saturating_sub(since));
-            let Some(expertise) = plan.grade(claim, step) else {
-                continue;
-            };
-            let score = queue::score_of(claim.weight, since, expertise, plan.priority, now);
-            if first.is_some_and(|(most, _, _)| score < most.score()) {
-                continue;
-            }
-            let Some(head) = self.lines.get(kind).and_then(VecDeque::front) else {
-                continue;
-            };
-            let key = head.place(claim.weight).key(expertise, plan.priority, now);
-            if first.is_none_or(|(most, _, _)| key > most) {
-                first = Some((key, kind, step));
+            for (_, claim) in shown.filter(|(shown, _)| **shown == most) {
+                let kind = claim.kind as usize;
+                let Some(head) = self.lines.get(kind).and_then(VecDeque::front) else {
+                    continue;
+                };
+                let bid = (most, Reverse((head.since, head.number)), kind);
+                first = first.max(Some(bid));
             }
         }
-        let (_, kind, step) = first?;
+        let (_, Reverse((since, _)), kind) = first?;
+        let step = plan.step(now.saturating_sub(since));
         self.take_head(kind, step, rep)
+    }
+
+    /// What the head of a line has to show for the rep of the claim, as a number that is the higher the more it is:
+    /// [`NOTHING`] where nobody waits there, or the rep may not take it.
+    fn shows(&self, plan: &Plan, claim: &Claim, now: Tick) -> i64 {
+        let since = self.heads.get(claim.kind as usize).copied();
+        let since = since.unwrap_or(NOBODY);
+        let step = plan.step(now.saturating_sub(since));
+        let expertise = plan.grade(claim, step);
+        let score = expertise
+            .map(|expertise| queue::score_of(claim.weight, since, expertise, plan.priority, now));
+        // Of numbers that are not below 0 the bits are in the order of the numbers.
+        let shown = score.map_or(NOTHING, |score| score.abs().to_bits().cast_signed());
+        if since == NOBODY { NOTHING } else { shown }
     }
 
     /// What the head of a line bids, if that is more than the first does.

@@ -91,9 +91,11 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claim {
     pub(crate) kind: u32,
-    pub(crate) weight: f64,
     /// Where its grades begin.
-    grades: usize,
+    grades: u32,
+    pub(crate) weight: f64,
+    /// The first of its grades: of most plans the only one, and at hand with the rest.
+    grade: f64,
 }
 
 /// Of a step at which the rep may not take the ticket.
@@ -176,11 +178,14 @@ impl Plan {
                 ever.add(&step.eligible);
             }
             for rep in ever.in_both(&ever) {
-                if let Some(claims) = claims_by_rep.get_mut(rep) {
+                let begin = u32::try_from(grades.len());
+                if let (Some(claims), Ok(begin)) = (claims_by_rep.get_mut(rep), begin) {
+                    let first = planned.steps.first();
                     claims.push(Claim {
                         kind,
+                        grades: begin,
                         weight: planned.weight,
-                        grades: grades.len(),
+                        grade: first.map_or(NO_GRADE, |first| first.grade(rep)),
                     });
                     grades.extend(planned.steps.iter().map(|step| step.grade(rep)));
                 }
@@ -204,7 +209,10 @@ impl Plan {
 
     /// The expertise of the rep for the kind at this step, 0 to 1; `None` where the rep may not take the ticket.
     pub(crate) fn grade(&self, claim: &Claim, step: usize) -> Option<f64> {
-        let grade = self.grades.get(claim.grades + step).copied();
+        let grade = match step {
+            0 => Some(claim.grade),
+            _ => self.grades.get(claim.grades as usize + step).copied(),
+        };
         grade.filter(|&grade| grade > NO_GRADE)
     }
 
@@ -222,7 +230,11 @@ impl Plan {
     }
 
     /// The step of a ticket that has waited this long.
+    #[inline]
     pub(crate) fn step(&self, waited: Tick) -> usize {
+        if self.steps.is_empty() {
+            return 0;
+        }
         self.steps.partition_point(|&begins| begins <= waited)
     }
 

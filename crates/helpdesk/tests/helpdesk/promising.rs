@@ -201,3 +201,34 @@ fn a_desk_of_many_groups_counts_as_large() {
         assert_eq!(position(&room), 1);
     }
 }
+
+/// Ten thousand who are told in one turn would hold up everybody else.
+#[test]
+fn of_many_who_wait_a_thousand_are_told_in_a_turn() {
+    const ASKED: u32 = 2_500;
+    let mut config = sample();
+    config.routing.queue_limit = 3_000;
+    let mut room = after_in(config, 12, 120);
+    fill(&mut room);
+    let ticket = |number: u32| format!("t5{number:04}");
+    for number in 1..=ASKED {
+        room.play(&format!("ask {} cameras", ticket(number)));
+    }
+    // All but the first know of this place.
+    let told = |room: &Room, place: fn(u32) -> u32| {
+        let knows = |number: &u32| {
+            let view = room.desk.ticket(&TicketId::new(&ticket(*number)));
+            view.unwrap().position == Some(place(*number))
+        };
+        (2..=ASKED).filter(knows).count()
+    };
+    room.pass(Duration::from_secs(2));
+    assert_eq!(told(&room, |number| number), 2_499);
+    room.play(&format!("{} end", ticket(1)));
+    assert_eq!(told(&room, |number| number - 1), 1_000);
+    // Who leaves meanwhile leaves it as it is for those who were told, until they are told again.
+    room.play(&format!("{} end", ticket(ASKED)));
+    assert_eq!(told(&room, |number| number - 1), 2_000);
+    room.pass(Duration::from_millis(1));
+    assert_eq!(told(&room, |number| number - 1), 2_498);
+}
