@@ -229,7 +229,7 @@ impl Driver {
             } => {
                 let input = Input::Acknowledge {
                     flow,
-                    draft: *draft,
+                    draft,
                     branch,
                 };
                 self.handle(input, now);
@@ -304,7 +304,8 @@ impl Driver {
                     transaction,
                     flow,
                     request,
-                } => self.serve(transaction, flow, &request, now),
+                    fingerprint,
+                } => self.serve(transaction, flow, fingerprint, &request, now),
                 Output::Final { token, response } => self.waiting.tell_last(token, Ok(response)),
                 Output::FurtherSuccess { token, response } => {
                     self.waiting.tell_further_success(token, response);
@@ -332,6 +333,7 @@ impl Driver {
         &mut self,
         transaction: ServerTransactionId,
         flow: Flow,
+        fingerprint: u64,
         request: &Request,
         now: Instant,
     ) {
@@ -347,6 +349,7 @@ impl Driver {
             flow,
             now,
             transaction,
+            fingerprint,
             commands: &self.commands,
             defence: &self.defence,
             proof: &self.proof,

@@ -54,6 +54,7 @@ pub struct Exchange<'a> {
     pub(crate) flow: Flow,
     pub(crate) now: Instant,
     pub(crate) transaction: ServerTransactionId,
+    pub(crate) fingerprint: u64,
     pub(crate) commands: &'a mpsc::Sender<Command>,
     pub(crate) defence: &'a Defence,
     /// Set where the request proves somebody.
@@ -83,6 +84,12 @@ impl Exchange<'_> {
     /// When the request was read.
     pub const fn now(&self) -> Instant {
         self.now
+    }
+
+    /// A number that is the same for every copy of the request and differs between requests; nobody outside can foresee
+    /// it. RFC 3261 §8.2.7: an answer that is not remembered must come out the same for a retransmission.
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// Tells what the request shows of its sender, after which the sender's next ones are treated.

@@ -42,7 +42,8 @@ impl Request {
             return Err(BadRequest::from(defect));
         }
         let via = self.via()?;
-        if via.branch().is_none() && via.params.get("branch").is_some() {
+        let branch = via.branch();
+        if branch.is_none() && via.params.get("branch").is_some() {
             return Err(HeaderError::malformed(HeaderName::Via).into());
         }
         self.check_count(HeaderName::Via, MAX_VIAS)?;
@@ -68,6 +69,7 @@ impl Request {
         self.max_forwards()?;
         let parts = Parts {
             via,
+            branch,
             uri,
             from_tag,
             to_tag,

@@ -117,6 +117,14 @@ impl Headers {
         Via::parse(value.ok_or(HeaderError::missing(HeaderName::Via))?)
     }
 
+    /// The branch of `via`, which is the topmost one.
+    pub(crate) fn branch<'a>(&'a self, via: &Via<'a>) -> Option<&'a str> {
+        match self.essentials() {
+            Some(essentials) => essentials.branch(self),
+            None => via.branch(),
+        }
+    }
+
     /// All Vias, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, HeaderError>> {
         self.values(HeaderName::Via).map(Via::parse)

@@ -55,6 +55,15 @@ impl ServerKey {
     }
 }
 
+impl ServerKey {
+    /// What may be told to anybody: nothing of the key can be told from it.
+    pub(super) const fn fingerprint(self) -> u64 {
+        let (low, high) = (self.0 as u64, (self.0 >> 64) as u64);
+        let product = low as u128 * high as u128;
+        product as u64 ^ (product >> 64) as u64
+    }
+}
+
 impl BranchKey {
     /// Half of it, where a collision costs no more than a refusal.
     pub(super) const fn short(self) -> u32 {
@@ -113,7 +122,7 @@ impl Keys {
         flow: Flow,
         method: &[u8],
     ) -> Result<ServerKey, HeaderError> {
-        let branch = via.branch().unwrap_or_default();
+        let branch = request.branch(via).unwrap_or_default();
         if branch.starts_with(BRANCH_COOKIE) && branch.len() > BRANCH_COOKIE.len() {
             // Deviates from RFC 3261 §17.2.3: the source counts too, because a stored answer must never go to another
             // address than its request came from. The price is that a NAT rebinding makes a retransmission new.
@@ -176,12 +185,13 @@ impl Keys {
     }
 
     /// The branch alone: a retransmission from a rebound NAT has the same one, a merged request never.
-    pub(super) fn of_branch(&self, via: &Via<'_>) -> BranchKey {
+    pub(super) fn of_branch(&self, request: &Request, via: &Via<'_>) -> BranchKey {
         // Whoever makes two branches look the same has a request of their own taken for a repetition, so that a quick
         // hash is good enough.
         let [secret, _] = self.secret;
         let hasher = FixedState::with_seed(secret);
-        BranchKey(hasher.hash_one(via.branch().unwrap_or_default().as_bytes()))
+        let branch = request.branch(via).unwrap_or_default();
+        BranchKey(hasher.hash_one(branch.as_bytes()))
     }
 
     /// The key of a request of ours.
@@ -367,7 +377,27 @@ impl Hasher for TakeAsHash {
 
 #[cfg(test)]
 mod tests {
-    use super::Keys;
+    use std::collections::HashSet;
+
+    use super::{Keys, ServerKey};
+
+    /// Whoever sees one can tell by it neither half of the key nor the place in a table.
+    #[test]
+    fn fingerprints_differ_and_are_no_part_of_their_keys() {
+        let keys = Keys::new([1, 2]);
+        let key = |number: usize| {
+            let sent = keys.of_sent(&format!("z9hG4bK{number}"), "PUBLISH");
+            ServerKey(sent.0)
+        };
+        let fingerprints: HashSet<u64> = (0..1000).map(|n| key(n).fingerprint()).collect();
+        assert_eq!(fingerprints.len(), 1000);
+        assert_eq!(key(7).fingerprint(), key(7).fingerprint());
+        for ServerKey(key) in (0..1000).map(key) {
+            let (low, high) = (key as u64, key.rotate_left(64) as u64);
+            let fingerprint = ServerKey(key).fingerprint();
+            assert!(![low, high, low ^ high].contains(&fingerprint));
+        }
+    }
 
     /// What does not fit into the first piece counts too, and so does where a piece ends.
     #[test]

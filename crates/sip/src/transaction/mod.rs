@@ -104,7 +104,7 @@ pub enum Input {
         /// Where to.
         flow: Flow,
         /// The ACK without its Via.
-        draft: RequestDraft,
+        draft: Box<RequestDraft>,
         /// The branch parameter, with the magic cookie; the same for each repetition of one ACK.
         branch: String,
     },
@@ -152,6 +152,9 @@ pub enum Output {
         flow: Flow,
         /// The request.
         request: Request,
+        /// The same for every copy of the request, and another for every other one; nobody outside can foresee it. For
+        /// what is not remembered and yet comes out the same for a retransmission (RFC 3261 §8.2.7), such as a To tag.
+        fingerprint: u64,
     },
     /// The ACK of a 2xx, or one that belongs to nothing this endpoint knows; it is never answered.
     Acknowledged {

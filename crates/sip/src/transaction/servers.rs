@@ -124,6 +124,7 @@ impl Servers {
             transaction: ServerTransactionId(slot),
             flow,
             request,
+            fingerprint: arrival.identity.key.fingerprint(),
         });
     }
 
@@ -134,7 +135,7 @@ impl Servers {
                 key: self.keys.of_request(request, &via, flow)?,
                 merge: self.keys.of_merged(request)?,
             },
-            branch: self.keys.of_branch(&via),
+            branch: self.keys.of_branch(request, &via),
             answer_flow: reply::answer_flow(&via, flow),
         })
     }

@@ -34,6 +34,7 @@ type Added<'a> = (Cow<'a, str>, Cow<'a, [u8]>);
 
 impl<'a> ResponseBuilder<'a> {
     /// An answer with the status' own reason phrase.
+    #[inline]
     pub fn answer(request: &'a Request, status: StatusCode) -> Self {
         Self {
             request,
@@ -48,6 +49,7 @@ impl<'a> ResponseBuilder<'a> {
 
     /// Another reason phrase.
     #[must_use]
+    #[inline]
     pub fn reason(mut self, reason: impl Into<Cow<'a, str>>) -> Self {
         self.reason = reason.into();
         self
@@ -55,6 +57,7 @@ impl<'a> ResponseBuilder<'a> {
 
     /// Where the packet came from, noted in the topmost Via (RFC 3261 §18.2.1, RFC 3581 §4).
     #[must_use]
+    #[inline]
     pub fn received_from(mut self, source: SocketAddr) -> Self {
         self.source = Some(source);
         self
@@ -62,6 +65,7 @@ impl<'a> ResponseBuilder<'a> {
 
     /// The tag the To gets, unless the request's To has one. A retransmission must get the same.
     #[must_use]
+    #[inline]
     pub fn to_tag(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.to_tag = tag.into();
         self
@@ -69,6 +73,7 @@ impl<'a> ResponseBuilder<'a> {
 
     /// Adds a header line after those of the same name.
     #[must_use]
+    #[inline]
     pub fn header(mut self, name: HeaderName, value: impl Into<Cow<'a, str>>) -> Self {
         self.headers
             .push((Cow::Borrowed(name.as_str()), into_bytes(value.into())));
@@ -101,6 +106,7 @@ impl<'a> ResponseBuilder<'a> {
     }
 
     /// The bytes to send, in memory of their own size.
+    #[inline]
     pub fn build(&self) -> Bytes {
         Bytes::copy_from_slice(self.write().text())
     }

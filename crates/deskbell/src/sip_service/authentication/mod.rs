@@ -16,7 +16,7 @@ use sip::digest::{Algorithm, Authenticator, Freshness, Ha1, NonceKeeper, Occasio
 use sip::{Flow, HeaderName, Protocol, Request, ResponseBuilder, StatusCode};
 use sip_transport::{Conduct, Exchange, Handling};
 
-use super::answer::{answer, answer_marked, bad, fingerprint, refuse};
+use super::answer::{answer, bad, refuse};
 use super::directory::SharedDirectory;
 use tries::{Admission, Tries};
 
@@ -216,8 +216,8 @@ impl Login {
             now: self.started + NONCE_TICK * u32::try_from(ticks).unwrap_or(u32::MAX),
         };
         let offer = self.offers.over(exchange.flow().transport);
-        let salt = fingerprint(request, exchange);
-        let mut response = answer_marked(request, exchange, salt, StatusCode::UNAUTHORIZED);
+        let salt = exchange.fingerprint();
+        let mut response = answer(request, exchange, StatusCode::UNAUTHORIZED);
         for challenge in self
             .authenticator
             .challenges(offer, freshness, salt, occasion)

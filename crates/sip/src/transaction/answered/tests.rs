@@ -35,7 +35,7 @@ fn names(request: &Request) -> (Identity, BranchKey) {
             .unwrap(),
         merge: keys.of_merged(request).unwrap(),
     };
-    (identity, keys.of_branch(&via))
+    (identity, keys.of_branch(request, &via))
 }
 
 fn source() -> SocketAddr {

@@ -333,7 +333,7 @@ impl World {
         let flow = self.flow_of(sender(token.0));
         let input = Input::Acknowledge {
             flow,
-            draft: draft(Method::Ack).cseq(u32::try_from(token.0).unwrap() + 1),
+            draft: Box::new(draft(Method::Ack).cseq(u32::try_from(token.0).unwrap() + 1)),
             branch: format!("z9hG4bKack{}", token.0),
         };
         self.handle(sender(token.0), input);
