@@ -14,7 +14,7 @@ const LEAST_BYTES: u64 = 4096;
 
 /// Rows brought into `state` in one transaction end with the one that reaches so many bytes; a line may have to wait
 /// for that transaction.
-pub(crate) const PORTION_BYTES: i64 = 4 << 20;
+pub(crate) const PORTION_BYTES: usize = 4 << 20;
 
 /// Rows brought into `state` in one transaction at most.
 pub(crate) const PORTION_ROWS: i64 = 512;

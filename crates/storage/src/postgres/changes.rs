@@ -36,8 +36,11 @@ pub(super) async fn settle(session: &Session, backlog: &Backlog) -> Result<Porti
                (SELECT number, body, digest, sum(length(body)) OVER (ORDER BY number) - length(body) AS before \
                FROM (SELECT number, body, digest FROM changes WHERE number > $1 ORDER BY number LIMIT $2) AS first) \
                AS measured WHERE before < $3 ORDER BY number";
-    let parameters: [&(dyn ToSql + Sync); 3] =
-        [&backlog.passed_over(), &PORTION_ROWS, &PORTION_BYTES];
+    let parameters: [&(dyn ToSql + Sync); 3] = [
+        &backlog.passed_over(),
+        &PORTION_ROWS,
+        &(PORTION_BYTES as i64),
+    ];
     let rows = answer(client.query(sql, &parameters)).await?;
     let rows: Result<Vec<_>, _> = rows.iter().map(stored_changes).collect();
     let portion = backlog.portion(rows.map_err(|error| Left::Lasting(error.to_string()))?);

@@ -18,18 +18,19 @@ pub(super) fn settle(
     transaction: &Transaction<'_>,
     backlog: &Backlog,
 ) -> Result<Portion, rusqlite::Error> {
-    let rows = transaction
-        .prepare_cached(
-            "SELECT number, body, digest FROM \
-             (SELECT number, body, digest, sum(length(body)) OVER (ORDER BY number) - length(body) AS before FROM \
-             (SELECT number, body, digest FROM changes WHERE number > ?1 ORDER BY number LIMIT ?2)) \
-             WHERE before < ?3 ORDER BY number",
-        )?
-        .query_map(
-            params![backlog.passed_over(), PORTION_ROWS, PORTION_BYTES],
-            stored_changes,
-        )?
-        .collect::<Result<_, _>>()?;
+    let mut select = transaction.prepare_cached(
+        "SELECT number, body, digest FROM changes WHERE number > ?1 ORDER BY number LIMIT ?2",
+    )?;
+    let mut found =
+        select.query_map(params![backlog.passed_over(), PORTION_ROWS], stored_changes)?;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while bytes < PORTION_BYTES
+        && let Some(row) = found.next().transpose()?
+    {
+        bytes += row.body.len();
+        rows.push(row);
+    }
+    drop(found);
     let portion = backlog.portion(rows);
     for (key, value) in &portion.words {
         keep_word(transaction, key, value.as_ref())?;
