@@ -81,7 +81,10 @@ impl<'a> Protection<'a> {
     pub fn nonce_count(&self) -> Option<u32> {
         match self {
             Self::Authentication { nonce_count, .. } | Self::Integrity { nonce_count, .. } => {
-                u32::from_str_radix(std::str::from_utf8(nonce_count).ok()?, 16).ok()
+                nonce_count.iter().try_fold(0_u32, |number, digit| {
+                    let digit = char::from(*digit).to_digit(16)?;
+                    Some(number.checked_mul(16)? | digit)
+                })
             }
             Self::Legacy | Self::Other => None,
         }

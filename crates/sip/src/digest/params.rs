@@ -60,6 +60,8 @@ impl<'a> AuthParams<'a> {
 
 impl Name {
     const COUNT: usize = Self::Stale as usize + 1;
+    /// Bytes of `username*` and `algorithm`.
+    const LONGEST: usize = 9;
 
     /// In lower case only.
     fn of(name: &[u8]) -> Option<Self> {
@@ -93,17 +95,22 @@ struct AuthParam<'a> {
 }
 
 enum WrittenName<'a> {
-    /// In lower case, as nearly all write it.
+    /// In lower case and without a blank behind it, as nearly all write it.
     Usual(Name),
-    /// Some token.
+    /// Some token, which may be a known name written otherwise.
     Other(&'a [u8]),
 }
 
-impl WrittenName<'_> {
+impl<'a> WrittenName<'a> {
+    fn other(name: &'a [u8]) -> Option<Self> {
+        let is_token = !name.is_empty() && name.iter().copied().all(bytes::is_token);
+        is_token.then_some(Self::Other(name))
+    }
+
     fn known(&self) -> Option<Name> {
         match self {
             Self::Usual(name) => Some(*name),
-            Self::Other(token) if token.iter().any(u8::is_ascii_uppercase) => {
+            Self::Other(token) if token.len() <= Name::LONGEST => {
                 Name::of(&token.to_ascii_lowercase())
             }
             Self::Other(_) => None,
@@ -121,15 +128,11 @@ impl<'a> List<'a> {
     #[inline]
     fn read(&mut self) -> Option<AuthParam<'a>> {
         // No token has one in it.
-        let equals = bytes::position(b'=', self.rest)?;
+        let equals = self.rest.iter().position(|byte| *byte == b'=')?;
         let (name, rest) = self.rest.split_at_checked(equals)?;
-        let name = trim(name);
         let name = match Name::of(name) {
             Some(name) => WrittenName::Usual(name),
-            None if !name.is_empty() && name.iter().copied().all(bytes::is_token) => {
-                WrittenName::Other(name)
-            }
-            None => return None,
+            None => WrittenName::other(trim(name))?,
         };
         let (_, rest) = rest.split_first()?;
         let value = match trim_start(rest) {

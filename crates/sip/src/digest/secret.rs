@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use smallvec::SmallVec;
-
 use crate::digest::algorithm::{Algorithm, Hasher, HexHash, Keying};
 use crate::digest::challenge::Qop;
 use crate::digest::reuse::Reuse;
@@ -116,18 +114,17 @@ impl Ha1 {
 impl Quality<'_> {
     /// The response of whoever has begun with the secret and the nonce.
     fn finish(&self, mut begun: Hasher, name: Qop, asked: &HexHash) -> HexHash {
-        // Longer than what is usual.
-        let mut rest = SmallVec::<[u8; 160]>::new();
-        for piece in [
+        let name: &[u8] = match name {
+            Qop::Auth => b":auth:",
+            Qop::AuthInt => b":auth-int:",
+        };
+        begun.update(&[
             self.nonce_count,
+            b":",
             self.client_nonce,
-            name.as_str().as_bytes(),
-        ] {
-            rest.extend_from_slice(piece);
-            rest.push(b':');
-        }
-        rest.extend_from_slice(asked.as_bytes());
-        begun.update(&[&rest]);
+            name,
+            asked.as_bytes(),
+        ]);
         begun.finish()
     }
 }
