@@ -287,7 +287,10 @@ impl<'a> Line<'a> {
                 *place = Some((ticket.number, promise));
             }
         }
-        TicketPromises(promises.into_iter().flatten().collect())
+        // Room for all of them at once: a list that grows is copied again and again.
+        let mut all = Vec::with_capacity(promises.len());
+        all.extend(promises.into_iter().flatten());
+        TicketPromises(all)
     }
 
     fn clicks(&self, desk: Desk<'_>, groups: &Groups, outlook: &Outlook) -> Clicks {

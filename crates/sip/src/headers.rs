@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::controls::{follows_return, is_clean, is_clean_value, is_surely_clean};
 use crate::error::{BadRequest, ParseError};
 use crate::essentials::Essentials;
-use crate::grammar::bytes::{is_ascii, is_blank, is_token, position};
+use crate::grammar::bytes::{is_ascii, is_blank, is_token, position_far};
 use crate::header::content_length;
 use crate::header_name::HeaderName;
 use crate::values::Values;
@@ -317,7 +317,7 @@ impl HeaderLine {
         let (known, name_length) = HeaderName::before_colon(line)?;
         // No line ends within a known name.
         let behind_colon = line.get(name_length + 1..)?;
-        let feed = position(b'\n', behind_colon)?;
+        let feed = position_far(b'\n', behind_colon)?;
         let (rest, after) = behind_colon.split_at_checked(feed)?;
         let [b' ', first, .., last, b'\r'] = rest else {
             return None;
@@ -455,7 +455,7 @@ impl<'a> Index<'a> {
                 continue;
             }
             let rest = bytes.get(at..).unwrap_or_default();
-            let mut next = at + position(b'\n', rest).ok_or(ParseError::Truncated)? + 1;
+            let mut next = at + position_far(b'\n', rest).ok_or(ParseError::Truncated)? + 1;
             self.take_line_end(bytes, next);
             match rest {
                 [b'\r', b'\n', ..] => return Ok(at + 2),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::grammar::bytes::position;
+use crate::grammar::bytes::position_far;
 use crate::message::Request;
 use crate::status::StatusCode;
 use crate::transaction::reply;
@@ -214,7 +214,7 @@ fn last<'a>(label: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
 
 /// The first line without its end, and what follows.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = position(b'\r', text)?;
+    let end = position_far(b'\r', text)?;
     let rest = text.get(end..)?.strip_prefix(b"\r\n")?;
     Some((text.get(..end)?, rest))
 }
