@@ -207,7 +207,6 @@ impl<W: Wire> ConnectionTask<W> {
         tokio::pin!(stopped, draining, taken_back);
         let mut is_draining = false;
         let mut alarm = Alarm::new();
-        let mut batch = Vec::new();
         while self.is_wanted() {
             alarm.set(self.next_timeout());
             let wanted = Wanted {
@@ -229,11 +228,8 @@ impl<W: Wire> ConnectionTask<W> {
                     is_draining = true;
                     self.driver.drain();
                 }
-                _ = self.commands.recv_many(&mut batch, COMMANDS_AT_A_TIME) => {
-                    let now = Instant::now();
-                    for command in batch.drain(..) {
-                        self.driver.handle_command(command, now);
-                    }
+                Some(command) = self.commands.recv(), if self.has_room() => {
+                    self.handle_commands(command).await;
                 }
                 moved = poll_fn(|context| {
                     poll_move(&mut self.wire, &mut self.outbox, wanted, context)
@@ -342,6 +338,7 @@ impl<W: Wire> ConnectionTask<W> {
                         Incoming::Unparseable => self.phase = Phase::Closing,
                     }
                     self.collect_outgoing();
+                    self.check_waiting();
                 }
                 Ok(Some(Frame::KeepAlive)) => {
                     // RFC 5626 §4.4.1: a double CRLF is answered by a single one.
@@ -371,13 +368,36 @@ impl<W: Wire> ConnectionTask<W> {
         }
     }
 
+    /// Whether the peer keeps up with what is sent to it of our own accord; what it does not take yet waits where it is.
+    fn has_room(&self) -> bool {
+        self.outbox.bytes() <= self.shared.limits.load().bytes_waiting / 2
+    }
+
+    /// Each may be of many requests, so that what the peer takes at once is written in between.
+    async fn handle_commands(&mut self, first: Command) {
+        let now = Instant::now();
+        let mut next = Some(first);
+        let mut left = COMMANDS_AT_A_TIME;
+        while let Some(command) = next.take() {
+            self.driver.handle_command(command, now);
+            self.collect_outgoing();
+            if !self.has_room() {
+                self.send().await;
+            }
+            left -= 1;
+            if left > 0 && self.has_room() {
+                next = self.commands.try_recv().ok();
+            }
+        }
+    }
+
     fn collect_outgoing(&mut self) {
         for outgoing in self.driver.take_outgoing() {
             self.outbox.push(outgoing.bytes);
         }
-        self.check_waiting();
     }
 
+    /// Ends it with a peer who asks and asks, and does not read the answers.
     fn check_waiting(&mut self) {
         if self.phase != Phase::Lost
             && self.outbox.bytes() > self.shared.limits.load().bytes_waiting

@@ -159,3 +159,26 @@ async fn what_waits_when_the_transport_stops_is_told_of() {
         "{told:?}"
     );
 }
+
+#[tokio::test]
+async fn many_requests_over_one_connection_wait_for_its_reader() {
+    let desk = Desk::open().await;
+    let mut proxy = TcpPeer::towards(desk.tcp).await;
+    assert_eq!(proxy.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
+    let mut volley = desk.sender.volley();
+    // Several times what may wait to be written.
+    for number in 0..4_000 {
+        volley.add(number, draft(Method::Notify, number), desk.flow());
+    }
+    volley.send();
+    for number in 0..4_000 {
+        let notify = proxy.receive().await;
+        assert!(
+            notify.contains(&format!("Call-ID: call{number}\r\n")),
+            "{notify}"
+        );
+        proxy.send(&ok(&notify)).await;
+    }
+    let told = all(&mut volley).await;
+    assert!(told.len() == 4_000 && told.values().all(Result::is_ok));
+}
