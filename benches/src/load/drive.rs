@@ -27,6 +27,8 @@ pub(super) struct Drive<'a> {
     next_user: usize,
     counts: Counts,
     latencies: Histogram<u64>,
+    /// How long after they were due requests of a paced run were made.
+    lateness: Histogram<u64>,
 }
 
 /// What is known of one user.
@@ -147,6 +149,7 @@ impl<'a> Drive<'a> {
             next_user: 0,
             counts: Counts::default(),
             latencies: histogram(),
+            lateness: histogram(),
             plan,
         }
     }
@@ -182,6 +185,7 @@ impl<'a> Drive<'a> {
         self.drive(wire, warm_up)?;
         self.counts = Counts::default();
         self.latencies = histogram();
+        self.lateness = histogram();
         let before = Measured::now(self.plan.pid);
         let begun = Instant::now();
         self.drive(wire, Duration::from_secs_f64(self.plan.seconds))?;
@@ -189,6 +193,7 @@ impl<'a> Drive<'a> {
         let after = Measured::now(self.plan.pid);
         let counts = self.counts;
         let latencies = std::mem::replace(&mut self.latencies, histogram());
+        let lateness = std::mem::replace(&mut self.lateness, histogram());
         let end = Instant::now() + PATIENCE;
         while self.free.len() < self.slots.len() && Instant::now() < end {
             self.turn(wire, GLANCE)?;
@@ -230,6 +235,7 @@ impl<'a> Drive<'a> {
             },
             fan_out: None,
             latencies,
+            lateness: self.plan.rate.map(|_| lateness),
             server: after.server.since(before.server),
             own: after.own.since(before.own),
             resident_before: before.server.resident,
@@ -260,14 +266,16 @@ impl<'a> Drive<'a> {
                     while due <= now
                         && let Some(slot) = self.free.pop()
                     {
+                        record(&mut self.lateness, now - due);
                         self.ask(slot, due, now, wire);
                         due += pause;
                     }
                 }
             }
             let wait = match pause {
-                Some(_) if !self.free.is_empty() => due.saturating_duration_since(now).min(GLANCE),
-                Some(_) | None => GLANCE,
+                // Whoever sleeps is woken late, and would measure that.
+                Some(_) => Duration::ZERO,
+                None => GLANCE,
             };
             self.turn(wire, wait)?;
             if now >= looked_at + REPEAT_LOOK {
@@ -405,8 +413,7 @@ impl<'a> Drive<'a> {
             slot.state = State::Free;
             free.push(answer.slot);
             take(slot, answer, users, counts);
-            let waited = now.saturating_duration_since(slot.begun).as_micros();
-            latencies.saturating_record(u64::try_from(waited).unwrap_or(u64::MAX));
+            record(latencies, now.saturating_duration_since(slot.begun));
         })?;
         if let Some(trouble) = trouble {
             return Err(trouble);
@@ -553,6 +560,10 @@ impl Used {
             resident: self.resident,
         }
     }
+}
+
+fn record(histogram: &mut Histogram<u64>, time: Duration) {
+    histogram.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
 }
 
 /// Microseconds to a minute, to three digits.

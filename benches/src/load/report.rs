@@ -20,6 +20,8 @@ pub(crate) struct Report {
     pub(super) counts: Counts,
     /// In microseconds.
     pub(super) latencies: Histogram<u64>,
+    /// The part of them that the generator has taken itself, before it made a request of a paced run.
+    pub(super) lateness: Option<Histogram<u64>>,
     pub(super) server: Used,
     pub(super) own: Used,
     /// Of the server, in KiB.
@@ -78,6 +80,8 @@ impl Report {
             "p99_us": at(0.99),
             "p999_us": at(0.999),
             "max_us": self.latencies.max(),
+            "late_p50_us": self.lateness.as_ref().map(|it| it.value_at_quantile(0.5)),
+            "late_p99_us": self.lateness.as_ref().map(|it| it.value_at_quantile(0.99)),
             "server_cpu_seconds": round(self.server.processor.as_secs_f64()),
             "server_cpu_per_1000": round(self.server.processor.as_secs_f64() / thousands),
             "generator_cpu_per_1000": round(self.own.processor.as_secs_f64() / thousands),

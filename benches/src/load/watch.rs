@@ -101,6 +101,7 @@ pub(super) fn run(plan: &Plan, via: &str, wire: &mut Wire) -> anyhow::Result<Rep
             ..counts
         },
         latencies,
+        lateness: None,
         server: after.server.since(before.server),
         own: after.own.since(before.own),
         resident_before: before.server.resident,

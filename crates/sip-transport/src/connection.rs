@@ -1,7 +1,7 @@
 //! The task that owns one connection: reads, drives the transactions, writes. Must not know SIP, nor what the
 //! connection is made of.
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -101,6 +101,10 @@ struct Wanted {
 }
 
 const COMMANDS_AT_A_TIME: usize = 64;
+/// Requests made before it is asked whether the peer keeps up.
+const PIECE: usize = 16;
+/// So many pieces before the peer is read from again.
+const PIECES_AT_A_TIME: usize = 16;
 /// How long the last answer may take to arrive after a connection was ended for bad framing.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -209,6 +213,7 @@ impl<W: Wire> ConnectionTask<W> {
         let mut alarm = Alarm::new();
         while self.is_wanted() {
             alarm.set(self.next_timeout());
+            let (has_room, has_backlog) = (self.has_room(), self.driver.has_backlog());
             let wanted = Wanted {
                 reading: self.phase == Phase::Open,
                 writing: self.is_sending(),
@@ -228,9 +233,10 @@ impl<W: Wire> ConnectionTask<W> {
                     is_draining = true;
                     self.driver.drain();
                 }
-                Some(command) = self.commands.recv(), if self.has_room() => {
+                Some(command) = self.commands.recv(), if has_room && !has_backlog => {
                     self.handle_commands(command).await;
                 }
+                () = ready(()), if has_room && has_backlog => self.handle_backlog(Instant::now()).await,
                 moved = poll_fn(|context| {
                     poll_move(&mut self.wire, &mut self.outbox, wanted, context)
                 }) => match moved {
@@ -373,20 +379,30 @@ impl<W: Wire> ConnectionTask<W> {
         self.outbox.bytes() <= self.shared.limits.load().bytes_waiting / 2
     }
 
-    /// Each may be of many requests, so that what the peer takes at once is written in between.
     async fn handle_commands(&mut self, first: Command) {
         let now = Instant::now();
         let mut next = Some(first);
-        let mut left = COMMANDS_AT_A_TIME;
-        while let Some(command) = next.take() {
+        for _ in 0..COMMANDS_AT_A_TIME {
+            let Some(command) = next.take() else { return };
             self.driver.handle_command(command, now);
+            self.collect_outgoing();
+            self.handle_backlog(now).await;
+            if self.has_room() && !self.driver.has_backlog() {
+                next = self.commands.try_recv().ok();
+            }
+        }
+    }
+
+    /// Sends requests that were handed over many at once, until the peer has something else to say or takes no more.
+    async fn handle_backlog(&mut self, now: Instant) {
+        for _ in 0..PIECES_AT_A_TIME {
+            if !self.driver.has_backlog() || !self.has_room() {
+                return;
+            }
+            self.driver.handle_backlog(PIECE, now);
             self.collect_outgoing();
             if !self.has_room() {
                 self.send().await;
-            }
-            left -= 1;
-            if left > 0 && self.has_room() {
-                next = self.commands.try_recv().ok();
             }
         }
     }

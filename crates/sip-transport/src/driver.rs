@@ -38,6 +38,8 @@ pub(crate) struct Driver {
     /// The queue of the task that owns this, for deferred answers.
     commands: mpsc::Sender<Command>,
     waiting: Waiting,
+    /// Requests of ours that were handed over many at once, and not sent yet.
+    backlog: std::vec::IntoIter<Shot>,
     outgoing: Vec<Outgoing>,
     /// Of whoever sent the request shown last.
     proof: Cell<Standing>,
@@ -91,6 +93,7 @@ impl Driver {
             counters,
             commands,
             waiting: Waiting::default(),
+            backlog: Vec::new().into_iter(),
             outgoing: Vec::new(),
             proof: Cell::new(Standing::Stranger),
             longest_answer: usize::MAX,
@@ -195,16 +198,14 @@ impl Driver {
         self.outgoing.push(Outgoing { remote, bytes });
     }
 
+    /// Requests that are handed over many at once become the backlog. One that was there before is to be worked off first: what
+    /// is left of it hears that its flow is closed.
     pub(crate) fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
             Command::Request { flow, draft, reply } => {
                 self.request_once(Replying::ToOne(reply), flow, draft, now);
             }
-            Command::Requests(shots) => {
-                for Shot { flow, draft, reply } in shots {
-                    self.request_once(Replying::ToVolley(reply), flow, draft, now);
-                }
-            }
+            Command::Requests(shots) => self.backlog = shots.into_iter(),
             Command::Invite {
                 token,
                 flow,
@@ -248,6 +249,21 @@ impl Driver {
         }
     }
 
+    /// Requests are left that [`handle_backlog`](Self::handle_backlog) will send.
+    pub(crate) fn has_backlog(&self) -> bool {
+        !self.backlog.as_slice().is_empty()
+    }
+
+    /// Sends the next requests of the backlog, so many at most.
+    pub(crate) fn handle_backlog(&mut self, most: usize, now: Instant) {
+        for _ in 0..most {
+            let Some(Shot { flow, draft, reply }) = self.backlog.next() else {
+                return;
+            };
+            self.request_once(Replying::ToVolley(reply), flow, draft, now);
+        }
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.handle(Input::Timeout, now);
     }
@@ -256,6 +272,8 @@ impl Driver {
     pub(crate) fn handle_closed(&mut self, now: Instant) {
         self.handle(Input::FlowClosed, now);
         self.waiting.end_all();
+        // Who waits for these hears the same.
+        self.backlog = Vec::new().into_iter();
         self.flush_counts();
     }
 
@@ -291,6 +309,7 @@ impl Driver {
     /// Whether draining has come to its end.
     pub(crate) fn is_drained(&self) -> bool {
         self.mode == Mode::Draining
+            && !self.has_backlog()
             && !self.waiting.is_anybody()
             && self.endpoint.unanswered_requests() == 0
     }

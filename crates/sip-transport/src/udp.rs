@@ -1,6 +1,7 @@
 //! The task that owns one UDP socket: reads, drives the transactions, writes. Must not know SIP.
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,6 +35,8 @@ pub(crate) struct DatagramTask {
 
 /// Commands taken before the socket is looked at again.
 const COMMANDS_AT_A_TIME: usize = 64;
+/// The same of requests of ours that were handed over many at once.
+const REQUESTS_AT_A_TIME: usize = 256;
 
 impl DatagramTask {
     pub(crate) fn new(
@@ -63,23 +66,21 @@ impl DatagramTask {
         tokio::pin!(stopped, draining);
         let mut alarm = Alarm::new();
         let mut is_draining = false;
-        let mut batch = Vec::with_capacity(COMMANDS_AT_A_TIME);
         loop {
             alarm.set(self.driver.next_timeout());
+            // What the kernel does not take yet waits where it is.
+            let (has_room, has_backlog) = (self.waiting.is_empty(), self.driver.has_backlog());
             tokio::select! {
                 () = &mut stopped => break,
                 () = &mut draining, if !is_draining => {
                     is_draining = true;
                     self.driver.drain();
                 }
-                taken = self.commands.recv_many(&mut batch, COMMANDS_AT_A_TIME) => {
-                    if taken == 0 {
-                        break;
-                    }
-                    let now = Instant::now();
-                    for command in batch.drain(..) {
-                        self.driver.handle_command(command, now);
-                    }
+                Some(command) = self.commands.recv(), if has_room && !has_backlog => {
+                    self.handle_commands(command);
+                }
+                () = ready(()), if has_room && has_backlog => {
+                    self.driver.handle_backlog(REQUESTS_AT_A_TIME, Instant::now());
                 }
                 ready = self.socket.readable() => match ready {
                     Ok(()) => self.receive(),
@@ -104,6 +105,19 @@ impl DatagramTask {
         }
         self.driver.handle_closed(Instant::now());
         self.shared.flows.remove_socket(self.bound.id);
+    }
+
+    fn handle_commands(&mut self, first: Command) {
+        let now = Instant::now();
+        let mut next = Some(first);
+        for _ in 0..COMMANDS_AT_A_TIME {
+            let Some(command) = next.take() else { return };
+            self.driver.handle_command(command, now);
+            self.driver.handle_backlog(REQUESTS_AT_A_TIME, now);
+            if !self.driver.has_backlog() && self.driver.outgoing_mut().len() < REQUESTS_AT_A_TIME {
+                next = self.commands.try_recv().ok();
+            }
+        }
     }
 
     fn receive(&mut self) {

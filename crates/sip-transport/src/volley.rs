@@ -1,24 +1,33 @@
 //! Very many requests at a time, each over its flow: handed to the sockets by the batch, and what becomes of them gathered in one
 //! place, without a task or a channel for each. Must not know what they say.
 
+use std::collections::HashMap;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use sip::{Flow, Method, RequestDraft, Response};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::PollSender;
 
 use crate::flows::Command;
 use crate::sender::RequestError;
 use crate::transport::Shared;
 use crate::way;
 
-/// Sends requests whose answers nobody waits for one by one. Dropping it ends the waiting, not the requests.
+/// Sends requests whose answers nobody waits for one by one. However many there are, none is refused for want of room: what
+/// the owner of a flow has no place for yet is kept here, and goes to it while [`outcomes`](Self::outcomes) is awaited.
+/// Dropping it ends the waiting, not the requests that were handed over.
 pub struct Volley {
     shared: Arc<Shared>,
     inbox: Arc<Inbox>,
     /// Not handed over yet, all of it for the owner of one flow.
     loaded: Vec<Shot>,
     owner: Option<Owner>,
+    /// What there was no place for, by the id of its flow.
+    held: HashMap<u64, Held>,
     /// Our address towards the peer of the request before, where a socket is bound to all addresses.
     route: Option<Route>,
     /// Requests of which nothing was heard by whoever sends them.
@@ -61,6 +70,13 @@ struct Owner {
     commands: mpsc::Sender<Command>,
 }
 
+/// Requests to one flow whose owner's queue was full, in order. They go all at once, so that they take one place there,
+/// however many they are.
+struct Held {
+    commands: PollSender<Command>,
+    shots: Vec<Shot>,
+}
+
 #[derive(Clone, Copy)]
 struct Route {
     remote: IpAddr,
@@ -77,6 +93,7 @@ impl Volley {
             inbox: Arc::default(),
             loaded: Vec::new(),
             owner: None,
+            held: HashMap::new(),
             route: None,
             under_way: 0,
         }
@@ -131,7 +148,11 @@ impl Volley {
                 self.under_way = self.under_way.saturating_sub(outcomes.len());
                 return outcomes;
             }
-            self.inbox.arrived.notified().await;
+            let Self { inbox, held, .. } = self;
+            tokio::select! {
+                () = inbox.arrived.notified() => {}
+                () = poll_fn(|context| poll_held(held, context)), if !held.is_empty() => {}
+            }
         }
     }
 
@@ -145,15 +166,16 @@ impl Volley {
         let Some(owner) = self.owner.as_ref().filter(|_| !shots.is_empty()) else {
             return;
         };
-        let (requests, error) = match owner.commands.try_send(Command::Requests(shots)) {
-            Ok(()) => return,
-            Err(mpsc::error::TrySendError::Full(command)) => (command, RequestError::Overloaded),
-            Err(mpsc::error::TrySendError::Closed(command)) => (command, RequestError::FlowClosed),
-        };
-        if let (Command::Requests(shots), RequestError::Overloaded) = (requests, error) {
-            for shot in shots {
-                shot.reply.tell(Err(RequestError::Overloaded));
-            }
+        if let Some(held) = self.held.get_mut(&owner.flow_id) {
+            held.shots.extend(shots);
+            return;
+        }
+        // What is dropped, where the queue is closed, says that its flow is.
+        if let Err(TrySendError::Full(Command::Requests(shots))) =
+            owner.commands.try_send(Command::Requests(shots))
+        {
+            let commands = PollSender::new(owner.commands.clone());
+            self.held.insert(owner.flow_id, Held { commands, shots });
         }
     }
 
@@ -174,6 +196,27 @@ impl Volley {
             }
         }
         concrete
+    }
+}
+
+/// Hands over what is held, as queues have room; ready when nothing is left.
+fn poll_held(held: &mut HashMap<u64, Held>, context: &mut Context<'_>) -> Poll<()> {
+    held.retain(|_, held| held.poll_send(context).is_pending());
+    match held.is_empty() {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    }
+}
+
+impl Held {
+    /// Ready when it has gone, or can go no more.
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // As above, what is dropped says that its flow is closed.
+        if let Ok(()) = ready!(self.commands.poll_reserve(context)) {
+            let shots = std::mem::take(&mut self.shots);
+            drop(self.commands.send_item(Command::Requests(shots)));
+        }
+        Poll::Ready(())
     }
 }
 

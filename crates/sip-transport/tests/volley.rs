@@ -182,3 +182,65 @@ async fn many_requests_over_one_connection_wait_for_its_reader() {
     let told = all(&mut volley).await;
     assert!(told.len() == 4_000 && told.values().all(Result::is_ok));
 }
+
+#[tokio::test]
+async fn what_a_full_queue_has_no_room_for_is_sent_later_and_in_its_order() {
+    let config = Config {
+        queue_per_socket: 1,
+        queue_per_connection: 1,
+        ..Config::default()
+    };
+    let desk = Desk::open_with(config, "127.0.0.1:0").await;
+    let mut proxy = TcpPeer::towards(desk.tcp).await;
+    assert_eq!(proxy.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
+    let proxy_flow = desk.flow();
+    let phone = UdpPeer::towards(desk.udp).await;
+    assert_eq!(phone.ask(&request("PUBLISH", "b")).await, "SIP/2.0 200 OK");
+    let mut volley = desk.sender.volley();
+    // Nothing is taken from a queue before this waits for something.
+    for number in 0..600 {
+        volley.add(number, draft(Method::Notify, number), desk.flow());
+    }
+    for number in 600..1_200 {
+        volley.add(number, draft(Method::Notify, number), proxy_flow);
+    }
+    volley.send();
+    let peers = async {
+        for number in 0..600 {
+            let notify = phone.receive().await;
+            let call_id = format!("Call-ID: call{number}\r\n");
+            assert!(notify.contains(&call_id), "{number}: {notify}");
+            phone.send(&ok(&notify)).await;
+        }
+        for number in 600..1_200 {
+            let notify = proxy.receive().await;
+            let call_id = format!("Call-ID: call{number}\r\n");
+            assert!(notify.contains(&call_id), "{number}: {notify}");
+            proxy.send(&ok(&notify)).await;
+        }
+    };
+    let (told, ()) = tokio::join!(all(&mut volley), peers);
+    assert_eq!(told.len(), 1_200);
+    assert!(told.values().all(Result::is_ok), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_is_held_for_a_connection_that_closes_is_told_of() {
+    let config = Config {
+        queue_per_connection: 1,
+        ..Config::default()
+    };
+    let desk = Desk::open_with(config, "127.0.0.1:0").await;
+    let mut proxy = TcpPeer::towards(desk.tcp).await;
+    assert_eq!(proxy.ask(&request("PUBLISH", "a")).await, "SIP/2.0 200 OK");
+    let mut volley = desk.sender.volley();
+    for number in 0..8_000 {
+        volley.add(number, draft(Method::Notify, number), desk.flow());
+    }
+    volley.send();
+    drop(proxy);
+    let told = all(&mut volley).await;
+    assert_eq!(told.len(), 8_000);
+    let closed = Err(RequestError::FlowClosed.to_string());
+    assert!(told.values().all(|result| *result == closed), "{told:?}");
+}

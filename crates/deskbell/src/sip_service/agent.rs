@@ -260,6 +260,7 @@ impl Agent {
         while let Some(presentity) = self.inputs.changes.poll() {
             self.change(Watched::Rep(RepId::new(presentity.as_str())));
         }
+        self.carry_out(None);
     }
 
     fn read_groups(&mut self) {
@@ -267,16 +268,17 @@ impl Agent {
         for group in self.telling.handle_snapshot(&snapshot) {
             self.change(group);
         }
+        self.carry_out(None);
     }
 
+    /// Whoever calls this carries out what follows from it.
     fn change(&mut self, resource: Watched) {
-        let lists = self.lists_by_member.get(&resource);
-        let lists: Vec<_> = lists.into_iter().flatten().cloned().collect();
-        self.feed(Input::Changed { resource });
-        for list in lists {
-            let resource = Watched::List(list);
-            self.feed(Input::Changed { resource });
+        let now = Instant::now();
+        for list in self.lists_by_member.get(&resource).into_iter().flatten() {
+            let resource = Watched::List(list.clone());
+            self.notifier.handle(Input::Changed { resource }, now);
         }
+        self.notifier.handle(Input::Changed { resource }, now);
     }
 
     /// Another configuration may let others watch.
@@ -367,8 +369,11 @@ impl Agent {
         self.volley.send();
         self.telling.forget_document();
         self.keep(to_keep);
-        for rep in watched_otherwise {
-            self.change(Watched::WatchersOf(rep));
+        if !watched_otherwise.is_empty() {
+            for rep in watched_otherwise {
+                self.change(Watched::WatchersOf(rep));
+            }
+            self.carry_out(None);
         }
     }
 
