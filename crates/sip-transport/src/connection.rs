@@ -1,7 +1,7 @@
 //! The task that owns one connection: reads, drives the transactions, writes. Must not know SIP, nor what the
 //! connection is made of.
 
-use std::future::{poll_fn, ready};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use sip::framing::Frame;
 use sip::{Flow, Protocol};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -236,7 +237,7 @@ impl<W: Wire> ConnectionTask<W> {
                 Some(command) = self.commands.recv(), if has_room && !has_backlog => {
                     self.handle_commands(command).await;
                 }
-                () = ready(()), if has_room && has_backlog => self.handle_backlog(Instant::now()).await,
+                () = yield_now(), if has_room && has_backlog => self.handle_backlog(Instant::now()).await,
                 moved = poll_fn(|context| {
                     poll_move(&mut self.wire, &mut self.outbox, wanted, context)
                 }) => match moved {
@@ -382,12 +383,13 @@ impl<W: Wire> ConnectionTask<W> {
     async fn handle_commands(&mut self, first: Command) {
         let now = Instant::now();
         let mut next = Some(first);
-        for _ in 0..COMMANDS_AT_A_TIME {
-            let Some(command) = next.take() else { return };
+        let mut left = COMMANDS_AT_A_TIME;
+        while let Some(command) = next.take() {
             self.driver.handle_command(command, now);
             self.collect_outgoing();
             self.handle_backlog(now).await;
-            if self.has_room() && !self.driver.has_backlog() {
+            left -= 1;
+            if left > 0 && self.has_room() && !self.driver.has_backlog() {
                 next = self.commands.try_recv().ok();
             }
         }

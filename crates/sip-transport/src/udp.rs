@@ -1,13 +1,13 @@
 //! The task that owns one UDP socket: reads, drives the transactions, writes. Must not know SIP.
 
 use std::collections::VecDeque;
-use std::future::ready;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use sip::{Flow, Protocol};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tracing::{debug, warn};
 
 use crate::alarm::Alarm;
@@ -36,7 +36,7 @@ pub(crate) struct DatagramTask {
 /// Commands taken before the socket is looked at again.
 const COMMANDS_AT_A_TIME: usize = 64;
 /// The same of requests of ours that were handed over many at once.
-const REQUESTS_AT_A_TIME: usize = 256;
+const REQUESTS_AT_A_TIME: usize = 64;
 
 impl DatagramTask {
     pub(crate) fn new(
@@ -79,7 +79,7 @@ impl DatagramTask {
                 Some(command) = self.commands.recv(), if has_room && !has_backlog => {
                     self.handle_commands(command);
                 }
-                () = ready(()), if has_room && has_backlog => {
+                () = yield_now(), if has_room && has_backlog => {
                     self.driver.handle_backlog(REQUESTS_AT_A_TIME, Instant::now());
                 }
                 ready = self.socket.readable() => match ready {
@@ -110,11 +110,13 @@ impl DatagramTask {
     fn handle_commands(&mut self, first: Command) {
         let now = Instant::now();
         let mut next = Some(first);
-        for _ in 0..COMMANDS_AT_A_TIME {
-            let Some(command) = next.take() else { return };
+        let mut left = COMMANDS_AT_A_TIME;
+        while let Some(command) = next.take() {
             self.driver.handle_command(command, now);
             self.driver.handle_backlog(REQUESTS_AT_A_TIME, now);
-            if !self.driver.has_backlog() && self.driver.outgoing_mut().len() < REQUESTS_AT_A_TIME {
+            left -= 1;
+            let has_made_many = self.driver.outgoing_mut().len() >= REQUESTS_AT_A_TIME;
+            if left > 0 && !has_made_many && !self.driver.has_backlog() {
                 next = self.commands.try_recv().ok();
             }
         }
