@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
 
-use super::scripts::{body, config, start};
+use super::script::{body, config, start};
 use crate::call::{Event, Outcome, PeerRequestId};
 use crate::status::StatusCode;
 use crate::third_party::{Controller, Flow, Input, Order, Output, Side};

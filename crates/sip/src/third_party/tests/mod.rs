@@ -1,4 +1,8 @@
 //! What a call of two does, with legs that are only pretended.
 
 mod chance;
-mod scripts;
+mod changing;
+mod ending;
+mod offering;
+mod reaching;
+mod script;
