@@ -1,20 +1,19 @@
 //! A scripted owner of the helpdesk: it keeps tickets and lines in a map, says no where the skill's name
 //! says so, and lets a test speak for the rep.
 
+mod journal;
+mod reports;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ::presence::Availability;
-use gateway::{
-    Command, CustomerPast, Desk, Errand, Forgetting, PastTicket, RepCommand, Report, SeatWatch,
-};
+use gateway::{Command, Desk, RepCommand, SeatWatch};
 use helpdesk::{
-    AccessDigest, Ask, AskRefused, CallbackRefused, CallbackStage, CallbackView, Candidate, Case,
-    CaseRefused, CaseState, Decision, EstimateScore, EstimateScores, GroupSnapshot, GroupState,
-    Level, Line, LineId, NewCase, Outcome, PauseFor, Record, RepId, RepReport, SayRefused,
-    SeatView, Seq, ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, Standing,
-    TicketId, TicketState, TicketView, TierId,
+    AccessDigest, Ask, AskRefused, CallbackRefused, CallbackStage, CallbackView, Case, CaseRefused,
+    CaseState, GroupSnapshot, GroupState, Line, LineId, NewCase, RepId, SayRefused, SeatView, Seq,
+    ShopperEvent, SiteId, SiteSnapshot, SkillId, Snapshot, Speaker, TicketId, TicketState,
+    TicketView, TierId,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -56,7 +55,7 @@ impl DeskDouble {
             loop {
                 tokio::select! {
                     Some(command) = inbox.recv() => owned.lock().unwrap().handle(command),
-                    Some(errand) = errands.recv() => run(errand),
+                    Some(errand) = errands.recv() => journal::run(errand),
                     else => return,
                 }
             }
@@ -253,7 +252,7 @@ impl State {
                 }
                 let _ = answer.send(());
             }
-            Command::Report(report) => tell(report, &self.cases),
+            Command::Report(report) => reports::tell(report, &self.cases),
             Command::Rate {
                 key,
                 stars,
@@ -348,75 +347,6 @@ fn kept(case: &NewCase) -> Case {
     }
 }
 
-/// A journal that has one line of every ticket, whatever is erased.
-fn run(errand: Errand) {
-    match errand {
-        Errand::Show { tickets, answer } => {
-            let story = |ticket: TicketId| {
-                let line = Line {
-                    seq: Seq(1),
-                    id: None,
-                    from: Speaker::Shopper,
-                    name: None,
-                    text: Arc::from(format!("said in {ticket}")),
-                    at_unix_ms: 1_767_268_800_000,
-                };
-                let record = Record::Line {
-                    ticket: ticket.clone(),
-                    line,
-                };
-                (ticket, vec![record])
-            };
-            let _ = answer.send(Ok(tickets.into_iter().map(story).collect()));
-        }
-        Errand::Erase { tickets, answer } => {
-            let _ = answer.send(Ok(tickets.len() as u64));
-        }
-        Errand::List {
-            since_unix_ms,
-            after,
-            at_most,
-            answer,
-        } => {
-            let tickets = (1..=5_i64).map(|number| PastTicket {
-                ticket: TicketId::new(&format!("t{number}")),
-                opened_at_unix_ms: number * 1_000,
-                ended_at_unix_ms: Some(number * 1_000 + 500),
-                records: Vec::new(),
-            });
-            let place = |ticket: &PastTicket| (ticket.opened_at_unix_ms, ticket.ticket.clone());
-            let page = tickets
-                .filter(|ticket| ticket.opened_at_unix_ms >= since_unix_ms)
-                .filter(|ticket| after.as_ref().is_none_or(|after| place(ticket) > *after))
-                .take(at_most as usize);
-            let _ = answer.send(Ok(page.collect()));
-        }
-        Errand::Customer { customer, answer } => {
-            let tickets = customer.tickets.into_iter();
-            let past = CustomerPast {
-                tickets: tickets.map(|ticket| (ticket, Vec::new())).collect(),
-                cases: Vec::new(),
-            };
-            let _ = answer.send(Ok(past));
-        }
-        Errand::Forget { customer, answer } => {
-            let open = customer.tickets.iter();
-            let open: Vec<_> = open.filter(|id| id.as_str() == "open").cloned().collect();
-            let _ = answer.send(Ok(if open.is_empty() {
-                Forgetting::Done {
-                    tickets: customer.tickets.len() as u64,
-                    cases: 1,
-                }
-            } else {
-                Forgetting::StillOpen {
-                    tickets: open,
-                    cases: Vec::new(),
-                }
-            }));
-        }
-    }
-}
-
 fn empty_seat(rep: RepId) -> SeatView {
     SeatView {
         name: Arc::from(rep.as_str()),
@@ -429,96 +359,6 @@ fn empty_seat(rep: RepId) -> SeatView {
         doubted_until_unix_ms: None,
         wrap_ups_unix_ms: Vec::new(),
         in_hand: Vec::new(),
-    }
-}
-
-fn tell(report: Report, cases: &[NewCase]) {
-    match report {
-        Report::Reps(answer) => drop(answer.send(reps())),
-        Report::Queue(answer) => drop(answer.send(Vec::new())),
-        Report::Cases(answer) => drop(answer.send(cases.iter().map(kept).collect())),
-        Report::Decisions { ticket, answer } => {
-            let decisions = (ticket.as_str() == "t1").then(|| decision(ticket));
-            drop(answer.send(decisions.into_iter().collect()));
-        }
-        Report::Decided { asked, answer } => {
-            let all: Vec<Decision> = ["t1", "t1", "t2", "t3"]
-                .map(|ticket| decision(TicketId::new(ticket)))
-                .into();
-            drop(answer.send(asked.of(all.iter())));
-        }
-        Report::WaitsEnded { answer, .. } => drop(answer.send(Vec::new())),
-        Report::Estimates(answer) => {
-            let score = EstimateScore {
-                promised: 5,
-                by_length: 2,
-                scored: 4,
-                held: 3,
-                error_sum: -8.0,
-                square_error_sum: 64.0,
-                ..EstimateScore::default()
-            };
-            drop(answer.send(EstimateScores {
-                total: score,
-                groups: vec![(SkillId::new("cameras"), TierId::new("gold"), score)],
-            }));
-        }
-    }
-}
-
-fn decision(ticket: TicketId) -> Decision {
-    Decision {
-        ticket,
-        at_unix_ms: 0,
-        age: Duration::from_millis(1_500),
-        waited: Duration::from_millis(1_500),
-        weight: 2.0,
-        outcome: Outcome::Offered(RepId::new("alice")),
-        relaxed: vec![Arc::from("after 30 s level 60 is enough")],
-        candidates: vec![Candidate {
-            availability: Availability::Available,
-            rep: RepId::new("alice"),
-            standing: Standing::Ready,
-            level: Level::new(90),
-            substitute: false,
-            preference: 0.0,
-            score: 2.7,
-            idle: Duration::from_secs(12),
-        }],
-        others: vec![(Standing::OtherTier, 2)],
-    }
-}
-
-/// alice at work, bob with a pause of ten minutes, carol with one without an end and on two calls.
-fn reps() -> Vec<RepReport> {
-    let bob = RepReport {
-        paused: Some(PauseFor::Time(Duration::from_secs(600))),
-        ..rep("bob")
-    };
-    let carol = RepReport {
-        paused: Some(PauseFor::Good),
-        on_calls: 2,
-        ..rep("carol")
-    };
-    vec![rep("alice"), bob, carol]
-}
-
-fn rep(name: &str) -> RepReport {
-    RepReport {
-        rep: RepId::new(name),
-        name: name.to_owned(),
-        availability: Availability::Available,
-        is_free: true,
-        doubted_for: None,
-        wrap_up_for: None,
-        paused: None,
-        on_calls: 0,
-        idle_for: Duration::from_secs(12),
-        capacity: 3,
-        offers: Vec::new(),
-        conversations: vec![TicketId::new("t1")],
-        skills: vec![(SkillId::new("cameras"), Level::new(90).unwrap())],
-        tiers: None,
     }
 }
 
