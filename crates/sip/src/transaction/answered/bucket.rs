@@ -14,7 +14,7 @@ pub(super) struct Bucket {
     index: Vec<u64>,
     /// Filled slots, those of forgotten records too.
     indexed: usize,
-    /// Pieces of memory that never move.
+    /// Pieces of memory that never move. Invariant: from that of `head` on, none is empty.
     pages: Vec<Vec<u8>>,
     /// Where the oldest record stands.
     head: Place,
@@ -168,8 +168,14 @@ impl Bucket {
         let page = u16::try_from(self.pages.len() - 1).ok()?;
         let last = self.pages.last_mut()?;
         let offset = u16::try_from(last.len()).ok()?;
-        let place = Place { page, offset };
-        pieces.write(names, last).then_some(place)
+        if !pieces.write(names, last) {
+            // The oldest would be sought in vain in a page without records.
+            if last.is_empty() {
+                self.pages.pop();
+            }
+            return None;
+        }
+        Some(Place { page, offset })
     }
 
     fn record(&self, place: Place) -> Option<Record<'_>> {
