@@ -24,6 +24,8 @@ pub(super) struct Script {
     now: Instant,
     pub(super) log: String,
     pub(super) requests: Vec<(ServerTransactionId, Request)>,
+    /// Of the same requests.
+    pub(super) fingerprints: Vec<u64>,
 }
 
 pub(super) fn check(protocol: Protocol, act: impl FnOnce(&mut Script), expected: Expect) {
@@ -110,6 +112,7 @@ impl Script {
             now: start,
             log: String::new(),
             requests: Vec::new(),
+            fingerprints: Vec::new(),
         }
     }
 
@@ -185,11 +188,13 @@ impl Script {
             }
             Output::Request {
                 transaction,
+                flow: _,
                 request,
-                ..
+                fingerprint,
             } => {
                 let line = format!("request {}", request.method());
                 self.requests.push((transaction, request));
+                self.fingerprints.push(fingerprint);
                 line
             }
             Output::Acknowledged { ack, .. } => {

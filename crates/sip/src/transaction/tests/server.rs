@@ -2,13 +2,13 @@
 
 use expect_test::expect;
 
-use super::script::{address, check, parse, request_text};
+use super::script::{Script, address, check, parse, request_text};
 use crate::error::BadRequest;
 use crate::flow::Flow;
 use crate::flow::Protocol::{Tcp, Udp};
 use crate::message::Message;
 use crate::status::StatusCode;
-use crate::transaction::Input;
+use crate::transaction::{Config, Endpoint, Input};
 
 const VIA: &str = "branch=z9hG4bKone;rport";
 
@@ -56,6 +56,31 @@ fn a_retransmission_before_the_answer_is_absorbed() {
             1000 send 200 to 40000
         "#]],
     );
+}
+
+/// RFC 3261 §8.2.7: what is made of it is the same for a copy that comes when the first is forgotten.
+#[test]
+fn a_request_that_was_forgotten_has_the_same_fingerprint_when_it_comes_again() {
+    let mut script = Script::new(Udp, Config::default());
+    let two = VIA.replace("one", "two");
+    for via in [VIA, VIA, &two] {
+        script.receive(&request_text("PUBLISH", via));
+        script.refuse_stateless(401);
+    }
+    // Another source, and another server.
+    let elsewhere = Flow {
+        remote: address("127.0.0.2:40000"),
+        ..script.flow
+    };
+    script.receive_over(elsewhere, &request_text("PUBLISH", VIA));
+    script.endpoint = Endpoint::new(Config::default(), [3, 4]);
+    script.receive(&request_text("PUBLISH", VIA));
+    let [first, again, others @ ..] = &script.fingerprints[..] else {
+        panic!("{}", script.log);
+    };
+    assert_eq!(first, again);
+    assert_eq!(others.len(), 3);
+    assert!(!others.contains(first), "{first} {others:?}");
 }
 
 #[test]
