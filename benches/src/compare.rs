@@ -1,6 +1,7 @@
 //! Deskbell, Kamailio and an echo under the same load, one after the other and several times, and the table of what
 //! came out. Must not know how load is made.
 
+mod chart;
 pub(crate) mod contender;
 pub(crate) mod growth;
 pub(crate) mod limits;
@@ -15,7 +16,7 @@ use std::process::Command;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use self::contender::{Contender, Running, Setup};
+use self::contender::{Contender, Priority, Running, Setup};
 pub(crate) use self::growth::Growth;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::strict::Strict;
@@ -34,9 +35,9 @@ pub(crate) struct Compare {
     #[arg(long, default_value_t = 5)]
     seconds: u32,
     /// Requests a second of the paced runs.
-    #[arg(long, default_value_t = 8000)]
+    #[arg(long, default_value_t = 16_000)]
     pace: u32,
-    /// Runs of this case alone.
+    /// Runs of this case alone, or those of this pace (`closed`, `open`, `steady`).
     #[arg(long)]
     only: Option<String>,
     /// The processor of the servers; the generator has the other.
@@ -59,6 +60,9 @@ pub(crate) struct Tabulate {
     /// The page whose part between its marks is written anew.
     #[arg(long, default_value = "docs/performance.md")]
     page: PathBuf,
+    /// The drawing of how much each answers.
+    #[arg(long, default_value = "docs/performance.svg")]
+    chart: PathBuf,
 }
 
 /// What every contender is asked.
@@ -76,6 +80,18 @@ enum Pace {
     Closed,
     /// So many a second.
     Open,
+    /// The same of a server that goes before all others on its processor, and that has run for longer than it remembers answers.
+    Steady,
+}
+
+impl Pace {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::Steady => "steady",
+        }
+    }
 }
 
 /// How users prove themselves.
@@ -89,7 +105,7 @@ enum Digest {
 }
 
 impl Run {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::of("echo", "udp"),
         Self::of("options", "udp"),
         Self::of("publish", "udp"),
@@ -110,7 +126,15 @@ impl Run {
             ..Self::of("refresh", "udp")
         },
         Self {
+            pace: Pace::Steady,
+            ..Self::of("refresh", "udp")
+        },
+        Self {
             pace: Pace::Open,
+            ..Self::of("echo", "udp")
+        },
+        Self {
+            pace: Pace::Steady,
             ..Self::of("echo", "udp")
         },
     ];
@@ -145,10 +169,14 @@ impl Run {
         }
         match self.pace {
             Pace::Closed => {}
-            Pace::Open => {
+            Pace::Open | Pace::Steady => {
                 argue("--rate", pace.to_string());
                 argue("--window", "1024".to_owned());
             }
+        }
+        match self.pace {
+            Pace::Closed | Pace::Open => {}
+            Pace::Steady => argue("--warm-up", REMEMBERED.to_string()),
         }
         match self.digest {
             Digest::Nobody => {}
@@ -169,10 +197,16 @@ impl Run {
                 Digest::NonceReused | Digest::ChallengedEachTime => USERS_WITH_PASSWORDS,
             },
             groups: 0,
+            priority: match self.pace {
+                Pace::Closed | Pace::Open => Priority::Usual,
+                Pace::Steady => Priority::RealTime,
+            },
         }
     }
 }
 
+/// Seconds: longer than Timer J, so that a server takes no more memory than it gives back.
+const REMEMBERED: u32 = 35;
 /// Each stands in the configuration.
 const USERS_WITH_PASSWORDS: usize = 2_000;
 /// Of all of them.
@@ -198,7 +232,8 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
                 continue;
             };
             for run in Run::ALL {
-                let is_wanted = compare.only.as_deref().is_none_or(|only| only == run.case);
+                let only = compare.only.as_deref();
+                let is_wanted = only.is_none_or(|only| only == run.case || only == run.pace.name());
                 if !is_wanted || !contender.takes(run) {
                     continue;
                 }
@@ -216,7 +251,7 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
                     Err(why) => json!({
                         "case": run.case,
                         "transport": run.transport,
-                        "rate": (run.pace == Pace::Open).then_some(f64::from(compare.pace)),
+                        "rate": (run.pace != Pace::Closed).then_some(f64::from(compare.pace)),
                         "broke_off": why,
                     }),
                 };
@@ -242,6 +277,7 @@ pub(crate) fn tabulate(tabulate: &Tabulate) -> anyhow::Result<()> {
         let of_pages = pages::table::of(&figures(&tabulate.pages)?);
         page = table::put_into(&page, pages::table::PAGES, &of_pages)?;
     }
+    fs::write(&tabulate.chart, chart::of_rates(&lines)?)?;
     Ok(fs::write(&tabulate.page, page)?)
 }
 
@@ -290,7 +326,8 @@ fn described(mut value: Value, contender: &str, round: u32, pace: Pace) -> anyho
     if let Some(fields) = value.as_object_mut() {
         fields.insert("contender".to_owned(), json!(contender));
         fields.insert("round".to_owned(), json!(round));
-        fields.insert("paced".to_owned(), json!(pace == Pace::Open));
+        fields.insert("paced".to_owned(), json!(pace != Pace::Closed));
+        fields.insert("steady".to_owned(), json!(pace == Pace::Steady));
         fields.insert("machine_load".to_owned(), json!(load));
     }
     Ok(value.to_string())

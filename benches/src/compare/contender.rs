@@ -30,6 +30,15 @@ pub(super) struct Setup {
     pub(super) reps: usize,
     /// Skills among which these are shared out.
     pub(super) groups: usize,
+    pub(super) priority: Priority,
+}
+
+/// How a server stands to others on its processor.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Priority {
+    Usual,
+    /// Before all that is not of this kind, threads of the kernel among them (`SCHED_RR`).
+    RealTime,
 }
 
 /// A server, killed when dropped.
@@ -83,7 +92,14 @@ impl Contender {
         setup: Setup,
     ) -> anyhow::Result<Running> {
         let address = free_address()?;
-        let mut command = Command::new("taskset");
+        let mut command = match setup.priority {
+            Priority::Usual => Command::new("taskset"),
+            Priority::RealTime => {
+                let mut command = Command::new("chrt");
+                command.args(["--rr", "1", "taskset"]);
+                command
+            }
+        };
         command.args(["-c", &processor.to_string()]);
         match self {
             Self::Deskbell => {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::contender::{Contender, Setup};
-use super::{Digest, load_from, table};
+use super::contender::{Contender, Priority, Setup};
+use super::{Digest, chart, load_from, table};
 
 /// How far to go.
 #[derive(Debug, clap::Args)]
@@ -28,6 +28,9 @@ pub(crate) struct Growth {
     /// The page whose part between its marks is written anew.
     #[arg(long, default_value = "docs/performance.md")]
     page: PathBuf,
+    /// The drawing of what each operation costs.
+    #[arg(long, default_value = "docs/growth.svg")]
+    chart: PathBuf,
 }
 
 /// What grows.
@@ -89,6 +92,7 @@ pub(crate) fn run(growth: &Growth) -> anyhow::Result<()> {
     fs::remove_dir_all(&folder)?;
     let page = fs::read_to_string(&growth.page)?;
     let page = table::put_into(&page, table::GROWTH, &table::of_growth(&lines))?;
+    fs::write(&growth.chart, chart::of_growth(&lines)?)?;
     Ok(fs::write(&growth.page, page)?)
 }
 
@@ -109,6 +113,7 @@ fn measure(
         digest: Digest::Nobody,
         reps,
         groups,
+        priority: Priority::Usual,
     };
     let server =
         Contender::Deskbell.start(&growth.deskbell, myself, folder, growth.processor, setup)?;

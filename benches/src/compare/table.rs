@@ -12,7 +12,7 @@ pub(super) const LIMITS: &str = "limits";
 const OURS: &str = "Deskbell";
 
 /// What is told of each run: a heading, the field of the raw figures, and the field of a run that counts NOTIFYs.
-const COLUMNS: [(&str, &str, &str); 6] = [
+const COLUMNS: [(&str, &str, &str); 7] = [
     ("a second", "per_second", "notifies_per_second"),
     (
         "server CPU s per 1000",
@@ -26,6 +26,7 @@ const COLUMNS: [(&str, &str, &str); 6] = [
     ),
     ("p50 us", "p50_us", "p50_us"),
     ("p99 us", "p99_us", "p99_us"),
+    ("sent late, p99 us", "late_p99_us", "late_p99_us"),
     ("RSS after, KiB", "server_kib", "server_kib"),
 ];
 
@@ -35,38 +36,20 @@ pub(super) fn of(lines: &[Value]) -> String {
     for (heading, ..) in COLUMNS {
         write_cell(&mut text, heading);
     }
-    text += " failed |\n|---|---|---|---|---|---|---|---|---|---|\n";
-    let mut kinds: Vec<String> = Vec::new();
-    for kind in lines.iter().map(kind) {
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    for kind_shown in &kinds {
+    text += " failed |\n|---|---|---|---|---|---|---|---|---|---|---|\n";
+    for kind_shown in &kinds(lines) {
         let of_kind: Vec<&Value> = lines
             .iter()
             .filter(|line| kind(line) == *kind_shown)
             .collect();
-        let mut contenders: Vec<&str> = Vec::new();
-        for name in of_kind
-            .iter()
-            .filter_map(|line| line.get("contender")?.as_str())
-        {
-            if !contenders.contains(&name) {
-                contenders.push(name);
-            }
-        }
-        contenders.sort_unstable();
         let ours = of_contender(&of_kind, OURS);
-        for name in contenders {
+        for name in contenders(&of_kind) {
             let runs = of_contender(&of_kind, name);
             text += &format!("| {kind_shown} | {name} | {} |", runs.len());
             for (_, of_answers, of_notifies) in COLUMNS {
-                let counts_notifies = runs.iter().any(|run| count(run, "notifies").is_some());
-                let field = if counts_notifies {
-                    of_notifies
-                } else {
-                    of_answers
+                let field = match count_notifies(&runs) {
+                    true => of_notifies,
+                    false => of_answers,
                 };
                 let Some(values) = spread(&runs, field) else {
                     write_cell(&mut text, "");
@@ -175,7 +158,33 @@ pub(super) fn put_into(page: &str, part: &str, table: &str) -> anyhow::Result<St
     Ok(format!("{before}{begin}\n{table}{end}{after}"))
 }
 
-fn kind(line: &Value) -> String {
+/// The cases of the runs, as they come.
+pub(super) fn kinds<'a>(lines: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for kind in lines.into_iter().map(kind) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+/// Who takes part in these runs, by name.
+pub(super) fn contenders<'a>(runs: &[&'a Value]) -> Vec<&'a str> {
+    let name = |run: &&'a Value| run.get("contender")?.as_str();
+    let mut names: Vec<&str> = runs.iter().filter_map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether NOTIFYs are told of, and not answers.
+pub(super) fn count_notifies(runs: &[&Value]) -> bool {
+    runs.iter().any(|run| count(run, "notifies").is_some())
+}
+
+/// In words.
+pub(super) fn kind(line: &Value) -> String {
     let text = |key: &str| {
         line.get(key)
             .and_then(Value::as_str)
@@ -186,6 +195,10 @@ fn kind(line: &Value) -> String {
     let pace = rate
         .map(|rate| format!(", paced at {rate}/s"))
         .unwrap_or_default();
+    let steady = match line.get("steady").and_then(Value::as_bool) {
+        Some(true) => ", real-time priority, after 35 s",
+        Some(false) | None => "",
+    };
     let watchers = match count(line, "watchers") {
         Some(watchers) => format!(": NOTIFYs to {watchers} watchers each"),
         None => String::new(),
@@ -195,7 +208,7 @@ fn kind(line: &Value) -> String {
         Some(digest) => format!(", digest, {digest}"),
     };
     format!(
-        "{} {}{watchers}{digest}{pace}",
+        "{} {}{watchers}{digest}{pace}{steady}",
         text("transport").to_uppercase(),
         text("case")
     )

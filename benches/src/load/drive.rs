@@ -101,6 +101,8 @@ pub(super) struct Counts {
 
 /// Users whose state is asked for at the end.
 const SAMPLE: usize = 50;
+/// First publications under way: the window of a paced run, all at once, is more than the buffer of some sockets takes.
+const FIRST_WINDOW: usize = 64;
 /// Challenges to one request: a nonce may have grown old.
 const MOST_TRIES: u8 = 2;
 /// How often it is looked for what is to be repeated.
@@ -159,6 +161,7 @@ impl<'a> Drive<'a> {
         while self.counts.answered < self.plan.users as u64 {
             let now = Instant::now();
             while self.next_user < self.plan.users
+                && self.slots.len() - self.free.len() < FIRST_WINDOW
                 && let Some(slot) = self.free.pop()
             {
                 let user = self.next_user;
