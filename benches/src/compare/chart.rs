@@ -199,6 +199,8 @@ fn draw_panel(area: &Area<'_>, growing: &str, lines: &[Value]) -> Drawn {
     let mut chart = ChartBuilder::on(area)
         .caption(growing, (FONT, 16))
         .margin(12)
+        // Half of the last label.
+        .margin_right(32)
         .x_label_area_size(36)
         .y_label_area_size(48)
         .build_cartesian_2d((least..most).log_scale(), 0.0..1.1 * dearest)?;
