@@ -122,15 +122,40 @@ mod tests {
     }
 
     fn stream_of_presence(face: &Face) -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(leaving(face));
+        response
+    }
+
+    fn leaving(face: &Face) -> Leaving {
         let selection = Selection {
             site: SiteId::new("shop"),
             skill: None,
             tier: None,
         };
-        let mut response = Response::new(Body::empty());
-        let watcher = PresenceWatcher::new(selection, face, None);
-        response.extensions_mut().insert(Leaving::new(watcher));
-        response
+        Leaving::new(PresenceWatcher::new(selection, face, None))
+    }
+
+    /// Its body is written by whoever has the watcher: without a task to take it in, or without its socket, that is HTTP.
+    #[tokio::test]
+    async fn a_stream_that_cannot_leave_stays_with_http() {
+        for is_started in [false, true] {
+            let (face, exit) = (Face::of_nobody(), exit().await);
+            let held = is_started.then(|| {
+                face.audience.start(&face).unwrap();
+                exit.take().unwrap()
+            });
+            let leaving = leaving(&face);
+            let mut response = Response::new(Body::from("body"));
+            response.extensions_mut().insert(leaving.clone());
+            let response = leave(response, &exit, &face).now_or_never();
+            let body = response.unwrap().unwrap().into_body();
+            let body = axum::body::to_bytes(body, 100).await.unwrap();
+            assert_eq!(&body[..], b"body");
+            assert!(leaving.take().is_some(), "nobody would write it");
+            assert_eq!(exit.take().is_some(), held.is_none());
+            face.stop.cancel();
+        }
     }
 
     /// hyper reads on while it waits for an answer, and gives the answer up where the stream has gone.

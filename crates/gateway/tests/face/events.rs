@@ -212,3 +212,37 @@ async fn over_http_2_the_same_events_come() {
     drop((body, sender));
     soon(connection).await.unwrap().unwrap();
 }
+
+/// Who asks for the head alone goes on with HTTP on the same connection.
+#[tokio::test]
+async fn the_head_of_a_stream_leaves_its_connection_to_http() {
+    let world = World::new().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let ask = "HEAD /v1/sites/shop/presence/events HTTP/1.1\r\nhost: x\r\n\r\n\
+               GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    soon(stream.read_to_string(&mut text)).await.unwrap();
+    assert_eq!(text.matches("HTTP/1.1 200 ").count(), 2, "{text}");
+    assert!(text.contains("content-type: text/event-stream"), "{text}");
+    assert!(!text.contains("deskbell\nretry"), "{text}");
+}
+
+#[tokio::test]
+async fn over_http_1_0_the_same_events_come() {
+    let world = World::new().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let ask = "GET /v1/sites/shop/presence/events HTTP/1.0\r\nhost: x\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    let mut buffer = vec![0; 65_536];
+    for version in 1..=2 {
+        while !text.contains(&format!("\"version\":{version}")) {
+            let length = soon(stream.read(&mut buffer)).await.unwrap();
+            assert!(length > 0, "the stream ended: {text}");
+            text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        }
+        world.desk.show(2, 7);
+    }
+    assert!(text.starts_with("HTTP/1.0 200 OK\r\n"), "{text}");
+}
