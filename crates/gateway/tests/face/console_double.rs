@@ -12,6 +12,8 @@ use gateway::{
 use helpdesk::RepId;
 use tokio::sync::mpsc;
 
+use crate::desk_double::tell;
+
 /// What every session is proven by.
 const PROOF: [u8; 16] = [3; 16];
 
@@ -84,7 +86,7 @@ impl State {
                 drop(answer.send(signed_in.ok_or(SignInRefused::Wrong)));
             }
             ConsoleCall::Check { session, answer } => {
-                let _ = answer.send(self.is_good(&session));
+                tell(answer, self.is_good(&session));
             }
             ConsoleCall::Open {
                 session,

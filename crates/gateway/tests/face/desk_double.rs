@@ -142,6 +142,11 @@ impl DeskDouble {
     }
 }
 
+/// Answers. A page that has left meanwhile does not hear it, as with a real desk.
+pub(crate) fn tell<T>(asker: oneshot::Sender<T>, answer: T) {
+    drop(asker.send(answer));
+}
+
 impl State {
     fn handle(&mut self, command: Command) {
         match command {
@@ -151,12 +156,12 @@ impl State {
                 if is_late {
                     self.late.push(answer);
                 } else {
-                    let _ = answer.send(answered);
+                    tell(answer, answered);
                 }
             }
             Command::View { key, answer } => {
                 let view = self.find(&key).map(|ticket| ticket.view.clone());
-                let _ = answer.send(view);
+                tell(answer, view);
             }
             Command::Follow {
                 key,
@@ -165,7 +170,7 @@ impl State {
                 answer,
             } => {
                 let view = self.find(&key).map(|ticket| ticket.follow(after, events));
-                let _ = answer.send(view);
+                tell(answer, view);
             }
             Command::Say {
                 key,
@@ -178,7 +183,7 @@ impl State {
                     Some(ticket) if ticket.view.state.is_final() => Err(SayRefused::Ended),
                     Some(ticket) => Ok(ticket.say(Some(id), Speaker::Shopper, &text)),
                 };
-                let _ = answer.send(said);
+                tell(answer, said);
             }
             Command::Typing { key } => {
                 if self.find(&key).is_some() {
@@ -192,7 +197,7 @@ impl State {
             }
             Command::End { key, answer } => {
                 let view = self.find(&key).map(Ticket::end);
-                let _ = answer.send(view);
+                tell(answer, view);
             }
             Command::WantCall {
                 key,
@@ -212,19 +217,19 @@ impl State {
                         Ok(ticket.view.clone())
                     }
                 };
-                let _ = answer.send(calling);
+                tell(answer, calling);
             }
             Command::UnwantCall { key, answer } => {
                 let view = self.find(&key).map(|ticket| {
                     ticket.view.callback = None;
                     ticket.view.clone()
                 });
-                let _ = answer.send(view);
+                tell(answer, view);
             }
             Command::Rep(command) => self.handle_rep(command),
             Command::Standing { tickets, answer } => {
                 let known = tickets.iter().filter_map(|id| self.tickets.get(id));
-                let _ = answer.send(known.map(|ticket| ticket.view.clone()).collect());
+                tell(answer, known.map(|ticket| ticket.view.clone()).collect());
             }
             Command::OpenCase { case, answer } => {
                 let refused = case.skills.iter().any(|skill| skill.as_str() == "full");
@@ -234,7 +239,7 @@ impl State {
                     Ok(kept(&case))
                 };
                 self.cases.push(*case);
-                let _ = answer.send(kept);
+                tell(answer, kept);
             }
             Command::CloseCase { case, by, answer } => {
                 let found = self.cases.iter().find(|known| known.id == case);
@@ -242,7 +247,7 @@ impl State {
                     state: CaseState::Closed { at_unix_ms: 0, by },
                     ..kept(known)
                 });
-                let _ = answer.send(closed.ok_or(CaseRefused::UnknownCase(case)));
+                tell(answer, closed.ok_or(CaseRefused::UnknownCase(case)));
             }
             Command::Forget {
                 tickets, answer, ..
@@ -250,7 +255,7 @@ impl State {
                 for id in &tickets {
                     self.tickets.remove(id);
                 }
-                let _ = answer.send(());
+                tell(answer, ());
             }
             Command::Report(report) => reports::tell(report, &self.cases),
             Command::Rate {
@@ -263,7 +268,7 @@ impl State {
                 if view.is_some() {
                     self.ratings.push((stars, comment));
                 }
-                let _ = answer.send(view);
+                tell(answer, view);
             }
         }
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use gateway::{CustomerPast, Errand, Forgetting, PastTicket};
 use helpdesk::{Line, Record, Seq, Speaker, TicketId};
 
+use super::tell;
+
 pub(super) fn run(errand: Errand) {
     match errand {
         Errand::Show { tickets, answer } => {
@@ -23,10 +25,10 @@ pub(super) fn run(errand: Errand) {
                 };
                 (ticket, vec![record])
             };
-            let _ = answer.send(Ok(tickets.into_iter().map(story).collect()));
+            tell(answer, Ok(tickets.into_iter().map(story).collect()));
         }
         Errand::Erase { tickets, answer } => {
-            let _ = answer.send(Ok(tickets.len() as u64));
+            tell(answer, Ok(tickets.len() as u64));
         }
         Errand::List {
             since_unix_ms,
@@ -45,7 +47,7 @@ pub(super) fn run(errand: Errand) {
                 .filter(|ticket| ticket.opened_at_unix_ms >= since_unix_ms)
                 .filter(|ticket| after.as_ref().is_none_or(|after| place(ticket) > *after))
                 .take(at_most as usize);
-            let _ = answer.send(Ok(page.collect()));
+            tell(answer, Ok(page.collect()));
         }
         Errand::Customer { customer, answer } => {
             let tickets = customer.tickets.into_iter();
@@ -53,12 +55,12 @@ pub(super) fn run(errand: Errand) {
                 tickets: tickets.map(|ticket| (ticket, Vec::new())).collect(),
                 cases: Vec::new(),
             };
-            let _ = answer.send(Ok(past));
+            tell(answer, Ok(past));
         }
         Errand::Forget { customer, answer } => {
             let open = customer.tickets.iter();
             let open: Vec<_> = open.filter(|id| id.as_str() == "open").cloned().collect();
-            let _ = answer.send(Ok(if open.is_empty() {
+            let forgetting = if open.is_empty() {
                 Forgetting::Done {
                     tickets: customer.tickets.len() as u64,
                     cases: 1,
@@ -68,7 +70,8 @@ pub(super) fn run(errand: Errand) {
                     tickets: open,
                     cases: Vec::new(),
                 }
-            }));
+            };
+            tell(answer, Ok(forgetting));
         }
     }
 }
