@@ -57,9 +57,15 @@ pub(crate) struct Tabulate {
     /// Raw figures of pages that watch and ask, if there are any.
     #[arg(long, default_value = "benches/pages.jsonl")]
     pages: PathBuf,
-    /// The page whose part between its marks is written anew.
+    /// Raw figures of what grows, if there are any.
+    #[arg(long, default_value = "benches/growth.jsonl")]
+    growth: PathBuf,
+    /// The page whose parts between their marks are written anew.
     #[arg(long, default_value = "docs/performance.md")]
     page: PathBuf,
+    /// The drawing of what an operation costs as there is more of everything.
+    #[arg(long, default_value = "docs/growth.svg")]
+    growth_chart: PathBuf,
     /// The drawing of how much each answers.
     #[arg(long, default_value = "docs/performance.svg")]
     chart: PathBuf,
@@ -265,7 +271,7 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the tables of the raw figures into the page.
+/// Writes the tables of the raw figures into the page, and draws them.
 ///
 /// # Errors
 /// Where there are no figures, or the page has no marks.
@@ -276,6 +282,11 @@ pub(crate) fn tabulate(tabulate: &Tabulate) -> anyhow::Result<()> {
     if tabulate.pages.exists() {
         let of_pages = pages::table::of(&figures(&tabulate.pages)?);
         page = table::put_into(&page, pages::table::PAGES, &of_pages)?;
+    }
+    if tabulate.growth.exists() {
+        let grown = figures(&tabulate.growth)?;
+        page = table::put_into(&page, table::GROWTH, &table::of_growth(&grown))?;
+        fs::write(&tabulate.growth_chart, chart::of_growth(&grown)?)?;
     }
     fs::write(&tabulate.chart, chart::of_rates(&lines)?)?;
     Ok(fs::write(&tabulate.page, page)?)

@@ -31,7 +31,7 @@ const BARS: (i32, i32) = (260, 860);
 const BAR: i32 = 16;
 const GAP: i32 = 14;
 const HEAD: i32 = 64;
-/// Microseconds.
+/// Microseconds. Ten watchers share the cost of the PUBLISH that they are told of: what is dearer than this is not shown.
 const DEAREST: f64 = 40.0;
 
 /// One case and what each contender has answered or sent in it.
@@ -191,7 +191,6 @@ fn draw_panel(area: &Area<'_>, growing: &str, lines: &[Value]) -> Drawn {
     let (least, most) = points().fold((f64::MAX, 1.0_f64), |(least, most), (size, _)| {
         (least.min(*size), most.max(*size))
     });
-    // Ten watchers share the cost of the PUBLISH that they are told of: what is dearer than this is cut off.
     let dearest = points()
         .map(|(_, cost)| *cost)
         .fold(1.0, f64::max)

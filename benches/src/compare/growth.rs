@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::contender::{Contender, Priority, Setup};
-use super::{Digest, chart, load_from, table};
+use super::{Digest, load_from};
 
 /// How far to go.
 #[derive(Debug, clap::Args)]
@@ -25,12 +25,6 @@ pub(crate) struct Growth {
     /// Where the raw figures go, one line of JSON each, in the place of those that are there.
     #[arg(long, default_value = "benches/growth.jsonl")]
     raw: PathBuf,
-    /// The page whose part between its marks is written anew.
-    #[arg(long, default_value = "docs/performance.md")]
-    page: PathBuf,
-    /// The drawing of what each operation costs.
-    #[arg(long, default_value = "docs/growth.svg")]
-    chart: PathBuf,
 }
 
 /// What grows.
@@ -68,16 +62,15 @@ impl Growing {
     }
 }
 
-/// Runs everything once and writes the table.
+/// Runs everything once.
 ///
 /// # Errors
-/// Where the server does not start, a run fails, or the page has no marks.
+/// Where the server does not start, or a run fails.
 pub(crate) fn run(growth: &Growth) -> anyhow::Result<()> {
     let myself = std::env::current_exe()?;
     let folder = std::env::temp_dir().join(format!("benches-growth-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     let mut raw = File::create(&growth.raw)?;
-    let mut lines = Vec::new();
     for growing in [Growing::Presentities, Growing::Watchers, Growing::Groups] {
         for size in growing.sizes().iter().copied() {
             for case in growing.runs(size) {
@@ -85,15 +78,10 @@ pub(crate) fn run(growth: &Growth) -> anyhow::Result<()> {
                     .with_context(|| format!("{case} with {size} {}", growing.name()))?;
                 crate::say(&line.to_string());
                 writeln!(raw, "{line}")?;
-                lines.push(line);
             }
         }
     }
-    fs::remove_dir_all(&folder)?;
-    let page = fs::read_to_string(&growth.page)?;
-    let page = table::put_into(&page, table::GROWTH, &table::of_growth(&lines))?;
-    fs::write(&growth.chart, chart::of_growth(&lines)?)?;
-    Ok(fs::write(&growth.page, page)?)
+    Ok(fs::remove_dir_all(&folder)?)
 }
 
 fn measure(

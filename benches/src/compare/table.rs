@@ -127,7 +127,7 @@ pub(super) fn of_growth(lines: &[Value]) -> String {
         text.push('|');
         for cell in [
             word("growing").to_owned(),
-            figure("size"),
+            count(line, "size").map_or(String::new(), |size| size.to_string()),
             word("case").to_owned(),
             figure(rate),
             figure(processor),
