@@ -37,7 +37,7 @@ pub struct Config {
     /// How much peers may ask for.
     pub limits: Limits,
     /// Requests to send and answers outstanding per UDP socket. Beyond it a request of ours fails with
-    /// `Overloaded` and a request that wants a deferred answer gets 503.
+    /// `Overloaded`, those of a volley wait, and a request that wants a deferred answer gets 503.
     pub queue_per_socket: usize,
     /// The same per connection.
     pub queue_per_connection: usize,
