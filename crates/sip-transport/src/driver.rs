@@ -344,6 +344,7 @@ impl Driver {
                 Output::Provisional { token, response } => {
                     self.waiting.tell_provisional(token, response);
                 }
+                Output::Stray { .. } => Counters::count(&self.counters.strays),
             }
         }
     }

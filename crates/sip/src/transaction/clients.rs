@@ -127,13 +127,14 @@ impl Clients {
     pub(super) fn handle_response(
         &mut self,
         key: Option<ClientKey>,
+        flow: Flow,
         response: Response,
         effects: &mut Effects,
         now: Instant,
     ) {
         let id = key.and_then(|key| self.ids.get(&key).copied());
         let Some((id, record)) = id.and_then(|id| Some((id, self.clients.entry_mut(id)?))) else {
-            effects.counts.strays += 1;
+            effects.outputs.push_back(Output::Stray { flow, response });
             return;
         };
         let token = record.token;

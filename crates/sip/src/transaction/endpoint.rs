@@ -112,7 +112,7 @@ impl Endpoint {
                 Message::Response(response) => {
                     let key = self.keys.of_response(&response).ok();
                     self.clients
-                        .handle_response(key, response, &mut self.effects, now);
+                        .handle_response(key, flow, response, &mut self.effects, now);
                 }
             },
             Input::Answer {

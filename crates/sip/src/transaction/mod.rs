@@ -197,6 +197,13 @@ pub enum Output {
         /// The response.
         response: Response,
     },
+    /// A response that belongs to no request of this endpoint. It is the user who counts it, having looked elsewhere.
+    Stray {
+        /// Where it came from.
+        flow: Flow,
+        /// The response.
+        response: Response,
+    },
     /// A request of ours gets no response.
     Failed {
         /// From [`Input::Send`].
@@ -307,7 +314,7 @@ pub struct Counts {
     pub evicted: u64,
     /// Answers of the user that came after the client had given up, or that RFC 4320 forbids.
     pub answers_dropped: u64,
-    /// Responses that belong to nothing, and requests that cannot be answered.
+    /// ACKs that belong to nothing, and requests that cannot be answered; responses are told by [`Output::Stray`].
     pub strays: u64,
     /// Requests of ours without a final response in time.
     pub timeouts: u64,

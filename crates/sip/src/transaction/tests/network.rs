@@ -301,7 +301,10 @@ impl World {
                         seen.peer == peer && seen.request.cseq().unwrap().number == number;
                 }
             }
-            Output::Cancelled { .. } | Output::Provisional { .. } | Output::Over { .. } => {}
+            Output::Cancelled { .. }
+            | Output::Provisional { .. }
+            | Output::Over { .. }
+            | Output::Stray { .. } => {}
             Output::Final { token, response } => {
                 let status = response.status();
                 self.end(peer, token, End::Final(status.code()));

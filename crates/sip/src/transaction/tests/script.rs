@@ -211,6 +211,7 @@ impl Script {
             Output::Provisional { token, response } => {
                 format!("provisional {} for {}", response.status(), token.0)
             }
+            Output::Stray { response, .. } => format!("stray {}", response.status()),
             Output::Failed { token, cause } => format!("failed {cause:?} for {}", token.0),
         };
         self.line(&line);
