@@ -70,9 +70,6 @@ const WAITING: usize = 64;
 
 impl Calls {
     /// Places a call. The leg runs in a task of its own until it is over.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     pub fn place(
         self: &Arc<Self>,
         sender: &Sender,

@@ -1,6 +1,7 @@
 //! What a transport listens on and how much it holds. Must not know files or command lines.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::time::Duration;
 
 use sip::{Protocol, transaction};
@@ -24,6 +25,9 @@ pub struct Listen {
 pub struct Config {
     /// Where to listen.
     pub listen: Vec<Listen>,
+    /// Sockets of each UDP address, among which the kernel shares the peers out. One is read by a task of the runtime;
+    /// of several each has a thread of its own.
+    pub udp_sockets: NonZero<u8>,
     /// What TLS listeners show; they cannot be had without.
     pub tls: Option<TlsIdentity>,
     /// Who vouches for the servers we connect to over TLS; without it we connect to none.
@@ -55,6 +59,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            udp_sockets: NonZero::<u8>::MIN,
             tls: None,
             tls_trust: None,
             dns: DnsConfig::default(),

@@ -177,6 +177,7 @@ pub(crate) fn start<W: Wire>(
         Arc::clone(&shared.defence),
         Arc::clone(&shared.counters),
         sender.clone(),
+        None,
         secret,
     );
     let now = Instant::now();
@@ -199,7 +200,7 @@ pub(crate) fn start<W: Wire>(
     };
     shared.flows.add_connection(flow, sender);
     Counters::count(&shared.counters.connections_opened);
-    shared.tasks.spawn(task.run());
+    shared.spawn(task.run());
     Ok(())
 }
 

@@ -81,6 +81,10 @@ counters! {
     answers_dropped,
     /// Responses and ACKs that belong to nothing.
     strays,
+    /// Responses that came to another socket of their address than the request had left by.
+    handed_over,
+    /// Those among them that were dropped, because too many waited for that socket.
+    hand_overs_dropped,
     /// Requests of ours without an answer in time.
     timeouts,
     /// Messages the kernel would not send.

@@ -1,7 +1,7 @@
 //! A UDP socket that wakes its task for what it can read alone. Must not know what datagrams say.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -18,10 +18,6 @@ impl DatagramSocket {
     pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
         let socket = register(socket, Interest::READABLE)?;
         Ok(Self { socket })
-    }
-
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.plain().local_addr()
     }
 
     /// The socket itself, for writing: what it will not take at once is `WouldBlock`.
@@ -94,7 +90,8 @@ mod tests {
                     .await
                     .is_err()
             );
-            peer.send_to(b"in", socket.local_addr().unwrap()).unwrap();
+            peer.send_to(b"in", socket.plain().local_addr().unwrap())
+                .unwrap();
             timeout(Duration::from_secs(10), socket.readable())
                 .await
                 .expect("it never reads")

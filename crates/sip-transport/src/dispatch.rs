@@ -267,7 +267,7 @@ mod tests {
 
     async fn check(address: &str, mut segmentation: Segmentation) {
         let socket = bind(address);
-        let local = socket.local_addr().unwrap();
+        let local = socket.plain().local_addr().unwrap();
         let peers = [Peer::bind(address).unwrap(), Peer::bind(address).unwrap()];
         let mut waiting: VecDeque<_> = (0..70)
             .map(|n| datagram(peers[n % 2].local_addr().unwrap(), format!("datagram {n}")))
@@ -312,7 +312,7 @@ mod tests {
     /// Runs of every kind, as they are cut by this kernel.
     async fn check_runs(address: &str) {
         let socket = bind(address);
-        let local = socket.local_addr().unwrap();
+        let local = socket.plain().local_addr().unwrap();
         let peer = Peer::bind(address).unwrap();
         peer.set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();

@@ -13,15 +13,18 @@ use sip::framing::FramingError;
 use sip::transaction::{
     Config, Endpoint, Failure, Input, Output, RequestToken, ServerTransactionId,
 };
-use sip::{BadRequest, Flow, Message, ParseError, Protocol, Request, RequestDraft, StatusCode};
+use sip::{
+    BadRequest, Flow, Message, ParseError, Protocol, Request, RequestDraft, Response, StatusCode,
+};
 use tokio::sync::mpsc;
 use tracing::{debug, error, trace};
 
 use crate::counters::Counters;
 use crate::defence::{Defence, Judgement, longest_answer};
 use crate::flows::{Command, Flows};
+use crate::group::{HandOver, Place};
 use crate::invitation::InviteEvent;
-use crate::random;
+use crate::random::{self, NoRandomness};
 use crate::sender::RequestError;
 use crate::service::{Exchange, Handling, Service};
 use crate::urgency::Standing;
@@ -37,6 +40,8 @@ pub(crate) struct Driver {
     counters: Arc<Counters>,
     /// The queue of the task that owns this, for deferred answers.
     commands: mpsc::Sender<Command>,
+    /// Where several sockets share an address.
+    place: Option<Place>,
     waiting: Waiting,
     /// Requests of ours that were handed over many at once, and not sent yet.
     backlog: std::vec::IntoIter<Shot>,
@@ -84,6 +89,7 @@ impl Driver {
         defence: Arc<Defence>,
         counters: Arc<Counters>,
         commands: mpsc::Sender<Command>,
+        place: Option<Place>,
         secret: [u64; 2],
     ) -> Self {
         Self {
@@ -92,6 +98,7 @@ impl Driver {
             defence,
             counters,
             commands,
+            place,
             waiting: Waiting::default(),
             backlog: Vec::new().into_iter(),
             outgoing: Vec::new(),
@@ -212,7 +219,7 @@ impl Driver {
                 draft,
                 events,
                 last,
-            } => match random::branch() {
+            } => match self.branch() {
                 Ok(branch) => {
                     self.waiting.add_invitation(token, events, last);
                     self.request(token, flow, draft, branch, now);
@@ -234,6 +241,14 @@ impl Driver {
                     branch,
                 };
                 self.handle(input, now);
+            }
+            Command::Response {
+                flow,
+                response,
+                room: _given_back,
+            } => {
+                let message = Message::Response(*response);
+                self.handle(Input::Received { flow, message }, now);
             }
             Command::Answer {
                 transaction,
@@ -344,7 +359,7 @@ impl Driver {
                 Output::Provisional { token, response } => {
                     self.waiting.tell_provisional(token, response);
                 }
-                Output::Stray { .. } => Counters::count(&self.counters.strays),
+                Output::Stray { flow, response } => self.hand_over(flow, response),
             }
         }
     }
@@ -404,6 +419,23 @@ impl Driver {
         self.endpoint.handle(input, now);
     }
 
+    /// A response that belongs to nothing here.
+    fn hand_over(&self, flow: Flow, response: Response) {
+        let done = match &self.place {
+            Some(place) => place.hand_over(flow, response),
+            None => HandOver::NobodyElse,
+        };
+        Counters::count(match done {
+            HandOver::Taken => &self.counters.handed_over,
+            HandOver::NoRoom => &self.counters.hand_overs_dropped,
+            HandOver::NobodyElse => &self.counters.strays,
+        });
+    }
+
+    fn branch(&self) -> Result<String, NoRandomness> {
+        random::branch(self.place.as_ref().map(Place::number))
+    }
+
     fn transmit(&mut self, flow: Flow, bytes: Bytes) {
         if flow.transport == Protocol::Udp
             && bytes.len() > LONGEST_UDP_REQUEST
@@ -430,7 +462,7 @@ impl Driver {
         draft: Box<RequestDraft>,
         now: Instant,
     ) {
-        match random::branch() {
+        match self.branch() {
             Ok(branch) => {
                 let token = RequestToken(Flows::next_id());
                 self.waiting.add_request(token, reply);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use sip::transaction::{RequestToken, ServerTransactionId};
 use sip::{Flow, Protocol, RequestDraft, Response};
-use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::invitation::InviteEvent;
 use crate::sender::RequestError;
@@ -41,6 +41,13 @@ pub(crate) enum Command {
         flow: Flow,
         draft: Box<RequestDraft>,
         branch: String,
+    },
+    /// Take a response that came to another socket of the same address.
+    Response {
+        flow: Flow,
+        response: Box<Response>,
+        /// Given back when it is taken.
+        room: OwnedSemaphorePermit,
     },
     /// Answer a request whose answer was deferred.
     Answer {

@@ -64,7 +64,7 @@ pub(crate) fn begin(
             connection::start(&shared, wire, flow, place, Some(first_request))
         }
         Protocol::Tls | Protocol::Ws | Protocol::Wss => {
-            shared.tasks.spawn(newcomer.shake_hands(stream));
+            shared.spawn(newcomer.shake_hands(stream));
             Ok(())
         }
     }

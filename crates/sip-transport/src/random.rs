@@ -7,8 +7,9 @@ use std::cell::RefCell;
 #[error("read randomness from the operating system")]
 pub struct NoRandomness(#[source] getrandom::Error);
 
-/// A branch parameter: the magic cookie of RFC 3261 §8.1.1.7 and 128 random bits.
-pub(crate) fn branch() -> Result<String, NoRandomness> {
+/// A branch parameter: the magic cookie of RFC 3261 §8.1.1.7 and 128 random bits. Of several sockets at one address each
+/// has a place of its own, which stands for the first eight of them.
+pub(crate) fn branch(place: Option<u8>) -> Result<String, NoRandomness> {
     let bits = POOL.with_borrow_mut(|pool| {
         if pool.is_empty() {
             let mut drawn = [0; BITS * DRAWN_AT_ONCE];
@@ -20,12 +21,23 @@ pub(crate) fn branch() -> Result<String, NoRandomness> {
     })?;
     let mut branch = String::with_capacity(COOKIE.len() + 2 * BITS);
     branch.push_str(COOKIE);
-    for byte in bits.to_be_bytes() {
+    let mut bytes = bits.to_be_bytes();
+    if let Some(place) = place {
+        let [first, ..] = &mut bytes;
+        *first = place;
+    }
+    for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
             branch.extend(char::from_digit(digit.into(), 16));
         }
     }
     Ok(branch)
+}
+
+/// The place that a branch was made for, if it was made for one.
+pub(crate) fn place_of(branch: &str) -> Option<u8> {
+    let digits = branch.strip_prefix(COOKIE)?.get(..2)?;
+    u8::from_str_radix(digits, 16).ok()
 }
 
 const COOKIE: &str = "z9hG4bK";
@@ -55,11 +67,13 @@ pub(crate) fn below(end: u64) -> u64 {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{DRAWN_AT_ONCE, branch};
+    use super::{DRAWN_AT_ONCE, branch, place_of};
 
     #[test]
     fn no_branch_comes_twice() {
-        let branches: HashSet<_> = (0..3 * DRAWN_AT_ONCE).map(|_| branch().unwrap()).collect();
+        let branches: HashSet<_> = (0..3 * DRAWN_AT_ONCE)
+            .map(|_| branch(None).unwrap())
+            .collect();
         assert_eq!(branches.len(), 3 * DRAWN_AT_ONCE);
         assert!(
             branches
@@ -67,5 +81,27 @@ mod tests {
                 .all(|it| it.len() == 39 && it.starts_with("z9hG4bK"))
         );
         assert!(!branches.contains("z9hG4bK00000000000000000000000000000000"));
+    }
+
+    #[test]
+    fn a_branch_tells_its_place_and_nothing_else_does() {
+        for place in [0, 1, 63, 255] {
+            let branches = [branch(Some(place)).unwrap(), branch(Some(place)).unwrap()];
+            assert_ne!(branches[0], branches[1]);
+            for branch in branches {
+                assert_eq!(branch.len(), 39);
+                assert_eq!(place_of(&branch), Some(place));
+            }
+        }
+        for other in [
+            "",
+            "z9hG4bK",
+            "z9hG4bK1",
+            "00112233",
+            "z9hG4bKzz",
+            "z9hG4bK1é",
+        ] {
+            assert_eq!(place_of(other), None, "{other}");
+        }
     }
 }

@@ -161,7 +161,7 @@ mod tests {
 
     async fn check(address: &str) {
         let socket = bind(address);
-        let local = socket.local_addr().unwrap();
+        let local = socket.plain().local_addr().unwrap();
         let mut receiver = Receiver::new(10);
         let error = receiver.receive(&socket, local).err();
         assert_eq!(
@@ -196,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_after_a_batch_is_read_without_anything_more() {
         let socket = bind("127.0.0.1:0");
-        let local = socket.local_addr().unwrap();
+        let local = socket.plain().local_addr().unwrap();
         let peer = Peer::bind("127.0.0.1:0").unwrap();
         let mut receiver = Receiver::new(10);
         for round in [1, 31, 32, 33, 64, 65] {

@@ -163,7 +163,7 @@ impl Sender {
     /// Runs a task that belongs to the transport: it ends with it.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.shared.stop.clone();
-        self.shared.tasks.spawn(async move {
+        self.shared.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = task => {}

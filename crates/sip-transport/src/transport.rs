@@ -1,7 +1,8 @@
 //! Binds the sockets, starts their tasks and ends them. Must not read or write any socket itself.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use sip::Protocol;
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,11 +27,13 @@ use crate::defence::Defence;
 use crate::dns::Dns;
 use crate::driver::Driver;
 use crate::flows::{Command, Flows};
+use crate::group::{Group, Place, SharedAddress, Shift};
 use crate::limits::{Limits, LimitsInForce};
 use crate::listener;
 use crate::random::{self, NoRandomness};
 use crate::sender::Sender;
 use crate::service::Service;
+use crate::socket_thread::SocketThread;
 use crate::tls::TlsIdentity;
 use crate::trust::TlsTrust;
 use crate::udp::DatagramTask;
@@ -47,6 +51,10 @@ pub struct Transport {
 struct Prepared {
     socket: DatagramSocket,
     bound: BoundSocket,
+    /// Where several sockets share an address.
+    thread: Option<SocketThread>,
+    place: Option<Place>,
+    shift: Shift,
     secret: [u64; 2],
     commands: mpsc::Sender<Command>,
     queue: mpsc::Receiver<Command>,
@@ -128,16 +136,25 @@ pub(crate) struct Shared {
     pub(crate) tls_trust: ArcSwapOption<TlsTrust>,
     /// Opened when the first name has to be resolved.
     pub(crate) dns: OnceCell<Dns>,
-    /// The bound UDP sockets.
-    pub(crate) sockets: Vec<BoundSocket>,
+    /// The bound UDP addresses.
+    pub(crate) udp: Vec<SharedAddress>,
     /// Every task of sockets, listeners and connections.
     pub(crate) tasks: TaskTracker,
+    /// Where they run, but for sockets with threads of their own, which start nothing there.
+    runtime: Handle,
     /// Set when the transport runs.
     pub(crate) service: OnceLock<Arc<dyn Service>>,
     /// Accept nothing new, finish what is under way.
     pub(crate) drain: CancellationToken,
     /// End at once.
     pub(crate) stop: CancellationToken,
+}
+
+impl Shared {
+    /// Runs a task of the transport, whoever asks for it: the thread of a socket has time for nothing else.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
+    }
 }
 
 /// A UDP socket as others know it.
@@ -163,24 +180,17 @@ impl Transport {
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let flows = Flows::default();
         let mut addresses = Vec::new();
+        let mut udp = Vec::new();
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
         for listen in &config.listen {
             match listen.protocol {
                 Protocol::Udp => {
-                    let (socket, local) = bind_udp(*listen, config.socket_buffer)
-                        .map_err(|source| bind_error(*listen, source))?;
-                    let id = Flows::next_id();
-                    let (commands, queue) = mpsc::channel(config.queue_per_socket.max(1));
-                    flows.add_socket(id, commands.clone());
-                    addresses.push((Protocol::Udp, local));
-                    sockets.push(Prepared {
-                        socket,
-                        bound: BoundSocket { local, id },
-                        secret: random::secret()?,
-                        commands,
-                        queue,
-                    });
+                    let (ours, bound) =
+                        prepare_udp(*listen, &config, &flows, sockets.len()).await?;
+                    addresses.push((Protocol::Udp, ours.local));
+                    udp.push(ours);
+                    sockets.extend(bound);
                 }
                 protocol @ (Protocol::Tls | Protocol::Wss) if config.tls.is_none() => {
                     return Err(BindError::NoIdentity(protocol, listen.address));
@@ -201,8 +211,9 @@ impl Transport {
             defence: Arc::new(Defence::new(&limits, Arc::clone(&counters), Instant::now())),
             counters,
             limits,
-            sockets: sockets.iter().map(|prepared| prepared.bound).collect(),
+            udp,
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
             service: OnceLock::new(),
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -273,6 +284,7 @@ impl Transport {
                 Arc::clone(&shared.defence),
                 Arc::clone(&shared.counters),
                 prepared.commands,
+                prepared.place,
                 prepared.secret,
             );
             let task = DatagramTask::new(
@@ -280,16 +292,18 @@ impl Transport {
                 prepared.socket,
                 prepared.bound,
                 driver,
+                prepared.shift,
                 prepared.queue,
             );
-            shared.tasks.spawn(task.run());
+            match prepared.thread {
+                Some(thread) => thread.start(task, shared.tasks.token()),
+                None => shared.spawn(task.run()),
+            }
         }
         for (protocol, listener) in listeners {
-            shared
-                .tasks
-                .spawn(listener::run(Arc::clone(&shared), protocol, listener));
+            shared.spawn(listener::run(Arc::clone(&shared), protocol, listener));
         }
-        shared.tasks.spawn(sweep(Arc::clone(&shared)));
+        shared.spawn(sweep(Arc::clone(&shared)));
         for (protocol, address) in addresses {
             info!(%protocol, %address, "listening");
         }
@@ -315,15 +329,80 @@ async fn sweep(shared: Arc<Shared>) {
     }
 }
 
-fn bind_udp(listen: Listen, buffer: usize) -> io::Result<(DatagramSocket, SocketAddr)> {
-    let socket = new_socket(listen, Type::DGRAM)?;
-    // The kernel gives what its own limit allows.
-    socket.set_recv_buffer_size(buffer)?;
-    socket.set_send_buffer_size(buffer)?;
-    socket.bind(&listen.address.into())?;
-    let socket = DatagramSocket::new(socket.into())?;
-    let local = socket.local_addr()?;
-    Ok((socket, local))
+/// Binds the sockets of one address, and opens the threads they run on where they are several.
+async fn prepare_udp(
+    listen: Listen,
+    config: &Config,
+    flows: &Flows,
+    threads: usize,
+) -> Result<(SharedAddress, Vec<Prepared>), BindError> {
+    let refused = |source| bind_error(listen, source);
+    let (sockets, local) =
+        bind_udp(listen, config.udp_sockets, config.socket_buffer).map_err(refused)?;
+    // One for all: an answer that is not remembered comes out the same whichever of them has to make it.
+    let secret = random::secret()?;
+    let queues: Vec<_> = sockets
+        .iter()
+        .map(|_| mpsc::channel(config.queue_per_socket.max(1)))
+        .collect();
+    let group = Group::new(queues.iter().map(|(commands, _)| commands.clone()));
+    let mut prepared = Vec::new();
+    for ((number, socket), (commands, queue)) in (0..).zip(sockets).zip(queues) {
+        let place = group.place(number);
+        let (thread, socket) = if place.is_some() {
+            let name = format!("udp-{}", threads + prepared.len());
+            let opened = SocketThread::open(name, socket).await;
+            let (thread, socket) = opened.map_err(refused)?;
+            (Some(thread), socket)
+        } else {
+            (None, DatagramSocket::new(socket).map_err(refused)?)
+        };
+        let id = Flows::next_id();
+        flows.add_socket(id, commands.clone());
+        prepared.push(Prepared {
+            socket,
+            bound: BoundSocket { local, id },
+            thread,
+            place,
+            shift: group.shift(),
+            secret,
+            commands,
+            queue,
+        });
+    }
+    let ids = prepared.iter().map(|prepared| prepared.bound.id).collect();
+    Ok((SharedAddress { local, ids }, prepared))
+}
+
+fn bind_udp(
+    listen: Listen,
+    count: NonZero<u8>,
+    buffer: usize,
+) -> io::Result<(Vec<UdpSocket>, SocketAddr)> {
+    let open = || {
+        let socket = new_socket(listen, Type::DGRAM)?;
+        // The kernel gives what its own limit allows.
+        socket.set_recv_buffer_size(buffer)?;
+        socket.set_send_buffer_size(buffer)?;
+        io::Result::Ok(socket)
+    };
+    let first = open()?;
+    first.bind(&listen.address.into())?;
+    let local = first.local_addr()?;
+    let mut sockets = vec![first];
+    for _ in 1..count.get() {
+        // The first is bound without it, and lets the others in only now: an address that a server of the same user has
+        // is in use, however many sockets that one has there.
+        if let [first] = sockets.as_slice() {
+            first.set_reuse_port(true)?;
+        }
+        let socket = open()?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&local)?;
+        sockets.push(socket);
+    }
+    let local = local.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+    Ok((sockets.into_iter().map(UdpSocket::from).collect(), local))
 }
 
 fn bind_tcp(listen: Listen) -> io::Result<(TcpListener, SocketAddr)> {

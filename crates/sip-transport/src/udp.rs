@@ -16,6 +16,7 @@ use crate::datagrams::DatagramSocket;
 use crate::dispatch::{self, Dispatched, Segmentation};
 use crate::driver::{Driver, Outgoing};
 use crate::flows::Command;
+use crate::group::Shift;
 use crate::receive::{Extent, Receiver};
 use crate::stun::{self, Stun};
 use crate::transport::{BoundSocket, Shared};
@@ -26,6 +27,7 @@ pub(crate) struct DatagramTask {
     socket: DatagramSocket,
     bound: BoundSocket,
     driver: Driver,
+    shift: Shift,
     commands: mpsc::Receiver<Command>,
     receiver: Receiver,
     /// What the kernel would not take yet.
@@ -44,6 +46,7 @@ impl DatagramTask {
         socket: DatagramSocket,
         bound: BoundSocket,
         driver: Driver,
+        shift: Shift,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let receiver = Receiver::new(shared.config.limits.longest_datagram);
@@ -52,6 +55,7 @@ impl DatagramTask {
             socket,
             bound,
             driver,
+            shift,
             commands,
             receiver,
             waiting: VecDeque::new(),
@@ -59,11 +63,12 @@ impl DatagramTask {
         }
     }
 
-    /// Runs until stopped, or drained after the signal to drain.
+    /// Runs until stopped, or drained after the signal to drain with all other sockets of the address.
     pub(crate) async fn run(mut self) {
         let (stop, drain) = (self.shared.stop.clone(), self.shared.drain.clone());
         let (stopped, draining) = (stop.cancelled(), drain.cancelled());
-        tokio::pin!(stopped, draining);
+        let all_finished = self.shift.all_finished();
+        tokio::pin!(stopped, draining, all_finished);
         let mut alarm = Alarm::new();
         let mut is_draining = false;
         loop {
@@ -76,6 +81,7 @@ impl DatagramTask {
                     is_draining = true;
                     self.driver.drain();
                 }
+                () = &mut all_finished, if self.shift.is_finished() => break,
                 Some(command) = self.commands.recv(), if has_room && !has_backlog => {
                     self.handle_commands(command);
                 }
@@ -100,7 +106,10 @@ impl DatagramTask {
             self.driver.flush_counts();
             self.send();
             if self.driver.is_drained() && self.waiting.is_empty() && self.commands.is_empty() {
-                break;
+                self.shift.finish();
+                if self.shift.are_all_finished() {
+                    break;
+                }
             }
         }
         self.driver.handle_closed(Instant::now());

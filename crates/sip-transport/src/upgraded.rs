@@ -51,8 +51,8 @@ impl Upgraded {
         };
         let flow = connection::new_flow(Protocol::Ws, local, remote);
         let first_request = Instant::now() + shared.limits.load().first_request_time;
-        let tasks = shared.tasks.clone();
-        tasks.spawn(async move {
+        let transport = Arc::clone(&shared);
+        transport.spawn(async move {
             let wire = websocket::take_over(stream).await;
             let started: io::Result<()> =
                 connection::start(&shared, wire, flow, place, Some(first_request));

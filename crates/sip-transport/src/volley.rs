@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use sip::{Flow, Method, RequestDraft, Response};
+use sip::{Flow, Method, Protocol, RequestDraft, Response};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::PollSender;
 
-use crate::flows::Command;
+use crate::flows::{Command, Flows};
 use crate::sender::RequestError;
 use crate::transport::Shared;
 use crate::way;
@@ -23,9 +23,8 @@ use crate::way;
 pub struct Volley {
     shared: Arc<Shared>,
     inbox: Arc<Inbox>,
-    /// Not handed over yet, all of it for the owner of one flow.
-    loaded: Vec<Shot>,
-    owner: Option<Owner>,
+    /// Not handed over yet: for every UDP socket by itself, and for one connection.
+    loads: Vec<Load>,
     /// What there was no place for, by the id of its flow.
     held: HashMap<u64, Held>,
     /// Our address towards the peer of the request before, where a socket is bound to all addresses.
@@ -65,9 +64,12 @@ struct Inbox {
     arrived: Notify,
 }
 
-struct Owner {
+/// What one owner of flows gets next.
+struct Load {
     flow_id: u64,
+    transport: Protocol,
     commands: mpsc::Sender<Command>,
+    shots: Vec<Shot>,
 }
 
 /// Requests to one flow whose owner's queue was full, in order. They go all at once, so that they take one place there,
@@ -91,8 +93,7 @@ impl Volley {
         Self {
             shared,
             inbox: Arc::default(),
-            loaded: Vec::new(),
-            owner: None,
+            loads: Vec::new(),
             held: HashMap::new(),
             route: None,
             under_way: 0,
@@ -113,30 +114,27 @@ impl Volley {
         ) {
             return reply.tell(Err(RequestError::Unsupported));
         }
-        let is_loaded_for = |owner: &Owner| owner.flow_id == flow.id;
-        if !self.owner.as_ref().is_some_and(is_loaded_for) {
-            self.send_loaded();
-            let commands = self.shared.flows.commands(flow.id);
-            self.owner = commands.map(|commands| Owner {
-                flow_id: flow.id,
-                commands,
-            });
-        }
-        if self.owner.is_none() {
+        let path = self.with_concrete_local(flow);
+        let Self { loads, held, .. } = self;
+        let Some(load) = load_for(flow, loads, held, &self.shared.flows) else {
             return reply.tell(Err(RequestError::FlowClosed));
-        }
-        let flow = self.with_concrete_local(flow);
-        self.loaded.push(Shot { flow, draft, reply });
-        if self.loaded.len() == BATCH {
-            self.send_loaded();
+        };
+        load.shots.push(Shot {
+            flow: path,
+            draft,
+            reply,
+        });
+        if load.shots.len() == BATCH {
+            load.hand_over(held);
         }
     }
 
     /// Hands over what was added.
     pub fn send(&mut self) {
-        self.send_loaded();
-        // Another flow may have it by the next time, and the peer another route.
-        self.owner = None;
+        for mut load in self.loads.drain(..) {
+            load.hand_over(&mut self.held);
+        }
+        // The peer may have another one by the next time.
         self.route = None;
     }
 
@@ -161,24 +159,6 @@ impl Volley {
         self.under_way > 0
     }
 
-    fn send_loaded(&mut self) {
-        let shots = std::mem::take(&mut self.loaded);
-        let Some(owner) = self.owner.as_ref().filter(|_| !shots.is_empty()) else {
-            return;
-        };
-        if let Some(held) = self.held.get_mut(&owner.flow_id) {
-            held.shots.extend(shots);
-            return;
-        }
-        // What is dropped, where the queue is closed, says that its flow is.
-        if let Err(TrySendError::Full(Command::Requests(shots))) =
-            owner.commands.try_send(Command::Requests(shots))
-        {
-            let commands = PollSender::new(owner.commands.clone());
-            self.held.insert(owner.flow_id, Held { commands, shots });
-        }
-    }
-
     /// As [`way::with_concrete_local`], which asks the system, for many peers at one address.
     fn with_concrete_local(&mut self, flow: Flow) -> Flow {
         if !flow.local.ip().is_unspecified() {
@@ -199,12 +179,66 @@ impl Volley {
     }
 }
 
+/// What the owner of a flow gets next; `None` where the flow is closed.
+fn load_for<'a>(
+    flow: Flow,
+    loads: &'a mut Vec<Load>,
+    held: &mut HashMap<u64, Held>,
+    flows: &Flows,
+) -> Option<&'a mut Load> {
+    let known = loads.iter().position(|load| load.flow_id == flow.id);
+    let place = match known {
+        Some(place) => place,
+        None => {
+            let commands = flows.commands(flow.id)?;
+            // Peers at the few sockets come in turn; a connection has nothing more to send once another one has.
+            if flow.transport != Protocol::Udp {
+                loads.retain_mut(|load| {
+                    let is_of_socket = load.transport == Protocol::Udp;
+                    if !is_of_socket {
+                        load.hand_over(held);
+                    }
+                    is_of_socket
+                });
+            }
+            loads.push(Load {
+                flow_id: flow.id,
+                transport: flow.transport,
+                commands,
+                shots: Vec::new(),
+            });
+            loads.len() - 1
+        }
+    };
+    loads.get_mut(place)
+}
+
 /// Hands over what is held, as queues have room; ready when nothing is left.
 fn poll_held(held: &mut HashMap<u64, Held>, context: &mut Context<'_>) -> Poll<()> {
     held.retain(|_, held| held.poll_send(context).is_pending());
     match held.is_empty() {
         true => Poll::Ready(()),
         false => Poll::Pending,
+    }
+}
+
+impl Load {
+    fn hand_over(&mut self, held: &mut HashMap<u64, Held>) {
+        let shots = std::mem::take(&mut self.shots);
+        if shots.is_empty() {
+            return;
+        }
+        if let Some(held) = held.get_mut(&self.flow_id) {
+            held.shots.extend(shots);
+            return;
+        }
+        // What is dropped, where the queue is closed, says that its flow is.
+        if let Err(TrySendError::Full(Command::Requests(shots))) =
+            self.commands.try_send(Command::Requests(shots))
+        {
+            let commands = PollSender::new(self.commands.clone());
+            held.insert(self.flow_id, Held { commands, shots });
+        }
     }
 }
 
@@ -222,7 +256,7 @@ impl Held {
 
 impl Drop for Volley {
     fn drop(&mut self) {
-        self.send_loaded();
+        self.send();
     }
 }
 
@@ -257,5 +291,47 @@ impl Drop for Reply {
 impl Inbox {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Outcome>> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+
+    use sip::{Flow, Method, Protocol, RequestDraft};
+
+    use crate::config::{Config, Listen};
+    use crate::transport::Transport;
+
+    #[tokio::test]
+    async fn peers_of_several_sockets_that_come_in_turn_are_sent_to_by_the_batch() {
+        let config = Config {
+            listen: vec![Listen {
+                protocol: Protocol::Udp,
+                address: "127.0.0.1:0".parse().unwrap(),
+            }],
+            udp_sockets: NonZero::new(2).unwrap(),
+            ..Config::default()
+        };
+        let most = config.queue_per_socket;
+        let transport = Transport::bind(config).await.unwrap();
+        let mut volley = transport.sender().volley();
+        let ours = &volley.shared.udp[0];
+        let (local, ids) = (ours.local, ours.ids.clone());
+        for number in 0..80_u16 {
+            let flow = Flow {
+                transport: Protocol::Udp,
+                local,
+                remote: ([127, 0, 0, 1], 40_000 + number).into(),
+                id: ids[usize::from(number % 2)],
+            };
+            let draft = RequestDraft::new(Method::Notify, "sip:zoe@shop.example");
+            volley.add(number.into(), Box::new(draft), flow);
+        }
+        volley.send();
+        for id in ids {
+            let queue = volley.shared.flows.commands(id).unwrap();
+            assert_eq!(most - queue.capacity(), 2, "32 at once, and then 8");
+        }
     }
 }

@@ -51,9 +51,8 @@ pub(crate) async fn find(
 pub(crate) async fn servers(shared: &Shared, uri: &str) -> Result<Vec<Server>, ResolveError> {
     let parsed = Uri::parse(uri.as_bytes());
     let parsed = parsed.map_err(|_| ResolveError::Unusable("it is no SIP URI"))?;
-    let has_socket = |is_family: fn(&SocketAddr) -> bool| {
-        shared.sockets.iter().any(|socket| is_family(&socket.local))
-    };
+    let has_socket =
+        |is_family: fn(&SocketAddr) -> bool| shared.udp.iter().any(|ours| is_family(&ours.local));
     let means = Means {
         udp_v4: has_socket(SocketAddr::is_ipv4),
         udp_v6: has_socket(SocketAddr::is_ipv6),
@@ -128,18 +127,21 @@ async fn by_socket(
     draft: &RequestDraft,
     address: SocketAddr,
 ) -> Result<Way, RequestError> {
-    let mut sockets = shared.sockets.iter();
-    let socket = sockets.find(|socket| socket.local.is_ipv4() == address.is_ipv4());
-    let socket = socket.ok_or(no_socket(Protocol::Udp, address))?;
-    let (flow, commands) = by_flow(
-        shared,
-        Flow {
+    let mut addresses = shared.udp.iter();
+    let ours = addresses.find(|ours| ours.local.is_ipv4() == address.is_ipv4());
+    let ours = ours.ok_or(no_socket(Protocol::Udp, address))?;
+    let open = ours.sockets_for(address).find_map(|socket| {
+        let flow = Flow {
             transport: Protocol::Udp,
             local: socket.local,
             remote: address,
             id: socket.id,
-        },
-    )?;
+        };
+        let commands = shared.flows.commands(socket.id)?;
+        (!commands.is_closed()).then_some((flow, commands))
+    });
+    let (flow, commands) = open.ok_or(RequestError::FlowClosed)?;
+    let flow = with_concrete_local(flow);
     let sent_by = format!("{} {}", flow.transport, flow.local);
     if draft.print(&sent_by, SOME_BRANCH).len() <= LONGEST_UDP_REQUEST {
         return Ok((flow, commands));

@@ -247,3 +247,17 @@ async fn sipp_takes_a_call_and_hears_our_bye() {
     let ended = timeout(LIMIT + Duration::from_secs(10), sipp.wait()).await;
     assert!(ended.unwrap().unwrap().success());
 }
+
+/// As from a service that is asked on the thread of a socket.
+#[tokio::test]
+async fn a_call_is_placed_from_a_thread_without_a_runtime() {
+    let desk = Desk::open().await;
+    let phone = UdpPeer::towards(desk.udp).await;
+    let peer = phone.socket.local_addr().unwrap();
+    let placed = std::thread::scope(|scope| {
+        let placing = scope.spawn(|| place(&desk, peer, Some("offer")));
+        placing.join().unwrap()
+    });
+    assert!(phone.receive().await.starts_with("INVITE "));
+    drop(placed);
+}
