@@ -89,6 +89,7 @@ impl Server {
             .context("failed to open the journal")?;
         let transport = Transport::bind(sip_transport::Config {
             listen: listeners(&settings),
+            udp_sockets: settings.sip.udp_sockets,
             tls: settings.tls.clone(),
             tls_trust: Some(trust(&settings)?),
             websocket_origins: settings.sip.origins.clone(),
@@ -508,8 +509,8 @@ impl Server {
         self.bindings.clone()
     }
 
-    /// Puts a new configuration in force. Addresses, the origins of SIP listeners, the journal, the digest order, `[presence]`,
-    /// `[pbx]` and the longest datagram stay until a restart; certificates are shown to the next connection, and those of
+    /// Puts a new configuration in force. Addresses and their sockets, the origins of SIP listeners, the journal, the digest
+    /// order, `[presence]`, `[pbx]` and the longest datagram stay until a restart; certificates are shown to the next connection, and those of
     /// others judged by the new authorities from the next request on.
     ///
     /// The realm is part of every challenge that is out, so that a configuration with another one is refused whole.

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,8 @@ pub(crate) struct SipSettings {
     pub(crate) realm: String,
     /// At least one, no two alike.
     pub(crate) listen: Vec<Listen>,
+    /// Sockets of each UDP listener.
+    pub(crate) udp_sockets: NonZero<u8>,
     pub(crate) digest: DigestSettings,
     pub(crate) expires: ExpiresBounds,
     /// How long a registration outlives its connection.

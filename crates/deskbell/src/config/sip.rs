@@ -1,8 +1,10 @@
 //! The table `[sip]`. Must not know the SIP stack.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::path::Path;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use sip_transport::{TlsIdentity, TlsTrust};
@@ -16,13 +18,14 @@ use super::sites;
 use super::tls;
 use super::trunks;
 
-const KEYS: [&str; 15] = {
+const KEYS: [&str; 16] = {
     let [digest, digest_over, qop] = digest::KEYS;
     [
         "domain",
         "aliases",
         "realm",
         "listen",
+        "udp_sockets",
         digest,
         digest_over,
         qop,
@@ -36,6 +39,9 @@ const KEYS: [&str; 15] = {
         "tls",
     ]
 };
+
+/// More than processors that one address could keep at work.
+const MOST_UDP_SOCKETS: u32 = 64;
 
 const DEFAULT_LOGIN_TRIES: u32 = 5;
 
@@ -69,6 +75,9 @@ pub(super) fn read(
         listen: value("listen")
             .and_then(|listen| read_listen(&listen))
             .unwrap_or_else(default_listen),
+        udp_sockets: value("udp_sockets")
+            .and_then(|sockets| sockets.whole(1..=MOST_UDP_SOCKETS))
+            .map_or_else(one_a_processor, udp_sockets),
         digest: digest::read(sip),
         expires: value("expires")
             .and_then(|expires| read_expires(&expires))
@@ -184,6 +193,17 @@ fn read_listener(value: &Value<'_>) -> Option<Listen> {
     };
     let address = hosts::read_socket_address(value, address)?;
     Some(Listen { protocol, address })
+}
+
+fn one_a_processor() -> NonZero<u8> {
+    let processors = available_parallelism().map_or(1, usize::from);
+    udp_sockets(u32::try_from(processors).unwrap_or(MOST_UDP_SOCKETS))
+}
+
+/// As many as there may be.
+fn udp_sockets(wanted: u32) -> NonZero<u8> {
+    let sockets = u8::try_from(wanted.min(MOST_UDP_SOCKETS)).ok();
+    sockets.and_then(NonZero::new).unwrap_or(NonZero::<u8>::MIN)
 }
 
 fn read_expires(value: &Value<'_>) -> Option<ExpiresBounds> {

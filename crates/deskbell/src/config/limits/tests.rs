@@ -97,6 +97,9 @@ fn every_other_number_is_taken_within_its_range_alone() {
             "[[rep]]\nid = \"alice\"\npassword = \"correct horse\"\n{line}"
         ))
     };
+    check_count("udp_sockets", 1, 64, |value| {
+        sip(&format!("udp_sockets = {value}"))
+    });
     check_count("login_tries", 1, 1000, |value| {
         sip(&format!("login_tries = {value}"))
     });
