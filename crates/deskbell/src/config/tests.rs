@@ -166,7 +166,7 @@ fn examples_of_the_default_configuration_have_no_mistakes() {
         &text,
         expect![[r#"
             served
-            DIR/deskbell.toml:26:1: [sip] tls: is not used: no listener is tls:// or wss://
+            DIR/deskbell.toml:27:1: [sip] tls: is not used: no listener is tls:// or wss://
         "#]],
     );
 }
