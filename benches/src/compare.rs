@@ -5,6 +5,7 @@ mod chart;
 pub(crate) mod contender;
 pub(crate) mod growth;
 pub(crate) mod limits;
+mod machine;
 pub(crate) mod strict;
 pub(crate) mod table;
 
@@ -230,6 +231,7 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
         .create(true)
         .append(true)
         .open(&compare.raw)?;
+    let machine = machine::describe(&compare.deskbell)?;
     for round in 0..compare.rounds {
         // Each round begins with another one, so that none is always first.
         for turn in 0..Contender::ALL.len() {
@@ -261,7 +263,7 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
                         "broke_off": why,
                     }),
                 };
-                let line = described(line, contender.name(), round, run.pace)?;
+                let line = described(line, contender.name(), round, run.pace, &machine)?;
                 crate::say(&line);
                 writeln!(raw, "{line}")?;
             }
@@ -330,8 +332,14 @@ fn load_from(
     Ok(Ok(String::from_utf8(output.stdout)?.trim().to_owned()))
 }
 
-/// With whom and when it was measured, and how busy the machine was.
-fn described(mut value: Value, contender: &str, round: u32, pace: Pace) -> anyhow::Result<String> {
+/// With whom, when and on what it was measured, and how busy the machine was.
+fn described(
+    mut value: Value,
+    contender: &str,
+    round: u32,
+    pace: Pace,
+    machine: &str,
+) -> anyhow::Result<String> {
     let load = fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or_default().parse::<f64>()?;
     if let Some(fields) = value.as_object_mut() {
@@ -339,6 +347,7 @@ fn described(mut value: Value, contender: &str, round: u32, pace: Pace) -> anyho
         fields.insert("round".to_owned(), json!(round));
         fields.insert("paced".to_owned(), json!(pace != Pace::Closed));
         fields.insert("steady".to_owned(), json!(pace == Pace::Steady));
+        fields.insert("machine".to_owned(), json!(machine));
         fields.insert("machine_load".to_owned(), json!(load));
     }
     Ok(value.to_string())

@@ -1,5 +1,7 @@
 //! Medians, spreads and ratios of raw figures. Must not know how they were measured.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use serde_json::Value;
 
@@ -93,7 +95,20 @@ pub(super) fn of(lines: &[Value]) -> String {
             text += " |\n";
         }
     }
+    text += &machines(lines);
     text
+}
+
+/// On what the runs were made, once for each.
+fn machines(lines: &[Value]) -> String {
+    let told = lines
+        .iter()
+        .filter_map(|line| line.get("machine")?.as_str());
+    let different: BTreeSet<_> = told.collect();
+    let lines = different
+        .iter()
+        .map(|machine| format!("\nMeasured on {machine}.\n"));
+    lines.collect()
 }
 
 /// The table of what grew.
@@ -256,6 +271,16 @@ mod tests {
     use serde_json::json;
 
     use super::{FIGURES, of, of_growth, put_into};
+
+    #[test]
+    fn each_machine_that_was_measured_on_is_told_once() {
+        let run = |machine: &str| json!({"transport": "udp", "case": "options", "contender": "echo", "machine": machine});
+        let table = of(&[run("one"), run("one"), run("another")]);
+        assert!(
+            table.ends_with(" 0 |\n\nMeasured on another.\n\nMeasured on one.\n"),
+            "{table}"
+        );
+    }
 
     #[test]
     fn medians_ratios_and_failures_are_told_for_each_case() {
