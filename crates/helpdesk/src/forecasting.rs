@@ -36,7 +36,7 @@ pub(crate) struct Forecast {
     pub(crate) untold: Option<TicketPromises>,
     /// What those who wait are being told.
     pub(crate) telling: Option<Telling>,
-    /// When all of them were told last.
+    /// When telling all of them was last begun.
     pub(crate) told_at: Option<Moment>,
 }
 

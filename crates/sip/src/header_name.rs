@@ -243,15 +243,12 @@ const fn word_slot(spelling: [u64; 2]) -> usize {
 }
 
 const fn slot_of(name: &[u8]) -> usize {
-    match name {
-        [] => slot(0, 0, 0),
-        [only] => slot(1, *only, *only),
-        [first, .., last] => slot(name.len(), *first, *last),
-    }
-}
-
-const fn slot(length: usize, first: u8, last: u8) -> usize {
-    let hash = (length.wrapping_mul(121))
+    let (first, last) = match name {
+        [] => (0, 0),
+        [only] => (*only, *only),
+        [first, .., last] => (*first, *last),
+    };
+    let hash = (name.len().wrapping_mul(121))
         .wrapping_add((first | 0x20) as usize * 445)
         .wrapping_add((last | 0x20) as usize * 484);
     hash % SLOTS

@@ -127,12 +127,13 @@ impl Suite {
         })
     }
 
-    pub(super) fn write_to(self, text: &mut String) {
-        text.push_str(self.algorithm.as_str());
-        match self.keying {
-            Keying::Password => {}
-            Keying::Session => text.push_str(SESSION),
-        }
+    /// Its name, in two pieces.
+    pub(super) const fn name(self) -> [&'static str; 2] {
+        let ending = match self.keying {
+            Keying::Password => "",
+            Keying::Session => SESSION,
+        };
+        [self.algorithm.as_str(), ending]
     }
 }
 
@@ -148,9 +149,9 @@ impl From<Algorithm> for Suite {
 
 impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut name = String::new();
-        self.write_to(&mut name);
-        f.write_str(&name)
+        self.name()
+            .into_iter()
+            .try_for_each(|piece| f.write_str(piece))
     }
 }
 

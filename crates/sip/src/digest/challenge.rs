@@ -148,7 +148,7 @@ impl Spelled<'_> {
         }
         // RFC 7616 §3.3: the algorithm is no quoted string, the list of qualities is one.
         text.push_str(", algorithm=");
-        self.suite.write_to(&mut text);
+        text.extend(self.suite.name());
         for (place, quality) in self.qualities.iter().enumerate() {
             text.push_str(if place == 0 { ", qop=\"" } else { "," });
             text.push_str(quality.as_str());

@@ -196,9 +196,10 @@ fn plain_length(text: &[u8]) -> usize {
         let word = u64::from_le_bytes(*word);
         // The lowest byte that is below a bound has its highest bit set here, and none below it has; so has the lowest
         // that is zero after it was compared.
-        let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
-        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-        let found = (below(word, b' ') | is(b'"') | is(b'\\') | is(0x7f)) & (ONES << 7);
+        let below =
+            |word: u64, bound: u8| word.wrapping_sub(bytes::ONES * u64::from(bound)) & !word;
+        let is = |byte: u8| below(word ^ (bytes::ONES * u64::from(byte)), 1);
+        let found = (below(word, b' ') | is(b'"') | is(b'\\') | is(0x7f)) & (bytes::ONES << 7);
         if found != 0 {
             return 8 * number + found.trailing_zeros() as usize / 8;
         }
@@ -206,8 +207,6 @@ fn plain_length(text: &[u8]) -> usize {
     let plain = rest.iter().position(|byte| !bytes::is_quoted_text(*byte));
     text.len() - rest.len() + plain.unwrap_or(rest.len())
 }
-
-const ONES: u64 = u64::from_le_bytes([1; 8]);
 
 #[cfg(test)]
 mod tests {

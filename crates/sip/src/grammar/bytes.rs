@@ -143,7 +143,8 @@ pub(crate) fn is_ascii(text: &[u8]) -> bool {
     seen.is_ascii() && rest.is_ascii() && words & (ONES << 7) == 0
 }
 
-const ONES: u64 = u64::from_le_bytes([1; 8]);
+/// A one in each of eight bytes.
+pub(crate) const ONES: u64 = u64::from_le_bytes([1; 8]);
 
 #[expect(
     clippy::indexing_slicing,

@@ -53,9 +53,7 @@ impl ServerKey {
     pub(super) const fn short(self) -> u64 {
         (self.0 >> 64) as u64
     }
-}
 
-impl ServerKey {
     /// What may be told to anybody: nothing of the key can be told from it.
     pub(super) const fn fingerprint(self) -> u64 {
         let (low, high) = (self.0 as u64, (self.0 >> 64) as u64);

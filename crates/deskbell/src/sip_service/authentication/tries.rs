@@ -283,35 +283,21 @@ mod tests {
     fn the_phone_that_has_proven_itself_is_never_kept_out() {
         let (tries, now) = (Tries::new(5), Instant::now());
         let (phone, restarted) = (flow(1, 5091), flow(1, 5092));
+        let admitted = |from| tries.admit(tries.key("alice"), from, now);
         tries.handle_right(tries.key("alice"), phone, now);
         for host in 2..200 {
             guess(&tries, "alice", flow(host, 1), now);
         }
-        assert_eq!(
-            tries.admit(tries.key("alice"), phone, now),
-            Admission::Granted
-        );
-        assert_eq!(
-            tries.admit(tries.key("alice"), restarted, now),
-            Admission::Granted
-        );
+        assert_eq!(admitted(phone), Admission::Granted);
+        assert_eq!(admitted(restarted), Admission::Granted);
         // Somebody at the same address, say behind the same NAT.
         for port in 1..20 {
             guess(&tries, "alice", flow(1, port), now);
         }
-        assert_eq!(
-            tries.admit(tries.key("alice"), phone, now),
-            Admission::Granted
-        );
-        assert_eq!(
-            tries.admit(tries.key("alice"), restarted, now),
-            Admission::Refused
-        );
+        assert_eq!(admitted(phone), Admission::Granted);
+        assert_eq!(admitted(restarted), Admission::Refused);
         tries.handle_wrong(tries.key("alice"), phone, now);
-        assert_eq!(
-            tries.admit(tries.key("alice"), phone, now),
-            Admission::Refused
-        );
+        assert_eq!(admitted(phone), Admission::Refused);
     }
 
     /// Security row S9: 500 guesses a second from 50 sources.

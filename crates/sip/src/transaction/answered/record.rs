@@ -11,8 +11,8 @@ use crate::status::StatusCode;
 use crate::transaction::reply;
 use crate::write::response::ResponseBuilder;
 
-/// A view of the bytes of one record: key, the rest of its merge key, branch, time, status, three lengths, then the To tag, a reason of its own,
-/// and all that stands behind the CSeq, with frequent words made short.
+/// A view of the bytes of one record: key, the rest of its merge key, branch, time, status, three lengths, then the To
+/// tag, a reason of its own, and all that stands behind the CSeq, with frequent words made short.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'a> {
     names: Names,
@@ -176,13 +176,13 @@ impl<'a> Pieces<'a> {
         let after = names.after;
         let status = self.status.code() | if self.tells_source { TELLS_SOURCE } else { 0 };
         // In two pieces instead of eight, as each costs a call.
-        let names =
+        let keys =
             u128::from(names.key) | u128::from(names.merge) << 64 | u128::from(names.branch) << 96;
         let rest = u64::from(after)
             | u64::from(status) << 16
             | u64::from(tag_length) << 32
             | u64::from(reason_length) << 40;
-        out.extend_from_slice(&names.to_le_bytes());
+        out.extend_from_slice(&keys.to_le_bytes());
         out.extend_from_slice(&rest.to_le_bytes());
         for text in [self.tag, self.reason] {
             out.extend_from_slice(text);
