@@ -6,6 +6,7 @@ pub(crate) mod table;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
@@ -18,7 +19,9 @@ use serde_json::{Value, json};
 use self::site::{Documents, Kind, Site};
 use crate::load::process::used;
 use crate::watchers::State;
-use crate::watchers::pages::{Heard, Pages};
+use crate::watchers::audience::{Audience, Heard};
+use crate::watchers::pages::Pages;
+use crate::watchers::streams::Streams;
 
 /// How many, how often and for how long.
 #[derive(Debug, clap::Args)]
@@ -32,6 +35,9 @@ pub(crate) struct Plan {
     /// Pages that watch at once; each needs a descriptor at both ends (`ulimit -n`).
     #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
     watchers: Vec<usize>,
+    /// Pages that watch at once over HTTP/2, a hundred of them a connection.
+    #[arg(long, value_delimiter = ',', default_value = "30000")]
+    streams: Vec<usize>,
     /// Changes, one a second, and twenty times as many in the steady stream, every 100 ms.
     #[arg(long, default_value_t = 4)]
     changes: u32,
@@ -55,6 +61,39 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(100);
 /// Connections that ask at once.
 const ASKING: u32 = 64;
+
+/// How pages reach a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    /// HTTP/1.1, each over a connection of its own.
+    Connections,
+    /// HTTP/2, many over one.
+    Streams,
+}
+
+impl Carrier {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "HTTP/1.1",
+            Self::Streams => "HTTP/2",
+        }
+    }
+
+    fn audience(self) -> anyhow::Result<Box<dyn Audience>> {
+        Ok(match self {
+            Self::Connections => Box::new(Pages::new()?),
+            Self::Streams => Box::new(Streams::new()?),
+        })
+    }
+
+    /// Where the server takes it.
+    const fn address(self, site: &Site) -> SocketAddr {
+        match self {
+            Self::Connections => site.http,
+            Self::Streams => site.streams,
+        }
+    }
+}
 
 /// Runs all rounds.
 ///
@@ -81,7 +120,10 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
             let mut lines = Vec::new();
             if kind.is_watched() {
                 for watchers in &plan.watchers {
-                    lines.push(watch(plan, start()?, *watchers)?);
+                    lines.push(watch(plan, start()?, *watchers, Carrier::Connections)?);
+                }
+                for watchers in &plan.streams {
+                    lines.push(watch(plan, start()?, *watchers, Carrier::Streams)?);
                 }
             }
             if kind.is_asked() {
@@ -103,25 +145,20 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// So many pages; a change a second and then one every 100 ms.
-fn watch(plan: &Plan, mut site: Site, watchers: usize) -> anyhow::Result<Value> {
+fn watch(plan: &Plan, mut site: Site, watchers: usize, carrier: Carrier) -> anyhow::Result<Value> {
     site.voice.say(State::Here)?;
     // The first page makes the server open what it keeps open.
-    let mut first = Pages::new()?;
-    first.open(site.http, site.events, 1, State::Here.mark(), PATIENCE)?;
-    first.hear(State::Here.mark(), PATIENCE)?;
+    let (address, mark) = (carrier.address(&site), State::Here.mark());
+    let mut first = carrier.audience()?;
+    first.open(address, site.events, 1, mark, PATIENCE)?;
+    first.hear(mark, PATIENCE)?;
     drop(first);
     thread::sleep(Duration::from_secs(1));
     let before = used(site.server.id());
 
-    let mut pages = Pages::new()?;
-    pages.open(
-        site.http,
-        site.events,
-        watchers,
-        State::Here.mark(),
-        PATIENCE,
-    )?;
-    pages.hear(State::Here.mark(), PATIENCE)?;
+    let mut pages = carrier.audience()?;
+    pages.open(address, site.events, watchers, mark, PATIENCE)?;
+    pages.hear(mark, PATIENCE)?;
     pages.rest(Duration::from_secs(plan.rest))?;
     let rested = used(site.server.id());
 
@@ -136,11 +173,12 @@ fn watch(plan: &Plan, mut site: Site, watchers: usize) -> anyhow::Result<Value> 
     let told = used(site.server.id());
     let deliveries = waits.len() * watchers;
     let work = told.processor.saturating_sub(rested.processor);
-    let steady = steady(plan, &mut site, &mut pages, watchers)?;
+    let steady = steady(plan, &mut site, pages.as_mut(), watchers)?;
     let grown = told.resident.saturating_sub(before.resident) * 1024;
     let mut line = json!({
         "case": "watch",
         "watchers": watchers,
+        "over": carrier.name(),
         "changes": waits.len(),
         "bytes_per_watcher": grown / watchers.max(1) as u64,
         "p50_ms": median(waits.iter().map(|waits| waits.p50)),
@@ -158,7 +196,7 @@ fn watch(plan: &Plan, mut site: Site, watchers: usize) -> anyhow::Result<Value> 
 fn steady(
     plan: &Plan,
     site: &mut Site,
-    pages: &mut Pages,
+    pages: &mut dyn Audience,
     watchers: usize,
 ) -> anyhow::Result<Value> {
     let states: Vec<State> = turns(plan.changes * 20).collect();

@@ -1,7 +1,9 @@
 //! Many web pages that watch one site, and what a rep's PUBLISH costs on its way to all of them.
 //! Must not know the inside of the server.
 
+pub(crate) mod audience;
 pub(crate) mod pages;
+pub(crate) mod streams;
 
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde_json::json;
 
+use self::audience::Audience;
 use self::pages::Pages;
 use crate::compare::contender::{Running, free_address};
 use crate::load::messages::{Answer, Filling, Template, document};

@@ -31,6 +31,8 @@ pub(super) enum Kind {
 pub(super) struct Site {
     pub(super) server: Running,
     pub(super) http: SocketAddr,
+    /// Where it takes HTTP/2.
+    pub(super) streams: SocketAddr,
     /// Where pages watch.
     pub(super) events: &'static str,
     /// Where they ask.
@@ -110,6 +112,7 @@ impl Site {
                 Ok(Self {
                     server,
                     http,
+                    streams: http,
                     events: EVENTS,
                     document: DOCUMENT,
                     document_bytes: documents.here.len(),
@@ -117,13 +120,13 @@ impl Site {
                 })
             }
             Kind::Nchan | Kind::File | Kind::FileBySendfile => {
-                let http = free_address()?;
+                let (http, streams) = (free_address()?, free_address()?);
                 let file = folder.join("nginx.conf");
                 let sendfile = match kind {
                     Kind::FileBySendfile => "on",
                     Kind::Deskbell | Kind::Nchan | Kind::File => "off",
                 };
-                fs::write(&file, nginx(http, folder, sendfile))?;
+                fs::write(&file, nginx(http, streams, folder, sendfile))?;
                 fs::write(folder.join("presence.json"), &documents.here)?;
                 let mut command = pinned(processor);
                 command.args(["nginx", "-c"]).arg(file);
@@ -135,6 +138,7 @@ impl Site {
                 Ok(Self {
                     server,
                     http,
+                    streams,
                     events: "/events",
                     document: "/presence.json",
                     document_bytes: documents.here.len(),
@@ -218,7 +222,7 @@ fn pinned(processor: u32) -> Command {
 }
 
 /// One worker, no log, files that stay open, as many requests over a connection as come.
-fn nginx(http: SocketAddr, folder: &Path, sendfile: &str) -> String {
+fn nginx(http: SocketAddr, streams: SocketAddr, folder: &Path, sendfile: &str) -> String {
     let folder = folder.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {folder}/{kind};\n"))
@@ -229,7 +233,7 @@ fn nginx(http: SocketAddr, folder: &Path, sendfile: &str) -> String {
          events {{ worker_connections 19900; use epoll; multi_accept on; }}\n\
          http {{\naccess_log off;\n{temporary}tcp_nodelay on;\nsendfile {sendfile};\nkeepalive_requests 1000000000;\n\
          keepalive_timeout 3600;\nopen_file_cache max=16;\n\
-         server {{\nlisten {http} backlog=4096;\n\
+         server {{\nlisten {http} backlog=4096;\nlisten {streams} http2 backlog=4096;\n\
          location = /events {{ nchan_subscriber eventsource; nchan_channel_id shop; nchan_eventsource_event presence; \
          nchan_subscriber_first_message -1; nchan_eventsource_ping_interval 15; }}\n\
          location = /publish {{ nchan_publisher; nchan_channel_id shop; nchan_message_buffer_length 100; \

@@ -35,7 +35,7 @@ const ASKING: Columns = &[
 
 /// Both tables.
 pub(crate) fn of(lines: &[Value]) -> String {
-    let mut sizes: Vec<u64> = lines.iter().filter_map(watchers).collect();
+    let mut sizes: Vec<_> = lines.iter().filter_map(watchers).collect();
     sizes.sort_unstable();
     sizes.dedup();
     let mut text = heading("watchers", WATCHING);
@@ -44,7 +44,13 @@ pub(crate) fn of(lines: &[Value]) -> String {
             .iter()
             .filter(|line| watchers(line) == Some(size))
             .collect();
-        write_rows(&mut text, &size.to_string(), &runs, WATCHING);
+        let (carrier, count) = size;
+        write_rows(
+            &mut text,
+            &format!("{count} over {carrier}"),
+            &runs,
+            WATCHING,
+        );
     }
     text.push('\n');
     text += &heading("the document", ASKING);
@@ -56,8 +62,13 @@ pub(crate) fn of(lines: &[Value]) -> String {
     text
 }
 
-fn watchers(line: &Value) -> Option<u64> {
-    line.get("watchers")?.as_u64()
+/// How they reach the server, and how many they are.
+fn watchers(line: &Value) -> Option<(&str, u64)> {
+    let carrier = line.get("over").and_then(Value::as_str);
+    Some((
+        carrier.unwrap_or("HTTP/1.1"),
+        line.get("watchers")?.as_u64()?,
+    ))
 }
 
 fn heading(first: &str, columns: Columns) -> String {
@@ -116,6 +127,7 @@ mod tests {
             watch("nchan", 100.0),
             watch("Deskbell", 51.0),
             watch("Deskbell", 99.0),
+            json!({"case": "watch", "watchers": 1000, "over": "HTTP/2", "contender": "Deskbell", "last_ms": 9}),
             get("Deskbell", 90_000),
             get("nginx, a file", 60_000),
         ]);
@@ -123,13 +135,16 @@ mod tests {
             let row = table.lines().find(|line| line.starts_with(begin));
             row.unwrap_or_else(|| panic!("{table}")).to_owned()
         };
-        assert!(row("| 1000 | Deskbell | 3 |").contains("| 51 (50 to 99) |"));
-        let theirs = row("| 1000 | nchan | 1 |");
+        assert!(row("| 1000 over HTTP/1.1 | Deskbell | 3 |").contains("| 51 (50 to 99) |"));
+        let theirs = row("| 1000 over HTTP/1.1 | nchan | 1 |");
         assert!(
             theirs.contains("| 100 (100 to 100); Deskbell 0.51 times |"),
             "{theirs}"
         );
         assert!(theirs.contains("; Deskbell 1.00 times |"), "{theirs}");
+        assert!(
+            row("| 1000 over HTTP/2 | Deskbell | 1 |").contains("| 9.0000 (9.0000 to 9.0000) |")
+        );
         let theirs = row("| GET, 64 connections | nginx, a file | 1 |");
         assert!(theirs.contains("Deskbell 1.50 times"), "{theirs}");
     }

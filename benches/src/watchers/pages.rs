@@ -1,4 +1,4 @@
-//! Open streams of presence, read by one thread. Must not know what makes the server speak.
+//! Open streams of presence, a connection each, read by one thread. Must not know what makes the server speak.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use memchr::memmem;
 use rustix::event::{Timespec, epoll};
+
+use super::audience::{Audience, Heard, Reading};
 
 /// All pages that are open.
 pub(crate) struct Pages {
@@ -22,18 +24,8 @@ pub(crate) struct Pages {
 
 struct Page {
     stream: TcpStream,
-    /// What came of an event that is not whole.
-    rest: Vec<u8>,
+    reading: Reading,
     has_heard: bool,
-}
-
-/// When the first and the last of all pages heard.
-#[derive(Clone, Debug)]
-pub(crate) struct Heard {
-    pub(crate) first: Instant,
-    pub(crate) last: Instant,
-    /// Each of them, in order.
-    pub(crate) all: Vec<Instant>,
 }
 
 /// Pages that are looked at in one turn.
@@ -61,78 +53,6 @@ impl Pages {
             heard_at: Vec::new(),
             events: 0,
         })
-    }
-
-    /// Opens so many more, which hear an event with that mark before long.
-    pub(crate) fn open(
-        &mut self,
-        server: SocketAddr,
-        path: &str,
-        count: usize,
-        mark: &str,
-        patience: Duration,
-    ) -> anyhow::Result<()> {
-        let finder = memmem::Finder::new(mark);
-        let mut arriving = 0;
-        let request = request(path);
-        for opened in 0..count {
-            let mut stream = TcpStream::connect(server)
-                .with_context(|| format!("failed to open page {opened}"))?;
-            stream.write_all(request.as_bytes())?;
-            stream.set_nonblocking(true)?;
-            let place = epoll::EventData::new_u64(self.pages.len() as u64);
-            epoll::add(&self.poll, &stream, place, epoll::EventFlags::IN)?;
-            self.pages.push(Page {
-                stream,
-                rest: Vec::new(),
-                has_heard: false,
-            });
-            arriving += 1;
-            let asked = Instant::now();
-            while arriving > ARRIVING {
-                let left = patience
-                    .checked_sub(asked.elapsed())
-                    .with_context(|| format!("page {opened} waits for its turn"))?;
-                arriving -= self.look(Some(left), Some(&finder))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads until every page has had an event with that mark.
-    pub(crate) fn hear(&mut self, mark: &str, patience: Duration) -> anyhow::Result<Heard> {
-        let begun = Instant::now();
-        let finder = memmem::Finder::new(mark);
-        let mut missing = self.pages.iter().filter(|page| !page.has_heard).count();
-        while missing > 0 {
-            let left = patience
-                .checked_sub(begun.elapsed())
-                .with_context(|| format!("{missing} pages did not hear within {patience:?}"))?;
-            missing -= self.look(Some(left), Some(&finder))?;
-        }
-        for page in &mut self.pages {
-            page.has_heard = false;
-        }
-        let all = std::mem::take(&mut self.heard_at);
-        Ok(Heard {
-            first: all.first().copied().unwrap_or(begun),
-            last: all.last().copied().unwrap_or(begun),
-            all,
-        })
-    }
-
-    /// Events with data that have come so far, to all pages together.
-    pub(crate) const fn events(&self) -> u64 {
-        self.events
-    }
-
-    /// Reads what comes for so long.
-    pub(crate) fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        while let Some(left) = time.checked_sub(begun.elapsed()) {
-            self.look(Some(left), None)?;
-        }
-        Ok(())
     }
 
     /// Reads one turn of those that have something; returns how many of them heard the mark for the first time.
@@ -167,6 +87,71 @@ impl Pages {
     }
 }
 
+impl Audience for Pages {
+    fn open(
+        &mut self,
+        server: SocketAddr,
+        path: &str,
+        count: usize,
+        mark: &str,
+        patience: Duration,
+    ) -> anyhow::Result<()> {
+        let finder = memmem::Finder::new(mark);
+        let mut arriving = 0;
+        let request = request(path);
+        for opened in 0..count {
+            let mut stream = TcpStream::connect(server)
+                .with_context(|| format!("failed to open page {opened}"))?;
+            stream.write_all(request.as_bytes())?;
+            stream.set_nonblocking(true)?;
+            let place = epoll::EventData::new_u64(self.pages.len() as u64);
+            epoll::add(&self.poll, &stream, place, epoll::EventFlags::IN)?;
+            self.pages.push(Page {
+                stream,
+                reading: Reading::default(),
+                has_heard: false,
+            });
+            arriving += 1;
+            let asked = Instant::now();
+            while arriving > ARRIVING {
+                let left = patience
+                    .checked_sub(asked.elapsed())
+                    .with_context(|| format!("page {opened} waits for its turn"))?;
+                arriving -= self.look(Some(left), Some(&finder))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, mark: &str, patience: Duration) -> anyhow::Result<Heard> {
+        let begun = Instant::now();
+        let finder = memmem::Finder::new(mark);
+        let mut missing = self.pages.iter().filter(|page| !page.has_heard).count();
+        while missing > 0 {
+            let left = patience
+                .checked_sub(begun.elapsed())
+                .with_context(|| format!("{missing} pages did not hear within {patience:?}"))?;
+            missing -= self.look(Some(left), Some(&finder))?;
+        }
+        for page in &mut self.pages {
+            page.has_heard = false;
+        }
+        Ok(Heard::of(std::mem::take(&mut self.heard_at), begun))
+    }
+
+    fn events(&self) -> u64 {
+        self.events
+    }
+
+    fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while let Some(left) = time.checked_sub(begun.elapsed()) {
+            self.look(Some(left), None)?;
+        }
+        Ok(())
+    }
+}
+
 impl Page {
     /// How many events with data came, and whether the mark is in them.
     fn read(
@@ -180,21 +165,8 @@ impl Page {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok((0, false)),
             Err(error) => return Err(error.into()),
         };
-        self.rest
-            .extend_from_slice(buffer.get(..length).unwrap_or_default());
-        let Some(end) = memmem::rfind(&self.rest, b"\n\n") else {
-            return Ok((0, false));
-        };
-        let whole = self.rest.get(..end).unwrap_or_default();
-        let hears = mark.is_some_and(|mark| mark.find(whole).is_some());
-        // The text of a document has no line of its own that begins so.
-        let events = memmem::find_iter(whole, "data: ").count() as u64;
-        self.rest.drain(..end + 2);
-        if self.rest.is_empty() {
-            // Ten thousand pages should not hold what they have read.
-            self.rest = Vec::new();
-        }
-        Ok((events, hears))
+        let bytes = buffer.get(..length).unwrap_or_default();
+        Ok(self.reading.take(bytes, mark))
     }
 }
 
