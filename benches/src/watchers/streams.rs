@@ -109,7 +109,8 @@ impl Audience for Streams {
 
     fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
         self.heard.state().wait_for(None);
-        self.runtime.block_on(tokio::time::sleep(time));
+        self.runtime
+            .block_on(async { tokio::time::sleep(time).await });
         self.heard.state().check()
     }
 }
@@ -263,7 +264,7 @@ mod tests {
         streams.open(address, "/", 3, "mark", PATIENCE).unwrap();
         let heard = streams.hear("mark", PATIENCE).unwrap();
         assert_eq!((heard.all.len(), streams.events()), (3, 6));
-        let ended = streams.hear("other", PATIENCE).unwrap_err();
+        let ended = streams.rest(Duration::from_millis(20)).unwrap_err();
         assert_eq!(ended.to_string(), "the server closed a stream");
     }
 
