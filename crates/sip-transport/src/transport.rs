@@ -389,20 +389,35 @@ fn bind_udp(
     let first = open()?;
     first.bind(&listen.address.into())?;
     let local = first.local_addr()?;
-    let mut sockets = vec![first];
-    for _ in 1..count.get() {
+    if count.get() > 1 {
         // The first is bound without it, and lets the others in only now: an address that a server of the same user has
         // is in use, however many sockets that one has there.
-        if let [first] = sockets.as_slice() {
-            first.set_reuse_port(true)?;
-        }
+        first.set_reuse_port(true)?;
+    }
+    let sockets = with_more(first, count.get().into(), || {
         let socket = open()?;
         socket.set_reuse_port(true)?;
         socket.bind(&local)?;
-        sockets.push(socket);
-    }
+        Ok(socket)
+    });
     let local = local.as_socket().ok_or(io::ErrorKind::Unsupported)?;
     Ok((sockets.into_iter().map(UdpSocket::from).collect(), local))
+}
+
+/// As many as wanted, or as the system gives: fewer of them serve an address as well.
+fn with_more<S>(first: S, wanted: usize, mut open: impl FnMut() -> io::Result<S>) -> Vec<S> {
+    let mut sockets = vec![first];
+    while sockets.len() < wanted {
+        match open() {
+            Ok(socket) => sockets.push(socket),
+            Err(error) => {
+                let opened = sockets.len();
+                warn!(%error, opened, wanted, "a UDP address has fewer sockets than wanted");
+                break;
+            }
+        }
+    }
+    sockets
 }
 
 fn bind_tcp(listen: Listen) -> io::Result<(TcpListener, SocketAddr)> {
@@ -440,4 +455,30 @@ fn bind_error(listen: Listen, source: io::Error) -> BindError {
 
 fn scheme(protocol: Protocol) -> String {
     protocol.as_str().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::with_more;
+
+    #[test]
+    fn sockets_are_as_many_as_the_system_gives() {
+        let sockets = |wanted, given| {
+            let mut next = 0;
+            let open = || {
+                next += 1;
+                let is_given = next < given;
+                is_given
+                    .then_some(next)
+                    .ok_or(io::ErrorKind::AddrInUse.into())
+            };
+            with_more(0, wanted, open)
+        };
+        assert_eq!(sockets(1, 1), [0]);
+        assert_eq!(sockets(3, 9), [0, 1, 2]);
+        assert_eq!(sockets(4, 3), [0, 1, 2]);
+        assert_eq!(sockets(4, 1), [0]);
+    }
 }
