@@ -232,7 +232,7 @@ fn nginx(http: SocketAddr, streams: SocketAddr, folder: &Path, sendfile: &str) -
          pid {folder}/nginx.pid;\nerror_log {folder}/nginx.log crit;\n\
          events {{ worker_connections 19900; use epoll; multi_accept on; }}\n\
          http {{\naccess_log off;\n{temporary}tcp_nodelay on;\nsendfile {sendfile};\nkeepalive_requests 1000000000;\n\
-         keepalive_timeout 3600;\nopen_file_cache max=16;\n\
+         keepalive_timeout 3600;\nsend_timeout 600;\nopen_file_cache max=16;\n\
          server {{\nlisten {http} backlog=4096;\nlisten {streams} http2 backlog=4096;\n\
          location = /events {{ nchan_subscriber eventsource; nchan_channel_id shop; nchan_eventsource_event presence; \
          nchan_subscriber_first_message -1; nchan_eventsource_ping_interval 15; }}\n\

@@ -89,7 +89,13 @@ fn write_rows(text: &mut String, first: &str, runs: &[&Value], columns: Columns)
     let ours = of_contender(runs, OURS);
     for name in contenders {
         let runs = of_contender(runs, name);
-        *text += &format!("| {first} | {name} | {} |", runs.len());
+        *text += &format!("| {first} | {name} | {}", runs.len());
+        let broke_off = runs.iter().filter(|run| run.get("broke_off").is_some());
+        match broke_off.count() {
+            0 => {}
+            count => *text += &format!(", {count} broke off"),
+        }
+        *text += " |";
         for (_, field) in columns {
             let Some((least, median, most)) = spread(&runs, field) else {
                 *text += " |";
@@ -128,6 +134,7 @@ mod tests {
             watch("Deskbell", 51.0),
             watch("Deskbell", 99.0),
             json!({"case": "watch", "watchers": 1000, "over": "HTTP/2", "contender": "Deskbell", "last_ms": 9}),
+            json!({"case": "watch", "watchers": 1000, "over": "HTTP/2", "contender": "nchan", "broke_off": "reset"}),
             get("Deskbell", 90_000),
             get("nginx, a file", 60_000),
         ]);
@@ -144,6 +151,10 @@ mod tests {
         assert!(theirs.contains("; Deskbell 1.00 times |"), "{theirs}");
         assert!(
             row("| 1000 over HTTP/2 | Deskbell | 1 |").contains("| 9.0000 (9.0000 to 9.0000) |")
+        );
+        assert!(
+            row("| 1000 over HTTP/2 | nchan | 1, 1 broke off |")
+                .ends_with("broke off | | | | | | | | | |")
         );
         let theirs = row("| GET, 64 connections | nginx, a file | 1 |");
         assert!(theirs.contains("Deskbell 1.50 times"), "{theirs}");
