@@ -3,13 +3,17 @@
 
 use std::{
     hint::black_box,
+    sync::Barrier,
+    thread,
     time::{Duration, Instant},
 };
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use presence::{Activity, Basic, Document, EntityTag, PresentityId, Publish, Store, StoreConfig};
 
 const REPS: usize = 1_000;
+/// Prime to the numbers of reps, and far enough that no cache fetches ahead.
+const STRIDE: usize = 7_919;
 
 /// A store in which every rep has one publication.
 struct Filled {
@@ -21,8 +25,12 @@ struct Filled {
 
 impl Filled {
     fn new() -> Self {
+        Self::of(REPS)
+    }
+
+    fn of(reps: usize) -> Self {
         let (store, now) = (Store::new(StoreConfig::new([1; 16])), Instant::now());
-        let reps = (0..REPS)
+        let reps = (0..reps)
             .map(|number| {
                 let rep = PresentityId::new(&format!("rep{number}"));
                 let published = store.publish(&rep, initial(), now);
@@ -40,6 +48,36 @@ impl Filled {
         }
     }
 
+    /// Each thread refreshes so often, one of its own reps after the other.
+    fn refresh_at_once(&mut self, threads: usize, rounds: u64) -> Duration {
+        let (store, now) = (&self.store, self.now);
+        let share = self.reps.len() / threads;
+        let start = Barrier::new(threads + 1);
+        thread::scope(|scope| {
+            let working: Vec<_> = self
+                .reps
+                .chunks_mut(share)
+                .map(|reps| {
+                    let start = &start;
+                    scope.spawn(move || {
+                        start.wait();
+                        let mut place = 0;
+                        for _ in 0..rounds {
+                            refresh(store, reps, place, now);
+                            place = (place + STRIDE) % reps.len();
+                        }
+                    })
+                })
+                .collect();
+            start.wait();
+            let begun = Instant::now();
+            for thread in working {
+                thread.join().unwrap_or_else(|_| panic!("a thread failed"));
+            }
+            begun.elapsed()
+        })
+    }
+
     /// Renews the publication of one rep after the other.
     fn renew(&mut self, publish: impl FnOnce(&str) -> Publish<'_>) {
         self.next = (self.next + 1) % REPS;
@@ -51,6 +89,21 @@ impl Filled {
             .unwrap_or_else(|error| panic!("failed to publish: {error}"))
             .entity_tag;
     }
+}
+
+fn refresh(store: &Store, reps: &mut [(PresentityId, EntityTag)], place: usize, now: Instant) {
+    let Some((rep, tag)) = reps.get_mut(place) else {
+        return;
+    };
+    let publish = Publish::Refresh {
+        entity_tag: &tag.to_string(),
+        lifetime: None,
+        publisher: None,
+    };
+    let published = store.publish(rep, publish, now);
+    *tag = published
+        .unwrap_or_else(|error| panic!("failed to publish: {error}"))
+        .entity_tag;
 }
 
 fn free() -> Document {
@@ -135,5 +188,21 @@ fn document(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, store, document);
+/// Refreshes of presentities of their own by one thread and by two at once, of few presentities and of more than the
+/// processor's caches hold; the time is that of as many refreshes as there are threads.
+fn threads(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("store, refresh");
+    for (heat, reps) in [("hot", 16), ("cold", 200_000)] {
+        let mut filled = Filled::of(reps);
+        for threads in [1, 2] {
+            group.throughput(Throughput::Elements(threads as u64));
+            group.bench_function(format!("{heat}, threads: {threads}"), |bencher| {
+                bencher.iter_custom(|rounds| filled.refresh_at_once(threads, rounds));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, store, threads, document);
 criterion_main!(benches);

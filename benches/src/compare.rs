@@ -22,6 +22,7 @@ pub(crate) use self::growth::Growth;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::strict::Strict;
 use crate::pages;
+use crate::peers;
 
 /// Whom to compare, how often and for how long.
 #[derive(Debug, clap::Args)]
@@ -231,6 +232,7 @@ pub(crate) fn run(compare: &Compare) -> anyhow::Result<()> {
         .create(true)
         .append(true)
         .open(&compare.raw)?;
+    peers::need("kamailio", "kamailio")?;
     let machine = machine::describe(&compare.deskbell)?;
     for round in 0..compare.rounds {
         // Each round begins with another one, so that none is always first.

@@ -5,6 +5,7 @@ mod compare;
 mod echo;
 mod load;
 mod pages;
+mod peers;
 mod watchers;
 
 use std::process::ExitCode;

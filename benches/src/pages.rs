@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use self::site::{Documents, Kind, Site};
 use crate::load::process::used;
+use crate::peers;
 use crate::watchers::State;
 use crate::watchers::audience::{Audience, Heard};
 use crate::watchers::pages::Pages;
@@ -100,6 +101,9 @@ impl Carrier {
 /// # Errors
 /// Where a server does not start, a page does not hear what it should, or an answer is none.
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
+    // The module comes with nginx.
+    peers::need(site::MODULE, "libnginx-mod-nchan")?;
+    peers::need("wrk", "wrk")?;
     let mut processors = CpuSet::new();
     processors.set(usize::from(plan.processor == 0));
     sched_setaffinity(None, &processors).context("failed to take the other processor")?;

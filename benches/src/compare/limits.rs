@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 
 use super::contender::Contender;
 use super::{Digest, Pace, Run, load_from, table};
+use crate::peers;
 
 /// How long to look.
 #[derive(Debug, clap::Args)]
@@ -158,6 +159,7 @@ impl Work {
 /// # Errors
 /// Where there is no perf, the server does not start, a run fails, or the page has no marks.
 pub(crate) fn run(limits: &Limits) -> anyhow::Result<()> {
+    peers::need("perf", "linux-perf")?;
     let folder = std::env::temp_dir().join(format!("benches-limits-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     let mut columns = Vec::new();

@@ -62,7 +62,8 @@ pub(super) struct Documents {
 
 /// Where Deskbell has the state of the site.
 const DOCUMENT: &str = "/v1/sites/shop/presence";
-const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+/// nchan, as Debian lays it.
+pub(super) const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
 impl Kind {
     pub(super) const ALL: [Self; 4] = [
