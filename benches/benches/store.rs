@@ -192,7 +192,7 @@ fn document(criterion: &mut Criterion) {
 /// processor's caches hold; the time is that of as many refreshes as there are threads.
 fn threads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("store, refresh");
-    for (heat, reps) in [("hot", 16), ("cold", 200_000)] {
+    for (heat, reps) in [("hot", 16), ("cold", 100_000)] {
         let mut filled = Filled::of(reps);
         for threads in [1, 2] {
             group.throughput(Throughput::Elements(threads as u64));
