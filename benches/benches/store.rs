@@ -63,7 +63,9 @@ impl Filled {
                         start.wait();
                         let mut place = 0;
                         for _ in 0..rounds {
-                            refresh(store, reps, place, now);
+                            if let Some((rep, tag)) = reps.get_mut(place) {
+                                renew(store, rep, tag, refresh, now);
+                            }
                             place = (place + STRIDE) % reps.len();
                         }
                     })
@@ -84,26 +86,29 @@ impl Filled {
         let Some((rep, tag)) = self.reps.get_mut(self.next) else {
             return;
         };
-        let published = self.store.publish(rep, publish(&tag.to_string()), self.now);
-        *tag = published
-            .unwrap_or_else(|error| panic!("failed to publish: {error}"))
-            .entity_tag;
+        renew(&self.store, rep, tag, publish, self.now);
     }
 }
 
-fn refresh(store: &Store, reps: &mut [(PresentityId, EntityTag)], place: usize, now: Instant) {
-    let Some((rep, tag)) = reps.get_mut(place) else {
-        return;
-    };
-    let publish = Publish::Refresh {
-        entity_tag: &tag.to_string(),
-        lifetime: None,
-        publisher: None,
-    };
-    let published = store.publish(rep, publish, now);
+fn renew(
+    store: &Store,
+    rep: &PresentityId,
+    tag: &mut EntityTag,
+    publish: impl FnOnce(&str) -> Publish<'_>,
+    now: Instant,
+) {
+    let published = store.publish(rep, publish(&tag.to_string()), now);
     *tag = published
         .unwrap_or_else(|error| panic!("failed to publish: {error}"))
         .entity_tag;
+}
+
+fn refresh(entity_tag: &str) -> Publish<'_> {
+    Publish::Refresh {
+        entity_tag,
+        lifetime: None,
+        publisher: None,
+    }
 }
 
 fn free() -> Document {
@@ -126,11 +131,7 @@ fn store(criterion: &mut Criterion) {
     let mut filled = Filled::new();
     group.bench_function("refresh", |bencher| {
         bencher.iter(|| {
-            filled.renew(|entity_tag| Publish::Refresh {
-                entity_tag,
-                lifetime: None,
-                publisher: None,
-            });
+            filled.renew(refresh);
         });
     });
     let mut round = 0_usize;

@@ -15,7 +15,7 @@ pub(super) fn describe(deskbell: &Path) -> anyhow::Result<String> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     Ok(format!(
-        "{} virtual processors ({}), Linux {}, {}, {}",
+        "{} processors ({}), Linux {}, {}, {}",
         available_parallelism()?,
         model(&processors),
         number(&kernel),

@@ -41,7 +41,7 @@ const KEYS: [&str; 16] = {
 };
 
 /// More than processors that one address could keep at work.
-const MOST_UDP_SOCKETS: u32 = 64;
+const MOST_UDP_SOCKETS: NonZero<u8> = NonZero::new(64).unwrap();
 
 const DEFAULT_LOGIN_TRIES: u32 = 5;
 
@@ -76,8 +76,9 @@ pub(super) fn read(
             .and_then(|listen| read_listen(&listen))
             .unwrap_or_else(default_listen),
         udp_sockets: value("udp_sockets")
-            .and_then(|sockets| sockets.whole(1..=MOST_UDP_SOCKETS))
-            .map_or_else(one_a_processor, udp_sockets),
+            .and_then(|sockets| sockets.whole(1..=MOST_UDP_SOCKETS.get().into()))
+            .and_then(NonZero::new)
+            .map_or_else(one_a_processor, as_many),
         digest: digest::read(sip),
         expires: value("expires")
             .and_then(|expires| read_expires(&expires))
@@ -195,15 +196,17 @@ fn read_listener(value: &Value<'_>) -> Option<Listen> {
     Some(Listen { protocol, address })
 }
 
+/// One where the system does not say how many processors there are.
 fn one_a_processor() -> NonZero<u8> {
-    let processors = available_parallelism().map_or(1, usize::from);
-    udp_sockets(u32::try_from(processors).unwrap_or(MOST_UDP_SOCKETS))
+    available_parallelism().map_or(NonZero::<u8>::MIN, as_many)
 }
 
-/// As many as there may be.
-fn udp_sockets(wanted: u32) -> NonZero<u8> {
-    let sockets = u8::try_from(wanted.min(MOST_UDP_SOCKETS)).ok();
-    sockets.and_then(NonZero::new).unwrap_or(NonZero::<u8>::MIN)
+/// So many, or as many as there may be.
+fn as_many<N>(wanted: N) -> NonZero<u8>
+where
+    NonZero<u8>: TryFrom<N>,
+{
+    NonZero::try_from(wanted).map_or(MOST_UDP_SOCKETS, |wanted| wanted.min(MOST_UDP_SOCKETS))
 }
 
 fn read_expires(value: &Value<'_>) -> Option<ExpiresBounds> {

@@ -166,12 +166,16 @@ fn told(group: &GroupSnapshot) -> Composed {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use helpdesk::{SiteId, SiteSnapshot, SkillId, TierId};
 
     use super::*;
 
-    fn group(tier: &str, state: GroupState, counts: [u32; 5]) -> GroupSnapshot {
+    pub(in crate::sip_service) fn group(
+        tier: &str,
+        state: GroupState,
+        counts: [u32; 5],
+    ) -> GroupSnapshot {
         let [available, busy, away, offline, queued] = counts;
         GroupSnapshot {
             skill: SkillId::new("cameras"),
@@ -188,7 +192,7 @@ mod tests {
         }
     }
 
-    fn snapshot(groups: Vec<GroupSnapshot>) -> Snapshot {
+    pub(in crate::sip_service) fn snapshot(groups: Vec<GroupSnapshot>) -> Snapshot {
         Snapshot {
             version: 1,
             at_unix_ms: 0,
@@ -203,7 +207,7 @@ mod tests {
         GroupStates::of(&snapshot(groups))
     }
 
-    fn name(tier: Option<&str>) -> GroupName {
+    pub(in crate::sip_service) fn name(tier: Option<&str>) -> GroupName {
         GroupName {
             skill: SkillId::new("cameras"),
             tier: tier.map(TierId::new),

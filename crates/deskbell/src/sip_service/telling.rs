@@ -360,45 +360,26 @@ fn difference(
 
 #[cfg(test)]
 mod tests {
-    use helpdesk::{GroupSnapshot, GroupState, SiteId, SiteSnapshot, SkillId, TierId};
+    use helpdesk::GroupState;
     use presence::StoreConfig;
     use sip::Method;
     use sip::subscription::Config;
 
-    use super::super::directory::GroupName;
+    use super::super::group_states::tests::{group, name, snapshot};
     use super::*;
 
     const ADDRESS: &str = "sip:cameras@shop.example";
 
-    fn snapshot(available: u32) -> Snapshot {
-        let group = GroupSnapshot {
-            skill: SkillId::new("cameras"),
-            tier: TierId::new("gold"),
-            state: GroupState::Available,
-            available,
-            busy: 0,
-            away: 0,
-            offline: 0,
-            queued: 0,
-            opens_unix_ms: None,
-            next_rep: None,
-            wait: None,
-        };
-        Snapshot {
-            version: available.into(),
-            at_unix_ms: 0,
-            sites: vec![SiteSnapshot {
-                site: SiteId::new("shop"),
-                groups: [group].into_iter().collect(),
-            }],
-        }
+    fn available(count: u32) -> Snapshot {
+        snapshot(vec![group(
+            "gold",
+            GroupState::Available,
+            [count, 0, 0, 0, 0],
+        )])
     }
 
     fn told(telling: &mut Telling, subscription: u64, address: &str) -> String {
-        let group = Watched::Group(GroupName {
-            skill: SkillId::new("cameras"),
-            tier: None,
-        });
+        let group = Watched::Group(name(None));
         let occasion = Occasion {
             subscription: SubscriptionId(subscription),
             resource: &group,
@@ -415,20 +396,20 @@ mod tests {
     #[test]
     fn those_who_are_told_the_same_in_one_round_are_told_one_document() {
         let store = Arc::new(Store::new(StoreConfig::new([7; 16])));
-        let mut telling = Telling::new(store, &snapshot(1));
+        let mut telling = Telling::new(store, &available(1));
         let first = told(&mut telling, 1, ADDRESS);
         assert!(
             first.contains("SIP-ETag") && first.contains("<tuple"),
             "{first}"
         );
-        telling.handle_snapshot(&snapshot(2));
+        telling.handle_snapshot(&available(2));
         assert_eq!(told(&mut telling, 2, ADDRESS), first, "written once");
         let other = told(&mut telling, 3, "sip:cameras@192.0.2.1");
         assert!(other.contains("sip:cameras@192.0.2.1"), "{other}");
         telling.forget_document();
         let newer = told(&mut telling, 1, ADDRESS);
         assert_ne!(newer, first);
-        telling.handle_snapshot(&snapshot(3));
+        telling.handle_snapshot(&available(3));
         assert_eq!(told(&mut telling, 2, ADDRESS), newer);
         telling.forget_document();
         assert_ne!(told(&mut telling, 2, ADDRESS), newer);
