@@ -159,9 +159,9 @@ fn a_shopper_who_comes_back_is_known_and_forgotten_at_a_word() {
     shopper.ask("Sam", "which camera for birds?").unwrap();
     alice.wait_text("which camera for birds?", LIMIT).unwrap();
     // The phone has taken the line, so that the page may say so.
-    shopper.wait_panel("Delivered", LIMIT).unwrap();
-    alice.say("how far away are they?").unwrap();
     shopper.wait_panel("On Alice’s phone", LIMIT).unwrap();
+    alice.say("how far away are they?").unwrap();
+    shopper.wait_panel("how far away are they?", LIMIT).unwrap();
     shopper.end().unwrap();
     shopper.press("Escape").unwrap();
 

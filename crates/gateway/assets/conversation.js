@@ -900,8 +900,8 @@ export class Conversation {
     this.#state = frame;
     if (typeof frame.rep === 'string') this.#repName = frame.rep;
     this.#drawState();
-    // Asked once for each rep, so that the cookie knows whom to bring the shopper back to.
-    if (frame.state === 'open' && frame.rep !== before.rep) {
+    // Asked once for each rep who answers, so that the cookie knows whom to bring the shopper back to. Who is asked is named before.
+    if (frame.state === 'open' && (before.state !== 'open' || frame.rep !== before.rep)) {
       this.#ticket(this.#session, '').catch(() => {});
       this.#rating().catch(() => {});
     }

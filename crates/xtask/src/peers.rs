@@ -62,11 +62,6 @@ const PEERS: [Peer; 10] = [
 /// Debian keeps it out of the path, in a folder of its version.
 const POSTGRES: &str = "postgres";
 
-/// Whether the build machine runs us, where skipping is failing.
-pub(crate) fn is_build_machine() -> bool {
-    std::env::var("CI").is_ok_and(|value| value == "true")
-}
-
 /// Installs what is missing, and returns the packages that still are.
 pub(crate) fn ensure() -> anyhow::Result<Vec<String>> {
     let missing = missing_packages();

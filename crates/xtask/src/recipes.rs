@@ -128,7 +128,7 @@ fn peers_present() -> anyhow::Result<StepResult> {
     }
     let verdict = if missing.is_empty() {
         Verdict::Passed
-    } else if peers::is_build_machine() {
+    } else if shell::is_build_machine() {
         Verdict::Failed(format!("needs {}", missing.join(", ")))
     } else {
         Verdict::Skipped(format!("needs {}", missing.join(", ")))
@@ -226,7 +226,7 @@ fn count(command: &mut Command) -> anyhow::Result<StepResult> {
 
 /// Without this peer the step cannot be run.
 fn missing(peer: &str) -> Verdict {
-    let verdict = if peers::is_build_machine() {
+    let verdict = if shell::is_build_machine() {
         Verdict::Failed
     } else {
         Verdict::Skipped
