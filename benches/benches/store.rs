@@ -11,6 +11,10 @@ use std::{
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use presence::{Activity, Basic, Document, EntityTag, PresentityId, Publish, Store, StoreConfig};
 
+/// The server's: another one has threads wait for each other where they give back what they replace.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const REPS: usize = 1_000;
 /// Prime to the numbers of reps, and far enough that no cache fetches ahead.
 const STRIDE: usize = 7_919;
