@@ -164,7 +164,7 @@ pub(crate) fn run(limits: &Limits) -> anyhow::Result<()> {
     fs::create_dir_all(&folder)?;
     let mut columns = Vec::new();
     for run in Run::ALL {
-        if run.pace == Pace::Open || !Contender::Deskbell.takes(run) {
+        if run.pace != Pace::Closed || !Contender::Deskbell.takes(run) {
             continue;
         }
         let shares = look(limits, &folder, run).with_context(|| title(run))?;
