@@ -7,7 +7,7 @@ pub(crate) mod table;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -128,7 +128,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
                     (Carrier::Streams, &plan.streams),
                 ] {
                     for watchers in sizes {
-                        lines.push(told(plan, start()?, *watchers, carrier));
+                        lines.push(told(plan, start()?, *watchers, carrier, &folder));
                     }
                 }
             }
@@ -150,14 +150,17 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a run comes to. One that breaks off is told as one: what a server cannot bear is a figure too.
-fn told(plan: &Plan, site: Site, watchers: usize, carrier: Carrier) -> Value {
+/// What a run comes to. One that breaks off is told as one, with the last that nginx wrote down: what a server cannot bear
+/// is a figure too.
+fn told(plan: &Plan, site: Site, watchers: usize, carrier: Carrier, folder: &Path) -> Value {
     watch(plan, site, watchers, carrier).unwrap_or_else(|why| {
+        let log = fs::read_to_string(folder.join(site::LOG)).unwrap_or_default();
         json!({
             "case": "watch",
             "watchers": watchers,
             "over": carrier.name(),
             "broke_off": format!("{why:#}"),
+            "server_log": log.lines().last(),
         })
     })
 }

@@ -65,6 +65,9 @@ const DOCUMENT: &str = "/v1/sites/shop/presence";
 /// nchan, as Debian lays it.
 pub(super) const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
+/// What nginx writes down of a run, in its folder.
+pub(super) const LOG: &str = "nginx.log";
+
 impl Kind {
     pub(super) const ALL: [Self; 4] = [
         Self::Deskbell,
@@ -128,6 +131,7 @@ impl Site {
                     Kind::Deskbell | Kind::Nchan | Kind::File => "off",
                 };
                 fs::write(&file, nginx(http, streams, folder, sendfile))?;
+                fs::write(folder.join(LOG), "")?;
                 fs::write(folder.join("presence.json"), &documents.here)?;
                 let mut command = pinned(processor);
                 command.args(["nginx", "-c"]).arg(file);
@@ -230,7 +234,7 @@ fn nginx(http: SocketAddr, streams: SocketAddr, folder: &Path, sendfile: &str) -
         .concat();
     format!(
         "load_module {MODULE};\nuser root;\nworker_processes 1;\nworker_rlimit_nofile 20000;\ndaemon off;\n\
-         pid {folder}/nginx.pid;\nerror_log {folder}/nginx.log crit;\n\
+         pid {folder}/nginx.pid;\nerror_log {folder}/{LOG} crit;\n\
          events {{ worker_connections 19900; use epoll; multi_accept on; }}\n\
          http {{\naccess_log off;\n{temporary}tcp_nodelay on;\nsendfile {sendfile};\nkeepalive_requests 1000000000;\n\
          keepalive_timeout 3600;\nsend_timeout 600;\nopen_file_cache max=16;\n\
