@@ -109,6 +109,8 @@ impl Site {
         processor: u32,
         documents: &Documents,
     ) -> anyhow::Result<Self> {
+        // Nobody shall read what nginx wrote down of a run before.
+        fs::write(folder.join(LOG), "")?;
         match kind {
             Kind::Deskbell => {
                 let (server, http, mut rep) = start_deskbell(deskbell, folder, processor)?;
@@ -131,7 +133,6 @@ impl Site {
                     Kind::Deskbell | Kind::Nchan | Kind::File => "off",
                 };
                 fs::write(&file, nginx(http, streams, folder, sendfile))?;
-                fs::write(folder.join(LOG), "")?;
                 fs::write(folder.join("presence.json"), &documents.here)?;
                 let mut command = pinned(processor);
                 command.args(["nginx", "-c"]).arg(file);
