@@ -2,6 +2,7 @@
 //! buckets that are dropped whole. Must not know transactions that still await something.
 
 mod bucket;
+mod page;
 mod record;
 
 use std::collections::VecDeque;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use self::bucket::{Bucket, Found};
+use self::page::Spare;
 use super::key::{BranchKey, Identity};
 use super::merged::Novelty;
 use crate::message::Request;
@@ -24,6 +26,7 @@ pub(super) struct Answered {
     /// How long a bucket takes in what is answered. A request is looked up in each bucket, so that there are few.
     span: Duration,
     buckets: VecDeque<Bucket>,
+    spare: Spare,
     len: usize,
 }
 
@@ -46,6 +49,7 @@ impl Answered {
             lifetime,
             span: (lifetime / BUCKETS).min(LONGEST_SPAN),
             buckets: VecDeque::new(),
+            spare: Spare::default(),
             len: 0,
         }
     }
@@ -66,7 +70,7 @@ impl Answered {
         let Some(newest) = self.buckets.back_mut() else {
             return;
         };
-        if newest.insert(identity, branch, response, now) {
+        if newest.insert(identity, branch, response, now, &mut self.spare) {
             self.len += 1;
         } else if newest.count() == 0 {
             self.buckets.pop_back();
@@ -105,7 +109,7 @@ impl Answered {
         let Some(oldest) = self.buckets.front_mut() else {
             return false;
         };
-        oldest.forget_oldest();
+        oldest.forget_oldest(&mut self.spare);
         self.len -= 1;
         if oldest.count() == 0 {
             self.buckets.pop_front();
@@ -120,6 +124,7 @@ impl Answered {
 
     pub(super) fn clear(&mut self) {
         self.buckets = VecDeque::new();
+        self.spare = Spare::default();
         self.len = 0;
     }
 

@@ -3,6 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+#[cfg(test)]
+use super::page::PAGE;
+use super::page::{Page, Spare};
 use super::record::{Names, Pieces, Record};
 use crate::transaction::key::{BranchKey, Identity};
 
@@ -14,8 +17,8 @@ pub(super) struct Bucket {
     index: Vec<u64>,
     /// Filled slots, those of forgotten records too.
     indexed: usize,
-    /// Pieces of memory that never move. Invariant: from that of `head` on, none is empty.
-    pages: Vec<Vec<u8>>,
+    /// Invariant: from that of `head` on, none is empty.
+    pages: Vec<Page>,
     /// Where the oldest record stands.
     head: Place,
     count: usize,
@@ -36,8 +39,6 @@ pub(super) enum Found<'a> {
     Nothing,
 }
 
-/// As much as an offset can reach.
-const PAGE: usize = 65_536;
 /// Of the index of a bucket that has just begun.
 const LEAST_SLOTS: usize = 16;
 
@@ -70,6 +71,7 @@ impl Bucket {
         branch: BranchKey,
         response: &[u8],
         now: Instant,
+        spare: &mut Spare,
     ) -> bool {
         let Some(pieces) = Pieces::of(response) else {
             return false;
@@ -81,7 +83,7 @@ impl Bucket {
             branch: branch.short(),
             after: u16::try_from(after.div_ceil(1_000_000)).unwrap_or(u16::MAX),
         };
-        let Some(place) = self.append(names, &pieces) else {
+        let Some(place) = self.append(names, &pieces, spare) else {
             return false;
         };
         if (self.indexed + 1) * 8 > self.index.len() * 7 {
@@ -126,18 +128,18 @@ impl Bucket {
     }
 
     /// It must not be empty.
-    pub(super) fn forget_oldest(&mut self) {
+    pub(super) fn forget_oldest(&mut self, spare: &mut Spare) {
         let length = self.record(self.head).map_or(0, |record| record.length());
         self.count -= 1;
         let end = usize::from(self.head.offset) + length;
         let page_is_over = self
             .pages
             .get(usize::from(self.head.page))
-            .is_none_or(|page| end >= page.len());
+            .is_none_or(|page| end >= page.filled().len());
         self.head = if page_is_over {
             // What has gone needs no memory.
             if let Some(page) = self.pages.get_mut(usize::from(self.head.page)) {
-                *page = Vec::new();
+                spare.give_back(std::mem::take(page));
             }
             Place {
                 page: self.head.page.saturating_add(1),
@@ -154,33 +156,34 @@ impl Bucket {
     /// Memory taken.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        let pages: usize = self.pages.iter().map(Vec::capacity).sum();
-        pages + self.index.capacity() * size_of::<u64>()
+        self.pages.len() * PAGE + self.index.capacity() * size_of::<u64>()
     }
 
-    fn append(&mut self, names: Names, pieces: &Pieces<'_>) -> Option<Place> {
-        let fits = |page: &Vec<u8>| page.len() + pieces.longest() <= PAGE;
-        if self.pages.last().is_none_or(|page| !fits(page)) {
-            // The first page of a quiet bucket grows with it; one that follows is soon full.
-            let room = if self.pages.is_empty() { 0 } else { PAGE };
-            self.pages.push(Vec::with_capacity(room));
-        }
-        let page = u16::try_from(self.pages.len() - 1).ok()?;
-        let last = self.pages.last_mut()?;
-        let offset = u16::try_from(last.len()).ok()?;
-        if !pieces.write(names, last) {
-            // The oldest would be sought in vain in a page without records.
-            if last.is_empty() {
-                self.pages.pop();
+    fn append(&mut self, names: Names, pieces: &Pieces<'_>, spare: &mut Spare) -> Option<Place> {
+        let record = pieces.write(names)?;
+        let of_last = self.pages.last_mut().and_then(|page| page.append(&record));
+        let offset = match of_last {
+            Some(offset) => offset,
+            None => {
+                let mut page = spare.take();
+                let offset = page.append(&record);
+                if offset.is_none() {
+                    spare.give_back(page);
+                    return None;
+                }
+                self.pages.push(page);
+                0
             }
-            return None;
-        }
-        Some(Place { page, offset })
+        };
+        Some(Place {
+            page: u16::try_from(self.pages.len() - 1).ok()?,
+            offset: u16::try_from(offset).ok()?,
+        })
     }
 
     fn record(&self, place: Place) -> Option<Record<'_>> {
         let page = self.pages.get(usize::from(place.page))?;
-        Record::read(page.get(usize::from(place.offset)..)?)
+        Record::read(page.filled().get(usize::from(place.offset)..)?)
     }
 
     fn grow(&mut self) {

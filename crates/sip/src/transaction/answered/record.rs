@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::grammar::bytes::position_far;
 use crate::message::Request;
@@ -32,6 +33,9 @@ pub(super) struct Names {
     /// Milliseconds after its bucket began.
     pub(super) after: u16,
 }
+
+/// A record as it is written, most of them without memory of their own.
+pub(super) type RecordBytes = SmallVec<[u8; 128]>;
 
 /// Bytes before the texts.
 const FIXED: usize = 24;
@@ -159,20 +163,12 @@ impl<'a> Pieces<'a> {
         })
     }
 
-    /// No record of them has more bytes.
-    pub(super) const fn longest(&self) -> usize {
-        FIXED + self.tag.len() + self.reason.len() + 2 * self.tail.len()
-    }
-
-    /// Appends the record; false, and nothing appended, where a piece is too long for it.
-    pub(super) fn write(&self, names: Names, out: &mut Vec<u8>) -> bool {
-        let start = out.len();
-        let (Ok(tag_length), Ok(reason_length)) = (
-            u8::try_from(self.tag.len()),
-            u8::try_from(self.reason.len()),
-        ) else {
-            return false;
-        };
+    /// The record, or `None` where a piece is too long for it.
+    pub(super) fn write(&self, names: Names) -> Option<RecordBytes> {
+        let (tag_length, reason_length) = (
+            u8::try_from(self.tag.len()).ok()?,
+            u8::try_from(self.reason.len()).ok()?,
+        );
         let after = names.after;
         let status = self.status.code() | if self.tells_source { TELLS_SOURCE } else { 0 };
         // In two pieces instead of eight, as each costs a call.
@@ -182,21 +178,18 @@ impl<'a> Pieces<'a> {
             | u64::from(status) << 16
             | u64::from(tag_length) << 32
             | u64::from(reason_length) << 40;
+        let mut out = RecordBytes::new();
         out.extend_from_slice(&keys.to_le_bytes());
         out.extend_from_slice(&rest.to_le_bytes());
         for text in [self.tag, self.reason] {
             out.extend_from_slice(text);
         }
         let tail = out.len();
-        shorten(self.tail, out);
-        let tail_length = u16::try_from(out.len() - tail).ok();
-        let place = out.get_mut(start + TAIL_LENGTH..start + FIXED);
-        let (Some(tail_length), Some(place)) = (tail_length, place) else {
-            out.truncate(start);
-            return false;
-        };
+        shorten(self.tail, &mut out);
+        let tail_length = u16::try_from(out.len() - tail).ok()?;
+        let place = out.get_mut(TAIL_LENGTH..FIXED)?;
         place.copy_from_slice(&tail_length.to_le_bytes());
-        true
+        Some(out)
     }
 }
 
@@ -219,7 +212,7 @@ fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((text.get(..end)?, rest))
 }
 
-fn shorten(mut text: &[u8], out: &mut Vec<u8>) {
+fn shorten(mut text: &[u8], out: &mut RecordBytes) {
     while !text.is_empty() {
         let word = (FIRST_WORD..)
             .zip(WORDS)
@@ -278,10 +271,10 @@ fn lengthen(mut short: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{last, lengthen, shorten};
+    use super::{RecordBytes, last, lengthen, shorten};
 
     fn there_and_back(text: &[u8]) -> Vec<u8> {
-        let (mut short, mut long) = (Vec::new(), Vec::new());
+        let (mut short, mut long) = (RecordBytes::new(), Vec::new());
         shorten(text, &mut short);
         lengthen(&short, &mut long);
         long
@@ -297,7 +290,7 @@ mod tests {
     #[test]
     fn a_usual_tail_becomes_short() {
         let tail = b"SIP-ETag: 18c3f2a9b0d4e5f6\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n";
-        let mut short = Vec::new();
+        let mut short = RecordBytes::new();
         shorten(tail, &mut short);
         assert_eq!(short.len(), 24);
         assert_eq!(there_and_back(tail), tail);
