@@ -160,13 +160,14 @@ impl Bucket {
     }
 
     fn append(&mut self, names: Names, pieces: &Pieces<'_>, spare: &mut Spare) -> Option<Place> {
-        let record = pieces.write(names)?;
-        let of_last = self.pages.last_mut().and_then(|page| page.append(&record));
+        pieces.write(names, &mut spare.record)?;
+        let last = self.pages.last_mut();
+        let of_last = last.and_then(|page| page.append(&spare.record));
         let offset = match of_last {
             Some(offset) => offset,
             None => {
                 let mut page = spare.take();
-                let offset = page.append(&record);
+                let offset = page.append(&spare.record);
                 if offset.is_none() {
                     spare.give_back(page);
                     return None;

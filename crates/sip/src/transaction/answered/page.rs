@@ -16,9 +16,14 @@ enum Memory {
     Heap(Box<[u8]>),
 }
 
-/// Pages whose records were forgotten, for those that come.
+/// What is kept for the records that come.
 #[derive(Debug, Default)]
-pub(super) struct Spare(Vec<Page>);
+pub(super) struct Spare {
+    /// Those whose records were forgotten.
+    pages: Vec<Page>,
+    /// Where a record is written before it has its place in a page.
+    pub(super) record: Vec<u8>,
+}
 
 /// As much as an offset of 16 bits can reach.
 pub(super) const PAGE: usize = 65_536;
@@ -45,7 +50,7 @@ impl Page {
 impl Spare {
     /// An empty page.
     pub(super) fn take(&mut self) -> Page {
-        self.0.pop().unwrap_or_else(|| Page {
+        self.pages.pop().unwrap_or_else(|| Page {
             memory: Memory::new(),
             filled: 0,
         })
@@ -53,14 +58,14 @@ impl Spare {
 
     /// Takes back a page that nobody reads any more.
     pub(super) fn give_back(&mut self, page: Page) {
-        if self.0.len() < KEPT {
-            self.0.push(Page { filled: 0, ..page });
+        if self.pages.len() < KEPT {
+            self.pages.push(Page { filled: 0, ..page });
         }
     }
 
     #[cfg(test)]
     pub(super) const fn count(&self) -> usize {
-        self.0.len()
+        self.pages.len()
     }
 }
 

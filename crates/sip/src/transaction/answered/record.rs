@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use crate::grammar::bytes::position_far;
 use crate::message::Request;
@@ -33,9 +32,6 @@ pub(super) struct Names {
     /// Milliseconds after its bucket began.
     pub(super) after: u16,
 }
-
-/// A record as it is written, most of them without memory of their own.
-pub(super) type RecordBytes = SmallVec<[u8; 128]>;
 
 /// Bytes before the texts.
 const FIXED: usize = 24;
@@ -163,8 +159,8 @@ impl<'a> Pieces<'a> {
         })
     }
 
-    /// The record, or `None` where a piece is too long for it.
-    pub(super) fn write(&self, names: Names) -> Option<RecordBytes> {
+    /// Makes `out` the record; `None` where a piece is too long for it.
+    pub(super) fn write(&self, names: Names, out: &mut Vec<u8>) -> Option<()> {
         let (tag_length, reason_length) = (
             u8::try_from(self.tag.len()).ok()?,
             u8::try_from(self.reason.len()).ok()?,
@@ -178,18 +174,18 @@ impl<'a> Pieces<'a> {
             | u64::from(status) << 16
             | u64::from(tag_length) << 32
             | u64::from(reason_length) << 40;
-        let mut out = RecordBytes::new();
+        out.clear();
         out.extend_from_slice(&keys.to_le_bytes());
         out.extend_from_slice(&rest.to_le_bytes());
         for text in [self.tag, self.reason] {
             out.extend_from_slice(text);
         }
         let tail = out.len();
-        shorten(self.tail, &mut out);
+        shorten(self.tail, out);
         let tail_length = u16::try_from(out.len() - tail).ok()?;
         let place = out.get_mut(TAIL_LENGTH..FIXED)?;
         place.copy_from_slice(&tail_length.to_le_bytes());
-        Some(out)
+        Some(())
     }
 }
 
@@ -212,7 +208,7 @@ fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((text.get(..end)?, rest))
 }
 
-fn shorten(mut text: &[u8], out: &mut RecordBytes) {
+fn shorten(mut text: &[u8], out: &mut Vec<u8>) {
     while !text.is_empty() {
         let word = (FIRST_WORD..)
             .zip(WORDS)
@@ -271,10 +267,10 @@ fn lengthen(mut short: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{RecordBytes, last, lengthen, shorten};
+    use super::{last, lengthen, shorten};
 
     fn there_and_back(text: &[u8]) -> Vec<u8> {
-        let (mut short, mut long) = (RecordBytes::new(), Vec::new());
+        let (mut short, mut long) = (Vec::new(), Vec::new());
         shorten(text, &mut short);
         lengthen(&short, &mut long);
         long
@@ -290,7 +286,7 @@ mod tests {
     #[test]
     fn a_usual_tail_becomes_short() {
         let tail = b"SIP-ETag: 18c3f2a9b0d4e5f6\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n";
-        let mut short = RecordBytes::new();
+        let mut short = Vec::new();
         shorten(tail, &mut short);
         assert_eq!(short.len(), 24);
         assert_eq!(there_and_back(tail), tail);
