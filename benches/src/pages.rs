@@ -154,7 +154,8 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
 /// is a figure too.
 fn told(plan: &Plan, site: Site, watchers: usize, carrier: Carrier, folder: &Path) -> Value {
     watch(plan, site, watchers, carrier).unwrap_or_else(|why| {
-        let log = fs::read_to_string(folder.join(site::LOG)).unwrap_or_default();
+        let log = fs::read_to_string(folder.join(site::LOG));
+        let log = log.unwrap_or_else(|error| format!("no log: {error}"));
         json!({
             "case": "watch",
             "watchers": watchers,

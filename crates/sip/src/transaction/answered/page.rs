@@ -1,5 +1,7 @@
 //! Memory of records, in pages that are taken from the system and kept for the next ones. Must not know what records say.
 
+use std::io;
+
 use memmap2::MmapMut;
 
 /// A piece of memory that never moves, filled from its beginning.
@@ -12,7 +14,7 @@ pub(super) struct Page {
 #[derive(Debug)]
 enum Memory {
     Mapped(MmapMut),
-    /// Where the system gives no more pieces.
+    /// Where the system gives none of its own, or knows no large pages.
     Heap(Box<[u8]>),
 }
 
@@ -70,16 +72,12 @@ impl Spare {
 }
 
 impl Memory {
-    /// Memory of which the system lays 4 KiB down at a time, as they are filled. Answers wait for that: 2 MiB at once, which
-    /// an allocator asks for, may take it 5 ms.
     fn new() -> Self {
-        let Ok(map) = MmapMut::map_anon(PAGE) else {
-            return Self::Heap(vec![0; PAGE].into());
-        };
-        // Refused by systems that have no other pages.
-        #[cfg(target_os = "linux")]
-        map.advise(memmap2::Advice::NoHugePage).ok();
-        Self::Mapped(map)
+        map_small_pages().map_or_else(|_| Self::allocated(), Self::Mapped)
+    }
+
+    fn allocated() -> Self {
+        Self::Heap(vec![0; PAGE].into())
     }
 
     fn bytes(&self) -> &[u8] {
@@ -97,6 +95,15 @@ impl Memory {
     }
 }
 
+/// Memory of which the system lays 4 KiB down at a time, as they are filled. Answers wait for that: 2 MiB at once, which
+/// an allocator asks for, may take it 5 ms.
+fn map_small_pages() -> io::Result<MmapMut> {
+    let map = MmapMut::map_anon(PAGE)?;
+    #[cfg(target_os = "linux")]
+    map.advise(memmap2::Advice::NoHugePage)?;
+    Ok(map)
+}
+
 impl Default for Memory {
     /// None.
     fn default() -> Self {
@@ -106,17 +113,19 @@ impl Default for Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, PAGE, Page, Spare};
+    use super::{KEPT, Memory, PAGE, Page, Spare};
 
     #[test]
     fn a_page_takes_what_it_has_room_for_and_nothing_of_what_it_has_not() {
-        let mut page = Spare::default().take();
-        assert_eq!(page.append(&[1; PAGE - 3]), Some(0));
-        assert_eq!(page.append(&[2; 4]), None);
-        assert_eq!(page.append(&[3; 3]), Some(PAGE - 3));
-        assert_eq!(page.append(&[4]), None);
-        assert_eq!(page.filled().len(), PAGE);
-        assert_eq!(page.filled()[PAGE - 4..], [1, 3, 3, 3]);
+        for memory in [Memory::new(), Memory::allocated()] {
+            let mut page = Page { memory, filled: 0 };
+            assert_eq!(page.append(&[1; PAGE - 3]), Some(0));
+            assert_eq!(page.append(&[2; 4]), None);
+            assert_eq!(page.append(&[3; 3]), Some(PAGE - 3));
+            assert_eq!(page.append(&[4]), None);
+            assert_eq!(page.filled().len(), PAGE);
+            assert_eq!(page.filled()[PAGE - 4..], [1, 3, 3, 3]);
+        }
         assert_eq!(Page::default().append(&[1]), None);
     }
 
