@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::error::{BadRequest, HeaderError, UriError};
 use crate::essentials::{Essentials, Parts};
+use crate::header::via::Noted;
 use crate::header_name::HeaderName;
 use crate::headers::{Announced, Defect};
 use crate::message::{Request, Version};
@@ -42,10 +43,12 @@ impl Request {
             return Err(BadRequest::from(defect));
         }
         let via = self.via()?;
-        let branch = via.branch();
-        if branch.is_none() && via.params.get("branch").is_some() {
-            return Err(HeaderError::malformed(HeaderName::Via).into());
-        }
+        let Noted { branch, asks } = via.noted();
+        let branch = match branch {
+            Some(None) => return Err(HeaderError::malformed(HeaderName::Via).into()),
+            Some(branch) => branch,
+            None => None,
+        };
         self.check_count(HeaderName::Via, MAX_VIAS)?;
         self.check_count(HeaderName::Accept, MAX_ACCEPTS)?;
         let uri = self.check_uri();
@@ -70,6 +73,7 @@ impl Request {
         let parts = Parts {
             via,
             branch,
+            asks,
             uri,
             from_tag,
             to_tag,

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::grammar::Params;
 use crate::header::cseq::CSeq;
-use crate::header::via::Via;
+use crate::header::via::{Asks, Via};
 use crate::headers::{Headers, Span};
 use crate::host::Host;
 use crate::method::Method;
@@ -34,6 +34,14 @@ struct ViaPlace {
     port: Option<u16>,
     params: ParamsPlace,
     branch: Option<Span>,
+    asks: AsksPlace,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AsksPlace {
+    Nothing,
+    Port(Span),
+    Odd { port: bool },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +72,7 @@ enum HostPlace {
 pub(crate) struct Parts<'a> {
     pub(crate) via: Via<'a>,
     pub(crate) branch: Option<&'a str>,
+    pub(crate) asks: Asks<'a>,
     pub(crate) uri: Uri<'a>,
     pub(crate) from_tag: Option<&'a str>,
     pub(crate) to_tag: Option<&'a str>,
@@ -92,6 +101,11 @@ impl Essentials {
                     None => ParamsPlace::Any(place(via.params.as_bytes())),
                 },
                 branch: parts.branch.map(text),
+                asks: match parts.asks {
+                    Asks::Nothing => AsksPlace::Nothing,
+                    Asks::Port(piece) => AsksPlace::Port(place(piece)),
+                    Asks::Odd { port } => AsksPlace::Odd { port },
+                },
             },
             uri: UriPlace {
                 scheme: uri.scheme,
@@ -124,6 +138,14 @@ impl Essentials {
 
     pub(crate) fn branch<'a>(&self, of: &'a Headers) -> Option<&'a str> {
         self.via.branch.map(|branch| text(branch, of))
+    }
+
+    pub(crate) fn asks<'a>(&self, of: &'a Headers) -> Asks<'a> {
+        match self.via.asks {
+            AsksPlace::Nothing => Asks::Nothing,
+            AsksPlace::Port(piece) => Asks::Port(piece.of(of.bytes())),
+            AsksPlace::Odd { port } => Asks::Odd { port },
+        }
     }
 
     pub(crate) fn uri<'a>(&self, of: &'a Headers) -> Uri<'a> {
@@ -188,6 +210,8 @@ mod tests {
     use bytes::Bytes;
 
     use crate::message::{Message, Request};
+    use crate::status::StatusCode;
+    use crate::write::response::ResponseBuilder;
 
     fn read(bytes: &[u8]) -> Request {
         match Message::parse(Bytes::copy_from_slice(bytes)).unwrap() {
@@ -221,8 +245,19 @@ mod tests {
         for request in [&checked, &fresh] {
             let via = request.via().unwrap();
             assert_eq!(request.branch(&via), fresh.via().unwrap().branch());
+            assert_eq!(request.asks(&via), fresh.via().unwrap().noted().asks);
+            assert_eq!(
+                request.asks(&via).port(),
+                fresh.via().unwrap().rport().is_some()
+            );
         }
-        assert_eq!(checked.via().unwrap().rport(), fresh.via().unwrap().rport());
+        let answer = |request: &Request| {
+            ResponseBuilder::answer(request, StatusCode::OK)
+                .received_from("192.0.2.9:4000".parse().unwrap())
+                .to_tag("t")
+                .build()
+        };
+        assert_eq!(answer(&checked), answer(&fresh));
     }
 
     #[test]

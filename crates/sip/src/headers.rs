@@ -373,7 +373,7 @@ impl Span {
         }
     }
 
-    fn range(self) -> Range<usize> {
+    pub(crate) fn range(self) -> Range<usize> {
         usize::from(self.start)..usize::from(self.end)
     }
 }

@@ -12,17 +12,7 @@ pub(super) fn answer<'a>(
 ) -> ResponseBuilder<'a> {
     ResponseBuilder::answer(request, status)
         .received_from(exchange.flow().remote)
-        // RFC 3261 §19.3: 32 bits are enough.
-        .to_tag(hexadecimal((exchange.fingerprint() >> 32) as u32))
-}
-
-/// All eight digits, without the machinery of formats: every answer has one.
-fn hexadecimal(number: u32) -> String {
-    let mut digits = String::with_capacity(8);
-    for place in (0..8).rev() {
-        digits.extend(char::from_digit(number >> (place * 4) & 15, 16));
-    }
-    digits
+        .numbered_to_tag((exchange.fingerprint() >> 32) as u32)
 }
 
 /// Refuses without remembering it: asked again, the same request is refused again.
@@ -43,16 +33,4 @@ pub(super) fn is_encoded(request: &Request) -> bool {
     request
         .values(HeaderName::ContentEncoding)
         .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hexadecimal;
-
-    #[test]
-    fn a_tag_has_all_its_digits() {
-        for number in [0, 1, 0x0123_abcd, u32::MAX] {
-            assert_eq!(hexadecimal(number), format!("{number:08x}"));
-        }
-    }
 }

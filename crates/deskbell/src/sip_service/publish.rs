@@ -37,10 +37,7 @@ impl SipService {
                         HeaderName::SipEtag,
                         package.tag_text(published.entity_tag.to_string()),
                     )
-                    .header(
-                        HeaderName::Expires,
-                        published.lifetime.as_secs().to_string(),
-                    )
+                    .seconds(HeaderName::Expires, published.lifetime)
                     .build();
                 place.answer(exchange, response)
             }
@@ -124,8 +121,7 @@ impl SipService {
             }
             // RFC 3903 §6 step 5.
             Err(PublishError::TooBrief { floor }) => Err(refuse(
-                fail(StatusCode::INTERVAL_TOO_BRIEF)
-                    .header(HeaderName::MinExpires, floor.as_secs().to_string()),
+                fail(StatusCode::INTERVAL_TOO_BRIEF).seconds(HeaderName::MinExpires, floor),
             )),
             Err(error @ PublishError::Patch(_)) => Err(refuse(
                 fail(StatusCode::BAD_REQUEST).reason(format!("Bad Body: {error}")),

@@ -202,15 +202,11 @@ fn find_plain<'a>(raw: &'a str, name: &str) -> Option<(&'a str, Option<&'a str>)
 
 /// A parameter without quotes and blanks, of which it is known that it is one.
 fn plain_param(text: &str) -> Param<'_> {
-    match text.split_once('=') {
-        Some((name, value)) => Param {
-            name,
-            value: Some(value.as_bytes()),
-        },
-        None => Param {
-            name: text,
-            value: None,
-        },
+    let equals = position(b'=', text.as_bytes()).unwrap_or(text.len());
+    let (name, value) = text.split_at_checked(equals).unwrap_or((text, ""));
+    Param {
+        name,
+        value: value.as_bytes().get(1..),
     }
 }
 

@@ -40,7 +40,13 @@ pub(crate) fn whole_number(text: &[u8]) -> Option<u32> {
 
 /// A token that is all of `text`.
 pub(crate) fn token(text: &str) -> Option<&str> {
-    (!text.is_empty() && text.bytes().all(is_token)).then_some(text)
+    (!text.is_empty() && length_of(text, is_token) == text.len()).then_some(text)
+}
+
+/// The token at the beginning of `text`, and what follows it.
+pub(crate) fn leading_token(text: &str) -> Option<(&str, &str)> {
+    let (token, rest) = text.split_at_checked(length_of(text, is_token))?;
+    (!token.is_empty()).then_some((token, rest))
 }
 
 /// A word that is all of `text`.
@@ -150,7 +156,9 @@ mod tests {
 
     use super::{host_and_port, number, params, token, whole_number, word};
     use crate::grammar;
+    use crate::header::content_type::ContentType;
     use crate::header::cseq::CSeq;
+    use crate::header::event::Event;
     use crate::header::name_addr::NameAddr;
     use crate::header::via::Via;
     use crate::header_name::HeaderName;
@@ -167,6 +175,8 @@ mod tests {
         assert!(name_addr("<sip:shop.example:5060>").is_some());
         assert!(name_addr("\"Alice\" <sip:alice@shop.example>;tag=1").is_some());
         assert!(CSeq::usual("20 PUBLISH").is_some());
+        assert!(Event::usual("presence").is_some());
+        assert!(ContentType::usual("application/pidf+xml;charset=utf-8").is_some());
         assert!(AnyUri::usual("sip:alice@192.0.2.1").is_some());
     }
 
@@ -191,6 +201,7 @@ mod tests {
             tail in r#"[>]?( ?; ?(tag|rport|branch|x|)=?([a-z0-9]{0,4}|"q"|\[::1\]|[=;?,<>: /]{0,3})){0,3} ?"#,
             sent_by in r"(SIP/2\.0/|sip/2\.0/|SIP / 2\.0 / )(UDP|T[ =]?|) {0,2}([a-z.0-9:\[\]-]{0,10}|192\.0\.2\.[0-9]{1,3})(:[0-9]{0,6})?",
             cseq in r"[0-9]{0,12} {0,2}[A-Za-z :]{0,8}",
+            media in r"(text|a\+|) ?/? ?[a-z.+]{0,4}",
             hosts in r"([0-9]{1,4}\.){0,5}[0-9]{0,4}(:[0-9]{1,6})?|[a-z0-9.-]{0,20}",
             anything in r#"[<>sip:@;="\\ %?a0.\[\]]{0,12}"#,
         ) {
@@ -205,6 +216,10 @@ mod tests {
                 agree(Via::usual(text), Via::by_grammar(text.as_bytes()).ok());
             }
             agree(CSeq::usual(&cseq), CSeq::by_grammar(cseq.as_bytes()).ok());
+            for text in [&format!("{media}{tail}"), &media, &anything] {
+                agree(Event::usual(text), Event::parse(text.as_bytes()).ok());
+                agree(ContentType::usual(text), ContentType::parse(text.as_bytes()).ok());
+            }
             for text in [&tail, &anything, &hosts] {
                 let bytes = text.as_bytes();
                 agree(params(text), grammar::read_all(grammar::params, bytes));

@@ -5,7 +5,7 @@ use nom::character::complete::char;
 use nom::sequence::{delimited, separated_pair};
 
 use crate::error::HeaderError;
-use crate::grammar::{self, Params, Parsed, blank};
+use crate::grammar::{self, Params, Parsed, blank, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 
@@ -30,6 +30,17 @@ impl<'a> ContentType<'a> {
             .ok_or(HeaderError::malformed(HeaderName::ContentType))
     }
 
+    /// Without blanks and quotes.
+    pub(crate) fn usual(value: &'a str) -> Option<Self> {
+        let (kind, rest) = usual::leading_token(value)?;
+        let (subtype, params) = usual::leading_token(rest.strip_prefix('/')?)?;
+        Some(Self {
+            kind,
+            subtype,
+            params: usual::params(params)?,
+        })
+    }
+
     /// Whether this is `kind/subtype`, in any case, whatever its parameters.
     pub fn is(&self, kind: &str, subtype: &str) -> bool {
         self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype)
@@ -51,9 +62,13 @@ impl Headers {
     /// # Errors
     /// Where it is malformed, or there twice.
     pub fn content_type(&self) -> Result<Option<ContentType<'_>>, HeaderError> {
-        self.single(HeaderName::ContentType)?
-            .map(ContentType::parse)
-            .transpose()
+        let Some(value) = self.at_most_one(HeaderName::ContentType)? else {
+            return Ok(None);
+        };
+        match value.text.and_then(ContentType::usual) {
+            Some(content_type) => Ok(Some(content_type)),
+            None => ContentType::parse(value.bytes).map(Some),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use nom::Parser;
 
 use crate::error::HeaderError;
-use crate::grammar::{self, Params, Parsed};
+use crate::grammar::{self, Params, Parsed, usual};
 use crate::header_name::HeaderName;
 use crate::headers::Headers;
 
@@ -25,6 +25,15 @@ impl<'a> Event<'a> {
         grammar::read_all(event, value).ok_or(HeaderError::malformed(HeaderName::Event))
     }
 
+    /// A package without templates' blanks and quotes.
+    pub(crate) fn usual(value: &'a str) -> Option<Self> {
+        let (package, params) = usual::leading_token(value)?;
+        Some(Self {
+            package,
+            params: usual::params(params)?,
+        })
+    }
+
     /// The `id` parameter, which tells subscriptions in one dialog apart.
     pub fn id(&self) -> Option<&'a str> {
         self.params.token("id")
@@ -44,9 +53,13 @@ impl Headers {
     /// # Errors
     /// Where it is malformed, or there twice.
     pub fn event(&self) -> Result<Option<Event<'_>>, HeaderError> {
-        self.single(HeaderName::Event)?
-            .map(Event::parse)
-            .transpose()
+        let Some(value) = self.at_most_one(HeaderName::Event)? else {
+            return Ok(None);
+        };
+        match value.text.and_then(Event::usual) {
+            Some(event) => Ok(Some(event)),
+            None => Event::parse(value.bytes).map(Some),
+        }
     }
 }
 

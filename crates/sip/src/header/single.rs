@@ -93,18 +93,20 @@ impl Headers {
 
     /// The value of a header that may be there once at most.
     pub(crate) fn single(&self, name: HeaderName) -> Result<Option<&[u8]>, HeaderError> {
+        Ok(self.at_most_one(name)?.map(|value| value.bytes))
+    }
+
+    /// The same, as text where the message is.
+    pub(crate) fn at_most_one(&self, name: HeaderName) -> Result<Option<Value<'_>>, HeaderError> {
         if self.is_repeated(name) {
             return Err(HeaderError::repeated(name));
         }
-        Ok(self.header(name))
+        Ok(self.first_value(name))
     }
 
     /// The value of a header that must be there exactly once.
     pub(crate) fn required(&self, name: HeaderName) -> Result<Value<'_>, HeaderError> {
-        if self.is_repeated(name) {
-            return Err(HeaderError::repeated(name));
-        }
-        self.first_value(name).ok_or(HeaderError::missing(name))
+        self.at_most_one(name)?.ok_or(HeaderError::missing(name))
     }
 
     fn seconds(&self, name: HeaderName) -> Result<Option<Duration>, HeaderError> {
@@ -118,10 +120,12 @@ impl Headers {
     }
 
     fn token(&self, name: HeaderName) -> Result<Option<&str>, HeaderError> {
-        let Some(value) = self.single(name)? else {
+        let Some(value) = self.at_most_one(name)? else {
             return Ok(None);
         };
-        grammar::read_all(grammar::token, value)
+        let usual = value.text.and_then(usual::token);
+        usual
+            .or_else(|| grammar::read_all(grammar::token, value.bytes))
             .map(Some)
             .ok_or(HeaderError::malformed(name))
     }

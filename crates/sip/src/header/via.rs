@@ -26,6 +26,37 @@ pub struct Via<'a> {
     pub params: Params<'a>,
 }
 
+/// What a server looks for among the parameters of a Via, found in one pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noted<'a> {
+    /// The first one; there, but no text: `Some(None)`.
+    pub(crate) branch: Option<Option<&'a str>>,
+    pub(crate) asks: Asks<'a>,
+}
+
+/// What of the parameters an answer does not send back as it came (RFC 3261 §18.2.1, RFC 3581 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks<'a> {
+    Nothing,
+    /// One `rport`: all of its bytes, its semicolon among them.
+    Port(&'a [u8]),
+    /// More than that, or an address that the client noted itself.
+    Odd {
+        port: bool,
+    },
+}
+
+impl Asks<'_> {
+    /// Whether there is an `rport`.
+    pub(crate) const fn port(&self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Port(_) => true,
+            Self::Odd { port } => *port,
+        }
+    }
+}
+
 /// Starts every branch of a sender that follows RFC 3261 (§8.1.1.7).
 pub const BRANCH_COOKIE: &str = "z9hG4bK";
 
@@ -63,6 +94,23 @@ impl<'a> Via<'a> {
     /// The branch, with its cookie.
     pub fn branch(&self) -> Option<&'a str> {
         self.params.token("branch")
+    }
+
+    pub(crate) fn noted(&self) -> Noted<'a> {
+        let (mut branch, mut asks) = (None, Asks::Nothing);
+        for (Param { name, value }, piece) in self.params.pieces() {
+            if branch.is_none() && name.eq_ignore_ascii_case("branch") {
+                branch = Some(value.and_then(|value| std::str::from_utf8(value).ok()));
+            } else if name.eq_ignore_ascii_case("rport") {
+                asks = match asks {
+                    Asks::Nothing => Asks::Port(piece),
+                    Asks::Port(_) | Asks::Odd { .. } => Asks::Odd { port: true },
+                };
+            } else if name.eq_ignore_ascii_case("received") {
+                asks = Asks::Odd { port: asks.port() };
+            }
+        }
+        Noted { branch, asks }
     }
 
     /// The source address that the next hop saw.
@@ -125,6 +173,14 @@ impl Headers {
         }
     }
 
+    /// What the topmost Via, which is `via`, asks of an answer.
+    pub(crate) fn asks<'a>(&'a self, via: &Via<'a>) -> Asks<'a> {
+        match self.essentials() {
+            Some(essentials) => essentials.asks(self),
+            None => via.noted().asks,
+        }
+    }
+
     /// All Vias, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, HeaderError>> {
         self.values(HeaderName::Via).map(Via::parse)
@@ -151,7 +207,7 @@ fn via(input: &[u8]) -> Parsed<'_, Via<'_>> {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use super::Via;
+    use super::{Asks, Via};
 
     fn check(text: &str, expected: Expect) {
         let shown = match Via::parse(text.as_bytes()) {
@@ -213,6 +269,25 @@ mod tests {
         assert_eq!(rport("SIP/2.0/UDP h"), None);
         assert_eq!(rport("SIP/2.0/UDP h;rport"), Some(None));
         assert_eq!(rport("SIP/2.0/UDP h;RPORT=5060"), Some(Some(5060)));
+    }
+
+    #[test]
+    fn what_an_answer_has_to_change_is_found() {
+        let asks = |text: &'static str| Via::parse(text.as_bytes()).unwrap().noted().asks;
+        assert_eq!(asks("SIP/2.0/UDP h;branch=b;rportx"), Asks::Nothing);
+        assert_eq!(asks("SIP/2.0/UDP h;RPORT;x"), Asks::Port(b";RPORT"));
+        assert_eq!(
+            asks("SIP/2.0/UDP h;x=\"q\" ; rport = 7 ;y"),
+            Asks::Port(b" ; rport = 7")
+        );
+        for (text, port) in [
+            ("SIP/2.0/UDP h;rport;rport=7", true),
+            ("SIP/2.0/UDP h;received=::1;rport", true),
+            ("SIP/2.0/UDP h;rport;Received=::1", true),
+            ("SIP/2.0/UDP h;received=::1", false),
+        ] {
+            assert_eq!(asks(text), Asks::Odd { port }, "{text}");
+        }
     }
 
     #[test]

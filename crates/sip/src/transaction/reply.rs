@@ -16,13 +16,13 @@ use crate::write::response::ResponseBuilder;
 /// RFC 3261 §18.2.1: the port of a Via that names none.
 const DEFAULT_PORT: u16 = 5060;
 
-/// The path an answer takes.
-pub(super) fn answer_flow(via: &Via<'_>, flow: Flow) -> Flow {
+/// The path an answer to `request` takes, whose topmost Via is `via`.
+pub(super) fn answer_flow(request: &Request, via: &Via<'_>, flow: Flow) -> Flow {
     if flow.transport.is_reliable() {
         return flow;
     }
     // RFC 3581 §4: back to the very source.
-    if via.rport().is_some() {
+    if request.asks(via).port() {
         return flow;
     }
     // Deviates from RFC 3261 §18.2.2: maddr is not followed, because it would let anybody aim our answers.

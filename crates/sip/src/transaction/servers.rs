@@ -136,7 +136,7 @@ impl Servers {
                 merge: self.keys.of_merged(request)?,
             },
             branch: self.keys.of_branch(request, &via),
-            answer_flow: reply::answer_flow(&via, flow),
+            answer_flow: reply::answer_flow(request, &via, flow),
         })
     }
 

@@ -80,8 +80,21 @@ impl Layout {
         self.own(b"\r\n");
     }
 
+    /// Adds all eight hexadecimal digits of a number.
+    pub(super) fn hexadecimal(&mut self, number: u32) {
+        let mut digits = [0; 8];
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(number.to_be_bytes()) {
+            *pair = [byte >> 4, byte & 15].map(|value| match value {
+                0..=9 => b'0' + value,
+                _ => b'a' - 10 + value,
+            });
+        }
+        self.own(&digits);
+    }
+
     /// Adds a number.
-    pub(super) fn number(&mut self, number: usize) {
+    pub(super) fn number(&mut self, number: u64) {
         let mut digits = [0; MOST_DIGITS];
         let mut rest = number;
         let mut used = 0;
@@ -152,7 +165,7 @@ mod tests {
 
     #[test]
     fn numbers_and_addresses_are_what_they_are_elsewhere() {
-        for number in [0, 7, 10, 200, 65_535, usize::MAX] {
+        for number in [0, 7, 10, 200, 65_535, u64::MAX] {
             assert_eq!(printed(|layout| layout.number(number)), number.to_string());
         }
         for text in [

@@ -96,7 +96,9 @@ pub(crate) fn extension_name(name: &str) -> String {
 fn is_harmless(text: &[u8]) -> bool {
     match text.len() {
         // Most are so short that a search by vectors begins slower than this ends.
-        0..=SHORT => !text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)),
+        0..=SHORT => !text
+            .iter()
+            .fold(false, |any, byte| any | matches!(byte, b'\r' | b'\n' | 0)),
         _ => memchr3(b'\r', b'\n', 0, text).is_none(),
     }
 }

@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 use smallvec::SmallVec;
 
 use crate::header::name_addr::NameAddr;
+use crate::header::via::Asks;
 use crate::header_name::HeaderName;
+use crate::headers::Span;
 use crate::message::Request;
 use crate::status::StatusCode;
 use crate::values::Values;
@@ -24,13 +27,26 @@ pub struct ResponseBuilder<'a> {
     status: StatusCode,
     reason: Cow<'a, str>,
     source: Option<SocketAddr>,
-    to_tag: Cow<'a, str>,
+    to_tag: Tag<'a>,
     headers: SmallVec<[Added<'a>; 4]>,
     body: Bytes,
 }
 
 /// Name and value of a line that is not the request's.
-type Added<'a> = (Cow<'a, str>, Cow<'a, [u8]>);
+type Added<'a> = (Cow<'a, str>, Value<'a>);
+
+#[derive(Clone, Debug)]
+enum Value<'a> {
+    Text(Cow<'a, [u8]>),
+    Seconds(Duration),
+}
+
+#[derive(Clone, Debug)]
+enum Tag<'a> {
+    Text(Cow<'a, str>),
+    /// Its eight hexadecimal digits.
+    Number(u32),
+}
 
 impl<'a> ResponseBuilder<'a> {
     /// An answer with the status' own reason phrase.
@@ -41,7 +57,7 @@ impl<'a> ResponseBuilder<'a> {
             status,
             reason: Cow::Borrowed(status.reason()),
             source: None,
-            to_tag: Cow::Borrowed(""),
+            to_tag: Tag::Text(Cow::Borrowed("")),
             headers: SmallVec::new(),
             body: Bytes::new(),
         }
@@ -67,7 +83,15 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     #[inline]
     pub fn to_tag(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.to_tag = tag.into();
+        self.to_tag = Tag::Text(tag.into());
+        self
+    }
+
+    /// The same, made of a number that differs from request to request (RFC 3261 §19.3: 32 bits are enough).
+    #[must_use]
+    #[inline]
+    pub fn numbered_to_tag(mut self, number: u32) -> Self {
+        self.to_tag = Tag::Number(number);
         self
     }
 
@@ -75,16 +99,25 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     #[inline]
     pub fn header(mut self, name: HeaderName, value: impl Into<Cow<'a, str>>) -> Self {
-        self.headers
-            .push((Cow::Borrowed(name.as_str()), into_bytes(value.into())));
+        let value = Value::Text(into_bytes(value.into()));
+        self.headers.push((Cow::Borrowed(name.as_str()), value));
+        self
+    }
+
+    /// Adds a header line that tells whole seconds.
+    #[must_use]
+    #[inline]
+    pub fn seconds(mut self, name: HeaderName, duration: Duration) -> Self {
+        let value = Value::Seconds(duration);
+        self.headers.push((Cow::Borrowed(name.as_str()), value));
         self
     }
 
     /// Adds a header that [`HeaderName`] does not have; bytes no name may hold become dashes.
     #[must_use]
     pub fn extension_header(mut self, name: &str, value: impl Into<Cow<'a, str>>) -> Self {
-        self.headers
-            .push((Cow::Owned(extension_name(name)), into_bytes(value.into())));
+        let value = Value::Text(into_bytes(value.into()));
+        self.headers.push((Cow::Owned(extension_name(name)), value));
         self
     }
 
@@ -92,8 +125,10 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     pub fn copied(mut self, name: HeaderName) -> Self {
         let lines = self.request.headers(name);
-        self.headers
-            .extend(lines.map(|value| (Cow::Borrowed(name.as_str()), Cow::Borrowed(value))));
+        self.headers.extend(lines.map(|value| {
+            let value = Value::Text(Cow::Borrowed(value));
+            (Cow::Borrowed(name.as_str()), value)
+        }));
         self
     }
 
@@ -139,11 +174,14 @@ impl<'a> ResponseBuilder<'a> {
         for (name, value) in &self.headers {
             layout.own(name.as_bytes());
             layout.own(b": ");
-            layout.foreign(value);
+            match value {
+                Value::Text(text) => layout.foreign(text),
+                Value::Seconds(duration) => layout.number(duration.as_secs()),
+            }
             layout.own(b"\r\n");
         }
         layout.own(b"Content-Length: ");
-        layout.number(self.body.len());
+        layout.number(self.body.len() as u64);
         layout.own(b"\r\n\r\n");
         layout.own(&self.body);
         layout
@@ -153,7 +191,7 @@ impl<'a> ResponseBuilder<'a> {
     fn write_head(&self, layout: &mut Layout) {
         let repeated = Repeated::of(self.request);
         layout.own(b"SIP/2.0 ");
-        layout.number(usize::from(self.status.code()));
+        layout.number(u64::from(self.status.code()));
         layout.own(b" ");
         layout.foreign(self.reason.as_bytes());
         layout.own(b"\r\n");
@@ -188,25 +226,37 @@ impl<'a> ResponseBuilder<'a> {
         };
         layout.own(HeaderName::Via.as_str().as_bytes());
         layout.own(b": ");
-        let mut asks_for_port = false;
-        let before_params = first.len() - via.params.as_bytes().len();
-        layout.repeated(first.get(..before_params).unwrap_or_default());
-        for (param, written) in via.params.pieces() {
-            // RFC 3581 §4: the server sets the values, whatever the client wrote there.
-            if param.name.eq_ignore_ascii_case("rport") {
-                asks_for_port = true;
-            } else if !param.name.eq_ignore_ascii_case("received") {
-                layout.repeated(written);
+        let asks = self.request.asks(&via);
+        // RFC 3581 §4: the server sets the values, whatever the client wrote there.
+        match asks {
+            Asks::Nothing => layout.repeated(first),
+            Asks::Port(piece) => {
+                let start = Span::within(first, piece).range().start;
+                let (before, after) = first.split_at_checked(start).unwrap_or_default();
+                layout.repeated(before);
+                layout.repeated(after.get(piece.len()..).unwrap_or_default());
+            }
+            Asks::Odd { .. } => {
+                let before_params = first.len() - via.params.as_bytes().len();
+                layout.repeated(first.get(..before_params).unwrap_or_default());
+                for (param, written) in via.params.pieces() {
+                    let is_ours = ["rport", "received"]
+                        .iter()
+                        .any(|ours| param.name.eq_ignore_ascii_case(ours));
+                    if !is_ours {
+                        layout.repeated(written);
+                    }
+                }
             }
         }
-        if asks_for_port {
+        if asks.port() {
             layout.own(b";rport=");
-            layout.number(usize::from(source.port()));
+            layout.number(u64::from(source.port()));
         }
         // RFC 3261 §18.2.1 adds received where sent-by differs; RFC 3581 §4 always adds it beside rport.
         let address = source.ip().to_canonical();
         let sent_by = via.host.address().map(|host| host.to_canonical());
-        if asks_for_port || sent_by != Some(address) {
+        if asks.port() || sent_by != Some(address) {
             layout.own(b";received=");
             layout.address(address);
         }
@@ -218,13 +268,16 @@ impl<'a> ResponseBuilder<'a> {
     }
 
     fn write_to(&self, layout: &mut Layout, to: &[u8]) {
-        if self.to_tag.is_empty() || !self.lacks_to_tag(to) {
+        if self.to_tag.is_none() || !self.lacks_to_tag(to) {
             return layout.repeated_line(HeaderName::To, to);
         }
         layout.own(b"To: ");
         layout.repeated(to);
         layout.own(b";tag=");
-        layout.foreign(self.to_tag.as_bytes());
+        match &self.to_tag {
+            Tag::Text(tag) => layout.foreign(tag.as_bytes()),
+            Tag::Number(number) => layout.hexadecimal(*number),
+        }
         layout.own(b"\r\n");
     }
 
@@ -233,6 +286,15 @@ impl<'a> ResponseBuilder<'a> {
         match self.request.essentials() {
             Some(essentials) => !essentials.has_to_tag(),
             None => lacks_tag(to),
+        }
+    }
+}
+
+impl Tag<'_> {
+    fn is_none(&self) -> bool {
+        match self {
+            Self::Text(tag) => tag.is_empty(),
+            Self::Number(_) => false,
         }
     }
 }
@@ -376,6 +438,26 @@ mod tests {
     }
 
     #[test]
+    fn rport_is_answered_wherever_it_stands() {
+        for (via, answered) in [
+            (
+                "h;rport;branch=b;x",
+                "h;branch=b;x;rport=4000;received=192.0.2.1",
+            ),
+            (
+                "h;a; rport = 9 ;b=\"q\"",
+                "h;a ;b=\"q\";rport=4000;received=192.0.2.1",
+            ),
+            ("h;rport;rport=1", "h;rport=4000;received=192.0.2.1"),
+        ] {
+            assert_eq!(
+                top_via(&format!("SIP/2.0/UDP {via}"), "192.0.2.1:4000"),
+                format!("SIP/2.0/UDP {answered}")
+            );
+        }
+    }
+
+    #[test]
     fn a_lying_received_is_replaced_and_other_values_of_the_line_stay() {
         assert_eq!(
             top_via(
@@ -397,6 +479,27 @@ mod tests {
             text.starts_with("SIP/2.0 200 OK\r\nVia: \r\nVia: SIP/2.0/UDP last\r\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_elsewhere() {
+        let request = request("SIP/2.0/UDP h", "<sip:alice@h>");
+        for number in [0, 1, 0x0123_abcd, u32::MAX] {
+            let seconds = std::time::Duration::from_millis(u64::from(number) * 1000 + 999);
+            let answer = ResponseBuilder::answer(&request, StatusCode::OK)
+                .numbered_to_tag(number)
+                .seconds(HeaderName::Expires, seconds)
+                .build();
+            let text = String::from_utf8(answer.to_vec()).unwrap();
+            assert!(
+                text.contains(&format!("To: <sip:alice@h>;tag={number:08x}\r\n")),
+                "{text}"
+            );
+            assert!(
+                text.contains(&format!("\r\nExpires: {number}\r\n")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use memchr::memchr;
 
-use crate::grammar::bytes::position_far;
+use crate::grammar::bytes::{is_ascii, position};
 use crate::message::Request;
 use crate::status::StatusCode;
 use crate::transaction::reply;
@@ -203,12 +204,13 @@ fn last<'a>(label: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
 
 /// The first line without its end, and what follows.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = position_far(b'\r', text)?;
+    let end = memchr(b'\r', text)?;
     let rest = text.get(end..)?.strip_prefix(b"\r\n")?;
     Some((text.get(..end)?, rest))
 }
 
 fn shorten(mut text: &[u8], out: &mut Vec<u8>) {
+    let is_ascii = is_ascii(text);
     while !text.is_empty() {
         let word = (FIRST_WORD..)
             .zip(WORDS)
@@ -219,10 +221,13 @@ fn shorten(mut text: &[u8], out: &mut Vec<u8>) {
         }
         // The rest of the line.
         loop {
-            let plain = text
-                .iter()
-                .position(|byte| *byte == b'\r' || *byte >= FIRST_WORD)
-                .unwrap_or(text.len());
+            let end = match is_ascii {
+                true => position(b'\r', text),
+                false => text
+                    .iter()
+                    .position(|byte| *byte == b'\r' || *byte >= FIRST_WORD),
+            };
+            let plain = end.unwrap_or(text.len());
             let (before, rest) = text.split_at_checked(plain).unwrap_or_default();
             out.extend_from_slice(before);
             text = rest;

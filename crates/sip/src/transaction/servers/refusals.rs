@@ -53,7 +53,7 @@ impl Servers {
         effects.counts.bad_requests += 1;
         let answer_flow = request
             .via()
-            .map_or(flow, |via| reply::answer_flow(&via, flow));
+            .map_or(flow, |via| reply::answer_flow(request, &via, flow));
         let tag = self.keys.tag_of_bytes(request.bytes());
         let response = ResponseBuilder::answer(request, error.status)
             .reason(error.reason.as_ref())
