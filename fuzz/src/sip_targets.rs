@@ -210,12 +210,12 @@ fn frames(pieces: &[&[u8]]) -> (Vec<Vec<u8>>, bool) {
         framer.push(piece);
         loop {
             match framer.poll_frame() {
-                Ok(Some(Frame::Message(bytes))) => {
-                    assert!(
-                        Message::parse(bytes.clone()).is_ok(),
-                        "a frame that is no message"
-                    );
-                    found.push(bytes.to_vec());
+                Ok(Some(Frame::Message(framed))) => {
+                    let parsed = Message::parse(framed.bytes().clone());
+                    assert!(parsed.is_ok(), "a frame that is no message");
+                    found.push(framed.bytes().to_vec());
+                    // What was read of it to find its end is what is read of it later.
+                    assert_eq!(format!("{:?}", framed.read()), format!("{parsed:?}"));
                 }
                 Ok(Some(Frame::KeepAlive)) => found.push(b"\r\n\r\n".to_vec()),
                 Ok(None) => break,

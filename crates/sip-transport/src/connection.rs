@@ -328,14 +328,14 @@ impl<W: Wire> ConnectionTask<W> {
         let mut is_new_message = self.dues.message.is_none();
         while self.phase == Phase::Open {
             match self.wire.next_frame() {
-                Ok(Some(Frame::Message(bytes))) => {
+                Ok(Some(Frame::Message(framed))) => {
                     is_new_message = true;
                     if !self.shared.defence.hears(self.flow.remote, now) {
                         debug!(flow = %self.flow, "connection closed, its source sends too much");
                         self.phase = Phase::Lost;
                         return;
                     }
-                    match self.driver.handle_bytes(self.flow, bytes, now) {
+                    match self.driver.handle_framed(self.flow, framed, now) {
                         Incoming::GoodRequest => {
                             self.dues.first_request = None;
                             if self.driver.take_proof() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip::framing::FramingError;
+use sip::framing::{Framed, FramingError};
 use sip::transaction::{
     Config, Endpoint, Failure, Input, Output, RequestToken, ServerTransactionId,
 };
@@ -110,10 +110,10 @@ impl Driver {
     }
 
     /// Takes one message in.
-    pub(crate) fn handle_bytes(&mut self, flow: Flow, bytes: Bytes, now: Instant) -> Incoming {
+    pub(crate) fn handle_framed(&mut self, flow: Flow, framed: Framed, now: Instant) -> Incoming {
         Counters::count(&self.counters.received);
-        let longest_answer = longest_answer(bytes.len(), flow.transport);
-        let message = match Message::parse(bytes) {
+        let longest_answer = longest_answer(framed.bytes().len(), flow.transport);
+        let message = match framed.read() {
             Ok(message) => message,
             Err(ParseError::Empty) => {
                 Counters::count(&self.counters.keepalives);

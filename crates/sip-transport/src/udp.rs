@@ -161,7 +161,7 @@ impl DatagramTask {
             }
             match datagram.extent {
                 Extent::Whole => {
-                    self.driver.handle_bytes(flow, datagram.bytes, now);
+                    self.driver.handle_framed(flow, datagram.bytes.into(), now);
                 }
                 Extent::Cut => self.driver.handle_oversized(flow, datagram.bytes, now),
             }

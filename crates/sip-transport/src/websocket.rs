@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWire<S> {
     fn take_message(&mut self, bytes: Bytes) -> Arrival {
         self.socket.get_mut().since_message = 0;
         self.arrived = if !bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
-            Some(Frame::Message(bytes))
+            Some(Frame::Message(bytes.into()))
         } else if bytes.starts_with(b"\r\n\r\n") {
             Some(Frame::KeepAlive)
         } else {

@@ -2,18 +2,23 @@
 //! Must not know the connection, nor judge a message beyond what its end depends on.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 use thiserror::Error;
 
-use crate::error::BadRequest;
-use crate::headers::{self, MAX_MESSAGE_LENGTH};
-use crate::message;
+use crate::error::{BadRequest, ParseError};
+use crate::headers::{Defect, MAX_MESSAGE_LENGTH};
+use crate::message::{self, Head, Message};
 use crate::status::StatusCode;
 
 /// The longest datagram taken, in bytes; the limit of a stream message is [`MAX_MESSAGE_LENGTH`].
 pub const MAX_DATAGRAM_LENGTH: usize = 16 * 1024;
+
+/// Of a header block.
+const END: &[u8] = b"\r\n\r\n";
+static END_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(END));
 
 /// Cuts one stream into frames.
 ///
@@ -23,18 +28,26 @@ pub struct StreamFramer {
     buffer: BytesMut,
     /// Bytes of `buffer` in which the end of the header block was looked for.
     searched: usize,
-    /// The length of the message at the front, once its header block is whole.
-    length: Option<usize>,
+    /// What is read of the message at the front once its header block is whole, and how long that message is.
+    front: Option<(Head, usize)>,
     failed: Option<FramingError>,
 }
 
 /// One piece of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// A message, for [`crate::Message::parse`].
-    Message(Bytes),
+    /// A message.
+    Message(Framed),
     /// Two line ends between messages, to be answered with one (RFC 5626 §4.4.1).
     KeepAlive,
+}
+
+/// One message, cut out of what came. Equal to any other of the same bytes.
+#[derive(Clone, Debug)]
+pub struct Framed {
+    bytes: Bytes,
+    /// What was read of it to find its end.
+    head: Option<Head>,
 }
 
 /// The end of the message at the front cannot be known, so nothing after it can be trusted:
@@ -49,6 +62,38 @@ pub struct FramingError {
     /// The header block to answer to, for [`crate::Message::parse`]; none where the stream is not SIP.
     pub head: Option<Bytes>,
 }
+
+impl Framed {
+    /// All of it.
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Reads it, as [`Message::parse`] does.
+    ///
+    /// # Errors
+    /// Only where nothing can be answered; such bytes are dropped.
+    pub fn read(self) -> Result<Message, ParseError> {
+        match self.head {
+            Some(head) => head.of_message(self.bytes),
+            None => Message::parse(self.bytes),
+        }
+    }
+}
+
+impl From<Bytes> for Framed {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, head: None }
+    }
+}
+
+impl PartialEq for Framed {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Framed {}
 
 impl StreamFramer {
     /// A framer at the start of a stream.
@@ -93,7 +138,7 @@ impl StreamFramer {
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, FramingError> {
-        if self.length.is_none() {
+        if self.front.is_none() {
             match self.skip_line_ends()? {
                 Between::Message => {}
                 Between::KeepAlive => return Ok(Some(Frame::KeepAlive)),
@@ -102,14 +147,17 @@ impl StreamFramer {
             let Some(head_length) = self.find_head()? else {
                 return Ok(None);
             };
-            self.length = Some(self.measure(head_length)?);
+            self.front = Some(self.measure(head_length)?);
         }
-        let Some(length) = self.length.filter(|length| *length <= self.buffer.len()) else {
+        let is_whole = |(_, length): &mut (Head, usize)| *length <= self.buffer.len();
+        let Some((head, length)) = self.front.take_if(is_whole) else {
             return Ok(None);
         };
-        self.length = None;
         self.searched = 0;
-        Ok(Some(Frame::Message(self.buffer.split_to(length).freeze())))
+        Ok(Some(Frame::Message(Framed {
+            bytes: self.buffer.split_to(length).freeze(),
+            head: Some(head),
+        })))
     }
 
     /// RFC 3261 §7.5: line ends before a message are passed over; two are a keepalive.
@@ -131,11 +179,10 @@ impl StreamFramer {
 
     /// The length of the header block with its empty line.
     fn find_head(&mut self) -> Result<Option<usize>, FramingError> {
-        const END: &[u8] = b"\r\n\r\n";
         // The end may have begun in what was searched before.
         let from = self.searched.saturating_sub(END.len() - 1);
         let unsearched = self.buffer.get(from..).unwrap_or_default();
-        if let Some(found) = memmem::find(unsearched, END) {
+        if let Some(found) = END_FINDER.find(unsearched) {
             return Ok(Some(from + found + END.len()));
         }
         self.searched = self.buffer.len();
@@ -153,22 +200,30 @@ impl StreamFramer {
         Ok(None)
     }
 
-    /// The length of the whole message.
-    fn measure(&mut self, head_length: usize) -> Result<usize, FramingError> {
-        let head = self.buffer.get(..head_length).unwrap_or_default();
-        if !message::has_sip_first_line(head) {
-            return Err(not_sip());
-        }
-        let body_length = match headers::announced_body(head) {
+    /// Reads the header block, and the length of the whole message in it.
+    fn measure(&mut self, head_length: usize) -> Result<(Head, usize), FramingError> {
+        let block = self.buffer.get(..head_length).unwrap_or_default();
+        let unreadable = || BadRequest::from(Defect::NoHeader(None));
+        let read = match Head::read(block) {
+            Ok(head) if head.found().body_start() == head_length => {
+                let announced = head.found().announced_body(block);
+                announced.map(|length| (length, head))
+            }
+            Err(ParseError::NotSip) => return Err(not_sip()),
+            Ok(_) | Err(ParseError::Empty | ParseError::Truncated | ParseError::TooLong) => {
+                Err(unreadable())
+            }
+        };
+        let (body_length, head) = match read {
             // Deviates from RFC 3261 §20.14, which demands the header on a stream: without it there
             // is no body, because phones leave it out where there is none.
-            Ok(length) => length.unwrap_or(0),
+            Ok((length, head)) => (length.unwrap_or(0), head),
             Err(BadRequest { status, reason }) => {
                 return Err(self.answerable(head_length, status, reason));
             }
         };
         match head_length.checked_add(body_length) {
-            Some(length) if length <= MAX_MESSAGE_LENGTH => Ok(length),
+            Some(length) if length <= MAX_MESSAGE_LENGTH => Ok((head, length)),
             Some(_) | None => {
                 let status = StatusCode::REQUEST_ENTITY_TOO_LARGE;
                 Err(self.answerable(
@@ -217,6 +272,7 @@ fn not_sip() -> FramingError {
 mod tests {
     use super::{Frame, FramingError, StreamFramer};
     use crate::headers::MAX_MESSAGE_LENGTH;
+    use crate::message::Message;
 
     fn message(headers: &str, body: &str) -> String {
         format!("MESSAGE sip:a@h SIP/2.0\r\n{headers}\r\n{body}")
@@ -238,8 +294,10 @@ mod tests {
             framer.push(piece);
             loop {
                 match framer.poll_frame() {
-                    Ok(Some(Frame::Message(bytes))) => {
-                        found.push(String::from_utf8_lossy(&bytes).into_owned())
+                    Ok(Some(Frame::Message(message))) => {
+                        found.push(String::from_utf8_lossy(message.bytes()).into_owned());
+                        let again = format!("{:?}", Message::parse(message.bytes().clone()));
+                        assert_eq!(format!("{:?}", message.read()), again);
                     }
                     Ok(Some(Frame::KeepAlive)) => found.push("keepalive".to_owned()),
                     Ok(None) => break,

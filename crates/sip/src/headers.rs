@@ -10,13 +10,13 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use smallvec::SmallVec;
 
-use crate::error::ParseError;
+use crate::error::{BadRequest, ParseError};
 use crate::essentials::Essentials;
 use crate::grammar::bytes::{is_ascii, position_far};
+use crate::header::content_length;
 use crate::header_name::HeaderName;
 use crate::values::Values;
 
-pub(crate) use self::index::announced_body;
 use self::index::{Index, unfolded};
 
 /// The longest message taken, in bytes.
@@ -45,6 +45,14 @@ struct Indexed {
     announced: Announced,
     /// What a request's check has read.
     essentials: Option<Essentials>,
+}
+
+/// The lines of a header block, whose message may not be there whole yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    indexed: Box<Indexed>,
+    body_start: usize,
+    folded: bool,
 }
 
 /// The whole message, of which nearly all are text: that is found out once, and any piece of it is then text at no cost.
@@ -124,16 +132,9 @@ const _: () = assert!(HeaderName::ALL.len() <= u64::BITS as usize);
 /// More lines than phones send, so that the index needs no allocation.
 const INLINE_LINES: usize = 20;
 
-impl Headers {
-    /// Indexes the header block of `bytes`, whose first line is `first_line`.
-    pub(crate) fn index(
-        bytes: Bytes,
-        first_line: Range<usize>,
-        first_line_defect: Option<Defect>,
-    ) -> Result<Self, ParseError> {
-        if bytes.len() > MAX_MESSAGE_LENGTH {
-            return Err(ParseError::TooLong);
-        }
+impl Found {
+    /// Indexes the header block of `bytes`, which may end with it, and whose first line is `first_line`.
+    pub(crate) fn within(bytes: &[u8], first_line: Range<usize>) -> Result<Self, ParseError> {
         let mut indexed = Box::new(Indexed {
             content: Content::Bytes(Bytes::new()),
             body_range: 0..0,
@@ -144,16 +145,63 @@ impl Headers {
             announced: Announced::Whole,
             essentials: None,
         });
-        let mut index = Index::new(&mut indexed.lines, first_line_defect);
-        let body_start = index.read(&bytes, first_line)?;
+        let mut index = Index::new(&mut indexed.lines);
+        let body_start = index.read(bytes, first_line)?;
+        let folded = index.folded;
         indexed.names = index.names;
         indexed.defect = index.defect;
+        Ok(Self {
+            indexed,
+            body_start,
+            folded,
+        })
+    }
+
+    /// Where the body begins.
+    pub(crate) const fn body_start(&self) -> usize {
+        self.body_start
+    }
+
+    /// The length of the body that the header block announces, which is the beginning of `head`.
+    ///
+    /// # Errors
+    /// Where two readers of the block could differ about it.
+    pub(crate) fn announced_body(&self, head: &[u8]) -> Result<Option<usize>, BadRequest> {
+        // A line that is no header, or is not indexed any more, could hide a length.
+        match self.indexed.defect {
+            Some(hiding @ (Defect::NoHeader(_) | Defect::TooManyLines | Defect::FirstLine)) => {
+                return Err(hiding.into());
+            }
+            Some(Defect::ControlCharacter(_) | Defect::LineTooLong(_)) | None => {}
+        }
+        let lines = self.indexed.lines.iter();
+        let lengths = lines.filter(|line| line.known == Some(HeaderName::ContentLength));
+        Ok(content_length::agreed(
+            lengths.map(|line| line.value.of(head)),
+        )?)
+    }
+
+    /// The headers of the message that `bytes` are, with what is wrong with its first line.
+    pub(crate) fn of_message(
+        self,
+        bytes: Bytes,
+        first_line_defect: Option<Defect>,
+    ) -> Result<Headers, ParseError> {
+        if bytes.len() > MAX_MESSAGE_LENGTH {
+            return Err(ParseError::TooLong);
+        }
+        let Self {
+            mut indexed,
+            body_start,
+            folded,
+        } = self;
+        indexed.defect = indexed.defect.max(first_line_defect);
         indexed.body_range = body_start..bytes.len();
-        indexed.content = Content::of(match index.folded {
+        indexed.content = Content::of(match folded {
             true => unfolded(&bytes, &indexed.lines),
             false => bytes,
         });
-        let mut headers = Self { indexed };
+        let mut headers = Headers { indexed };
         match headers.content_length() {
             // RFC 3261 §18.3: what follows the announced length in a datagram is discarded.
             Ok(Some(length)) if length <= headers.indexed.body_range.len() => {
@@ -164,7 +212,9 @@ impl Headers {
         }
         Ok(headers)
     }
+}
 
+impl Headers {
     /// The whole message. Where lines were folded, the line ends inside them are blanks here.
     pub fn bytes(&self) -> &Bytes {
         match &self.indexed.content {

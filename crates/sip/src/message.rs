@@ -9,7 +9,7 @@ use memchr::{memchr, memrchr};
 use crate::error::{ParseError, UriError};
 use crate::essentials::Essentials;
 use crate::grammar::bytes::{is_token, trim};
-use crate::headers::{Defect, Headers, Span};
+use crate::headers::{Defect, Found, Headers, Span};
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::uri::{AnyUri, Uri};
@@ -57,6 +57,29 @@ impl Message {
     /// # Errors
     /// Only where nothing can be answered; such bytes are dropped.
     pub fn parse(bytes: Bytes) -> Result<Self, ParseError> {
+        Head::read(&bytes)?.of_message(bytes)
+    }
+
+    /// The headers and the body.
+    pub const fn headers(&self) -> &Headers {
+        match self {
+            Self::Request(request) => &request.headers,
+            Self::Response(response) => &response.headers,
+        }
+    }
+}
+
+/// What stands before the body of a message, which may still be on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    first: FirstLine,
+    defect: Option<Defect>,
+    found: Found,
+}
+
+impl Head {
+    /// Reads what `bytes` begin with.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ParseError> {
         let start = bytes
             .iter()
             .position(|byte| !matches!(byte, b'\r' | b'\n'))
@@ -70,35 +93,42 @@ impl Message {
             Some(b' ' | b'\t') => Some(Defect::FirstLine),
             _ => first.defect(),
         };
-        let headers = Headers::index(bytes, start..end + 1, defect)?;
-        Ok(match first {
+        let found = Found::within(bytes, start..end + 1)?;
+        Ok(Self {
+            first,
+            defect,
+            found,
+        })
+    }
+
+    /// The lines of the header block.
+    pub(crate) const fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// The message that `bytes` are, which begin with this head.
+    pub(crate) fn of_message(self, bytes: Bytes) -> Result<Message, ParseError> {
+        let headers = self.found.of_message(bytes, self.defect)?;
+        Ok(match self.first {
             FirstLine::Request {
                 method,
                 method_text,
                 uri,
                 version,
                 ..
-            } => Self::Request(Request {
+            } => Message::Request(Request {
                 headers,
                 method,
                 method_text,
                 uri,
                 version,
             }),
-            FirstLine::Status { status, reason } => Self::Response(Response {
+            FirstLine::Status { status, reason } => Message::Response(Response {
                 headers,
                 status,
                 reason,
             }),
         })
-    }
-
-    /// The headers and the body.
-    pub const fn headers(&self) -> &Headers {
-        match self {
-            Self::Request(request) => &request.headers,
-            Self::Response(response) => &response.headers,
-        }
     }
 }
 
@@ -174,6 +204,7 @@ impl Deref for Response {
     }
 }
 
+#[derive(Clone, Debug)]
 enum FirstLine {
     Request {
         method: Method,

@@ -194,7 +194,7 @@ fn all_captures_in_one_stream_come_out_whole() {
                 .is_some();
         if has_length {
             stream.extend(&fixture.bytes);
-            expected.push(Frame::Message(Bytes::from(fixture.bytes)));
+            expected.push(Frame::Message(Bytes::from(fixture.bytes).into()));
         }
     }
     for size in [1, 7, 536, 1460, stream.len()] {

@@ -197,7 +197,7 @@ fn what_follows_a_datagram_is_dropped_and_on_a_stream_is_the_next_message() {
     let methods: Vec<_> = frames
         .into_iter()
         .map(|frame| match frame {
-            Frame::Message(bytes) => match Message::parse(bytes).unwrap() {
+            Frame::Message(framed) => match framed.read().unwrap() {
                 Message::Request(request) => request.method_text().to_vec(),
                 Message::Response(_) => panic!("a response"),
             },

@@ -8,9 +8,8 @@ use memchr::{memchr, memmem};
 
 use super::{Defect, HeaderLine, Lines, MAX_HEADER_LENGTH, MAX_HEADERS, NO_NAMES, Names, Span};
 use crate::controls::{follows_return, is_clean, is_clean_value, is_surely_clean};
-use crate::error::{BadRequest, ParseError};
+use crate::error::ParseError;
 use crate::grammar::bytes::{is_blank, is_token, position_far};
-use crate::header::content_length;
 use crate::header_name::HeaderName;
 
 /// Finds lines, straight into the place they stay in.
@@ -25,44 +24,12 @@ pub(super) struct Index<'a> {
     all_crlf: bool,
 }
 
-/// The length of the body that the header block `head`, first line included, announces.
-///
-/// # Errors
-/// Where two readers of the block could differ about it.
-pub(crate) fn announced_body(head: &[u8]) -> Result<Option<usize>, BadRequest> {
-    let first_line = 0..memchr(b'\n', head).map_or(0, |end| end + 1);
-    let unreadable = BadRequest::from(Defect::NoHeader(None));
-    let mut lines = Lines::new();
-    let mut index = Index::new(&mut lines, None);
-    let end = index
-        .read(head, first_line)
-        .map_err(|_| unreadable.clone())?;
-    // A line that is no header, or is not indexed any more, could hide a length.
-    let hidden = match index.defect {
-        Some(Defect::NoHeader(_) | Defect::TooManyLines | Defect::FirstLine) => index.defect,
-        Some(Defect::ControlCharacter(_) | Defect::LineTooLong(_)) | None => None,
-    };
-    if let Some(defect) = hidden {
-        return Err(defect.into());
-    }
-    if end != head.len() {
-        return Err(unreadable);
-    }
-    let lengths = index
-        .lines
-        .iter()
-        .filter(|line| line.known == Some(HeaderName::ContentLength));
-    Ok(content_length::agreed(
-        lengths.map(|line| line.value.of(head)),
-    )?)
-}
-
 impl<'a> Index<'a> {
-    pub(super) const fn new(lines: &'a mut Lines, first_line_defect: Option<Defect>) -> Self {
+    pub(super) const fn new(lines: &'a mut Lines) -> Self {
         Self {
             lines,
             names: NO_NAMES,
-            defect: first_line_defect,
+            defect: None,
             folded: false,
             feeds: 0,
             all_crlf: true,
