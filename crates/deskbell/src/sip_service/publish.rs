@@ -28,7 +28,7 @@ impl SipService {
         match self.publish(request, &exchange) {
             Ok((proven, rep, package, published)) => {
                 self.presence_changed(&rep, published.change);
-                let success = match proven {
+                let success = match &proven {
                     Some(proven) => proven.success(request, &exchange),
                     None => answer(request, &exchange, StatusCode::OK),
                 };

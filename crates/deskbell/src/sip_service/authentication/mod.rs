@@ -231,13 +231,13 @@ impl Login {
 impl Proven {
     /// Begins a success, in which the server proves itself too. It must have no body.
     pub(super) fn success<'a>(
-        &self,
+        &'a self,
         request: &'a Request,
         exchange: &Exchange<'_>,
     ) -> ResponseBuilder<'a> {
         let response = answer(request, exchange, StatusCode::OK);
         match &self.info {
-            Some(info) => response.header(HeaderName::AuthenticationInfo, info.clone()),
+            Some(info) => response.header(HeaderName::AuthenticationInfo, info.as_str()),
             None => response,
         }
     }
