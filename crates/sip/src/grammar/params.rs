@@ -86,6 +86,42 @@ impl<'a> Params<'a> {
         })
     }
 
+    /// Calls `found` for each parameter of one of these names, in any case, with the place of its name among them, its
+    /// value and all of its bytes. A value that is no text is `Some(None)`, one that is not there `None`.
+    #[inline]
+    pub(crate) fn for_each_of<const N: usize>(
+        &self,
+        names: [&str; N],
+        mut found: impl FnMut(usize, Option<Option<&'a str>>, &'a [u8]),
+    ) {
+        let Raw::Plain(raw) = self.raw else {
+            for (param, piece) in self.pieces() {
+                let is_this = |name: &&str| name.eq_ignore_ascii_case(param.name);
+                if let Some(place) = names.iter().position(is_this) {
+                    let value = param.value.map(|value| std::str::from_utf8(value).ok());
+                    found(place, value, piece);
+                }
+            }
+            return;
+        };
+        let mut rest = raw;
+        while let Some(behind) = rest.get(1..) {
+            let end = position(b';', behind.as_bytes()).unwrap_or(behind.len());
+            let (Some(param), Some((piece, after))) =
+                (behind.get(..end), rest.split_at_checked(end + 1))
+            else {
+                return;
+            };
+            rest = after;
+            for (place, name) in names.iter().enumerate() {
+                if let Some(value) = value_of(param, name) {
+                    found(place, value.map(Some), piece.as_bytes());
+                    break;
+                }
+            }
+        }
+    }
+
     /// All of their bytes.
     pub(crate) const fn as_bytes(&self) -> &'a [u8] {
         match self.raw {
@@ -198,6 +234,18 @@ fn find_plain<'a>(raw: &'a str, name: &str) -> Option<(&'a str, Option<&'a str>)
         rest = param.get(position(b';', param.as_bytes())?..)?;
     }
     None
+}
+
+/// The value of a parameter without quotes and blanks that has this name, in any case.
+#[inline]
+fn value_of<'a>(param: &'a str, name: &str) -> Option<Option<&'a str>> {
+    let (found, behind) = param.split_at_checked(name.len())?;
+    let value = match behind.as_bytes() {
+        [] => None,
+        [b'=', ..] => Some(behind.get(1..)?),
+        _ => return None,
+    };
+    found.eq_ignore_ascii_case(name).then_some(value)
 }
 
 /// A parameter without quotes and blanks, of which it is known that it is one.

@@ -98,18 +98,18 @@ impl<'a> Via<'a> {
 
     pub(crate) fn noted(&self) -> Noted<'a> {
         let (mut branch, mut asks) = (None, Asks::Nothing);
-        for (Param { name, value }, piece) in self.params.pieces() {
-            if branch.is_none() && name.eq_ignore_ascii_case("branch") {
-                branch = Some(value.and_then(|value| std::str::from_utf8(value).ok()));
-            } else if name.eq_ignore_ascii_case("rport") {
-                asks = match asks {
-                    Asks::Nothing => Asks::Port(piece),
-                    Asks::Port(_) | Asks::Odd { .. } => Asks::Odd { port: true },
+        self.params
+            .for_each_of(["branch", "rport", "received"], |place, value, piece| {
+                asks = match (place, asks) {
+                    (0, asks) => {
+                        branch.get_or_insert(value.flatten());
+                        asks
+                    }
+                    (1, Asks::Nothing) => Asks::Port(piece),
+                    (1, _) => Asks::Odd { port: true },
+                    (_, asks) => Asks::Odd { port: asks.port() },
                 };
-            } else if name.eq_ignore_ascii_case("received") {
-                asks = Asks::Odd { port: asks.port() };
-            }
-        }
+            });
         Noted { branch, asks }
     }
 
