@@ -44,11 +44,9 @@ impl Request {
         }
         let via = self.via()?;
         let Noted { branch, asks } = via.noted();
-        let branch = match branch {
-            Some(None) => return Err(HeaderError::malformed(HeaderName::Via).into()),
-            Some(branch) => branch,
-            None => None,
-        };
+        if branch == Some(None) {
+            return Err(HeaderError::malformed(HeaderName::Via).into());
+        }
         self.check_count(HeaderName::Via, MAX_VIAS)?;
         self.check_count(HeaderName::Accept, MAX_ACCEPTS)?;
         let uri = self.check_uri();
@@ -72,7 +70,7 @@ impl Request {
         self.max_forwards()?;
         let parts = Parts {
             via,
-            branch,
+            branch: branch.flatten(),
             asks,
             uri,
             from_tag,

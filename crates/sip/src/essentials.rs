@@ -34,14 +34,7 @@ struct ViaPlace {
     port: Option<u16>,
     params: ParamsPlace,
     branch: Option<Span>,
-    asks: AsksPlace,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum AsksPlace {
-    Nothing,
-    Port(Span),
-    Odd { port: bool },
+    asks: Asks<Span>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +65,7 @@ enum HostPlace {
 pub(crate) struct Parts<'a> {
     pub(crate) via: Via<'a>,
     pub(crate) branch: Option<&'a str>,
-    pub(crate) asks: Asks<'a>,
+    pub(crate) asks: Asks<&'a [u8]>,
     pub(crate) uri: Uri<'a>,
     pub(crate) from_tag: Option<&'a str>,
     pub(crate) to_tag: Option<&'a str>,
@@ -101,11 +94,7 @@ impl Essentials {
                     None => ParamsPlace::Any(place(via.params.as_bytes())),
                 },
                 branch: parts.branch.map(text),
-                asks: match parts.asks {
-                    Asks::Nothing => AsksPlace::Nothing,
-                    Asks::Port(piece) => AsksPlace::Port(place(piece)),
-                    Asks::Odd { port } => AsksPlace::Odd { port },
-                },
+                asks: parts.asks.map(place),
             },
             uri: UriPlace {
                 scheme: uri.scheme,
@@ -140,12 +129,8 @@ impl Essentials {
         self.via.branch.map(|branch| text(branch, of))
     }
 
-    pub(crate) fn asks<'a>(&self, of: &'a Headers) -> Asks<'a> {
-        match self.via.asks {
-            AsksPlace::Nothing => Asks::Nothing,
-            AsksPlace::Port(piece) => Asks::Port(piece.of(of.bytes())),
-            AsksPlace::Odd { port } => Asks::Odd { port },
-        }
+    pub(crate) fn asks<'a>(&self, of: &'a Headers) -> Asks<&'a [u8]> {
+        self.via.asks.map(|piece| piece.of(of.bytes()))
     }
 
     pub(crate) fn uri<'a>(&self, of: &'a Headers) -> Uri<'a> {

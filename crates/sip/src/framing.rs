@@ -75,7 +75,7 @@ impl Framed {
     /// Only where nothing can be answered; such bytes are dropped.
     pub fn read(self) -> Result<Message, ParseError> {
         match self.head {
-            Some(head) => head.of_message(self.bytes),
+            Some(head) => Ok(head.of_message(self.bytes)),
             None => Message::parse(self.bytes),
         }
     }

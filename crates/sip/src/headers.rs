@@ -181,15 +181,9 @@ impl Found {
         )?)
     }
 
-    /// The headers of the message that `bytes` are, with what is wrong with its first line.
-    pub(crate) fn of_message(
-        self,
-        bytes: Bytes,
-        first_line_defect: Option<Defect>,
-    ) -> Result<Headers, ParseError> {
-        if bytes.len() > MAX_MESSAGE_LENGTH {
-            return Err(ParseError::TooLong);
-        }
+    /// The headers of the message that `bytes` are, of [`MAX_MESSAGE_LENGTH`] at most, with what is wrong with its first
+    /// line.
+    pub(crate) fn of_message(self, bytes: Bytes, first_line_defect: Option<Defect>) -> Headers {
         let Self {
             mut indexed,
             body_start,
@@ -210,7 +204,7 @@ impl Found {
             Ok(None) => {}
             Ok(Some(_)) | Err(_) => headers.indexed.announced = Announced::Broken,
         }
-        Ok(headers)
+        headers
     }
 }
 

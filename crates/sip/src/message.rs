@@ -9,7 +9,7 @@ use memchr::{memchr, memrchr};
 use crate::error::{ParseError, UriError};
 use crate::essentials::Essentials;
 use crate::grammar::bytes::{is_token, trim};
-use crate::headers::{Defect, Found, Headers, Span};
+use crate::headers::{Defect, Found, Headers, MAX_MESSAGE_LENGTH, Span};
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::uri::{AnyUri, Uri};
@@ -57,7 +57,11 @@ impl Message {
     /// # Errors
     /// Only where nothing can be answered; such bytes are dropped.
     pub fn parse(bytes: Bytes) -> Result<Self, ParseError> {
-        Head::read(&bytes)?.of_message(bytes)
+        let head = Head::read(&bytes)?;
+        if bytes.len() > MAX_MESSAGE_LENGTH {
+            return Err(ParseError::TooLong);
+        }
+        Ok(head.of_message(bytes))
     }
 
     /// The headers and the body.
@@ -106,10 +110,10 @@ impl Head {
         &self.found
     }
 
-    /// The message that `bytes` are, which begin with this head.
-    pub(crate) fn of_message(self, bytes: Bytes) -> Result<Message, ParseError> {
-        let headers = self.found.of_message(bytes, self.defect)?;
-        Ok(match self.first {
+    /// The message that `bytes` are, which begin with this head; [`MAX_MESSAGE_LENGTH`] at most.
+    pub(crate) fn of_message(self, bytes: Bytes) -> Message {
+        let headers = self.found.of_message(bytes, self.defect);
+        match self.first {
             FirstLine::Request {
                 method,
                 method_text,
@@ -128,7 +132,7 @@ impl Head {
                 status,
                 reason,
             }),
-        })
+        }
     }
 }
 

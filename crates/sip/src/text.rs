@@ -18,6 +18,13 @@ pub(crate) fn unescape(inner: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
+/// The hexadecimal digit of a number below 16.
+pub(crate) const fn hex_digit(value: u8) -> u8 {
+    // Without a branch, so that many are made at once.
+    let beyond_nine = (value > 9) as u8;
+    b'0' + (value & 15) + beyond_nine * (b'a' - b'9' - 1)
+}
+
 /// The text as a quoted string with its quotes; characters that could end a line become blanks.
 pub(crate) fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');

@@ -7,6 +7,8 @@ use sha2::digest::Digest;
 use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
+use crate::text::hex_digit;
+
 /// A hash function of digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -224,13 +226,6 @@ impl PartialEq for HexHash {
 }
 
 impl Eq for HexHash {}
-
-/// The digit of a number below 16.
-const fn hex_digit(value: u8) -> u8 {
-    // Without a branch, so that many are made at once.
-    let beyond_nine = (value > 9) as u8;
-    b'0' + (value & 15) + beyond_nine * (b'a' - b'9' - 1)
-}
 
 #[cfg(test)]
 mod tests {

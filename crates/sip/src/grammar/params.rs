@@ -114,8 +114,9 @@ impl<'a> Params<'a> {
             };
             rest = after;
             for (place, name) in names.iter().enumerate() {
-                if let Some(value) = value_of(param, name) {
-                    found(place, value.map(Some), piece.as_bytes());
+                if let Some((_, behind)) = named(param, name) {
+                    let value = behind.strip_prefix('=').map(Some);
+                    found(place, value, piece.as_bytes());
                     break;
                 }
             }
@@ -219,33 +220,24 @@ impl fmt::Debug for Params<'_> {
 fn find_plain<'a>(raw: &'a str, name: &str) -> Option<(&'a str, Option<&'a str>)> {
     let mut rest = raw;
     while let Some(param) = rest.get(1..) {
-        if let Some((found, behind)) = param.split_at_checked(name.len())
-            && (found == name || found.eq_ignore_ascii_case(name))
-        {
-            match behind.as_bytes() {
-                [] | [b';', ..] => return Some((found, None)),
-                [b'=', value @ ..] => {
-                    let end = 1 + position(b';', value).unwrap_or(value.len());
-                    return Some((found, behind.get(1..end)));
-                }
-                _ => {}
-            }
+        if let Some((found, behind)) = named(param, name) {
+            let value = behind.strip_prefix('=').map(|value| {
+                let end = position(b';', value.as_bytes()).unwrap_or(value.len());
+                value.get(..end).unwrap_or_default()
+            });
+            return Some((found, value));
         }
         rest = param.get(position(b';', param.as_bytes())?..)?;
     }
     None
 }
 
-/// The value of a parameter without quotes and blanks that has this name, in any case.
+/// The name of the parameter that `param` begins with, and what stands behind it, where it is this one in any case.
 #[inline]
-fn value_of<'a>(param: &'a str, name: &str) -> Option<Option<&'a str>> {
+fn named<'a>(param: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     let (found, behind) = param.split_at_checked(name.len())?;
-    let value = match behind.as_bytes() {
-        [] => None,
-        [b'=', ..] => Some(behind.get(1..)?),
-        _ => return None,
-    };
-    found.eq_ignore_ascii_case(name).then_some(value)
+    let is_whole = matches!(behind.as_bytes(), [] | [b';' | b'=', ..]);
+    (is_whole && found.eq_ignore_ascii_case(name)).then_some((found, behind))
 }
 
 /// A parameter without quotes and blanks, of which it is known that it is one.

@@ -25,7 +25,7 @@ impl<'a> Event<'a> {
         grammar::read_all(event, value).ok_or(HeaderError::malformed(HeaderName::Event))
     }
 
-    /// A package without templates' blanks and quotes.
+    /// Without blanks and quotes.
     pub(crate) fn usual(value: &'a str) -> Option<Self> {
         let (package, params) = usual::leading_token(value)?;
         Some(Self {

@@ -26,27 +26,35 @@ pub struct Via<'a> {
     pub params: Params<'a>,
 }
 
-/// What a server looks for among the parameters of a Via, found in one pass.
+/// What a server looks for among the parameters of a Via.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Noted<'a> {
     /// The first one; there, but no text: `Some(None)`.
     pub(crate) branch: Option<Option<&'a str>>,
-    pub(crate) asks: Asks<'a>,
+    pub(crate) asks: Asks<&'a [u8]>,
 }
 
 /// What of the parameters an answer does not send back as it came (RFC 3261 §18.2.1, RFC 3581 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asks<'a> {
+pub(crate) enum Asks<P> {
     Nothing,
-    /// One `rport`: all of its bytes, its semicolon among them.
-    Port(&'a [u8]),
+    /// One `rport`: all of its bytes, its semicolon among them, or where they stand.
+    Port(P),
     /// More than that, or an address that the client noted itself.
     Odd {
         port: bool,
     },
 }
 
-impl Asks<'_> {
+impl<P> Asks<P> {
+    pub(crate) fn map<Q>(self, piece: impl FnOnce(P) -> Q) -> Asks<Q> {
+        match self {
+            Self::Nothing => Asks::Nothing,
+            Self::Port(port) => Asks::Port(piece(port)),
+            Self::Odd { port } => Asks::Odd { port },
+        }
+    }
+
     /// Whether there is an `rport`.
     pub(crate) const fn port(&self) -> bool {
         match self {
@@ -96,6 +104,7 @@ impl<'a> Via<'a> {
         self.params.token("branch")
     }
 
+    /// What a server looks for, found in one pass.
     pub(crate) fn noted(&self) -> Noted<'a> {
         let (mut branch, mut asks) = (None, Asks::Nothing);
         self.params
@@ -174,7 +183,7 @@ impl Headers {
     }
 
     /// What the topmost Via, which is `via`, asks of an answer.
-    pub(crate) fn asks<'a>(&'a self, via: &Via<'a>) -> Asks<'a> {
+    pub(crate) fn asks<'a>(&'a self, via: &Via<'a>) -> Asks<&'a [u8]> {
         match self.essentials() {
             Some(essentials) => essentials.asks(self),
             None => via.noted().asks,
@@ -275,10 +284,10 @@ mod tests {
     fn what_an_answer_has_to_change_is_found() {
         let asks = |text: &'static str| Via::parse(text.as_bytes()).unwrap().noted().asks;
         assert_eq!(asks("SIP/2.0/UDP h;branch=b;rportx"), Asks::Nothing);
-        assert_eq!(asks("SIP/2.0/UDP h;RPORT;x"), Asks::Port(b";RPORT"));
+        assert_eq!(asks("SIP/2.0/UDP h;RPORT;x"), Asks::Port(&b";RPORT"[..]));
         assert_eq!(
             asks("SIP/2.0/UDP h;x=\"q\" ; rport = 7 ;y"),
-            Asks::Port(b" ; rport = 7")
+            Asks::Port(&b" ; rport = 7"[..])
         );
         for (text, port) in [
             ("SIP/2.0/UDP h;rport;rport=7", true),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::header_name::HeaderName;
+use crate::text::hex_digit;
 use crate::write::{disarm, is_harmless};
 
 /// A message as far as it is written. A short one needs no memory but that of the stack.
@@ -85,10 +86,7 @@ impl Layout {
         let mut digits = [0; 8];
         let (pairs, _) = digits.as_chunks_mut::<2>();
         for (pair, byte) in pairs.iter_mut().zip(number.to_be_bytes()) {
-            *pair = [byte >> 4, byte & 15].map(|value| match value {
-                0..=9 => b'0' + value,
-                _ => b'a' - 10 + value,
-            });
+            *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
         }
         self.own(&digits);
     }
